@@ -59,7 +59,7 @@ def cumulative(shares: Iterable[float | Decimal]) -> tuple[int, ...]:
 
 
 def choose(half: int, thresholds: Sequence[int]) -> int:
-    """Index of the first range whose threshold lies above ``half``; ranges are few, so a scan beats bisect."""
+    """Index of the first range whose threshold lies above ``half``; a scan, as ranges are few."""
     for index, upper in enumerate(thresholds):
         if half < upper:
             return index

@@ -1,0 +1,98 @@
+"""The only reader of the environment. Every setting, its default and its meaning: docs/settings.md."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Names of resources, limits in bytes, times in seconds."""
+
+    env: str = "local"
+    platform: Literal["standalone", "existing"] = "standalone"
+
+    experiments_table: str = ""
+    flags_table: str = ""
+    publications_table: str = ""
+    assignments_table: str = ""
+    counters_table: str = ""
+    keys_table: str = ""
+    dedupe_table: str = ""
+    overrides_table: str = ""
+    event_stream: str = ""
+    archive_bucket: str = ""
+    quarantine_queue: str = ""
+
+    definitions_ttl: float = 300.0
+    definitions_check: float = 5.0
+    definitions_max: int = 10_000
+    assignment_cache: int = 50_000
+    assignment_ttl_days: int = 90
+    key_cache_ttl: float = 60.0
+
+    event_max_age: float = 7 * 86_400.0
+    event_max_future: float = 600.0
+    event_dedupe: Literal["memory", "table"] = "memory"
+    event_dedupe_ttl: float = 86_400.0
+    archive: Literal["s3", "firehose"] = "s3"
+    firehose: str = ""
+
+    tracking: bool = True
+    tracking_buffer: int = 10_000
+    tracking_dedupe: float = 600.0
+
+    connect_timeout: float = 0.5
+    read_timeout: float = 1.0
+    max_attempts: int = 3
+    demo_key: str = ""
+
+    @staticmethod
+    def from_env(environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read ``REALTIME_*`` variables; raises ValueError that names the variable and the fix."""
+        env = environ.get("REALTIME_ENV", "local")
+        names = {
+            "experiments_table": f"experimentation-experiments-{env}",
+            "flags_table": f"experimentation-feature-flags-{env}",
+            "publications_table": f"experimentation-publications-{env}",
+            "assignments_table": f"experimentation-assignments-{env}",
+            "counters_table": f"experimentation-counters-{env}",
+            "keys_table": f"experimentation-keys-{env}",
+            "dedupe_table": f"experimentation-event-ids-{env}",
+            "overrides_table": f"experimentation-overrides-{env}",
+            "event_stream": f"experimentation-events-{env}",
+            "archive_bucket": f"experimentation-archive-{env}",
+            "quarantine_queue": f"experimentation-quarantine-{env}",
+            "firehose": f"experimentation-archive-{env}",
+        }
+        values: dict[str, object] = {"env": env}
+        for name, field in Settings.__dataclass_fields__.items():
+            variable = f"REALTIME_{name.upper()}"
+            text = environ.get(variable, "")
+            if name != "env" and (text or name in names):
+                values[name] = _convert(variable, text or names[name], str(field.type))
+        # An old, far-away event is normal in the local stack: it replays purchases of 1997.
+        if env == "local" and "REALTIME_EVENT_MAX_AGE" not in environ:
+            values["event_max_age"] = float("inf")
+        if env != "local":
+            values["demo_key"] = ""  # the demo key opens the local stack only, whatever the environment says
+        return Settings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type
+
+
+def _convert(variable: str, text: str, kind: str) -> object:
+    try:
+        if "bool" in kind:
+            return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
+        if "int" in kind:
+            return int(text)
+        if "float" in kind:
+            return float(text)
+    except (ValueError, KeyError):
+        wanted = "true or false" if "bool" in kind else f"a number ({kind})"
+        raise ValueError(f"{variable} must be {wanted}, got {text!r}") from None
+    if kind.startswith("Literal"):
+        allowed = [part.strip(" \"'") for part in kind[len("Literal[") : -1].split(",")]
+        if text not in allowed:
+            raise ValueError(f"{variable} must be one of {', '.join(allowed)}, got {text!r}")
+    return text

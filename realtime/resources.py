@@ -1,0 +1,83 @@
+"""The one description of tables, stream, bucket, queue and event sources.
+
+The local stack creates them from it and `infra` synthesises them from it, so that the two cannot drift.
+Key shapes of the first three tables are the platform's own (docs/architecture.md).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from chalicelib.settings import Settings
+
+KeyType = Literal["S", "N"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    name: str
+    type: KeyType = "S"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: str
+    partition_key: Key = Key("id")
+    sort_key: Key | None = None
+    ttl_attribute: str | None = None
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    name: str
+    shards: int = 2
+    retention_hours: int = 168
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """How the Lambda service reads a stream; times in seconds, -1 is unlimited."""
+
+    function: str
+    source: str
+    batch_size: int = 500
+    window: float = 1.0
+    retries: int = 10
+    max_record_age: int = -1
+    bisect: bool = True
+    parallelization: int = 1  # the counters need one consumer a shard: their sequence numbers only grow
+    starting_position: Literal["TRIM_HORIZON", "LATEST"] = "TRIM_HORIZON"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    tables: tuple[Table, ...]
+    stream: Stream
+    bucket: str
+    quarantine_queue: str
+    failure_queue: str
+    event_sources: tuple[EventSource, ...]
+
+
+def describe(settings: Settings) -> Resources:
+    """Everything that a stand-alone deployment owns, by the names in ``settings``."""
+    return Resources(
+        tables=(
+            Table(settings.experiments_table),
+            Table(settings.flags_table),
+            Table(settings.publications_table, sort_key=Key("version", "N")),
+            Table(settings.assignments_table, ttl_attribute="ttl", stream=True),
+            Table(settings.counters_table, sort_key=Key("counter")),
+            Table(settings.keys_table),
+            Table(settings.dedupe_table, ttl_attribute="ttl"),
+            Table(settings.overrides_table, ttl_attribute="ttl"),
+        ),
+        stream=Stream(settings.event_stream),
+        bucket=settings.archive_bucket,
+        quarantine_queue=settings.quarantine_queue,
+        failure_queue=f"{settings.quarantine_queue}-batches",
+        event_sources=(
+            EventSource("event_processor", settings.event_stream),
+            EventSource("assignment_sync", settings.assignments_table),
+        ),
+    )
