@@ -1,0 +1,114 @@
+"""Definitions as the frozen values that decide; immutable, so threads share them without locks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.reasons import Reason
+from chalicelib.domain.targeting import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an experiment has for one user, and why; ``payload`` is the variant's, as JSON."""
+
+    variant: str | None
+    reason: Reason
+    payload: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A user's row in the assignments table; times are epoch seconds, ``expires_at`` None is never."""
+
+    variant: str
+    assignment_id: str
+    timestamp: float
+    iteration: int = 1
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The users whose first half lies in ``[start, end)`` of a layer's or a holdout's own hash."""
+
+    key: str
+    prefix: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    key: str
+    id: str
+    status: str
+    iteration: int
+    version: int
+    sticky: bool
+    variants: Mapping[str, Any]  # key → payload
+    split: tuple[tuple[int, str], ...]  # (threshold of the second half, variant), ascending
+    decided: Mapping[str, Decision]  # variant → ASSIGNED
+    kept: Mapping[str, Decision]  # variant → STICKY
+    moved: Mapping[str, Decision]  # variant → REASSIGNED
+    overrides: Mapping[str, Decision]
+    traffic: int  # threshold of the first half
+    prefix: str
+    rules: Rules | None
+    layer: Slice | None
+    holdout: Slice | None
+    start_at: float | None
+    end_at: float | None
+    metrics: frozenset[str]
+    gated: bool  # anything that can exclude or override before a stored row is read
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A flag's answer for one user; ``enabled``: matched and rolled out, or overridden."""
+
+    flag_key: str
+    enabled: bool
+    variant: str
+    value: Any
+    reason: Reason
+    version: int
+    encoded: str  # the answer as JSON, encoded once
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Where a match leads: one fixed answer, or several by the second half."""
+
+    fixed: Evaluation | None
+    ranges: tuple[tuple[int, Evaluation], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prerequisite:
+    flag: str
+    variants: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    key: str
+    id: str
+    type: str
+    version: int
+    enabled: bool
+    off: Evaluation
+    prerequisite_failed: Evaluation
+    not_targeted: Evaluation
+    not_in_rollout: Evaluation
+    overrides: Mapping[str, Evaluation]
+    rules: Rules | None
+    by_rule: tuple[Split, ...]  # by the matched rule's index
+    everyone: Split
+    rollout: int  # threshold of the first half
+    rollout_steps: tuple[tuple[float, int], ...]  # (from epoch seconds, threshold), ascending
+    prefix: str
+    bucket_by: str
+    prerequisites: tuple[Prerequisite, ...]
+    tracking_sample: float
+    plain: bool  # enabled, without overrides, prerequisites and steps, bucketed by the user

@@ -1,0 +1,236 @@
+"""What a user writes: definitions as pydantic models, checked as far as one document can be by itself.
+
+``definitions.py`` turns them into the frozen values that decide; ``publication.py`` checks a set.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from chalicelib.domain.errors import Problem
+
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+EventType = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Percentage = Annotated[float, Field(ge=0, le=100)]
+Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+FlagType = Literal["boolean", "string", "integer", "float", "object"]
+_PYTHON_TYPES: dict[FlagType, tuple[type, ...]] = {
+    "boolean": (bool,),
+    "string": (str,),
+    "integer": (int,),
+    "float": (float,),
+    "object": (dict, list),
+}
+
+
+class Document(BaseModel):
+    """Unknown fields are refused: a misspelt one would silently change who sees what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
+
+
+class VariantDocument(Document):
+    key: Key
+    allocation: Share
+    payload: JsonValue = None
+
+
+class LayerDocument(Document):
+    """The range ``[start, end)`` of a layer's users that one experiment owns."""
+
+    key: Key
+    start: Share
+    end: Share
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError("start must be below end")
+        return self
+
+
+class HoldoutDocument(Document):
+    """The share of users kept out of every experiment that names this holdout."""
+
+    key: Key
+    share: Share
+
+
+class ExperimentDocument(Document):
+    key: Key
+    id: Key = ""
+    name: str | None = None
+    description: str | None = None
+    owner: str | None = None
+    tags: list[str] = []
+    status: Literal["draft", "active", "paused", "completed"] = "draft"
+    variants: list[VariantDocument] = Field(min_length=1)
+    traffic_allocation: Share = 1.0
+    targeting_rules: dict[str, Any] | None = None
+    salt: Key = ""
+    iteration: int = Field(default=1, ge=1)
+    sticky: bool = True
+    overrides: dict[str, str] = {}
+    layer: LayerDocument | None = None
+    holdout: HoldoutDocument | None = None
+    start_at: Annotated[Instant, Field(strict=False)] | None = None
+    end_at: Annotated[Instant, Field(strict=False)] | None = None
+    metrics: list[EventType] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        keys = _unique([variant.key for variant in self.variants])
+        _sums_to_one([variant.allocation for variant in self.variants])
+        for variant in self.overrides.values():
+            _known(variant, keys, "overrides")
+        if self.start_at and self.end_at and self.start_at >= self.end_at:
+            raise ValueError("start_at must be before end_at")
+        return self
+
+
+class FlagVariantDocument(Document):
+    key: Key
+    value: JsonValue
+    allocation: Share | None = None
+
+
+class PrerequisiteDocument(Document):
+    """Another flag must answer one of these variants."""
+
+    flag: Key
+    variants: list[Key] = Field(min_length=1)
+
+
+class RolloutStepDocument(Document):
+    at: Annotated[Instant, Field(strict=False)]
+    percentage: Percentage
+
+
+class FlagDocument(Document):
+    key: Key
+    id: Key = ""
+    name: str | None = None
+    description: str | None = None
+    owner: str | None = None
+    tags: list[str] = []
+    enabled: bool = True
+    type: FlagType
+    variants: list[FlagVariantDocument] = []
+    default_variant: str = ""
+    off_variant: str = ""
+    rollout_percentage: Percentage = 100.0
+    rollout_schedule: list[RolloutStepDocument] = []
+    targeting_rules: dict[str, Any] | None = None
+    prerequisites: list[PrerequisiteDocument] = []
+    overrides: dict[str, str] = {}
+    bucket_by: str = Field(default="user_id", min_length=1, max_length=100)
+    salt: Key = ""
+    tracking_sample: Share = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _boolean_without_variants(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("type") == "boolean" and not data.get("variants"):
+            on = {"key": "on", "value": True, "allocation": 1.0}
+            off = {"key": "off", "value": False, "allocation": 0.0}
+            return {"default_variant": "off", **data, "variants": [on, off]}
+        return data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.variants:
+            raise ValueError(f"variants: a flag of type {self.type} needs at least one variant")
+        keys = _unique([variant.key for variant in self.variants])
+        for index, variant in enumerate(self.variants):
+            if type(variant.value) not in _PYTHON_TYPES[self.type]:
+                raise ValueError(f"variants[{index}].value: must be of type {self.type}{_hint(self.type)}")
+        if not self.default_variant:
+            raise ValueError(f"default_variant: required, one of {', '.join(keys)}")
+        _known(self.default_variant, keys, "default_variant")
+        if self.off_variant:
+            _known(self.off_variant, keys, "off_variant")
+        for name in self.overrides.values():
+            _known(name, keys, "overrides")
+        _sums_to_one([float(share) for share in self.allocations().values()])
+        steps = [step.at for step in self.rollout_schedule]
+        if steps != sorted(set(steps)):
+            raise ValueError("rollout_schedule: steps must be in order of time, each time once")
+        return self
+
+    def allocations(self) -> dict[str, float]:
+        """The split inside the rollout; if none is written, the one variant besides the default has it all."""
+        written = {variant.key: variant.allocation for variant in self.variants}
+        if any(share is not None for share in written.values()):
+            return {key: share or 0.0 for key, share in written.items()}
+        others = [key for key in written if key != self.default_variant] or [self.default_variant]
+        if len(others) > 1:
+            raise ValueError("variants: give each an allocation; they must sum to 1")
+        return {key: float(key == others[0]) for key in written}
+
+
+class DefinitionsDocument(Document):
+    """One file; several files and folders are one set."""
+
+    experiments: list[ExperimentDocument] = []
+    flags: list[FlagDocument] = []
+
+
+def _unique(keys: Sequence[str]) -> Sequence[str]:
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"variants: the key {key!r} occurs twice")
+    return keys
+
+
+def _known(variant: str, keys: Sequence[str], field: str) -> None:
+    if variant not in keys:
+        raise ValueError(f"{field}: no variant {variant!r}; there are {', '.join(keys)}")
+
+
+def _sums_to_one(shares: Sequence[float]) -> None:
+    total = sum(Decimal(str(share)) for share in shares)
+    if abs(total - 1) > Decimal("1e-9"):
+        raise ValueError(f"variants: the allocations sum to {total.normalize():f}, they must sum to 1")
+
+
+def _hint(kind: FlagType) -> str:
+    return {"float": " (write 1.0, not 1)", "integer": " (write 1, not 1.0)"}.get(kind, "")
+
+
+def problems(error: Any) -> tuple[Problem, ...]:
+    """A pydantic ValidationError as problems with a path each."""
+    found = []
+    for item in error.errors(include_url=False, include_input=False):
+        path = ""
+        for part in item["loc"]:
+            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        text = str(item["msg"]).removeprefix("Value error, ")
+        if item["type"] == "value_error" and ": " in text:
+            inner, text = text.split(": ", 1)
+            found.append(Problem(inner, text).within(path))
+        else:
+            found.append(Problem(path, _fix(item["type"], text)))
+    return tuple(found)
+
+
+_FIXES = {
+    "extra_forbidden": "unknown field; remove it or correct its spelling",
+    "missing": "required",
+    "timezone_aware": "needs a time zone, such as 2026-01-31T09:00:00Z",
+}
+
+
+def _fix(kind: str, message: str) -> str:
+    return _FIXES.get(kind, message[:1].lower() + message[1:])
+
+
+def parse_instant(text: str) -> datetime:
+    """An ISO 8601 text with an offset as UTC; raises ValueError otherwise."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("needs a time zone, such as 2026-01-31T09:00:00Z")
+    return at.astimezone(UTC)

@@ -1,0 +1,58 @@
+"""Every way in which a request can fail. api/errors.py maps each to its HTTP status, in one place."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in an input: where (a path such as ``variants[1].allocation``) and what to do about it."""
+
+    path: str
+    message: str
+
+    def within(self, outer: str) -> "Problem":
+        """The same problem seen from the enclosing document."""
+        joint = "" if not outer or not self.path or self.path.startswith("[") else "."
+        return Problem(f"{outer}{joint}{self.path}", self.message)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+@dataclass(eq=False)
+class RealtimeError(Exception):
+    """A failure whose code and message may be shown to the caller; neither holds an id, context or key."""
+
+    code: str
+    message: str
+    details: tuple[Problem, ...] = field(default=())
+
+    def __str__(self) -> str:
+        return "; ".join([self.message, *map(str, self.details)])
+
+
+class InvalidInput(RealtimeError):
+    """The caller's mistake; the message names the field and the fix."""
+
+
+class NotFound(RealtimeError):
+    """No experiment or flag has this key."""
+
+
+class TooLarge(RealtimeError):
+    """The input exceeds a stated limit."""
+
+
+class StorageUnavailable(RealtimeError):
+    """A decision needed the store and the store could not be asked."""
+
+    def __init__(self, message: str = "The store cannot be reached; try again.") -> None:
+        super().__init__("storage_unavailable", message)
+
+
+class Throttled(RealtimeError):
+    """The store refuses for now; ``retry_after`` is in whole seconds."""
+
+    def __init__(self, retry_after: int = 1) -> None:
+        super().__init__("throttled", "Too many requests; try again after the time in Retry-After.")
+        self.retry_after = retry_after

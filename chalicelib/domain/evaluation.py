@@ -1,0 +1,101 @@
+"""What a feature flag answers for a user, and why.
+
+disabled → override → prerequisites → targeting → rollout → variant. docs/flags.md has the table of reasons.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import mmh3
+
+from chalicelib.domain.definitions import Evaluation, Flag
+from chalicelib.domain.errors import InvalidInput, Problem
+
+FindFlag = Callable[[str], Flag | None]
+
+
+def evaluate(
+    flag: Flag, user_id: str | None, context: Mapping[str, Any], now: float, find: FindFlag
+) -> Evaluation:
+    """``find`` gives prerequisite flags; ``now`` is epoch seconds.
+
+    Raises InvalidInput ``targeting_key_missing`` if the answer needs a hash and there is nothing to hash.
+    """
+    rollout, unit = flag.rollout, user_id
+    if not flag.plain:
+        early = _before_targeting(flag, user_id, context, now, find)
+        if early is not None:
+            return early
+        rollout = _rollout_at(flag, now)
+        unit = _unit(flag, user_id, context)
+    split = flag.everyone
+    if flag.rules is not None:
+        rule = flag.rules.match(context, now)
+        if rule is None:
+            return flag.not_targeted
+        split = flag.by_rule[rule.index]
+    if rollout == 0:
+        return flag.not_in_rollout
+    if rollout >= _ALL and split.fixed is not None:
+        return split.fixed  # 0 and 100 % never hash, hence need no unit
+    if unit is None:
+        raise missing_unit(flag.bucket_by)
+    first, second = mmh3.hash64((flag.prefix + unit).encode(), 0, True, False)
+    if first >= rollout:
+        return flag.not_in_rollout
+    if split.fixed is not None:
+        return split.fixed
+    for upper, evaluation in split.ranges:
+        if second < upper:
+            break
+    return evaluation
+
+
+_ALL = 1 << 64  # no half reaches this threshold
+
+
+def missing_unit(attribute: str) -> InvalidInput:
+    field = "user_id" if attribute == "user_id" else f"context.{attribute}"
+    problem = Problem(field, "required, because this flag divides its users by it")
+    return InvalidInput("targeting_key_missing", "The flag cannot be decided without a unit.", (problem,))
+
+
+def _before_targeting(
+    flag: Flag, user_id: str | None, context: Mapping[str, Any], now: float, find: FindFlag
+) -> Evaluation | None:
+    if not flag.enabled:
+        return flag.off
+    override = flag.overrides.get(user_id) if user_id is not None else None
+    if override is not None:
+        return override
+    for prerequisite in flag.prerequisites:
+        other = find(prerequisite.flag)
+        if other is None or evaluate(other, user_id, context, now, find).variant not in prerequisite.variants:
+            return flag.prerequisite_failed
+    return None
+
+
+def _rollout_at(flag: Flag, now: float) -> int:
+    rollout = flag.rollout
+    for at, step in flag.rollout_steps:
+        if now >= at:
+            rollout = step
+    return rollout
+
+
+def _unit(flag: Flag, user_id: str | None, context: Mapping[str, Any]) -> str | None:
+    if flag.bucket_by == "user_id":
+        return user_id
+    value = context.get(flag.bucket_by)
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        return None
+    text = str(value)
+    return text if text.isascii() or _encodes(text) else None
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

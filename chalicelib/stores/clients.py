@@ -1,0 +1,62 @@
+"""Low-level AWS clients: one of each per container, created on first use.
+
+botocore is asked directly: boto3's own layer adds import time to every cold start and nothing else here.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+
+class Clients:
+    """``AWS_ENDPOINT_URL``, region and credentials come from the usual AWS variables."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _session(self) -> Any:
+        from botocore.session import get_session
+
+        return get_session()
+
+    def _client(self, service: str) -> Any:
+        from botocore.config import Config
+
+        config = Config(
+            connect_timeout=self._settings.connect_timeout,
+            read_timeout=self._settings.read_timeout,
+            retries={"total_max_attempts": self._settings.max_attempts, "mode": "standard"},
+            parameter_validation=False,
+            tcp_keepalive=True,
+            max_pool_connections=32,
+            s3={"addressing_style": "path"} if self._settings.env == "local" else None,
+        )
+        return self._session.create_client(service, config=config)
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        client: DynamoDBClient = self._client("dynamodb")
+        return client
+
+    @cached_property
+    def kinesis(self) -> "KinesisClient":
+        client: KinesisClient = self._client("kinesis")
+        return client
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        client: SQSClient = self._client("sqs")
+        return client
