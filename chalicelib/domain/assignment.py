@@ -37,7 +37,7 @@ def decide(
     now: float,
     stored: Callable[[], Stored | None],
 ) -> Decision:
-    """``now`` is epoch seconds; ``stored`` reads the user's row, and only if nothing before it has decided."""
+    """``now`` in epoch seconds; ``stored`` reads the user's row, only if nothing before it has decided."""
     if experiment.gated:
         decision = gate(experiment, user_id, now)
         if decision is not None:

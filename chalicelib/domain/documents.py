@@ -162,7 +162,7 @@ class FlagDocument(Document):
         return self
 
     def allocations(self) -> dict[str, float]:
-        """The split inside the rollout; if none is written, the one variant besides the default has it all."""
+        """The split inside the rollout; unless written, the one variant besides the default has it all."""
         written = {variant.key: variant.allocation for variant in self.variants}
         if any(share is not None for share in written.values()):
             return {key: share or 0.0 for key, share in written.items()}
