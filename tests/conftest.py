@@ -1,0 +1,57 @@
+"""Fixtures of more than one folder: the local AWS, one per pytest-xdist worker, on a free port."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.settings import Settings
+from realtime.local.clients import Clients, connect
+from realtime.local.emulator import emulator, environment
+from realtime.local.provision import provision
+from realtime.resources import describe
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "aws_environment" in getattr(item, "fixturenames", ()):
+            item.add_marker("aws")
+
+
+@pytest.fixture(scope="session")
+def aws_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables that point an AWS client at this worker's emulator."""
+    with emulator(log=tmp_path_factory.mktemp("aws") / "aws.log") as endpoint:
+        yield environment(endpoint)
+
+
+@pytest.fixture(scope="session")
+def aws_clients(aws_environment: dict[str, str]) -> Clients:
+    return connect(aws_environment)
+
+
+@pytest.fixture
+def aws_settings(aws_clients: Clients) -> Settings:
+    """Settings whose tables, stream, bucket and queues exist, are empty and this test's own (80 ms)."""
+    settings = unique_names(Settings.from_env({}))
+    provision(describe(settings), aws_clients)
+    return settings
+
+
+def unique_names(settings: Settings) -> Settings:
+    suffix = uuid.uuid4().hex[:12]
+    return replace(
+        settings,
+        experiments_table=f"experiments-{suffix}",
+        flags_table=f"flags-{suffix}",
+        publications_table=f"publications-{suffix}",
+        assignments_table=f"assignments-{suffix}",
+        counters_table=f"counters-{suffix}",
+        keys_table=f"keys-{suffix}",
+        dedupe_table=f"dedupe-{suffix}",
+        overrides_table=f"overrides-{suffix}",
+        event_stream=f"events-{suffix}",
+        archive_bucket=f"archive-{suffix}",
+        quarantine_queue=f"quarantine-{suffix}",
+    )

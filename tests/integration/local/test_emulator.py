@@ -1,0 +1,123 @@
+"""The emulator's process: it starts where it is told, says why it cannot, and never outlives its starter."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from realtime.local.emulator import ROOT, emulator, interpreter
+from realtime.local.ports import HOST, LocalError, available
+from tests.support.poll import until
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from realtime.local.emulator import emulator
+with emulator(int(sys.argv[1]), Path(sys.argv[2])) as endpoint:
+    print(endpoint, flush=True)
+    time.sleep(600)
+"""
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()] if path.exists() else []
+
+
+def port_of(endpoint: str) -> int:
+    return int(endpoint.rsplit(":", 1)[1])
+
+
+@pytest.fixture
+def starter(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """Another process that starts an emulator, and the port."""
+    port = available()
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(port), str(tmp_path / "aws.log")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    with process:
+        yield process, port
+        process.kill()
+    until(lambda: not listening(port))
+
+
+def test_it_listens_on_loopback_only_and_is_gone_after_the_block(tmp_path: Path) -> None:
+    with emulator(log=tmp_path / "aws.log") as endpoint:
+        port = port_of(endpoint)
+        listeners = [
+            line.split()[1]
+            for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+            if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
+        ]
+        assert listeners == [f"0100007F:{port:04X}"]
+    assert not listening(port)
+
+
+def test_it_is_gone_after_an_exception_in_the_block(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), emulator(log=tmp_path / "aws.log") as endpoint:
+        raise KeyError
+    assert not listening(port_of(endpoint))
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_it_does_not_outlive_a_killed_starter(
+    starter: tuple["subprocess.Popen[str]", int], ending: signal.Signals
+) -> None:
+    process, port = starter
+    assert process.stdout
+    assert port_of(process.stdout.readline().strip()) == port
+    process.send_signal(ending)
+    process.wait(10)
+    until(lambda: not listening(port))
+
+
+def test_ctrl_c_during_the_start_leaves_nothing(starter: tuple["subprocess.Popen[str]", int]) -> None:
+    process, port = starter
+    until(lambda: len(children(process.pid)) > 0, every=0.005)
+    (child,) = children(process.pid)
+    process.send_signal(signal.SIGINT)
+    process.wait(10)
+    until(lambda: not Path(f"/proc/{child}").exists())
+    assert not listening(port)
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with (
+            pytest.raises(LocalError, match=f"^port {port} is taken .*$"),
+            emulator(port, tmp_path / "aws.log"),
+        ):
+            pass
+
+
+def test_a_missing_environment_names_the_fix() -> None:
+    with pytest.raises(LocalError, match=r"run `make \.venv-aws`, or set REALTIME_AWS_PYTHON"):
+        interpreter({"REALTIME_AWS_PYTHON": "/nowhere/python"})
+
+
+def test_a_death_during_the_start_shows_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho first >&2\necho 'no module named ministack' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("REALTIME_AWS_PYTHON", str(broken))
+    with pytest.raises(LocalError, match="no module named ministack"), emulator(log=tmp_path / "aws.log"):
+        pass
