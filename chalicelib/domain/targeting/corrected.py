@@ -1,0 +1,1 @@
+from chalicelib.domain.targeting.direct import NULL_READERS, build  # noqa

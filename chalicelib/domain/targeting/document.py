@@ -1,0 +1,89 @@
+"""A ``targeting_rules`` document as frozen values; ``parse.py`` reads it, ``compiler.py`` makes it run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+MAX_RULES = 1_000
+MAX_CONDITIONS = 5_000
+MAX_NESTING = 64
+"""Groups within groups, and lists or objects within a value."""
+MAX_VALUES = 10_000
+"""Elements of one condition's value, nested ones included."""
+MAX_PATTERN = 512
+"""Characters of a regular expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and where in the document: ``rules[0].rule.conditions[2].value``."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class InvalidRules(ValueError):
+    """Every mistake that was found in the document."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
+class Unusable(ValueError):
+    """The operand cannot be used: version 2.0 refuses it, version 1.0 has a condition that never matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a match returns. The default rule's index is the number of rules; ``extra`` are unknown fields."""
+
+    index: int
+    id: str
+    extra: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    path: str
+    attribute: str
+    operator: str
+    value: Any
+    additional_value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    path: str
+    operator: Literal["and", "or", "not"]
+    conditions: tuple[Condition, ...]
+    groups: tuple["Group", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetingRule:
+    path: str
+    rule: Rule
+    group: Group
+    rollout_percentage: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class RulesDocument:
+    """``corrected``: written for version 2.0; any other version text means the backend's behaviour."""
+
+    version: str
+    rules: tuple[TargetingRule, ...]
+    default_rule: TargetingRule | None
+
+    @property
+    def corrected(self) -> bool:
+        return self.version == "2.0"
+
+    def by_priority(self) -> list[TargetingRule]:
+        """The order of evaluation: lower numbers first, ties as written."""
+        return sorted(self.rules, key=lambda rule: rule.priority)

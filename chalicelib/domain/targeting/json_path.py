@@ -1,0 +1,40 @@
+"""``json_path``: dotted steps into an object, a list, or JSON text of one; no brackets or wildcards."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.domain.targeting.document import Condition, Unusable
+from chalicelib.domain.targeting.values import Test
+
+
+def json_path(condition: Condition, form: Callable[[Any], Any]) -> Test:
+    """Equal by ``form`` to ``additional_value``; absent is false even if that is null."""
+    if not isinstance(condition.value, str):
+        raise Unusable("must be text that starts with `$.`")
+    steps, wanted = condition.value[2:].split("."), form(condition.additional_value)
+
+    def test(value: Any, _now: float) -> bool:
+        node = _DECODER.decode(value) if isinstance(value, str) else value
+        if not isinstance(node, (dict, list)):
+            return False
+        for step in steps:
+            node = _descend(node, step)
+        return bool(form(node) == wanted)
+
+    return test
+
+
+def _descend(node: Any, step: str) -> Any:
+    if isinstance(node, dict):
+        return node[step]
+    if isinstance(node, list) and step.isdigit():
+        return node[int(step)]
+    raise LookupError(step)
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)

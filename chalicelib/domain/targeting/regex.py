@@ -1,0 +1,86 @@
+"""Regular expressions with the answers of the backend's language, Python, that cannot stall a worker.
+
+Three steps, each with a proven bound on its work:
+
+1. ``re`` itself, on texts so short that it cannot take more than STEPS (regex_cost bounds it).
+2. RE2 on longer texts, if regex_linear can say the same thing in RE2's language: linear time.
+3. Otherwise the condition is false, as the corpus recommends for a pattern over the limit.
+"""
+
+import re
+import warnings
+from collections.abc import Callable
+from re import _parser  # type: ignore[attr-defined] # the grammar of the reference, from the reference itself
+from typing import Any
+
+from chalicelib.domain.targeting.document import Unusable
+from chalicelib.domain.targeting.regex_cost import longest_text
+from chalicelib.domain.targeting.regex_linear import NotLinear, to_re2
+
+STEPS = 100_000
+"""Backtracking steps allowed to ``re``: about 2 ms."""
+RE2_STEPS = 4_000_000
+"""Characters × instructions allowed to RE2, should its automaton not fit its cache."""
+
+Search = Callable[[str], bool]
+
+
+def searcher(pattern: Any) -> Search:
+    """Whether the pattern occurs in a text. Raises Unusable for what is no pattern everywhere."""
+    tree = parse(pattern)
+    quick, longest = re.compile(pattern).search, longest_text(tree, STEPS)
+    slow: list[Search] = []
+
+    def search(text: str) -> bool:
+        if len(text) <= longest:
+            return quick(text) is not None
+        if not slow:
+            slow.append(_linear_search(tree))
+        return slow[0](text)
+
+    return search
+
+
+def parse(pattern: Any) -> Any:
+    """The reference's own parse tree, after a trial compilation: look-behind is only checked there."""
+    if not isinstance(pattern, str):
+        raise Unusable("must be text")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # what a later runtime will read differently
+            tree = _parser.parse(pattern)
+            longest_text(tree, STEPS)  # refuses what varies by runtime, and what is slow to compile
+            re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, FutureWarning, ValueError) as error:
+        raise Unusable(f"is not a usable pattern: {error}") from None
+    return tree
+
+
+def _linear_search(tree: Any) -> Search:
+    """Imports RE2 only now: most patterns meet nothing but short texts."""
+    try:
+        translated, only_ascii = to_re2(tree)
+    except NotLinear:
+        return _no_match
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    options.max_mem = 1 << 22
+    try:
+        compiled = re2.compile(translated, options)
+    except re2.error:
+        return _no_match
+    longest = RE2_STEPS // compiled.programsize
+
+    def search(text: str) -> bool:
+        if len(text) > longest or (only_ascii and not text.isascii()):
+            return False
+        return compiled.search(text.encode()) is not None
+
+    return search
+
+
+def _no_match(_text: str) -> bool:
+    return False

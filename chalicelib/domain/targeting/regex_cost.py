@@ -1,0 +1,120 @@
+"""How many steps a backtracking matcher can take: an upper bound, computed from the parse tree of a pattern.
+
+For each node: in how many ways it can match at one position (``ways``), and the steps to try them all
+(``work``). What follows a node is tried once per way. Look-arounds are never entered again: one way.
+The bound ignores which characters are there, so it errs on the safe side only.
+"""
+
+import re
+from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
+from typing import Any
+
+from chalicelib.domain.targeting.document import Unusable
+
+LONGEST = 1 << 16
+WIDEST = 1 << 16
+"""Code points in the classes of a case-insensitive pattern: compiling visits each of them."""
+
+Cost = tuple[float, float]
+_ONE_STEP = frozenset({op.LITERAL, op.NOT_LITERAL, op.ANY, op.AT})
+_ONE_CHARACTER = frozenset({op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN})
+
+
+def longest_text(tree: Any, steps: int) -> int:
+    """The length up to which a search provably takes at most ``steps``, or -1."""
+    if tree.state.flags & re.IGNORECASE and _width(tree) > WIDEST:
+        raise Unusable("has a class too wide to ignore case in")
+    low, high = -1, LONGEST
+    while low < high:
+        middle = (low + high + 1) // 2
+        if search_steps(tree, middle) <= steps:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def search_steps(tree: Any, length: int) -> float:
+    """One attempt per position, unless the pattern can only match at the start."""
+    _ways, work = _sequence(tree, length)
+    groups: float = 1 + tree.state.groups / 16  # each step back restores them
+    return groups * (length + work if _anchored(tree) else (length + 1) * work)
+
+
+def _anchored(tree: Any) -> bool:
+    if not len(tree):
+        return False
+    kind, argument = tree[0]
+    if kind is op.SUBPATTERN and not argument[1]:
+        return _anchored(argument[3])
+    if kind is not op.AT:
+        return False
+    return argument is op.AT_BEGINNING_STRING or (
+        argument is op.AT_BEGINNING and not tree.state.flags & re.MULTILINE
+    )
+
+
+def _sequence(nodes: Any, length: int) -> Cost:
+    ways, work = 1.0, 1.0
+    for node in nodes:
+        more_ways, more_work = _node(node, length)
+        work += ways * more_work
+        ways = ways * more_ways
+    return ways, work
+
+
+def _node(node: Any, length: int) -> Cost:
+    kind, argument = node
+    if kind in _ONE_STEP:
+        return 1, 1
+    if kind is op.IN:
+        return 1, len(argument)
+    if kind is op.SUBPATTERN:
+        return _sequence(argument[3], length)
+    if kind is op.BRANCH:
+        return _either(argument[1], length)
+    if kind in (op.MAX_REPEAT, op.MIN_REPEAT):
+        least, most, body = argument
+        return _repeat(least, most, body, length)
+    if kind in (op.ASSERT, op.ASSERT_NOT):
+        return 1, _sequence(argument[1], length)[1] + 1
+    if kind is op.GROUPREF:
+        return 1, length + 1
+    if kind is op.GROUPREF_EXISTS:
+        return _either([argument[1], argument[2] or ()], length)
+    raise Unusable("has possessive or atomic parts, which runtimes read differently")
+
+
+def _either(branches: Any, length: int) -> Cost:
+    costs = [_sequence(branch, length) for branch in branches]
+    return sum(ways for ways, _ in costs), 1 + sum(work for _, work in costs)
+
+
+def _repeat(least: int, most: int, body: Any, length: int) -> Cost:
+    """A body that matches b ways matches k times in b^k; beyond ``least``, each round consumes something."""
+    ways, work = _sequence(body, length)
+    one_character = len(body) == 1 and body[0][0] in _ONE_CHARACTER
+    rounds = min(int(most), length + (0 if one_character else int(least) + 1))
+    if ways <= 1:
+        return max(1.0, rounds - int(least) + 1), (rounds + 1) * (work + 1)
+    if rounds * ways > 1e6:
+        return 1e30, 1e30
+    try:
+        total = (ways ** (rounds + 1) - 1) / (ways - 1)
+    except OverflowError:
+        return 1e30, 1e30
+    return total, total * (work + 1)
+
+
+def _width(nodes: Any) -> int:
+    total = 0
+    for kind, argument in nodes:
+        if kind is op.RANGE:
+            total += argument[1] - argument[0]
+        elif kind in (op.IN, op.SUBPATTERN, op.ASSERT, op.ASSERT_NOT, op.MAX_REPEAT, op.MIN_REPEAT):
+            total += _width(argument if kind is op.IN else argument[-1])
+        elif kind is op.BRANCH:
+            total += sum(map(_width, argument[1]))
+        elif kind is op.GROUPREF_EXISTS:
+            total += sum(_width(part) for part in argument[1:] if part)
+    return total

@@ -1,0 +1,101 @@
+"""What JSON values mean to version 1.0: text, number and date forms, and equality by value.
+
+The backend is written in Python, so ``str``, ``float``, ``int``, ``==`` and ``hash`` *are* its forms:
+``True == 1``, integers compare exactly with floats, and a list's text form quotes its elements.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.domain.targeting.document import MAX_NESTING
+
+Test = Callable[[Any, float], bool]
+"""(value of the attribute, now in epoch seconds) -> whether the condition holds."""
+
+ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, OSError)
+"""What a condition can raise on some JSON value; each of them means that it does not hold."""
+
+
+def never(_value: Any, _now: float) -> bool:
+    """Recognised by identity: lint and the compiler know that the condition cannot hold."""
+    return False
+
+
+def always(_value: Any, _now: float) -> bool:
+    """Recognised by identity: the condition holds whenever the attribute is there."""
+    return True
+
+
+def frozen(value: Any, depth: int = 0) -> Any:
+    """A hashable twin: two twins are equal exactly if the values are.
+
+    A value deeper than any in a document equals none of them, so that its twin may be any fresh object.
+    """
+    if isinstance(value, list):
+        if depth > MAX_NESTING:
+            return object()
+        return (list, tuple([frozen(item, depth + 1) for item in value]))
+    if isinstance(value, dict):
+        if depth > MAX_NESTING:
+            return object()
+        return (dict, frozenset([(key, frozen(item, depth + 1)) for key, item in value.items()]))
+    return value
+
+
+class Choices:
+    """Membership by value in constant time, for scalars, lists and objects."""
+
+    __slots__ = ("nested", "twins")
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        self.twins = frozenset(map(frozen, values))
+        self.nested = any(isinstance(twin, tuple) for twin in self.twins)
+
+    def has(self, value: Any) -> bool:
+        if isinstance(value, (list, dict)):
+            return self.nested and frozen(value) in self.twins
+        return value in self.twins
+
+    def among(self, values: list[Any]) -> int:
+        """How many of the choices are elements of ``values``."""
+        if self.nested:
+            return len(self.twins.intersection(map(frozen, values)))
+        return len(self.twins.intersection([v for v in values if not isinstance(v, (list, dict))]))
+
+
+def is_number(value: Any) -> bool:
+    """Booleans included: to version 1.0 they are 1 and 0."""
+    return isinstance(value, (int, float))
+
+
+def looks_numeric(value: Any) -> bool:
+    """``between`` compares numbers only if all three look like one; ``-5`` as text does not."""
+    return value.replace(".", "", 1).isdigit() if isinstance(value, str) else is_number(value)
+
+
+_DATE_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d(?:.(?:[01]\d|2[0-3])(?::\d\d(?::\d\d(?:\.(?:\d{3}|\d{6}))?)?)?"
+    r"(?:[+-](?:[01]\d|2[0-3]):\d\d(?::\d\d)?)?)?",
+    re.ASCII | re.DOTALL,
+)
+_LONGEST_DATE_TIME = 48
+
+
+def date_time(text: str) -> datetime:
+    """ISO 8601 as every runtime reads it; naive without an offset. ``fromisoformat`` alone takes more."""
+    if len(text) <= _LONGEST_DATE_TIME:
+        text = text.replace("Z", "+00:00")
+        if _DATE_TIME.fullmatch(text):
+            return datetime.fromisoformat(text)
+    raise ValueError("not a date-time")
+
+
+def moment(value: Any) -> datetime:
+    """Text as a date-time; a number as seconds since the epoch, naive, on a machine that runs in UTC."""
+    if isinstance(value, str):
+        return date_time(value)
+    if is_number(value):
+        return datetime.fromtimestamp(value, UTC).replace(tzinfo=None)
+    raise TypeError("neither text nor a number")
