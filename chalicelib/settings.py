@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Settings:
     keys_table: str = ""
     dedupe_table: str = ""
     overrides_table: str = ""
+    assignments_stream: str = "arn:aws:dynamodb:us-east-1:000000000000:table/assignments/stream/local"
     event_stream: str = ""
     archive_bucket: str = ""
     quarantine_queue: str = ""
@@ -71,28 +72,23 @@ class Settings:
             variable = f"REALTIME_{name.upper()}"
             text = environ.get(variable, "")
             if name != "env" and (text or name in names):
-                values[name] = _convert(variable, text or names[name], str(field.type))
-        # An old, far-away event is normal in the local stack: it replays purchases of 1997.
-        if env == "local" and "REALTIME_EVENT_MAX_AGE" not in environ:
-            values["event_max_age"] = float("inf")
-        if env != "local":
-            values["demo_key"] = ""  # the demo key opens the local stack only, whatever the environment says
+                values[name] = _convert(variable, text or names[name], cast(type, field.type))
+        if env == "local":  # it replays purchases of 1997, and has a key that everybody knows
+            values = {"event_max_age": float("inf"), "demo_key": "rt_local_demo"} | values
+        else:
+            values["demo_key"] = ""
         return Settings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type
 
 
-def _convert(variable: str, text: str, kind: str) -> object:
+def _convert(variable: str, text: str, kind: type) -> object:
+    allowed = get_args(kind)  # of a Literal
+    if kind is bool:
+        allowed = ("true", "false", "1", "0")
+    if allowed and text not in allowed:
+        raise ValueError(f"{variable} must be one of {', '.join(allowed)}; it is {text!r}")
+    if kind is bool:
+        return text in ("true", "1")
     try:
-        if "bool" in kind:
-            return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
-        if "int" in kind:
-            return int(text)
-        if "float" in kind:
-            return float(text)
-    except (ValueError, KeyError):
-        wanted = "true or false" if "bool" in kind else f"a number ({kind})"
-        raise ValueError(f"{variable} must be {wanted}, got {text!r}") from None
-    if kind.startswith("Literal"):
-        allowed = [part.strip(" \"'") for part in kind[len("Literal[") : -1].split(",")]
-        if text not in allowed:
-            raise ValueError(f"{variable} must be one of {', '.join(allowed)}, got {text!r}")
-    return text
+        return kind(text) if kind in (int, float) else text
+    except ValueError:
+        raise ValueError(f"{variable} must be a number ({kind.__name__}); it is {text!r}") from None

@@ -26,8 +26,8 @@ def evaluate(
         early = _before_targeting(flag, user_id, context, now, find)
         if early is not None:
             return early
-        rollout = _rollout_at(flag, now)
-        unit = _unit(flag, user_id, context)
+        rollout = rollout_at(flag, now)
+        unit = unit_of(flag, user_id, context)
     split = flag.everyone
     if flag.rules is not None:
         rule = flag.rules.match(context, now)
@@ -75,7 +75,7 @@ def _before_targeting(
     return None
 
 
-def _rollout_at(flag: Flag, now: float) -> int:
+def rollout_at(flag: Flag, now: float) -> int:
     rollout = flag.rollout
     for at, step in flag.rollout_steps:
         if now >= at:
@@ -83,7 +83,7 @@ def _rollout_at(flag: Flag, now: float) -> int:
     return rollout
 
 
-def _unit(flag: Flag, user_id: str | None, context: Mapping[str, Any]) -> str | None:
+def unit_of(flag: Flag, user_id: str | None, context: Mapping[str, Any]) -> str | None:
     if flag.bucket_by == "user_id":
         return user_id
     value = context.get(flag.bucket_by)

@@ -16,7 +16,7 @@ from chalicelib.domain.bucketing import BUCKETS, Kind, cumulative, prefix, share
 from chalicelib.domain.definitions import Decision, Evaluation, Experiment, Flag, Prerequisite, Slice, Split
 from chalicelib.domain.errors import InvalidInput, Problem
 from chalicelib.domain.reasons import Reason
-from chalicelib.domain.targeting import InvalidRules, Rules, compile_rules, parse
+from chalicelib.domain.targeting import InvalidRules, Rule, Rules, compile_rules, parse
 
 
 def load_experiment(text: str, version: int = 0) -> Experiment:
@@ -116,7 +116,7 @@ def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
         split(
             _rule_shares(rule.extra) or document.allocations(), Reason.TARGETING_MATCH, Reason.TARGETING_MATCH
         )
-        for rule in (rules.rules if rules else ())
+        for rule in _by_index(rules)
     )
     overridden = {key: answer(key, Reason.OVERRIDE, True) for key in values}
     return Flag(
@@ -177,6 +177,14 @@ def _rules(data: object, salt: str, kind: str) -> Rules | None:
         raise _invalid(kind, tuple(problem.within("targeting_rules") for problem in found)) from None
 
 
+def _by_index(rules: Rules | None) -> tuple[Rule, ...]:
+    """Every rule that can be returned, at its index; the default rule comes last."""
+    if rules is None:
+        return ()
+    default = rules.document.default_rule
+    return tuple(rule.rule for rule in (*rules.document.rules, *([default] if default else [])))
+
+
 def _rule_shares(extra: Mapping[str, Any]) -> dict[str, float] | None:
     """A flag's rule may fix the variant (``variant``) or bring its own split (``allocation``)."""
     if "variant" in extra:
@@ -187,7 +195,7 @@ def _rule_shares(extra: Mapping[str, Any]) -> dict[str, float] | None:
 
 def _rule_splits(rules: Rules | None, variants: Sequence[str]) -> tuple[Problem, ...]:
     found = []
-    for rule in rules.rules if rules else ():
+    for rule in _by_index(rules):
         path = f"targeting_rules.rules[{rule.index}]"
         allocation = rule.extra.get("allocation")
         if "variant" in rule.extra and rule.extra["variant"] not in variants:

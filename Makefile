@@ -1,0 +1,54 @@
+# The commands of this project; docs/development.md says what each needs and prints.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+PYTEST_WORKERS ?= 2
+
+.PHONY: run test check bench load synth package long chaos format clean
+
+run: .venv/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
+	@exec $(BIN)/python -m realtime up $(ARGS)
+
+test: .venv/dev.stamp .venv-aws/stamp ## every test that needs no AWS account
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+check: .venv/dev.stamp ## lint, format, types, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports --verbose
+
+long: .venv/dev.stamp ## the long property profile
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest -m "slow or not slow" -n $(PYTEST_WORKERS) tests/unit $(ARGS)
+
+bench: .venv/dev.stamp ## in-process benchmark against hand-written lower bounds; writes build/bench.json
+	$(BIN)/python -m loadtests.bench $(ARGS)
+
+load: .venv/dev.stamp .venv-aws/stamp ## Locust against a local stack of its own
+	$(BIN)/python -m loadtests.run $(ARGS)
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build .realtime chalice.out cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+
+# Environments. `make run` installs only what running needs; the rest comes with `make test`.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "realtime needs Python 3.11 or newer; set PYTHON=python3.x")'
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.txt realtime/requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r realtime/requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv-aws/stamp: realtime/local/requirements.txt
+	@test -x .venv-aws/bin/python || $(PYTHON) -m venv .venv-aws
+	.venv-aws/bin/python -m pip install --quiet --disable-pip-version-check -r realtime/local/requirements.txt
+	@touch $@

@@ -1,0 +1,53 @@
+"""Direct invocation: the body of the route as the event, its answer or error body as the result."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+from chalicelib.api.http import checked, error_body
+from chalicelib.api.models import AssignRequest, FlagRequest
+from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.errors import InvalidInput, RealtimeError
+
+Remaining: TypeAlias = Callable[[], float]
+"""Seconds left of the invocation."""
+
+
+class Assigns(Protocol):
+    def assign(
+        self, user_id: str, experiment_key: str, context: dict[str, Any], remaining: Remaining
+    ) -> dict[str, Any]: ...
+
+
+class Evaluates(Protocol):
+    def evaluate(self, user_id: str, flag_key: str, context: dict[str, Any]) -> Evaluation: ...
+
+
+def assign(plane: Assigns, event: Any, context: Any) -> dict[str, Any]:
+    try:
+        request = checked(AssignRequest, _object(event))
+        return plane.assign(request.user_id, request.experiment_key, request.context, remaining(context))
+    except RealtimeError as error:
+        return error_body(error.code, error.message, error.details)
+
+
+def evaluate(plane: Evaluates, event: Any) -> dict[str, Any]:
+    try:
+        request = checked(FlagRequest, _object(event))
+        found = plane.evaluate(request.user_id, request.flag_key, request.context)
+    except RealtimeError as error:
+        return error_body(error.code, error.message, error.details)
+    result: dict[str, Any] = json.loads(found.encoded)
+    return result
+
+
+def remaining(context: Any) -> Remaining:
+    """From a Lambda context; without one (a test, a REPL) there is a minute."""
+    milliseconds = getattr(context, "get_remaining_time_in_millis", None)
+    return (lambda: milliseconds() / 1000.0) if milliseconds else (lambda: 60.0)
+
+
+def _object(event: Any) -> dict[str, Any]:
+    if not isinstance(event, dict):
+        raise InvalidInput("invalid_request", "The event must be a JSON object.")
+    return event

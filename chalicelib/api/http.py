@@ -1,0 +1,157 @@
+"""From a Chalice request to checked input, and from an answer or an error to a response."""
+
+import functools
+import json
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from chalice.app import CORSConfig, Request, Response
+from pydantic import BaseModel, ValidationError
+
+from chalicelib.domain.documents import problems
+from chalicelib.domain.errors import (
+    InvalidInput,
+    NotFound,
+    Problem,
+    RealtimeError,
+    StorageUnavailable,
+    Throttled,
+    TooLarge,
+)
+
+MAX_BODY = 256 * 1024
+CORS = CORSConfig(
+    allow_origin="*",
+    allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-API-Key"],
+    expose_headers=["ETag", "Retry-After"],
+    max_age=600,
+)
+DENY = {
+    "principalId": "none",
+    "context": {},
+    "policyDocument": {
+        "Version": "2012-10-17",
+        "Statement": [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": ["*"]}],
+    },
+}
+"""An authorizer's answer for a key that is not accepted: API Gateway makes it a 403."""
+_JSON = {"Content-Type": "application/json"}
+_STATUS: dict[type[RealtimeError], int] = {
+    InvalidInput: 400,
+    NotFound: 404,
+    TooLarge: 413,
+    Throttled: 429,
+    StorageUnavailable: 500,
+}
+_log = logging.getLogger("realtime")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class UnsupportedMediaType(RealtimeError):
+    """The body is not declared as JSON."""
+
+
+_STATUS[UnsupportedMediaType] = 415
+
+
+def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object; raises InvalidInput, TooLarge or UnsupportedMediaType."""
+    declared = request.headers.get("content-type", "")
+    if not declared.startswith("application/json"):
+        message = f"Send JSON with the header Content-Type: application/json, not {declared[:80] or 'none'}."
+        raise UnsupportedMediaType("unsupported_media_type", message)
+    raw = request.raw_body
+    if len(raw) > MAX_BODY:
+        raise TooLarge("too_large", f"The body has {len(raw)} bytes; {MAX_BODY} are allowed.")
+    return parse_object(raw, "body")
+
+
+def parse_object(raw: bytes | str, field: str) -> dict[str, Any]:
+    """JSON text as an object, integers in full precision; NaN and Infinity are refused as not JSON."""
+    try:
+        text = raw.decode() if isinstance(raw, bytes) else raw
+        data = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise _malformed(field, "is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        reason = f"is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        raise _malformed(field, reason) from None
+    except ValueError:  # not UTF-8, NaN, or a number of over 4,300 digits
+        raise _malformed(field, "is not valid JSON") from None
+    if not isinstance(data, dict):
+        raise _malformed(field, "must be a JSON object")
+    return data
+
+
+def read_query(request: Request) -> dict[str, Any]:
+    """Query parameters of a GET as the body of the matching POST; ``context`` is a JSON object in text."""
+    data: dict[str, Any] = dict(request.query_params or {})
+    if "context" in data:
+        data["context"] = parse_object(data["context"], "context")
+    return data
+
+
+def checked(model: type[Model], data: Mapping[str, Any]) -> Model:
+    """``data`` as ``model``; raises InvalidInput that names every field that is wrong."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        found = problems(error)
+        raise InvalidInput("invalid_request", f"The request is not valid: {found[0]}.", found) from None
+
+
+def answer(view: Callable[..., Any]) -> Callable[..., Response]:
+    """A view returns a dict, JSON text, or a Response; its errors become the API's error shape."""
+
+    @functools.wraps(view)
+    def respond(*args: Any, **kwargs: Any) -> Response:
+        try:
+            result = view(*args, **kwargs)
+        except RealtimeError as error:
+            return error_response(error)
+        except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the caller gets our shape
+            _log_unexpected(view.__name__, error)
+            return json_response(
+                error_body("internal_error", "The service failed; the error is logged."), 500
+            )
+        return result if isinstance(result, Response) else json_response(result)
+
+    return respond
+
+
+def json_response(
+    body: Mapping[str, Any] | str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    text = body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))
+    sent: dict[str, str | list[str]] = {**_JSON, **(headers or {})}
+    return Response(text, sent, status)
+
+
+def error_response(error: RealtimeError) -> Response:
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else None
+    return json_response(error_body(error.code, error.message, error.details), status_of(error), headers)
+
+
+def status_of(error: RealtimeError) -> int:
+    return _STATUS[type(error)]
+
+
+def error_body(code: str, message: str, details: tuple[Problem, ...] = ()) -> dict[str, Any]:
+    found = [{"field": problem.path, "message": problem.message} for problem in details]
+    return {"error": {"code": code, "message": message, "details": found}}
+
+
+def _log_unexpected(view: str, error: Exception) -> None:
+    """Type and places, not the message: that may quote a user's input."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s in %s\n%s", type(error).__name__, view, frames)
+
+
+def _malformed(field: str, reason: str) -> InvalidInput:
+    return InvalidInput("invalid_json", f"The {field} {reason}.", (Problem(field, reason),))
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)

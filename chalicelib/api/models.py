@@ -1,0 +1,109 @@
+"""What the routes accept and answer; OpenAPI is made from these. Fields that a route does not know are ignored."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.domain.documents import Key
+from chalicelib.domain.reasons import Reason
+
+UserId = Annotated[str, Field(description="1 to 1,024 bytes of UTF-8, no control characters")]
+Context = Annotated[dict[str, Any], Field(description="attributes that targeting rules look at, ≤ 32 KB")]
+
+
+class RequestModel(BaseModel):
+    model_config = ConfigDict(strict=True, defer_build=True)
+
+
+class AssignRequest(RequestModel):
+    user_id: UserId
+    experiment_key: Key
+    context: Context = {}
+
+
+class AssignBatchRequest(RequestModel):
+    user_id: UserId
+    context: Context = {}
+    experiment_keys: list[Key] | None = Field(default=None, max_length=1000, description="absent: all active")
+
+
+class FlagRequest(RequestModel):
+    user_id: UserId
+    flag_key: Key
+    context: Context = {}
+
+
+class FlagBatchRequest(RequestModel):
+    user_id: UserId
+    context: Context = {}
+    flag_keys: list[Key] | None = Field(default=None, max_length=10_000, description="absent: all")
+
+
+class Detail(BaseModel):
+    field: str
+    message: str
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    details: list[Detail] = []
+
+
+class ErrorAnswer(BaseModel):
+    error: ErrorBody
+
+
+class AssignAnswer(BaseModel):
+    user_id: str
+    experiment_key: str
+    experiment_id: str
+    variant: str | None = Field(description="null: excluded, see reason")
+    payload: Any
+    assignment_id: str | None
+    timestamp: str = Field(description="ISO 8601, UTC: of the assignment, or of this answer if there is none")
+    reason: Reason
+    persisted: bool = Field(
+        default=True, description="false, and only then present: decided but not stored yet"
+    )
+
+
+class AssignBatchAnswer(BaseModel):
+    assignments: dict[str, AssignAnswer | ErrorAnswer]
+
+
+class FlagAnswer(BaseModel):
+    flag_key: str
+    enabled: bool = Field(description="the user is inside: matched and rolled out, or overridden")
+    variant: str
+    value: Any
+    reason: Reason
+
+
+class FlagBatchAnswer(BaseModel):
+    flags: dict[str, FlagAnswer | ErrorAnswer]
+
+
+class Rejection(BaseModel):
+    index: int
+    event_id: str | None
+    code: str
+    message: str
+
+
+class EventsAnswer(BaseModel):
+    accepted: int
+    rejected: list[Rejection]
+
+
+class HealthAnswer(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    status: str
+    version: str
+
+
+class ResultsAnswer(BaseModel):
+    experiment_key: str
+    variants: dict[str, Any]
+    srm: dict[str, Any]
+    windows: Any

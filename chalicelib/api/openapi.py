@@ -1,0 +1,138 @@
+"""The OpenAPI 3.1 description of every route, made from the models that check the requests."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from chalicelib import __version__
+from chalicelib.api import models
+
+KEY_ERRORS = (401, 403, 429, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    method: str
+    path: str
+    summary: str
+    answer: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    status: int = 200
+    errors: tuple[int, ...] = ()
+    open: bool = False
+    etag: bool = False
+
+
+_BAD_BODY = (400, 413, 415)
+OPERATIONS = (
+    Operation("get", "/assign", "Assign a user to a variant", models.AssignAnswer,
+              query=models.AssignRequest, errors=(400, 404)),
+    Operation("post", "/assign", "Assign a user to a variant", models.AssignAnswer,
+              models.AssignRequest, errors=(*_BAD_BODY, 404)),
+    Operation("post", "/assign/batch", "Assign a user in many or all active experiments",
+              models.AssignBatchAnswer, models.AssignBatchRequest, errors=_BAD_BODY),
+    Operation("get", "/flags/evaluate", "Evaluate a flag for a user", models.FlagAnswer,
+              query=models.FlagRequest, errors=(400, 404)),
+    Operation("post", "/flags/evaluate", "Evaluate a flag for a user", models.FlagAnswer,
+              models.FlagRequest, errors=(*_BAD_BODY, 404)),
+    Operation("post", "/flags/evaluate/batch", "Evaluate many or all flags for a user",
+              models.FlagBatchAnswer, models.FlagBatchRequest, errors=_BAD_BODY, etag=True),
+    Operation("post", "/events", "Send one event or up to 500", models.EventsAnswer,
+              models.EventsRequest, status=202, errors=_BAD_BODY),
+    Operation("get", "/experiments/{key}/results", "Results of an experiment per variant",
+              models.ResultsAnswer, errors=(404,)),
+    Operation("get", "/health", "Is the service there, and which version", models.HealthAnswer, open=True),
+    Operation("get", "/openapi.json", "This document", open=True),
+)  # fmt: skip
+
+
+@cache
+def document() -> str:
+    used = {model for op in OPERATIONS for model in (op.answer, op.body) if model} | {models.ErrorAnswer}
+    pairs: list[Any] = [(model, "validation") for model in sorted(used, key=lambda model: model.__name__)]
+    _, schemas = models_json_schema(pairs, ref_template="#/components/schemas/{model}")
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return json.dumps(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "realtime",
+                "version": __version__,
+                "license": {"name": "MIT", "identifier": "MIT"},
+            },
+            "servers": [{"url": "/"}],
+            "security": [{"key": []}],
+            "paths": paths,
+            "components": {
+                "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+                "schemas": schemas["$defs"],
+            },
+        }
+    )
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    name = operation.path.strip("/").replace("/", "_").replace(".", "_").replace("{", "").replace("}", "")
+    found: dict[str, Any] = {"summary": operation.summary, "operationId": f"{operation.method}_{name}"}
+    if operation.open:
+        found["security"] = []
+    parameters = _parameters(operation)
+    if parameters:
+        found["parameters"] = parameters
+    if operation.body:
+        found["requestBody"] = {"required": True, "content": _content(operation.body)}
+    found["responses"] = _responses(operation)
+    return found
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    if "{key}" in operation.path:
+        found.append(
+            {"name": "key", "in": "path", "required": True, "schema": TypeAdapter(models.Key).json_schema()}
+        )
+    fields = operation.query.model_json_schema() if operation.query else {"properties": {}}
+    for name, schema in fields["properties"].items():
+        is_object = schema.get("type") == "object"
+        wanted = {"type": "string", "description": "a JSON object"} if is_object else schema
+        found.append(
+            {"name": name, "in": "query", "required": name in fields.get("required", []), "schema": wanted}
+        )
+    if operation.etag:
+        found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    return found
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    ok: dict[str, Any] = {"description": "OK"}
+    if operation.answer:
+        ok["content"] = _content(operation.answer)
+    found = {str(operation.status): ok}
+    if operation.etag:
+        found["304"] = {"description": "The caller holds this very answer"}
+    for status in sorted({*operation.errors, *(() if operation.open else KEY_ERRORS)}):
+        found[str(status)] = {"description": _MEANING[status], "content": _content(models.ErrorAnswer)}
+    return found
+
+
+_MEANING = {
+    400: "Invalid input; details name each field",
+    401: "No key",
+    403: "A key that is not accepted, or lacks the scope",
+    404: "Unknown key",
+    413: "Too large",
+    415: "Not JSON",
+    429: "Throttled; Retry-After in seconds",
+    500: "The service or its store failed",
+}
+
+
+def _content(model: type[BaseModel]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}

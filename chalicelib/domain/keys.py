@@ -1,0 +1,43 @@
+"""API keys: only their SHA-256 is stored, and each opens the routes of its scopes."""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+SCOPES: dict[str, tuple[str, ...]] = {
+    "assign": ("/assign", "/assign/batch"),
+    "flags": (
+        "/flags/evaluate",
+        "/flags/evaluate/batch",
+        "/ofrep/v1/evaluate/flags",
+        "/ofrep/v1/evaluate/flags/*",
+    ),
+    "events": ("/events",),
+    "results": ("/experiments/*",),
+}
+"""Scope → the routes it opens, ``*`` standing for any text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A stored key; ``id`` is its SHA-256 in hex, times are ISO 8601, ``revoked`` None while it is valid."""
+
+    id: str
+    label: str
+    scopes: tuple[str, ...]
+    created: str
+    revoked: str | None = None
+
+
+def digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def bearer(header: str) -> str | None:
+    """The key of ``Authorization: Bearer KEY``; None for anything else."""
+    scheme, _, key = header.partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+def routes(scopes: Collection[str]) -> list[str]:
+    return [route for scope, opened in SCOPES.items() if scope in scopes for route in opened]

@@ -1,0 +1,178 @@
+"""`python -m realtime`: the operator's commands. Each is thin; what it does stands in a module of its own."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from chalicelib.domain.errors import RealtimeError
+from realtime.local.ports import LocalError
+
+app = typer.Typer(
+    help="Experiments, feature flags and events: run, publish, look.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+keys_app = typer.Typer(help="API keys and their scopes.", no_args_is_help=True)
+quarantine_app = typer.Typer(
+    help="Records that could not be processed: look, then send back.", no_args_is_help=True
+)
+app.add_typer(keys_app, name="keys")
+app.add_typer(quarantine_app, name="quarantine")
+console = Console()
+
+Paths = Annotated[list[Path], typer.Argument(help="Definition files (YAML or JSON) or folders of them.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as errors.")]
+
+
+class Mistake(Exception):
+    """The user's mistake, told in one line."""
+
+
+@app.command()
+def up(
+    full: Annotated[bool, typer.Option("--full", help="Replay all 69,659 purchases, not a sample.")] = False,
+    demo: Annotated[bool, typer.Option(help="Publish the demo and replay purchases.")] = True,
+) -> None:
+    """Start everything on this machine until Ctrl-C. Example: [b]python -m realtime up --full[/b]"""
+    from realtime.up import run
+
+    run(console, full=full, demo=demo)
+
+
+@app.command()
+def validate(paths: Paths, strict: Strict = False) -> None:
+    """Check definitions without publishing. Example: [b]python -m realtime validate definitions/[/b]"""
+    from realtime.publish import check
+
+    raise typer.Exit(check(console, paths, strict))
+
+
+@app.command()
+def publish(paths: Paths, strict: Strict = False) -> None:
+    """Check definitions as a whole, then publish all or nothing. Example: [b]python -m realtime publish flags.yaml[/b]"""
+    from realtime.publish import publish as run
+
+    raise typer.Exit(run(console, plane(), paths, strict))
+
+
+@app.command("check-rules")
+def check_rules(
+    files: Annotated[list[Path], typer.Argument(help="Corpora of targeting cases, JSON Lines.")],
+) -> None:
+    """Run targeting cases and print each disagreement. Example: [b]python -m realtime check-rules cases.jsonl[/b]"""
+    from realtime.check_rules import run
+
+    raise typer.Exit(run(files, console))
+
+
+@app.command()
+def explain(
+    user: Annotated[str, typer.Option(help="The user's id.")],
+    experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
+    flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
+    context: Annotated[str, typer.Option(help="Attributes as a JSON object.")] = "{}",
+) -> None:
+    """The decision and every step to it. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
+    from realtime.explain import explain_experiment, explain_flag
+
+    if bool(experiment) == bool(flag):
+        raise Mistake("name either --experiment KEY or --flag KEY")
+    attributes = _json_object(context, "--context")
+    if experiment:
+        explain_experiment(console, plane(), user, experiment, attributes)
+    else:
+        explain_flag(console, plane(), user, flag, attributes)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="CSV or JSON Lines of events, plain or .gz.")],
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget the position of an earlier run.")
+    ] = False,
+) -> None:
+    """Send events, resumable. Example: [b]python -m realtime replay purchases.csv.gz[/b]"""
+    from realtime.replay import replay as run
+
+    run(console, plane(), file, restart)
+
+
+@app.command()
+def results(
+    key: Annotated[str, typer.Argument(help="An experiment's key.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The route's answer, as JSON.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw cumulative conversion per variant.")] = False,
+) -> None:
+    """Results per variant, with the sample-ratio test. Example: [b]python -m realtime results cdnow-aa[/b]"""
+    from realtime.results import show
+
+    found = plane().results(key)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        show(found, console, plot=plot)
+
+
+@keys_app.command("create")
+def keys_create(
+    scopes: Annotated[str, typer.Option(help="Of assign, flags, events, results; separated by commas.")],
+    label: Annotated[str, typer.Option(help="Whose key it is.")],
+) -> None:
+    """Create a key; it is shown once. Example: [b]python -m realtime keys create --scopes assign,flags --label web[/b]"""
+    from realtime.keys import create
+
+    create(console, plane().keys, scopes, label)
+
+
+@keys_app.command("list")
+def keys_list() -> None:
+    """All keys, by label; a key itself is never stored. Example: [b]python -m realtime keys list[/b]"""
+    from realtime.keys import show
+
+    show(console, plane().keys)
+
+
+@keys_app.command("revoke")
+def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `keys list` shows.")]) -> None:
+    """Refuse a key from now on (within a minute). Example: [b]python -m realtime keys revoke 3f2a9c01d4e5[/b]"""
+    from realtime.keys import revoke
+
+    revoke(console, plane().keys, key_id)
+
+
+def plane() -> Any:
+    """The service on the AWS that the environment names; the local stack unless it says otherwise."""
+    from chalicelib.wiring import plane as wired
+    from realtime.local.emulator import environment
+    from realtime.local.ports import HOST
+
+    local = os.environ.get("REALTIME_ENV", "local") == "local"
+    if local and "AWS_ENDPOINT_URL" not in os.environ:
+        os.environ.update(environment(f"http://{HOST}:{os.environ.get('AWS_PORT', '4566')}"))
+    return wired()
+
+
+def _json_object(text: str, option: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise Mistake(f"{option} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise Mistake(f"{option} must be a JSON object")
+    return value
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake is one line on standard error and exit status 1."""
+    try:
+        app()
+    except (Mistake, LocalError, RealtimeError, ValueError, OSError) as error:
+        print(f"realtime: {error}", file=sys.stderr)
+        sys.exit(1)

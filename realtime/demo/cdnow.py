@@ -1,0 +1,56 @@
+"""The CDNOW data: 69,659 purchases by 23,570 customers of an online shop, January 1997 to June 1998."""
+
+import csv
+import gzip
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = Path(__file__).parent / "data" / "cdnow_purchases.csv.gz"
+DEFINITIONS = Path(__file__).parent / "definitions"
+SAMPLE = 8  # every eighth customer: 2,946
+
+
+@dataclass(slots=True)
+class Customer:
+    """What the shop knows when the customer is assigned; ``cohort`` is the month of the first order."""
+
+    id: str
+    cohort: str
+    first_order_value: float
+    first_order: str
+    orders: int = 0
+
+    def context(self) -> dict[str, object]:
+        return {"cohort": self.cohort, "first_order_value": self.first_order_value, "orders": self.orders}
+
+
+def customers(every: int = 1, file: Path = FILE) -> list[Customer]:
+    """Each ``every``-th customer, in order of id."""
+    found: dict[str, Customer] = {}
+    with gzip.open(file, "rt", newline="") as text:
+        for row in csv.DictReader(text):
+            if in_sample(row["customer_id"], every):
+                known = found.setdefault(row["customer_id"], _first(row))
+                known.orders += 1
+    return list(found.values())
+
+
+def in_sample(customer_id: str, every: int) -> bool:
+    return int(customer_id) % every == 0
+
+
+def exposures(seen: Iterable[Customer], experiment_key: str) -> Iterable[dict[str, object]]:
+    """One event a customer at the first order, which is where the shop would show the treatment."""
+    for customer in seen:
+        yield {
+            "event_id": f"{experiment_key}-{customer.id}",
+            "event_type": "exposure",
+            "experiment_key": experiment_key,
+            "user_id": customer.id,
+            "timestamp": f"{customer.first_order}T00:00:00Z",
+        }
+
+
+def _first(row: dict[str, str]) -> Customer:
+    return Customer(row["customer_id"], row["date"][:7], float(row["dollars"]), row["date"])

@@ -1,0 +1,164 @@
+"""A decision and every step that led to it, for `python -m realtime explain`.
+
+The answer itself comes from the same functions as a request's; the steps show what they looked at.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from chalicelib.domain.assignment import decide
+from chalicelib.domain.bucketing import BUCKETS, bucket, halves
+from chalicelib.domain.definitions import Experiment, Flag, Slice, Stored
+from chalicelib.domain.errors import NotFound
+from chalicelib.domain.evaluation import evaluate, rollout_at, unit_of
+from chalicelib.domain.targeting import Rules
+from chalicelib.domain.units import check_user_id
+
+Step = tuple[str, str]
+
+
+class Catalog(Protocol):
+    def experiment(self, key: str) -> Experiment | None: ...
+    def flag(self, key: str) -> Flag | None: ...
+
+
+class Assignments(Protocol):
+    def get(self, experiment: Experiment, user_id: str) -> Stored | None: ...
+
+
+class Plane(Protocol):
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def assignments(self) -> Assignments: ...
+
+
+def explain_experiment(
+    console: Console, plane: Plane, user: str, key: str, context: dict[str, Any], now: float | None = None
+) -> None:
+    """Prints the decision as `/assign` would make it now; nothing is stored."""
+    experiment = plane.catalog.experiment(key)
+    if experiment is None:
+        raise NotFound("experiment_not_found", f"There is no experiment {key!r}.")
+    context["user_id"] = check_user_id(user)
+    at = time.time() if now is None else now
+    stored = plane.assignments.get(experiment, user)
+    decision = decide(experiment, user, context, at, lambda: stored)
+    _show(console, experiment_steps(experiment, user, context, at, stored))
+    _answer(console, decision.variant, decision.reason, decision.payload)
+
+
+def explain_flag(
+    console: Console, plane: Plane, user: str, key: str, context: dict[str, Any], now: float | None = None
+) -> None:
+    """Prints the answer as `/flags/evaluate` would give it now."""
+    flag = plane.catalog.flag(key)
+    if flag is None:
+        raise NotFound("flag_not_found", f"There is no flag {key!r}.")
+    context["user_id"] = check_user_id(user)
+    at = time.time() if now is None else now
+    answer = evaluate(flag, user, context, at, plane.catalog.flag)
+    _show(console, flag_steps(flag, user, context, at, plane.catalog))
+    _answer(console, answer.variant, answer.reason, answer.value)
+
+
+def experiment_steps(
+    experiment: Experiment, user: str, context: Mapping[str, Any], now: float, stored: Stored | None
+) -> Iterator[Step]:
+    yield "status", experiment.status
+    yield "schedule", _schedule(experiment)
+    yield "override", _named(experiment.overrides.get(user))
+    yield "holdout", _slice(experiment.holdout, user)
+    yield "layer", _slice(experiment.layer, user)
+    yield "stored", f"{stored.variant} (iteration {stored.iteration})" if stored else "no assignment yet"
+    yield "targeting", _targeting(experiment.rules, context, now)
+    first, second = halves(experiment.prefix, user)
+    yield "traffic", _inside(bucket(first), _buckets(experiment.traffic))
+    yield "variant", f"bucket {bucket(second):,} of {_ranges(experiment.split)}"
+
+
+def flag_steps(
+    flag: Flag, user: str, context: Mapping[str, Any], now: float, catalog: Catalog
+) -> Iterator[Step]:
+    yield "enabled", "yes" if flag.enabled else "no: the off variant"
+    yield "override", _named(flag.overrides.get(user))
+    for prerequisite in flag.prerequisites:
+        other = catalog.flag(prerequisite.flag)
+        got = evaluate(other, user, context, now, catalog.flag).variant if other else "no such flag"
+        yield (
+            f"prerequisite {prerequisite.flag}",
+            f"{got} (wanted {', '.join(sorted(prerequisite.variants))})",
+        )
+    yield "targeting", _targeting(flag.rules, context, now)
+    unit = unit_of(flag, user, context)
+    if unit is None:
+        yield "rollout", f"context has no usable {flag.bucket_by!r} to divide by"
+        return
+    first, second = halves(flag.prefix, unit)
+    yield "rollout", _inside(bucket(first), _buckets(rollout_at(flag, now)))
+    rule = flag.rules.match(context, now) if flag.rules else None
+    split = flag.by_rule[rule.index] if rule else flag.everyone
+    owners = [(upper, answer.variant) for upper, answer in split.ranges]
+    yield "variant", split.fixed.variant if split.fixed else f"bucket {bucket(second):,} of {_ranges(owners)}"
+
+
+def _show(console: Console, steps: Iterator[Step]) -> None:
+    table = Table("step", "what it saw")
+    for name, seen in steps:
+        table.add_row(name, seen)
+    console.print(table)
+
+
+def _answer(console: Console, variant: str | None, reason: str, value: Any) -> None:
+    console.print(f"[b]{variant}[/b]  because  [b]{reason}[/b]", highlight=False)
+    if value is not None:
+        console.print(f"value  {json.dumps(value)}", highlight=False, markup=False)
+
+
+def _schedule(experiment: Experiment) -> str:
+    times = [("from", experiment.start_at), ("until", experiment.end_at)]
+    text = [f"{word} {_iso(at)}" for word, at in times if at is not None]
+    return " ".join(text) or "always"
+
+
+def _iso(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+def _named(answer: Any) -> str:
+    return f"this user is named: {answer.variant}" if answer else "not named"
+
+
+def _slice(part: Slice | None, user: str) -> str:
+    if part is None:
+        return "none"
+    place = bucket(halves(part.prefix, user)[0])
+    return f"{part.key}: bucket {place:,}, its range is [{_buckets(part.start):,}, {_buckets(part.end):,})"
+
+
+def _targeting(rules: Rules | None, context: Mapping[str, Any], now: float) -> str:
+    if rules is None:
+        return "everybody"
+    rule = rules.match(context, now)
+    return f"rule {rule.id!r} matches" if rule else "no rule matches"
+
+
+def _inside(place: int, limit: int) -> str:
+    return f"bucket {place:,} is {'inside' if place < limit else 'outside'} [0, {limit:,}) of {BUCKETS:,}"
+
+
+def _buckets(limit: int) -> int:
+    return (limit * BUCKETS) >> 64
+
+
+def _ranges(owners: Any) -> str:
+    lower, text = 0, []
+    for upper, name in owners:
+        text.append(f"{name} [{lower:,}, {_buckets(upper):,})")
+        lower = _buckets(upper)
+    return "  ".join(text)

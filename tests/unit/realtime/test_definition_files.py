@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from realtime.demo.cdnow import DEFINITIONS
+from realtime.definition_files import read
+
+FLAG = "flags:\n  - {key: dark-mode, type: boolean, rollout_percentage: 10}\n"
+
+
+def test_the_demo_is_valid() -> None:
+    found = read([DEFINITIONS])
+    assert found.problems == []
+    assert {flag.type for flag in found.flags} == {"boolean", "string", "integer", "float", "object"}
+    assert len(found.experiments) == 2
+
+
+def test_several_files_and_folders_are_one_set(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "flags.yaml").write_text(FLAG)
+    (tmp_path / "more" / "f.json").write_text('{"flags": [{"key": "other", "type": "boolean"}]}')
+    found = read([tmp_path])
+    assert [flag.key for flag in found.flags] == ["dark-mode", "other"]
+
+
+def test_on_and_off_are_text(tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text("""
+flags:
+  - key: plan
+    type: string
+    default_variant: off
+    variants: [{key: off, value: no}, {key: on, value: yes, allocation: 1}]
+""")
+    assert [variant.value for variant in read([file]).flags[0].variants] == ["no", "yes"]
+
+
+def test_a_key_defined_twice_is_a_problem_that_names_both_places(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(FLAG)
+    (tmp_path / "b.yaml").write_text(FLAG)
+    problem = str(read([tmp_path]).problems[0])
+    assert "b.yaml: flags[0].key" in problem
+    assert "a.yaml" in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("flags: [{key: x}]", "flags[0] (x).type: required"),
+        ("flags: [{key: x, type: boolean, rollout: 3}]", "flags[0] (x).rollout: unknown field"),
+        ("flags: {x: 1}", "must be a list"),
+        ("- 1", "must hold experiments"),
+        ("flags: [", "while parsing"),
+        ("flags: [{type: boolean}]", "flags[0].key: required"),
+        (
+            "experiments: [{key: e, variants: [{key: a, allocation: 0.5}]}]",
+            "experiments[0] (e).variants: the allocations sum to 0.5",
+        ),
+        (
+            "flags: [{key: x, type: boolean, targeting_rules: {rules: [{id: r, rule: {operator: xor}}]}}]",
+            "targeting_rules.rules[0].rule.operator",
+        ),
+    ],
+)
+def test_a_mistake_is_named_by_file_and_path(tmp_path: Path, text: str, expected: str) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(text)
+    problem = str(read([file]).problems[0])
+    assert problem.startswith(str(file))
+    assert expected in problem
+
+
+def test_a_missing_path_and_an_empty_folder_are_problems(tmp_path: Path) -> None:
+    found = read([tmp_path / "none.yaml", tmp_path])
+    assert [problem.message for problem in found.problems] == [
+        "no such file or folder",
+        "holds no .yaml, .yml or .json file",
+    ]

@@ -1,0 +1,106 @@
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from realtime.replay import events, replay
+
+
+class Recording:
+    """A service that takes ``limit`` batches and then fails, as a killed run would."""
+
+    def __init__(self, limit: int = 1_000) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.limit = limit
+
+    def ingest(self, body: dict[str, Any], remaining: Callable[[], float]) -> dict[str, Any]:
+        if self.limit == 0:
+            raise ConnectionError("gone")
+        self.limit -= 1
+        self.sent += body["events"]
+        rejected = [{"code": "too_old"} for event in body["events"] if event["user_id"] == "old"]
+        return {"accepted": len(body["events"]) - len(rejected), "rejected": rejected}
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture
+def purchases(tmp_path: Path) -> Path:
+    lines = [f"{n:05},1997-01-{n % 28 + 1:02},1,{n}.25" for n in range(1, 1201)]
+    file = tmp_path / "purchases.csv.gz"
+    file.write_bytes(gzip.compress("\n".join(["customer_id,date,cds,dollars", *lines]).encode()))
+    return file
+
+
+def test_cdnow_lines_become_purchases(purchases: Path) -> None:
+    event = next(events(purchases, "d"))
+    assert event == {
+        "event_id": "d-1",
+        "event_type": "purchase",
+        "user_id": "00001",
+        "timestamp": "1997-01-02T00:00:00Z",
+        "value": 1.25,
+        "properties": {"cds": 1},
+    }
+
+
+def test_an_interrupted_run_resumes_after_the_last_acknowledged_batch(
+    purchases: Path, tmp_path: Path
+) -> None:
+    first, second = Recording(limit=1), Recording()
+    with pytest.raises(ConnectionError):
+        replay(quiet(), first, purchases, restart=False, positions=tmp_path)
+    replay(quiet(), second, purchases, restart=False, positions=tmp_path)
+    ids = [event["event_id"] for event in first.sent + second.sent]
+    assert len(ids) == len(set(ids)) == 1200
+
+
+def test_restart_begins_again(purchases: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        again = Recording()
+        replay(quiet(), again, purchases, restart=True, positions=tmp_path)
+        assert len(again.sent) == 1200
+
+
+def test_keep_selects_events(purchases: Path, tmp_path: Path) -> None:
+    sent = Recording()
+    replay(quiet(), sent, purchases, True, tmp_path, keep=lambda event: event["user_id"] == "00007")
+    assert [event["value"] for event in sent.sent] == [7.25]
+
+
+def test_refusals_are_told_by_code(tmp_path: Path) -> None:
+    file = tmp_path / "e.jsonl"
+    file.write_text('{"event_type": "x", "user_id": "old"}\n{"event_type": "x", "user_id": "u"}\n')
+    console = Console(file=io.StringIO(), width=200)
+    replay(console, Recording(), file, restart=False, positions=tmp_path)
+    assert isinstance(console.file, io.StringIO)
+    assert "1 events accepted, 1 refused: too_old." in console.file.getvalue()
+
+
+def test_other_columns_become_properties(tmp_path: Path) -> None:
+    file = tmp_path / "e.csv"
+    file.write_text("event_type,user_id,timestamp,value,color\nclick,u1,2026-01-01T00:00:00Z,2.5,red\n")
+    (event,) = events(file, "d")
+    assert (event["value"], event["properties"]) == (2.5, {"color": "red"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hint"),
+    [
+        ("e.csv", "a,b\n1,2\n", "event_type and user_id"),
+        ("e.jsonl", "{\n", "e.jsonl:1: not JSON"),
+        ("e.jsonl", json.dumps([1]), "must be a JSON object"),
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path: Path, name: str, text: str, hint: str) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(ValueError, match=hint):
+        replay(quiet(), Recording(), file, restart=False, positions=tmp_path)
