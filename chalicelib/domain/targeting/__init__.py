@@ -3,7 +3,7 @@
 Versions and operators are specified in docs/targeting.md.
 """
 
-from chalicelib.domain.targeting.compiler import Rules, compile_rules
+from chalicelib.domain.targeting.compiler import Rules, compile_condition, compile_rules
 from chalicelib.domain.targeting.document import InvalidRules, Problem, Rule, RulesDocument
 from chalicelib.domain.targeting.lint import lint
 from chalicelib.domain.targeting.parse import parse
@@ -18,6 +18,7 @@ __all__ = [
     "Rules",
     "RulesDocument",
     "Warning_",
+    "compile_condition",
     "compile_rules",
     "lint",
     "parse",

@@ -50,6 +50,13 @@ def compile_rules(document: RulesDocument, salt: str = "") -> Rules:
     return Rules(document, salt)
 
 
+def compile_condition(condition: Mapping[str, Any], version: str = "1.0") -> Matcher:
+    """One condition by itself, even one that the schema would refuse: for check-rules."""
+    attribute, operator, value = (condition[name] for name in ("attribute", "operator", "value"))
+    parsed = Condition("", attribute, operator, value, condition.get("additional_value"))
+    return condition_matcher(parsed, version == "2.0")
+
+
 def _document(document: RulesDocument, salt: str) -> Callable[[Context, float], Rule | None]:
     compiled = [(rule_matcher(rule, document, salt), rule.rule) for rule in document.by_priority()]
     steps = [(matcher, rule) for matcher, rule in compiled if matcher is not never]
@@ -159,9 +166,8 @@ def _not(part: Matcher) -> Matcher:
 
 def condition_matcher(condition: Condition, is_corrected: bool, hash_prefix: str = "") -> Matcher:
     """An absent attribute is "no match" for every operator, and so is null for most of them."""
-    dialect = corrected if is_corrected else direct
     try:
-        test = dialect.build(condition, hash_prefix)
+        test = (corrected.build if is_corrected else direct.build)(condition, hash_prefix)
     except Unusable:
         return never
     if test is never:
@@ -170,7 +176,8 @@ def condition_matcher(condition: Condition, is_corrected: bool, hash_prefix: str
     fast = None if path else fast_condition(condition, is_corrected)
     if fast is not None:
         return fast
-    attribute, absent = condition.attribute, _MISSING if condition.operator in dialect.NULL_READERS else None
+    null_readers = corrected.NULL_READERS if is_corrected else direct.NULL_READERS
+    attribute, absent = condition.attribute, _MISSING if condition.operator in null_readers else None
 
     def matcher(context: Context, now: float) -> bool:
         value = context.get(attribute, absent)

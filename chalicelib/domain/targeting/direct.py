@@ -199,12 +199,12 @@ def _semantic_version(condition: Condition) -> Test:
     return test
 
 
-def geo_distance(condition: Condition) -> Test:
+def geo_distance(condition: Condition, number: Callable[[Any], float] = number) -> Test:
     """Within ``radius`` of the object ``value``; a list, all that the 1.0 schema accepts, never matches."""
     value = condition.value
     if not isinstance(value, dict) or "radius" not in value:
         raise Unusable("must be an object with lat, lon and radius: version 1.0 never matches a list here")
-    centre, radius = geo.point(value), number(value["radius"])
+    centre, radius = geo.point(value, number), number(value["radius"])
     unit, comparison = value.get("unit", "km"), value.get("comparison")
     per_km = geo.PER_KM.get(unit.lower()) if isinstance(unit, str) else None
     if per_km is None or not radius >= 0:
@@ -212,7 +212,7 @@ def geo_distance(condition: Condition) -> Test:
     compare = (lambda d, r: abs(d - r) < 0.01) if comparison == "eq" else COMPARISONS.get(comparison or "lte")
     if compare is None or comparison == "":
         raise Unusable("must have lte, lt, gt, gte or eq for comparison")
-    return lambda a, _now: compare(geo.distance_km(geo.point(a), centre) * per_km, radius)
+    return lambda a, _now: compare(geo.distance_km(geo.point(a, number), centre) * per_km, radius)
 
 
 def _percentage_bucket(condition: Condition) -> Test:
@@ -228,7 +228,8 @@ def md5_bucket(text: str) -> int:
 
 
 def _json_path(condition: Condition) -> Test:
-    return json_path(condition, lambda value: value)
+    wanted = condition.additional_value
+    return json_path(condition, lambda value: bool(value == wanted))
 
 
 def _array_length(condition: Condition) -> Test:

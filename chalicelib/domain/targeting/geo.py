@@ -1,5 +1,6 @@
 """Distances between coordinates on a sphere."""
 
+from collections.abc import Callable
 from math import asin, cos, radians, sin, sqrt
 from typing import Any
 
@@ -17,10 +18,10 @@ PER_KM = {
 _SPELLINGS = (("lat", "lon"), ("latitude", "longitude"), ("lat", "longitude"), ("latitude", "lon"))
 
 
-def point(value: Any) -> Point:
+def point(value: Any, number: Callable[[Any], float] = float) -> Point:
     """Degrees, from ``[lat, lon]`` or an object; Unusable for any other shape and outside [±90, ±180]."""
     try:
-        lat, lon = map(float, _pair(value))
+        lat, lon = map(number, _pair(value))
     except (TypeError, ValueError, OverflowError):
         raise Unusable("must be [latitude, longitude], or an object with `lat` and `lon`") from None
     if not (-90 <= lat <= 90 and -180 <= lon <= 180):

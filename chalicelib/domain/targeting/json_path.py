@@ -8,11 +8,11 @@ from chalicelib.domain.targeting.document import Condition, Unusable
 from chalicelib.domain.targeting.values import Test
 
 
-def json_path(condition: Condition, form: Callable[[Any], Any]) -> Test:
-    """Equal by ``form`` to ``additional_value``; absent is false even if that is null."""
+def json_path(condition: Condition, equals: Callable[[Any], bool]) -> Test:
+    """Whether the value at the path ``equals`` the wanted one; an absent path never does, not even null."""
     if not isinstance(condition.value, str):
         raise Unusable("must be text that starts with `$.`")
-    steps, wanted = condition.value[2:].split("."), form(condition.additional_value)
+    steps = condition.value[2:].split(".")
 
     def test(value: Any, _now: float) -> bool:
         node = _DECODER.decode(value) if isinstance(value, str) else value
@@ -20,7 +20,7 @@ def json_path(condition: Condition, form: Callable[[Any], Any]) -> Test:
             return False
         for step in steps:
             node = _descend(node, step)
-        return bool(form(node) == wanted)
+        return equals(node)
 
     return test
 

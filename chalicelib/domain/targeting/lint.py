@@ -1,8 +1,190 @@
-"""What is allowed but hardly meant."""
+"""What is valid and yet hardly meant. Only what is certain is reported: warnings stop a strict publish."""
 
-from chalicelib.domain.targeting.document import Problem, RulesDocument
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from chalicelib.domain.targeting import corrected, direct, regex
+from chalicelib.domain.targeting.compiler import group_matcher, rule_matcher
+from chalicelib.domain.targeting.document import (
+    Condition,
+    Group,
+    Problem,
+    RulesDocument,
+    TargetingRule,
+    Unusable,
+)
+from chalicelib.domain.targeting.regex_ambiguity import is_exponential
+from chalicelib.domain.targeting.values import ERRORS, always, date_time, never
+from chalicelib.domain.targeting.window import CLOCK_FIELDS
+
+_KINDS = {
+    **dict.fromkeys(("gt", "gte", "lt", "lte"), "a number"),
+    **dict.fromkeys(("before", "after", "time_window"), "a time"),
+    **dict.fromkeys(("starts_with", "ends_with", "match_regex"), "text"),
+    "semantic_version": "a version",
+    "geo_distance": "a place",
+    "json_path": "an object",
+}
+_COMPATIBLE = (
+    {"text", "a version"},
+    {"text", "a time"},
+    {"a number", "a time"},
+    {"text", "an object"},
+)
+_TIMES = frozenset({"before", "after", "between", "time_window"})
+_MILLISECONDS_FROM = 1e11
 
 
 def lint(document: RulesDocument) -> list[Problem]:
-    """Paths are those of the document as it was written."""
-    return []
+    """In document order; the paths are those of the document as it was written."""
+    every = [*document.rules, *([document.default_rule] if document.default_rule else [])]
+    warnings = list(_document(document, every))
+    for rule in every:
+        for group in _groups(rule.group):
+            warnings += _group(group, document.corrected)
+            for condition in group.conditions:
+                warnings += _condition(condition, document.corrected)
+    return warnings + list(_conflicts(every))
+
+
+def _document(document: RulesDocument, every: list[TargetingRule]) -> Iterator[Problem]:
+    if document.version not in ("1.0", "2.0"):
+        yield Problem("version", f"{document.version!r} is read as 1.0: write 1.0 or 2.0")
+    seen: dict[str, str] = {}
+    for rule in every:
+        if rule.rule.id in seen:
+            yield Problem(f"{rule.path}.id", f"is also the id of {seen[rule.rule.id]}: they share a rollout")
+        seen.setdefault(rule.rule.id, rule.path)
+    default = document.default_rule
+    if default and not document.corrected:
+        group = default.group
+        if group.conditions or group.groups or default.rollout_percentage != 100:
+            yield Problem(default.path, "has conditions or a rollout, which version 1.0 ignores")
+    yield from _unreachable(document)
+
+
+def _unreachable(document: RulesDocument) -> Iterator[Problem]:
+    taken_by = None
+    for rule in document.by_priority():
+        matcher = rule_matcher(rule, document, "")
+        if taken_by:
+            yield Problem(rule.path, f"is never reached: {taken_by} takes everybody")
+        elif matcher is never and rule.rollout_percentage:
+            yield Problem(rule.path, "can never match")
+        elif matcher is always:
+            taken_by = rule.path
+
+
+def _groups(group: Group) -> Iterator[Group]:
+    yield group
+    for inner in group.groups:
+        yield from _groups(inner)
+
+
+def _group(group: Group, is_corrected: bool) -> Iterator[Problem]:
+    children = len(group.conditions) + len(group.groups)
+    if group.operator != "and" and not children:
+        yield Problem(group.path, f"an empty `{group.operator}` is always true in version 1.0")
+    if group.operator == "not" and children > 1 and not is_corrected:
+        yield Problem(
+            group.path, "`not` of several is true unless all of them are: nest an `or` for none of them"
+        )
+    if group.operator == "and":
+        wanted: dict[str, Any] = {}
+        for condition in group.conditions:
+            if condition.operator == "eq":
+                first = wanted.setdefault(condition.attribute, condition.value)
+                if first != condition.value:
+                    yield Problem(condition.path, f"{condition.attribute} cannot equal two values")
+    if children and group_matcher(group, is_corrected) is always:
+        yield Problem(group.path, "is always true")
+
+
+def _condition(condition: Condition, is_corrected: bool) -> Iterator[Problem]:
+    path, operator = condition.path, condition.operator
+    if operator in _TIMES:
+        yield from _times(condition, is_corrected)
+    try:
+        test = (corrected.build if is_corrected else direct.build)(condition, "")
+    except Unusable as unusable:
+        yield Problem(f"{path}.value", f"never matches: {unusable}")
+        return
+    if test is never:
+        yield Problem(path, "can never match")
+    elif test is always:
+        yield Problem(path, f"matches whenever {condition.attribute} is present")
+    if operator == "time_window" and not is_corrected and not condition.value.keys() & set(CLOCK_FIELDS):
+        yield Problem(path, "is always true: version 1.0 ignores start and end; version 2.0 reads them")
+    if operator == "match_regex":
+        yield from _pattern(condition)
+
+
+def _pattern(condition: Condition) -> Iterator[Problem]:
+    path, longest = f"{condition.path}.value", regex.limit(condition.value)
+    if longest is not None:
+        yield Problem(path, f"never matches texts beyond {longest} characters, since it looks around or back")
+    if is_exponential(regex.parse(condition.value)):
+        yield Problem(path, "backtracks catastrophically in most engines: unnest its repeats")
+
+
+def _times(condition: Condition, is_corrected: bool) -> Iterator[Problem]:
+    value, more = condition.value, condition.additional_value
+    if condition.operator == "time_window":
+        parts = [(f"value.{name}", value.get(name)) for name in ("start", "end")] if is_corrected else []
+    else:
+        parts = [("value", value), ("additional_value", more)]
+    for name, part in parts:
+        if isinstance(part, str) and _is_naive(part):
+            meaning = "is read as UTC" if is_corrected else "never matches an attribute with an offset"
+            yield Problem(f"{condition.path}.{name}", f"has no offset and {meaning}: add Z or +hh:mm")
+        if condition.operator != "between" and not is_corrected and _is_milliseconds(part):
+            yield Problem(f"{condition.path}.{name}", "looks like milliseconds; version 1.0 reads seconds")
+
+
+def _is_naive(text: str) -> bool:
+    try:
+        return date_time(text).tzinfo is None
+    except ERRORS:
+        return False
+
+
+def _is_milliseconds(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) >= _MILLISECONDS_FROM
+
+
+def _conflicts(rules: Iterable[TargetingRule]) -> Iterator[Problem]:
+    """One attribute that is a number here and text there."""
+    first: dict[str, tuple[str, str]] = {}
+    for rule in rules:
+        for group in _groups(rule.group):
+            for condition in group.conditions:
+                kind = _kind(condition)
+                if kind is None:
+                    continue
+                known, path = first.setdefault(condition.attribute, (kind, condition.path))
+                if kind != known and {kind, known} not in _COMPATIBLE:
+                    yield Problem(
+                        condition.path, f"takes {condition.attribute} for {kind}, {path} for {known}"
+                    )
+
+
+def _kind(condition: Condition) -> str | None:
+    """What the attribute must be for the condition to mean anything; None if it may be several things."""
+    if condition.operator in _KINDS:
+        return _KINDS[condition.operator]
+    if condition.operator in ("eq", "neq"):
+        values = [condition.value]
+    elif condition.operator in ("in", "not_in"):
+        values = condition.value
+    else:
+        return None
+    kinds = {_value_kind(value) for value in values}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _value_kind(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, (int, float)):
+        return "a number"
+    return "text" if isinstance(value, str) else None

@@ -22,6 +22,9 @@ STEPS = 100_000
 RE2_STEPS = 4_000_000
 """Characters × instructions allowed to RE2, should its automaton not fit its cache."""
 
+COMMON_LENGTH = 256
+"""Attributes that patterns are written for (addresses, URLs, names) are seldom longer."""
+
 Search = Callable[[str], bool]
 
 
@@ -39,6 +42,25 @@ def searcher(pattern: Any) -> Search:
         return slow[0](text)
 
     return search
+
+
+def require_linear(pattern: Any) -> None:
+    """Version 2.0 has no patterns that only a backtracking engine understands."""
+    try:
+        to_re2(parse(pattern))
+    except NotLinear as reason:
+        raise Unusable(f"{reason}: version 2.0 takes only patterns that run in linear time") from None
+
+
+def limit(pattern: str) -> int | None:
+    """The length beyond which nothing matches any more, if texts of that length are common."""
+    tree = parse(pattern)
+    try:
+        to_re2(tree)
+    except NotLinear:
+        longest = longest_text(tree, STEPS)
+        return longest if longest < COMMON_LENGTH else None
+    return None
 
 
 def parse(pattern: Any) -> Any:

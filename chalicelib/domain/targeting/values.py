@@ -28,7 +28,7 @@ def always(_value: Any, _now: float) -> bool:
     return True
 
 
-def frozen(value: Any, depth: int = 0) -> Any:
+def frozen(value: Any, leaf: Callable[[Any], Any] | None = None, depth: int = 0) -> Any:
     """A hashable twin: two twins are equal exactly if the values are.
 
     A value deeper than any in a document equals none of them, so that its twin may be any fresh object.
@@ -36,33 +36,52 @@ def frozen(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
         if depth > MAX_NESTING:
             return object()
-        return (list, tuple([frozen(item, depth + 1) for item in value]))
+        return (list, tuple([frozen(item, leaf, depth + 1) for item in value]))
     if isinstance(value, dict):
         if depth > MAX_NESTING:
             return object()
-        return (dict, frozenset([(key, frozen(item, depth + 1)) for key, item in value.items()]))
-    return value
+        return (dict, frozenset([(key, frozen(item, leaf, depth + 1)) for key, item in value.items()]))
+    return leaf(value) if leaf else value
+
+
+def typed(value: Any) -> Any:
+    """The twin by which version 2.0 compares: booleans equal only booleans."""
+    return frozen(value, _typed_leaf)
+
+
+def _typed_leaf(value: Any) -> Any:
+    return (bool, value) if isinstance(value, bool) else value
+
+
+def same_as(wanted: Any) -> Callable[[Any], bool]:
+    """Equality of version 2.0. Values that ``==`` tells apart, which are nearly all, get no twin."""
+    twin = typed(wanted)
+    return lambda value: bool(value == wanted) and bool(typed(value) == twin)
+
+
+_OWN_TWINS = frozenset({str, int, float, type(None)})
 
 
 class Choices:
     """Membership by value in constant time, for scalars, lists and objects."""
 
-    __slots__ = ("nested", "twins")
+    __slots__ = ("plain", "twin", "twins")
 
-    def __init__(self, values: Iterable[Any]) -> None:
-        self.twins = frozenset(map(frozen, values))
-        self.nested = any(isinstance(twin, tuple) for twin in self.twins)
+    def __init__(self, values: Iterable[Any], twin: Callable[[Any], Any] = frozen) -> None:
+        self.twin = twin
+        self.twins = frozenset(map(twin, values))
+        self.plain = not any(isinstance(choice, tuple) for choice in self.twins)
 
     def has(self, value: Any) -> bool:
-        if isinstance(value, (list, dict)):
-            return self.nested and frozen(value) in self.twins
-        return value in self.twins
+        if self.plain and isinstance(value, (list, dict)):
+            return False
+        return self.twin(value) in self.twins
 
     def among(self, values: list[Any]) -> int:
         """How many of the choices are elements of ``values``."""
-        if self.nested:
-            return len(self.twins.intersection(map(frozen, values)))
-        return len(self.twins.intersection([v for v in values if not isinstance(v, (list, dict))]))
+        twin, skipped = self.twin, (list, dict) if self.plain else ()
+        present = {v if type(v) in _OWN_TWINS else twin(v) for v in values if not isinstance(v, skipped)}
+        return len(self.twins & present)
 
 
 def is_number(value: Any) -> bool:

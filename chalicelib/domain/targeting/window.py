@@ -12,6 +12,8 @@ from chalicelib.domain.targeting.values import Test, always, date_time, is_numbe
 Clock = Callable[[datetime], bool]
 """Whether a wall-clock time lies in the window."""
 
+CLOCK_FIELDS = ("days", "start_time", "end_time", "start_date", "end_date")
+
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
 
 

@@ -1,0 +1,108 @@
+"""``check-rules``: run a rules corpus through the engine that decides in production.
+
+A line is an operator case (``operator``, ``condition``, ``context``, ``expected``) or a document case
+(``targeting_rules`` with ``context`` and ``expected_rule_id``, or with ``invalid: true``): docs/targeting.md.
+"""
+
+import gzip
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from chalicelib.domain.targeting import InvalidRules, compile_condition, compile_rules, parse
+
+
+def run(paths: Iterable[str | Path], console: Console) -> int:
+    """Prints every disagreement and ``N passed, M failed``; the exit code is 1 if anything failed."""
+    passed = failed = 0
+    for path in paths:
+        for complaint in _check_file(Path(path)):
+            if complaint is None:
+                passed += 1
+            else:
+                failed += 1
+                console.print(complaint, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{passed} passed, {failed} failed", highlight=False)
+    return 1 if failed else 0
+
+
+def _check_file(path: Path) -> Iterator[str | None]:
+    """One complaint, or None, per case."""
+    try:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+    except (OSError, EOFError, ValueError) as error:
+        yield f"{path}: cannot be read: {error}"
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield _check_line(line, f"{path}:{number}")
+
+
+def _check_line(line: str, place: str) -> str | None:
+    try:
+        case = json.loads(line, parse_constant=_refuse)
+        disagreements = list(_document_case(case) if "targeting_rules" in case else _operator_case(case))
+    except (ValueError, RecursionError) as error:
+        return f"{place}: not a case: {error}"
+    except (KeyError, TypeError) as error:
+        return f"{place}: not a case: needs the field {error}"
+    if not disagreements:
+        return None
+    return f"{place}: {case.get('id', '-')}: {'; '.join(disagreements)}"
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _operator_case(case: Mapping[str, Any]) -> Iterator[str]:
+    """The condition by itself, and whether a document that holds it is accepted."""
+    condition, version = case["condition"], case.get("version", "1.0")
+    matches = compile_condition(condition, version)(case["context"], _now(case))
+    if matches is not case["expected"]:
+        yield f"expected {_json(case['expected'])}, got {_json(matches)}"
+    document = {"version": version, "rules": [{"id": "rule", "rule": {"conditions": [condition]}}]}
+    accepted, reason = _parsed(document)
+    if accepted is not case.get("schema_valid", True):
+        yield (
+            f"expected the schema to accept the condition, got {reason}"
+            if reason
+            else ("expected the schema to refuse the condition, got accepted")
+        )
+
+
+def _document_case(case: Mapping[str, Any]) -> Iterator[str]:
+    accepted, reason = _parsed(case["targeting_rules"])
+    if case.get("invalid", False):
+        if accepted:
+            yield "expected the document to be refused, got accepted"
+        return
+    expected = case["expected_rule_id"]
+    if reason:
+        yield f"expected rule {_json(expected)}, got refused: {reason}"
+        return
+    rules = compile_rules(parse(case["targeting_rules"]), case.get("salt", ""))
+    rule = rules.match(case["context"], _now(case))
+    if (rule.id if rule else None) != expected:
+        yield f"expected rule {_json(expected)}, got {_json(rule.id if rule else None)}"
+
+
+def _parsed(document: object) -> tuple[bool, str]:
+    try:
+        parse(document)
+    except InvalidRules as error:
+        return False, str(error)
+    return True, ""
+
+
+def _now(case: Mapping[str, Any]) -> float:
+    return float(case.get("now", time.time()))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
