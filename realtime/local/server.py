@@ -1,0 +1,163 @@
+"""The app over HTTP on this machine, at the speed of a production server and with its errors."""
+
+import errno
+import logging
+import socket
+import socketserver
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib.api.http import MAX_BODY
+from realtime.local.gateway import ERRORS, Answer, Gateway
+from realtime.local.invocation import place
+from realtime.local.ports import HOST, LocalError
+
+STOP_SECONDS = 5.0
+IDLE_SECONDS = 75.0
+DISCARD = 10 * 1024 * 1024  # bytes of a refused request
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def serving(
+    app: Chalice,
+    port: int = 0,
+    *,
+    max_body: int = MAX_BODY,
+    after_response: Callable[[], object] | None = None,
+) -> Iterator[str]:
+    """The URL at which ``app`` is served on ``port`` (0: a free one) until the block ends.
+
+    ``after_response`` is called when a response has left, in the thread that served it. A request that is
+    being answered at the end gets its answer.
+    """
+    try:
+        server = _Server(Gateway(app), port, max_body, after_response or (lambda: None))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise LocalError(f"port {port} is taken: stop who uses it, or choose another with PORT") from None
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="http", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{HOST}:{server.server_port}"
+    finally:
+        server.stop()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(
+        self, gateway: Gateway, port: int, max_body: int, after_response: Callable[[], object]
+    ) -> None:
+        self.gateway, self.max_body, self.after_response = gateway, max_body, after_response
+        self._open: set[Any] = set()  # connections
+        super().__init__((HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(
+            self
+        )  # HTTPServer's own asks for this machine's name, maybe slowly
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self._open.discard(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        del request, client_address
+        error = sys.exception()
+        if error and not isinstance(error, (ConnectionError, TimeoutError)):  # clients come and go
+            log.error("request failed: %s", place(error))
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)  # idle: it ends now; answering: after the answer
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._open and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "realtime", ""
+    disable_nagle_algorithm = True  # with it and delayed acknowledgements: 22 requests/s on a connection
+    wbufsize = -1  # headers and body leave in one packet
+    timeout = IDLE_SECONDS
+    server: _Server
+
+    def _serve(self) -> None:
+        refusal = self._refusal()
+        if refusal:
+            self._refuse(refusal)
+            return
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length) if length else None
+        if body is not None and len(body) < length:
+            self.close_connection = True  # the client is gone
+            return
+        self._send(self.server.gateway.answer(self.command, self.path, dict(self.headers), body))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
+
+    def _refusal(self) -> int | None:
+        """The status of a request whose body is not read; its connection ends with the answer."""
+        length = self.headers.get("Content-Length") or "0"
+        if "Transfer-Encoding" in self.headers:
+            return 411
+        if not (length.isascii() and length.isdecimal()):
+            return 400
+        return 413 if int(length) > self.server.max_body else None
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            for each in value if isinstance(value, list) else [value]:
+                self.send_header(name, each)
+        if answer.status >= 200 and answer.status not in {204, 304}:
+            self.send_header("Content-Length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD" and answer.status not in {204, 304}:
+            self.wfile.write(answer.body)
+        self.wfile.flush()
+        self.server.after_response()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What http.server itself refuses, such as a request line that is none."""
+        del message, explain  # they quote the request
+        self.request_version = self.protocol_version
+        self._refuse(
+            405 if code == 501 else code if code in ERRORS else 400
+        )  # 501: a method that nobody knows
+
+    def _refuse(self, status: int) -> None:
+        self.close_connection = True
+        self._send(self.server.gateway.error(status, getattr(self, "path", "")))
+        with suppress(OSError):  # a client that still sends would lose the answer if the socket closed now
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(1.0)
+            left = DISCARD
+            while left > 0 and (chunk := self.connection.recv(65_536)):
+                left -= len(chunk)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """No request log: a path may hold a user id."""
