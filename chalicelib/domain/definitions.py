@@ -2,10 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import Rules
+
+DefinitionKind = Literal["experiment", "flag"]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """As the table holds it: JSON ``text``, and the ``version`` of the publication that wrote it."""
+
+    kind: DefinitionKind
+    key: str
+    text: str
+    status: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was published up to ``version``; ``keys`` None: more than can be told, so anything may differ."""
+
+    version: int
+    keys: frozenset[tuple[DefinitionKind, str]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +86,10 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A flag's answer for one user; ``enabled``: matched and rolled out, or overridden."""
+    """A flag's answer for one user; ``enabled``: matched and rolled out, or overridden.
+
+    The last two are the answer as JSON, written once: of this API, and of OFREP.
+    """
 
     flag_key: str
     enabled: bool
@@ -73,7 +97,8 @@ class Evaluation:
     value: Any
     reason: Reason
     version: int
-    encoded: str  # the answer as JSON, encoded once
+    encoded: str
+    openfeature: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ disabled → override → prerequisites → targeting → rollout → variant. d
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import mmh3
+from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 from chalicelib.domain.definitions import Evaluation, Flag
 from chalicelib.domain.errors import InvalidInput, Problem
@@ -40,7 +40,7 @@ def evaluate(
         return split.fixed  # 0 and 100 % never hash, hence need no unit
     if unit is None:
         raise missing_unit(flag.bucket_by)
-    first, second = mmh3.hash64((flag.prefix + unit).encode(), 0, True, False)
+    first, second = murmur((flag.prefix + unit).encode(), 0)
     if first >= rollout:
         return flag.not_in_rollout
     if split.fixed is not None:

@@ -15,7 +15,7 @@ from chalicelib.domain import documents
 from chalicelib.domain.bucketing import BUCKETS, Kind, cumulative, prefix, share_to_buckets, threshold
 from chalicelib.domain.definitions import Decision, Evaluation, Experiment, Flag, Prerequisite, Slice, Split
 from chalicelib.domain.errors import InvalidInput, Problem
-from chalicelib.domain.reasons import Reason
+from chalicelib.domain.reasons import OPENFEATURE, Reason
 from chalicelib.domain.targeting import InvalidRules, Rule, Rules, compile_rules, parse
 
 
@@ -60,8 +60,9 @@ def compile_experiment(document: documents.ExperimentDocument, version: int = 0)
         return {key: Decision(key, reason, payload) for key, payload in payloads.items()}
 
     overridden = outcomes(Reason.OVERRIDE)
-    layer = document.layer and _slice("layer", document.layer.key, document.layer.start, document.layer.end)
-    holdout = document.holdout and _slice("holdout", document.holdout.key, 0.0, document.holdout.share)
+    in_layer, in_holdout = document.layer, document.holdout
+    layer = _slice("layer", in_layer.key, in_layer.start, in_layer.end) if in_layer else None
+    holdout = _slice("holdout", in_holdout.key, 0.0, in_holdout.share) if in_holdout else None
     return Experiment(
         key=document.key,
         id=document.id or document.key,
@@ -91,18 +92,24 @@ def compile_experiment(document: documents.ExperimentDocument, version: int = 0)
 def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
     salt = document.salt or document.key
     values = {variant.key: variant.value for variant in document.variants}
+    texts = {key: json.dumps(value, separators=(",", ":")) for key, value in values.items()}
     off_variant = document.off_variant or document.default_variant
 
     def answer(variant: str, reason: Reason, enabled: bool = False) -> Evaluation:
-        body = {
-            "flag_key": document.key,
-            "enabled": enabled,
-            "variant": variant,
-            "value": values[variant],
-            "reason": reason,
-        }
-        encoded = json.dumps(body, separators=(",", ":"))
-        return Evaluation(document.key, enabled, variant, values[variant], reason, version, encoded)
+        key, text = document.key, texts[variant]
+        return Evaluation(
+            flag_key=key,
+            enabled=enabled,
+            variant=variant,
+            value=values[variant],
+            reason=reason,
+            version=version,
+            # By hand, as keys need no escaping: a container compiles every flag before it serves one.
+            encoded=f'{{"flag_key":"{key}","enabled":{"true" if enabled else "false"},"variant":"{variant}",'
+            f'"value":{text},"reason":"{reason}"}}',
+            openfeature=f'{{"key":"{key}","value":{text},"reason":"{OPENFEATURE[reason]}",'
+            f'"variant":"{variant}","metadata":{{"reason":"{reason}","version":{version}}}}}',
+        )
 
     def split(shares: Mapping[str, float], reason: Reason, alone: Reason) -> Split:
         owners = [(share, key) for key, share in shares.items() if share > 0]

@@ -27,3 +27,16 @@ class Reason(StrEnum):
     TARGETING_MATCH = "TARGETING_MATCH"
     SPLIT = "SPLIT"  # bucketed, without a rule
     STATIC = "STATIC"  # the same for everyone
+
+
+OPENFEATURE = {
+    Reason.OVERRIDE: "TARGETING_MATCH",  # "a rule or specific user-targeting", as OpenFeature defines it
+    Reason.NOT_TARGETED: "UNKNOWN",
+    Reason.DISABLED: "DISABLED",
+    Reason.PREREQUISITE_FAILED: "UNKNOWN",
+    Reason.NOT_IN_ROLLOUT: "SPLIT",
+    Reason.TARGETING_MATCH: "TARGETING_MATCH",
+    Reason.SPLIT: "SPLIT",
+    Reason.STATIC: "STATIC",
+}
+"""A flag's reason as one of the five that OFREP 0.3 knows; STATIC may be cached for ever by a client."""

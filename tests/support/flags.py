@@ -1,0 +1,25 @@
+"""Flags in a line: what a test does not name has its default."""
+
+import json
+from typing import Any
+
+from chalicelib.domain.definitions import Flag
+from chalicelib.domain.loading import load_flag
+
+
+def flag(key: str = "f", *, type: str = "boolean", version: int = 1, **fields: Any) -> Flag:
+    return load_flag(json.dumps({"key": key, "type": type, **fields}), version)
+
+
+def variants(**shares: float) -> list[dict[str, Any]]:
+    """String variants whose value is their key."""
+    return [{"key": key, "value": key, "allocation": share} for key, share in shares.items()]
+
+
+def rules(*parts: dict[str, Any], version: str = "1.0") -> dict[str, Any]:
+    """Targeting rules r0, r1, …, each from its own fields."""
+    return {"version": version, "rules": [{"id": f"r{index}", **part} for index, part in enumerate(parts)]}
+
+
+def where(attribute: str, operator: str, value: Any) -> dict[str, Any]:
+    return {"conditions": [{"attribute": attribute, "operator": operator, "value": value}]}

@@ -1,0 +1,325 @@
+"""What a flag answers, in the order in which it is decided, and what holds for every flag."""
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.definitions import Evaluation, Flag
+from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.evaluation import evaluate
+from chalicelib.domain.reasons import OPENFEATURE, Reason
+from tests.support.flags import flag, rules, variants, where
+
+NOW = 1_800_000_000.0
+GERMANS = where("country", "eq", "DE")
+FRENCH = where("country", "eq", "FR")
+
+
+def ask(
+    of: Flag, user: str | None = "u1", now: float = NOW, others: tuple[Flag, ...] = (), **context: Any
+) -> Evaluation:
+    by_key = {other.key: other for other in (of, *others)}
+    return evaluate(of, user, context, now, by_key.get)
+
+
+def answer(of: Flag, *args: Any, **kwargs: Any) -> tuple[str, Reason]:
+    found = ask(of, *args, **kwargs)
+    return found.variant, found.reason
+
+
+# One reason each, in the order of evaluation.
+
+
+def test_a_flag_that_is_off_answers_its_off_variant_whatever_else_it_says() -> None:
+    of = flag(
+        type="string",
+        enabled=False,
+        default_variant="a",
+        off_variant="b",
+        variants=variants(a=1, b=0),
+        overrides={"u1": "a"},
+    )
+    assert answer(of) == ("b", Reason.DISABLED)
+
+
+def test_the_off_variant_is_the_default_unless_named() -> None:
+    assert answer(flag(enabled=False)) == ("off", Reason.DISABLED)
+
+
+def test_an_override_comes_before_prerequisites_targeting_and_rollout() -> None:
+    of = flag(
+        overrides={"u1": "on"},
+        prerequisites=[{"flag": "missing", "variants": ["on"]}],
+        targeting_rules=rules({"rule": GERMANS}),
+        rollout_percentage=0,
+    )
+    assert answer(of) == ("on", Reason.OVERRIDE)
+    assert answer(of, "u2") == ("off", Reason.PREREQUISITE_FAILED)
+
+
+@pytest.mark.parametrize(
+    ("percentage", "expected"), [(100, ("on", Reason.STATIC)), (0, ("off", Reason.PREREQUISITE_FAILED))]
+)
+def test_a_prerequisite_must_answer_one_of_the_named_variants(
+    percentage: float, expected: tuple[str, Reason]
+) -> None:
+    of = flag("of", prerequisites=[{"flag": "base", "variants": ["on"]}])
+    assert answer(of, others=(flag("base", rollout_percentage=percentage),)) == expected
+
+
+def test_a_prerequisite_that_does_not_exist_is_not_met() -> None:
+    assert answer(flag(prerequisites=[{"flag": "gone", "variants": ["on"]}])) == (
+        "off",
+        Reason.PREREQUISITE_FAILED,
+    )
+
+
+def test_prerequisites_of_prerequisites_count() -> None:
+    first = flag("first", rollout_percentage=0)
+    second = flag("second", prerequisites=[{"flag": "first", "variants": ["on"]}])
+    third = flag("third", prerequisites=[{"flag": "second", "variants": ["on"]}])
+    assert answer(third, others=(first, second)) == ("off", Reason.PREREQUISITE_FAILED)
+
+
+def test_whom_no_rule_matches_gets_the_default() -> None:
+    of = flag(targeting_rules=rules({"rule": GERMANS}))
+    assert answer(of, country="FR") == ("off", Reason.NOT_TARGETED)
+    assert answer(of, country="DE") == ("on", Reason.TARGETING_MATCH)
+
+
+def test_a_rule_may_fix_the_variant() -> None:
+    of = flag(
+        type="string",
+        default_variant="en",
+        variants=variants(en=1, de=0, fr=0),
+        targeting_rules=rules(
+            {"rule": GERMANS, "variant": "de"}, {"rule": FRENCH, "variant": "fr"}, {"rule": {}}
+        ),
+    )
+    assert answer(of, country="DE") == ("de", Reason.TARGETING_MATCH)
+    assert answer(of, country="FR") == ("fr", Reason.TARGETING_MATCH)
+    assert answer(of, country="IT") == ("en", Reason.TARGETING_MATCH)
+
+
+def test_a_rule_may_have_a_split_of_its_own() -> None:
+    of = flag(
+        type="string",
+        default_variant="a",
+        variants=variants(a=1, b=0, c=0),
+        targeting_rules=rules({"rule": GERMANS, "allocation": {"b": 0.5, "c": 0.5}}, {"rule": {}}),
+    )
+    seen = Counter(answer(of, f"u{n}", country="DE")[0] for n in range(2000))
+    assert set(seen) == {"b", "c"}
+    assert answer(of, country="FR") == ("a", Reason.TARGETING_MATCH)
+
+
+def test_the_default_rule_takes_whom_the_others_left() -> None:
+    targeting = rules({"rule": GERMANS, "variant": "de"}) | {
+        "default_rule": {"id": "rest", "rule": {}, "variant": "xx"}
+    }
+    of = flag(
+        type="string", default_variant="en", variants=variants(en=1, de=0, xx=0), targeting_rules=targeting
+    )
+    assert answer(of, country="FR") == ("xx", Reason.TARGETING_MATCH)
+
+
+def test_the_rollout_comes_after_targeting() -> None:
+    of = flag(targeting_rules=rules({"rule": GERMANS}), rollout_percentage=0)
+    assert answer(of, country="FR") == ("off", Reason.NOT_TARGETED)
+    assert answer(of, country="DE") == ("off", Reason.NOT_IN_ROLLOUT)
+
+
+def test_an_answer_that_is_the_same_for_everyone_is_static_and_a_bucketed_one_a_split() -> None:
+    assert answer(flag()) == ("on", Reason.STATIC)
+    assert {answer(flag(rollout_percentage=50), f"u{n}") for n in range(50)} == {
+        ("on", Reason.SPLIT),
+        ("off", Reason.NOT_IN_ROLLOUT),
+    }
+    assert (
+        answer(flag(type="string", default_variant="a", variants=variants(a=0.5, b=0.5)))[1] is Reason.SPLIT
+    )
+
+
+def test_enabled_says_whether_the_user_is_inside() -> None:
+    assert ask(flag()).enabled
+    assert ask(flag(rollout_percentage=0, overrides={"u1": "off"})).enabled
+    assert not ask(flag(rollout_percentage=0)).enabled
+    assert not ask(flag(enabled=False)).enabled
+    assert not ask(flag(targeting_rules=rules({"rule": GERMANS}))).enabled
+
+
+# The unit.
+
+
+@pytest.mark.parametrize("percentage", [0, 100])
+def test_a_rollout_of_0_or_100_percent_needs_no_unit(percentage: float) -> None:
+    assert ask(flag(rollout_percentage=percentage), None).reason in (Reason.NOT_IN_ROLLOUT, Reason.STATIC)
+
+
+def test_without_a_unit_a_flag_that_divides_users_says_what_is_missing() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        ask(flag(rollout_percentage=50), None)
+    assert caught.value.code == "targeting_key_missing"
+    assert caught.value.details[0].path == "user_id"
+
+
+def test_whoever_is_decided_before_the_hash_needs_no_unit() -> None:
+    of = flag(rollout_percentage=50, targeting_rules=rules({"rule": GERMANS}))
+    assert ask(of, None, country="FR").reason is Reason.NOT_TARGETED
+
+
+def test_users_of_one_account_stay_together() -> None:
+    of = flag(rollout_percentage=50, bucket_by="account")
+    answers = {
+        account: {ask(of, f"u{n}", account=account).variant for n in range(20)}
+        for account in ("a", "b", "c", 7)
+    }
+    assert all(len(found) == 1 for found in answers.values())
+    assert len(set.union(*answers.values())) == 2
+
+
+@pytest.mark.parametrize("value", [None, "", True, [], 1.5, "\ud800"])
+def test_an_attribute_that_cannot_be_a_unit_is_named(value: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        ask(flag(rollout_percentage=50, bucket_by="account"), "u1", account=value)
+    assert caught.value.details[0].path == "context.account"
+
+
+def test_overrides_name_users_even_if_something_else_is_bucketed() -> None:
+    assert (
+        ask(flag(rollout_percentage=0, bucket_by="account", overrides={"u1": "on"})).reason is Reason.OVERRIDE
+    )
+
+
+# The schedule.
+
+
+STEPS = [
+    {"at": "2027-01-15T08:00:00Z", "percentage": 100},
+    {"at": "2027-01-16T08:00:00+01:00", "percentage": 0},
+]
+FIRST = 1_800_000_000.0
+SECOND = FIRST + 23 * 3600
+
+
+@pytest.mark.parametrize(
+    ("now", "variant"),
+    [(FIRST - 0.001, "off"), (FIRST, "on"), (SECOND - 0.001, "on"), (SECOND, "off"), (SECOND + 1e9, "off")],
+)
+def test_the_clock_applies_each_step_of_the_schedule_at_its_time(now: float, variant: str) -> None:
+    assert ask(flag(rollout_percentage=0, rollout_schedule=STEPS), now=now).variant == variant
+
+
+# Values and their text.
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        ("boolean", True, "true"),
+        ("string", 'a "quoted" \u2028 ☃', None),
+        ("integer", 1, "1"),
+        ("integer", 2**80, str(2**80)),
+        ("float", 1.0, "1.0"),
+        ("float", 0.1, "0.1"),
+        ("float", 1e300, "1e+300"),
+        ("object", {"limit": 10, "ratio": 1.0, "nested": [None, {"a": 2**60}]}, None),
+        ("object", [1, 1.0], "[1,1.0]"),
+    ],
+)
+def test_a_value_keeps_its_type_to_the_last_digit(kind: str, value: Any, text: str | None) -> None:
+    found = ask(flag(type=kind, default_variant="a", variants=[{"key": "a", "value": value}]))
+    assert (found.value, type(found.value)) == (value, type(value))
+    for encoded in (found.encoded, found.openfeature):
+        assert repr(json.loads(encoded)["value"]) == repr(value)
+        assert text is None or f'"value":{text}' in encoded
+
+
+def test_both_texts_say_the_same_as_the_fields() -> None:
+    found = ask(flag("of", version=7, rollout_percentage=0))
+    assert json.loads(found.encoded) == {
+        "flag_key": "of", "enabled": False, "variant": "off", "value": False, "reason": "NOT_IN_ROLLOUT"
+    }  # fmt: skip
+    assert json.loads(found.openfeature) == {
+        "key": "of", "value": False, "reason": "SPLIT", "variant": "off",
+        "metadata": {"reason": "NOT_IN_ROLLOUT", "version": 7},
+    }  # fmt: skip
+
+
+def test_every_reason_of_a_flag_has_one_in_openfeature() -> None:
+    assert set(OPENFEATURE.values()) == {"STATIC", "TARGETING_MATCH", "SPLIT", "DISABLED", "UNKNOWN"}
+    flags_reasons = {
+        reason for reason in Reason if list(Reason).index(reason) >= list(Reason).index(Reason.OVERRIDE)
+    }
+    assert set(OPENFEATURE) == flags_reasons
+
+
+# What holds for every flag.
+
+
+@given(
+    percentages=st.tuples(st.integers(0, 100_000), st.integers(0, 100_000)),
+    salt=st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True),
+    user=st.text(min_size=1).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text)),
+)
+def test_raising_a_percentage_removes_nobody_and_moves_nobody(
+    percentages: tuple[int, int], salt: str, user: str
+) -> None:
+    fields: dict[str, Any] = {
+        "type": "string",
+        "default_variant": "a",
+        "variants": variants(a=0, b=0.5, c=0.5),
+        "salt": salt,
+    }
+    lower, higher = (flag(**fields, rollout_percentage=part / 1000) for part in sorted(percentages))
+    before, after = ask(lower, user), ask(higher, user)
+    assert not before.enabled or (after.enabled and after.variant == before.variant)
+
+
+@given(salt=st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True), user=st.text("abc123", min_size=1))
+def test_an_answer_depends_on_nothing_but_definition_user_and_context(salt: str, user: str) -> None:
+    fields: dict[str, Any] = {"salt": salt, "rollout_percentage": 50}
+    assert ask(flag("one", **fields), user).variant == ask(flag("other", **fields), user).variant
+
+
+def test_a_thousandth_of_a_percent_is_one_bucket() -> None:
+    users = 200_000
+    narrow = flag(rollout_percentage=0.001)
+    inside = sum(ask(narrow, f"u{n}").enabled for n in range(users))
+    assert 0 <= inside <= 10  # two are expected; 11 would be 6 sigma
+
+
+def test_rollout_and_split_are_distributed_as_written_and_independent() -> None:
+    """200,000 users: each share within half a point, and χ² sees no link between rollout and variant."""
+    users, share, split = 200_000, 0.3, {"a": 0.2, "b": 0.3, "c": 0.5}
+    wide = flag(type="string", default_variant="a", variants=variants(**split))
+    narrow = flag(
+        type="string", default_variant="a", variants=variants(**split), rollout_percentage=100 * share
+    )
+    everyone = Counter(ask(wide, f"user-{n}").variant for n in range(users))
+    inside = Counter(found.variant for n in range(users) if (found := ask(narrow, f"user-{n}")).enabled)
+    assert abs(inside.total() / users - share) < 0.005
+    for key, part in split.items():
+        assert abs(everyone[key] / users - part) < 0.005
+        assert abs(inside[key] / inside.total() - part) < 0.005
+    chi_square = 0.0
+    for key in split:
+        for seen, among in (
+            (inside[key], inside.total()),
+            (everyone[key] - inside[key], users - inside.total()),
+        ):
+            expected = among * everyone[key] / users
+            chi_square += (seen - expected) ** 2 / expected
+    assert chi_square < -2 * math.log(0.001)  # the 99.9 % quantile at two degrees of freedom
+
+
+def test_flags_with_salts_of_their_own_are_independent() -> None:
+    users = 100_000
+    one, other = flag("one", rollout_percentage=10), flag("other", rollout_percentage=10)
+    both = sum(ask(one, f"u{n}").enabled and ask(other, f"u{n}").enabled for n in range(users))
+    assert abs(both / users - 0.01) < 0.002
