@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 DISCOVERY_SECONDS = 1.0
 STOP_SECONDS = 10.0
 DRAIN_POLL = 0.01
+BACKOFF = (0.1, 5.0)  # seconds before the first retry, and at most
 UNREACHABLE = (BotoCoreError, ClientError)
 
 
@@ -43,7 +44,7 @@ class Pump:
         checkpoints: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
         wait: Callable[[float], object] | None = None,
-        backoff: tuple[float, float] = (0.1, 5.0),
+        backoff: tuple[float, float] = BACKOFF,
         poll: float = 0.2,
     ) -> None:
         if source.parallelization != 1:

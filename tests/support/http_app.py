@@ -7,7 +7,7 @@ from chalice.app import AuthRequest, AuthResponse, Chalice, CORSConfig, Response
 
 
 def http_app() -> Chalice:
-    app = Chalice("test")
+    app = Chalice("test", env={})  # it would write into the process's
     app.api.cors = CORSConfig(expose_headers=["ETag"])
     app.api.binary_types = []
 

@@ -1,0 +1,101 @@
+"""The local stack: AWS, its resources, the pumps and the API, started in this order, stopped in reverse."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from chalicelib.settings import Settings
+from realtime.local.clients import connect
+from realtime.local.emulator import LOG, emulator, environment
+from realtime.local.invocation import Handler
+from realtime.local.provision import provision
+from realtime.local.pump import BACKOFF, Pump
+from realtime.local.streams import KinesisStream, Stream, TableStream
+from realtime.resources import describe
+
+
+class LocalStack:
+    """A context manager: inside it AWS runs on ``aws_port`` (0: a free one) and holds what ``settings`` name.
+
+    ``environment`` points a process at it, and this process is: import the app inside the block.
+    """
+
+    def __init__(self, settings: Settings, *, aws_port: int = 0, log: Path = LOG) -> None:
+        self._settings, self._aws_port, self._log = settings, aws_port, log
+        self._resources = describe(settings)
+        self._running = ExitStack()
+        self.pumps: list[Pump] = []
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            endpoint = starting.enter_context(emulator(self._aws_port, self._log))
+            self.environment = environment(endpoint) | variables(self._settings)
+            starting.enter_context(_exported(self.environment))
+            self.clients = connect(self.environment)
+            self.provisioned = provision(self._resources, self.clients)
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.__exit__(kind, error, trace)
+
+    def pump(self, handlers: Mapping[str, Handler], backoff: tuple[float, float] = BACKOFF) -> None:
+        """Starts a pump for each event source whose function is among ``handlers``."""
+        url = self.clients.sqs.get_queue_url(QueueName=self._resources.failure_queue)["QueueUrl"]
+
+        def discard(message: dict[str, Any]) -> None:
+            self.clients.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(message))
+
+        for source in self._resources.event_sources:
+            if source.function in handlers:
+                stream, handler = self._stream(source.source), handlers[source.function]
+                pump = Pump(source, stream, handler, discard, backoff=backoff)
+                pump.start()
+                self._running.callback(pump.stop)
+                self.pumps.append(pump)
+
+    def drain(self, seconds: float = 60.0) -> None:
+        """Returns when all that was in the streams at the time of the call is settled."""
+        for pump in self.pumps:
+            pump.drain(seconds)
+
+    def serve(self, app: Any, port: int = 0, after_response: Callable[[], object] | None = None) -> str:
+        """The URL at which the Chalice ``app`` is served from now on."""
+        from realtime.local.server import serving
+
+        return self._running.enter_context(serving(app, port, after_response=after_response))
+
+    def _stream(self, name: str) -> Stream:
+        if name == self._resources.stream.name:
+            return KinesisStream(self.clients.kinesis, name)
+        return TableStream(self.clients.table_streams, name)
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """``settings`` as the ``REALTIME_*`` variables from which `Settings.from_env` reads them again."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return {
+        f"REALTIME_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+    }
+
+
+@contextmanager
+def _exported(environ: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in environ}
+    os.environ.update(environ)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
