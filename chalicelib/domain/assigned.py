@@ -1,0 +1,65 @@
+"""Changes of the assignments table → what they add to the counters of assigned users. Pure.
+
+A new row counts one. A row that moves to another variant takes its count along, at the hour when it was
+counted. A row that goes (its time to live) has been assigned all the same.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from chalicelib.domain.counting import (
+    ASSIGNED,
+    Counter,
+    Entry,
+    Tally,
+    day_and_hour,
+    position,
+    scope,
+    tallies,
+)
+from chalicelib.domain.instants import epoch
+
+
+def changes(records: Sequence[Mapping[str, Any]], shard: str) -> list[Tally]:
+    """``records`` of one shard, in order, as Lambda delivers them with NEW_AND_OLD_IMAGES."""
+    return tallies(entry for record in records for entry in _entries(record, shard))
+
+
+def sequence_number(record: Mapping[str, Any]) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])
+
+
+def shard_of(event: Mapping[str, Any]) -> str:
+    """Which sequence of sequence numbers the batch belongs to: the stream's label and the shard.
+
+    Lambda names the shard in the events of a mapping with a tumbling window, and in no others.
+    """
+    records = event.get("Records") or [{}]
+    stream = str(records[0].get("eventSourceARN", "")).rpartition("/")[2]
+    return f"{stream}/{event.get('shardId', '-')}"
+
+
+def _entries(record: Mapping[str, Any], shard: str) -> Iterator[tuple[Counter, Entry]]:
+    place = position(sequence_number(record))
+    images = record["dynamodb"]
+    new, old = _counted_as(images.get("NewImage"), shard), _counted_as(images.get("OldImage"), shard)
+    if new is None or (old is not None and old[0][:2] == new[0][:2]):
+        return
+    counter, hour = new
+    yield counter, Entry(place, hour)
+    if old is not None and old[0].scope == counter.scope:
+        counter, hour = old
+        yield counter, Entry(place, hour, number=-1)
+
+
+def _counted_as(image: Mapping[str, Any] | None, shard: str) -> tuple[Counter, int] | None:
+    """The counter and the hour of a row; None for a row that is no assignment of ours."""
+    if not image or not {"experiment_id", "variant", "timestamp"} <= image.keys():
+        return None
+    try:
+        day, hour = day_and_hour(epoch(image["timestamp"]["S"]))
+        iteration = int(image["iteration"]["N"]) if "iteration" in image else 1
+        of = scope(image["experiment_id"]["S"], iteration)
+        return Counter(of, image["variant"]["S"], ASSIGNED, day, shard), hour
+    except (KeyError, ValueError):  # written by something else, in other types
+        return None

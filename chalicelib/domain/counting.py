@@ -1,0 +1,128 @@
+"""Counters, and why a retry adds nothing twice. Pure.
+
+One item per experiment, variant, event type, UTC day and shard holds that day's hours and the position up
+to which its shard is counted. Both change in one conditional write (docs/adr/005-exactly-once-counters.md).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+UNASSIGNED = "$unassigned"
+"""Counted instead of a variant; no variant's key can hold a ``$``."""
+ASSIGNED = "$assigned"
+"""Counted instead of an event type: one for each stored assignment."""
+
+_DAY_0 = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def position(sequence_number: str) -> str:
+    """Sequence numbers have up to 129 digits, DynamoDB's numbers 38: text that orders as the number does."""
+    digits = sequence_number.lstrip("0")
+    return f"{len(digits):03d}{digits}"
+
+
+def scope(experiment_id: str, iteration: int) -> str:
+    """What a counter belongs to: a restarted experiment counts from zero."""
+    return experiment_id if iteration == 1 else f"{experiment_id}@{iteration}"
+
+
+class Counter(NamedTuple):
+    """The key of one item; ``day`` in days since 1970."""
+
+    scope: str
+    variant: str
+    event_type: str
+    day: int
+    shard: str
+
+    @property
+    def sort_key(self) -> str:
+        return f"{iso_day(self.day)}#{self.variant}#{self.event_type}#{self.shard}"
+
+
+class Entry(NamedTuple):
+    """What one record adds to a counter; ``amount`` is a scaled value, or None without one."""
+
+    position: str
+    hour: int  # 0–23
+    amount: int | None = None
+    number: int = 1
+
+
+class Tally(NamedTuple):
+    """What a batch adds to one counter: ``entries`` by position, ascending."""
+
+    counter: Counter
+    entries: list[Entry]
+
+    @property
+    def first(self) -> str:
+        return self.entries[0].position
+
+    @property
+    def last(self) -> str:
+        return self.entries[-1].position
+
+    def after(self, counted: str) -> "Tally | None":
+        """What is left if everything up to the position ``counted`` is counted already."""
+        rest = [entry for entry in self.entries if entry.position > counted]
+        return Tally(self.counter, rest) if rest else None
+
+    def increments(self) -> dict[str, int]:
+        """Attribute → what to add: ``n10`` count, ``s10`` sum, ``q10`` sum of squares of hour 10."""
+        added: dict[str, int] = {}
+        for _, hour, amount, number in self.entries:
+            name = f"n{hour:02d}"
+            added[name] = added.get(name, 0) + number
+            if amount is not None:
+                name = f"s{hour:02d}"
+                added[name] = added.get(name, 0) + amount
+                name = f"q{hour:02d}"
+                added[name] = added.get(name, 0) + amount * amount
+        return added
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """``total`` is in 1/SCALE, ``squares`` in 1/SCALE²."""
+
+    count: int = 0
+    total: int = 0
+    squares: int = 0
+
+    def plus(self, other: "Sums") -> "Sums":
+        return Sums(self.count + other.count, self.total + other.total, self.squares + other.squares)
+
+
+class Counted(NamedTuple):
+    """One item as it is read: hours that have anything."""
+
+    counter: Counter
+    hours: Mapping[int, Sums]
+
+
+def tallies(entries: Iterable[tuple[Counter, Entry]]) -> list[Tally]:
+    """One for each counter; entries must come in the order of their records."""
+    found: dict[Counter, list[Entry]] = {}
+    for counter, entry in entries:
+        existing = found.get(counter)
+        if existing is None:
+            found[counter] = [entry]
+        else:
+            existing.append(entry)
+    return [Tally(counter, list_) for counter, list_ in found.items()]
+
+
+def day_and_hour(timestamp: float) -> tuple[int, int]:
+    """Days since 1970 and the hour 0–23, UTC, of epoch seconds."""
+    return divmod(int(timestamp // 3600), 24)
+
+
+def iso_day(day: int) -> str:
+    return (_DAY_0 + timedelta(days=day)).date().isoformat()
+
+
+def day_number(day: str) -> int:
+    return (datetime.fromisoformat(day).replace(tzinfo=UTC) - _DAY_0).days

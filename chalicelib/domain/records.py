@@ -1,0 +1,171 @@
+"""From a stream's records to events: base64, gzip, KPL aggregation. Pure.
+
+The aggregated format is read here, not by `aws-kinesis-agg`: that library prints what it cannot read,
+user ids included, and drops it. The tests hold this reader against it.
+"""
+
+import binascii
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from chalicelib.domain.counting import position
+from chalicelib.domain.events import Event, Limits, Refusal, parse_event
+
+MAX_UNPACKED = 8 * 1024 * 1024
+"""Bytes that one gzip'd record may unpack to."""
+
+_GZIP = b"\x1f\x8b"
+_AGGREGATED = b"\xf3\x89\x9a\xc2"
+_DIGEST = 16
+
+
+class Received(NamedTuple):
+    """An event and its place in the stream: record ``at`` of the batch, ``part`` of that record."""
+
+    at: int
+    part: int
+    position: str
+    arrived: float  # epoch seconds
+    event: Event
+
+
+class Poison(NamedTuple):
+    """What can never be an event; ``payload`` is as it was received."""
+
+    at: int
+    part: int
+    position: str
+    arrived: float
+    partition_key: str
+    payload: bytes
+    refusal: Refusal
+
+
+class Batch(NamedTuple):
+    """Consecutive records of one shard; ``positions`` has one of each record, ascending."""
+
+    shard: str
+    sequence_numbers: Sequence[str]
+    positions: Sequence[str]
+    events: list[Received]
+    poison: list[Poison]
+
+
+class Undecodable(Exception):
+    """A record whose parts cannot even be told apart."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.refusal = Refusal(code, message)
+
+
+def batches(records: Sequence[Mapping[str, Any]], limits: Limits) -> list[Batch]:
+    """One for each shard in ``records``: Lambda delivers one at a time, a replay by hand might not."""
+    shards: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        shards.setdefault(_shard(record), []).append(record)
+    return [_batch(shard, found, limits) for shard, found in shards.items()]
+
+
+def _shard(record: Mapping[str, Any]) -> str:
+    """Stream and shard: shard ids repeat from stream to stream."""
+    stream = str(record.get("eventSourceARN", "")).rpartition("/")[2]
+    return f"{stream}/{record['eventID'].partition(':')[0]}"
+
+
+def _batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits) -> Batch:
+    numbers = [record["kinesis"]["sequenceNumber"] for record in records]
+    batch = Batch(shard, numbers, [position(number) for number in numbers], [], [])
+    for at, record in enumerate(records):
+        kinesis, place = record["kinesis"], batch.positions[at]
+        arrived, key = float(kinesis["approximateArrivalTimestamp"]), str(kinesis.get("partitionKey", ""))
+        data = kinesis.get("data")
+        try:
+            parts = unpack(data)
+        except Undecodable as error:
+            payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else b""
+            if error.refusal.code != "invalid_base64":
+                payload = binascii.a2b_base64(payload)
+            batch.poison.append(Poison(at, 0, place, arrived, key, payload, error.refusal))
+            continue
+        for part, (part_key, payload) in enumerate(parts):
+            found = parse_event(payload, arrived, limits)
+            if type(found) is Event:
+                batch.events.append(Received(at, part, place, arrived, found))
+            elif type(found) is Refusal:
+                batch.poison.append(Poison(at, part, place, arrived, part_key or key, payload, found))
+    return batch
+
+
+def unpack(data: object) -> list[tuple[str | None, bytes]]:
+    """The parts of a record's ``data`` (base64), each with its own partition key if it has one."""
+    if not isinstance(data, str):
+        raise Undecodable("invalid_base64", "The record has no data.")
+    try:
+        content = binascii.a2b_base64(data, strict_mode=True)
+    except ValueError:  # binascii.Error, or a character outside of ASCII
+        raise Undecodable("invalid_base64", "The record's data is not valid base64.") from None
+    if content.startswith(_AGGREGATED):
+        return [(key, _gunzip(part)) for key, part in _disaggregated(content)]
+    return [(None, _gunzip(content))]
+
+
+def _gunzip(content: bytes) -> bytes:
+    if not content.startswith(_GZIP):
+        return content
+    unpacked = b""
+    while content:
+        member = zlib.decompressobj(31)
+        try:
+            unpacked += member.decompress(content, MAX_UNPACKED + 1 - len(unpacked))
+        except zlib.error:
+            raise Undecodable("invalid_gzip", "The record begins like gzip and is none.") from None
+        if len(unpacked) > MAX_UNPACKED:
+            raise Undecodable("too_large", f"The record unpacks to more than {MAX_UNPACKED} bytes.")
+        if not member.eof:
+            raise Undecodable("invalid_gzip", "The gzip'd record is cut off.")
+        content = member.unused_data
+    return unpacked
+
+
+def _disaggregated(content: bytes) -> list[tuple[str | None, bytes]]:
+    """Magic number, protocol buffer, MD5 of it (amazon-kinesis-producer, aggregation-format.md)."""
+    message, digest = content[len(_AGGREGATED) : -_DIGEST], content[-_DIGEST:]
+    if hashlib.md5(message, usedforsecurity=False).digest() != digest:
+        raise Undecodable("invalid_aggregate", "The aggregated record's checksum is wrong.")
+    try:
+        fields = list(_fields(message))
+        keys = [value.decode() for number, value in fields if number == 1 and isinstance(value, bytes)]
+        parts = [dict(_fields(value)) for number, value in fields if number == 3 and isinstance(value, bytes)]
+        return [(keys[part[1]], part[3]) for part in parts]  # type: ignore[misc, index]  # a wrong type is caught below
+    except (LookupError, ValueError, TypeError):
+        raise Undecodable("invalid_aggregate", "The aggregated record cannot be read.") from None
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """(number, value) of each field: varints and length-delimited ones, as this format has no other."""
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        value, at = _varint(message, at)
+        if tag & 7 == 0:
+            yield tag >> 3, value
+        elif tag & 7 == 2 and at + value <= len(message):
+            yield tag >> 3, message[at : at + value]
+            at += value
+        else:
+            raise ValueError("not a field of an aggregated record")
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while shift < 64:
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise ValueError("a varint has at most ten bytes")

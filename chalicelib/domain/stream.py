@@ -1,0 +1,31 @@
+"""What goes into the event stream, in calls of the size that Kinesis takes. Pure."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+MAX_RECORDS = 500
+MAX_CALL = 4_500_000
+"""Bytes of data and partition keys; Kinesis takes 5 MiB a call."""
+PARTITION_KEY = 256
+"""Characters of a user id that decide its shard, the most that Kinesis takes."""
+
+
+class Put(NamedTuple):
+    """``at`` is the caller's own number for the record."""
+
+    at: int
+    partition_key: str
+    data: bytes
+
+
+def calls(records: Iterable[Put]) -> list[list[Put]]:
+    found: list[list[Put]] = []
+    size = MAX_CALL
+    for record in records:
+        added = len(record.data) + 4 * len(record.partition_key)
+        if size + added > MAX_CALL or len(found[-1]) == MAX_RECORDS:
+            found.append([])
+            size = 0
+        found[-1].append(record)
+        size += added
+    return found

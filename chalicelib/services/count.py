@@ -1,0 +1,39 @@
+"""Add a batch's tallies to the counters, each exactly once."""
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from chalicelib.domain.counting import Tally
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.services.parallel import Parallel
+
+log = logging.getLogger(__name__)
+
+
+class Counters(Protocol):
+    def add(self, tally: Tally, counted: str | None) -> str | None: ...
+
+
+def count(store: Counters, tallies: Sequence[Tally], parallel: Parallel) -> str | None:
+    """The lowest position that is not counted yet; None if all of them are."""
+
+    def attempt(tally: Tally) -> str | None:
+        try:
+            add_once(store, tally)
+        except (StorageUnavailable, Throttled) as error:
+            log.warning("a counter could not be updated: %s", error.code)
+            return tally.first
+        return None
+
+    return min((at for at in parallel.map(attempt, tallies) if at is not None), default=None)
+
+
+def add_once(store: Counters, tally: Tally) -> None:
+    """Adds what the counter does not have yet: all of it, unless this is a retry."""
+    counted = store.add(tally, None)
+    while counted is not None:
+        rest = tally.after(counted)
+        if rest is None:
+            return
+        counted = store.add(rest, counted)

@@ -1,0 +1,64 @@
+"""Which events of a batch were there before, by ``event_id``.
+
+What owns an id is the place of the event in the stream, so that the retry of an event is never taken for
+a duplicate of itself. What each level guarantees: docs/events.md.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from chalicelib.domain.records import Batch
+from chalicelib.services.parallel import Parallel
+from chalicelib.services.recent import Recent
+
+CLAIMS = 100
+REMEMBERED = 50_000
+
+Place = tuple[str, int]
+"""Position of the record, and part."""
+
+
+class Ids(Protocol):
+    def claim(self, claims: Sequence[tuple[str, str]], expires_at: float) -> set[str]: ...
+
+
+class Duplicates:
+    """``ids`` None: duplicates are known within a batch and within this container's memory only."""
+
+    def __init__(self, ids: Ids | None, parallel: Parallel, seconds: float) -> None:
+        self._ids = ids
+        self._parallel = parallel
+        self._seconds = seconds
+        self._recent: Recent[str, tuple[str, str, int]] = Recent(REMEMBERED, seconds)
+
+    def among(self, batch: Batch, now: float) -> set[Place]:
+        owners: dict[str, Place] = {}
+        duplicates: set[Place] = set()
+        for one in batch.events:
+            event_id = one.event.event_id
+            if event_id is None:
+                continue
+            place = one.position, one.part
+            known = self._recent.get(event_id)
+            if (known is not None and known != (batch.shard, *place)) or owners.setdefault(
+                event_id, place
+            ) != place:
+                duplicates.add(place)
+        if self._ids is not None:
+            duplicates |= self._owned_by_others(self._ids, batch.shard, owners, now)
+        return duplicates
+
+    def remember(self, batch: Batch, now: float) -> None:
+        """Only what this batch owns: an id that has an owner keeps it."""
+        owned: dict[str, tuple[str, str, int]] = {}
+        for one in batch.events:
+            event_id = one.event.event_id
+            if event_id is not None and event_id not in owned and self._recent.get(event_id) is None:
+                owned[event_id] = batch.shard, one.position, one.part
+        self._recent.update(owned, now)
+
+    def _owned_by_others(self, ids: Ids, shard: str, owners: dict[str, Place], now: float) -> set[Place]:
+        claims = [(event_id, f"{shard}:{at}:{part}") for event_id, (at, part) in owners.items()]
+        chunks = [claims[start : start + CLAIMS] for start in range(0, len(claims), CLAIMS)]
+        refused = self._parallel.map(lambda chunk: ids.claim(chunk, now + self._seconds), chunks)
+        return {owners[event_id] for found in refused for event_id in found}

@@ -1,0 +1,227 @@
+"""A batch of the event stream: decoded, attributed, archived, counted, its poison put aside.
+
+The order is the guarantee. What is decided is written down before anything is counted, archived before
+it is counted, and put into quarantine last: a crash between any two steps loses nothing, and a retry,
+whatever its boundaries, adds nothing twice (docs/adr/005-exactly-once-counters.md).
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from chalicelib import deadline
+from chalicelib.domain.archive import Object, line, objects
+from chalicelib.domain.attribution import Metrics, attribute, wanted_rows
+from chalicelib.domain.counting import Counter, Entry, day_and_hour, scope, tallies
+from chalicelib.domain.decisions import Decisions, Verdict
+from chalicelib.domain.definitions import Experiment, Stored
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.events import Limits
+from chalicelib.domain.quarantine import Quarantined
+from chalicelib.domain.records import Batch, Received, batches
+from chalicelib.services.count import Counters, count
+from chalicelib.services.duplicates import Duplicates
+from chalicelib.services.parallel import Parallel
+from chalicelib.services.recent import Recent
+
+SECONDS_TO_ANSWER = 1.0
+"""With less left of the invocation no call is begun: what did not make it is reported instead."""
+ROWS_A_CALL = 100
+POISON_A_CALL = 10
+ROWS_CACHED = 50_000
+ROW_SECONDS = 60.0
+
+Pair = tuple[str, str]
+log = logging.getLogger(__name__)
+
+
+class Experiments(Protocol):
+    def experiments(self) -> Mapping[str, Experiment]: ...
+
+
+class Assignments(Protocol):
+    def batch_get(self, pairs: Collection[Pair]) -> dict[Pair, Stored]: ...
+
+
+class DecisionLog(Protocol):
+    def read(self, shard: str, positions: Sequence[str]) -> Decisions | None: ...
+    def write(
+        self, shard: str, decisions: Decisions, replaced: Decisions | None, positions: Sequence[str]
+    ) -> Decisions | None: ...
+
+
+class Archive(Protocol):
+    def put(self, archived: Object) -> None: ...
+
+
+class Quarantine(Protocol):
+    def put(self, poison: Sequence[Quarantined]) -> list[bool]: ...
+
+
+class Decided(NamedTuple):
+    decisions: Decisions
+    metrics: Metrics
+    rows: Mapping[Pair, Stored]
+
+
+class EventProcessor:
+    """Call it with Lambda's event, the seconds that remain and the epoch seconds now."""
+
+    def __init__(
+        self,
+        *,
+        experiments: Experiments,
+        assignments: Assignments,
+        decisions: DecisionLog,
+        counters: Counters,
+        archive: Archive,
+        quarantine: Quarantine,
+        duplicates: Duplicates,
+        parallel: Parallel,
+        limits: Limits,
+    ) -> None:
+        self._experiments = experiments
+        self._assignments = assignments
+        self._decisions = decisions
+        self._counters = counters
+        self._archive = archive
+        self._quarantine = quarantine
+        self._duplicates = duplicates
+        self._parallel = parallel
+        self._limits = limits
+        self._metrics = Metrics({})
+        self._rows: Recent[Pair, Stored] = Recent(ROWS_CACHED, ROW_SECONDS)
+
+    def __call__(
+        self, event: Mapping[str, Any], remaining: Callable[[], float], now: float
+    ) -> dict[str, Any]:
+        failures = []
+        with deadline.within(lambda: remaining() - SECONDS_TO_ANSWER):
+            for batch in batches(event["Records"], self._limits):
+                done = self._process(batch, now)
+                if done < len(batch.sequence_numbers):
+                    failures.append({"itemIdentifier": batch.sequence_numbers[done]})
+        return {"batchItemFailures": failures}
+
+    def _process(self, batch: Batch, now: float) -> int:
+        """How many records made it: all before the first that did not."""
+        try:
+            decided = self._decide(batch, now)
+        except (StorageUnavailable, Throttled) as error:
+            log.warning("a batch of %d records waits: %s", len(batch.positions), error.code)
+            return 0
+        done = self._archived(batch, decided)
+        done = self._counted(batch, decided.decisions, done)
+        return self._put_aside(batch, decided.decisions, done, now)
+
+    def _decide(self, batch: Batch, now: float) -> Decided:
+        experiments = self._experiments.experiments()
+        if experiments is not self._metrics.experiments:
+            self._metrics = Metrics(experiments)
+        metrics = self._metrics
+        rows = self._assigned(batch, metrics, now)
+        duplicates = self._duplicates.among(batch, now)
+        verdicts: dict[str, dict[int, Verdict]] = {}
+        for at, part, position, arrived, event in batch.events:
+            verdict: Verdict = None
+            if not duplicates or (position, part) not in duplicates:
+                verdict = tuple(
+                    attribute(experiment, rows.get((experiment.id, event.user_id)), arrived)
+                    for experiment in metrics.of(event)
+                )
+            verdicts.setdefault(position, {})[part] = verdict
+        fresh = Decisions(batch.positions[0], batch.positions[-1], verdicts)
+        decisions = settle(self._decisions, batch.shard, fresh, batch.positions)
+        self._duplicates.remember(batch, now)
+        return Decided(decisions, metrics, rows)
+
+    def _assigned(self, batch: Batch, metrics: Metrics, now: float) -> dict[Pair, Stored]:
+        """Only rows are cached: who has none yet may have one in a moment."""
+        found: dict[Pair, Stored] = {}
+        missing: list[Pair] = []
+        for pair in wanted_rows(batch.events, metrics):
+            row = self._rows.get(pair)
+            if row is None:
+                missing.append(pair)
+            else:
+                found[pair] = row
+        chunks = [missing[start : start + ROWS_A_CALL] for start in range(0, len(missing), ROWS_A_CALL)]
+        for rows in self._parallel.map(self._assignments.batch_get, chunks):
+            found.update(rows)
+            self._rows.update(rows, now)
+        return found
+
+    def _archived(self, batch: Batch, decided: Decided) -> int:
+        decisions, metrics, rows = decided
+        lines = [
+            line(
+                one,
+                shard=batch.shard,
+                sequence_number=batch.sequence_numbers[one.at],
+                verdict=decisions.verdict(one.position, one.part),
+                experiments=metrics.by_id,
+                rows=rows,
+            )
+            for one in _not_done(batch, decisions)
+        ]
+
+        def attempt(archived: Object) -> int:
+            try:
+                self._archive.put(archived)
+            except (StorageUnavailable, Throttled) as error:
+                log.warning("events could not be archived: %s", error.code)
+                return archived.at
+            return len(batch.positions)
+
+        return min(self._parallel.map(attempt, objects(lines, batch.shard)), default=len(batch.positions))
+
+    def _counted(self, batch: Batch, decisions: Decisions, done: int) -> int:
+        entries = _entries(batch, decisions, done)
+        failed = count(self._counters, tallies(entries), self._parallel)
+        return done if failed is None else batch.positions.index(failed)
+
+    def _put_aside(self, batch: Batch, decisions: Decisions, done: int, now: float) -> int:
+        """Last, and only what will not be delivered again: a retry would put it aside twice."""
+        poison = [
+            Quarantined(one.at, batch.shard, batch.sequence_numbers[one.at], one, now)
+            for one in batch.poison
+            if one.at < done and one.position >= decisions.first
+        ]
+
+        def attempt(some: list[Quarantined]) -> int:
+            try:
+                sent = self._quarantine.put(some)
+            except (StorageUnavailable, Throttled) as error:
+                log.warning("records could not be put into quarantine: %s", error.code)
+                return some[0].at
+            return min((one.at for one, ok in zip(some, sent, strict=True) if not ok), default=done)
+
+        chunks = [poison[start : start + POISON_A_CALL] for start in range(0, len(poison), POISON_A_CALL)]
+        return min([done, *self._parallel.map(attempt, chunks)])
+
+
+def settle(log_: DecisionLog, shard: str, fresh: Decisions, positions: Sequence[str]) -> Decisions:
+    """What holds for the batch: what an earlier attempt decided, and ``fresh`` for the rest of it."""
+    decisions = fresh
+    # Nothing to count needs no note, but an earlier attempt may have had something.
+    stored = log_.write(shard, fresh, None, positions) if fresh.counts else log_.read(shard, positions)
+    while stored is not None and stored.last >= fresh.first:
+        decisions = fresh.after(stored)
+        if fresh.last <= stored.last:
+            break
+        stored = log_.write(shard, decisions, stored, positions)
+    return decisions
+
+
+def _not_done(batch: Batch, decisions: Decisions) -> list[Received]:
+    return [one for one in batch.events if one.position >= decisions.first]
+
+
+def _entries(batch: Batch, decisions: Decisions, done: int) -> Iterator[tuple[Counter, Entry]]:
+    for at, part, position, _, event in _not_done(batch, decisions):
+        if at >= done:
+            return
+        for experiment_id, iteration, variant in decisions.verdict(position, part) or ():
+            day, hour = day_and_hour(event.timestamp)
+            counter = Counter(scope(experiment_id, iteration), variant, event.type, day, batch.shard)
+            yield counter, Entry(position, hour, event.amount)

@@ -1,0 +1,17 @@
+"""What an experiment's counters say so far."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from chalicelib.domain.counting import Counted, scope
+from chalicelib.domain.definitions import Experiment
+from chalicelib.domain.results import results
+
+
+class Counters(Protocol):
+    def read(self, scope: str) -> Iterable[Counted]: ...
+
+
+def experiment_results(experiment: Experiment, counters: Counters) -> dict[str, Any]:
+    """Of its current iteration; raises StorageUnavailable or Throttled."""
+    return results(experiment, counters.read(scope(experiment.id, experiment.iteration)))

@@ -1,0 +1,51 @@
+"""Poison records: kept in a queue, with their payload, until somebody has looked at them."""
+
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from chalicelib.domain.quarantine import Quarantined
+from chalicelib.stores.resilience import guarded
+
+if TYPE_CHECKING:
+    from chalicelib.stores.clients import Clients
+
+INLINE = 16_000
+"""Bytes of payload in a message: ten of them, in base64 and with their reasons, fit the 256 KB of a call.
+A larger payload lies in the bucket."""
+BATCH = 10
+
+
+class Quarantine:
+    def __init__(self, clients: "Clients", queue: str, bucket: str) -> None:
+        self._clients = clients
+        self._queue = queue
+        self._bucket = bucket
+        self._url = ""
+
+    @guarded
+    def put(self, poison: Sequence[Quarantined]) -> list[bool]:
+        """At most ten; which of them the queue has acknowledged."""
+        entries: list[Any] = [
+            {"Id": str(number), "MessageBody": self._message(one)} for number, one in enumerate(poison)
+        ]
+        answer = self._clients.sqs.send_message_batch(QueueUrl=self._queue_url(), Entries=entries)
+        sent = {one["Id"] for one in answer.get("Successful", [])}
+        return [entry["Id"] in sent for entry in entries]
+
+    def _message(self, one: Quarantined) -> str:
+        message = one.description()
+        if len(one.payload) <= INLINE:
+            message["payload"] = base64.b64encode(one.payload).decode()
+        else:
+            key = one.object_key()
+            self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=one.payload)
+            message["payload_at"] = {"bucket": self._bucket, "key": key}
+        return orjson.dumps(message).decode()
+
+    def _queue_url(self) -> str:
+        if not self._url:
+            self._url = self._clients.sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
+        return self._url

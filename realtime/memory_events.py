@@ -1,0 +1,121 @@
+"""The event plane's stores in memory: `realtime.memory` has the others, tests/contract holds all of them."""
+
+from collections.abc import Iterator, Sequence
+from threading import Lock
+
+from chalicelib.domain.archive import Object
+from chalicelib.domain.counting import Counted, Counter, Sums, Tally
+from chalicelib.domain.decisions import Decisions
+from chalicelib.domain.quarantine import Quarantined
+from chalicelib.domain.stream import Put
+
+
+class MemoryCounters:
+    """`chalicelib.stores.counters.CounterStore`; ``writes`` counts the calls that wrote."""
+
+    def __init__(self) -> None:
+        self.writes = 0
+        self._items: dict[Counter, tuple[str, dict[str, int]]] = {}
+        self._lock = Lock()
+
+    def add(self, tally: Tally, counted: str | None) -> str | None:
+        with self._lock:
+            stored, numbers = self._items.get(tally.counter, (None, {}))
+            if stored is not None and (stored >= tally.first if counted is None else stored != counted):
+                return stored
+            for name, number in tally.increments().items():
+                numbers[name] = numbers.get(name, 0) + number
+            self._items[tally.counter] = tally.last, numbers
+            self.writes += 1
+            return None
+
+    def read(self, scope: str) -> Iterator[Counted]:
+        for counter, (_, numbers) in sorted(self._items.items()):
+            if counter.scope == scope:
+                yield Counted(counter, _hours(numbers))
+
+
+class MemoryDecisions:
+    """`chalicelib.stores.decisions.DecisionStore`."""
+
+    def __init__(self) -> None:
+        self._shards: dict[str, Decisions] = {}
+        self._lock = Lock()
+
+    def read(self, shard: str, positions: Sequence[str]) -> Decisions | None:
+        stored = self._shards.get(shard)
+        return stored and _about(stored, positions)
+
+    def write(
+        self, shard: str, decisions: Decisions, replaced: Decisions | None, positions: Sequence[str]
+    ) -> Decisions | None:
+        with self._lock:
+            stored = self._shards.get(shard)
+            if stored is not None and (
+                stored.last >= decisions.first if replaced is None else stored[:2] != replaced[:2]
+            ):
+                return _about(stored, positions)
+            self._shards[shard] = decisions
+            return None
+
+
+class MemoryArchive:
+    """`chalicelib.stores.archive.S3Archive`: key → body."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, archived: Object) -> None:
+        self.objects[archived.key] = archived.body()
+
+
+class MemoryQuarantine:
+    """`chalicelib.stores.quarantine.Quarantine`."""
+
+    def __init__(self) -> None:
+        self.poison: list[Quarantined] = []
+
+    def put(self, poison: Sequence[Quarantined]) -> list[bool]:
+        self.poison.extend(poison)
+        return [True] * len(poison)
+
+
+class MemoryEventIds:
+    """`chalicelib.stores.event_ids.EventIds`."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, str] = {}
+        self._lock = Lock()
+
+    def claim(self, claims: Sequence[tuple[str, str]], expires_at: float) -> set[str]:  # noqa: ARG002 - nothing expires
+        with self._lock:
+            return {
+                event_id for event_id, place in claims if self._owners.setdefault(event_id, place) != place
+            }
+
+
+class MemoryStream:
+    """`chalicelib.stores.stream.EventStream`."""
+
+    def __init__(self) -> None:
+        self.records: list[Put] = []
+
+    def put(self, records: Sequence[Put]) -> list[str | None]:
+        self.records.extend(records)
+        return [None] * len(records)
+
+
+def _hours(numbers: dict[str, int]) -> dict[int, Sums]:
+    names = [(hour, f"{hour:02d}") for hour in range(24)]
+    return {
+        hour: Sums(numbers[f"n{name}"], numbers.get(f"s{name}", 0), numbers.get(f"q{name}", 0))
+        for hour, name in names
+        if f"n{name}" in numbers
+    }
+
+
+def _about(stored: Decisions, positions: Sequence[str]) -> Decisions:
+    known = {
+        place: stored.records.get(place, {}) for place in positions if stored.first <= place <= stored.last
+    }
+    return Decisions(stored.first, stored.last, known)

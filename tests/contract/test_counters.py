@@ -1,0 +1,87 @@
+"""What every store of counters does: the one in memory and the one in DynamoDB."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import pytest
+
+from chalicelib.domain.counting import Counted, Counter, Entry, Sums, Tally, position
+from chalicelib.stores.counters import CounterStore
+from realtime.memory_events import MemoryCounters
+from tests.support.streams import FIRST
+
+COUNTER = Counter("checkout", "control", "purchase", 20_779, "events/shardId-000000000000")
+
+
+class Store(Protocol):
+    def add(self, tally: Tally, counted: str | None) -> str | None: ...
+    def read(self, scope: str) -> Iterable[Counted]: ...
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> Store:
+    if request.param == "memory":
+        return MemoryCounters()
+    settings = request.getfixturevalue("aws_settings")
+    return CounterStore(request.getfixturevalue("service_clients"), settings.counters_table)
+
+
+def at(number: int) -> str:
+    return position(str(FIRST + number))
+
+
+def tally(*numbers: int, counter: Counter = COUNTER, amount: int | None = None) -> Tally:
+    return Tally(counter, [Entry(at(number), 10, amount) for number in numbers])
+
+
+def test_a_new_counter_takes_the_whole_tally(store: Store) -> None:
+    assert store.add(tally(1, 2, 3, amount=123_456), None) is None
+    assert list(store.read("checkout")) == [Counted(COUNTER, {10: Sums(3, 370_368, 3 * 123_456**2)})]
+
+
+def test_sums_are_exact_beyond_what_a_float_holds(store: Store) -> None:
+    most = 1_000_000_000 * 10_000  # squared 27 digits: the emulator adds with 28, DynamoDB with 38
+    store.add(tally(1, amount=most), None)
+    store.add(tally(2, amount=-1), None)
+    [counted] = store.read("checkout")
+    assert counted.hours[10] == Sums(2, most - 1, most * most + 1)
+
+
+def test_a_write_that_was_done_is_refused_with_the_position_that_stands(store: Store) -> None:
+    store.add(tally(1, 5), None)
+    for repeated in [tally(1, 5), tally(1), tally(5, 6), tally(2, 3)]:
+        assert store.add(repeated, None) == at(5)
+    [counted] = store.read("checkout")
+    assert counted.hours[10].count == 2
+
+
+def test_the_rest_of_a_tally_is_added_where_the_counter_stands(store: Store) -> None:
+    store.add(tally(1, 5), None)
+    assert store.add(tally(6, 7), at(4)) == at(5)
+    assert store.add(tally(6, 7), at(5)) is None
+    assert store.add(tally(6, 7), at(5)) == at(7)
+    [counted] = store.read("checkout")
+    assert counted.hours[10].count == 4
+
+
+def test_hours_and_what_they_sum_are_kept_apart(store: Store) -> None:
+    entries = [Entry(at(1), 0, 10), Entry(at(2), 23), Entry(at(3), 23, None, -1)]
+    store.add(Tally(COUNTER, entries), None)
+    [counted] = store.read("checkout")
+    assert counted.hours == {0: Sums(1, 10, 100), 23: Sums(0, 0, 0)}
+
+
+def test_a_scope_is_read_with_all_its_counters_and_no_other(store: Store) -> None:
+    others = [COUNTER._replace(**change) for change in ({"day": 0}, {"variant": "b"}, {"shard": "s/1"})]
+    for counter in [*others, COUNTER._replace(scope="checkout@2"), COUNTER._replace(scope="check")]:
+        store.add(tally(1, counter=counter), None)
+    assert {counted.counter for counted in store.read("checkout")} == set(others)
+
+
+def test_of_the_same_write_many_times_at_once_one_takes_effect(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: store.add(tally(1, 2), None), range(16)))
+    assert answers.count(None) == 1
+    [counted] = store.read("checkout")
+    assert counted.hours[10].count == 2
