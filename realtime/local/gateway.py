@@ -74,7 +74,7 @@ class Gateway:
             sent["WWW-Authenticate"] = "Bearer"
         if isinstance(self._app.api.cors, CORSConfig):
             sent.update(self._app.api.cors.get_access_control_headers())
-        return Answer(status, sent, json.dumps(body).encode())
+        return Answer(status, sent, json.dumps(body, separators=(",", ":")).encode())
 
 
 def _from_lambda(response: Mapping[str, Any]) -> Answer:
