@@ -51,7 +51,7 @@ def interpreter(environ: Mapping[str, str] = os.environ) -> Path:
     """The Python that has ministack; LocalError if there is none."""
     python = Path(environ.get("REALTIME_AWS_PYTHON") or ROOT / ".venv-aws" / "bin" / "python")
     if not python.exists():
-        raise LocalError(f"no local AWS at {python}: run `make .venv-aws`, or set REALTIME_AWS_PYTHON")
+        raise LocalError(f"no local AWS at {python}: run `make .venv-aws/stamp`, or set REALTIME_AWS_PYTHON")
     return python
 
 

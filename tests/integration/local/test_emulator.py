@@ -108,7 +108,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_environment_names_the_fix() -> None:
-    with pytest.raises(LocalError, match=r"run `make \.venv-aws`, or set REALTIME_AWS_PYTHON"):
+    with pytest.raises(LocalError, match=r"run `make \.venv-aws/stamp`, or set REALTIME_AWS_PYTHON"):
         interpreter({"REALTIME_AWS_PYTHON": "/nowhere/python"})
 
 
