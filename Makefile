@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+NODE := tests/e2e/node
 ARGS ?=
 PYTEST_WORKERS ?= 2
 
@@ -10,8 +11,8 @@ PYTEST_WORKERS ?= 2
 run: .venv/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
 
-test: .venv/dev.stamp .venv-aws/stamp ## every test that needs no AWS account
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal --cov --cov-report=term-missing:skip-covered $(ARGS)
+test: .venv/dev.stamp .venv-aws/stamp $(NODE)/node_modules/.stamp ## every test that needs no AWS account
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 check: .venv/dev.stamp ## lint, format, types, import directions
 	$(BIN)/ruff check .
@@ -51,4 +52,11 @@ clean:
 .venv-aws/stamp: realtime/local/requirements.txt
 	@test -x .venv-aws/bin/python || $(PYTHON) -m venv .venv-aws
 	.venv-aws/bin/python -m pip install --quiet --disable-pip-version-check -r realtime/local/requirements.txt
+	@touch $@
+
+# The JavaScript OpenFeature clients. Where Node.js is missing or older than 20, PyPI brings it.
+$(NODE)/node_modules/.stamp: $(NODE)/package-lock.json $(NODE)/.npmrc $(NODE)/requirements.txt | .venv/dev.stamp
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && npm --version >/dev/null 2>&1 || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(NODE)/requirements.txt
+	cd $(NODE) && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent
 	@touch $@

@@ -1,0 +1,279 @@
+"""What a new user does: start the stack with its demo, call every route, read the results, stop it."""
+
+import csv
+import gzip
+import json
+import socket
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import httpx
+import mmh3
+import pytest
+
+from realtime.demo.cdnow import FILE, SAMPLE
+from tests.support.poll import until
+from tests.support.up import READY, Up, command, up
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("up")]
+KEY = {"Authorization": "Bearer rt_local_demo"}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Up]:
+    with up() as running:
+        running.until_said(READY, 180)
+        yield running
+
+
+@pytest.fixture
+def client(stack: Up) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, headers=KEY, timeout=30) as http:
+        yield http
+
+
+def halves(kind: str, key: str, user: str) -> tuple[int, int]:
+    """The buckets as the design writes them, without the service's code."""
+    first, second = mmh3.hash64(f"{kind}/{key}:{user}".encode(), seed=0, x64arch=True, signed=False)
+    return first * 100_000 >> 64, second * 100_000 >> 64
+
+
+def customers() -> list[str]:
+    with gzip.open(FILE, "rt") as text:
+        return sorted(
+            {row["customer_id"] for row in csv.DictReader(text) if int(row["customer_id"]) % SAMPLE == 0}
+        )
+
+
+def purchases_by(variants: dict[str, str]) -> dict[str, tuple[int, Decimal]]:
+    """Count and sum per variant straight from the CSV, in SQL, exact to the cent."""
+    database = duckdb.connect()
+    database.execute("CREATE TABLE assigned (customer_id VARCHAR, variant VARCHAR)")
+    database.executemany("INSERT INTO assigned VALUES (?, ?)", list(variants.items()))
+    rows = database.execute(
+        """SELECT variant, count(*), sum(dollars) FROM assigned
+           JOIN read_csv(?, columns = {'customer_id': 'VARCHAR', 'date': 'DATE', 'cds': 'INT',
+                                       'dollars': 'DECIMAL(18, 2)'}, header = true) USING (customer_id)
+           GROUP BY variant""",
+        [str(FILE)],
+    ).fetchall()
+    return {variant: (count, total) for variant, count, total in rows}
+
+
+def counted(results: dict[str, Any]) -> dict[str, tuple[int, Decimal]]:
+    found = {}
+    for variant, one in results["variants"].items():
+        purchase = one["events"]["purchase"]
+        found[variant] = (purchase["count"], Decimal(str(purchase["sum"])).quantize(Decimal("0.01")))
+    return found
+
+
+def test_the_aa_experiment_counts_what_the_csv_holds_to_the_cent(client: httpx.Client) -> None:
+    variants = {
+        user: "a" if halves("experiment", "cdnow-aa", user)[1] < 50_000 else "b" for user in customers()
+    }
+    results = client.get("/experiments/cdnow-aa/results").json()
+    assert counted(results) == purchases_by(variants)
+    assert sum(one["assigned"] for one in results["variants"].values()) == len(variants) == 2946
+    assert results["srm"]["alarm"] is False
+
+
+def test_the_ab_experiment_counts_only_targeted_users_inside_the_traffic(client: httpx.Client) -> None:
+    first_orders: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    with gzip.open(FILE, "rt") as text:
+        for row in csv.DictReader(text):
+            first_orders[row["customer_id"]].append((row["date"], float(row["dollars"])))
+    variants = {}
+    for user in customers():
+        date, dollars = first_orders[user][0]
+        traffic, variant = halves("experiment", "cdnow-free-shipping", user)
+        if date < "1997-03" and dollars >= 10 and traffic < 80_000:
+            variants[user] = "control" if variant < 50_000 else "free-shipping"
+    results = client.get("/experiments/cdnow-free-shipping/results").json()
+    assert counted(results) == purchases_by(variants)
+    assert sum(one["exposures"] for one in results["variants"].values()) == len(variants)
+    assert results["unassigned"]["events"]["purchase"]["count"] == 8977 - sum(
+        count for count, _ in purchases_by(variants).values()
+    )
+
+
+def test_the_results_command_says_what_the_route_says(stack: Up, client: httpx.Client) -> None:
+    told = command(stack.environ, "results", "cdnow-aa", "--json")
+    assert json.loads(told.stdout) == client.get("/experiments/cdnow-aa/results").json()
+    shown = command(stack.environ, "results", "cdnow-aa")
+    assert shown.returncode == 0
+    assert "p =" in shown.stdout or "p-value" in shown.stdout
+
+
+def test_assign_gives_the_same_answer_by_get_post_and_again(client: httpx.Client) -> None:
+    body = {"user_id": "ünïcode-🙂", "experiment_key": "cdnow-aa", "context": {}}
+    first = client.post("/assign", json=body).json()
+    again = client.get("/assign", params={**body, "context": "{}"}).json()
+    assert first["reason"] == "ASSIGNED"
+    assert again == {**first, "reason": "STICKY"}
+    assert set(first) == {
+        "user_id", "experiment_key", "experiment_id", "variant", "payload",
+        "assignment_id", "timestamp", "reason",
+    }  # fmt: skip
+
+
+def test_a_user_who_is_not_targeted_gets_200_and_a_reason(client: httpx.Client) -> None:
+    body = {"user_id": "x", "experiment_key": "cdnow-free-shipping", "context": {"cohort": "1997-03"}}
+    answer = client.post("/assign", json=body)
+    assert (answer.status_code, answer.json()["variant"], answer.json()["reason"]) == (
+        200,
+        None,
+        "NOT_TARGETED",
+    )
+
+
+@pytest.mark.parametrize(
+    ("flag", "kind"),
+    [
+        ("new-checkout", bool),
+        ("banner-text", str),
+        ("page-size", int),
+        ("discount-rate", float),
+        ("search-settings", dict),
+    ],
+)
+def test_a_flag_of_each_type_keeps_its_type(client: httpx.Client, flag: str, kind: type) -> None:
+    answer = client.post("/flags/evaluate", json={"user_id": "u", "flag_key": flag, "context": {"orders": 5}})
+    assert answer.status_code == 200
+    assert type(answer.json()["value"]) is kind
+
+
+def test_targeting_fixes_a_variant(client: httpx.Client) -> None:
+    body = {"user_id": "u", "flag_key": "banner-text", "context": {"country": "FR"}}
+    answer = client.post("/flags/evaluate", json=body).json()
+    assert (answer["value"], answer["reason"]) == ("Bienvenue", "TARGETING_MATCH")
+
+
+def test_all_flags_at_once_with_etag(client: httpx.Client) -> None:
+    body = {"user_id": "u", "context": {"country": "DE"}}
+    answer = client.post("/flags/evaluate/batch", json=body)
+    assert len(answer.json()["flags"]) == 5
+    same = client.post("/flags/evaluate/batch", json=body, headers={"If-None-Match": answer.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")
+
+
+def test_an_event_that_is_sent_is_counted(client: httpx.Client) -> None:
+    user = {"user_id": "a-buyer", "experiment_key": "cdnow-aa"}
+    variant = client.post("/assign", json=user).json()["variant"]
+
+    def count() -> int:
+        found = client.get("/experiments/cdnow-aa/results").json()["variants"][variant]["events"]
+        number = found.get("click", {"count": 0})["count"]
+        assert isinstance(number, int)
+        return number
+
+    before = count()
+    event = {**user, "event_type": "click", "timestamp": "2026-01-31T12:00:00Z"}
+    answer = client.post("/events", json={"events": [event, {**event, "event_type": "no spaces"}]})
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == 1
+    assert answer.json()["rejected"][0]["index"] == 1
+    until(lambda: count() == before + 1, 20)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "hint"),
+    [
+        ("POST", "/assign", {"json": {"user_id": "u", "experiment_key": "none"}}, 404, "none"),
+        ("POST", "/assign", {"json": {"experiment_key": "cdnow-aa"}}, 400, "user_id"),
+        ("POST", "/assign", {"json": {"user_id": 7, "experiment_key": "cdnow-aa"}}, 400, "user_id"),
+        (
+            "POST",
+            "/assign",
+            {"json": {"user_id": "u", "experiment_key": "cdnow-aa", "context": 1}},
+            400,
+            "context",
+        ),
+        ("POST", "/assign", {"content": "{", "headers": {"Content-Type": "application/json"}}, 400, "body"),
+        (
+            "POST",
+            "/assign",
+            {"content": "{}", "headers": {"Content-Type": "text/plain"}},
+            415,
+            "application/json",
+        ),
+        ("POST", "/assign", {"json": {"user_id": "u" * 300_000}}, 413, ""),
+        ("GET", "/assign", {}, 400, "experiment_key"),
+        ("DELETE", "/assign", {}, 405, ""),
+        ("GET", "/nowhere", {}, 404, ""),
+        ("GET", "/experiments/none/results", {}, 404, "none"),
+        ("POST", "/flags/evaluate", {"json": {"user_id": "u", "flag_key": "none"}}, 404, "none"),
+    ],
+)
+def test_a_bad_request_is_told_what_is_wrong(
+    client: httpx.Client, method: str, path: str, options: dict[str, Any], status: int, hint: str
+) -> None:
+    answer = client.request(method, path, **options)
+    assert answer.status_code == status
+    assert set(answer.json()["error"]) == {"code", "message", "details"}
+    assert hint in answer.text
+
+
+def test_no_key_is_401_a_wrong_one_401_or_403_and_health_needs_none(stack: Up) -> None:
+    with httpx.Client(base_url=stack.url) as http:
+        assert http.get("/assign").status_code == 401
+        assert http.get("/assign", headers={"Authorization": "Bearer wrong"}).status_code in (401, 403)
+        assert http.get("/health").json()["status"] == "ok"
+        assert http.get("/openapi.json").json()["openapi"] == "3.1.0"
+
+
+def test_a_key_of_one_scope_opens_nothing_else_and_can_be_revoked(stack: Up) -> None:
+    made = command(stack.environ, "keys", "create", "--scopes", "flags", "--label", "web")
+    key = made.stdout.splitlines()[0].strip()
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=stack.url, headers=headers) as http:
+        assert (
+            http.get("/flags/evaluate", params={"user_id": "u", "flag_key": "page-size"}).status_code == 200
+        )
+        assert http.get("/assign", params={"user_id": "u", "experiment_key": "cdnow-aa"}).status_code == 403
+    listed = command(stack.environ, "keys", "list").stdout
+    assert "web" in listed
+    assert key not in listed
+
+
+def test_explain_shows_every_step(stack: Up) -> None:
+    context = json.dumps({"cohort": "1997-01", "first_order_value": 50})
+    told = command(
+        stack.environ, "explain", "--user", "u", "--experiment", "cdnow-free-shipping", "--context", context
+    ).stdout
+    for step in ("status", "holdout", "layer", "stored", "targeting", "traffic", "variant", "because"):
+        assert step in told
+
+
+def test_a_second_start_says_in_one_line_that_the_port_is_taken(stack: Up) -> None:
+    with up(port=stack.port) as second:
+        assert second.process.wait(30) == 1
+        until(lambda: second.lines, 5)
+        assert len(second.lines) == 1
+        assert f"port {stack.port} is taken" in second.lines[0]
+
+
+def test_ctrl_c_during_start_up_leaves_nothing() -> None:
+    with up("--no-demo") as starting:
+        until(lambda: _listens(starting.aws_port), 30)
+        assert starting.interrupt() == 0, starting.output()
+        assert not _listens(starting.aws_port)
+        assert not _listens(starting.port)
+
+
+def test_ctrl_c_stops_everything() -> None:
+    with up("--no-demo") as running:
+        running.until_said(READY, 60)
+        assert running.interrupt() == 0, running.output()
+        assert "nothing is left running" in running.output()
+        assert not _listens(running.aws_port)
+        assert not _listens(running.port)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
