@@ -1,16 +1,25 @@
 """Fixtures of more than one folder: the local AWS, one per pytest-xdist worker, on a free port."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import settings as hypothesis
 
 from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients as ServiceClients
 from realtime.local.clients import Clients, connect
 from realtime.local.emulator import emulator, environment
 from realtime.local.provision import provision
 from realtime.resources import describe
+
+hypothesis.register_profile("default", max_examples=150, deadline=None)
+hypothesis.register_profile(
+    "long", max_examples=int(os.environ.get("EX", "20000")), deadline=None
+)  # make long
+hypothesis.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +38,17 @@ def aws_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
 @pytest.fixture(scope="session")
 def aws_clients(aws_environment: dict[str, str]) -> Clients:
     return connect(aws_environment)
+
+
+@pytest.fixture(scope="session")
+def service_clients(aws_environment: dict[str, str]) -> ServiceClients:
+    """The service's own DynamoDB client, as it is in a container, pointed at this worker's emulator."""
+    with pytest.MonkeyPatch.context() as environ:
+        for name, value in aws_environment.items():
+            environ.setenv(name, value)
+        clients = ServiceClients(Settings.from_env({}))
+        assert clients.dynamodb.meta.endpoint_url == aws_environment["AWS_ENDPOINT_URL"]
+        return clients
 
 
 @pytest.fixture

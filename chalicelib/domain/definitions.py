@@ -97,6 +97,7 @@ class Evaluation:
     value: Any
     reason: Reason
     version: int
+    tracked: int  # threshold of the users whose evaluations are told to the stream
     encoded: str
     openfeature: str
 
@@ -135,5 +136,4 @@ class Flag:
     prefix: str
     bucket_by: str
     prerequisites: tuple[Prerequisite, ...]
-    tracking_sample: float
     plain: bool  # enabled, without overrides, prerequisites and steps, bucketed by the user

@@ -192,7 +192,7 @@ def _known(variant: str, keys: Sequence[str], field: str) -> None:
 
 
 def _sums_to_one(shares: Sequence[float]) -> None:
-    total = sum(Decimal(str(share)) for share in shares)
+    total = sum((Decimal(str(share)) for share in shares), Decimal(0))
     if abs(total - 1) > Decimal("1e-9"):
         raise ValueError(f"variants: the allocations sum to {total.normalize():f}, they must sum to 1")
 

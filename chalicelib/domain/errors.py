@@ -43,6 +43,10 @@ class TooLarge(RealtimeError):
     """The input exceeds a stated limit."""
 
 
+class Conflict(RealtimeError):
+    """Somebody else published in between."""
+
+
 class StorageUnavailable(RealtimeError):
     """A decision needed the store and the store could not be asked."""
 

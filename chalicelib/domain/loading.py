@@ -94,6 +94,7 @@ def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
     values = {variant.key: variant.value for variant in document.variants}
     texts = {key: json.dumps(value, separators=(",", ":")) for key, value in values.items()}
     off_variant = document.off_variant or document.default_variant
+    tracked = threshold(share_to_buckets(document.tracking_sample))
 
     def answer(variant: str, reason: Reason, enabled: bool = False) -> Evaluation:
         key, text = document.key, texts[variant]
@@ -104,6 +105,7 @@ def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
             value=values[variant],
             reason=reason,
             version=version,
+            tracked=tracked,
             # By hand, as keys need no escaping: a container compiles every flag before it serves one.
             encoded=f'{{"flag_key":"{key}","enabled":{"true" if enabled else "false"},"variant":"{variant}",'
             f'"value":{text},"reason":"{reason}"}}',
@@ -149,7 +151,6 @@ def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
         prerequisites=tuple(
             Prerequisite(item.flag, frozenset(item.variants)) for item in document.prerequisites
         ),
-        tracking_sample=document.tracking_sample,
         plain=document.enabled
         and document.bucket_by == "user_id"
         and not (document.overrides or document.prerequisites or document.rollout_schedule),

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.settings import Settings
+from chalicelib.stores.resilience import stop_late_retries
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,7 +40,10 @@ class Clients:
             max_pool_connections=32,
             s3={"addressing_style": "path"} if self._settings.env == "local" else None,
         )
-        return self._session.create_client(service, config=config)
+        client = self._session.create_client(service, config=config)
+        slowest = self._settings.connect_timeout + self._settings.read_timeout
+        client.meta.events.register_first(f"needs-retry.{service}", stop_late_retries(slowest))
+        return client
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -60,3 +64,7 @@ class Clients:
     def sqs(self) -> "SQSClient":
         client: SQSClient = self._client("sqs")
         return client
+
+    @cached_property
+    def firehose(self) -> Any:
+        return self._client("firehose")

@@ -1,0 +1,13 @@
+"""Instants as they are stored and answered: ISO 8601, UTC, milliseconds, Z."""
+
+from datetime import UTC, datetime
+
+
+def iso(at: float) -> str:
+    """Epoch seconds as text; whole milliseconds survive the way there and back exactly."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def epoch(text: str) -> float:
+    """ISO 8601 with an offset or Z as epoch seconds."""
+    return datetime.fromisoformat(text).timestamp()

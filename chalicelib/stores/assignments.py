@@ -1,0 +1,126 @@
+"""Who is in which variant: one row per experiment and user, written once."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.domain.definitions import Experiment, Stored
+from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.instants import epoch, iso
+from chalicelib.settings import Settings
+from chalicelib.stores.resilience import guarded
+
+if TYPE_CHECKING:
+    from chalicelib.stores.clients import Clients
+
+BATCH_GET = 100
+RETRIES_OF_UNPROCESSED = 3
+
+
+class AssignmentStore:
+    def __init__(self, clients: "Clients", settings: Settings) -> None:
+        self._clients = clients
+        self._table = settings.assignments_table
+        self._platform = settings.platform == "existing"
+
+    @guarded
+    def get(self, experiment: Experiment, user_id: str) -> Stored | None:
+        """Eventually consistent, at half the price: what it misses, the condition of `put` catches."""
+        key: Any = _key(experiment.id, user_id)
+        item = self._clients.dynamodb.get_item(TableName=self._table, Key=key).get("Item")
+        return _stored(item) if item else None
+
+    @guarded
+    def batch_get(
+        self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
+    ) -> dict[tuple[str, str], Stored]:
+        """The rows of (experiment id, user id) pairs, 100 a call; absent is no row.
+
+        Raises StorageUnavailable rather than answer for a part of them.
+        """
+        ids = {f"{experiment_id}#{user_id}": (experiment_id, user_id) for experiment_id, user_id in pairs}
+        wanted = list(ids)
+        found: dict[tuple[str, str], Stored] = {}
+        for start in range(0, len(wanted), BATCH_GET):
+            keys = [{"id": {"S": row_id}} for row_id in wanted[start : start + BATCH_GET]]
+            for item in self._batch(keys, consistent):
+                found[ids[item["id"]["S"]]] = _stored(item)
+        return found
+
+    @guarded
+    def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored:
+        """Writes ``row`` unless there is another one than ``replace``, and returns the row that stands.
+
+        The loser of a race gets the winner's row with the refusal, so it needs no second read. A write
+        that is repeated after a timeout loses against itself, which comes to the same.
+        """
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
+        if replace is not None:
+            condition = {
+                "ConditionExpression": "attribute_not_exists(id) OR (variant = :variant AND #at = :at)",
+                "ExpressionAttributeNames": {"#at": "timestamp"},
+                "ExpressionAttributeValues": {
+                    ":variant": {"S": replace.variant},
+                    ":at": {"S": iso(replace.timestamp)},
+                },
+            }
+        try:
+            self._clients.dynamodb.put_item(
+                TableName=self._table,
+                Item=self._item(experiment, user_id, row),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **condition,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            item: Any = error.response.get("Item")
+            if not item:
+                raise StorageUnavailable from error
+            return _stored(item)
+        return row
+
+    def _batch(self, keys: list[Any], consistent: bool) -> list[Any]:
+        request: Any = {self._table: {"Keys": keys, "ConsistentRead": consistent}}
+        items: list[Any] = []
+        for _ in range(RETRIES_OF_UNPROCESSED):
+            answer = self._clients.dynamodb.batch_get_item(RequestItems=request)
+            items += answer["Responses"].get(self._table, [])
+            request = answer.get("UnprocessedKeys")
+            if not request:
+                return items
+        raise StorageUnavailable
+
+    def _item(self, experiment: Experiment, user_id: str, row: Stored) -> dict[str, Any]:
+        item: dict[str, Any] = {
+            **_key(experiment.id, user_id),
+            "user_id": {"S": user_id},
+            "experiment_id": {"S": experiment.id},
+            "experiment_key": {"S": experiment.key},
+            "variant": {"S": row.variant},
+            "assignment_id": {"S": row.assignment_id},
+            "timestamp": {"S": iso(row.timestamp)},
+        }
+        if row.iteration != 1:
+            item["iteration"] = {"N": str(row.iteration)}
+        if row.expires_at is not None:
+            item["ttl"] = {"N": str(int(row.expires_at))}
+        if self._platform:  # its indexes look for these
+            item["assigned_at"] = {"N": str(int(row.timestamp))}
+            item["variation"] = {"S": row.variant}
+        return item
+
+
+def _key(experiment_id: str, user_id: str) -> dict[str, Any]:
+    return {"id": {"S": f"{experiment_id}#{user_id}"}}
+
+
+def _stored(item: Any) -> Stored:
+    return Stored(
+        variant=item["variant"]["S"],
+        assignment_id=item["assignment_id"]["S"],
+        timestamp=epoch(item["timestamp"]["S"]),
+        iteration=int(item["iteration"]["N"]) if "iteration" in item else 1,
+        expires_at=float(item["ttl"]["N"]) if "ttl" in item else None,
+    )

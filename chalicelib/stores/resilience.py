@@ -1,0 +1,122 @@
+"""What every call to a store has in common: a circuit breaker, a deadline, and the project's own errors."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pybreaker import STATE_CLOSED, CircuitBreaker, CircuitBreakerError
+
+from chalicelib import deadline
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+
+FAILURES_TO_OPEN = 3
+SECONDS_OPEN = 2
+MIN_SECONDS = 0.05
+"""With less time left than a healthy call may take, none is started."""
+THROTTLES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def guarded(method: Callable[P, R]) -> Callable[P, R]:
+    """A store's method that raises Throttled or StorageUnavailable instead of botocore's errors.
+
+    Each store has a breaker of its own: after three failures in a row its calls fail at once for two
+    seconds, then one of them tries again. An answer, a throttle among them, is no failure.
+    """
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if deadline.remaining() < MIN_SECONDS:
+            raise StorageUnavailable("No time is left to ask the store; try again.")
+        breaker = _breaker(args[0])
+        # pybreaker holds its lock while it calls: right for the one that probes, not for parallel writes.
+        if breaker.current_state != STATE_CLOSED:
+            try:
+                return cast(R, breaker.call(_translated, method, *args, **kwargs))
+            except CircuitBreakerError:
+                raise StorageUnavailable from None
+        try:
+            result: R = _translated(method, *args, **kwargs)
+        except StorageUnavailable as error:
+            _tell(breaker, error)
+            raise
+        if breaker.fail_counter:
+            _tell(breaker, None)
+        return result
+
+    return call
+
+
+def stop_late_retries(attempt_seconds: float) -> Callable[..., None]:
+    """A ``needs-retry`` hook: no retry is begun that the invocation might not live to see.
+
+    botocore calls it after each attempt, before it sleeps; ``attempt_seconds`` is the longest an attempt
+    can take. Raising is the one way to say no that every version of botocore understands.
+    """
+
+    def hook(attempts: int, response: Any, caught_exception: Exception | None, **_: Any) -> None:
+        code = _code(response[1]) if response else ""
+        if not caught_exception and not code:
+            return
+        throttled = code in THROTTLES
+        longest_pause = (1.0 if throttled else 0.1) * 2 ** (attempts - 1)
+        if deadline.remaining() < longest_pause + attempt_seconds:
+            if caught_exception or response[0].status_code >= 500:
+                raise StorageUnavailable from caught_exception
+            if throttled:
+                raise Throttled
+
+    return hook
+
+
+def _translated(method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    try:
+        return method(*args, **kwargs)
+    except ClientError as error:
+        code = _code(error.response)
+        if code in THROTTLES:
+            raise Throttled from error
+        raise StorageUnavailable(f"The store refused the request ({code}); try again.") from error
+    except BotoCoreError as error:
+        raise StorageUnavailable from error
+
+
+def _breaker(store: Any) -> CircuitBreaker:
+    found: CircuitBreaker | None = vars(store).get("_breaker")
+    if found is None:
+        made = CircuitBreaker(
+            fail_max=FAILURES_TO_OPEN,
+            reset_timeout=SECONDS_OPEN,
+            exclude=[lambda error: not isinstance(error, StorageUnavailable)],
+            throw_new_error_on_trip=False,
+        )
+        found = vars(store).setdefault("_breaker", made)
+    return found
+
+
+def _tell(breaker: CircuitBreaker, error: Exception | None) -> None:
+    """How a call went that was made outside of the breaker, which may have opened meanwhile."""
+
+    def outcome() -> None:
+        if error is not None:
+            raise error
+
+    try:
+        breaker.call(outcome)
+    except (CircuitBreakerError, StorageUnavailable):
+        return
+
+
+def _code(response: Any) -> str:
+    return str(response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,128 @@
+"""Every store in memory, for unit tests and benchmarks; tests/contract holds them to the real ones."""
+
+import json
+from collections.abc import Collection, Sequence
+from threading import Lock
+from typing import Any
+
+from chalicelib.domain.definitions import Changes, Definition, DefinitionKind, Experiment, Stored
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.keys import ApiKey
+from chalicelib.domain.stream import Put
+
+
+class MemoryDefinitions:
+    """`chalicelib.stores.definitions.DefinitionStore`."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[DefinitionKind, str], Definition] = {}
+        self._publications: list[list[Definition]] = []
+        self._lock = Lock()
+
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
+        return {key: self._rows[kind, key] for key in keys if (kind, key) in self._rows}
+
+    def load_all(self, kind: DefinitionKind) -> dict[str, Definition]:
+        return {key: row for (of, key), row in self._rows.items() if of == kind}
+
+    def since(self, version: int | None) -> Changes:
+        newest = len(self._publications)
+        if version is None:
+            return Changes(newest, None)
+        later = [definition for publication in self._publications[version:] for definition in publication]
+        return Changes(newest, frozenset((definition.kind, definition.key) for definition in later))
+
+    def publish(self, definitions: Sequence[Definition], expected: int, now: float) -> int:  # noqa: ARG002 - the real one's
+        with self._lock:
+            if expected != len(self._publications):
+                raise Conflict("publish_conflict", "Somebody else has published in between.")
+            version = expected + 1
+            published = [Definition(d.kind, d.key, d.text, d.status, version) for d in definitions]
+            self._rows |= {(d.kind, d.key): d for d in published}
+            self._publications.append(published)
+            return version
+
+    def history(self, kind: DefinitionKind, key: str) -> list[Definition]:
+        every = [definition for publication in self._publications for definition in publication]
+        return [
+            definition for definition in reversed(every) if (definition.kind, definition.key) == (kind, key)
+        ]
+
+
+class MemoryAssignments:
+    """`chalicelib.stores.assignments.AssignmentStore`."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], Stored] = {}
+        self._lock = Lock()
+
+    def get(self, experiment: Experiment, user_id: str) -> Stored | None:
+        return self.rows.get((experiment.id, user_id))
+
+    def batch_get(
+        self,
+        pairs: Collection[tuple[str, str]],
+        *,
+        consistent: bool = True,  # noqa: ARG002 - always is
+    ) -> dict[tuple[str, str], Stored]:
+        return {pair: self.rows[pair] for pair in pairs if pair in self.rows}
+
+    def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored:
+        pair = experiment.id, user_id
+        with self._lock:
+            if pair not in self.rows or (replace is not None and _same(self.rows[pair], replace)):
+                self.rows[pair] = row
+            return self.rows[pair]
+
+
+class MemoryMetrics:
+    """What was recorded, by name."""
+
+    def __init__(self) -> None:
+        self.recorded: dict[str, list[float]] = {}
+
+    def record(self, name: str, value: float = 1) -> None:
+        self.recorded.setdefault(name, []).append(value)
+
+
+class MemoryTracker:
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def record(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+
+
+def _same(row: Stored, other: Stored) -> bool:
+    return (row.variant, row.timestamp) == (other.variant, other.timestamp)
+
+
+class MemoryEventStream:
+    """`chalicelib.stores.stream.EventStream`."""
+
+    def __init__(self) -> None:
+        self.records: list[Put] = []
+
+    def put(self, records: Sequence[Put]) -> list[str | None]:
+        self.records += records
+        return [None] * len(records)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(record.data) for record in self.records]
+
+
+class MemoryKeys:
+    """`chalicelib.stores.keys.KeyStore`."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] = {}
+
+    def get(self, key_id: str) -> ApiKey | None:
+        return self._keys.get(key_id)
+
+    def put(self, key: ApiKey) -> None:
+        self._keys[key.id] = key
+
+    def all(self) -> list[ApiKey]:
+        return list(self._keys.values())

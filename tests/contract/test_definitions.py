@@ -1,0 +1,106 @@
+"""What every store of definitions does: the one in memory and the one in DynamoDB."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, cast
+
+import pytest
+
+from chalicelib.domain.definitions import Changes, Definition
+from chalicelib.domain.errors import Conflict
+from chalicelib.services.catalog import Definitions
+from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.definitions import DefinitionStore
+from realtime.memory import MemoryDefinitions
+from tests.support.experiments import published, published_flag
+
+NOW = 1_800_000_000.0
+A, B = published("a"), published("b")
+FLAG = published_flag("a")
+
+
+class Store(Definitions, Protocol):
+    def publish(self, definitions: list[Definition], expected: int, now: float) -> int: ...
+    def history(self, kind: str, key: str) -> list[Definition]: ...
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    if request.param == "memory":
+        yield cast(Store, MemoryDefinitions())
+        return
+    settings: Settings = request.getfixturevalue("aws_settings")
+    clients: Clients = request.getfixturevalue("service_clients")
+    yield cast(Store, DefinitionStore(clients, settings))
+
+
+def test_an_empty_store_has_version_0_and_nothing_in_it(store: Store) -> None:
+    assert store.since(None) == Changes(0, None)
+    assert store.load("experiment", ["a"]) == {}
+    assert store.load_all("flag") == {}
+
+
+def test_published_definitions_are_loaded_by_kind_and_key(store: Store) -> None:
+    assert store.publish([A, B, FLAG], 0, NOW) == 1
+    assert store.load("experiment", ["a", "missing"]) == {"a": _at(A, 1)}
+    assert store.load("flag", ["a", "b", "a"]) == {"a": _at(FLAG, 1)}
+    assert store.load_all("experiment") == {"a": _at(A, 1), "b": _at(B, 1)}
+
+
+def test_changes_since_a_version_name_what_was_published_after_it(store: Store) -> None:
+    store.publish([A, FLAG], 0, NOW)
+    store.publish([B], 1, NOW)
+    assert store.since(0) == Changes(2, frozenset({("experiment", "a"), ("flag", "a"), ("experiment", "b")}))
+    assert store.since(1) == Changes(2, frozenset({("experiment", "b")}))
+    assert store.since(2) == Changes(2, frozenset())
+    assert store.since(None) == Changes(2, None)
+
+
+def test_a_publish_that_expects_an_older_version_changes_nothing(store: Store) -> None:
+    store.publish([A], 0, NOW)
+    with pytest.raises(Conflict):
+        store.publish([published("a", status="paused"), B], 0, NOW)
+    assert store.since(None).version == 1
+    assert store.load_all("experiment") == {"a": _at(A, 1)}
+
+
+def test_of_concurrent_publishers_one_wins(store: Store) -> None:
+    def publish(number: int) -> str:
+        try:
+            store.publish([published("a", name=str(number))], 0, NOW)
+        except Conflict:
+            return "refused"
+        return "published"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(publish, range(8)))
+    assert sorted(outcomes) == ["published"] + ["refused"] * 7
+    assert store.since(None).version == 1
+
+
+def test_history_keeps_every_version_of_a_definition(store: Store) -> None:
+    paused = published("a", status="paused")
+    store.publish([A], 0, NOW)
+    store.publish([B], 1, NOW)
+    store.publish([paused], 2, NOW)
+    assert store.history("experiment", "a") == [_at(paused, 3), _at(A, 1)]
+    assert store.history("flag", "a") == []
+
+
+def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: Store) -> None:
+    many = [published(f"e{number}") for number in range(130)]
+    assert store.publish([A], 0, NOW) == 1
+    assert store.publish(many, 1, NOW) == 2
+    assert len(store.load_all("experiment")) == 131
+    assert store.load("experiment", [item.key for item in many]).keys() == {item.key for item in many}
+    changes = store.since(1)
+    assert changes.keys is not None
+    assert len(changes.keys) == 130
+    with pytest.raises(Conflict):
+        store.publish(many, 1, NOW)
+    assert store.publish([B], 2, NOW) == 3
+
+
+def _at(definition: Definition, version: int) -> Definition:
+    return Definition(definition.kind, definition.key, definition.text, definition.status, version)

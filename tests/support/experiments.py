@@ -1,0 +1,30 @@
+"""Experiments in a line: what a test does not name has its default; two halves, active."""
+
+import json
+from typing import Any
+
+from chalicelib.domain.definitions import Definition, Experiment
+from chalicelib.domain.loading import load_experiment
+
+
+def shares(**allocations: float) -> list[dict[str, Any]]:
+    """Variants without a payload."""
+    return [{"key": key, "allocation": allocation} for key, allocation in allocations.items()]
+
+
+def document(key: str = "checkout", **fields: Any) -> dict[str, Any]:
+    return {"key": key, "status": "active", "variants": shares(control=0.5, treatment=0.5)} | fields
+
+
+def experiment(key: str = "checkout", *, version: int = 1, **fields: Any) -> Experiment:
+    return load_experiment(json.dumps(document(key, **fields)), version)
+
+
+def published(key: str = "checkout", **fields: Any) -> Definition:
+    """What is published of `experiment` with the same arguments."""
+    fields = document(key, **fields)
+    return Definition("experiment", key, json.dumps(fields), fields["status"])
+
+
+def published_flag(key: str = "dark-mode", **fields: Any) -> Definition:
+    return Definition("flag", key, json.dumps({"key": key, "type": "boolean"} | fields), "active")
