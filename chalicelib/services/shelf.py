@@ -1,0 +1,208 @@
+"""The cached definitions of one kind: by key, bounded, and all of them for those who ask for all."""
+
+from collections.abc import Callable, Collection, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
+
+from cachetools import LRUCache, TTLCache
+
+from chalicelib.domain.definitions import Definition, DefinitionKind, Experiment, Flag
+from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
+
+RETRY_SECONDS = 1.0
+"""After a failure; so that a kill switch is in force within 10 s though one check failed."""
+NOT_FOUND_SECONDS = 10.0
+NOT_FOUND_MAX = 1000
+"""Apart from what exists, so that made-up keys cannot push that out."""
+
+T = TypeVar("T", Experiment, Flag)
+
+
+class Rows(Protocol):
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> Mapping[str, Definition]: ...
+    def load_all(self, kind: DefinitionKind) -> Mapping[str, Definition]: ...
+
+
+class Metrics(Protocol):
+    def record(self, name: str, value: float = 1) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    value: T
+    row: Definition
+    until: float
+
+
+class Shelf(Generic[T]):
+    """``compiled`` makes a value of a row's text and version; times are monotonic seconds."""
+
+    def __init__(
+        self,
+        kind: DefinitionKind,
+        compiled: Callable[[str, int], T],
+        store: Rows,
+        *,
+        metrics: Metrics,
+        ttl: float,
+        max_entries: int,
+        timer: Callable[[], float],
+    ) -> None:
+        self._kind = kind
+        self._compiled: Callable[[str, int], T] = compiled
+        self._store = store
+        self._metrics = metrics
+        self._ttl = ttl
+        self._entries: MutableMapping[str, Entry[T]] = LRUCache(max_entries)
+        self._missing: TTLCache[str, None] = TTLCache(NOT_FOUND_MAX, NOT_FOUND_SECONDS, timer)
+        self._all: Mapping[str, T] | None = None  # the values of _entries, once somebody asked for all
+        self._all_until = 0.0
+        self._reloads = 0
+        self._lock = Lock()  # of the above, held for moments
+        self._loading = Lock()  # single flight: held during a call; who waited finds what it wanted
+        self.lookups = 0
+        self.misses = 0
+
+    def get(self, key: str, now: float) -> T | None:
+        if self._all is not None:
+            return self.all(now).get(key)
+        self.lookups += 1
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and now < entry.until:
+                return entry.value
+            if key in self._missing:
+                return None
+        found = self._load([key], now).get(key)
+        if isinstance(found, RealtimeError):
+            raise found
+        return found
+
+    def get_many(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
+        """What exists of ``keys``, or why it is not known."""
+        if self._all is not None:
+            everything = self.all(now)
+            return {key: everything[key] for key in keys if key in everything}
+        self.lookups += len(keys)
+        found, wanted = self._cached(keys, now)
+        return {**found, **self._load(wanted, now)} if wanted else {**found}
+
+    def all(self, now: float) -> Mapping[str, T]:
+        self.lookups += 1
+        if self._all is None or now >= self._all_until:
+            with self._loading:
+                if self._all is None or now >= self._all_until:
+                    return self._load_all(now)
+        return self._all
+
+    def reload(self, changed: frozenset[str] | None, now: float) -> None:
+        """Takes up what was published: ``changed`` keys, or None for anything. Raises, with nothing done."""
+        if changed is not None and not changed:
+            return
+        with self._lock:
+            self._reloads += 1
+            held = frozenset([*self._entries, *self._missing])
+        if self._all is not None:
+            rows = (
+                self._store.load_all(self._kind) if changed is None else self._store.load(self._kind, changed)
+            )
+            keys = held | set(rows) if changed is None else changed
+        else:
+            keys = held if changed is None else held & changed
+            rows = self._store.load(self._kind, keys) if keys else {}
+        with self._lock:
+            for key in keys:
+                self._put(key, rows.get(key), now)
+            self._publish_all()
+
+    def _rows(self, keys: frozenset[str] | None) -> Mapping[str, Definition]:
+        return self._store.load_all(self._kind) if keys is None else self._store.load(self._kind, keys)
+
+    def _cached(self, keys: Collection[str], now: float) -> tuple[dict[str, T], list[str]]:
+        """What is known, and what has to be asked for."""
+        found: dict[str, T] = {}
+        wanted: list[str] = []
+        with self._lock:
+            for key in keys:
+                entry = self._entries.get(key)
+                if entry is not None and now < entry.until:
+                    found[key] = entry.value
+                elif key not in self._missing:
+                    wanted.append(key)
+        return found, wanted
+
+    def _load(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
+        with self._loading:
+            found, wanted = self._cached(keys, now)
+            return {**found, **self._fetch(wanted, now)} if wanted else {**found}
+
+    def _fetch(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
+        self.misses += len(keys)
+        try:
+            while True:
+                reloads = self._reloads
+                rows: Mapping[str, Definition] = self._store.load(self._kind, keys)
+                with self._lock:
+                    if reloads == self._reloads:
+                        made = {key: self._put(key, rows.get(key), now) for key in keys}
+                        return {key: value for key, value in made.items() if value is not None}
+                # A publish was taken up meanwhile, and these rows may be older than it.
+        except (StorageUnavailable, Throttled) as error:
+            return {key: self._stale(key, now) or error for key in keys}
+
+    def _load_all(self, now: float) -> Mapping[str, T]:
+        self.misses += 1
+        try:
+            while True:
+                reloads = self._reloads
+                rows: Mapping[str, Definition] = self._store.load_all(self._kind)
+                with self._lock:
+                    if reloads == self._reloads:
+                        self._entries = dict(self._entries)  # all is all: no bound from now on
+                        for key in {*rows, *self._entries}:
+                            self._put(key, rows.get(key), now)
+                        self._all = {}
+                        self._all_until = now + self._ttl
+                        return self._publish_all()
+        except (StorageUnavailable, Throttled):
+            if self._all is None:
+                raise
+            self._all_until = now + RETRY_SECONDS
+            return self._all
+
+    def _publish_all(self) -> Mapping[str, T]:
+        """A new mapping each time: whoever iterates over an older one is not disturbed."""
+        if self._all is not None:
+            self._all = {key: entry.value for key, entry in self._entries.items()}
+        return self._all or {}
+
+    def _stale(self, key: str, now: float) -> T | None:
+        """The last good one, for a moment more: a dead table is not asked by every request."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return None
+            self._entries[key] = replace(entry, until=now + RETRY_SECONDS)
+            return entry.value
+
+    def _put(self, key: str, row: Definition | None, now: float) -> T | RealtimeError | None:
+        old = self._entries.get(key)
+        if row is None:
+            self._entries.pop(key, None)
+            self._missing[key] = None
+            return None
+        self._missing.pop(key, None)
+        if old is not None and old.row == row:
+            value = old.value
+        else:
+            try:
+                value = self._compiled(row.text, row.version)
+            except (RealtimeError, ValueError):
+                # Only a hand-edited row gets here: publishing checks. The last good one serves.
+                self._metrics.record("InvalidDefinition")
+                if old is None:
+                    return StorageUnavailable(f"The stored {self._kind} cannot be read; publish it again.")
+                value = old.value
+        self._entries[key] = Entry(value, row, now + self._ttl)
+        return value
