@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import mmh3
+from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 from chalicelib.domain.bucketing import halves
 from chalicelib.domain.definitions import Decision, Experiment, Slice, Stored
@@ -43,13 +43,13 @@ def decide(
         if decision is not None:
             return decision
     row = stored()
-    if row is not None and not _current(row, experiment, now):
+    if row is not None and not current(row, experiment, now):
         row = None
     if row is not None and experiment.sticky and row.variant in experiment.kept:
         return experiment.kept[row.variant]
     if experiment.rules is not None and experiment.rules.match(context, now) is None:
         return _NOT_TARGETED
-    first, second = mmh3.hash64((experiment.prefix + user_id).encode(), 0, True, False)
+    first, second = murmur((experiment.prefix + user_id).encode(), 0)
     if first >= experiment.traffic:
         return _NOT_IN_TRAFFIC
     for upper, variant in experiment.split:
@@ -80,11 +80,11 @@ def gate(experiment: Experiment, user_id: str, now: float) -> Decision | None:
 
 def assignment_id(experiment: Experiment, user_id: str) -> str:
     """The same for every container that decides: a function of experiment, iteration and user."""
-    name = f"assignment/{experiment.id}/{experiment.iteration}:{user_id}"
-    return str(uuid.UUID(int=mmh3.hash128(name.encode(), 0, True, False)))
+    first, second = halves(f"assignment/{experiment.id}/{experiment.iteration}:", user_id)
+    return str(uuid.UUID(int=first << 64 | second))
 
 
-def _current(row: Stored, experiment: Experiment, now: float) -> bool:
+def current(row: Stored, experiment: Experiment, now: float) -> bool:
     """DynamoDB deletes expired rows late; a row of an earlier iteration is history."""
     return row.iteration == experiment.iteration and (row.expires_at is None or now < row.expires_at)
 

@@ -9,12 +9,12 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import accumulate
 from typing import Literal
 
-import mmh3
+from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 BUCKETS = 100_000
 """Resolution: one bucket is 0.001 %."""
 
-Kind = Literal["experiment", "flag", "layer", "holdout", "rule"]
+Kind = Literal["experiment", "flag", "layer", "holdout", "rule", "tracking"]
 
 
 def prefix(kind: Kind, salt: str) -> str:
@@ -25,10 +25,10 @@ def prefix(kind: Kind, salt: str) -> str:
 def halves(hash_prefix: str, user_id: str) -> tuple[int, int]:
     """Both 64-bit halves, unsigned, of ``murmur3_x64_128(utf8(prefix + user_id), seed 0)``.
 
-    Raises UnicodeEncodeError for a lone surrogate: mmh3 itself would crash the process on one.
+    Raises UnicodeEncodeError for a lone surrogate: mmh3's functions that take a str crash the process on
+    one. (Its ``hash64`` with four positional arguments answers signed numbers whatever the fourth says.)
     """
-    first, second = mmh3.hash64((hash_prefix + user_id).encode(), 0, True, False)
-    return first, second
+    return murmur((hash_prefix + user_id).encode(), 0)
 
 
 def bucket(half: int) -> int:
