@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from chalice.app import AuthRequest, AuthResponse, Chalice, DynamoDBEvent, KinesisEvent, Response
+from chalice.app import AuthRequest, AuthResponse, Chalice, DynamoDBEvent, KinesisEvent, Request, Response
 
-from chalicelib.api import direct, flags, openapi
-from chalicelib.api.http import CORS, DENY, answer, checked, json_response, read_json, read_query
+from chalicelib.api import direct, flags, ofrep, openapi
+from chalicelib.api.http import CORS, DENY, Model, answer, checked, json_response, read_json, read_query
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
 from chalicelib.wiring import plane, settings
 
@@ -15,59 +15,74 @@ app.api.cors = CORS
 JSON: dict[str, Any] = {"content_types": []}  # ours is checked with the body, and refused in our error shape
 
 
-@app.authorizer(ttl_seconds=60)
+# Chalice drops an authorizer called api_key from its API definition and asks for a gateway key instead.
+@app.authorizer(name="authorizer", ttl_seconds=60)
 def api_key(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     principal, routes = plane().authorizer.routes(request.token)
-    return AuthResponse(routes, principal) if routes else DENY
+    return AuthResponse([*routes], principal) if routes else DENY
 
 
 @app.route("/assign", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
 @answer
 def assign_by_query() -> dict[str, Any]:
-    request = checked(AssignRequest, read_query(app.current_request))
+    request = _query(AssignRequest)
     return plane().assign(request.user_id, request.experiment_key, request.context, _remaining())
 
 
 @app.route("/assign", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def assign() -> dict[str, Any]:
-    request = checked(AssignRequest, read_json(app.current_request))
+    request = _body(AssignRequest)
     return plane().assign(request.user_id, request.experiment_key, request.context, _remaining())
 
 
 @app.route("/assign/batch", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def assign_batch() -> dict[str, Any]:
-    request = checked(AssignBatchRequest, read_json(app.current_request))
+    request = _body(AssignBatchRequest)
     return plane().assign_batch(request.user_id, request.experiment_keys, request.context, _remaining())
 
 
 @app.route("/flags/evaluate", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
 @answer
 def evaluate_by_query() -> str:
-    request = checked(FlagRequest, read_query(app.current_request))
+    request = _query(FlagRequest)
     return plane().evaluate(request.user_id, request.flag_key, request.context).encoded
 
 
 @app.route("/flags/evaluate", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def evaluate() -> str:
-    request = checked(FlagRequest, read_json(app.current_request))
+    request = _body(FlagRequest)
     return plane().evaluate(request.user_id, request.flag_key, request.context).encoded
 
 
 @app.route("/flags/evaluate/batch", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def evaluate_batch() -> Response:
-    request = checked(FlagBatchRequest, read_json(app.current_request))
+    request = _body(FlagBatchRequest)
     answers = plane().evaluate_many(request.user_id, request.flag_keys, request.context)
-    return flags.batch(app.current_request, answers)
+    return flags.batch(_request(), answers)
+
+
+@app.route("/ofrep/v1/evaluate/flags/{key}", methods=["POST"], authorizer=api_key, **JSON)
+@ofrep.answer
+def ofrep_flag(key: str) -> Response:
+    user_id, context = ofrep.read(_request())
+    return ofrep.single(plane().evaluate(user_id, key, context))
+
+
+@app.route("/ofrep/v1/evaluate/flags", methods=["POST"], authorizer=api_key, **JSON)
+@ofrep.answer
+def ofrep_flags() -> Response:
+    user_id, context = ofrep.read(_request())
+    return ofrep.bulk(_request(), plane().evaluate_many(user_id, None, context))
 
 
 @app.route("/events", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def events() -> Response:
-    return json_response(plane().ingest(read_json(app.current_request), _remaining()), 202)
+    return json_response(plane().ingest(read_json(_request()), _remaining()), 202)
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
@@ -90,12 +105,12 @@ def openapi_document() -> str:
 
 @app.lambda_function(name="assignment")
 def assignment(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return direct.assign(plane(), event, context)
+    return _routed(event, context) or direct.assign(plane(), event, context)
 
 
 @app.lambda_function(name="feature_flags")
 def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return direct.evaluate(plane(), event)
+    return _routed(event, context) or direct.evaluate(plane(), event)
 
 
 @app.on_kinesis_record(
@@ -120,5 +135,26 @@ def assignment_sync(event: DynamoDBEvent) -> dict[str, Any]:
     return plane().sync(event.to_dict(), direct.remaining(event.context))
 
 
+def _request() -> Request:
+    request = app.current_request
+    assert request is not None  # noqa: S101 - Chalice sets it before it calls a view
+    return request
+
+
+def _body(model: type[Model]) -> Model:
+    return checked(model, read_json(_request()))
+
+
+def _query(model: type[Model]) -> Model:
+    return checked(model, read_query(_request()))
+
+
 def _remaining() -> direct.Remaining:
     return direct.remaining(app.lambda_context)
+
+
+def _routed(event: Any, context: Any) -> dict[str, Any] | None:
+    """The answer to an event of API Gateway, which a caller cannot imitate through it; else None."""
+    from_gateway = isinstance(event, dict) and "requestContext" in event
+    answered: dict[str, Any] | None = app(event, context) if from_gateway else None
+    return answered

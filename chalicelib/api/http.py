@@ -28,7 +28,7 @@ CORS = CORSConfig(
     expose_headers=["ETag", "Retry-After"],
     max_age=600,
 )
-DENY = {
+DENY: dict[str, Any] = {
     "principalId": "none",
     "context": {},
     "policyDocument": {
@@ -112,7 +112,7 @@ def answer(view: Callable[..., Any]) -> Callable[..., Response]:
         except RealtimeError as error:
             return error_response(error)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the caller gets our shape
-            _log_unexpected(view.__name__, error)
+            log_unexpected(view.__name__, error)
             return json_response(
                 error_body("internal_error", "The service failed; the error is logged."), 500
             )
@@ -143,7 +143,7 @@ def error_body(code: str, message: str, details: tuple[Problem, ...] = ()) -> di
     return {"error": {"code": code, "message": message, "details": found}}
 
 
-def _log_unexpected(view: str, error: Exception) -> None:
+def log_unexpected(view: str, error: Exception) -> None:
     """Type and places, not the message: that may quote a user's input."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s in %s\n%s", type(error).__name__, view, frames)

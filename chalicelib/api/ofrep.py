@@ -1,0 +1,82 @@
+"""OFREP 0.3, the OpenFeature Remote Evaluation Protocol, as clients understand it (docs/openfeature.md)."""
+
+import functools
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from chalice.app import Request, Response
+
+from chalicelib.api.flags import tagged
+from chalicelib.api.http import MAX_BODY, json_response, log_unexpected, parse_object
+from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.errors import InvalidInput, NotFound, Problem, RealtimeError, Throttled, TooLarge
+from chalicelib.domain.units import check_user_id
+
+_CODES = {
+    "flag_not_found": "FLAG_NOT_FOUND",
+    "targeting_key_missing": "TARGETING_KEY_MISSING",
+    "invalid_json": "PARSE_ERROR",
+    "too_large": "PARSE_ERROR",
+    "invalid_context": "INVALID_CONTEXT",
+    "context_too_large": "INVALID_CONTEXT",
+    "invalid_user_id": "INVALID_CONTEXT",
+}
+"""Every other failure is GENERAL."""
+
+
+def read(request: Request) -> tuple[str | None, dict[str, Any]]:
+    """Targeting key and context; None and empty where they are not sent, as not every flag needs them."""
+    raw = request.raw_body
+    if len(raw) > MAX_BODY:
+        raise TooLarge("too_large", f"The body has {len(raw)} bytes; {MAX_BODY} are allowed.")
+    context = parse_object(raw, "body").get("context", {}) if raw else {}
+    if not isinstance(context, dict):
+        problem = Problem("context", "must be a JSON object")
+        raise InvalidInput("invalid_context", "The context must be a JSON object.", (problem,))
+    key = context.get("targetingKey")
+    return (check_user_id(key, "context.targetingKey") if key not in (None, "") else None), context
+
+
+def single(found: Evaluation) -> Response:
+    return json_response(found.openfeature)
+
+
+def bulk(request: Request, answers: Iterable[tuple[str, Evaluation | RealtimeError]]) -> Response:
+    """Every flag, a failure in place of one that fails; 304 if the caller holds this very answer."""
+    parts = [
+        found.openfeature if isinstance(found, Evaluation) else json.dumps(failure(key, found))
+        for key, found in answers
+    ]
+    return tagged(request, '{"flags":[' + ",".join(parts) + "]}")
+
+
+def answer(view: Callable[..., Response]) -> Callable[..., Response]:
+    """A view whose errors become OFREP's; ``key`` is the flag's, empty for all of them."""
+
+    @functools.wraps(view)
+    def respond(key: str = "") -> Response:
+        try:
+            return view(key) if key else view()
+        except RealtimeError as error:
+            retry = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else None
+            return json_response(failure(key, error), _status(error), retry)
+        except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, clients get their shape
+            log_unexpected(view.__name__, error)
+            unexpected = RealtimeError("internal_error", "The service failed; the error is logged.")
+            return json_response(failure(key, unexpected), 500)
+
+    return respond
+
+
+def failure(key: str, error: RealtimeError) -> dict[str, str]:
+    return {"key": key, "errorCode": _CODES.get(error.code, "GENERAL"), "errorDetails": str(error)}
+
+
+def _status(error: RealtimeError) -> int:
+    """The protocol knows no 413: what is too large is a bad request to its clients."""
+    if isinstance(error, InvalidInput | TooLarge):
+        return 400
+    if isinstance(error, NotFound):
+        return 404
+    return 429 if isinstance(error, Throttled) else 500

@@ -1,0 +1,47 @@
+"""The flags that every OpenFeature client is asked about: one of each type, and one for each way to fail."""
+
+from collections.abc import Collection
+from typing import Any
+
+from chalicelib.domain.definitions import Definition, DefinitionKind
+from chalicelib.domain.errors import Throttled
+from realtime.memory import MemoryDefinitions
+from tests.support.flags import rules, variants, where
+from tests.support.service import Service
+
+
+def publish_all(service: Service) -> None:
+    for key, fields in FLAGS.items():
+        service.publish_flag(key, **fields)
+
+
+class ThrottledDefinitions(MemoryDefinitions):
+    """A table that refuses every read for now."""
+
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
+        raise Throttled(retry_after=7)
+
+    def load_all(self, kind: DefinitionKind) -> dict[str, Definition]:
+        raise Throttled(retry_after=7)
+
+
+def one_value(kind: str, value: Any) -> dict[str, Any]:
+    return {"type": kind, "default_variant": "only", "variants": [{"key": "only", "value": value}]}
+
+
+FLAGS: dict[str, dict[str, Any]] = {
+    "boolean": {"type": "boolean"},
+    "string": one_value("string", "grün"),
+    "integer": one_value("integer", 42),
+    "float": one_value("float", 1.0),
+    "object": one_value("object", {"limit": 10, "ratio": 1.0, "tags": ["a", None]}),
+    "disabled": {"type": "boolean", "enabled": False},
+    "half": {"type": "boolean", "rollout_percentage": 50},
+    "by-account": {"type": "boolean", "rollout_percentage": 50, "bucket_by": "account"},
+    "greeting": {
+        "type": "string",
+        "default_variant": "en",
+        "variants": variants(en=1, de=0),
+        "targeting_rules": rules({"rule": where("country", "eq", "DE"), "variant": "de"}),
+    },
+}

@@ -1,0 +1,63 @@
+"""The whole application over stores in memory: quick, and nothing but the stores is made up."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import app as application
+from chalicelib import wiring
+from chalicelib.domain.definitions import Definition
+from chalicelib.domain.keys import ApiKey, digest
+from chalicelib.settings import Settings
+from realtime.local.server import serving
+from realtime.memory import (
+    MemoryAssignments,
+    MemoryDefinitions,
+    MemoryEventStream,
+    MemoryKeys,
+    MemoryMetrics,
+)
+
+KEY = "rt_local_demo"
+WITHOUT_SCOPES = "rt_no_scopes"
+
+
+@dataclass(slots=True)
+class Service:
+    """``plane`` is what app.py serves with, over these stores."""
+
+    plane: wiring.Plane
+    definitions: MemoryDefinitions = field(default_factory=MemoryDefinitions)
+    assignments: MemoryAssignments = field(default_factory=MemoryAssignments)
+    stream: MemoryEventStream = field(default_factory=MemoryEventStream)
+    keys: MemoryKeys = field(default_factory=MemoryKeys)
+    metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
+
+    def publish_flag(self, key: str, **fields: Any) -> None:
+        text = json.dumps({"key": key, **fields})
+        self.definitions.publish(
+            [Definition("flag", key, text, "active")], self.definitions.since(None).version, 0.0
+        )
+
+
+@contextmanager
+def service(settings: Settings | None = None, **stores: Any) -> Iterator[Service]:
+    """app.py serves with it while the block lasts; blocks may be nested. ``stores`` replace the empty ones."""
+    made = Service(wiring.Plane(settings or Settings.from_env({})), **stores)
+    made.keys.put(ApiKey(digest(WITHOUT_SCOPES), "none", (), "2026-01-01T00:00:00Z"))
+    for name in ("definitions", "assignments", "stream", "keys", "metrics"):
+        vars(made.plane)[name] = getattr(made, name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(application, "plane", lambda: made.plane)
+        yield made
+
+
+@contextmanager
+def served(settings: Settings | None = None, **stores: Any) -> Iterator[tuple[str, Service]]:
+    """`service` at a URL."""
+    with service(settings, **stores) as made, serving(application.app) as url:
+        yield url, made
