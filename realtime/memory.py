@@ -32,21 +32,22 @@ class MemoryDefinitions:
         later = [definition for publication in self._publications[version:] for definition in publication]
         return Changes(newest, frozenset((definition.kind, definition.key) for definition in later))
 
-    def publish(self, definitions: Sequence[Definition], expected: int, now: float) -> int:  # noqa: ARG002 - the real one's
+    def publish(self, definitions: Sequence[Definition], expected: int, now: float, by: str = "") -> int:  # noqa: ARG002 - the real one's
         with self._lock:
             if expected != len(self._publications):
                 raise Conflict("publish_conflict", "Somebody else has published in between.")
             version = expected + 1
             published = [Definition(d.kind, d.key, d.text, d.status, version) for d in definitions]
             self._rows |= {(d.kind, d.key): d for d in published}
+            self._rows = {name: row for name, row in self._rows.items() if row.text}
             self._publications.append(published)
             return version
 
     def history(self, kind: DefinitionKind, key: str) -> list[Definition]:
-        every = [definition for publication in self._publications for definition in publication]
-        return [
-            definition for definition in reversed(every) if (definition.kind, definition.key) == (kind, key)
-        ]
+        return [row for row in reversed(self.published()) if (row.kind, row.key) == (kind, key)]
+
+    def published(self) -> list[Definition]:
+        return [row for publication in self._publications for row in publication]
 
 
 class MemoryAssignments:

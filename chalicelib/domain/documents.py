@@ -54,10 +54,14 @@ class LayerDocument(Document):
 
 
 class HoldoutDocument(Document):
-    """The share of users kept out of every experiment that names this holdout."""
+    """The share of users kept out of every experiment that names this holdout.
+
+    ``of_all``: a set of definitions in which an experiment does not name it is refused.
+    """
 
     key: Key
     share: Share
+    of_all: bool = False
 
 
 class ExperimentDocument(Document):

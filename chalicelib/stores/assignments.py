@@ -9,13 +9,11 @@ from chalicelib.domain.definitions import Experiment, Stored
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.instants import epoch, iso
 from chalicelib.settings import Settings
+from chalicelib.stores.batches import batch_get
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
-
-BATCH_GET = 100
-RETRIES_OF_UNPROCESSED = 3
 
 
 class AssignmentStore:
@@ -40,13 +38,8 @@ class AssignmentStore:
         Raises StorageUnavailable rather than answer for a part of them.
         """
         ids = {f"{experiment_id}#{user_id}": (experiment_id, user_id) for experiment_id, user_id in pairs}
-        wanted = list(ids)
-        found: dict[tuple[str, str], Stored] = {}
-        for start in range(0, len(wanted), BATCH_GET):
-            keys = [{"id": {"S": row_id}} for row_id in wanted[start : start + BATCH_GET]]
-            for item in self._batch(keys, consistent):
-                found[ids[item["id"]["S"]]] = _stored(item)
-        return found
+        items = batch_get(self._clients.dynamodb, self._table, list(ids), consistent=consistent)
+        return {ids[item["id"]["S"]]: _stored(item) for item in items}
 
     @guarded
     def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored:
@@ -80,17 +73,6 @@ class AssignmentStore:
                 raise StorageUnavailable from error
             return _stored(item)
         return row
-
-    def _batch(self, keys: list[Any], consistent: bool) -> list[Any]:
-        request: Any = {self._table: {"Keys": keys, "ConsistentRead": consistent}}
-        items: list[Any] = []
-        for _ in range(RETRIES_OF_UNPROCESSED):
-            answer = self._clients.dynamodb.batch_get_item(RequestItems=request)
-            items += answer["Responses"].get(self._table, [])
-            request = answer.get("UnprocessedKeys")
-            if not request:
-                return items
-        raise StorageUnavailable
 
     def _item(self, experiment: Experiment, user_id: str, row: Stored) -> dict[str, Any]:
         item: dict[str, Any] = {

@@ -5,20 +5,20 @@ Publications table, by (id, version): ``publication`` is one publish and names i
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.definitions import Changes, Definition, DefinitionKind
-from chalicelib.domain.errors import Conflict, StorageUnavailable
+from chalicelib.domain.errors import Conflict
 from chalicelib.settings import Settings
+from chalicelib.stores.batches import batch_get
 from chalicelib.stores.publication import Publication
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
 
-BATCH_GET = 100
 NEWEST = 100
 """Publications read at once; after more than these, everything counts as changed."""
 
@@ -35,11 +35,12 @@ class DefinitionStore:
     @guarded
     def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
         """Those that exist: strongly consistent, or a publish that was just seen would be missed."""
-        found: dict[str, Definition] = {}
-        wanted = list(dict.fromkeys(keys))
-        for start in range(0, len(wanted), BATCH_GET):
-            found |= self._load_batch(kind, wanted[start : start + BATCH_GET])
-        return found
+        client, table, wanted = self._clients.dynamodb, self._tables[kind], list(dict.fromkeys(keys))
+        if len(wanted) == 1:  # a GetItem is the cheaper one
+            key: Any = {"id": {"S": wanted[0]}}
+            item = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+            return _definitions(kind, [item] if item else [])
+        return _definitions(kind, batch_get(client, table, wanted, consistent=True))
 
     @guarded
     def load_all(self, kind: DefinitionKind) -> dict[str, Definition]:
@@ -70,14 +71,15 @@ class DefinitionStore:
         return Changes(newest, frozenset((change["kind"]["S"], change["key"]["S"]) for change in changes))
 
     @guarded
-    def publish(self, definitions: Sequence[Definition], expected: int, now: float) -> int:
+    def publish(self, definitions: Sequence[Definition], expected: int, now: float, by: str = "") -> int:
         """Writes ``definitions``, each key once, as publication ``expected + 1`` and returns that.
 
-        Containers take up all of them or none. Raises Conflict, with nothing changed that they see, if
-        ``expected`` is not the newest version or somebody else is publishing.
+        One without text is removed; ``by`` is who publishes, for the history. Containers take up all or
+        none. Raises Conflict, with nothing changed that they see, if ``expected`` is not the newest version
+        or somebody else is publishing.
         """
         version = expected + 1
-        publication = Publication(self._tables, self._publications, version, now)
+        publication = Publication(self._tables, self._publications, version, now, by)
         try:
             for writes in publication.transactions(definitions):
                 self._clients.dynamodb.transact_write_items(TransactItems=writes)
@@ -100,23 +102,21 @@ class DefinitionStore:
         )
         return [_definition(kind, key, item) for page in pages for item in page["Items"]]
 
-    def _load_batch(self, kind: DefinitionKind, keys: list[str]) -> dict[str, Definition]:
-        if len(keys) == 1:
-            key: Any = {"id": {"S": keys[0]}}
-            item = self._clients.dynamodb.get_item(
-                TableName=self._tables[kind], Key=key, ConsistentRead=True
-            ).get("Item")
-            return _definitions(kind, [item] if item else [])
-        table = self._tables[kind]
-        request: Any = {table: {"Keys": [{"id": {"S": key}} for key in keys], "ConsistentRead": True}}
-        answer = self._clients.dynamodb.batch_get_item(RequestItems=request)
-        items = list(answer["Responses"].get(table, []))
-        if answer.get("UnprocessedKeys"):
-            answer = self._clients.dynamodb.batch_get_item(RequestItems=answer["UnprocessedKeys"])
-            items += answer["Responses"].get(table, [])
-            if answer.get("UnprocessedKeys"):
-                raise StorageUnavailable
-        return _definitions(kind, items)
+    @guarded
+    def published(self) -> list[Definition]:
+        """Every version of every definition, in any order."""
+        pages = self._clients.dynamodb.get_paginator("scan").paginate(
+            TableName=self._publications,
+            FilterExpression="attribute_exists(#definition)",
+            ExpressionAttributeNames={"#definition": "definition"},
+            ConsistentRead=True,
+        )
+        found = []
+        for page in pages:
+            for item in page["Items"]:
+                kind, _, key = item["id"]["S"].partition("/")
+                found.append(_definition(cast(DefinitionKind, kind), key, item))
+        return found
 
 
 def _definitions(kind: DefinitionKind, items: Iterable[Any]) -> dict[str, Definition]:

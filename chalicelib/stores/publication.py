@@ -17,13 +17,13 @@ NAMED_CHANGES = 1000
 
 class Publication:
     def __init__(
-        self, tables: Mapping[DefinitionKind, str], publications: str, version: int, now: float
+        self, tables: Mapping[DefinitionKind, str], publications: str, version: int, now: float, by: str
     ) -> None:
         self._tables = tables
         self._publications = publications
         self._version = version
         self._now = now
-        self._at = iso(now)
+        self._origin: dict[str, Any] = {"published_at": {"S": iso(now)}, "published_by": {"S": by}}
 
     def transactions(self, definitions: Sequence[Definition]) -> Iterator[list[Any]]:
         """Each to be written before the next is asked for."""
@@ -38,7 +38,7 @@ class Publication:
         yield [self._publication(definitions), {"Delete": self._claimed(owner)}]
 
     def _publication(self, definitions: Sequence[Definition]) -> Any:
-        item: dict[str, Any] = {**self._key("publication"), "published_at": {"S": self._at}}
+        item: dict[str, Any] = {**self._key("publication"), **self._origin}
         if len(definitions) <= NAMED_CHANGES:
             changes = [{"kind": {"S": one.kind}, "key": {"S": one.key}} for one in definitions]
             item["changes"] = {"L": [{"M": change} for change in changes]}
@@ -62,17 +62,19 @@ class Publication:
     def _row(self, definition: Definition) -> Any:
         """An update, as the platform keeps attributes of its own in the same row."""
         values = {
-            "definition": {"S": definition.text},
             "status": {"S": definition.status},
             "version": {"N": str(self._version)},
-            "updated_at": {"S": self._at},
+            "updated_at": self._origin["published_at"],
         }
+        if definition.text:
+            values["definition"] = {"S": definition.text}
+        remove = "" if definition.text else " REMOVE #definition"
         return {
             "Update": {
                 "TableName": self._tables[definition.kind],
                 "Key": {"id": {"S": definition.key}},
-                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-                "ExpressionAttributeNames": {f"#{name}": name for name in values},
+                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values) + remove,
+                "ExpressionAttributeNames": {f"#{name}": name for name in [*values, "definition"]},
                 "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()},
             }
         }
@@ -82,7 +84,7 @@ class Publication:
             **self._key(f"{definition.kind}/{definition.key}"),
             "definition": {"S": definition.text},
             "status": {"S": definition.status},
-            "published_at": {"S": self._at},
+            **self._origin,
         }
         return {"Put": {"TableName": self._publications, "Item": item}}
 

@@ -21,8 +21,9 @@ FLAG = published_flag("a")
 
 
 class Store(Definitions, Protocol):
-    def publish(self, definitions: list[Definition], expected: int, now: float) -> int: ...
+    def publish(self, definitions: list[Definition], expected: int, now: float, by: str = "") -> int: ...
     def history(self, kind: str, key: str) -> list[Definition]: ...
+    def published(self) -> list[Definition]: ...
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -86,6 +87,19 @@ def test_history_keeps_every_version_of_a_definition(store: Store) -> None:
     store.publish([paused], 2, NOW)
     assert store.history("experiment", "a") == [_at(paused, 3), _at(A, 1)]
     assert store.history("flag", "a") == []
+    assert sorted(store.published(), key=lambda row: row.version) == [_at(A, 1), _at(B, 2), _at(paused, 3)]
+
+
+def test_a_definition_without_text_is_removed_and_can_come_back(store: Store) -> None:
+    store.publish([A, B], 0, NOW)
+    gone = Definition("experiment", "a", "", "removed")
+    store.publish([gone], 1, NOW, "somebody")
+    assert store.load("experiment", ["a"]) == {}
+    assert store.load("experiment", ["a", "b"]) == {"b": _at(B, 1)} == store.load_all("experiment")
+    assert store.since(1).keys == {("experiment", "a")}
+    assert store.history("experiment", "a") == [_at(gone, 2), _at(A, 1)]
+    store.publish([A], 2, NOW)
+    assert store.load("experiment", ["a"]) == {"a": _at(A, 3)}
 
 
 def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: Store) -> None:
