@@ -14,6 +14,7 @@ from rich.table import Table
 
 from chalicelib.settings import Settings
 from realtime.demo.run import EXPERIMENTS, run_demo
+from realtime.local.background import flushed_after_responses
 from realtime.local.ports import available
 from realtime.local.stack import LocalStack
 
@@ -54,13 +55,14 @@ def _serve(
     from chalicelib.wiring import plane
 
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
-    url = stack.serve(service.app, port, after_response=plane().after_response)
-    console.print(f"API on [b]{url}[/b], key [b]{settings.demo_key}[/b]")
-    if demo:
-        run_demo(console, plane(), url, settings.demo_key, full)
-        stack.drain(600)
-    console.print(_guide(url, settings.demo_key))
-    _watch(console, plane(), stop)
+    with flushed_after_responses(plane().tracker.flush) as after_response:
+        url = stack.serve(service.app, port, after_response=after_response)
+        console.print(f"API on [b]{url}[/b], key [b]{settings.demo_key}[/b]")
+        if demo:
+            run_demo(console, plane(), url, settings.demo_key, full)
+            stack.drain(600)
+        console.print(_guide(url, settings.demo_key), soft_wrap=True, highlight=False)
+        _watch(console, plane(), stop)
 
 
 def _watch(console: Console, plane: Any, stop: threading.Event) -> None:

@@ -24,7 +24,7 @@ from chalicelib.domain.errors import (
 MAX_BODY = 256 * 1024
 CORS = CORSConfig(
     allow_origin="*",
-    allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-API-Key"],
+    allow_headers=["If-None-Match"],  # Chalice adds Authorization, Content-Type and X-Api-Key
     expose_headers=["ETag", "Retry-After"],
     max_age=600,
 )

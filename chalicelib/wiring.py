@@ -1,0 +1,215 @@
+"""The one place where services meet stores: everything lazy, once per container."""
+
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable
+from functools import cache, cached_property
+from typing import Any
+
+from chalicelib import __version__, deadline
+from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.errors import NotFound, RealtimeError
+from chalicelib.domain.events import Limits
+from chalicelib.metrics import Metrics
+from chalicelib.services.assign import Assigner
+from chalicelib.services.authorize import Authorizer
+from chalicelib.services.catalog import Catalog
+from chalicelib.services.duplicates import Duplicates
+from chalicelib.services.evaluate import FlagEvaluator
+from chalicelib.services.ingest import Ingest
+from chalicelib.services.known import Known
+from chalicelib.services.parallel import Parallel
+from chalicelib.services.process import EventProcessor
+from chalicelib.services.results import experiment_results
+from chalicelib.services.sync import AssignmentSync
+from chalicelib.services.track import Tracker
+from chalicelib.settings import Settings
+from chalicelib.stores.archive import FirehoseArchive, S3Archive
+from chalicelib.stores.assignments import AssignmentStore
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.counters import CounterStore
+from chalicelib.stores.decisions import DecisionStore
+from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.event_ids import EventIds
+from chalicelib.stores.keys import KeyStore
+from chalicelib.stores.quarantine import Quarantine
+from chalicelib.stores.stream import EventStream
+
+DAY = 86_400.0
+Remaining = Callable[[], float]
+
+
+class Plane:
+    """All services of one container. To replace a store, set its attribute before its first use."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.clients = Clients(settings)
+
+    def assign(
+        self, user_id: str, experiment_key: str, context: dict[str, Any], remaining: Remaining
+    ) -> dict[str, Any]:
+        return self.assigner.assign(user_id, experiment_key, context, self.clock(), remaining)
+
+    def assign_batch(
+        self,
+        user_id: str,
+        experiment_keys: Collection[str] | None,
+        context: dict[str, Any],
+        remaining: Remaining,
+    ) -> dict[str, Any]:
+        return self.assigner.assign_batch(user_id, experiment_keys, context, self.clock(), remaining)
+
+    def evaluate(self, user_id: str | None, flag_key: str, context: dict[str, Any]) -> Evaluation:
+        return self.flag_evaluator.one(user_id, flag_key, context, self.clock())
+
+    def evaluate_many(
+        self, user_id: str | None, flag_keys: Collection[str] | None, context: dict[str, Any]
+    ) -> Iterable[tuple[str, Evaluation | RealtimeError]]:
+        return self.flag_evaluator.many(user_id, flag_keys, context, self.clock())
+
+    def health(self) -> dict[str, Any]:
+        return {"status": "ok", "version": __version__, "cache_hit_rate": round(self.catalog.hit_rate(), 4)}
+
+    def ingest(self, body: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
+        with deadline.within(remaining):
+            return self.ingestion(body, self.clock())
+
+    def process(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
+        return self.event_processor(event, remaining, self.clock())
+
+    def sync(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
+        return self.assignment_sync(event, remaining)
+
+    def results(self, experiment_key: str) -> dict[str, Any]:
+        experiment = self.catalog.experiment(experiment_key)
+        if experiment is None:
+            raise NotFound("experiment_not_found", f"There is no experiment {experiment_key!r}.")
+        return experiment_results(experiment, self.counters)
+
+    # Services
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        limits = self.settings
+        return Catalog(
+            self.definitions,
+            self.metrics,
+            ttl=limits.definitions_ttl,
+            check=limits.definitions_check,
+            max_entries=limits.definitions_max,
+        )
+
+    @cached_property
+    def assigner(self) -> Assigner:
+        known = Known(self.settings.assignment_cache)
+        kept = self.settings.assignment_ttl_days * DAY
+        return Assigner(
+            self.catalog,
+            self.assignments,
+            known,
+            self.tracker,
+            self.metrics,
+            ttl=kept,
+            parallel=self.parallel,
+        )
+
+    @cached_property
+    def flag_evaluator(self) -> FlagEvaluator:
+        return FlagEvaluator(self.catalog, self.tracker if self.settings.tracking else None)
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        return Tracker(
+            self.stream,
+            lambda answer: self.assigner.store_again(answer),
+            self.metrics,
+            capacity=self.settings.tracking_buffer,
+            window=self.settings.tracking_dedupe,
+            timer=time.monotonic,
+        )
+
+    @cached_property
+    def authorizer(self) -> Authorizer:
+        return Authorizer(self.keys, self.settings.demo_key, self.settings.key_cache_ttl, time.monotonic)
+
+    @cached_property
+    def ingestion(self) -> Ingest:
+        return Ingest(self.stream, self.limits, lambda: str(uuid.uuid4()), time.sleep)
+
+    @cached_property
+    def event_processor(self) -> EventProcessor:
+        settings = self.settings
+        ids = EventIds(self.clients, settings.dedupe_table) if settings.event_dedupe == "table" else None
+        return EventProcessor(
+            experiments=self.catalog,
+            assignments=self.assignments,
+            decisions=DecisionStore(self.clients, settings.counters_table),
+            counters=self.counters,
+            archive=self.archive,
+            quarantine=self.quarantine,
+            duplicates=Duplicates(ids, self.parallel, settings.event_dedupe_ttl),
+            parallel=self.parallel,
+            limits=self.limits,
+        )
+
+    @cached_property
+    def assignment_sync(self) -> AssignmentSync:
+        return AssignmentSync(self.counters, self.parallel)
+
+    @cached_property
+    def limits(self) -> Limits:
+        return Limits(self.settings.event_max_age, self.settings.event_max_future)
+
+    @cached_property
+    def parallel(self) -> Parallel:
+        return Parallel()
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        settings = self.settings
+        return Metrics(settings.env, settings.function, settings.metrics_interval, self.clock, print)
+
+    # Stores
+
+    @cached_property
+    def definitions(self) -> DefinitionStore:
+        return DefinitionStore(self.clients, self.settings)
+
+    @cached_property
+    def assignments(self) -> AssignmentStore:
+        return AssignmentStore(self.clients, self.settings)
+
+    @cached_property
+    def counters(self) -> CounterStore:
+        return CounterStore(self.clients, self.settings.counters_table)
+
+    @cached_property
+    def keys(self) -> KeyStore:
+        return KeyStore(self.clients, self.settings.keys_table)
+
+    @cached_property
+    def stream(self) -> EventStream:
+        return EventStream(self.clients, self.settings.event_stream)
+
+    @cached_property
+    def archive(self) -> S3Archive | FirehoseArchive:
+        if self.settings.archive == "firehose":
+            return FirehoseArchive(self.clients, self.settings.firehose)
+        return S3Archive(self.clients, self.settings.archive_bucket)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return Quarantine(self.clients, self.settings.quarantine_queue, self.settings.archive_bucket)
+
+
+@cache
+def settings() -> Settings:
+    """Read when app.py is imported: the names of its event sources are among them."""
+    return Settings.from_env()
+
+
+@cache
+def plane() -> Plane:
+    return Plane(settings())
