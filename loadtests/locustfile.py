@@ -6,6 +6,7 @@ Against another deployment: locust -f loadtests/locustfile.py --host https://…
 import os
 import random
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from locust import FastHttpUser, constant_throughput, task
 
@@ -19,9 +20,9 @@ class Visitor(FastHttpUser):
     """Five requests a second each; user ids follow a heavy-tailed distribution, as visits do."""
 
     wait_time = constant_throughput(5)
+    default_headers: ClassVar = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
     def on_start(self) -> None:
-        self.client.client.default_headers = {"Authorization": f"Bearer {KEY}"}
         self._random = random.Random(id(self))
 
     @task(4)
@@ -29,7 +30,10 @@ class Visitor(FastHttpUser):
         body = {
             "user_id": self._user(),
             "flag_key": self._random.choice(FLAGS),
-            "context": {"country": self._random.choice(["DE", "FR", "US"]), "orders": self._random.randrange(6)},
+            "context": {
+                "country": self._random.choice(["DE", "FR", "US"]),
+                "orders": self._random.randrange(6),
+            },
         }
         self.client.post("/flags/evaluate", json=body, name="flag")
 
