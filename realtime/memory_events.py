@@ -115,7 +115,6 @@ def _hours(numbers: dict[str, int]) -> dict[int, Sums]:
 
 
 def _about(stored: Decisions, positions: Sequence[str]) -> Decisions:
-    known = {
-        place: stored.records.get(place, {}) for place in positions if stored.first <= place <= stored.last
-    }
-    return Decisions(stored.first, stored.last, known)
+    known = set(positions)
+    verdicts = {part: verdict for part, verdict in stored.verdicts.items() if part[0] in known}
+    return Decisions(stored.first, stored.last, verdicts)

@@ -1,8 +1,8 @@
 """How events lie in the archive: gzip'd JSON Lines, by hour of their own time. Pure.
 
 A line is the event as it was sent and one more field, ``realtime``: where it was in the stream, when it
-arrived, and for what it counts. An object's key derives from the places of its first and last event, so
-that a retry overwrites it.
+arrived, and for what it counts; times in it are epoch seconds. An object's key derives from the places
+of its first and last event, so that a retry overwrites it.
 """
 
 import zlib
@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from chalicelib.domain.counting import UNASSIGNED
+from chalicelib.domain.attribution import Attribution, Pair
 from chalicelib.domain.decisions import Verdict
 from chalicelib.domain.definitions import Experiment, Stored
-from chalicelib.domain.records import Received
+from chalicelib.domain.events import Event
+from chalicelib.domain.records import Batch, Received
 
 MAX_LINES = 1000
 MAX_BYTES = 5 * 1024 * 1024
@@ -25,11 +26,14 @@ GZIP_LEVEL = 3
 
 
 class Line(NamedTuple):
+    """An event as it is archived; ``size`` is about how many bytes that will be."""
+
     at: int
     part: int
     sequence_number: str
-    timestamp: float
-    text: bytes
+    hour: int
+    size: int
+    data: dict[str, Any]
 
 
 class Object(NamedTuple):
@@ -37,68 +41,81 @@ class Object(NamedTuple):
 
     key: str
     at: int
-    lines: list[bytes]
+    lines: list[dict[str, Any]]
+
+    def text(self) -> bytes:
+        """JSON Lines. One call encodes them all, a raw newline between two: twice as fast as one by one."""
+        array: list[Any] = []
+        for data in self.lines:
+            array += (data, _NEWLINE)
+        between = orjson.dumps(array).split(b"\n")  # [{…},  ,{…},  ]
+        return b"\n".join([text[1:-1] for text in between])
 
     def body(self) -> bytes:
         """The same lines give the same bytes: the header holds no time."""
-        return zlib.compress(b"".join(self.lines), GZIP_LEVEL, 31)
+        return zlib.compress(self.text(), GZIP_LEVEL, 31)
 
 
-def line(
-    received: Received,
-    *,
-    shard: str,
-    sequence_number: str,
-    verdict: Verdict,
+_NEWLINE = orjson.Fragment(b"\n")
+_BYTES_ADDED = 200
+"""About how many each experiment, and the rest, add to what was received."""
+
+
+def lines(
+    batch: Batch,
+    kept: Iterable[tuple[Received, Verdict]],
     experiments: Mapping[str, Experiment],
-    rows: Mapping[tuple[str, str], Stored],
-) -> Line:
-    """``experiments`` by id, ``rows`` by (experiment id, user id): what is known besides the verdict."""
-    event = received.event
-    about: dict[str, Any] = {
-        "shard": shard,
-        "sequence_number": sequence_number,
-        "part": received.part,
-        "arrived_at": datetime.fromtimestamp(received.arrived, UTC),
-        "duplicate": verdict is None,
-        "experiments": [],
-    }
-    for experiment_id, iteration, variant in verdict or ():
-        experiment = experiments.get(experiment_id)
-        one: dict[str, Any] = {
-            "experiment_key": experiment.key if experiment else None,
-            "experiment_id": experiment_id,
-            "iteration": iteration,
-            "variant": variant,
-            "assigned_at": None,
-            "seconds_since_assignment": None,
+    rows: Mapping[Pair, Stored],
+) -> list[Line]:
+    """``experiments`` by id; ``rows``: what is known besides the verdicts."""
+    found = []
+    for (at, part, _, arrived, event, size), verdict in kept:
+        number, data = batch.sequence_numbers[at], event.data
+        place = f"{batch.shard}:{number}:{part}"
+        if event.event_id is None:
+            data["event_id"] = place
+        data["realtime"] = {
+            "place": place,
+            "arrived_at": arrived,
+            "duplicate": verdict is None,
+            "experiments": [_enriched(one, event, experiments, rows) for one in verdict or ()],
         }
-        row = rows.get((experiment_id, event.user_id))
-        if variant != UNASSIGNED and row is not None and row.variant == variant:
-            one["assigned_at"] = datetime.fromtimestamp(row.timestamp, UTC)
-            one["seconds_since_assignment"] = round(event.timestamp - row.timestamp, 3)
-        about["experiments"].append(one)
-    event.data["event_id"] = event.event_id or f"{shard}:{sequence_number}:{received.part}"
-    event.data["realtime"] = about
-    text = orjson.dumps(event.data, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
-    return Line(received.at, received.part, sequence_number, event.timestamp, text)
+        bytes_ = size + _BYTES_ADDED * (1 + len(verdict or ()))
+        found.append(Line(at, part, number, event.hour, bytes_, data))
+    return found
 
 
-def objects(lines: Iterable[Line], shard: str) -> list[Object]:
+def _enriched(
+    one: Attribution, event: Event, experiments: Mapping[str, Experiment], rows: Mapping[Pair, Stored]
+) -> dict[str, Any]:
+    experiment_id, iteration, variant = one
+    experiment, row = experiments.get(experiment_id), rows.get((experiment_id, event.user_id))
+    assigned_at = None if row is None or row.variant != variant else row.timestamp
+    return {
+        "key": experiment.key if experiment else None,
+        "id": experiment_id,
+        "iteration": iteration,
+        "variant": variant,
+        "assigned_at": assigned_at,
+        "seconds_since_assignment": None if assigned_at is None else round(event.timestamp - assigned_at, 3),
+    }
+
+
+def objects(found: Iterable[Line], shard: str) -> list[Object]:
     """Lines in the order of the stream → objects of one hour, at most 1,000 lines and 5 MB each."""
     hours: dict[int, list[list[Line]]] = {}
     sizes: dict[int, int] = {}
-    for one in lines:
-        hour = int(one.timestamp // 3600)
-        parts = hours.setdefault(hour, [[]])
-        size = sizes.get(hour, 0) + len(one.text)
-        if parts[-1] and (len(parts[-1]) == MAX_LINES or size > MAX_BYTES):
+    for one in found:
+        hour = one.hour
+        size = sizes.get(hour, MAX_BYTES) + one.size
+        parts = hours.setdefault(hour, [])
+        if size > MAX_BYTES or len(parts[-1]) == MAX_LINES:
             parts.append([])
-            size = len(one.text)
+            size = one.size
         parts[-1].append(one)
         sizes[hour] = size
     return [
-        Object(_key(hour, shard, part[0], part[-1]), part[0].at, [one.text for one in part])
+        Object(_key(hour, shard, part[0], part[-1]), part[0].at, [one.data for one in part])
         for hour, parts in hours.items()
         for part in parts
     ]

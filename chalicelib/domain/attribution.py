@@ -1,12 +1,14 @@
 """For which experiments an event counts, and under which variant. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from chalicelib.domain.counting import UNASSIGNED
 from chalicelib.domain.definitions import Experiment, Stored
 from chalicelib.domain.events import Event
-from chalicelib.domain.records import Received
+
+Pair = tuple[str, str]
+"""Experiment id, user id: the key of an assignment."""
 
 
 class Attribution(NamedTuple):
@@ -21,41 +23,38 @@ class Metrics:
     def __init__(self, experiments: Mapping[str, Experiment]) -> None:
         self.experiments = experiments
         self.by_id = {experiment.id: experiment for experiment in experiments.values()}
-        self.by_type: dict[str, tuple[Experiment, ...]] = {}
+        self._by_key = {experiment.key: (experiment,) for experiment in experiments.values()}
+        self._by_type: dict[str, tuple[Experiment, ...]] = {}
         for experiment in experiments.values():
             if experiment.status == "active":
                 for event_type in experiment.metrics:
-                    self.by_type[event_type] = (*self.by_type.get(event_type, ()), experiment)
+                    self._by_type[event_type] = (*self._by_type.get(event_type, ()), experiment)
 
-    def of(self, event: Event) -> Sequence[Experiment]:
+    def of(self, event: Event) -> tuple[Experiment, ...]:
         """An experiment that the event names counts it in any status: events arrive late."""
         if event.experiment_key is None:
-            return self.by_type.get(event.type, ())
-        named = self.experiments.get(event.experiment_key)
-        return () if named is None else (named,)
+            return self._by_type.get(event.type, ())
+        return self._by_key.get(event.experiment_key, ())
 
 
-def attribute(experiment: Experiment, row: Stored | None, arrived: float) -> Attribution:
-    """``arrived`` decides, so that a consumer that lags comes to the same result as one that does not."""
-    return Attribution(
-        experiment.id,
-        experiment.iteration,
-        row.variant if row is not None and applies(row, experiment.iteration, arrived) else UNASSIGNED,
-    )
+def attributed(
+    event: Event, experiments: Iterable[Experiment], rows: Mapping[Pair, Stored], arrived: float
+) -> tuple[Attribution, ...]:
+    """Its arrival decides, so that a consumer that lags comes to the same result as one that does not."""
+    found = []
+    for experiment in experiments:
+        row = rows.get((experiment.id, event.user_id))
+        variant = (
+            UNASSIGNED if row is None or not applies(row, experiment.iteration, arrived) else row.variant
+        )
+        found.append(Attribution(experiment.id, experiment.iteration, variant))
+    return tuple(found)
 
 
 def applies(row: Stored, iteration: int, arrived: float) -> bool:
+    """``arrived`` in epoch seconds."""
     return (
         row.iteration == iteration
         and row.timestamp <= arrived
         and (row.expires_at is None or arrived < row.expires_at)
     )
-
-
-def wanted_rows(events: Iterable[Received], metrics: Metrics) -> set[tuple[str, str]]:
-    """The (experiment id, user id) pairs whose assignments decide."""
-    return {
-        (experiment.id, received.event.user_id)
-        for received in events
-        for experiment in metrics.of(received.event)
-    }

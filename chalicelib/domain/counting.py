@@ -14,13 +14,14 @@ UNASSIGNED = "$unassigned"
 ASSIGNED = "$assigned"
 """Counted instead of an event type: one for each stored assignment."""
 
+_LENGTHS = [f"{length:03d}" for length in range(130)]
 _DAY_0 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def position(sequence_number: str) -> str:
     """Sequence numbers have up to 129 digits, DynamoDB's numbers 38: text that orders as the number does."""
     digits = sequence_number.lstrip("0")
-    return f"{len(digits):03d}{digits}"
+    return _LENGTHS[len(digits)] + digits
 
 
 def scope(experiment_id: str, iteration: int) -> str:
@@ -72,16 +73,22 @@ class Tally(NamedTuple):
 
     def increments(self) -> dict[str, int]:
         """Attribute → what to add: ``n10`` count, ``s10`` sum, ``q10`` sum of squares of hour 10."""
-        added: dict[str, int] = {}
+        hours: dict[int, list[int]] = {}
+        valued: set[int] = set()
         for _, hour, amount, number in self.entries:
-            name = f"n{hour:02d}"
-            added[name] = added.get(name, 0) + number
+            sums = hours.get(hour)
+            if sums is None:
+                sums = hours[hour] = [0, 0, 0]
+            sums[0] += number
             if amount is not None:
-                name = f"s{hour:02d}"
-                added[name] = added.get(name, 0) + amount
-                name = f"q{hour:02d}"
-                added[name] = added.get(name, 0) + amount * amount
-        return added
+                valued.add(hour)
+                sums[1] += amount
+                sums[2] += amount * amount
+        return {
+            f"{name}{hour:02d}": number
+            for hour, sums in hours.items()
+            for name, number in zip("nsq" if hour in valued else "n", sums, strict=False)
+        }
 
 
 @dataclass(frozen=True, slots=True)

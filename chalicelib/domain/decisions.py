@@ -6,7 +6,7 @@ to it (docs/adr/005-exactly-once-counters.md).
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import orjson
@@ -15,11 +15,8 @@ from chalicelib.domain.attribution import Attribution
 
 Verdict = tuple[Attribution, ...] | None
 """For what an event counts; None: it is a duplicate."""
-Verdicts = Mapping[int, Verdict]
-"""Of one record, by part."""
-
-
-_NONE: Verdicts = {}
+Part = tuple[str, int]
+"""Position of a record, and the part of it."""
 
 
 class Decisions(NamedTuple):
@@ -27,64 +24,42 @@ class Decisions(NamedTuple):
 
     first: str
     last: str
-    records: Mapping[str, Verdicts]  # by position; records that hold no event have none
+    verdicts: Mapping[Part, Verdict]  # of every part that is an event
 
     @property
     def counts(self) -> bool:
-        return any(verdict for verdicts in self.records.values() for verdict in verdicts.values())
-
-    def verdict(self, position: str, part: int) -> Verdict:
-        """Nothing, if the part was no event when this was decided."""
-        return self.records.get(position, _NONE).get(part, ())
+        return any(self.verdicts.values())
 
     def after(self, earlier: "Decisions") -> "Decisions":
         """These, wherever ``earlier`` has not decided yet; none about what is done already."""
-        if self.last < earlier.first:
-            return Decisions(earlier.first, earlier.last, {})
-        records = {
-            place: earlier.records.get(place, {}) if place <= earlier.last else verdicts
-            for place, verdicts in self.records.items()
-            if place >= earlier.first
-        }
-        return Decisions(max(self.first, earlier.first), max(self.last, earlier.last), records)
+        later = {part: verdict for part, verdict in self.verdicts.items() if part[0] > earlier.last}
+        kept = {part: verdict for part, verdict in earlier.verdicts.items() if part[0] >= self.first}
+        return Decisions(max(self.first, earlier.first), max(self.last, earlier.last), kept | later)
 
 
-def pack(decisions: Decisions) -> bytes:
-    """Small: each attribution once, positions by as many last digits as tell them apart."""
-    attributions: dict[Attribution, int] = {}
-    digits = _telling(list(decisions.records))
-    rows = [
-        [
-            place[-digits:],
-            *(
-                [part, *(attributions.setdefault(one, len(attributions)) for one in verdict)]
-                if verdict is not None
-                else [part, -1]
-                for part, verdict in verdicts.items()
-            ),
-        ]
-        for place, verdicts in decisions.records.items()
+def pack(decisions: Decisions, positions: Collection[str]) -> bytes:
+    """Small: each verdict once, and as many last digits as tell the shard's ``positions`` apart."""
+    codes: dict[Verdict, int] = {}
+    digits = _telling(positions)
+    parts = [
+        (place[-digits:], part, codes.setdefault(verdict, len(codes)))
+        for (place, part), verdict in decisions.verdicts.items()
     ]
-    return zlib.compress(orjson.dumps([digits, [list(one) for one in attributions], rows]), 3)
+    listed = [None if verdict is None else [list(one) for one in verdict] for verdict in codes]
+    return zlib.compress(orjson.dumps([digits, listed, parts]), 1)
 
 
-def unpack(first: str, last: str, packed: bytes, positions: Sequence[str]) -> Decisions:
-    """Those about ``positions``: all records of the shard between ``first`` and ``last`` were packed."""
-    digits, listed, rows = orjson.loads(zlib.decompress(packed))
-    attributions = [Attribution(*one) for one in listed]
-    by_digits = {
-        row[0]: {
-            part: None if codes == [-1] else tuple(attributions[code] for code in codes)
-            for part, *codes in row[1:]
-        }
-        for row in rows
-    }
-    known = (place for place in positions if first <= place <= last)
-    return Decisions(first, last, {place: by_digits.get(place[-digits:], {}) for place in known})
+def unpack(first: str, last: str, packed: bytes, positions: Iterable[str]) -> Decisions:
+    """Those about ``positions``: all that lie between ``first`` and ``last`` were told apart."""
+    digits, listed, parts = orjson.loads(zlib.decompress(packed))
+    codes = [None if one is None else tuple(Attribution(*parts) for parts in one) for one in listed]
+    places = {place[-digits:]: place for place in positions if first <= place <= last}
+    verdicts = {(places[tail], part): codes[code] for tail, part, code in parts if tail in places}
+    return Decisions(first, last, verdicts)
 
 
-def _telling(positions: Sequence[str]) -> int:
-    digits = 1
-    while len({place[-digits:] for place in positions}) < len(positions):
-        digits += 1
+def _telling(positions: Collection[str]) -> int:
+    distinct, digits = len(set(positions)), 5
+    while len({place[-digits:] for place in positions}) < distinct:
+        digits += 5
     return digits

@@ -1,18 +1,19 @@
 """What an event is, and whether some JSON is one.
 
-Written by hand for batches of 500; ``EventDocument`` states the same rules, and a property holds the two
-together. Times are judged by when the event arrived, never by when it is looked at, so that a retry
-comes to the same verdict.
+Written by hand for batches of 500; ``EventDocument`` states the same rules, and properties hold them and
+both ways of reading together. Times are judged by when the event arrived, never by when it is looked at,
+so that a retry comes to the same verdict.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.units import check_user_id
+from chalicelib.domain.units import MAX_USER_ID, check_user_id
 
 MAX_BYTES = 256 * 1024
 """Of one event as JSON."""
@@ -50,12 +51,111 @@ class Event(NamedTuple):
     type: str
     user_id: str
     timestamp: float  # epoch seconds
+    hour: int  # since 1970
     experiment_key: str | None
     amount: int | None  # value × SCALE
 
 
 def parse_event(text: bytes, arrived: float, limits: Limits) -> Event | Refusal:
     """``arrived`` in epoch seconds. Of a key that is given twice, the last one counts."""
+    data = _loaded(text)
+    if type(data) is not dict:
+        return data if type(data) is Refusal else _NOT_AN_OBJECT
+    get = data.get
+    event_type, user_id, instant, value = get("event_type"), get("user_id"), get("timestamp"), get("value")
+    if type(event_type) is not str or not _is_event_type(event_type):
+        return _invalid("event_type", event_type, "must be 1 to 128 of A-Z a-z 0-9 . _ : -")
+    try:
+        user_id = check_user_id(user_id)
+    except InvalidInput as error:
+        return _invalid("user_id", user_id, error.details[0].message)
+    timestamp = _epoch(instant) if type(instant) is str else None
+    if timestamp is None:
+        return _invalid("timestamp", instant, "must be an ISO 8601 date and time")
+    if not -limits.max_age <= timestamp - arrived <= limits.max_future:
+        return _out_of_time(timestamp < arrived, limits)
+    if value is not None:
+        if type(value) not in _NUMBERS or not -MAX_VALUE <= value <= MAX_VALUE:
+            return _invalid("value", value, f"must be a number from -{MAX_VALUE} to {MAX_VALUE}")
+        value = round(value * SCALE)  # exact for four decimals: the product is below 2 ** 53
+    problem = _optional(data)
+    if problem is not None:
+        return problem
+    hour = int(timestamp // 3600)
+    return Event(data, get("event_id"), event_type, user_id, timestamp, hour, get("experiment_key"), value)
+
+
+def parse_events(
+    texts: Sequence[bytes], arrived: Sequence[float], limits: Limits
+) -> Sequence[Event | Refusal]:
+    """`parse_event` of each; column by column and three times as fast if all of them are ordinary."""
+    try:
+        ordinary = _ordinary(texts, arrived, limits) if texts else []
+    except (ValueError, TypeError, OverflowError):  # not JSON, not a date, not hashable, …
+        ordinary = None
+    if ordinary is not None:
+        return ordinary
+    return [parse_event(text, at, limits) for text, at in zip(texts, arrived, strict=True)]
+
+
+def _ordinary(texts: Sequence[bytes], arrived: Sequence[float], limits: Limits) -> list[Event] | None:
+    """None if any event is out of the ordinary: wrong, or right in a way that only `parse_event` knows."""
+    if max(map(len, texts)) > MAX_BYTES or any(t.count(b"{") + t.count(b"[") > MAX_DEPTH for t in texts):
+        return None
+    data: list[Any] = list(map(orjson.loads, texts))
+    if set(map(type, data)) != {dict}:
+        return None
+    types, users, instants, values, ids, experiment_keys, flag_keys, properties, metadata = (
+        [one.get(field) for one in data] for field in _FIELDS
+    )
+    if not (
+        _all(types, str)
+        and all(map(_is_event_type, set(types)))
+        and _all(users, str)
+        and min(map(len, users)) > 0
+        and max(map(len, users)) <= MAX_USER_ID
+        and (together := "".join(users)).isascii()
+        and together.isprintable()
+        and _all(ids, str, type(None))
+        and all(0 < len(one) <= MAX_EVENT_ID for one in ids if one is not None)
+        and all(one is None or _is_key(one) for one in {*experiment_keys, *flag_keys})
+        and _all(properties, dict, type(None))
+        and _all(metadata, dict, type(None))
+        and _all(values, int, float, type(None))
+        and all(one is None or -MAX_VALUE <= one <= MAX_VALUE for one in values)
+    ):
+        return None
+    dates = list(map(datetime.fromisoformat, instants))
+    if any(date.tzinfo is None for date in dates):
+        return None
+    timestamps = [date.timestamp() for date in dates]
+    oldest, newest = -limits.max_age, limits.max_future
+    if not all(oldest <= at - then <= newest for at, then in zip(timestamps, arrived, strict=True)):
+        return None
+    hours = [int(at // 3600) for at in timestamps]
+    amounts = [None if value is None else round(value * SCALE) for value in values]
+    return list(map(Event, data, ids, types, users, timestamps, hours, experiment_keys, amounts))
+
+
+_FIELDS = (
+    "event_type",
+    "user_id",
+    "timestamp",
+    "value",
+    "event_id",
+    "experiment_key",
+    "flag_key",
+    "properties",
+    "metadata",
+)
+
+
+def _all(values: Iterable[object], *types: type) -> bool:
+    return set(map(type, values)).issubset(types)
+
+
+def _loaded(text: bytes) -> Any:
+    """Parsed JSON, or a Refusal."""
     if len(text) > MAX_BYTES:
         return Refusal("too_large", f"The event has {len(text)} bytes; at most {MAX_BYTES} are allowed.")
     try:
@@ -65,57 +165,27 @@ def parse_event(text: bytes, arrived: float, limits: Limits) -> Event | Refusal:
     # Brackets bound the depth, and hardly any event has this many.
     if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _deeper(data, MAX_DEPTH):
         return Refusal("too_deep", f"The event is nested deeper than {MAX_DEPTH} levels.")
-    return check_event(data, arrived, limits)
+    return data
 
 
-def check_event(data: object, arrived: float, limits: Limits) -> Event | Refusal:
-    """The verdict on parsed JSON, field by field."""
-    if type(data) is not dict:
-        return Refusal("not_an_object", "An event must be a JSON object.")
+def _optional(data: dict[str, Any]) -> Refusal | None:
     get = data.get
-    event_type, user_id, text = get("event_type"), get("user_id"), get("timestamp")
-    if type(event_type) is not str or not _is_event_type(event_type):
-        return _invalid("event_type", event_type, "must be 1 to 128 of A-Z a-z 0-9 . _ : -")
-    try:
-        user_id = check_user_id(user_id)
-    except InvalidInput as error:
-        return _invalid("user_id", user_id, error.details[0].message)
-    timestamp = _epoch(text) if type(text) is str else None
-    if timestamp is None:
-        return _invalid("timestamp", text, "must be an ISO 8601 date and time")
-    if not -limits.max_age <= timestamp - arrived <= limits.max_future:
-        return _out_of_time(timestamp < arrived, limits)
-    value = get("value")
-    if value is not None:
-        if type(value) not in _NUMBERS or not -MAX_VALUE <= value <= MAX_VALUE:
-            return _invalid("value", value, f"must be a number from -{MAX_VALUE} to {MAX_VALUE}")
-        value = round(value * SCALE)  # exact for four decimals: the product is below 2 ** 53
-    for field, accepts, rule in _OPTIONAL:
-        if field in data and not accepts(data[field]):
-            return _invalid(field, data[field], rule)
-    return Event(data, get("event_id"), event_type, user_id, timestamp, get("experiment_key"), value)
+    event_id, experiment_key, flag_key = get("event_id"), get("experiment_key"), get("flag_key")
+    if event_id is not None and (type(event_id) is not str or not 0 < len(event_id) <= MAX_EVENT_ID):
+        return _invalid("event_id", event_id, f"must be a string of 1 to {MAX_EVENT_ID} characters")
+    if experiment_key is not None and (type(experiment_key) is not str or not _is_key(experiment_key)):
+        return _invalid("experiment_key", experiment_key, "must be 1 to 128 of A-Z a-z 0-9 . _ -")
+    if flag_key is not None and (type(flag_key) is not str or not _is_key(flag_key)):
+        return _invalid("flag_key", flag_key, "must be 1 to 128 of A-Z a-z 0-9 . _ -")
+    for field in ("properties", "metadata"):
+        if type(get(field)) not in _OBJECT_OR_NULL:
+            return _invalid(field, data[field], "must be a JSON object")
+    return None
 
 
-def _is_event_id_or_null(value: object) -> bool:
-    return value is None or (type(value) is str and 0 < len(value) <= MAX_EVENT_ID)
-
-
-def _is_key_or_null(value: object) -> bool:
-    return value is None or (type(value) is str and _is_key(value) is not None)
-
-
-def _is_object_or_null(value: object) -> bool:
-    return value is None or type(value) is dict
-
-
-_OPTIONAL = (
-    ("event_id", _is_event_id_or_null, f"must be a string of 1 to {MAX_EVENT_ID} characters"),
-    ("experiment_key", _is_key_or_null, "must be 1 to 128 of A-Z a-z 0-9 . _ -"),
-    ("flag_key", _is_key_or_null, "must be 1 to 128 of A-Z a-z 0-9 . _ -"),
-    ("properties", _is_object_or_null, "must be a JSON object"),
-    ("metadata", _is_object_or_null, "must be a JSON object"),
-)
+_NOT_AN_OBJECT = Refusal("not_an_object", "An event must be a JSON object.")
 _NUMBERS = (int, float)
+_OBJECT_OR_NULL = (dict, type(None))
 
 
 def _epoch(text: str) -> float | None:

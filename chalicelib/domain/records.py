@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chalicelib.domain.counting import position
-from chalicelib.domain.events import Event, Limits, Refusal, parse_event
+from chalicelib.domain.events import Event, Limits, Refusal, parse_events
 
 MAX_UNPACKED = 8 * 1024 * 1024
 """Bytes that one gzip'd record may unpack to."""
@@ -29,6 +29,7 @@ class Received(NamedTuple):
     position: str
     arrived: float  # epoch seconds
     event: Event
+    size: int  # bytes
 
 
 class Poison(NamedTuple):
@@ -56,60 +57,70 @@ class Batch(NamedTuple):
 class Undecodable(Exception):
     """A record whose parts cannot even be told apart."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, payload: bytes) -> None:
         super().__init__(message)
         self.refusal = Refusal(code, message)
+        self.payload = payload
 
 
 def batches(records: Sequence[Mapping[str, Any]], limits: Limits) -> list[Batch]:
     """One for each shard in ``records``: Lambda delivers one at a time, a replay by hand might not."""
-    shards: dict[str, list[Mapping[str, Any]]] = {}
+    shards: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for record in records:
-        shards.setdefault(_shard(record), []).append(record)
-    return [_batch(shard, found, limits) for shard, found in shards.items()]
-
-
-def _shard(record: Mapping[str, Any]) -> str:
-    """Stream and shard: shard ids repeat from stream to stream."""
-    stream = str(record.get("eventSourceARN", "")).rpartition("/")[2]
-    return f"{stream}/{record['eventID'].partition(':')[0]}"
+        origin = record.get("eventSourceARN", ""), record["eventID"].partition(":")[0]
+        shards.setdefault(origin, []).append(record)
+    # Stream and shard: shard ids repeat from stream to stream.
+    return [
+        _batch(f"{arn.rpartition('/')[2]}/{shard}", found, limits) for (arn, shard), found in shards.items()
+    ]
 
 
 def _batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits) -> Batch:
     numbers = [record["kinesis"]["sequenceNumber"] for record in records]
     batch = Batch(shard, numbers, [position(number) for number in numbers], [], [])
-    for at, record in enumerate(records):
-        kinesis, place = record["kinesis"], batch.positions[at]
-        arrived, key = float(kinesis["approximateArrivalTimestamp"]), str(kinesis.get("partitionKey", ""))
-        data = kinesis.get("data")
+    parts: list[_Part] = []
+    for at, (record, place) in enumerate(zip(records, batch.positions, strict=True)):
+        kinesis = record["kinesis"]
+        arrived, key = kinesis["approximateArrivalTimestamp"], kinesis.get("partitionKey", "")
         try:
-            parts = unpack(data)
+            unpacked = unpack(kinesis.get("data"))
         except Undecodable as error:
-            payload = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else b""
-            if error.refusal.code != "invalid_base64":
-                payload = binascii.a2b_base64(payload)
-            batch.poison.append(Poison(at, 0, place, arrived, key, payload, error.refusal))
+            batch.poison.append(Poison(at, 0, place, arrived, key, error.payload, error.refusal))
             continue
-        for part, (part_key, payload) in enumerate(parts):
-            found = parse_event(payload, arrived, limits)
-            if type(found) is Event:
-                batch.events.append(Received(at, part, place, arrived, found))
-            elif type(found) is Refusal:
-                batch.poison.append(Poison(at, part, place, arrived, part_key or key, payload, found))
+        for part, (part_key, payload) in enumerate(unpacked):
+            parts.append(_Part(at, part, place, arrived, part_key or key, payload))
+    parsed = parse_events([one.payload for one in parts], [one.arrived for one in parts], limits)
+    for one, found in zip(parts, parsed, strict=True):
+        if type(found) is Event:
+            at, part, place, arrived, _, payload = one
+            batch.events.append(Received(at, part, place, arrived, found, len(payload)))
+        elif type(found) is Refusal:
+            batch.poison.append(Poison(*one, found))
     return batch
+
+
+class _Part(NamedTuple):
+    at: int
+    part: int
+    position: str
+    arrived: float
+    partition_key: str
+    payload: bytes
 
 
 def unpack(data: object) -> list[tuple[str | None, bytes]]:
     """The parts of a record's ``data`` (base64), each with its own partition key if it has one."""
     if not isinstance(data, str):
-        raise Undecodable("invalid_base64", "The record has no data.")
+        raise Undecodable("invalid_base64", "The record has no data.", b"")
     try:
         content = binascii.a2b_base64(data, strict_mode=True)
     except ValueError:  # binascii.Error, or a character outside of ASCII
-        raise Undecodable("invalid_base64", "The record's data is not valid base64.") from None
-    if content.startswith(_AGGREGATED):
-        return [(key, _gunzip(part)) for key, part in _disaggregated(content)]
-    return [(None, _gunzip(content))]
+        received = data.encode("utf-8", "surrogatepass")
+        raise Undecodable("invalid_base64", "The record's data is not valid base64.", received) from None
+    if content.startswith((_AGGREGATED, _GZIP)):
+        parts = _disaggregated(content) if content.startswith(_AGGREGATED) else [(None, content)]
+        return [(key, _gunzip(part)) for key, part in parts]
+    return [(None, content)]
 
 
 def _gunzip(content: bytes) -> bytes:
@@ -121,11 +132,11 @@ def _gunzip(content: bytes) -> bytes:
         try:
             unpacked += member.decompress(content, MAX_UNPACKED + 1 - len(unpacked))
         except zlib.error:
-            raise Undecodable("invalid_gzip", "The record begins like gzip and is none.") from None
+            raise Undecodable("invalid_gzip", "The record begins like gzip and is none.", content) from None
         if len(unpacked) > MAX_UNPACKED:
-            raise Undecodable("too_large", f"The record unpacks to more than {MAX_UNPACKED} bytes.")
+            raise Undecodable("too_large", f"The record unpacks to more than {MAX_UNPACKED} bytes.", content)
         if not member.eof:
-            raise Undecodable("invalid_gzip", "The gzip'd record is cut off.")
+            raise Undecodable("invalid_gzip", "The gzip'd record is cut off.", content)
         content = member.unused_data
     return unpacked
 
@@ -134,14 +145,14 @@ def _disaggregated(content: bytes) -> list[tuple[str | None, bytes]]:
     """Magic number, protocol buffer, MD5 of it (amazon-kinesis-producer, aggregation-format.md)."""
     message, digest = content[len(_AGGREGATED) : -_DIGEST], content[-_DIGEST:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
-        raise Undecodable("invalid_aggregate", "The aggregated record's checksum is wrong.")
+        raise Undecodable("invalid_aggregate", "The aggregated record's checksum is wrong.", content)
     try:
         fields = list(_fields(message))
         keys = [value.decode() for number, value in fields if number == 1 and isinstance(value, bytes)]
         parts = [dict(_fields(value)) for number, value in fields if number == 3 and isinstance(value, bytes)]
         return [(keys[part[1]], part[3]) for part in parts]  # type: ignore[misc, index]  # a wrong type is caught below
     except (LookupError, ValueError, TypeError):
-        raise Undecodable("invalid_aggregate", "The aggregated record cannot be read.") from None
+        raise Undecodable("invalid_aggregate", "The aggregated record cannot be read.", content) from None
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:

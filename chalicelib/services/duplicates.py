@@ -34,28 +34,26 @@ class Duplicates:
     def among(self, batch: Batch, now: float) -> set[Place]:
         owners: dict[str, Place] = {}
         duplicates: set[Place] = set()
-        for one in batch.events:
-            event_id = one.event.event_id
-            if event_id is None:
-                continue
-            place = one.position, one.part
-            known = self._recent.get(event_id)
-            if (known is not None and known != (batch.shard, *place)) or owners.setdefault(
-                event_id, place
-            ) != place:
-                duplicates.add(place)
+        for _, part, position, _, event, _ in batch.events:
+            if event.event_id is not None:
+                place = position, part
+                if owners.setdefault(event.event_id, place) != place:
+                    duplicates.add(place)
+        for event_id, owner in self._recent.among(owners).items():
+            if owner != (batch.shard, *owners[event_id]):
+                duplicates.add(owners[event_id])
         if self._ids is not None:
             duplicates |= self._owned_by_others(self._ids, batch.shard, owners, now)
         return duplicates
 
     def remember(self, batch: Batch, now: float) -> None:
         """Only what this batch owns: an id that has an owner keeps it."""
-        owned: dict[str, tuple[str, str, int]] = {}
-        for one in batch.events:
-            event_id = one.event.event_id
-            if event_id is not None and event_id not in owned and self._recent.get(event_id) is None:
-                owned[event_id] = batch.shard, one.position, one.part
-        self._recent.update(owned, now)
+        owners: dict[str, tuple[str, str, int]] = {}
+        for _, part, position, _, event, _ in batch.events:
+            if event.event_id is not None and event.event_id not in owners:
+                owners[event.event_id] = batch.shard, position, part
+        owners.update(self._recent.among(owners))
+        self._recent.update(owners, now)
 
     def _owned_by_others(self, ids: Ids, shard: str, owners: dict[str, Place], now: float) -> set[Place]:
         claims = [(event_id, f"{shard}:{at}:{part}") for event_id, (at, part) in owners.items()]

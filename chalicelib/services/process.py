@@ -6,14 +6,14 @@ whatever its boundaries, adds nothing twice (docs/adr/005-exactly-once-counters.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from chalicelib import deadline
-from chalicelib.domain.archive import Object, line, objects
-from chalicelib.domain.attribution import Metrics, attribute, wanted_rows
-from chalicelib.domain.counting import Counter, Entry, day_and_hour, scope, tallies
-from chalicelib.domain.decisions import Decisions, Verdict
+from chalicelib.domain.archive import Object, lines, objects
+from chalicelib.domain.attribution import Attribution, Metrics, Pair, attributed
+from chalicelib.domain.counting import Counter, Entry, Tally, scope
+from chalicelib.domain.decisions import Decisions, Part, Verdict
 from chalicelib.domain.definitions import Experiment, Stored
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.events import Limits
@@ -31,7 +31,6 @@ POISON_A_CALL = 10
 ROWS_CACHED = 50_000
 ROW_SECONDS = 60.0
 
-Pair = tuple[str, str]
 log = logging.getLogger(__name__)
 
 
@@ -59,7 +58,10 @@ class Quarantine(Protocol):
 
 
 class Decided(NamedTuple):
+    """``kept`` are the events that are not done, each with its verdict."""
+
     decisions: Decisions
+    kept: list[tuple[Received, Verdict]]
     metrics: Metrics
     rows: Mapping[Pair, Stored]
 
@@ -111,7 +113,7 @@ class EventProcessor:
             log.warning("a batch of %d records waits: %s", len(batch.positions), error.code)
             return 0
         done = self._archived(batch, decided)
-        done = self._counted(batch, decided.decisions, done)
+        done = self._counted(batch, decided, done)
         return self._put_aside(batch, decided.decisions, done, now)
 
     def _decide(self, batch: Batch, now: float) -> Decided:
@@ -119,32 +121,35 @@ class EventProcessor:
         if experiments is not self._metrics.experiments:
             self._metrics = Metrics(experiments)
         metrics = self._metrics
-        rows = self._assigned(batch, metrics, now)
+        concerned = [metrics.of(one.event) for one in batch.events]
+        rows = self._assigned(batch, concerned, now)
         duplicates = self._duplicates.among(batch, now)
-        verdicts: dict[str, dict[int, Verdict]] = {}
-        for at, part, position, arrived, event in batch.events:
-            verdict: Verdict = None
-            if not duplicates or (position, part) not in duplicates:
-                verdict = tuple(
-                    attribute(experiment, rows.get((experiment.id, event.user_id)), arrived)
-                    for experiment in metrics.of(event)
-                )
-            verdicts.setdefault(position, {})[part] = verdict
+        verdicts: dict[Part, Verdict] = {}
+        for (_, part, position, arrived, event, _), of in zip(batch.events, concerned, strict=True):
+            place = position, part
+            verdicts[place] = None if place in duplicates else attributed(event, of, rows, arrived)
         fresh = Decisions(batch.positions[0], batch.positions[-1], verdicts)
         decisions = settle(self._decisions, batch.shard, fresh, batch.positions)
         self._duplicates.remember(batch, now)
-        return Decided(decisions, metrics, rows)
+        settled = decisions.verdicts
+        kept = [
+            (one, settled.get((one.position, one.part), ()))
+            for one in batch.events
+            if one.position >= decisions.first
+        ]
+        return Decided(decisions, kept, metrics, rows)
 
-    def _assigned(self, batch: Batch, metrics: Metrics, now: float) -> dict[Pair, Stored]:
+    def _assigned(
+        self, batch: Batch, concerned: Sequence[Sequence[Experiment]], now: float
+    ) -> dict[Pair, Stored]:
         """Only rows are cached: who has none yet may have one in a moment."""
-        found: dict[Pair, Stored] = {}
-        missing: list[Pair] = []
-        for pair in wanted_rows(batch.events, metrics):
-            row = self._rows.get(pair)
-            if row is None:
-                missing.append(pair)
-            else:
-                found[pair] = row
+        wanted = {
+            (experiment.id, one.event.user_id)
+            for one, of in zip(batch.events, concerned, strict=True)
+            for experiment in of
+        }
+        found = self._rows.among(wanted)
+        missing = [pair for pair in wanted if pair not in found]
         chunks = [missing[start : start + ROWS_A_CALL] for start in range(0, len(missing), ROWS_A_CALL)]
         for rows in self._parallel.map(self._assignments.batch_get, chunks):
             found.update(rows)
@@ -152,18 +157,7 @@ class EventProcessor:
         return found
 
     def _archived(self, batch: Batch, decided: Decided) -> int:
-        decisions, metrics, rows = decided
-        lines = [
-            line(
-                one,
-                shard=batch.shard,
-                sequence_number=batch.sequence_numbers[one.at],
-                verdict=decisions.verdict(one.position, one.part),
-                experiments=metrics.by_id,
-                rows=rows,
-            )
-            for one in _not_done(batch, decisions)
-        ]
+        found = lines(batch, decided.kept, decided.metrics.by_id, decided.rows)
 
         def attempt(archived: Object) -> int:
             try:
@@ -173,11 +167,10 @@ class EventProcessor:
                 return archived.at
             return len(batch.positions)
 
-        return min(self._parallel.map(attempt, objects(lines, batch.shard)), default=len(batch.positions))
+        return min(self._parallel.map(attempt, objects(found, batch.shard)), default=len(batch.positions))
 
-    def _counted(self, batch: Batch, decisions: Decisions, done: int) -> int:
-        entries = _entries(batch, decisions, done)
-        failed = count(self._counters, tallies(entries), self._parallel)
+    def _counted(self, batch: Batch, decided: Decided, done: int) -> int:
+        failed = count(self._counters, _tallies(batch.shard, decided.kept, done), self._parallel)
         return done if failed is None else batch.positions.index(failed)
 
     def _put_aside(self, batch: Batch, decisions: Decisions, done: int, now: float) -> int:
@@ -213,15 +206,20 @@ def settle(log_: DecisionLog, shard: str, fresh: Decisions, positions: Sequence[
     return decisions
 
 
-def _not_done(batch: Batch, decisions: Decisions) -> list[Received]:
-    return [one for one in batch.events if one.position >= decisions.first]
-
-
-def _entries(batch: Batch, decisions: Decisions, done: int) -> Iterator[tuple[Counter, Entry]]:
-    for at, part, position, _, event in _not_done(batch, decisions):
+def _tallies(shard: str, kept: Sequence[tuple[Received, Verdict]], done: int) -> list[Tally]:
+    """Of the first ``done`` records. Grouped by what differs within a batch, as that is what it costs."""
+    found: dict[tuple[Attribution, str, int], list[Entry]] = {}
+    for (at, _, position, _, event, _), verdict in kept:
         if at >= done:
-            return
-        for experiment_id, iteration, variant in decisions.verdict(position, part) or ():
-            day, hour = day_and_hour(event.timestamp)
-            counter = Counter(scope(experiment_id, iteration), variant, event.type, day, batch.shard)
-            yield counter, Entry(position, hour, event.amount)
+            break
+        for attribution in verdict or ():
+            day, hour = divmod(event.hour, 24)
+            key, entry = (attribution, event.type, day), Entry(position, hour, event.amount)
+            if key in found:
+                found[key].append(entry)
+            else:
+                found[key] = [entry]
+    return [
+        Tally(Counter(scope(of.experiment_id, of.iteration), of.variant, event_type, day, shard), entries)
+        for (of, event_type, day), entries in found.items()
+    ]

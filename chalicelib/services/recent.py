@@ -1,6 +1,6 @@
 """What a container remembers of the last minutes, bounded, at the price of a dict."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -21,6 +21,11 @@ class Recent(Generic[K, V]):
     def get(self, key: K) -> V | None:
         found = self._young.get(key)
         return self._old.get(key) if found is None else found
+
+    def among(self, keys: Iterable[K]) -> dict[K, V]:
+        """Those of ``keys`` that are remembered."""
+        young, old = self._young, self._old
+        return {key: found for key in keys if (found := young.get(key) or old.get(key)) is not None}
 
     def update(self, entries: Mapping[K, V], now: float) -> None:
         """``now`` in epoch seconds."""

@@ -37,7 +37,7 @@ class FirehoseArchive:
     @guarded
     def put(self, archived: Object) -> None:
         """A retry sends lines again: `realtime.sequence_number` and `index` tell them apart."""
-        for chunk in _chunks(archived.lines):
+        for chunk in _chunks(archived.text().splitlines(keepends=True)):
             self._send(chunk)
 
     def _send(self, lines: list[bytes]) -> None:

@@ -43,7 +43,7 @@ class DecisionStore:
                     **_key(shard),
                     "first": {"S": decisions.first},
                     "last": {"S": decisions.last},
-                    "decided": {"B": pack(decisions)},
+                    "decided": {"B": pack(decisions, positions)},
                 },
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#last": "last"} | ({"#first": "first"} if replaced else {}),

@@ -24,7 +24,7 @@ def store(request: pytest.FixtureRequest) -> DecisionLog:
 
 
 def decided(start: int, end: int) -> Decisions:
-    return Decisions(PLACES[start], PLACES[end - 1], {place: {0: CONTROL} for place in PLACES[start:end]})
+    return Decisions(PLACES[start], PLACES[end - 1], {(place, 0): CONTROL for place in PLACES[start:end]})
 
 
 def test_nothing_stands_about_a_new_shard(store: DecisionLog) -> None:
@@ -32,7 +32,9 @@ def test_nothing_stands_about_a_new_shard(store: DecisionLog) -> None:
 
 
 def test_what_was_written_is_read_about_the_positions_asked_for(store: DecisionLog) -> None:
-    mixed = Decisions(PLACES[0], PLACES[2], {PLACES[0]: {0: None, 3: ()}, PLACES[2]: {1: CONTROL * 2}})
+    mixed = Decisions(
+        PLACES[0], PLACES[2], {(PLACES[0], 0): None, (PLACES[0], 3): (), (PLACES[2], 1): CONTROL * 2}
+    )
     assert store.write(SHARD, mixed, None, PLACES) is None
     read = store.read(SHARD, [PLACES[0], PLACES[2], PLACES[9]])
     assert read == mixed
