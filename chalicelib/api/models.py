@@ -1,10 +1,11 @@
-"""What the routes accept and answer; OpenAPI is made from these. Fields that a route does not know are ignored."""
+"""What the routes accept and answer; OpenAPI is made from these. Unknown fields are ignored."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from chalicelib.domain.documents import Key
+from chalicelib.domain.event_document import EventDocument
 from chalicelib.domain.reasons import Reason
 
 UserId = Annotated[str, Field(description="1 to 1,024 bytes of UTF-8, no control characters")]
@@ -37,6 +38,14 @@ class FlagBatchRequest(RequestModel):
     user_id: UserId
     context: Context = {}
     flag_keys: list[Key] | None = Field(default=None, max_length=10_000, description="absent: all")
+
+
+class EventList(BaseModel):
+    events: list[EventDocument] = Field(min_length=1, max_length=500)
+
+
+class EventsRequest(RootModel[EventDocument | EventList]):
+    """One event, or up to 500."""
 
 
 class Detail(BaseModel):
@@ -107,3 +116,25 @@ class ResultsAnswer(BaseModel):
     variants: dict[str, Any]
     srm: dict[str, Any]
     windows: Any
+
+
+class OfrepRequest(BaseModel):
+    context: dict[str, Any] = Field(default={}, description="attributes; targetingKey is the user's id")
+
+
+class OfrepAnswer(BaseModel):
+    key: str
+    value: Any
+    reason: Literal["STATIC", "TARGETING_MATCH", "SPLIT", "DISABLED", "UNKNOWN"]
+    variant: str | None
+    metadata: dict[str, str | int | float | bool]
+
+
+class OfrepFailure(BaseModel):
+    key: str
+    errorCode: str  # noqa: N815 - the protocol's name
+    errorDetails: str  # noqa: N815 - the protocol's name
+
+
+class OfrepBulkAnswer(BaseModel):
+    flags: list[OfrepAnswer | OfrepFailure]

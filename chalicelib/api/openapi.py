@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from chalicelib import __version__
 from chalicelib.api import models
+from chalicelib.domain.documents import Key
 
 KEY_ERRORS = (401, 403, 429, 500)
 
@@ -26,6 +27,7 @@ class Operation:
     errors: tuple[int, ...] = ()
     open: bool = False
     etag: bool = False
+    failure: type[BaseModel] = models.ErrorAnswer
 
 
 _BAD_BODY = (400, 413, 415)
@@ -42,6 +44,10 @@ OPERATIONS = (
               models.FlagRequest, errors=(*_BAD_BODY, 404)),
     Operation("post", "/flags/evaluate/batch", "Evaluate many or all flags for a user",
               models.FlagBatchAnswer, models.FlagBatchRequest, errors=_BAD_BODY, etag=True),
+    Operation("post", "/ofrep/v1/evaluate/flags/{key}", "Evaluate a flag (OpenFeature)", models.OfrepAnswer,
+              models.OfrepRequest, errors=(400, 404), failure=models.OfrepFailure),
+    Operation("post", "/ofrep/v1/evaluate/flags", "Evaluate all flags (OpenFeature)", models.OfrepBulkAnswer,
+              models.OfrepRequest, errors=(400,), etag=True, failure=models.OfrepFailure),
     Operation("post", "/events", "Send one event or up to 500", models.EventsAnswer,
               models.EventsRequest, status=202, errors=_BAD_BODY),
     Operation("get", "/experiments/{key}/results", "Results of an experiment per variant",
@@ -53,7 +59,7 @@ OPERATIONS = (
 
 @cache
 def document() -> str:
-    used = {model for op in OPERATIONS for model in (op.answer, op.body) if model} | {models.ErrorAnswer}
+    used = {model for op in OPERATIONS for model in (op.answer, op.body, op.failure) if model}
     pairs: list[Any] = [(model, "validation") for model in sorted(used, key=lambda model: model.__name__)]
     _, schemas = models_json_schema(pairs, ref_template="#/components/schemas/{model}")
     paths: dict[str, dict[str, Any]] = {}
@@ -96,7 +102,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if "{key}" in operation.path:
         found.append(
-            {"name": "key", "in": "path", "required": True, "schema": TypeAdapter(models.Key).json_schema()}
+            {"name": "key", "in": "path", "required": True, "schema": TypeAdapter(Key).json_schema()}
         )
     fields = operation.query.model_json_schema() if operation.query else {"properties": {}}
     for name, schema in fields["properties"].items():
@@ -118,7 +124,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.etag:
         found["304"] = {"description": "The caller holds this very answer"}
     for status in sorted({*operation.errors, *(() if operation.open else KEY_ERRORS)}):
-        found[str(status)] = {"description": _MEANING[status], "content": _content(models.ErrorAnswer)}
+        found[str(status)] = {"description": _MEANING[status], "content": _content(operation.failure)}
     return found
 
 

@@ -1,12 +1,17 @@
 """What the documentation says about commands, routes, settings and dependencies is true."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
-from click import Group
 
+from app import app
+from chalicelib.api import openapi
+from chalicelib.domain.keys import SCOPES, routes
+from chalicelib.domain.reasons import Reason
 from chalicelib.settings import Settings
 from realtime.cli import app as cli
 
@@ -28,14 +33,17 @@ def test_every_make_target_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_named_exists(page: Path) -> None:
-    known = typer.main.get_command(cli)
-    assert isinstance(known, Group)
+    known = subcommands(typer.main.get_command(cli))
     for words in re.findall(r"python -m realtime ((?:[a-z-]+ ?)+)", code(page)):
         first, *rest = words.split()
-        assert first in known.commands, words
-        group = known.commands[first]
-        if isinstance(group, Group) and rest:
-            assert rest[0] in group.commands, words
+        assert first in known, words
+        inner = subcommands(known[first])
+        assert not inner or not rest or rest[0] in inner, words
+
+
+def subcommands(command: Any) -> dict[str, Any]:
+    """A group has them, a command has none; Typer's classes are its own."""
+    return getattr(command, "commands", {})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -48,8 +56,9 @@ def test_every_setting_is_documented_with_its_default() -> None:
     text = (ROOT / "docs" / "settings.md").read_text()
     rows = dict(re.findall(r"^\| `REALTIME_(\w+)` \| ([^|]*) \|", text, re.MULTILINE))
     defaults = Settings.from_env({"REALTIME_ENV": "prod"})
-    expected = {name.upper(): _shown(getattr(defaults, name)) for name in Settings.__dataclass_fields__}
-    expected["ENV"] = "`local`"
+    of_lambda = {"function", "handler", "runtime_api"}
+    names = [name for name in Settings.__dataclass_fields__ if name not in of_lambda]
+    expected = {name.upper(): _shown(getattr(defaults, name)) for name in names} | {"ENV": "`local`"}
     assert {name: text.strip() for name, text in rows.items()} == expected
 
 
@@ -72,3 +81,32 @@ def test_every_dependency_has_its_reason() -> None:
                 assert f"| {pinned[1]} |" in text, f"{file}: {pinned[1]}"
             else:
                 assert not line or line.startswith(("#", "-r ")), f"{file}: not pinned: {line}"
+
+
+def test_every_reason_is_documented() -> None:
+    text = (ROOT / "docs" / "reasons.md").read_text()
+    assert {reason.value for reason in Reason} == set(re.findall(r"`([A-Z_]{5,})`", text))
+
+
+def test_every_route_is_documented_with_its_scope() -> None:
+    text = (ROOT / "docs" / "api.md").read_text()
+    documented = set(re.findall(r"`(GET|POST) (/[^`]*)`", text))
+    assert documented == {
+        (method, path) for path, methods in app.routes.items() for method in methods if method != "HEAD"
+    }
+
+
+def test_openapi_describes_every_route() -> None:
+    paths = json.loads(openapi.document())["paths"]
+    described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    assert described == {
+        (method, path) for path, methods in app.routes.items() for method in methods if method != "HEAD"
+    }
+
+
+def test_every_protected_route_belongs_to_a_scope() -> None:
+    opened = {route.replace("/*", "") for route in routes(SCOPES)}
+    for path, methods in app.routes.items():
+        for entry in methods.values():
+            if entry.authorizer is not None:
+                assert path.partition("/{")[0] in opened, path
