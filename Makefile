@@ -29,6 +29,12 @@ bench: .venv/dev.stamp ## in-process benchmark against hand-written lower bounds
 load: .venv/dev.stamp .venv-aws/stamp ## Locust against a local stack of its own
 	$(BIN)/python -m loadtests.run $(ARGS)
 
+synth: .venv/dev.stamp ## all stacks of all environments on both platforms, into build/cdk; no account, no network
+	$(BIN)/python -m infra --all $(ARGS)
+
+package: .venv/dev.stamp ## the deployable bundle; prints its size, and its cold start with and without byte-code
+	$(BIN)/python -m infra.package $(ARGS)
+
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -45,8 +51,9 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r realtime/requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt .venv/run.stamp
+.venv/dev.stamp: requirements-dev.txt infra/requirements.txt .venv/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m infra.bundle # the wheels for Lambda, so that nothing later asks the network
 	@touch $@
 
 .venv-aws/stamp: realtime/local/requirements.txt

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from chalice.app import AuthRequest, AuthResponse, Chalice, DynamoDBEvent, KinesisEvent, Request, Response
+from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, Request, Response
 
 from chalicelib.api import direct, flags, ofrep, openapi
 from chalicelib.api.http import CORS, DENY, Model, answer, checked, json_response, read_json, read_query
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
-from chalicelib.wiring import plane, settings
+from chalicelib.extension import Application, answers
+from chalicelib.wiring import plane, settings, start_extension
 
-app = Chalice(app_name="realtime")
+app = Application(app_name="realtime")
 app.api.binary_types = []  # every answer is JSON text; matching binary types costs a third of a request
 app.api.cors = CORS
 JSON: dict[str, Any] = {"content_types": []}  # ours is checked with the body, and refused in our error shape
@@ -104,11 +105,13 @@ def openapi_document() -> str:
 
 
 @app.lambda_function(name="assignment")
+@answers
 def assignment(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _routed(event, context) or direct.assign(plane(), event, context)
 
 
 @app.lambda_function(name="feature_flags")
+@answers
 def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _routed(event, context) or direct.evaluate(plane(), event)
 
@@ -156,5 +159,11 @@ def _remaining() -> direct.Remaining:
 def _routed(event: Any, context: Any) -> dict[str, Any] | None:
     """The answer to an event of API Gateway, which a caller cannot imitate through it; else None."""
     from_gateway = isinstance(event, dict) and "requestContext" in event
-    answered: dict[str, Any] | None = app(event, context) if from_gateway else None
+    # Past Application: that this has answered is said once, by the function that was invoked.
+    answered: dict[str, Any] | None = (
+        super(Application, app).__call__(event, context) if from_gateway else None
+    )
     return answered
+
+
+start_extension()

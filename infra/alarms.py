@@ -1,0 +1,127 @@
+"""Every alarm: what it compares with what. docs/runbook.md says what to do about each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from infra.environments import Environment, FunctionName
+from infra.functions import LOGICAL
+from infra.metrics import Query, alone, metric, of_function, of_service, shown
+from infra.places import Places
+
+RUNBOOK = "docs/runbook.md"
+ERROR_RATE = 1.0
+"""Per cent of invocations; the budget is 0.1, and five minutes of one per cent are a third of a month's."""
+ITERATOR_AGE_MS = 60_000
+STALE_SECONDS = 60
+"""A kill switch is promised within ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Rings while ``breaching`` of ``of`` minutes were above ``threshold``; silence is health."""
+
+    name: str
+    says: str
+    queries: tuple[Query, ...]
+    threshold: float = 0
+    breaching: int = 1
+    of: int = 1
+
+    def resource(self, environment: Environment, topic: dict[str, str]) -> dict[str, Any]:
+        return {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmName": f"realtime-{environment.name}-{self.name}",
+                "AlarmDescription": f"{self.says} {RUNBOOK}#{self.name}",
+                "Metrics": list(self.queries),
+                "ComparisonOperator": "GreaterThanThreshold",
+                "Threshold": self.threshold,
+                "EvaluationPeriods": self.of,
+                "DatapointsToAlarm": self.breaching,
+                "TreatMissingData": "notBreaching",
+                "AlarmActions": [topic],
+                "OKActions": [topic],
+            },
+        }
+
+
+def alarms(environment: Environment, places: Places) -> tuple[Alarm, ...]:
+    found = [*_functions(environment), *_api(environment), *_data(places), *_service(environment)]
+    return tuple(found)
+
+
+def _functions(environment: Environment) -> Iterator[Alarm]:
+    for name in LOGICAL:
+        called = of_function("called", "Invocations", name, environment, "Sum")
+        failed = of_function("failed", "Errors", name, environment, "Sum")
+        rate = shown("100 * failed / MAX([called, 1])", [called, failed])
+        yield Alarm(
+            f"{name}-errors", f"More than 1 % of {name} fail.", tuple(rate), ERROR_RATE, breaching=3, of=5
+        )
+        budget = environment.functions[name].p99_ms
+        slowest = alone(of_function("p99", "Duration", name, environment, "p99"))
+        says = f"One in a hundred of {name} takes longer than {budget} ms."
+        yield Alarm(f"{name}-latency", says, tuple(slowest), budget, breaching=5, of=10)
+        throttled = alone(of_function("throttled", "Throttles", name, environment, "Sum"))
+        says = f"{name} is at its reserved concurrency."
+        yield Alarm(f"{name}-throttles", says, tuple(throttled), breaching=2, of=5)
+
+
+def _api(environment: Environment) -> Iterator[Alarm]:
+    api = {"ApiName": f"realtime-{environment.name}"}
+    called = metric("called", "AWS/ApiGateway", "Count", {**api}, "Sum")
+    failed = metric("failed", "AWS/ApiGateway", "5XXError", {**api}, "Sum")
+    rate = shown("100 * failed / MAX([called, 1])", [called, failed])
+    yield Alarm("api-errors", "More than 1 % of requests get a 5xx.", tuple(rate), ERROR_RATE, 3, 5)
+
+
+def _data(places: Places) -> Iterator[Alarm]:
+    for setting in sorted(places.names):
+        if setting.endswith("_table"):
+            table = {"TableName": places.name(setting)}
+            parts = [
+                metric("reads", "AWS/DynamoDB", "ReadThrottleEvents", table, "Sum"),
+                metric("writes", "AWS/DynamoDB", "WriteThrottleEvents", table, "Sum"),
+            ]
+            name = setting.removesuffix("_table")
+            queries = shown("FILL(reads, 0) + FILL(writes, 0)", parts)
+            yield Alarm(f"{name}-table-throttles", f"DynamoDB throttles the table {name}.", tuple(queries))
+    stream = {"StreamName": places.name("event_stream")}
+    full = metric("full", "AWS/Kinesis", "WriteProvisionedThroughputExceeded", stream, "Sum")
+    yield Alarm("stream-throttles", "A shard of the event stream takes no more.", tuple(alone(full)))
+    for name, setting, says in (
+        ("quarantine-not-empty", "quarantine_queue", "Poison records wait for somebody to look."),
+        ("failed-batches-not-empty", "failure_queue", "Lambda gave up on a batch of a stream."),
+    ):
+        queue = {"QueueName": places.name(setting)}
+        waiting = metric("waiting", "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum")
+        yield Alarm(name, says, tuple(alone(waiting)))
+
+
+def _service(environment: Environment) -> Iterator[Alarm]:
+    readers: tuple[FunctionName, ...] = ("event_processor", "assignment_sync")
+    for name in readers:
+        age = of_function("age", "IteratorAge", name, environment, "Maximum")
+        says = f"{name} is over a minute behind its stream."
+        yield Alarm(f"{name}-iterator-age", says, tuple(alone(age)), ITERATOR_AGE_MS, breaching=3, of=5)
+    deciding: tuple[FunctionName, ...] = ("assignment", "feature_flags")
+    dropped = _own("TrackingDropped", deciding, environment, "Sum", "SUM")
+    yield Alarm("tracking-drops", "Exposures were dropped: the buffer was full.", dropped)
+    using: tuple[FunctionName, ...] = ("assignment", "feature_flags", "ingest", "event_processor")
+    age_of = _own("DefinitionsAge", using, environment, "Maximum", "MAX")
+    says = "Definitions are over a minute old: a kill switch may not be in force."
+    yield Alarm("stale-definitions", says, age_of, STALE_SECONDS)
+    broken = _own("InvalidDefinition", using, environment, "Sum", "SUM")
+    yield Alarm("invalid-definition", "A definition in a table cannot be loaded.", broken)
+    lost = _own("AssignmentNotStored", ("assignment",), environment, "Sum", "SUM")
+    yield Alarm("assignment-not-stored", "A decided assignment could not be written, twice.", lost)
+    mismatch = _own("SampleRatioMismatch", ("assignment_sync",), environment, "Maximum", "MAX")
+    yield Alarm("sample-ratio-mismatch", "An experiment's users are not split as asked for.", mismatch)
+
+
+def _own(
+    name: str, functions: tuple[FunctionName, ...], environment: Environment, statistic: str, over: str
+) -> tuple[Query, ...]:
+    parts = [of_service(function, name, function, environment, statistic) for function in functions]
+    return tuple(shown(f"{over}(METRICS())", parts))

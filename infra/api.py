@@ -1,0 +1,169 @@
+"""Chalice's API definition as it is deployed: split by path, at aliases, with errors in our shape."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from chalicelib.api.http import error_body
+from infra.environments import Environment, FunctionName, UsagePlan
+from infra.functions import LOGICAL
+from infra.places import sub
+from realtime.local.gateway import ERRORS
+
+PATHS: tuple[tuple[str, FunctionName], ...] = (
+    ("/assign", "assignment"),
+    ("/flags", "feature_flags"),
+    ("/ofrep", "feature_flags"),
+    ("/", "ingest"),
+)
+"""The first prefix that fits a path names its function; `ingest` also answers what is read seldom."""
+OPEN = ("/health", "/openapi.json")
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+STAGE = "api"
+BEHIND: tuple[FunctionName, ...] = ("assignment", "feature_flags", "ingest", "authorizer")
+MADE_BY_GATEWAY: dict[str, tuple[int, str, str]] = {
+    "UNAUTHORIZED": (401, *ERRORS[401]),
+    "ACCESS_DENIED": (403, *ERRORS[403]),
+    "AUTHORIZER_FAILURE": (500, *ERRORS[500]),
+    "AUTHORIZER_CONFIGURATION_ERROR": (500, *ERRORS[500]),
+    "INVALID_API_KEY": (403, "forbidden", "This route needs a gateway key in the header X-API-Key."),
+    "MISSING_AUTHENTICATION_TOKEN": (404, *ERRORS[404]),  # its name for a route or method it does not know
+    "RESOURCE_NOT_FOUND": (404, *ERRORS[404]),
+    "REQUEST_TOO_LARGE": (413, *ERRORS[413]),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported_media_type", "Send JSON: Content-Type: application/json."),
+    "THROTTLED": (429, "throttled", "Too many requests; wait as long as Retry-After says."),
+    "QUOTA_EXCEEDED": (429, "throttled", "The quota of this gateway key is used up."),
+    "WAF_FILTERED": (403, "forbidden", "The request was refused by the firewall."),
+    "INTEGRATION_FAILURE": (502, *ERRORS[500]),
+    "INTEGRATION_TIMEOUT": (504, "timeout", "The service did not answer in time; try again."),
+    "DEFAULT_4XX": (0, *ERRORS[400]),
+    "DEFAULT_5XX": (0, *ERRORS[500]),
+}
+"""Status (0: as it is), code and message of every answer that no function of ours makes."""
+
+
+def owner(path: str) -> FunctionName:
+    return next(name for prefix, name in PATHS if path.startswith(prefix))
+
+
+def definition(body: dict[str, Any], environment: Environment) -> dict[str, Any]:
+    """``body``, Chalice's Swagger document, with each path at its own function's alias."""
+    for path, _, method in operations(body):
+        method["x-amazon-apigateway-integration"]["uri"] = _invocation(LOGICAL[owner(path)])
+        if environment.usage_plan and path not in OPEN:
+            method["security"] = [*method["security"], {GATEWAY_KEY: []}]
+    for scheme in body["securityDefinitions"].values():
+        scheme["x-amazon-apigateway-authorizer"]["authorizerUri"] = _invocation(LOGICAL["authorizer"])
+    if environment.usage_plan:
+        scheme = {"type": "apiKey", "name": "x-api-key", "in": "header"}
+        body["securityDefinitions"][GATEWAY_KEY] = scheme
+    body["x-amazon-apigateway-gateway-responses"] = {
+        kind: _response(*answer) for kind, answer in MADE_BY_GATEWAY.items()
+    }
+    body["info"]["title"] = f"realtime-{environment.name}"
+    return body
+
+
+GATEWAY_KEY = "gateway_key"
+
+
+def operations(body: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and definition of every route; preflight requests aside, which need no function."""
+    for path, methods in body["paths"].items():
+        for name in METHODS:
+            if name in methods:
+                yield path, name, methods[name]
+
+
+def stage(environment: Environment) -> dict[str, Any]:
+    """Throttling, traces, metrics, and access logs that hold no user, no key, no query and no address."""
+    fields = {
+        "requestId": "$context.requestId",
+        "traceId": "$context.xrayTraceId",
+        "time": "$context.requestTimeEpoch",
+        "method": "$context.httpMethod",
+        "route": "$context.resourcePath",  # the pattern, not the path: a path may hold an id
+        "status": "$context.status",
+        "latency": "$context.responseLatency",
+        "integrationLatency": "$context.integrationLatency",
+        "authorizerLatency": "$context.authorizer.latency",
+        "bytes": "$context.responseLength",
+        "error": "$context.error.responseType",
+    }
+    return {
+        "Name": f"realtime-{environment.name}",
+        "EndpointConfiguration": {"Type": "REGIONAL"},
+        "TracingEnabled": True,
+        "MethodSettings": [
+            {
+                "ResourcePath": "/*",
+                "HttpMethod": "*",
+                "ThrottlingRateLimit": environment.throttle.rate,
+                "ThrottlingBurstLimit": environment.throttle.burst,
+                "MetricsEnabled": True,
+                "LoggingLevel": "ERROR",
+                "DataTraceEnabled": False,  # it would log bodies, and with them user ids
+            }
+        ],
+        "AccessLogSetting": {
+            "DestinationArn": {"Fn::GetAtt": ["AccessLog", "Arn"]},
+            "Format": json.dumps(fields, separators=(",", ":")),
+        },
+    }
+
+
+def access_log(environment: Environment) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Logs::LogGroup",
+        "Properties": {
+            "LogGroupName": f"/aws/apigateway/realtime-{environment.name}",
+            "RetentionInDays": environment.log_days,
+        },
+    }
+
+
+def permission(name: FunctionName) -> dict[str, Any]:
+    """API Gateway may call the alias; the unqualified function stays closed to it."""
+    properties = {
+        "FunctionName": {"Ref": f"{LOGICAL[name]}.Alias"},
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+        "SourceArn": sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${RestAPI}/*"),
+    }
+    return {"Type": "AWS::Lambda::Permission", "Properties": properties}
+
+
+def usage_plan(plan: UsagePlan, environment: Environment) -> dict[str, Any]:
+    properties = {
+        "UsagePlanName": f"realtime-{environment.name}",
+        "ApiStages": [{"ApiId": {"Ref": "RestAPI"}, "Stage": {"Ref": "RestAPI.Stage"}}],
+        "Throttle": {"RateLimit": plan.throttle.rate, "BurstLimit": plan.throttle.burst},
+        "Quota": {"Limit": plan.requests_per_month, "Period": "MONTH"},
+    }
+    return {"Type": "AWS::ApiGateway::UsagePlan", "Properties": properties}
+
+
+def _invocation(logical: str) -> dict[str, str]:
+    return {
+        "Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+        f"${{{logical}.Alias}}/invocations"
+    }
+
+
+def _response(status: int, code: str, message: str) -> dict[str, Any]:
+    """One body for every path, since a gateway response cannot look at the path: our shape, and beside it
+    the fields that OFREP's clients read."""
+    body = {**error_body(code, message), "key": "", "errorCode": "GENERAL", "errorDetails": message}
+    headers = {
+        "Access-Control-Allow-Origin": "'*'",
+        "Access-Control-Expose-Headers": "'ETag,Retry-After'",
+    }
+    if status == 429:
+        headers["Retry-After"] = "'1'"  # OFREP's clients read whole seconds, not a date
+    response: dict[str, Any] = {
+        "responseParameters": {f"gatewayresponse.header.{name}": value for name, value in headers.items()},
+        "responseTemplates": {"application/json": json.dumps(body, separators=(",", ":"))},
+    }
+    if status:
+        response["statusCode"] = status
+    return response

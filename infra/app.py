@@ -1,0 +1,30 @@
+"""The CDK app: three stacks of one environment on one platform."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # it still runs CDK
+
+import aws_cdk as cdk
+
+from infra.bundle import LAMBDA, Target
+from infra.data import Data
+from infra.environments import Environment
+from infra.monitoring import Monitoring
+from infra.places import Places
+from infra.service import Service
+
+
+def compose(
+    environment: Environment, places: Places, target: Target = LAMBDA, outdir: Path | None = None
+) -> cdk.App:
+    """Ready for `synth`, into ``outdir``."""
+    strict = {"@aws-cdk/core:validateAgainstDefaultRules": True}
+    app = cdk.App(analytics_reporting=False, context=strict, outdir=str(outdir) if outdir else None)
+    for name, value in (("service", "realtime"), ("environment", environment.name)):
+        cdk.Tags.of(app).add(name, value)
+    data = Data(app, environment, places)
+    service = Service(app, environment, places, target)
+    service.add_stack_dependency(data)
+    Monitoring(app, environment, places)
+    return app

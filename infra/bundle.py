@@ -1,0 +1,181 @@
+"""The zip that every function runs: the service, its wheels for Lambda, Chalice's two files, and byte-code.
+
+Chalice's own packager leaves the byte-code out, so that every cold start would compile all modules again
+(/var/task is read-only), drops a wheel that does not fit with only a warning, and keeps the broken result.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import chalice
+
+ROOT = Path(__file__).parents[1]
+BUILD = ROOT / "build"
+REQUIREMENTS = ROOT / "requirements.txt"
+LIMIT = 10 * 1024 * 1024
+ELF_MACHINES = {"x86_64": 0x3E, "aarch64": 0xB7}
+_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
+
+
+class BundleError(Exception):
+    """Says in one line what is wrong with the bundle, and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The interpreter and machine that the bundle is for."""
+
+    python: str
+    machine: str
+    glibc: int
+    """Its minor version: newer wheels would not load."""
+
+    @property
+    def runtime(self) -> str:
+        return f"python{self.python}"
+
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+LAMBDA = Target(PYTHON, "aarch64", 34 if sys.version_info >= (3, 12) else 26)  # Amazon Linux 2023, or 2
+HOST = Target(PYTHON, platform.machine(), int(platform.libc_ver()[1].split(".")[1] or 17))
+"""This machine, where tests and the local emulator run the bundle."""
+
+
+def wheels(target: Target) -> Path:
+    """The folder of all of requirements.txt for ``target``; only the first time asks the package index."""
+    asked = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    folder = Path(sys.prefix) / "wheels" / f"{target.runtime}-{target.machine}-{asked}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
+            _download(target, Path(fresh))
+            _publish(Path(fresh), folder)
+    return folder
+
+
+def build(target: Target) -> Path:
+    """The bundle of the code as it is now; the same code and wheels give the same bytes."""
+    if target.python != PYTHON:
+        raise BundleError(f"byte-code for Python {target.python} needs that interpreter; this is {PYTHON}")
+    files = _files(wheels(target))
+    digest = hashlib.sha256(f"{target}{sys.version}".encode())
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    bundle = BUILD / "bundle" / f"{target.runtime}-{target.machine}-{digest.hexdigest()[:16]}.zip"
+    if not bundle.exists():
+        bundle.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            _write(files, Path(folder))
+            _compile(Path(folder))
+            check(Path(folder), target, wheels(target))
+            temporary = bundle.with_suffix(f".{os.getpid()}")
+            _zip(Path(folder), temporary)
+            temporary.rename(bundle)
+    if bundle.stat().st_size > LIMIT:
+        raise BundleError(f"the bundle has {bundle.stat().st_size:,} bytes; {LIMIT:,} are allowed")
+    return bundle
+
+
+def check(folder: Path, target: Target, wheels: Path) -> None:
+    """Every compiled wheel's libraries are there, and made for the target's machine."""
+    libraries = {str(path.relative_to(folder)): path for path in folder.rglob("*.so*")}
+    for wheel in wheels.glob("*.whl"):
+        if wheel.stem.endswith("-any"):
+            continue
+        with zipfile.ZipFile(wheel) as archive:
+            expected = {name for name in archive.namelist() if ".so" in Path(name).suffixes}
+        if not expected or not expected <= libraries.keys():
+            raise BundleError(f"{wheel.name}: its libraries are missing from the bundle: {expected or 'all'}")
+    for name, path in libraries.items():
+        machine = int.from_bytes(path.read_bytes()[18:20], "little")
+        if machine != ELF_MACHINES[target.machine]:
+            raise BundleError(f"{name} is built for another machine than {target.machine} ({machine:#x})")
+
+
+def _download(target: Target, folder: Path) -> None:
+    tags = [f"manylinux_2_{minor}_{target.machine}" for minor in range(target.glibc, 16, -1)]
+    platforms = [
+        option for tag in [*tags, f"manylinux2014_{target.machine}"] for option in ("--platform", tag)
+    ]
+    abi = f"cp{target.python.replace('.', '')}"
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+        *("--no-deps", "--only-binary=:all:", "--requirement", str(REQUIREMENTS), "--dest", str(folder)),
+        *("--python-version", target.python, "--implementation", "cp", *platforms),
+        *("--abi", abi, "--abi", "abi3", "--abi", "none"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
+    if done.returncode:
+        reason = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise BundleError(f"no wheels for {target.runtime} on {target.machine}: {' '.join(reason[:1])}")
+
+
+def _publish(fresh: Path, folder: Path) -> None:
+    """Another process may have been faster: then its folder, which is the same, stays."""
+    staged = fresh.with_suffix(".whole")
+    shutil.copytree(fresh, staged)
+    try:
+        staged.rename(folder)
+    except OSError:
+        shutil.rmtree(staged)
+
+
+def _files(wheels: Path) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for wheel in sorted(wheels.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            files |= {name: archive.read(name) for name in archive.namelist() if _ships(name)}
+    for name in ("__init__.py", "app.py"):  # all that Chalice needs in Lambda
+        files[f"chalice/{name}"] = Path(chalice.__file__).with_name(name).read_bytes()
+    files["app.py"] = (ROOT / "app.py").read_bytes()
+    for path in (ROOT / "chalicelib").rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            files[str(path.relative_to(ROOT))] = path.read_bytes()
+    return files
+
+
+def _ships(name: str) -> bool:
+    return not name.endswith(("/", ".pyi", "/RECORD")) and "/tests/" not in name
+
+
+def _write(files: dict[str, bytes], folder: Path) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _compile(folder: Path) -> None:
+    """Byte-code that is never compared with its source's date, and says /var/task in tracebacks."""
+    command = [sys.executable, "-s", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", str(folder), "-p", "/var/task", str(folder)]
+    ordered = {**os.environ, "PYTHONHASHSEED": "0"}  # the order of a set is part of the byte-code
+    subprocess.run(command, check=True, env=ordered, stdout=subprocess.DEVNULL)  # noqa: S603  # our own command
+
+
+def main() -> None:
+    """Fetches what `make synth`, `make package` and the tests need, so that they need no network."""
+    for target in {LAMBDA, HOST}:
+        wheels(target)
+
+
+def _zip(folder: Path, target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(str(path.relative_to(folder)), _DATE)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, path.read_bytes(), compresslevel=9)
+
+
+if __name__ == "__main__":
+    main()

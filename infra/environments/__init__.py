@@ -1,0 +1,81 @@
+"""What differs between environments, as typed values: one file for each."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+FunctionName: TypeAlias = Literal[
+    "assignment", "feature_flags", "ingest", "event_processor", "assignment_sync", "authorizer"
+]
+NAMES = ("dev", "staging", "prod")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """Memory in MB, timeout in seconds; the budget of the P99 alarm in milliseconds, as Lambda measures."""
+
+    p99_ms: int
+    memory: int = 1024
+    timeout: int = 10
+    reserved: int | None = None
+    provisioned: tuple[int, int] | None = None
+    """Least and most containers kept warm, scaled at 70 % use; excludes SnapStart."""
+
+    def __post_init__(self) -> None:
+        if not 512 <= self.memory <= 1024:
+            raise ValueError(f"memory must be 512 to 1024 MB, got {self.memory}")
+        if self.provisioned and self.reserved is not None and self.provisioned[1] > self.reserved:
+            raise ValueError(f"provisioned {self.provisioned} exceeds the reserved {self.reserved}")
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """Requests a second, and how many at once."""
+
+    rate: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePlan:
+    """A quota for callers who hold an API Gateway key (`X-API-Key`), beside their own key of this service."""
+
+    throttle: Throttle
+    requests_per_month: int
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    name: str
+    certificate_arn: str
+    hosted_zone_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    name: str
+    functions: Mapping[FunctionName, Function]
+    throttle: Throttle
+    rollout: str
+    """A CodeDeploy configuration: how fast traffic moves to a new version."""
+    retain: bool
+    """Tables, stream and bucket outlive the stack."""
+    shards: int | None
+    """None: the stream scales itself."""
+    log_days: int
+    budget_usd: int
+    """A month's cost at which the owner is told."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """`REALTIME_*` variables that differ from docs/settings.md's defaults."""
+    alarm_email: str | None = None
+    waf: bool = False
+    usage_plan: UsagePlan | None = None
+    domain: Domain | None = None
+
+
+def load(name: str) -> Environment:
+    if name not in NAMES:
+        raise ValueError(f"there is no environment {name!r}; use -c env={'|'.join(NAMES)}")
+    found: Environment = importlib.import_module(f"infra.environments.{name}").ENVIRONMENT
+    return found

@@ -1,0 +1,23 @@
+"""Production: sized for the product's targets (docs/deployment.md), watched, rolled out over half an hour."""
+
+from infra.environments import Environment, Function, Throttle
+
+ENVIRONMENT = Environment(
+    name="prod",
+    functions={
+        "assignment": Function(p99_ms=50, reserved=500),
+        "feature_flags": Function(p99_ms=40, reserved=500),
+        "ingest": Function(p99_ms=100, reserved=200),
+        "event_processor": Function(p99_ms=2_000, timeout=60, reserved=50),
+        "assignment_sync": Function(p99_ms=2_000, memory=512, timeout=60, reserved=20),
+        "authorizer": Function(p99_ms=50, memory=512, timeout=5, reserved=200),
+    },
+    throttle=Throttle(rate=20_000, burst=10_000),
+    rollout="Linear10PercentEvery3Minutes",
+    retain=True,
+    shards=None,
+    log_days=90,
+    budget_usd=1_000,
+    settings={"REALTIME_ARCHIVE": "firehose"},
+    waf=True,
+)

@@ -1,0 +1,21 @@
+"""Where every change of main arrives first: production's shape, a tenth of its size, a faster rollout."""
+
+from infra.environments import Environment, Function, Throttle
+
+ENVIRONMENT = Environment(
+    name="staging",
+    functions={
+        "assignment": Function(p99_ms=50, reserved=100),
+        "feature_flags": Function(p99_ms=40, reserved=100),
+        "ingest": Function(p99_ms=100, reserved=50),
+        "event_processor": Function(p99_ms=2_000, timeout=60, reserved=20),
+        "assignment_sync": Function(p99_ms=2_000, memory=512, timeout=60, reserved=10),
+        "authorizer": Function(p99_ms=50, memory=512, timeout=5, reserved=50),
+    },
+    throttle=Throttle(rate=2_000, burst=4_000),
+    rollout="Linear10PercentEvery1Minute",
+    retain=True,
+    shards=2,
+    log_days=30,
+    budget_usd=200,
+)

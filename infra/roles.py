@@ -1,0 +1,85 @@
+"""What each function may do, and on what: exactly the calls that its code makes.
+
+tests/integration/infra/test_roles.py records those calls while the functions run, and compares both ways.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from infra.environments import Environment, FunctionName
+from infra.places import Places, Value, sub
+
+Calls: TypeAlias = dict[str, tuple[str, ...]]
+_DEFINITIONS: Calls = {
+    "experiments_table": ("dynamodb:BatchGetItem", "dynamodb:Scan"),
+    "flags_table": ("dynamodb:BatchGetItem", "dynamodb:Scan"),
+    "publications_table": ("dynamodb:Query",),
+}
+_TRACKING: Calls = {"event_stream": ("kinesis:PutRecords",)}
+CALLS: Mapping[FunctionName, Calls] = {
+    "assignment": _DEFINITIONS
+    | _TRACKING
+    | {"assignments_table": ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem")},
+    "feature_flags": _DEFINITIONS | _TRACKING,
+    "ingest": _DEFINITIONS | _TRACKING | {"counters_table": ("dynamodb:Query",)},
+    "event_processor": _DEFINITIONS
+    | {
+        "archive_bucket": ("s3:PutObject",),
+        "assignments_table": ("dynamodb:BatchGetItem",),
+        "counters_table": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        "quarantine_queue": ("sqs:GetQueueUrl", "sqs:SendMessage"),
+    },
+    "assignment_sync": {"counters_table": ("dynamodb:UpdateItem",)},
+    "authorizer": {"keys_table": ("dynamodb:GetItem",)},
+}
+READING = ("DescribeStream", "GetRecords", "GetShardIterator")
+BELOW = {"archive_bucket": ("/events/*", "/quarantine/*")}
+"""The part of a resource that is written to."""
+
+
+def statements(function: FunctionName, environment: Environment, places: Places) -> list[dict[str, Any]]:
+    """The policy of ``function``: its calls, its log, its traces, its event source."""
+    found = [
+        _allow(actions, *(places.arn(setting, suffix) for suffix in BELOW.get(setting, ("",))))
+        for setting, actions in sorted(calls(function, environment).items())
+    ]
+    found.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), _log(function, environment)))
+    found.append(_allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), "*"))
+    return found + _source(function, places) + _network(function, places)
+
+
+def calls(function: FunctionName, environment: Environment) -> Calls:
+    """The actions that its own code needs, by the setting that names their resource."""
+    found = dict(CALLS[function])
+    if function == "event_processor" and environment.settings.get("REALTIME_ARCHIVE") == "firehose":
+        found["firehose"] = ("firehose:PutRecordBatch",)
+    return found
+
+
+def _source(function: FunctionName, places: Places) -> list[dict[str, Any]]:
+    """What the Lambda service does in the function's name to read its stream."""
+    if function == "event_processor":
+        actions = tuple(f"kinesis:{one}" for one in (*READING, "DescribeStreamSummary", "ListShards"))
+        read = _allow(actions, places.arn("event_stream"))
+    elif function == "assignment_sync":
+        actions = tuple(f"dynamodb:{one}" for one in READING)
+        read = _allow(actions, places.name("assignments_stream"))
+    else:
+        return []
+    return [read, _allow(("sqs:SendMessage",), places.arn("failure_queue"))]
+
+
+def _network(function: FunctionName, places: Places) -> list[dict[str, Any]]:
+    if function != "assignment_sync" or not (places.attached and places.attached.subnets):
+        return []
+    interfaces = ("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces")
+    return [_allow(tuple(f"ec2:{action}" for action in interfaces), "*")]
+
+
+def _log(function: FunctionName, environment: Environment) -> Value:
+    group = f"/aws/lambda/realtime-{environment.name}-{function}"
+    return sub(f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:{group}:*")
+
+
+def _allow(actions: tuple[str, ...], *resources: Value) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}

@@ -1,0 +1,183 @@
+"""How a new version gets its traffic: probed first, then a tenth at a time, back at the first alarm."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from infra.environments import Environment, FunctionName
+from infra.functions import ALIAS, LOGICAL, physical
+from infra.places import sub
+from infra.probes import PROBES
+
+HOOK = Path(__file__).with_name("pre_traffic.py")
+ERROR_RATE = 1.0
+"""Per cent of a new version's invocations."""
+
+
+def preference(name: FunctionName, environment: Environment) -> dict[str, Any]:
+    """SAM's `DeploymentPreference`.
+
+    CodeDeploy knows equal steps or one step only: 10 % → 50 % → 100 % is what `Linear10Percent…` passes
+    on its way (docs/adr/010-linear-rollout.md).
+    """
+    logical = LOGICAL[name]
+    return {
+        "Type": environment.rollout,
+        "Alarms": [{"Ref": f"{logical}NewErrors"}, {"Ref": f"{logical}NewLatency"}],
+        "Hooks": {"PreTraffic": {"Ref": f"{logical}PreTraffic"}},
+    }
+
+
+def resources(name: FunctionName, environment: Environment) -> dict[str, dict[str, Any]]:
+    """The hook and the two alarms of one function, to be added beside Chalice's template."""
+    logical = LOGICAL[name]
+    found = {
+        f"{logical}NewErrors": _alarm(name, environment, "errors", ERROR_RATE),
+        f"{logical}NewLatency": _alarm(name, environment, "p99", environment.functions[name].p99_ms),
+        f"{logical}PreTraffic": _hook(name, environment),
+        f"{logical}PreTrafficRole": _hook_role(name),
+        f"{logical}PreTrafficLogGroup": _hook_log(name, environment),
+    }
+    return found | _scaling(name, environment)
+
+
+def _alarm(name: FunctionName, environment: Environment, kind: str, threshold: float) -> dict[str, Any]:
+    logical = LOGICAL[name]
+    dimensions = [
+        {"Name": "FunctionName", "Value": physical(name, environment)},
+        {"Name": "Resource", "Value": f"{physical(name, environment)}:{ALIAS}"},
+        {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": [f"{logical}.Version", "Version"]}},
+    ]
+
+    def metric(label: str, of: str, statistic: str, shown: bool) -> dict[str, Any]:
+        stat = {
+            "Metric": {"Namespace": "AWS/Lambda", "MetricName": of, "Dimensions": dimensions},
+            "Period": 60,
+            "Stat": statistic,
+        }
+        return {"Id": label, "MetricStat": stat, "ReturnData": shown}
+
+    if kind == "errors":
+        queries = [
+            {"Id": "rate", "Expression": "100 * failed / MAX([called, 1])", "ReturnData": True},
+            metric("failed", "Errors", "Sum", shown=False),
+            metric("called", "Invocations", "Sum", shown=False),
+        ]
+    else:
+        queries = [metric("p99", "Duration", "p99", shown=True)]
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmName": f"{physical(name, environment)}-new-version-{kind}",
+            "AlarmDescription": "Ends the rollout of a new version: docs/rollback.md",
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": threshold,
+            "EvaluationPeriods": 3 if kind == "p99" else 1,
+            "DatapointsToAlarm": 2 if kind == "p99" else 1,  # one minute of it may be cold starts
+            "TreatMissingData": "notBreaching",
+            "Metrics": queries,
+        },
+    }
+
+
+def _hook(name: FunctionName, environment: Environment) -> dict[str, Any]:
+    logical = LOGICAL[name]
+    return {
+        "Type": "AWS::Serverless::Function",
+        "Properties": {
+            # CodeDeploy's managed policy lets it call functions of this prefix, and no others
+            "FunctionName": f"CodeDeployHook_{physical(name, environment)}",
+            "Runtime": "python3.13",
+            "Architectures": ["arm64"],
+            "Handler": "index.handler",
+            "InlineCode": HOOK.read_text(),
+            "MemorySize": 512,
+            "Timeout": 60,
+            "Tracing": "Active",
+            "Role": {"Fn::GetAtt": [f"{logical}PreTrafficRole", "Arn"]},
+            "LoggingConfig": {"LogFormat": "JSON", "LogGroup": {"Ref": f"{logical}PreTrafficLogGroup"}},
+            "Environment": {
+                "Variables": {
+                    "NEW_VERSION": {"Ref": f"{logical}.Version"},
+                    "PROBES": json.dumps([{"event": p.event, "expect": p.expect} for p in PROBES[name]]),
+                }
+            },
+        },
+    }
+
+
+def _hook_role(name: FunctionName) -> dict[str, Any]:
+    logical = LOGICAL[name]
+    statements = [
+        {
+            "Effect": "Allow",
+            "Action": "codedeploy:PutLifecycleEventHookExecutionStatus",
+            "Resource": sub(
+                "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}:deploymentgroup:"
+                f"${{ServerlessDeploymentApplication}}/${{{logical}DeploymentGroup}}"
+            ),
+        },
+        {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": {"Ref": f"{logical}.Version"}},
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": {"Fn::GetAtt": [f"{logical}PreTrafficLogGroup", "Arn"]},
+        },
+        {"Effect": "Allow", "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "Resource": "*"},
+    ]
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+            "Policies": [
+                {
+                    "PolicyName": "PreTraffic",
+                    "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
+                }
+            ],
+        },
+    }
+
+
+def _hook_log(name: FunctionName, environment: Environment) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Logs::LogGroup",
+        "Properties": {
+            "LogGroupName": f"/aws/lambda/CodeDeployHook_{physical(name, environment)}",
+            "RetentionInDays": environment.log_days,
+        },
+    }
+
+
+def _scaling(name: FunctionName, environment: Environment) -> dict[str, dict[str, Any]]:
+    provisioned = environment.functions[name].provisioned
+    if not provisioned:
+        return {}
+    logical = LOGICAL[name]
+    target = {
+        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "DependsOn": [f"{logical}Alias{ALIAS}"],
+        "Properties": {
+            "ServiceNamespace": "lambda",
+            "ScalableDimension": "lambda:function:ProvisionedConcurrency",
+            "ResourceId": f"function:{physical(name, environment)}:{ALIAS}",
+            "MinCapacity": provisioned[0],
+            "MaxCapacity": provisioned[1],
+        },
+    }
+    policy = {
+        "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "Properties": {
+            "PolicyName": f"{physical(name, environment)}-warm",
+            "PolicyType": "TargetTrackingScaling",
+            "ScalingTargetId": {"Ref": f"{logical}Scaling"},
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": 0.7,
+                "PredefinedMetricSpecification": {
+                    "PredefinedMetricType": "LambdaProvisionedConcurrencyUtilization"
+                },
+            },
+        },
+    }
+    return {f"{logical}Scaling": target, f"{logical}ScalingPolicy": policy}
