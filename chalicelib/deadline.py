@@ -3,9 +3,8 @@
 A context variable, because the time left belongs to the request, not to any one function on the way down.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from math import inf
 
 
@@ -21,11 +20,17 @@ def remaining() -> float:
     return _remaining.get()()
 
 
-@contextmanager
-def within(seconds_left: Callable[[], float]) -> Iterator[None]:
-    """Calls inside the block give up before ``seconds_left()`` reaches 0."""
-    token = _remaining.set(seconds_left)
-    try:
-        yield
-    finally:
-        _remaining.reset(token)
+class within:  # noqa: N801 - a context manager, read as a verb; as a generator it would cost 1 µs a request
+    """Calls inside of the block give up before ``seconds_left()`` reaches 0."""
+
+    __slots__ = ("_seconds_left", "_token")
+    _token: Token[Callable[[], float]]
+
+    def __init__(self, seconds_left: Callable[[], float]) -> None:
+        self._seconds_left = seconds_left
+
+    def __enter__(self) -> None:
+        self._token = _remaining.set(self._seconds_left)
+
+    def __exit__(self, *_: object) -> None:
+        _remaining.reset(self._token)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cache, cached_property
 from typing import Any
 
-from chalicelib import __version__, deadline
+from chalicelib import __version__, deadline, extension
 from chalicelib.domain.definitions import Evaluation
 from chalicelib.domain.errors import NotFound, RealtimeError
 from chalicelib.domain.events import Limits
@@ -18,11 +18,12 @@ from chalicelib.services.duplicates import Duplicates
 from chalicelib.services.evaluate import FlagEvaluator
 from chalicelib.services.ingest import Ingest
 from chalicelib.services.known import Known
+from chalicelib.services.overridden import Overridden
 from chalicelib.services.parallel import Parallel
 from chalicelib.services.process import EventProcessor
 from chalicelib.services.results import experiment_results
 from chalicelib.services.sync import AssignmentSync
-from chalicelib.services.track import Tracker
+from chalicelib.services.track import FLUSH_SECONDS, Tracker
 from chalicelib.settings import Settings
 from chalicelib.stores.archive import FirehoseArchive, S3Archive
 from chalicelib.stores.assignments import AssignmentStore
@@ -32,6 +33,7 @@ from chalicelib.stores.decisions import DecisionStore
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.event_ids import EventIds
 from chalicelib.stores.keys import KeyStore
+from chalicelib.stores.overrides import OverrideStore
 from chalicelib.stores.quarantine import Quarantine
 from chalicelib.stores.stream import EventStream
 
@@ -88,6 +90,13 @@ class Plane:
             raise NotFound("experiment_not_found", f"There is no experiment {experiment_key!r}.")
         return experiment_results(experiment, self.counters)
 
+    def after_response(self, seconds: float) -> None:
+        self.tracker.flush(min(seconds, FLUSH_SECONDS))
+
+    def end(self, seconds: float) -> None:
+        self.tracker.flush(seconds, last=True)
+        self.metrics.flush()
+
     # Services
 
     @cached_property
@@ -102,11 +111,19 @@ class Plane:
         )
 
     @cached_property
+    def experiments(self) -> Catalog | Overridden:
+        settings = self.settings
+        if settings.platform == "standalone":
+            return self.catalog
+        overrides = OverrideStore(self.clients, settings.overrides_table)
+        return Overridden(self.catalog, overrides, self.metrics, self.clock)
+
+    @cached_property
     def assigner(self) -> Assigner:
         known = Known(self.settings.assignment_cache)
         kept = self.settings.assignment_ttl_days * DAY
         return Assigner(
-            self.catalog,
+            self.experiments,
             self.assignments,
             known,
             self.tracker,
@@ -122,11 +139,12 @@ class Plane:
     @cached_property
     def tracker(self) -> Tracker:
         return Tracker(
-            self.stream,
-            lambda answer: self.assigner.store_again(answer),
+            self.stream if self.settings.tracking else None,
+            lambda answer: self.assigner.store_again(answer),  # noqa: PLW0108 - which needs a tracker itself
             self.metrics,
             capacity=self.settings.tracking_buffer,
             window=self.settings.tracking_dedupe,
+            linger=self.settings.tracking_linger,
             timer=time.monotonic,
         )
 
@@ -213,3 +231,10 @@ def settings() -> Settings:
 @cache
 def plane() -> Plane:
     return Plane(settings())
+
+
+def start_extension() -> None:
+    """In the functions that decide; Lambda takes a registration only while app.py is imported."""
+    where = settings()
+    if where.runtime_api and where.handler in ("app.app", "app.assignment", "app.feature_flags"):
+        extension.start(where.runtime_api, plane().after_response, plane().end)

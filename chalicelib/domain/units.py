@@ -51,14 +51,17 @@ def _id_problem(value: object) -> str | None:
 
 def _is_flat_and_small(context: dict[str, Any]) -> bool:
     """The usual context, recognised without writing it out: few scalars, short texts."""
-    return len(context) <= 32 and all(
-        (type(value) is str and len(value) <= 128) or type(value) in _SMALL
-        for pair in context.items()
-        for value in pair
-    )
+    size = 0
+    for name, value in context.items():
+        if type(value) is str:
+            size += len(value)
+        elif type(value) not in _SMALL:
+            return False
+        size += len(name) + 20
+    return size * 4 <= MAX_CONTEXT
 
 
-_SMALL = (bool, float, type(None))
+_SMALL = frozenset({bool, float, type(None)})
 
 
 def _check_size(context: dict[str, Any], field: str) -> None:

@@ -1,25 +1,20 @@
 """Assignments for one user: decided by `domain.assignment`, stored once, answered as what is stored."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextvars import copy_context
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import suppress
+from typing import Any, Protocol
 
 from chalicelib.deadline import unlimited, within
 from chalicelib.domain.assignment import FRESH, assignment_id, current, decide, gate
 from chalicelib.domain.definitions import Decision, Experiment, Stored
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
-from chalicelib.domain.instants import iso
+from chalicelib.domain.instants import epoch, iso
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.units import check_context, check_user_id
 from chalicelib.services.known import Known
+from chalicelib.services.parallel import Parallel
 from chalicelib.services.shelf import Metrics
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
-PARALLEL_WRITES = 16
 Answer = dict[str, Any]
 
 
@@ -42,16 +37,8 @@ class Tracker(Protocol):
 
 
 Read = Callable[[Experiment, str], Stored | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A decision, the row that it has seen (known to be there, or ``unread``), and when."""
-
-    decision: Decision
-    row: Stored | None
-    unread: bool
-    now: float
+Outcome = tuple[Decision, Stored | None, bool]
+"""A decision, the row that it has seen, and whether that could not be read."""
 
 
 class Assigner:
@@ -66,6 +53,7 @@ class Assigner:
         metrics: Metrics,
         *,
         ttl: float,
+        parallel: Parallel,
     ) -> None:
         self._catalog = catalog
         self._rows = rows
@@ -73,6 +61,7 @@ class Assigner:
         self._tracker = tracker
         self._metrics = metrics
         self._ttl = ttl
+        self._parallel = parallel
 
     def assign(
         self,
@@ -89,7 +78,9 @@ class Assigner:
             experiment = self._catalog.experiment(experiment_key)
             if experiment is None:
                 raise _not_found(experiment_key)
-            return self._one(experiment, user_id, context | {"user_id": user_id}, now)
+            about_user = {**context, "user_id": user_id}
+            outcome = self._decide(experiment, user_id, about_user, now, self._rows.get)
+            return self._answer(experiment, user_id, outcome, now)
 
     def assign_batch(
         self,
@@ -102,7 +93,6 @@ class Assigner:
         """The body of `/assign/batch`; None: all active experiments. One bad key never fails the rest."""
         check_user_id(user_id)
         check_context(context)
-        context = context | {"user_id": user_id}
         with within(remaining):
             answers: dict[str, Answer | RealtimeError] = {}
             experiments: list[Experiment] = []
@@ -111,8 +101,25 @@ class Assigner:
                     answers[key] = found
                 else:
                     experiments.append(found)
-            answers |= self._many(experiments, user_id, context, now)
+            answers |= self._many(experiments, user_id, {**context, "user_id": user_id}, now)
         return {"assignments": {key: _shown(answer) for key, answer in sorted(answers.items())}}
+
+    def store_again(self, answer: Mapping[str, Any]) -> None:
+        """Stores what was answered with ``persisted`` false, unless the user has got another row since.
+
+        Raises NotFound, StorageUnavailable or Throttled.
+        """
+        key: str = answer["experiment_key"]
+        experiment = self._catalog.experiment(key)
+        if experiment is None:
+            raise _not_found(key)
+        at = epoch(answer["timestamp"])
+        row = self._row(experiment, answer["user_id"], answer["variant"], at)
+        if row.assignment_id == answer["assignment_id"]:  # or it is restarted, and this one is history
+            standing = self._write(experiment, answer["user_id"], row, None)
+            self._known.put(experiment.id, answer["user_id"], standing)
+            if standing.variant != row.variant:
+                self._metrics.record("AssignmentContradicted")
 
     def _named(self, keys: Collection[str] | None) -> Iterable[tuple[str, Experiment | RealtimeError]]:
         if keys is None:
@@ -120,31 +127,24 @@ class Assigner:
         found = self._catalog.some_experiments(dict.fromkeys(keys))
         return [(key, found.get(key) or _not_found(key)) for key in dict.fromkeys(keys)]
 
-    def _one(self, experiment: Experiment, user_id: str, context: Mapping[str, Any], now: float) -> Answer:
-        return self._answer(
-            experiment, user_id, self._decide(experiment, user_id, context, now, self._rows.get)
-        )
-
     def _many(
         self, experiments: Collection[Experiment], user_id: str, context: Mapping[str, Any], now: float
     ) -> dict[str, Answer | RealtimeError]:
         read = self._read_ahead(experiments, user_id, now)
         answers: dict[str, Answer | RealtimeError] = {}
-        to_write: list[tuple[Experiment, Outcome]] = []
+        fresh: list[tuple[Experiment, Outcome]] = []
         for experiment in experiments:
             try:
                 outcome = self._decide(experiment, user_id, context, now, read)
             except RealtimeError as error:
                 answers[experiment.key] = error
                 continue
-            if outcome.decision.reason in FRESH:
-                to_write.append((experiment, outcome))
+            if outcome[0].reason in FRESH:
+                fresh.append((experiment, outcome))
             else:
-                answers[experiment.key] = self._answer(experiment, user_id, outcome)
-        written = self._in_parallel(
-            [partial(self._answer, experiment, user_id, outcome) for experiment, outcome in to_write]
-        )
-        return answers | {experiment.key: one for (experiment, _), one in zip(to_write, written, strict=True)}
+                answers[experiment.key] = self._answer(experiment, user_id, outcome, now)
+        stored = self._parallel.map(lambda one: self._answer(one[0], user_id, one[1], now), fresh)
+        return answers | {answer["experiment_key"]: answer for answer in stored}
 
     def _read_ahead(self, experiments: Collection[Experiment], user_id: str, now: float) -> Read:
         """All rows that deciding will ask for, in one call for 100; if that fails, asking for one does."""
@@ -184,61 +184,52 @@ class Assigner:
                     self._known.put(experiment.id, user_id, row)
             return row
 
-        decision = decide(experiment, user_id, context, now, stored)
-        return Outcome(decision, row, unread, now)
+        return decide(experiment, user_id, context, now, stored), row, unread
 
-    def _answer(self, experiment: Experiment, user_id: str, outcome: Outcome) -> Answer:
-        decision, row = outcome.decision, outcome.row
-        if decision.variant is None:
-            return _body(experiment, user_id, decision, None, outcome.now)
+    def _answer(self, experiment: Experiment, user_id: str, outcome: Outcome, now: float) -> Answer:
+        decision, row, _ = outcome
         if decision.reason is Reason.STICKY and row is not None:
             return _body(experiment, user_id, decision, row.assignment_id, row.timestamp)
         if decision.reason in FRESH:
-            return self._stored(experiment, user_id, outcome)
-        return _body(experiment, user_id, decision, assignment_id(experiment, user_id), outcome.now)
+            return self._store(experiment, user_id, outcome, now)
+        identity = assignment_id(experiment, user_id) if decision.variant is not None else None
+        return _body(experiment, user_id, decision, identity, now)
 
-    def _stored(self, experiment: Experiment, user_id: str, outcome: Outcome) -> Answer:
-        """Writes the decision, and answers what stands in the table afterwards."""
-        decision, replaced, now = outcome.decision, outcome.row, round(outcome.now, 3)
-        assert decision.variant is not None  # noqa: S101 - a fresh decision has one
-        row = Stored(
-            variant=decision.variant,
-            assignment_id=assignment_id(experiment, user_id),
-            timestamp=now,
-            iteration=experiment.iteration,
-            expires_at=float(int(now + self._ttl)),
-        )
-        try:
-            if outcome.unread:
-                raise StorageUnavailable  # noqa: TRY301 - not known what would be replaced: as if refused
-            standing = self._rows.put(experiment, user_id, row, replaced)
-            if standing != row and not _serves(experiment, standing, now):
-                standing = self._rows.put(experiment, user_id, row, standing)
-        except (StorageUnavailable, Throttled):
-            return self._unpersisted(experiment, user_id, decision, row)
-        if standing != row:
-            if not _serves(experiment, standing, now):
-                return self._unpersisted(experiment, user_id, decision, row)
-            decision = experiment.kept[standing.variant]
-        self._known.put(experiment.id, user_id, standing)
-        return _body(experiment, user_id, decision, standing.assignment_id, standing.timestamp)
-
-    def _unpersisted(self, experiment: Experiment, user_id: str, decision: Decision, row: Stored) -> Answer:
+    def _store(self, experiment: Experiment, user_id: str, outcome: Outcome, now: float) -> Answer:
+        """Writes the decision, and answers with what stands in the table afterwards."""
+        decision, replaced, unread = outcome
+        row = self._row(experiment, user_id, str(decision.variant), now)
+        standing: Stored | None = None
+        if not unread:
+            with suppress(StorageUnavailable, Throttled):  # told by `persisted`, the metric and the tracker
+                standing = self._write(experiment, user_id, row, replaced)
         body = _body(experiment, user_id, decision, row.assignment_id, row.timestamp)
-        self._metrics.record("AssignmentNotPersisted")
-        self._tracker.record({"event_type": "assignment", **body, "iteration": row.iteration})
-        return body | {"persisted": False}
+        if standing is None or not _serves(experiment, standing, now):
+            body["persisted"] = False
+            self._metrics.record("AssignmentNotPersisted")
+        else:
+            self._known.put(experiment.id, user_id, standing)
+            if standing != row:  # another container was first
+                winner = experiment.kept[standing.variant]
+                return _body(experiment, user_id, winner, standing.assignment_id, standing.timestamp)
+        self._tracker.record(body)
+        return body
 
-    def _in_parallel(self, calls: Collection[Callable[[], Answer]]) -> list[Answer]:
-        if len(calls) < 2:
-            return [call() for call in calls]
-        return [each.result() for each in [self._pool.submit(copy_context().run, call) for call in calls]]
+    def _row(self, experiment: Experiment, user_id: str, variant: str, at: float) -> Stored:
+        return Stored(
+            variant=variant,
+            assignment_id=assignment_id(experiment, user_id),
+            timestamp=round(at, 3),
+            iteration=experiment.iteration,
+            expires_at=float(int(at + self._ttl)),
+        )
 
-    @cached_property
-    def _pool(self) -> "ThreadPoolExecutor":
-        from concurrent.futures import ThreadPoolExecutor
-
-        return ThreadPoolExecutor(PARALLEL_WRITES, "assign")
+    def _write(self, experiment: Experiment, user_id: str, row: Stored, replaced: Stored | None) -> Stored:
+        """The row that stands afterwards: ``row``, or another one that serves."""
+        standing = self._rows.put(experiment, user_id, row, replaced)
+        if standing != row and not _serves(experiment, standing, row.timestamp):
+            standing = self._rows.put(experiment, user_id, row, standing)
+        return standing
 
 
 def _serves(experiment: Experiment, row: Stored, now: float) -> bool:
