@@ -11,6 +11,9 @@ class Settings:
     """Names of resources, limits in bytes, times in seconds."""
 
     env: str = "local"
+    function: str = "local"
+    handler: str = ""
+    runtime_api: str = ""
     platform: Literal["standalone", "existing"] = "standalone"
 
     experiments_table: str = ""
@@ -43,10 +46,12 @@ class Settings:
     tracking: bool = True
     tracking_buffer: int = 10_000
     tracking_dedupe: float = 600.0
+    tracking_linger: float = 0.0
 
     connect_timeout: float = 0.5
     read_timeout: float = 1.0
     max_attempts: int = 3
+    metrics_interval: float = 60.0
     demo_key: str = ""
 
     @staticmethod
@@ -67,14 +72,21 @@ class Settings:
             "quarantine_queue": f"experimentation-quarantine-{env}",
             "firehose": f"experimentation-archive-{env}",
         }
-        values: dict[str, object] = {"env": env}
+        values: dict[str, object] = {
+            "env": env,
+            "function": environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"),
+            "handler": environ.get("_HANDLER", ""),
+            "runtime_api": environ.get("AWS_LAMBDA_RUNTIME_API", ""),
+        }
         for name, field in Settings.__dataclass_fields__.items():
             variable = f"REALTIME_{name.upper()}"
             text = environ.get(variable, "")
-            if name != "env" and (text or name in names):
+            if name not in values and (text or name in names):
                 values[name] = _convert(variable, text or names[name], cast(type, field.type))
         if env == "local":  # it replays purchases of 1997, and has a key that everybody knows
-            values = {"event_max_age": float("inf"), "demo_key": "rt_local_demo"} | values
+            endless = float("inf")
+            local = {"event_max_age": endless, "metrics_interval": endless, "demo_key": "rt_local_demo"}
+            values = local | values
         else:
             values["demo_key"] = ""
         return Settings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type

@@ -1,0 +1,52 @@
+"""What is told about decisions, as events: which evaluations, with what identity. Pure."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from mmh3 import mmh3_x64_128_digest as digest
+
+from chalicelib.domain.bucketing import halves, prefix
+from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.instants import iso
+
+
+def sampled(evaluation: Evaluation, user_id: str) -> bool:
+    """The same users for as long as the share stays, and more of them when it is raised."""
+    first, _ = halves(prefix("tracking", evaluation.flag_key), user_id)
+    return first < evaluation.tracked
+
+
+def evaluation_event(user_id: str, evaluation: Evaluation, now: float, window: float) -> dict[str, Any]:
+    """Every container gives the same answer within ``window`` seconds the same id: it counts once."""
+    period = int(now // window) if window else now
+    name = f"evaluation/{evaluation.flag_key}/{evaluation.variant}/{period}:{user_id}"
+    return {
+        "event_id": _identity(name),
+        "event_type": "evaluation",
+        "user_id": user_id,
+        "timestamp": iso(now),
+        "flag_key": evaluation.flag_key,
+        "properties": {
+            "variant": evaluation.variant,
+            "reason": evaluation.reason,
+            "version": evaluation.version,
+        },
+    }
+
+
+def assignment_event(assignment: Mapping[str, Any]) -> dict[str, Any]:
+    """``assignment`` is an answer of `/assign`. Its key is a property: the assignments table counts it."""
+    name = f"assignment/{assignment['assignment_id']}/{assignment['variant']}:{assignment['user_id']}"
+    properties = ("experiment_key", "experiment_id", "variant", "assignment_id", "reason", "persisted")
+    return {
+        "event_id": _identity(name),
+        "event_type": "assignment",
+        "user_id": assignment["user_id"],
+        "timestamp": assignment["timestamp"],
+        "properties": {field: assignment[field] for field in properties if field in assignment},
+    }
+
+
+def _identity(name: str) -> str:
+    return str(uuid.UUID(bytes=digest(name.encode(), 0)))

@@ -1,0 +1,194 @@
+"""The real bundle under the real runtime: what is tracked leaves after the answer, and none of it is lost."""
+
+import base64
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.definitions import DefinitionStore
+from infra.bundle import HOST, build
+from realtime.local.stack import variables
+from tests.support.experiments import published, published_flag
+from tests.support.lambda_service import Container, LambdaService, lambda_service
+from tests.support.poll import until
+
+Start = Callable[..., Container]
+NEW = {"flag_key": "new", "enabled": True, "variant": "on", "value": True, "reason": "STATIC"}
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle")
+    with zipfile.ZipFile(build(HOST)) as zipped:
+        zipped.extractall(folder)
+    return folder
+
+
+@pytest.fixture
+def service() -> Iterator[tuple[LambdaService, str]]:
+    with lambda_service() as running:
+        yield running
+
+
+@pytest.fixture
+def lambdas(service: tuple[LambdaService, str]) -> LambdaService:
+    return service[0]
+
+
+@pytest.fixture
+def start(
+    service: tuple[LambdaService, str],
+    bundle: Path,
+    aws_environment: dict[str, str],
+    aws_settings: Settings,
+    service_clients: Clients,
+) -> Iterator[Start]:
+    DefinitionStore(service_clients, aws_settings).publish(
+        [published_flag("new"), published_flag("other"), published("checkout")], 0, time.time()
+    )
+    environment = aws_environment | variables(aws_settings) | {"REALTIME_ENV": "local"}
+    started: list[Container] = []
+
+    def run(handler: str = "app.feature_flags", **more: str) -> Container:
+        started.append(Container(*service, bundle, handler, environment | more))
+        until(lambda: service[0].idle, 30)
+        return started[-1]
+
+    yield run
+    for container in started:
+        container.kill()
+
+
+def ask(container: Container, user: str = "u1", flag: str = "new") -> Any:
+    return container.invoke({"user_id": user, "flag_key": flag})
+
+
+def told(lambdas: LambdaService) -> list[tuple[str, str]]:
+    events = [json.loads(base64.b64decode(record["Data"])) for record in lambdas.records]
+    return [(event["event_type"], event["user_id"]) for event in events]
+
+
+def test_the_answer_leaves_before_the_flush_and_the_next_event_is_asked_for_after_it(
+    start: Start, lambdas: LambdaService
+) -> None:
+    container = start()
+    assert lambdas.registered == [("tracking", {"events": ["INVOKE"]})]
+    del lambdas.log[:]
+    lambdas.kinesis_open.clear()
+    assert ask(container)["variant"] == "on"
+    until(lambda: "put" in lambdas.log)
+    assert "extension next" not in lambdas.log
+    lambdas.kinesis_open.set()
+    until(lambda: lambdas.idle)
+    told_in_order = [step for step in lambdas.log if step != "runtime next"]
+    assert told_in_order == ["response", "put", "extension next"]
+    assert told(lambdas) == [("evaluation", "u1")]
+
+
+def test_a_container_that_is_frozen_and_used_again_loses_nothing_and_tells_nothing_twice(
+    start: Start, lambdas: LambdaService
+) -> None:
+    container = start()
+    for user in ("u1", "u2", "u1", "u3"):
+        ask(container, user)
+        container.freeze()
+        assert ("evaluation", user) in told(lambdas)  # before the freeze, not after the thaw
+    assert told(lambdas) == [("evaluation", user) for user in ("u1", "u2", "u3")]
+
+
+def test_a_hanging_stream_changes_neither_answers_nor_their_time(
+    start: Start, lambdas: LambdaService
+) -> None:
+    container = start(REALTIME_READ_TIMEOUT="0.3")
+    ask(container)
+    until(lambda: lambdas.idle)
+    lambdas.kinesis_open.clear()
+    seconds = []
+    for n in range(10):
+        until(lambda: lambdas.idle)
+        started = time.perf_counter()
+        assert ask(container, f"user-{n}") == NEW
+        seconds.append(time.perf_counter() - started)
+    assert sorted(seconds)[5] < 0.05
+    assert lambdas.log.count("put") <= 1 + 3 * 3  # pauses: 1 s, 2 s, …
+    lambdas.kinesis_open.set()
+
+
+def test_what_could_not_be_sent_goes_with_a_later_answer(start: Start, lambdas: LambdaService) -> None:
+    container = start()
+    lambdas.kinesis_works = False
+    ask(container)
+    until(lambda: lambdas.idle)
+    lambdas.kinesis_works = True
+    assert told(lambdas) == []
+    until(lambda: ask(container, "u2") and told(lambdas), 20, every=0.2)
+    assert sorted(told(lambdas)) == [("evaluation", "u1"), ("evaluation", "u2")]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_still_waits_when_the_container_goes_leaves_in_the_shutdown_phase(
+    start: Start, lambdas: LambdaService, frozen: bool
+) -> None:
+    container = start()
+    lambdas.kinesis_works = False
+    ask(container)
+    until(lambda: lambdas.idle)
+    if frozen:
+        container.freeze()
+    lambdas.kinesis_works = True
+    assert container.shut_down() == 0
+    assert told(lambdas) == [("evaluation", "u1")]
+
+
+def test_an_assignment_is_told_too(start: Start, lambdas: LambdaService) -> None:
+    container = start("app.assignment")
+    answer = container.invoke({"user_id": "u1", "experiment_key": "checkout"})
+    assert answer["reason"] == "ASSIGNED"
+    container.freeze()
+    assert told(lambdas) == [("assignment", "u1")]
+
+
+@pytest.mark.parametrize("handler", ["app.app", "app.feature_flags"])
+def test_through_api_gateway_it_is_the_same(start: Start, lambdas: LambdaService, handler: str) -> None:
+    event = {
+        "resource": "/flags/evaluate",
+        "path": "/flags/evaluate",
+        "httpMethod": "POST",
+        "headers": {"Content-Type": "application/json"},
+        "multiValueHeaders": {"Content-Type": ["application/json"]},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {"resourcePath": "/flags/evaluate", "httpMethod": "POST"},
+        "isBase64Encoded": False,
+    }
+    container = start(handler)
+    for user in ("u1", "u2", "u3"):
+        answer = container.invoke(event | {"body": json.dumps({"user_id": user, "flag_key": "new"})})
+        assert answer["statusCode"] == 200
+        container.freeze()
+        assert ("evaluation", user) in told(lambdas)
+
+
+@pytest.mark.parametrize(
+    "event", [{}, [], {"user_id": 7, "flag_key": "new"}, {"user_id": "u1", "flag_key": "no"}]
+)
+def test_a_refused_request_does_not_hold_the_container(
+    start: Start, lambdas: LambdaService, event: Any
+) -> None:
+    container = start()
+    assert "error" in container.invoke(event)
+    container.freeze()
+
+
+def test_a_function_that_decides_nothing_has_no_extension(start: Start, lambdas: LambdaService) -> None:
+    start("app.event_processor")
+    assert lambdas.registered == []
