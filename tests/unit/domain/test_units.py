@@ -1,0 +1,103 @@
+"""Which ids and contexts are taken, and what those who send others are told."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.bucketing import halves
+from chalicelib.domain.errors import InvalidInput, TooLarge
+from chalicelib.domain.units import MAX_CONTEXT, MAX_DEPTH, MAX_USER_ID, check_context, check_user_id
+
+
+@pytest.mark.parametrize(
+    "user_id",
+    ["u", " ", "0", "null", "ünï", "😀", "👩‍👩‍👧‍👦", "\u200b", "\u2028", "x" * 1024, "😀" * 256, "a/b#c:d"],
+)
+def test_any_visible_or_invisible_text_up_to_1_kb_is_an_id(user_id: str) -> None:
+    assert check_user_id(user_id) == user_id
+
+
+@pytest.mark.parametrize(
+    ("user_id", "told"),
+    [
+        ("", "must not be empty"),
+        (42, 'must be a string, not a number: 1 and "1" and 1.0 would be three users; quote it'),
+        (1.5, "not a number"),
+        (True, "must be a string, not a boolean"),
+        (None, "must be a string, not null"),
+        (["u"], "must be a string, not an array"),
+        ({}, "must be a string, not an object"),
+        ("x" * (MAX_USER_ID + 1), "at most 1024 bytes of UTF-8, it has 1025"),
+        ("😀" * 257, "at most 1024 bytes of UTF-8, it has 1028"),
+        ("a\x00", "control characters"),
+        ("a\n", "control characters"),
+        ("a\x7f", "control characters"),
+        ("é\x85", "control characters"),
+        ("\ud800", "lone surrogate"),
+    ],
+)
+def test_what_is_no_id_is_refused_with_the_reason(user_id: object, told: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^user_id must ") as caught:
+        check_user_id(user_id)
+    assert told in caught.value.message
+    assert caught.value.details[0].path == "user_id"
+
+
+def test_an_error_names_the_field_and_never_the_id() -> None:
+    with pytest.raises(InvalidInput, match=r"^events\[3\].user_id must") as caught:
+        check_user_id("secret\n", "events[3].user_id")
+    assert "secret" not in str(caught.value)
+
+
+@given(st.text())
+def test_every_accepted_id_can_be_hashed(text: str) -> None:
+    try:
+        check_user_id(text)
+    except InvalidInput:
+        return
+    halves("experiment/checkout:", text)
+
+
+@pytest.mark.parametrize("value", [None, [], "{}", 1])
+def test_a_context_is_an_object(value: object) -> None:
+    with pytest.raises(InvalidInput, match="context must be a JSON object"):
+        check_context(value)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value}
+    found: dict[str, Any] = value
+    return found
+
+
+def test_a_context_is_nested_at_most_50_deep() -> None:
+    check_context(nested(MAX_DEPTH))
+    for deep in (nested(MAX_DEPTH + 1), {"a": [nested(100_000)]}):
+        with pytest.raises(InvalidInput, match="nested at most 50 deep"):
+            check_context(deep)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"a": "x" * MAX_CONTEXT},
+        {"x" * MAX_CONTEXT: 1},
+        {"a": ["é" * 100] * 200},
+        {"a": [[]] * MAX_CONTEXT},
+        {"a": 10**40_000},
+        {f"k{number}": "value" for number in range(4000)},
+    ],
+)
+def test_a_context_over_32_kb_is_too_large(context: dict[str, Any]) -> None:
+    with pytest.raises(TooLarge, match="at most 32768 bytes"):
+        check_context(context)
+
+
+def test_a_large_context_within_the_limit_is_taken() -> None:
+    context = {"a": "x" * 20_000, "b": [1.5, None, True, {"c": "é" * 1000}], "n": 10**100}
+    assert check_context(context) is context
+    assert check_context({}) == {}
