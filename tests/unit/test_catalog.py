@@ -1,0 +1,373 @@
+"""Definitions in the container: how often they are asked for, and how old they may be."""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chalicelib.domain.definitions import Changes, Definition, DefinitionKind
+from chalicelib.domain.errors import RealtimeError, StorageUnavailable
+from chalicelib.services.catalog import Catalog
+from chalicelib.services.shelf import NOT_FOUND_SECONDS, RETRY_SECONDS
+from realtime.memory import MemoryDefinitions, MemoryMetrics
+from tests.support.experiments import published, published_flag
+
+CHECK, TTL = 5.0, 300.0
+
+
+class Counted(MemoryDefinitions):
+    """Counts calls; ``dead`` tables raise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+        self.dead: set[str] = set()
+
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
+        self._called("load")
+        return super().load(kind, keys)
+
+    def load_all(self, kind: DefinitionKind) -> dict[str, Definition]:
+        self._called("load_all")
+        return super().load_all(kind)
+
+    def since(self, version: int | None) -> Changes:
+        self._called("since")
+        return super().since(version)
+
+    def _called(self, name: str) -> None:
+        self.calls[name] += 1
+        if name in self.dead:
+            raise StorageUnavailable
+
+
+class Container:
+    def __init__(self, *definitions: Definition, max_entries: int = 100) -> None:
+        self.now = 1000.0
+        self.store = Counted()
+        self.version = 0
+        self.publish(*definitions)
+        self.metrics = MemoryMetrics()
+        self.catalog = Catalog(
+            self.store,
+            self.metrics,
+            ttl=TTL,
+            check=CHECK,
+            max_entries=max_entries,
+            timer=lambda: self.now,
+        )
+
+    def publish(self, *definitions: Definition) -> None:
+        if definitions:
+            self.version = self.store.publish(definitions, self.version, 0.0)
+
+    def status(self, key: str = "checkout") -> str | None:
+        found = self.catalog.experiment(key)
+        return found.status if found else None
+
+    def calls(self) -> dict[str, int]:
+        calls, self.store.calls = dict(self.store.calls), Counter()
+        return calls
+
+
+def test_a_definition_is_loaded_once_and_then_costs_no_call() -> None:
+    container = Container(published())
+    assert container.status() == "active"
+    assert container.calls() == {"since": 1, "load": 1}
+    for _ in range(100):
+        assert container.status() == "active"
+    assert container.calls() == {}
+
+
+def test_kinds_are_apart() -> None:
+    container = Container(published("same"), published_flag("same"))
+    assert container.catalog.flag("same") is not None
+    assert container.catalog.experiment("same") is not None
+    assert container.catalog.flag("checkout") is None
+
+
+def test_a_publish_is_in_force_after_the_next_check() -> None:
+    container = Container(published())
+    container.status()
+    container.publish(published(status="paused"))
+    container.now += CHECK - 0.01
+    assert container.status() == "active"
+    container.now += 0.01
+    assert container.status() == "paused"
+    assert container.calls() == {"since": 2, "load": 2}
+
+
+def test_a_check_without_changes_is_one_call_and_reloads_nothing() -> None:
+    container = Container(published())
+    before = container.catalog.experiment("checkout")
+    container.calls()
+    container.now += CHECK
+    assert container.catalog.experiment("checkout") is before
+    assert container.calls() == {"since": 1}
+
+
+def test_a_publish_of_something_else_reloads_nothing() -> None:
+    container = Container(published())
+    container.status()
+    container.calls()
+    container.publish(published("other"), published_flag("other"))
+    container.now += CHECK
+    container.status()
+    assert container.calls() == {"since": 1}
+
+
+def test_a_kill_switch_is_in_force_within_10_seconds_though_the_check_fails_once() -> None:
+    container = Container(published())
+    container.status()
+    container.publish(published(status="paused"))
+    container.store.dead = {"since"}
+    container.now += CHECK
+    assert container.status() == "active"
+    container.store.dead = set()
+    container.now += RETRY_SECONDS
+    assert container.status() == "paused"
+    assert CHECK + RETRY_SECONDS < 10
+
+
+def test_a_kill_switch_is_in_force_though_loading_the_definition_fails_once() -> None:
+    container = Container(published())
+    container.status()
+    container.publish(published(status="paused"))
+    container.store.dead = {"load"}
+    container.now += CHECK
+    assert container.status() == "active"
+    container.store.dead = set()
+    container.now += RETRY_SECONDS
+    assert container.status() == "paused"
+
+
+def test_a_dead_store_is_asked_once_a_second_and_the_age_is_told() -> None:
+    container = Container(published())
+    container.status()
+    container.store.dead = {"since", "load", "load_all"}
+    container.calls()
+    for _ in range(40):
+        container.now += 0.25
+        assert container.status() == "active"
+    assert container.calls()["since"] <= 6
+    ages = container.metrics.recorded["DefinitionsAge"]
+    assert ages == sorted(ages)
+    assert ages[0] == CHECK
+
+
+def test_the_last_good_definitions_serve_long_after_their_time() -> None:
+    container = Container(published(), published_flag())
+    container.status()
+    container.catalog.flags()
+    container.store.dead = {"since", "load", "load_all"}
+    container.now += 10 * TTL
+    assert container.status() == "active"
+    assert set(container.catalog.flags()) == {"dark-mode"}
+    container.store.dead = set()
+    container.publish(published(status="paused"))
+    container.now += RETRY_SECONDS
+    assert container.status() == "paused"
+
+
+def test_what_was_never_loaded_is_an_error_while_the_store_is_dead_and_no_error_is_remembered() -> None:
+    container = Container(published())
+    container.store.dead = {"since", "load", "load_all"}
+    with pytest.raises(StorageUnavailable):
+        container.status()
+    with pytest.raises(StorageUnavailable):
+        container.catalog.experiments()
+    container.store.dead = set()
+    assert container.status() == "active"
+
+
+def test_a_definition_edited_without_a_publish_is_taken_up_after_its_time() -> None:
+    container = Container(published())
+    container.status()
+    edited = published(status="completed")
+    container.store._rows["experiment", "checkout"] = edited  # by hand, in the console
+    container.now += TTL - 0.01
+    assert container.status() == "active"
+    container.now += 0.01
+    assert container.status() == "completed"
+
+
+def test_not_found_is_remembered_for_a_while() -> None:
+    container = Container(published())
+    assert container.status("later") is None
+    container.calls()
+    assert container.status("later") is None
+    assert container.calls() == {}
+    container.now += NOT_FOUND_SECONDS
+    assert container.status("later") is None
+    assert container.calls()["load"] == 1
+
+
+def test_what_was_not_found_is_found_after_the_next_check() -> None:
+    container = Container(published())
+    assert container.status("later") is None
+    container.publish(published("later"))
+    container.now += CHECK
+    assert container.status("later") == "active"
+
+
+def test_a_removed_definition_is_gone_after_the_next_check() -> None:
+    container = Container(published())
+    container.status()
+    container.publish(Definition("experiment", "checkout", "", "removed"))
+    container.now += CHECK
+    assert container.status() is None
+
+
+def test_made_up_keys_do_not_push_out_what_exists() -> None:
+    container = Container(published(), max_entries=10)
+    container.status()
+    for number in range(5000):
+        assert container.status(f"made-up-{number}") is None
+    container.calls()
+    container.status()
+    assert container.calls() == {}
+
+
+def test_the_least_recently_used_definition_is_pushed_out() -> None:
+    container = Container(*(published(f"e{number}") for number in range(4)), max_entries=3)
+    for key in ("e0", "e1", "e2", "e0", "e3"):
+        container.status(key)
+    container.calls()
+    container.status("e0")
+    assert container.calls() == {}
+    container.status("e1")
+    assert container.calls() == {"load": 1}
+
+
+def test_many_unknown_keys_are_one_call() -> None:
+    keys = [f"e{number}" for number in range(50)]
+    container = Container(*(published(key) for key in keys))
+    container.status("e0")
+    container.calls()
+    found = container.catalog.some_experiments([*keys, "missing"])
+    assert set(found) == set(keys)
+    assert container.calls() == {"load": 1}
+    assert set(container.catalog.some_experiments([*keys, "missing"])) == set(keys)
+    assert container.calls() == {}
+
+
+def test_of_many_keys_those_that_are_cached_are_answered_while_the_store_is_dead() -> None:
+    container = Container(published("a"), published("b"))
+    container.status("a")
+    container.store.dead = {"load"}
+    found = container.catalog.some_experiments(["a", "b"])
+    assert not isinstance(found["a"], RealtimeError)
+    assert isinstance(found["b"], StorageUnavailable)
+
+
+def test_all_are_loaded_by_one_call_and_then_kept_up_to_date() -> None:
+    container = Container(published("a"), published("b"))
+    before = container.catalog.experiments()
+    assert set(before) == {"a", "b"}
+    assert container.calls() == {"since": 1, "load_all": 1}
+    assert container.status("a") == "active"
+    assert container.status("missing") is None
+    assert set(container.catalog.some_experiments(["a", "missing"])) == {"a"}
+    assert container.calls() == {}
+    container.publish(published("c"), Definition("experiment", "a", "", "removed"))
+    container.now += CHECK
+    after = container.catalog.experiments()
+    assert set(after) == {"b", "c"}
+    assert after["b"] is before["b"]
+    assert set(before) == {"a", "b"}
+    assert container.calls() == {"since": 1, "load": 1}
+    container.now += TTL
+    assert set(container.catalog.experiments()) == {"b", "c"}
+    assert container.calls() == {"since": 1, "load_all": 1}
+
+
+def test_more_changes_than_can_be_told_reload_everything() -> None:
+    container = Container(published())
+    container.status()
+    container.catalog.flags()
+
+    def anything(version: int | None) -> Changes:
+        return Changes(container.version, None)
+
+    container.store.since = anything  # type: ignore[method-assign] # this test's store forgets the details
+    container.publish(published(status="paused"), published_flag("new"))
+    container.now += CHECK
+    assert container.status() == "paused"
+    assert set(container.catalog.flags()) == {"new"}
+
+
+def test_of_an_unreadable_row_the_last_good_definition_serves() -> None:
+    container = Container(published(), published("other"))
+    container.status()
+    broken = Definition("experiment", "checkout", "{not json", "active")
+    container.publish(broken, Definition("experiment", "other", '{"key": "other"}', "active"))
+    container.now += CHECK
+    assert container.status() == "active"
+    assert container.metrics.recorded["InvalidDefinition"]
+    with pytest.raises(StorageUnavailable, match="publish it again"):
+        container.status("other")
+    assert set(container.catalog.experiments()) == {"checkout"}
+
+
+class Slow(Counted):
+    """A store whose experiments wait until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.go_on = threading.Event()
+
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
+        rows: Mapping[str, Definition] = super().load(kind, keys)
+        if kind == "experiment":
+            self.asked.set()
+            assert self.go_on.wait(10)
+        return dict(rows)
+
+
+def test_threads_that_want_the_same_definition_share_one_call() -> None:
+    store = Slow()
+    store.publish([published()], 0, 0.0)
+    catalog = Catalog(store, MemoryMetrics())
+    with ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(catalog.experiment, "checkout") for _ in range(16)]
+        assert store.asked.wait(10)
+        store.go_on.set()
+        found = {id(answer.result()) for answer in answers}
+    assert len(found) == 1
+    assert store.calls["load"] == 1
+
+
+def test_a_row_read_before_a_publish_never_outlives_it() -> None:
+    store = Slow()
+    store.publish([published()], 0, 0.0)
+    times = [0.0]
+    catalog = Catalog(store, MemoryMetrics(), check=CHECK, timer=lambda: times[0])
+    with ThreadPoolExecutor(2) as pool:
+        late = pool.submit(catalog.experiment, "checkout")  # has read the old row and is stuck with it
+        assert store.asked.wait(10)
+        store.publish([published(status="paused")], 1, 0.0)
+        times[0] += CHECK
+        assert pool.submit(catalog.flag, "dark-mode").result(10) is None  # checks, and sees the publish
+        store.go_on.set()
+        late.result(10)
+    found = catalog.experiment("checkout")
+    assert found is not None
+    assert found.status == "paused"
+
+
+def test_the_hit_rate_of_a_zipf_load_is_above_95_percent() -> None:
+    keys = [f"e{number}" for number in range(100)]
+    container = Container(
+        *(published(key) for key in keys), *(published_flag(key) for key in keys), max_entries=100
+    )
+    drawn = random.Random(1)
+    weights = [1 / rank for rank in range(1, 201)]
+    for index in drawn.choices(range(200), weights, k=20_000):
+        container.now += 0.01
+        find = container.catalog.experiment if index % 2 else container.catalog.flag
+        assert find(keys[index // 2]) is not None
+    assert container.catalog.hit_rate() > 0.95
