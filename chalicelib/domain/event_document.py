@@ -1,0 +1,52 @@
+"""An event as pydantic states it: the specification of ``parse_event``, and what OpenAPI shows."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from chalicelib.domain.documents import EventType, Key
+from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.events import MAX_EVENT_ID, MAX_VALUE
+from chalicelib.domain.units import check_user_id
+
+
+def _is_user_id(value: str) -> str:
+    try:
+        return check_user_id(value)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+
+
+def _is_date(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+class EventDocument(BaseModel):
+    """Unknown fields are kept. The window of time that ``timestamp`` must lie in is a setting."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, defer_build=True)
+
+    event_type: EventType
+    user_id: Annotated[str, AfterValidator(_is_user_id)]
+    timestamp: Annotated[
+        str,
+        AfterValidator(_is_date),
+        Field(
+            description="ISO 8601 date and time; UTC unless it has an offset",
+            examples=["2026-11-22T10:00:00Z"],
+        ),
+    ]
+    event_id: Annotated[str, Field(min_length=1, max_length=MAX_EVENT_ID)] | None = Field(
+        default=None, description="makes a repeated event count once; generated if absent"
+    )
+    experiment_key: Key | None = Field(
+        default=None, description="counts for this experiment; absent: for all whose metrics name the type"
+    )
+    flag_key: Key | None = None
+    value: Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE)] | None = Field(
+        default=None, description="summed to four decimals, exactly"
+    )
+    properties: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None

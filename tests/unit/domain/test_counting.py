@@ -1,0 +1,56 @@
+"""Positions, tallies and what they add."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.counting import (
+    Counter,
+    Entry,
+    Tally,
+    day_and_hour,
+    day_number,
+    iso_day,
+    position,
+    scope,
+)
+
+COUNTER = Counter("checkout", "control", "purchase", 20_779, "events/shardId-000000000000")
+numbers = st.integers(1, 10**129 - 1)
+
+
+@given(numbers, numbers)
+def test_positions_order_as_sequence_numbers_do(one: int, other: int) -> None:
+    assert (position(str(one)) < position(str(other))) == (one < other)
+    assert position(str(one)) == position(f"000{one}")
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, unique=True).map(sorted), st.integers(0, 51))
+def test_what_is_left_of_a_tally_lies_after_the_position(found: list[int], counted: int) -> None:
+    tally = Tally(COUNTER, [Entry(position(str(one)), 0) for one in found])
+    rest = tally.after(position(str(counted)))
+    expected = [position(str(one)) for one in found if one > counted]
+    assert [entry.position for entry in (rest.entries if rest else [])] == expected
+
+
+def test_a_tally_adds_up_by_the_hour() -> None:
+    entries = [
+        Entry("1", 9),
+        Entry("2", 10, 5),
+        Entry("3", 10, -3),
+        Entry("4", 10),
+        Entry("4", 23, number=-1),
+    ]
+    assert Tally(COUNTER, entries).increments() == {"n09": 1, "n10": 3, "s10": 2, "q10": 34, "n23": -1}
+
+
+@given(st.floats(-6e10, 2.5e11))
+def test_a_day_is_divided_into_24_hours_of_utc(timestamp: float) -> None:
+    day, hour = day_and_hour(timestamp)
+    assert day * 86_400 + hour * 3_600 <= timestamp < day * 86_400 + (hour + 1) * 3_600
+    assert 0 <= hour < 24
+    assert day_number(iso_day(day)) == day
+
+
+def test_a_restarted_experiment_counts_from_zero() -> None:
+    assert scope("checkout", 1) == "checkout"
+    assert scope("checkout", 2) == "checkout@2"

@@ -1,0 +1,150 @@
+"""From counters to results; the χ² distribution against scipy's values."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.counting import ASSIGNED, Counted, Counter, Sums
+from chalicelib.domain.results import chi_square_p, results, sample_ratio
+from tests.support.plane import experiment
+
+CHECKOUT = experiment()
+DAY = 20_779
+
+# scipy.stats.chi2.sf(x, df), scipy 1.17.1
+SCIPY = [
+    (0.0, 1, 1.0),
+    (0.5, 1, 0.47950012218695337),
+    (3.841458820694124, 1, 0.04999999999999989),
+    (10.827566170662733, 1, 0.0010000000000000007),
+    (50.0, 1, 1.537459794428033e-12),
+    (700.0, 1, 2.990226975124623e-154),
+    (1.0, 2, 0.6065306597126334),
+    (13.815510557964274, 2, 0.0010000000000000002),
+    (2.5, 3, 0.4752910833430205),
+    (16.26623619623813, 3, 0.0010000000000000007),
+    (9.0, 4, 0.06109948096033269),
+    (11.0, 7, 0.13861902087329556),
+    (40.0, 9, 7.598525229464264e-06),
+    (25.0, 30, 0.7250318841806004),
+    (1e-09, 5, 1.0),
+]
+
+
+@pytest.mark.parametrize(("chi_square", "degrees", "p_value"), SCIPY)
+def test_p_values_are_scipys(chi_square: float, degrees: int, p_value: float) -> None:
+    assert chi_square_p(chi_square, degrees) == pytest.approx(p_value, rel=1e-11)
+
+
+def counted(
+    variant: str, event_type: str, sums: Sums, *, day: int = DAY, hour: int = 10, shard: str = "s/0"
+) -> Counted:
+    return Counted(Counter("checkout", variant, event_type, day, shard), {hour: sums})
+
+
+def test_an_even_split_raises_no_alarm_and_a_skewed_one_does() -> None:
+    even = sample_ratio(CHECKOUT, {"control": 5050, "treatment": 4950})
+    assert even["chi_square"] == pytest.approx(1.0)
+    assert even["p_value"] == pytest.approx(0.31731050786291415)
+    assert even["alarm"] is False
+    assert sample_ratio(CHECKOUT, {"control": 5300, "treatment": 4700})["alarm"] is True
+
+
+def test_the_split_is_the_one_of_the_definition() -> None:
+    three = experiment(
+        variants=[
+            {"key": "a", "allocation": 0.8},
+            {"key": "b", "allocation": 0.2},
+            {"key": "off", "allocation": 0.0},
+        ]
+    )
+    srm = sample_ratio(three, {"a": 800, "b": 200, "off": 3})
+    assert srm["chi_square"] == pytest.approx(0.0, abs=1e-9)
+    assert srm["p_value"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("assigned", [{}, {"control": 4, "treatment": 5}])
+def test_too_few_users_are_no_test(assigned: dict[str, int]) -> None:
+    assert sample_ratio(CHECKOUT, assigned) == {"chi_square": None, "p_value": None, "alarm": False}
+
+
+def test_results_of_an_experiment_that_nobody_has_seen() -> None:
+    found = results(CHECKOUT, [])
+    nothing: dict[str, Any] = {
+        "assigned": 0,
+        "exposures": 0,
+        "conversions": 0,
+        "rate": None,
+        "total_value": 0.0,
+        "mean_value": None,
+        "events": {},
+    }
+    assert found["variants"] == {"control": nothing, "treatment": nothing}
+    assert found["windows"] == {"day": {}, "hour": {}}
+    assert [note["code"] for note in found["notes"]] == ["too_few_assigned", "too_few_conversions"]
+
+
+def test_counters_of_all_shards_hours_and_days_are_added() -> None:
+    found = results(
+        CHECKOUT,
+        [
+            counted("control", ASSIGNED, Sums(1000)),
+            counted("treatment", ASSIGNED, Sums(1010)),
+            counted("control", "exposure", Sums(900)),
+            counted("control", "purchase", Sums(40, 1_234_500, 10**10)),
+            counted("control", "purchase", Sums(10, 5_500, 10**8), shard="s/1"),
+            counted("control", "purchase", Sums(5, 0, 0), day=DAY + 1, hour=0),
+            counted("control", "refund", Sums(2, -100, 10_000)),
+            counted("$unassigned", "purchase", Sums(7, 70_000, 0)),
+        ],
+    )
+    control = found["variants"]["control"]
+    assert control == {
+        "assigned": 1000,
+        "exposures": 900,
+        "conversions": 55,
+        "rate": 0.055,
+        "total_value": 124.0,
+        "mean_value": pytest.approx(124 / 55),
+        "events": {
+            "exposure": {"count": 900, "sum": 0.0, "sum_squares": 0.0},
+            "purchase": {"count": 55, "sum": 124.0, "sum_squares": 101.0},
+            "refund": {"count": 2, "sum": -0.01, "sum_squares": 0.0001},
+        },
+    }
+    assert found["unassigned"] == {"events": {"purchase": {"count": 7, "sum": 7.0, "sum_squares": 0.0}}}
+    assert found["windows"]["day"]["2026-11-23"]["control"]["events"]["purchase"]["count"] == 5
+    assert found["windows"]["hour"]["2026-11-22T10"]["control"]["assigned"] == 1000
+    assert [note["code"] for note in found["notes"]] == ["too_few_conversions"]
+    assert "treatment" in found["notes"][0]["message"]
+
+
+def test_a_sum_is_the_number_that_is_closest_to_the_exact_one() -> None:
+    found = results(CHECKOUT, [counted("control", "purchase", Sums(3, 25_003_156_300, 1))])
+    assert found["variants"]["control"]["events"]["purchase"]["sum"] == 2_500_315.63
+
+
+def test_a_variant_that_was_removed_keeps_its_numbers() -> None:
+    found = results(CHECKOUT, [counted("old", ASSIGNED, Sums(3))])
+    assert list(found["variants"]) == ["control", "treatment", "old"]
+    assert found["variants"]["old"]["assigned"] == 3
+
+
+def test_only_the_latest_hours_are_shown() -> None:
+    found = results(
+        CHECKOUT, [counted("control", "purchase", Sums(1), day=day, hour=day % 24) for day in range(100)]
+    )
+    assert len(found["windows"]["hour"]) == 48
+    assert len(found["windows"]["day"]) == 100
+    assert max(found["windows"]["hour"]) == "1970-04-10T03"
+
+
+def test_without_metrics_every_event_but_an_exposure_is_a_conversion() -> None:
+    plain = experiment(metrics=[])
+    found = results(plain, [counted("control", "signup", Sums(3)), counted("control", "exposure", Sums(9))])
+    assert found["variants"]["control"]["conversions"] == 3
+
+
+def test_an_alarm_comes_with_a_note() -> None:
+    skewed = [counted("control", ASSIGNED, Sums(900)), counted("treatment", ASSIGNED, Sums(600))]
+    assert "sample_ratio_mismatch" in [note["code"] for note in results(CHECKOUT, skewed)["notes"]]
