@@ -1,0 +1,483 @@
+"""`/assign` and `/assign/batch`: what is answered and stored, what it costs, and what a dead table leaves."""
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+
+from chalicelib import deadline
+from chalicelib.domain.assignment import assignment_id
+from chalicelib.domain.definitions import Definition, Experiment, Stored
+from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable, Throttled, TooLarge
+from chalicelib.services.assign import Assigner
+from chalicelib.services.catalog import Catalog
+from chalicelib.services.known import Known
+from chalicelib.services.parallel import Parallel
+from realtime.memory import MemoryAssignments, MemoryDefinitions, MemoryMetrics, MemoryTracker
+from tests.support.experiments import experiment, published, shares
+
+NOW = 1_800_000_000.5
+AT = "2027-01-15T08:00:00.500Z"
+DAY = 86_400.0
+TTL = 90 * DAY
+
+
+class Counted(MemoryAssignments):
+    """Counts calls; ``failing`` operations raise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+        self.failing: dict[str, Exception] = {}
+        self.time_left: list[float] = []
+
+    def get(self, experiment: Experiment, user_id: str) -> Stored | None:
+        self._called("get")
+        return super().get(experiment, user_id)
+
+    def batch_get(
+        self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
+    ) -> dict[tuple[str, str], Stored]:
+        self._called("batch_get")
+        return super().batch_get(pairs, consistent=consistent)
+
+    def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored:
+        self._called("put")
+        return super().put(experiment, user_id, row, replace)
+
+    def _called(self, name: str) -> None:
+        self.calls[name] += 1
+        self.time_left.append(deadline.remaining())
+        if name in self.failing:
+            raise self.failing[name]
+
+
+class Container:
+    """One container; give ``beside`` for another one on the same tables."""
+
+    def __init__(self, *definitions: Definition, beside: "Container | None" = None) -> None:
+        self.now = NOW
+        self.definitions: MemoryDefinitions = beside.definitions if beside else MemoryDefinitions()
+        self.rows: Counted = beside.rows if beside else Counted()
+        self.metrics, self.tracker = MemoryMetrics(), MemoryTracker()
+        self.catalog = Catalog(self.definitions, self.metrics, timer=lambda: self.now)
+        self.assigner = Assigner(
+            self.catalog,
+            self.rows,
+            Known(10_000),
+            self.tracker,
+            self.metrics,
+            ttl=TTL,
+            parallel=Parallel(4),
+        )
+        if definitions:
+            self.publish(*definitions)
+
+    def publish(self, *definitions: Definition) -> None:
+        self.definitions.publish(definitions, self.definitions.since(None).version, 0.0)
+
+    def assign(self, user: str = "u", key: str = "checkout", **context: Any) -> dict[str, Any]:
+        return self.assigner.assign(user, key, context, self.now)
+
+    def batch(self, *keys: str, user: str = "u", **context: Any) -> dict[str, Any]:
+        answers: dict[str, Any] = self.assigner.assign_batch(user, keys or None, context, self.now)
+        assert list(answers) == ["assignments"]
+        found: dict[str, Any] = answers["assignments"]
+        return found
+
+    def calls(self) -> dict[str, int]:
+        calls, self.rows.calls = dict(self.rows.calls), Counter()
+        return calls
+
+
+def user_in(variant: str, **fields: Any) -> str:
+    """Somebody whom the hash puts into ``variant`` of `experiment`."""
+    container = Container(published(**fields))
+    return next(
+        name
+        for name in (f"user-{number}" for number in range(1000))
+        if container.assign(name)["variant"] == variant
+    )
+
+
+# answers
+
+
+def test_a_new_user_gets_the_whole_answer_and_it_is_stored() -> None:
+    container = Container(
+        published(id="exp-1", variants=[{"key": "b", "allocation": 1.0, "payload": {"x": 1}}])
+    )
+    identity = assignment_id(experiment(id="exp-1"), "u")
+    assert container.assign() == {
+        "user_id": "u",
+        "experiment_key": "checkout",
+        "experiment_id": "exp-1",
+        "variant": "b",
+        "payload": {"x": 1},
+        "assignment_id": identity,
+        "timestamp": AT,
+        "reason": "ASSIGNED",
+    }
+    assert container.rows.rows == {("exp-1", "u"): Stored("b", identity, NOW, 1, float(int(NOW + TTL)))}
+
+
+def test_a_known_user_gets_the_stored_assignment_with_its_own_time() -> None:
+    container = Container(published())
+    first = container.assign()
+    container.now += DAY
+    assert container.assign() == first | {"reason": "STICKY"}
+
+
+def test_an_excluded_user_gets_a_reason_and_nothing_is_stored() -> None:
+    container = Container(published(traffic_allocation=0.0))
+    assert container.assign() == {
+        "user_id": "u",
+        "experiment_key": "checkout",
+        "experiment_id": "checkout",
+        "variant": None,
+        "payload": None,
+        "assignment_id": None,
+        "timestamp": AT,
+        "reason": "NOT_IN_TRAFFIC",
+    }
+    assert container.rows.rows == {}
+    assert container.tracker.events == []
+
+
+def test_an_override_is_answered_with_an_id_and_never_stored() -> None:
+    container = Container(published(overrides={"u": "treatment"}))
+    answer = container.assign()
+    assert (answer["variant"], answer["reason"]) == ("treatment", "OVERRIDE")
+    assert answer["assignment_id"] == assignment_id(experiment(), "u")
+    assert "persisted" not in answer
+    assert container.rows.rows == {}
+
+
+def test_an_unknown_experiment_is_not_found() -> None:
+    with pytest.raises(NotFound) as caught:
+        Container().assign()
+    assert caught.value.code == "experiment_not_found"
+
+
+def test_ids_and_contexts_are_checked() -> None:
+    container = Container(published())
+    with pytest.raises(InvalidInput):
+        container.assign("a\nb")
+    with pytest.raises(InvalidInput):
+        container.assigner.assign(42, "checkout", {}, NOW)  # type: ignore[arg-type] # as JSON may bring it
+    with pytest.raises(TooLarge):
+        container.assign(big="x" * 40_000)
+    with pytest.raises(TooLarge):
+        container.batch("checkout", big="x" * 40_000)
+    assert container.rows.calls == {}
+
+
+def test_rules_can_ask_for_the_user_id_and_the_callers_context_stays_as_it_is() -> None:
+    rules = {
+        "version": "1.0",
+        "rules": [
+            {
+                "id": "me",
+                "rule": {
+                    "operator": "and",
+                    "conditions": [{"attribute": "user_id", "operator": "eq", "value": "me"}],
+                },
+            }
+        ],
+    }
+    container = Container(published(targeting_rules=rules))
+    context = {"user_id": "somebody else"}
+    assert container.assigner.assign("me", "checkout", context, NOW)["reason"] == "ASSIGNED"
+    assert container.assigner.assign("you", "checkout", {"user_id": "me"}, NOW)["reason"] == "NOT_TARGETED"
+    assert context == {"user_id": "somebody else"}
+
+
+@pytest.mark.parametrize("user", ["ünï", "😀", "\u200b", " ", "0", "a#b", "x" * 1024])
+def test_any_valid_id_is_assigned_and_recognised(user: str) -> None:
+    container = Container(published())
+    first = container.assign(user)
+    assert Container(beside=container).assign(user) == first | {"reason": "STICKY"}
+
+
+# what it costs
+
+
+def test_a_new_user_costs_two_calls_a_known_one_one_and_a_hot_one_none() -> None:
+    container = Container(published())
+    container.assign()
+    assert container.calls() == {"get": 1, "put": 1}
+    container.assign()
+    assert container.calls() == {}
+    other = Container(beside=container)
+    other.assign()
+    assert container.calls() == {"get": 1}
+    other.assign()
+    assert container.calls() == {}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "paused"},
+        {"overrides": {"u": "control"}},
+        {"holdout": {"key": "h", "share": 1.0}},
+        {"start_at": "2030-01-01T00:00:00Z"},
+    ],
+)
+def test_who_is_decided_before_the_row_costs_no_call(fields: dict[str, Any]) -> None:
+    container = Container(published(**fields))
+    container.assign()
+    assert container.calls() == {}
+
+
+def test_known_assignments_are_bounded() -> None:
+    known = Known(3)
+    for number in range(5):
+        known.put("e", str(number), Stored("v", "i", NOW))
+        known.get("e", "2")
+    assert [number for number in range(5) if known.get("e", str(number))] == [2, 3, 4]
+
+
+# sticky, across containers and changes
+
+
+def test_a_hot_user_obeys_a_kill_switch() -> None:
+    container = Container(published())
+    container.assign()
+    container.publish(published(status="paused"))
+    container.now += 6
+    assert container.assign()["reason"] == "PAUSED"
+
+
+def test_a_removed_variant_reassigns_and_every_container_agrees() -> None:
+    user = user_in("control")
+    container = Container(published())
+    other = Container(beside=container)
+    container.assign(user)
+    other.assign(user)
+    container.publish(published(variants=shares(treatment=1.0)))
+    container.now, other.now = NOW + 10, NOW + 11
+    assert container.assign(user)["reason"] == "REASSIGNED"
+    again = other.assign(user)  # it remembers the old row
+    assert (again["variant"], again["reason"]) == ("treatment", "STICKY")
+    assert other.assign(user) == again
+
+
+def test_an_expired_row_is_replaced() -> None:
+    container = Container(published())
+    first = container.assign()
+    container.now += TTL + 1
+    again = container.assign()
+    assert again["reason"] == "ASSIGNED"
+    assert again["timestamp"] > first["timestamp"]
+    assert Container(beside=container).assign()["timestamp"] == again["timestamp"]
+
+
+def test_a_new_iteration_is_stored_over_the_one_before() -> None:
+    container = Container(published())
+    first = container.assign()
+    container.publish(published(iteration=2))
+    container.now += 10
+    again = container.assign()
+    assert again["reason"] == "ASSIGNED"
+    assert again["assignment_id"] != first["assignment_id"]
+    assert Container(beside=container).assign()["assignment_id"] == again["assignment_id"]
+
+
+def test_who_is_not_sticky_is_stored_anew_when_the_hash_moves() -> None:
+    user = user_in("control")
+    container = Container(published(sticky=False))
+    container.assign(user)
+    container.publish(published(sticky=False, variants=shares(control=0.0, treatment=1.0)))
+    container.now += 10
+    assert container.assign(user)["reason"] == "REASSIGNED"
+    assert container.assign(user)["reason"] == "STICKY"
+
+
+# races
+
+
+def test_the_loser_of_a_race_answers_with_the_winners_row_and_reads_nothing_again() -> None:
+    container = Container(published())
+    winner = Stored("treatment" if container.assign("x") else "", "winner", NOW - 1, 1, NOW + TTL)
+    user = user_in("control")
+    container.calls()
+
+    class Raced(Counted):
+        def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored:
+            self.rows.setdefault((experiment.id, user_id), winner)
+            return super().put(experiment, user_id, row, replace)
+
+    container.rows.__class__ = Raced
+    answer = container.assign(user)
+    assert (answer["variant"], answer["assignment_id"], answer["reason"]) == ("treatment", "winner", "STICKY")
+    assert answer["timestamp"] == "2027-01-15T07:59:59.500Z"
+    assert container.calls() == {"get": 1, "put": 1}
+    assert container.assign(user) == answer
+    assert container.calls() == {}
+
+
+def test_a_winner_that_does_not_serve_any_more_is_replaced() -> None:
+    container = Container(published())
+    stale = Stored("removed", "stale", NOW - 1, 1, NOW + TTL)
+    container.rows.rows["checkout", "u"] = stale
+    container.rows.get = lambda *_: None  # type: ignore[method-assign] # a read that is behind
+    answer = container.assign()
+    assert answer["reason"] == "ASSIGNED"
+    assert container.rows.rows["checkout", "u"].assignment_id == answer["assignment_id"]
+
+
+# a dead table
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable(), Throttled()])
+def test_what_needs_the_row_cannot_be_decided_without_it(error: Exception) -> None:
+    container = Container(published())
+    container.rows.failing = {"get": error}
+    with pytest.raises(type(error)):
+        container.assign()
+    assert container.tracker.events == []
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable(), Throttled()])
+def test_what_is_decided_but_not_stored_says_so_and_is_queued_and_counted(error: Exception) -> None:
+    container = Container(published())
+    container.rows.failing = {"put": error}
+    answer = container.assign()
+    assert answer["persisted"] is False
+    assert answer["reason"] == "ASSIGNED"
+    assert container.tracker.events == [answer]
+    assert container.metrics.recorded["AssignmentNotPersisted"] == [1]
+
+
+def test_it_is_tried_again_with_the_next_request_and_gives_the_same_answer() -> None:
+    container = Container(published())
+    container.rows.failing = {"put": StorageUnavailable()}
+    first = container.assign()
+    container.rows.failing = {}
+    again = container.assign()
+    assert "persisted" not in again
+    assert (again["variant"], again["assignment_id"]) == (first["variant"], first["assignment_id"])
+
+
+def test_the_tracker_stores_it_later() -> None:
+    container = Container(published())
+    container.rows.failing = {"put": StorageUnavailable()}
+    answer = container.assign()
+    container.rows.failing = {}
+    container.assigner.store_again(answer)
+    stored = Container(beside=container).assign()
+    assert stored == {key: value for key, value in answer.items() if key != "persisted"} | {
+        "reason": "STICKY"
+    }
+
+
+def test_what_is_stored_later_never_overwrites_what_the_user_got_since() -> None:
+    container = Container(published())
+    answer = container.assign(user_in("control")) | {"variant": "treatment", "persisted": False}
+    container.assigner.store_again(answer)
+    assert container.rows.rows["checkout", answer["user_id"]].variant == "control"
+    assert container.metrics.recorded["AssignmentContradicted"] == [1]
+
+
+def test_what_belongs_to_an_earlier_iteration_is_not_stored_later() -> None:
+    container = Container(published())
+    container.rows.failing = {"put": StorageUnavailable()}
+    answer = container.assign()
+    container.rows.failing = {}
+    container.publish(published(iteration=2))
+    container.now += 10
+    container.assigner.store_again(answer)
+    assert container.rows.rows == {}
+    with pytest.raises(NotFound):
+        container.assigner.store_again(answer | {"experiment_key": "gone"})
+
+
+def test_who_is_not_sticky_is_decided_without_the_row() -> None:
+    container = Container(published(sticky=False))
+    container.rows.failing = {"get": StorageUnavailable()}
+    answer = container.assign()
+    assert answer["reason"] == "ASSIGNED"
+    assert answer["persisted"] is False
+    assert container.calls() == {"get": 1}
+
+
+def test_who_is_excluded_before_the_row_is_answered_though_the_table_is_dead() -> None:
+    container = Container(published(status="paused"))
+    container.rows.failing = {"get": StorageUnavailable(), "put": StorageUnavailable()}
+    assert container.assign()["reason"] == "PAUSED"
+
+
+def test_a_fresh_decision_is_told_to_the_tracker_once() -> None:
+    container = Container(published())
+    answer = container.assign()
+    container.assign()
+    Container(beside=container).assign()
+    assert container.tracker.events == [answer]
+
+
+def test_calls_know_how_much_time_is_left() -> None:
+    container = Container(*(published(f"e{number}") for number in range(3)))
+    container.assigner.assign("u", "e0", {}, NOW, lambda: 1.5)
+    container.assigner.assign_batch("u", None, {}, NOW, lambda: 1.5)
+    assert set(container.rows.time_left) == {1.5}
+    assert len(container.rows.time_left) == 5
+    assert deadline.remaining() == float("inf")
+
+
+# batch
+
+
+def test_a_batch_answers_each_key_as_assign_does() -> None:
+    container = Container(published("a"), published("b", status="paused"))
+    found = container.batch("b", "a", "a", "missing")
+    assert list(found) == ["a", "b", "missing"]
+    assert found["a"] == Container(container.definitions.load("experiment", ["a"])["a"]).assign(key="a")
+    assert found["b"]["reason"] == "PAUSED"
+    assert found["missing"] == {
+        "error": {"code": "experiment_not_found", "message": "There is no experiment 'missing'."}
+    }
+
+
+def test_without_keys_a_batch_is_all_active_experiments() -> None:
+    container = Container(published("a"), published("b"), published("c", status="draft"))
+    assert set(container.batch()) == {"a", "b"}
+    assert Container().batch() == {}
+
+
+def test_a_batch_of_100_reads_once_and_writes_what_is_new() -> None:
+    container = Container(*(published(f"e{number}") for number in range(100)))
+    first = container.batch()
+    assert container.calls() == {"batch_get": 1, "put": 100}
+    assert {answer["reason"] for answer in first.values()} == {"ASSIGNED"}
+    second = container.batch()
+    assert container.calls() == {}
+    assert second == {key: answer | {"reason": "STICKY"} for key, answer in first.items()}
+    assert Container(beside=container).batch() == second
+    assert container.calls() == {"batch_get": 1}
+
+
+def test_a_batch_reads_no_row_that_nothing_asks_for() -> None:
+    container = Container(published("a", status="paused"), published("b", overrides={"u": "control"}))
+    container.batch("a", "b")
+    assert container.calls() == {}
+
+
+def test_in_a_batch_only_those_that_need_the_dead_table_fail() -> None:
+    container = Container(published("a"), published("b", status="paused"), published("c", sticky=False))
+    container.rows.failing = {"batch_get": StorageUnavailable(), "put": StorageUnavailable()}
+    found = container.batch("a", "b", "c")
+    assert found["a"] == {
+        "error": {"code": "storage_unavailable", "message": "The store cannot be reached; try again."}
+    }
+    assert found["b"]["reason"] == "PAUSED"
+    assert found["c"]["persisted"] is False
+
+
+def test_in_a_batch_what_is_not_stored_says_so() -> None:
+    container = Container(published("a"), published("b"))
+    container.rows.failing = {"put": Throttled()}
+    found = container.batch()
+    assert [answer["persisted"] for answer in found.values()] == [False, False]
+    assert len(container.tracker.events) == 2
