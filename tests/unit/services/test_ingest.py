@@ -1,0 +1,151 @@
+"""Events from a request into the stream: a verdict on each, accepted is what Kinesis has acknowledged."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+
+from chalicelib.domain.errors import InvalidInput, StorageUnavailable, Throttled, TooLarge
+from chalicelib.domain.events import Limits
+from chalicelib.domain.stream import MAX_CALL, Put, calls
+from chalicelib.services.ingest import Ingest
+from realtime.memory_events import MemoryStream
+from tests.support.streams import ARRIVED, purchase
+
+
+class Refusing(MemoryStream):
+    """Answers each call with the next of ``answers``: codes of records by their number, or an error."""
+
+    def __init__(self, *answers: dict[int, str] | Exception) -> None:
+        super().__init__()
+        self.answers = iter(answers)
+        self.calls: list[list[int]] = []
+
+    def put(self, records: Sequence[Put]) -> list[str | None]:
+        self.calls.append([record.at for record in records])
+        answer = next(self.answers, {})
+        if isinstance(answer, Exception):
+            raise answer
+        codes = [answer.get(record.at) for record in records]
+        super().put([record for record, code in zip(records, codes, strict=True) if code is None])
+        return codes
+
+
+def send(
+    body: object, stream: MemoryStream | None = None, pauses: list[float] | None = None
+) -> dict[str, Any]:
+    numbers = itertools.count(1)
+    pause = (pauses if pauses is not None else []).append
+    return Ingest(stream or MemoryStream(), Limits(), lambda: f"new-{next(numbers)}", pause)(body, ARRIVED)
+
+
+def test_one_event_is_accepted_with_its_id() -> None:
+    stream = MemoryStream()
+    sent = purchase("u1", event_id="e1", unknown=[1])
+    assert send(sent, stream) == {"accepted": 1, "rejected": [], "event_ids": ["e1"]}
+    [put] = stream.records
+    assert (put.partition_key, orjson.loads(put.data)) == ("u1", sent)
+
+
+def test_an_id_is_generated_returned_and_sent_where_there_is_none() -> None:
+    stream = MemoryStream()
+    answer = send({"events": [purchase(event_id=None), purchase(event_id="mine")]}, stream)
+    assert answer["event_ids"] == ["new-1", "mine"]
+    assert [orjson.loads(put.data)["event_id"] for put in stream.records] == ["new-1", "mine"]
+
+
+def test_good_events_are_accepted_though_others_are_not() -> None:
+    events = [
+        purchase(event_id="a"),
+        {"event_id": "b"},
+        "event",
+        purchase(event_id="c", value="1"),
+        purchase(event_id="d"),
+    ]
+    answer = send({"events": events})
+    assert answer["accepted"] == 2
+    assert [(one["index"], one["event_id"], one["code"]) for one in answer["rejected"]] == [
+        (1, "b", "missing_field"),
+        (2, None, "not_an_object"),
+        (3, "c", "invalid_field"),
+    ]
+    assert answer["event_ids"] == ["a", None, None, None, "d"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"user_id": "\ud800"}, "invalid_json"),
+        ({"properties": {"a": "\udfff"}}, "invalid_json"),
+        ({"properties": {"a": 10**30}}, "invalid_json"),
+        ({"event_id": 5}, "invalid_field"),
+        ({"timestamp": "1970-01-01T00:00:00Z"}, "too_old"),
+        ({"timestamp": "2099-01-01T00:00:00Z"}, "in_the_future"),
+        ({"metadata": {"x": "y" * 300_000}}, "too_large"),
+    ],
+)
+def test_what_the_processor_would_refuse_is_refused_at_the_door(fields: dict[str, Any], code: str) -> None:
+    [rejected] = send(purchase(**fields))["rejected"]
+    assert rejected["code"] == code
+
+
+@pytest.mark.parametrize("body", [None, [], "x", 1, {"events": []}, {"events": {}}, {"events": None}])
+def test_a_body_that_is_no_event_and_no_list_of_them_is_invalid(body: object) -> None:
+    with pytest.raises(InvalidInput):
+        send(body)
+
+
+def test_at_most_500_events_fit_a_request() -> None:
+    assert send({"events": [purchase() for _ in range(500)]})["accepted"] == 500
+    with pytest.raises(TooLarge):
+        send({"events": [purchase()] * 501})
+
+
+def test_only_what_failed_is_sent_again_after_growing_pauses() -> None:
+    stream, pauses = Refusing({1: "throttled", 3: "throttled"}, {3: "storage_unavailable"}), list[float]()
+    answer = send({"events": [purchase() for _ in range(4)]}, stream, pauses)
+    assert answer["accepted"] == 4
+    assert stream.calls == [[0, 1, 2, 3], [1, 3], [3]]
+    assert pauses == [0.05, 0.1]
+    assert sorted(put.at for put in stream.records) == [0, 1, 2, 3]
+
+
+def test_what_kinesis_never_acknowledged_is_rejected_with_a_code_to_retry() -> None:
+    answer = send(
+        {"events": [purchase(event_id="a"), purchase(event_id="b")]}, Refusing(*[{1: "throttled"}] * 9)
+    )
+    assert answer["accepted"] == 1
+    assert [(one["index"], one["event_id"], one["code"]) for one in answer["rejected"]] == [
+        (1, "b", "throttled")
+    ]
+    assert answer["event_ids"] == ["a", None]
+
+
+@pytest.mark.parametrize("error", [Throttled(), StorageUnavailable()])
+def test_if_none_was_taken_the_request_fails(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        send({"events": [purchase(), purchase()]}, Refusing(*[error] * 9))
+
+
+def test_a_request_without_a_good_event_asks_nothing_of_the_stream() -> None:
+    stream = Refusing()
+    assert send({"events": [{}]}, stream)["accepted"] == 0
+    assert stream.calls == []
+
+
+def test_a_long_user_id_is_cut_for_the_partition_key_only() -> None:
+    stream = MemoryStream()
+    send(purchase("ü" * 300), stream)
+    assert stream.records[0].partition_key == "ü" * 256
+    assert orjson.loads(stream.records[0].data)["user_id"] == "ü" * 300
+
+
+def test_calls_keep_to_the_limits_of_kinesis() -> None:
+    puts = [Put(number, "k", b"x") for number in range(1001)]
+    assert [len(call) for call in calls(puts)] == [500, 500, 1]
+    large = [Put(number, "k", b"x" * 1_000_000) for number in range(9)]
+    assert [len(call) for call in calls(large)] == [4, 4, 1]
+    assert all(sum(len(put.data) for put in call) <= MAX_CALL for call in calls(large))
+    assert calls([]) == []

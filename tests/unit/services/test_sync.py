@@ -1,0 +1,141 @@
+"""Assigned users are counted from the table's stream: one for each row."""
+
+from typing import Any
+
+from chalicelib.domain.counting import ASSIGNED
+from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.services.parallel import Parallel
+from chalicelib.services.sync import AssignmentSync
+from realtime.memory_events import MemoryCounters
+from tests.support.streams import TABLE_ARN
+
+Image = dict[str, Any]
+
+
+def row(
+    user: str = "u1", variant: str = "control", at: str = "2026-11-22T10:30:00.000Z", **fields: str
+) -> Image:
+    image = {
+        "id": {"S": f"checkout#{user}"},
+        "user_id": {"S": user},
+        "experiment_id": {"S": "checkout"},
+        "variant": {"S": variant},
+        "timestamp": {"S": at},
+    }
+    return image | {name: {"N": value} for name, value in fields.items()}
+
+
+def change(number: int, new: Image | None = None, old: Image | None = None) -> dict[str, Any]:
+    name = "INSERT" if old is None else "MODIFY" if new else "REMOVE"
+    images = {"NewImage": new, "OldImage": old}
+    return {
+        "eventName": name,
+        "eventSourceARN": TABLE_ARN,
+        "dynamodb": {"SequenceNumber": f"{number:030d}"} | {key: one for key, one in images.items() if one},
+    }
+
+
+class Counted:
+    def __init__(self, counters: MemoryCounters | None = None) -> None:
+        self.counters = counters or MemoryCounters()
+        self.sync = AssignmentSync(self.counters, Parallel(1))
+
+    def deliver(self, *records: dict[str, Any], **event: Any) -> dict[str, Any]:
+        return self.sync({"Records": list(records), "shardId": "shardId-1", **event}, lambda: 60.0)
+
+    def found(self, scope: str = "checkout") -> dict[tuple[str, int, int], int]:
+        found: dict[tuple[str, int, int], int] = {}
+        for counter, hours in self.counters.read(scope):
+            assert counter.event_type == ASSIGNED
+            for hour, sums in hours.items():
+                key = counter.variant, counter.day, hour
+                found[key] = found.get(key, 0) + sums.count
+        return found
+
+
+def test_each_new_row_counts_one_at_its_hour() -> None:
+    counted = Counted()
+    answer = counted.deliver(
+        change(1, row("u1")),
+        change(2, row("u2", "treatment")),
+        change(3, row("u3", at="2026-11-23T00:00:00.000Z")),
+    )
+    assert answer == {"batchItemFailures": []}
+    assert counted.found() == {
+        ("control", 20_779, 10): 1,
+        ("control", 20_780, 0): 1,
+        ("treatment", 20_779, 10): 1,
+    }
+
+
+def test_a_batch_that_is_delivered_again_adds_nothing() -> None:
+    counted = Counted()
+    records = [change(number, row(f"u{number}")) for number in range(1, 11)]
+    counted.deliver(*records[:4])
+    counted.deliver(*records)
+    counted.deliver(*records[3:5])
+    assert counted.found() == {("control", 20_779, 10): 10}
+
+
+def test_sequence_numbers_of_one_shard_say_nothing_about_another() -> None:
+    counted = Counted()
+    counted.deliver(change(100, row("u1")))
+    counted.deliver(change(5, row("u2")), shardId="shardId-2")
+    assert counted.found() == {("control", 20_779, 10): 2}
+
+
+def test_a_user_who_moves_to_another_variant_is_counted_there_instead() -> None:
+    counted = Counted()
+    old = row("u1", "control")
+    counted.deliver(change(1, old), change(2, row("u1", "treatment", "2026-11-23T01:00:00.000Z"), old))
+    assert counted.found() == {("control", 20_779, 10): 0, ("treatment", 20_780, 1): 1}
+
+
+def test_a_row_that_is_written_again_for_the_same_variant_counts_once() -> None:
+    counted = Counted()
+    counted.deliver(change(1, row()), change(2, row(at="2026-11-25T00:00:00.000Z", ttl="9"), row()))
+    assert counted.found() == {("control", 20_779, 10): 1}
+
+
+def test_a_restarted_experiment_counts_its_users_anew() -> None:
+    counted = Counted()
+    counted.deliver(change(1, row()), change(2, row(iteration="2"), row()))
+    assert counted.found() == {("control", 20_779, 10): 1}
+    assert counted.found("checkout@2") == {("control", 20_779, 10): 1}
+
+
+def test_a_row_whose_time_has_come_was_assigned_all_the_same() -> None:
+    counted = Counted()
+    counted.deliver(change(1, row()), change(2, None, row()))
+    assert counted.found() == {("control", 20_779, 10): 1}
+
+
+def test_rows_that_something_else_has_written_are_passed_over() -> None:
+    counted = Counted()
+    strange = [{"id": {"S": "x"}}, row() | {"variant": {"N": "1"}}, row(at="then"), row(iteration="x")]
+    answer = counted.deliver(*[change(number, image) for number, image in enumerate(strange, 1)])
+    assert answer == {"batchItemFailures": []}
+    assert counted.found() == {}
+
+
+def test_an_event_with_a_window_is_answered_with_its_state() -> None:
+    counted = Counted()
+    assert counted.deliver(change(1, row()), window={}) == {"batchItemFailures": [], "state": {}}
+    assert counted.deliver(window={}, isFinalInvokeForWindow=True) == {"batchItemFailures": [], "state": {}}
+
+
+def test_the_lowest_record_that_is_not_counted_is_reported() -> None:
+    class Down(MemoryCounters):
+        def add(self, tally: Any, counted: str | None) -> str | None:
+            if tally.counter.variant == "treatment":
+                raise StorageUnavailable
+            return super().add(tally, counted)
+
+    counted = Counted(Down())
+    answer = counted.deliver(
+        change(1, row("u1")),
+        change(2, row("u2", "treatment")),
+        change(3, row("u3", "treatment")),
+        change(4, row("u4")),
+    )
+    assert answer == {"batchItemFailures": [{"itemIdentifier": f"{2:030d}"}]}
