@@ -1,0 +1,201 @@
+"""Assignment on DynamoDB: races between processes, the number of calls, and what the rows hold."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.wiring import Plane
+from tests.support.experiments import published
+
+PROCESSES, THREADS = 4, 16
+
+
+@pytest.fixture
+def settings(aws_settings: Settings, service_clients: Clients) -> Settings:
+    """Tables of this test's own, with one experiment published."""
+    DefinitionStore(service_clients, aws_settings).publish([published()], 0, time.time())
+    return aws_settings
+
+
+def container(settings: Settings, clients: Clients) -> Plane:
+    plane = Plane(settings)
+    plane.clients = clients
+    return plane
+
+
+def assign(plane: Plane, user: str, key: str = "checkout") -> dict[str, Any]:
+    return plane.assign(user, key, {}, lambda: 60.0)
+
+
+@contextmanager
+def racer(settings: Settings, environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    names = {
+        f"REALTIME_{field.name.upper()}": str(getattr(settings, field.name))
+        for field in fields(settings)
+        if field.name.endswith("_table")
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.race", str(THREADS)],
+        env={**os.environ, **environ, **names},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    with process:
+        yield process
+        process.stdin.close()
+
+
+def tell(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def test_64_first_requests_of_a_user_across_processes_agree(
+    settings: Settings, aws_environment: dict[str, str], service_clients: Clients
+) -> None:
+    with ExitStack() as stack:
+        racers = [stack.enter_context(racer(settings, aws_environment)) for _ in range(PROCESSES)]
+        assert [told(process) for process in racers] == ["ready"] * PROCESSES
+        for user in ("user-1", "user-2", "😀", "x" * 1024):
+            for process in racers:
+                tell(process, user)
+            answers = [answer for process in racers for answer in json.loads(told(process))]
+            assert len(answers) == PROCESSES * THREADS
+            same = {
+                (answer["variant"], answer["assignment_id"], answer["timestamp"], answer.get("persisted"))
+                for answer in answers
+            }
+            row = row_of(settings, service_clients, user)
+            assert same == {(row["variant"]["S"], row["assignment_id"]["S"], row["timestamp"]["S"], None)}
+            assert {answer["reason"] for answer in answers} <= {"ASSIGNED", "STICKY"}
+
+
+def row_of(settings: Settings, clients: Clients, user: str, key: str = "checkout") -> Any:
+    found = clients.dynamodb.get_item(
+        TableName=settings.assignments_table, Key={"id": {"S": f"{key}#{user}"}}, ConsistentRead=True
+    )
+    return found.get("Item")
+
+
+@pytest.fixture
+def calls(service_clients: Clients) -> Iterator[Counter[str]]:
+    """Every request that leaves the service's client, by operation."""
+    counted: Counter[str] = Counter()
+
+    def count(model: Any, **_: Any) -> None:
+        counted[model.name] += 1
+
+    events = service_clients.dynamodb.meta.events
+    events.register("before-call.dynamodb", count)
+    yield counted
+    events.unregister("before-call.dynamodb", count)
+
+
+def test_calls_to_aws_are_0_for_a_hot_user_1_for_a_known_and_2_for_a_new_one(
+    settings: Settings, service_clients: Clients, calls: Counter[str]
+) -> None:
+    plane, other = container(settings, service_clients), container(settings, service_clients)
+    for each in (plane, other):
+        assign(each, "warm-up")
+    calls.clear()
+    assign(plane, "u")
+    assert calls == {"GetItem": 1, "PutItem": 1}
+    assign(plane, "u")
+    assert calls.total() == 2
+    calls.clear()
+    assign(other, "u")
+    assert calls == {"GetItem": 1}
+    assign(other, "u")
+    assert calls.total() == 1
+
+
+def test_a_batch_of_120_costs_two_reads(
+    aws_settings: Settings, service_clients: Clients, calls: Counter[str]
+) -> None:
+    store = DefinitionStore(service_clients, aws_settings)
+    store.publish([published(f"e{number}") for number in range(120)], 0, time.time())
+    plane = container(aws_settings, service_clients)
+    plane.assign_batch("warm-up", None, {}, lambda: 60.0)
+    calls.clear()
+    first = plane.assign_batch("u", None, {}, lambda: 60.0)["assignments"]
+    assert calls == {"BatchGetItem": 2, "PutItem": 120}
+    calls.clear()
+    again = container(aws_settings, service_clients).assign_batch("u", None, {}, lambda: 60.0)["assignments"]
+    assert calls == {"Query": 1, "Scan": 1, "BatchGetItem": 2}
+    assert again == {key: answer | {"reason": "STICKY"} for key, answer in first.items()}
+
+
+def test_a_row_has_the_attributes_that_others_read(settings: Settings, service_clients: Clients) -> None:
+    answer = assign(container(settings, service_clients), "u")
+    row = row_of(settings, service_clients, "u")
+    ttl = int(row.pop("ttl")["N"])
+    assert abs(ttl - time.time() - 90 * 86_400) < 60
+    assert row == {
+        "id": {"S": "checkout#u"},
+        "user_id": {"S": "u"},
+        "experiment_id": {"S": "checkout"},
+        "experiment_key": {"S": "checkout"},
+        "variant": {"S": answer["variant"]},
+        "assignment_id": {"S": answer["assignment_id"]},
+        "timestamp": {"S": answer["timestamp"]},
+    }
+
+
+def test_embedded_a_row_also_serves_the_platforms_indexes_and_its_overrides_apply(
+    settings: Settings, service_clients: Clients
+) -> None:
+    embedded = replace(settings, platform="existing")
+    for user, ttl in (("tester", {}), ("gone", {"ttl": {"N": "1"}})):
+        service_clients.dynamodb.put_item(
+            TableName=settings.overrides_table,
+            Item={
+                "id": {"S": user},
+                "target_id": {"S": "checkout"},
+                "user_id": {"S": user},
+                "variant": {"S": "treatment"},
+                **ttl,
+            },
+        )
+    service_clients.dynamodb.put_item(TableName=settings.overrides_table, Item={"id": {"S": "not ours"}})
+    plane = container(embedded, service_clients)
+    answer = assign(plane, "u")
+    row = row_of(settings, service_clients, "u")
+    assert row["variation"] == {"S": answer["variant"]}
+    assert abs(int(row["assigned_at"]["N"]) - time.time()) < 60
+    assert assign(plane, "tester")["reason"] == "OVERRIDE"
+    assert assign(plane, "gone")["reason"] == "ASSIGNED"
+
+
+def test_publishing_keeps_what_the_platform_wrote_into_the_same_row(
+    aws_settings: Settings, service_clients: Clients
+) -> None:
+    table = aws_settings.experiments_table
+    service_clients.dynamodb.put_item(TableName=table, Item={"id": {"S": "checkout"}, "owner": {"S": "me"}})
+    store = DefinitionStore(service_clients, aws_settings)
+    assert store.load_all("experiment") == {}
+    store.publish([published()], 0, time.time())
+    row = service_clients.dynamodb.get_item(TableName=table, Key={"id": {"S": "checkout"}})["Item"]
+    assert row["owner"] == {"S": "me"}
+    assert row["status"] == {"S": "active"}
+    assert store.load("experiment", ["checkout"]).keys() == {"checkout"}

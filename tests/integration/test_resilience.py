@@ -1,0 +1,180 @@
+"""A table that is dead, slow or throttled, as the service's own client meets it: on a socket."""
+
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib import deadline
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.settings import Settings
+from chalicelib.stores.assignments import AssignmentStore
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.resilience import FAILURES_TO_OPEN
+from realtime.local.emulator import environment
+from tests.support.experiments import experiment
+from tests.support.poll import until
+
+CHECKOUT = experiment()
+
+
+class Dynamo:
+    """Answers every request with ``status`` and ``body``; counts them."""
+
+    def __init__(self) -> None:
+        self.status, self.body = 200, "{}"
+        self.requests = 0
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                outer.requests += 1
+                self.rfile.read(int(self.headers["content-length"]))
+                body = outer.body.encode()
+                self.send_response(outer.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                """Quiet."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def refuses(self, code: str, status: int = 400) -> None:
+        self.status, self.body = status, json.dumps({"__type": f"x#{code}", "message": "no"})
+
+
+@pytest.fixture
+def dynamo() -> Iterator[Dynamo]:
+    found = Dynamo()
+    thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield found
+    found.server.shutdown()
+    thread.join()
+    found.server.server_close()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def store(url: str, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AssignmentStore:
+    for name, value in environment(url).items():
+        monkeypatch.setenv(name, value)
+    used = replace(Settings.from_env({}), **settings)
+    return AssignmentStore(Clients(used), used)
+
+
+def failing(store: AssignmentStore, left: float = 3.0) -> float:
+    """Seconds that a refused look-up took."""
+    start = time.monotonic()
+    with deadline.within(lambda: left - (time.monotonic() - start)), pytest.raises(StorageUnavailable):
+        store.get(CHECKOUT, "u")
+    return time.monotonic() - start
+
+
+def test_a_dead_table_costs_milliseconds_once_it_is_known(
+    nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = store(nobody, monkeypatch)
+    for _ in range(FAILURES_TO_OPEN):
+        failing(dead)
+    times = sorted(failing(dead) for _ in range(100))
+    assert times[50] < 0.005
+
+
+def test_a_silent_table_is_given_up_in_time(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = store(silent, monkeypatch, connect_timeout=0.2, read_timeout=0.2)
+    assert failing(slow, left=0.7) < 0.7  # one attempt; a second one might not come back in time
+    assert failing(slow, left=0.01) < 0.05
+    assert 0.35 < failing(slow, left=5.0) < 3.0  # all three attempts
+
+
+def test_a_table_that_comes_back_is_used_again(dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    back = store(dynamo.url, monkeypatch, max_attempts=1)
+    dynamo.refuses("InternalServerError", 500)
+    for _ in range(FAILURES_TO_OPEN):
+        failing(back)
+    asked = dynamo.requests
+    failing(back)
+    assert dynamo.requests == asked
+    dynamo.status, dynamo.body = 200, "{}"
+
+    def works() -> bool:
+        try:
+            return back.get(CHECKOUT, "u") is None
+        except StorageUnavailable:
+            return False
+
+    assert until(works, seconds=10)
+    assert back.get(CHECKOUT, "u") is None
+
+
+def test_one_failure_between_answers_opens_no_breaker(
+    dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shaky = store(dynamo.url, monkeypatch, max_attempts=1)
+    for _ in range(3 * FAILURES_TO_OPEN):
+        dynamo.refuses("InternalServerError", 500)
+        failing(shaky)
+        dynamo.status, dynamo.body = 200, "{}"
+        assert shaky.get(CHECKOUT, "u") is None
+
+
+def test_a_failed_attempt_is_repeated(dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamo.refuses("InternalServerError", 500)
+    failing(store(dynamo.url, monkeypatch))
+    assert dynamo.requests == 3
+
+
+@pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ThrottlingException"])
+def test_a_throttled_table_is_told_apart_and_opens_no_breaker(
+    dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    dynamo.refuses(code)
+    busy = store(dynamo.url, monkeypatch)
+    start = time.monotonic()
+    for _ in range(2 * FAILURES_TO_OPEN):
+        with deadline.within(lambda: 2.0), pytest.raises(Throttled) as caught:
+            busy.get(CHECKOUT, "u")
+        assert caught.value.retry_after == 1
+    assert dynamo.requests == 2 * FAILURES_TO_OPEN  # the client waits, not the container
+    assert time.monotonic() - start < 3.0
+
+
+def test_what_the_table_refuses_is_unavailable_and_not_repeated(
+    dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dynamo.refuses("ResourceNotFoundException")
+    with pytest.raises(StorageUnavailable, match="ResourceNotFoundException"):
+        store(dynamo.url, monkeypatch).get(CHECKOUT, "u")
+    assert dynamo.requests == 1
+
+
+def test_rows_that_stay_unread_are_no_answer(dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = store(dynamo.url, monkeypatch, assignments_table="t")
+    key = {"id": {"S": "checkout#u"}}
+    dynamo.body = json.dumps({"Responses": {}, "UnprocessedKeys": {"t": {"Keys": [key]}}})
+    with pytest.raises(StorageUnavailable, match="only in part"):
+        part.batch_get([("checkout", "u")])
