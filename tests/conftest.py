@@ -42,12 +42,13 @@ def aws_clients(aws_environment: dict[str, str]) -> Clients:
 
 @pytest.fixture(scope="session")
 def service_clients(aws_environment: dict[str, str]) -> ServiceClients:
-    """The service's own DynamoDB client, as it is in a container, pointed at this worker's emulator."""
+    """The service's own clients, as they are in a container, pointed at this worker's emulator."""
     with pytest.MonkeyPatch.context() as environ:
         for name, value in aws_environment.items():
             environ.setenv(name, value)
         clients = ServiceClients(Settings.from_env({}))
-        assert clients.dynamodb.meta.endpoint_url == aws_environment["AWS_ENDPOINT_URL"]
+        for client in (clients.dynamodb, clients.kinesis, clients.s3, clients.sqs, clients.firehose):
+            assert client.meta.endpoint_url == aws_environment["AWS_ENDPOINT_URL"]
         return clients
 
 

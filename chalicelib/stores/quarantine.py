@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -16,6 +16,20 @@ INLINE = 16_000
 """Bytes of payload in a message: ten of them, in base64 and with their reasons, fit the 256 KB of a call.
 A larger payload lies in the bucket."""
 BATCH = 10
+HIDDEN_SECONDS = 120
+
+
+class Waiting(NamedTuple):
+    """A record in quarantine: how it is described there (docs/events.md), and what was received."""
+
+    handle: str
+    description: dict[str, Any]
+    payload: bytes
+
+    @property
+    def place(self) -> str:
+        """What tells a record from any other, however often it was put here."""
+        return "{shard}:{sequence_number}:{part}".format(**self.description)
 
 
 class Quarantine:
@@ -34,6 +48,35 @@ class Quarantine:
         answer = self._clients.sqs.send_message_batch(QueueUrl=self._queue_url(), Entries=entries)
         sent = {one["Id"] for one in answer.get("Successful", [])}
         return [entry["Id"] in sent for entry in entries]
+
+    @guarded
+    def receive(self) -> list["Waiting"]:
+        """At most ten, hidden from others for two minutes; empty once none is visible any more."""
+        answer = self._clients.sqs.receive_message(
+            QueueUrl=self._queue_url(), MaxNumberOfMessages=BATCH, VisibilityTimeout=HIDDEN_SECONDS
+        )
+        return [self._waiting(message) for message in answer.get("Messages", [])]
+
+    @guarded
+    def release(self, waiting: "Waiting") -> None:
+        """Back into the queue, at once."""
+        self._clients.sqs.change_message_visibility(
+            QueueUrl=self._queue_url(), ReceiptHandle=waiting.handle, VisibilityTimeout=0
+        )
+
+    @guarded
+    def remove(self, waiting: "Waiting") -> None:
+        """For good; a payload in the bucket stays, as its record may wait here twice."""
+        self._clients.sqs.delete_message(QueueUrl=self._queue_url(), ReceiptHandle=waiting.handle)
+
+    def _waiting(self, message: Any) -> "Waiting":
+        description = orjson.loads(message["Body"])
+        where = description.pop("payload_at", None)
+        if where is None:
+            payload = base64.b64decode(description.pop("payload"))
+        else:
+            payload = self._clients.s3.get_object(Bucket=where["bucket"], Key=where["key"])["Body"].read()
+        return Waiting(message["ReceiptHandle"], description, payload)
 
     def _message(self, one: Quarantined) -> str:
         message = one.description()

@@ -1,0 +1,86 @@
+"""Records in quarantine for the command line: looked at, and sent back once their cause is fixed."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import orjson
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.stream import PARTITION_KEY, Put
+from chalicelib.stores.quarantine import Waiting
+
+
+class Quarantine(Protocol):
+    def receive(self) -> list[Waiting]: ...
+    def release(self, waiting: Waiting) -> None: ...
+    def remove(self, waiting: Waiting) -> None: ...
+
+
+class Stream(Protocol):
+    def put(self, records: Sequence[Put]) -> list[str | None]: ...
+
+
+def show(console: Console, quarantine: Quarantine, *, as_json: bool = False) -> int:
+    """How many wait. ``as_json`` prints one line for each, with its payload; the table shows no payload."""
+    received = list(_all(quarantine))
+    for waiting in received:
+        quarantine.release(waiting)
+    found = {waiting.place: waiting for waiting in received}
+    ordered = sorted(found.values(), key=lambda one: str(one.description["arrived_at"]))
+    if as_json:
+        for waiting in ordered:
+            payload = waiting.payload.decode("utf-8", "backslashreplace")
+            print(json.dumps(waiting.description | {"payload": payload}))
+        return len(found)
+    table = Table("arrived", "code", "field", "bytes", "place")
+    for waiting in ordered:
+        about = waiting.description
+        cells = about["arrived_at"], about["code"], about["field"] or "", str(len(waiting.payload))
+        table.add_row(*cells, waiting.place)
+    console.print(table if found else "Nothing is in quarantine.")
+    return len(found)
+
+
+def redrive(console: Console, quarantine: Quarantine, stream: Stream) -> int:
+    """Sends every record back into the stream under its identity; how many. Those that fail again return.
+
+    A record leaves quarantine only after the stream has it. An event without an id gets its first place
+    in the stream as its id, the same one each time, so that nothing counts twice.
+    """
+    sent: set[str] = set()
+    kept: list[Waiting] = []
+    for waiting in track(_all(quarantine), "Redriving", console=console, total=None):
+        if waiting.place not in sent:
+            [refused] = stream.put([_put(waiting)])
+            if refused:
+                kept.append(waiting)
+                continue
+            sent.add(waiting.place)
+        quarantine.remove(waiting)
+    for waiting in kept:
+        quarantine.release(waiting)
+    console.print(f"Sent {len(sent)} records back.")
+    if kept:
+        raise StorageUnavailable(f"The stream refused {len(kept)} records; they stay in quarantine.")
+    return len(sent)
+
+
+def _all(quarantine: Quarantine) -> Iterator[Waiting]:
+    """Until none is visible: what was received stays hidden until it is released or removed."""
+    while batch := quarantine.receive():
+        yield from batch
+
+
+def _put(waiting: Waiting) -> Put:
+    payload = waiting.payload
+    try:
+        event: Any = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        event = None
+    if isinstance(event, dict) and event.get("event_id") is None:
+        payload = orjson.dumps(event | {"event_id": waiting.place})
+    return Put(0, waiting.description["partition_key"][:PARTITION_KEY] or "-", payload)

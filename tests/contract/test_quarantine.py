@@ -1,0 +1,116 @@
+"""Quarantine keeps whatever it is given, and gives it back."""
+
+import io
+import json
+from collections.abc import Sequence
+
+import orjson
+import pytest
+from rich.console import Console
+
+from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.events import Refusal
+from chalicelib.domain.quarantine import Quarantined
+from chalicelib.domain.records import Poison
+from chalicelib.domain.stream import Put
+from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.quarantine import INLINE, Quarantine
+from realtime.memory_events import MemoryStream
+from realtime.quarantine import redrive, show
+
+SHARD = "events/shardId-000000000000"
+NOW = 1_795_341_600.0
+
+
+@pytest.fixture
+def store(service_clients: Clients, aws_settings: Settings) -> Quarantine:
+    return Quarantine(service_clients, aws_settings.quarantine_queue, aws_settings.archive_bucket)
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def poison(number: int, payload: bytes, part: int = 0) -> Quarantined:
+    refusal = Refusal("invalid_json", "The event is not valid JSON.", "")
+    return Quarantined(
+        number, SHARD, str(number), Poison(number, part, "", NOW, "key", payload, refusal), NOW + 1
+    )
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\xff\x00", b"x" * INLINE, b"x" * (INLINE + 1), b"\x00" * 1_048_576]
+)
+def test_a_record_comes_back_as_it_was_received(store: Quarantine, payload: bytes) -> None:
+    assert store.put([poison(7, payload, part=3)]) == [True]
+    [waiting] = store.receive()
+    assert waiting.payload == payload
+    assert waiting.place == f"{SHARD}:7:3"
+    assert waiting.description == {
+        "shard": SHARD,
+        "sequence_number": "7",
+        "part": 3,
+        "partition_key": "key",
+        "code": "invalid_json",
+        "message": "The event is not valid JSON.",
+        "field": None,
+        "arrived_at": "2026-11-22T10:00:00.000Z",
+        "quarantined_at": "2026-11-22T10:00:01.000Z",
+    }
+
+
+def test_ten_of_the_largest_inline_payloads_fit_one_call(store: Quarantine) -> None:
+    assert store.put([poison(number, b"x" * INLINE) for number in range(10)]) == [True] * 10
+
+
+def test_looking_changes_nothing(
+    store: Quarantine, console: Console, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.put([poison(number, b"secret") for number in range(10)])
+    store.put([poison(10, b"secret"), poison(3, b"secret")])
+    assert show(console, store) == 11
+    assert show(console, store, as_json=True) == 11
+    assert "invalid_json" in printed(console)
+    assert "secret" not in printed(console)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["payload"] for line in lines} == {"secret"}
+    assert len(lines) == 11
+
+
+def test_an_empty_quarantine_says_so(store: Quarantine, console: Console) -> None:
+    assert show(console, store) == 0
+    assert "Nothing is in quarantine" in printed(console)
+
+
+def test_redriven_records_keep_their_payload_and_get_one_identity(
+    store: Quarantine, console: Console
+) -> None:
+    stream = MemoryStream()
+    store.put([poison(1, b"not json"), poison(2, b'{"event_id": "mine"}'), poison(3, b'{"a": 1}', part=2)])
+    store.put([poison(3, b'{"a": 1}', part=2)])  # put aside twice: its first answer was lost
+    assert redrive(console, store, stream) == 3
+    sent = {put.data for put in stream.records}
+    expected = orjson.dumps({"a": 1, "event_id": f"{SHARD}:3:2"})
+    assert sent == {b"not json", b'{"event_id": "mine"}', expected}
+    assert {put.partition_key for put in stream.records} == {"key"}
+    assert redrive(console, store, stream) == 0
+
+
+def test_what_the_stream_refuses_stays(store: Quarantine, console: Console) -> None:
+    class Full(MemoryStream):
+        def put(self, records: Sequence[Put]) -> list[str | None]:
+            return ["throttled"] if b"1" in records[0].data else super().put(records)
+
+    stream = Full()
+    store.put([poison(1, b"1"), poison(2, b"2")])
+    with pytest.raises(StorageUnavailable, match="1 records"):
+        redrive(console, store, stream)
+    assert [put.data for put in stream.records] == [b"2"]
+    assert [waiting.payload for waiting in store.receive()] == [b"1"]
