@@ -1,0 +1,65 @@
+"""`chalice local` by itself works against an emulator that the environment names."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from chalicelib.settings import Settings
+from realtime.demo.cdnow import DEFINITIONS
+from realtime.local.ports import available
+from realtime.local.stack import LocalStack, variables
+from tests.conftest import unique_names
+from tests.support.poll import until
+from tests.support.up import ROOT, command
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+
+def test_chalice_local_assigns_and_evaluates(tmp_path: Path) -> None:
+    settings = unique_names(Settings.from_env({}))
+    port = available()
+    said = tmp_path / "chalice.log"
+    with said.open("w") as log, LocalStack(settings, log=tmp_path / "aws.log") as stack:
+        environ = {**os.environ, **stack.environment, **variables(settings)}
+        assert command(environ, "publish", str(DEFINITIONS)).returncode == 0
+        process = subprocess.Popen(
+            [
+                Path(sys.executable).with_name("chalice"),
+                "local",
+                "--stage",
+                "local",
+                "--no-autoreload",
+                "--port",
+                str(port),
+            ],
+            cwd=ROOT,
+            env=environ,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            until(lambda: _listens(port) or process.poll() is not None, 30)
+            assert process.poll() is None, said.read_text()
+            url, key = f"http://127.0.0.1:{port}", {"Authorization": "Bearer rt_local_demo"}
+            assigned = httpx.post(
+                f"{url}/assign", json={"user_id": "u", "experiment_key": "cdnow-aa"}, headers=key
+            )
+            assert assigned.json()["variant"] in ("a", "b")
+            flag = httpx.get(
+                f"{url}/flags/evaluate", params={"user_id": "u", "flag_key": "page-size"}, headers=key
+            )
+            assert flag.json()["value"] in (20, 50)
+            assert httpx.get(f"{url}/assign").status_code == 401
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
