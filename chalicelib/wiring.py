@@ -161,7 +161,7 @@ class Plane:
         settings = self.settings
         ids = EventIds(self.clients, settings.dedupe_table) if settings.event_dedupe == "table" else None
         return EventProcessor(
-            experiments=self.catalog,
+            definitions=self.catalog,
             assignments=self.assignments,
             decisions=DecisionStore(self.clients, settings.counters_table),
             counters=self.counters,
@@ -169,6 +169,7 @@ class Plane:
             quarantine=self.quarantine,
             duplicates=Duplicates(ids, self.parallel, settings.event_dedupe_ttl),
             parallel=self.parallel,
+            metrics=self.metrics,
             limits=self.limits,
         )
 

@@ -78,7 +78,9 @@ def lines(
             "place": place,
             "arrived_at": arrived,
             "duplicate": verdict is None,
-            "experiments": [_enriched(one, event, experiments, rows) for one in verdict or ()],
+            "experiments": [
+                _enriched(one, event, experiments, rows) for one in verdict or () if "/" not in one[0]
+            ],
         }
         bytes_ = size + _BYTES_ADDED * (1 + len(verdict or ()))
         found.append(Line(at, part, number, event.hour, bytes_, data))

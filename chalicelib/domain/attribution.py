@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from chalicelib.domain.counting import UNASSIGNED
-from chalicelib.domain.definitions import Experiment, Stored
+from chalicelib.domain.counting import UNASSIGNED, flag_scope
+from chalicelib.domain.definitions import Experiment, Flag, Stored
 from chalicelib.domain.events import Event
 
 Pair = tuple[str, str]
@@ -12,12 +12,12 @@ Pair = tuple[str, str]
 
 
 class Attribution(NamedTuple):
-    experiment_id: str
+    experiment_id: str  # or the scope of a flag
     iteration: int
     variant: str
 
 
-class Metrics:
+class Plan:
     """All experiments, by what an event may name: their key, or an event type of an active one."""
 
     def __init__(self, experiments: Mapping[str, Experiment]) -> None:
@@ -49,6 +49,15 @@ def attributed(
         )
         found.append(Attribution(experiment.id, experiment.iteration, variant))
     return tuple(found)
+
+
+def evaluated(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...]:
+    """An evaluation counts for its flag, by variant: that is how anybody knows which flags are in use."""
+    flag = flags.get(event.data.get("flag_key") or "")
+    variant = (event.data.get("properties") or {}).get("variant")
+    if flag is None or not isinstance(variant, str) or variant not in flag.variants:
+        return ()
+    return (Attribution(flag_scope(flag.key), 1, variant),)
 
 
 def applies(row: Stored, iteration: int, arrived: float) -> bool:

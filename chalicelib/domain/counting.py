@@ -29,6 +29,11 @@ def scope(experiment_id: str, iteration: int) -> str:
     return experiment_id if iteration == 1 else f"{experiment_id}@{iteration}"
 
 
+def flag_scope(key: str) -> str:
+    """A flag's evaluations are counted beside the experiments' events; no experiment's id has a slash."""
+    return f"flag/{key}"
+
+
 class Counter(NamedTuple):
     """The key of one item; ``day`` in days since 1970."""
 

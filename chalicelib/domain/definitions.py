@@ -1,7 +1,7 @@
 """Definitions as the frozen values that decide; immutable, so threads share them without locks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chalicelib.domain.reasons import Reason
@@ -12,13 +12,19 @@ DefinitionKind = Literal["experiment", "flag"]
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """As the table holds it: JSON ``text``, and the ``version`` of the publication that wrote it."""
+    """As the table holds it: JSON ``text``, and the ``version`` of the publication that wrote it.
+
+    ``at`` (ISO 8601) and ``by`` say when and by whom it was published, as far as was asked; they are no
+    part of its identity.
+    """
 
     kind: DefinitionKind
     key: str
     text: str
     status: str
     version: int = 0
+    at: str = field(default="", compare=False)
+    by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,7 @@ class Flag:
     key: str
     id: str
     type: str
+    variants: frozenset[str]
     version: int
     enabled: bool
     off: Evaluation

@@ -36,7 +36,7 @@ def evaluate(
         split = flag.by_rule[rule.index]
     if rollout == 0:
         return flag.not_in_rollout
-    if rollout >= _ALL and split.fixed is not None:
+    if rollout >= ALL and split.fixed is not None:
         return split.fixed  # 0 and 100 % never hash, hence need no unit
     if unit is None:
         raise missing_unit(flag.bucket_by)
@@ -51,7 +51,8 @@ def evaluate(
     return evaluation
 
 
-_ALL = 1 << 64  # no half reaches this threshold
+ALL = 1 << 64
+"""No half reaches this threshold."""
 
 
 def missing_unit(attribute: str) -> InvalidInput:

@@ -132,6 +132,7 @@ def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
         key=document.key,
         id=document.id or document.key,
         type=document.type,
+        variants=frozenset(values),
         version=version,
         enabled=document.enabled,
         off=answer(off_variant, Reason.DISABLED),

@@ -10,6 +10,9 @@ from chalicelib.domain.bucketing import halves, prefix
 from chalicelib.domain.definitions import Evaluation
 from chalicelib.domain.instants import iso
 
+EVALUATION = "evaluation"
+ASSIGNMENT = "assignment"
+
 
 def sampled(evaluation: Evaluation, user_id: str) -> bool:
     """The same users for as long as the share stays, and more of them when it is raised."""
@@ -23,7 +26,7 @@ def evaluation_event(user_id: str, evaluation: Evaluation, now: float, window: f
     name = f"evaluation/{evaluation.flag_key}/{evaluation.variant}/{period}:{user_id}"
     return {
         "event_id": _identity(name),
-        "event_type": "evaluation",
+        "event_type": EVALUATION,
         "user_id": user_id,
         "timestamp": iso(now),
         "flag_key": evaluation.flag_key,
@@ -41,7 +44,7 @@ def assignment_event(assignment: Mapping[str, Any]) -> dict[str, Any]:
     properties = ("experiment_key", "experiment_id", "variant", "assignment_id", "reason", "persisted")
     return {
         "event_id": _identity(name),
-        "event_type": "assignment",
+        "event_type": ASSIGNMENT,
         "user_id": assignment["user_id"],
         "timestamp": assignment["timestamp"],
         "properties": {field: assignment[field] for field in properties if field in assignment},

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple, Protocol
 
 from chalicelib import deadline
 from chalicelib.domain.archive import Object, lines, objects
-from chalicelib.domain.attribution import Attribution, Metrics, Pair, attributed
+from chalicelib.domain.attribution import Attribution, Pair, Plan, attributed, evaluated
 from chalicelib.domain.counting import Counter, Entry, Tally, scope
 from chalicelib.domain.decisions import Decisions, Part, Verdict
-from chalicelib.domain.definitions import Experiment, Stored
+from chalicelib.domain.definitions import Experiment, Flag, Stored
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.events import Limits
 from chalicelib.domain.quarantine import Quarantined
 from chalicelib.domain.records import Batch, Received, batches
+from chalicelib.domain.tracking import EVALUATION
 from chalicelib.services.count import Counters, count
 from chalicelib.services.duplicates import Duplicates
 from chalicelib.services.parallel import Parallel
@@ -34,8 +35,9 @@ ROW_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
-class Experiments(Protocol):
+class Definitions(Protocol):
     def experiments(self) -> Mapping[str, Experiment]: ...
+    def flags(self) -> Mapping[str, Flag]: ...
 
 
 class Assignments(Protocol):
@@ -57,12 +59,16 @@ class Quarantine(Protocol):
     def put(self, poison: Sequence[Quarantined]) -> list[bool]: ...
 
 
+class Metrics(Protocol):
+    def record(self, name: str, value: float = 1) -> None: ...
+
+
 class Decided(NamedTuple):
     """``kept`` are the events that are not done, each with its verdict."""
 
     decisions: Decisions
     kept: list[tuple[Received, Verdict]]
-    metrics: Metrics
+    plan: Plan
     rows: Mapping[Pair, Stored]
 
 
@@ -72,7 +78,7 @@ class EventProcessor:
     def __init__(
         self,
         *,
-        experiments: Experiments,
+        definitions: Definitions,
         assignments: Assignments,
         decisions: DecisionLog,
         counters: Counters,
@@ -80,9 +86,10 @@ class EventProcessor:
         quarantine: Quarantine,
         duplicates: Duplicates,
         parallel: Parallel,
+        metrics: Metrics,
         limits: Limits,
     ) -> None:
-        self._experiments = experiments
+        self._definitions = definitions
         self._assignments = assignments
         self._decisions = decisions
         self._counters = counters
@@ -91,7 +98,8 @@ class EventProcessor:
         self._duplicates = duplicates
         self._parallel = parallel
         self._limits = limits
-        self._metrics = Metrics({})
+        self._metrics = metrics
+        self._plan = Plan({})
         self._rows: Recent[Pair, Stored] = Recent(ROWS_CACHED, ROW_SECONDS)
 
     def __call__(
@@ -103,6 +111,7 @@ class EventProcessor:
                 done = self._process(batch, now)
                 if done < len(batch.sequence_numbers):
                     failures.append({"itemIdentifier": batch.sequence_numbers[done]})
+                    self._metrics.record("RecordsToRetry", len(batch.sequence_numbers) - done)
         return {"batchItemFailures": failures}
 
     def _process(self, batch: Batch, now: float) -> int:
@@ -114,20 +123,29 @@ class EventProcessor:
             return 0
         done = self._archived(batch, decided)
         done = self._counted(batch, decided, done)
-        return self._put_aside(batch, decided.decisions, done, now)
+        done = self._put_aside(batch, decided.decisions, done, now)
+        self._metrics.record("EventsProcessed", sum(one.at < done for one, _ in decided.kept))
+        return done
 
     def _decide(self, batch: Batch, now: float) -> Decided:
-        experiments = self._experiments.experiments()
-        if experiments is not self._metrics.experiments:
-            self._metrics = Metrics(experiments)
-        metrics = self._metrics
-        concerned = [metrics.of(one.event) for one in batch.events]
+        experiments = self._definitions.experiments()
+        if experiments is not self._plan.experiments:
+            self._plan = Plan(experiments)
+        plan = self._plan
+        concerned = [plan.of(one.event) for one in batch.events]
         rows = self._assigned(batch, concerned, now)
         duplicates = self._duplicates.among(batch, now)
         verdicts: dict[Part, Verdict] = {}
         for (_, part, position, arrived, event, _), of in zip(batch.events, concerned, strict=True):
             place = position, part
-            verdicts[place] = None if place in duplicates else attributed(event, of, rows, arrived)
+            if place in duplicates:
+                verdicts[place] = None
+            elif event.type == EVALUATION:
+                verdicts[place] = attributed(event, of, rows, arrived) + evaluated(
+                    event, self._definitions.flags()
+                )
+            else:
+                verdicts[place] = attributed(event, of, rows, arrived)
         fresh = Decisions(batch.positions[0], batch.positions[-1], verdicts)
         decisions = settle(self._decisions, batch.shard, fresh, batch.positions)
         self._duplicates.remember(batch, now)
@@ -137,7 +155,7 @@ class EventProcessor:
             for one in batch.events
             if one.position >= decisions.first
         ]
-        return Decided(decisions, kept, metrics, rows)
+        return Decided(decisions, kept, plan, rows)
 
     def _assigned(
         self, batch: Batch, concerned: Sequence[Sequence[Experiment]], now: float
@@ -157,7 +175,7 @@ class EventProcessor:
         return found
 
     def _archived(self, batch: Batch, decided: Decided) -> int:
-        found = lines(batch, decided.kept, decided.metrics.by_id, decided.rows)
+        found = lines(batch, decided.kept, decided.plan.by_id, decided.rows)
 
         def attempt(archived: Object) -> int:
             try:
@@ -189,6 +207,8 @@ class EventProcessor:
                 return some[0].at
             return min((one.at for one, ok in zip(some, sent, strict=True) if not ok), default=done)
 
+        if poison:
+            self._metrics.record("RecordsQuarantined", len(poison))
         chunks = [poison[start : start + POISON_A_CALL] for start in range(0, len(poison), POISON_A_CALL)]
         return min([done, *self._parallel.map(attempt, chunks)])
 

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.domain.definitions import Experiment, Stored
+from chalicelib.domain.definitions import Experiment, Flag, Stored
 from chalicelib.domain.events import Limits
 from chalicelib.domain.loading import compile_experiment, parse_experiment
 from chalicelib.services.duplicates import Duplicates
 from chalicelib.services.parallel import Parallel
 from chalicelib.services.process import EventProcessor
-from realtime.memory import MemoryAssignments
+from realtime.memory import MemoryAssignments, MemoryMetrics
 from realtime.memory_events import MemoryArchive, MemoryCounters, MemoryDecisions, MemoryQuarantine
+from tests.support.flags import flag
 from tests.support.streams import ARRIVED
 
 
@@ -26,24 +27,29 @@ def experiment(key: str = "checkout", **fields: Any) -> Experiment:
     return compile_experiment(parse_experiment(document))
 
 
-class FixedExperiments:
+class FixedDefinitions:
     def __init__(self, *experiments: Experiment) -> None:
         self.found: Mapping[str, Experiment] = {one.key: one for one in experiments}
+        self.found_flags: Mapping[str, Flag] = {"f": flag("f")}
 
     def experiments(self) -> Mapping[str, Experiment]:
         return self.found
+
+    def flags(self) -> Mapping[str, Flag]:
+        return self.found_flags
 
 
 class Plane:
     """Stores and the processor over them; a keyword replaces one of the processor's arguments."""
 
     def __init__(self, *experiments: Experiment, **replaced: Any) -> None:
-        self.experiments = FixedExperiments(*(experiments or [experiment()]))
+        self.experiments = FixedDefinitions(*(experiments or [experiment()]))
         self.assignments = MemoryAssignments()
         self.decisions = MemoryDecisions()
         self.counters = MemoryCounters()
         self.archive = MemoryArchive()
         self.quarantine = MemoryQuarantine()
+        self.metrics = MemoryMetrics()
         self._replaced = replaced
         self.process = self.container()
 
@@ -51,7 +57,7 @@ class Plane:
         """A processor that remembers nothing, over the same stores."""
         parallel = Parallel(4)
         arguments: dict[str, Any] = {
-            "experiments": self.experiments,
+            "definitions": self.experiments,
             "assignments": self.assignments,
             "decisions": self.decisions,
             "counters": self.counters,
@@ -59,6 +65,7 @@ class Plane:
             "quarantine": self.quarantine,
             "duplicates": Duplicates(None, parallel, 86_400.0),
             "parallel": parallel,
+            "metrics": self.metrics,
             "limits": Limits(),
         }
         return EventProcessor(**{**arguments, **self._replaced, **replaced})
