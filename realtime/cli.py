@@ -1,5 +1,6 @@
 """`python -m realtime`: the operator's commands. Each is thin; what it does stands in a module of its own."""
 
+import getpass
 import json
 import os
 import sys
@@ -55,11 +56,49 @@ def validate(paths: Paths, strict: Strict = False) -> None:
 
 
 @app.command()
-def publish(paths: Paths, strict: Strict = False) -> None:
-    """Check definitions as a whole, then publish all or nothing. Example: [b]python -m realtime publish flags.yaml[/b]"""
+def publish(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Definition files or folders.")] = None,
+    strict: Strict = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove what the files do not define.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the difference and stop.")] = False,
+    to: Annotated[int | None, typer.Option("--rollback", help="Restore a version, as a new one.")] = None,
+    by: Annotated[str, typer.Option(help="Who publishes, for the history.")] = getpass.getuser(),
+) -> None:
+    """Show what changes, then publish all or nothing. Example: [b]python -m realtime publish flags.yaml[/b]"""
     from realtime.publish import publish as run
+    from realtime.publish import rollback
 
-    raise typer.Exit(run(console, plane(), paths, strict))
+    if bool(paths) == (to is not None):
+        raise Mistake("name either files to publish or --rollback VERSION")
+    if to is not None:
+        raise typer.Exit(rollback(console, plane(), to, by=by, dry_run=dry_run))
+    raise typer.Exit(run(console, plane(), paths or [], strict, by=by, prune=prune, dry_run=dry_run))
+
+
+@app.command()
+def history(
+    flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
+    experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
+) -> None:
+    """Who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
+    from realtime.audit import show, show_definition
+
+    if flag and experiment:
+        raise Mistake("name --flag KEY or --experiment KEY, or neither for everything")
+    if flag or experiment:
+        show_definition(console, plane().definitions, "flag" if flag else "experiment", flag or experiment)
+    else:
+        show(console, plane().definitions)
+
+
+@app.command()
+def flags(
+    stale: Annotated[bool, typer.Option("--stale", help="Only those that can go.")] = False,
+) -> None:
+    """All flags, and which of them can go. Example: [b]python -m realtime flags --stale[/b]"""
+    from realtime.flags import show
+
+    show(console, plane(), stale)
 
 
 @app.command("check-rules")

@@ -5,26 +5,43 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
 from chalicelib.domain import loading
+from chalicelib.domain.definitions import Definition, DefinitionKind
 from chalicelib.domain.documents import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
 
 SUFFIXES = (".yaml", ".yml", ".json")
+Document: TypeAlias = ExperimentDocument | FlagDocument
+Name: TypeAlias = tuple[DefinitionKind, str]
+"""Kind and key: what tells definitions apart."""
 
 
 @dataclass(slots=True)
 class DefinitionSet:
-    experiments: list[ExperimentDocument] = field(default_factory=list)
-    flags: list[FlagDocument] = field(default_factory=list)
+    documents: dict[Name, Document] = field(default_factory=dict)
+    places: dict[Name, str] = field(default_factory=dict)  # file and path
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def experiments(self) -> list[ExperimentDocument]:
+        return [document for document in self.documents.values() if isinstance(document, ExperimentDocument)]
+
+    @property
+    def flags(self) -> list[FlagDocument]:
+        return [document for document in self.documents.values() if isinstance(document, FlagDocument)]
+
+    def named(self, name: Name) -> str:
+        """Where a definition stands, and its key."""
+        kind, key = name
+        return f"{self.places[name]} ({key})" if name in self.places else f"published {kind} {key}"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's idea of a boolean: ``on``, ``off``, ``yes`` and ``no`` are text, as variant keys often are."""
+    """YAML 1.2's idea of a boolean: ``on``, ``off``, ``yes``, ``no`` are text, as variant keys often are."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -39,44 +56,57 @@ _Loader.add_implicit_resolver(
 def read(paths: Iterable[Path]) -> DefinitionSet:
     """All files below ``paths`` as one set, with everything that is wrong with it in ``problems``."""
     found = DefinitionSet()
-    seen: dict[tuple[str, str], str] = {}
     for path in _files(paths, found):
-        for kind, index, data in _documents(path, found):
-            where = f"{path}: {kind}[{index}]"
+        for kind, index, data in _items(path, found):
+            place = f"{path}: {kind}s[{index}]"
             try:
-                if kind == "experiments":
-                    document: Any = loading.parse_experiment(data)
-                    found.experiments.append(document)
-                else:
-                    document = loading.parse_flag(data)
-                    found.flags.append(document)
+                document = parse(kind, data)
             except InvalidInput as error:
                 key = data.get("key") if isinstance(data, dict) else None
-                name = f"{where} ({key})" if isinstance(key, str) else where
-                found.problems += [problem.within(name) for problem in error.details]
+                named = f"{place} ({key})" if isinstance(key, str) else place
+                found.problems += [problem.within(named) for problem in error.details]
                 continue
-            first = seen.setdefault((kind, document.key), where)
-            if first != where:
-                found.problems.append(
-                    Problem(f"{where}.key", f"{document.key!r} is defined already in {first}")
-                )
+            first = found.places.setdefault((kind, document.key), place)
+            if first == place:
+                found.documents[kind, document.key] = document
+            else:
+                message = f"{document.key!r} is defined already in {first}"
+                found.problems.append(Problem(f"{place}.key", message))
     return found
 
 
+def parse(kind: DefinitionKind, data: object) -> Document:
+    """Raises InvalidInput with every problem's path."""
+    return loading.parse_experiment(data) if kind == "experiment" else loading.parse_flag(data)
+
+
+def definition(document: Document) -> Definition:
+    """As the table holds it: the fields that were written, in the order of the model."""
+    text = json.dumps(
+        document.model_dump(mode="json", exclude_unset=True), ensure_ascii=False, separators=(",", ":")
+    )
+    if isinstance(document, ExperimentDocument):
+        return Definition("experiment", document.key, text, document.status)
+    return Definition("flag", document.key, text, "active" if document.enabled else "inactive")
+
+
 def _files(paths: Iterable[Path], found: DefinitionSet) -> Iterator[Path]:
+    seen: set[Path] = set()
     for path in paths:
         if path.is_dir():
             inside = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
             if not inside:
                 found.problems.append(Problem(str(path), "holds no .yaml, .yml or .json file"))
-            yield from inside
         elif path.is_file():
-            yield path
+            inside = [path]
         else:
             found.problems.append(Problem(str(path), "no such file or folder"))
+            continue
+        yield from (file for file in inside if file.resolve() not in seen)
+        seen.update(file.resolve() for file in inside)
 
 
-def _documents(path: Path, found: DefinitionSet) -> Iterator[tuple[str, int, Any]]:
+def _items(path: Path, found: DefinitionSet) -> Iterator[tuple[DefinitionKind, int, Any]]:
     try:
         text = path.read_text("utf-8")
         data = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
@@ -88,9 +118,11 @@ def _documents(path: Path, found: DefinitionSet) -> Iterator[tuple[str, int, Any
     if not isinstance(data, dict) or not set(data) <= {"experiments", "flags"}:
         found.problems.append(Problem(str(path), "must hold experiments: [...] and/or flags: [...]"))
         return
-    for kind, items in data.items():
+    kinds: tuple[DefinitionKind, ...] = ("experiment", "flag")
+    for kind in kinds:
+        items = data.get(f"{kind}s", [])
         if not isinstance(items, list):
-            found.problems.append(Problem(f"{path}: {kind}", "must be a list"))
+            found.problems.append(Problem(f"{path}: {kind}s", "must be a list"))
             continue
         for index, item in enumerate(items):
             yield kind, index, item

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
 from chalicelib.domain.definitions import Changes, Definition, DefinitionKind, Experiment, Stored
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.instants import iso
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.stream import Put
 
@@ -32,12 +34,12 @@ class MemoryDefinitions:
         later = [definition for publication in self._publications[version:] for definition in publication]
         return Changes(newest, frozenset((definition.kind, definition.key) for definition in later))
 
-    def publish(self, definitions: Sequence[Definition], expected: int, now: float, by: str = "") -> int:  # noqa: ARG002 - the real one's
+    def publish(self, definitions: Sequence[Definition], expected: int, now: float, by: str = "") -> int:
         with self._lock:
             if expected != len(self._publications):
                 raise Conflict("publish_conflict", "Somebody else has published in between.")
             version = expected + 1
-            published = [Definition(d.kind, d.key, d.text, d.status, version) for d in definitions]
+            published = [replace(each, version=version, at=iso(now), by=by) for each in definitions]
             self._rows |= {(d.kind, d.key): d for d in published}
             self._rows = {name: row for name, row in self._rows.items() if row.text}
             self._publications.append(published)

@@ -126,5 +126,11 @@ def _definitions(kind: DefinitionKind, items: Iterable[Any]) -> dict[str, Defini
 
 
 def _definition(kind: DefinitionKind, key: str, item: Any) -> Definition:
-    status = item.get("status", {}).get("S", "")
-    return Definition(kind, key, item["definition"]["S"], status, int(item["version"]["N"]))
+    def text(name: str) -> str:
+        value: str = item.get(name, {}).get("S", "")
+        return value
+
+    at = text("published_at") or text("updated_at")
+    return Definition(
+        kind, key, text("definition"), text("status"), int(item["version"]["N"]), at, text("published_by")
+    )

@@ -90,6 +90,13 @@ def test_history_keeps_every_version_of_a_definition(store: Store) -> None:
     assert sorted(store.published(), key=lambda row: row.version) == [_at(A, 1), _at(B, 2), _at(paused, 3)]
 
 
+def test_history_says_who_published_and_when(store: Store) -> None:
+    store.publish([A, FLAG], 0, NOW, "ada")
+    for row in (*store.history("flag", "a"), *store.published()):
+        assert (row.at, row.by) == ("2027-01-15T08:00:00.000Z", "ada")
+    assert store.load_all("flag")["a"].at == "2027-01-15T08:00:00.000Z"
+
+
 def test_a_definition_without_text_is_removed_and_can_come_back(store: Store) -> None:
     store.publish([A, B], 0, NOW)
     gone = Definition("experiment", "a", "", "removed")

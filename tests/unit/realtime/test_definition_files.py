@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime.demo.cdnow import DEFINITIONS
 from realtime.definition_files import read
+from realtime.demo.cdnow import DEFINITIONS
 
 FLAG = "flags:\n  - {key: dark-mode, type: boolean, rollout_percentage: 10}\n"
 

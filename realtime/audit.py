@@ -1,0 +1,50 @@
+"""`history`: who published what and when; every version is kept."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from chalicelib.domain.definitions import Definition, DefinitionKind
+from realtime.diff import Change, readable
+
+SHOWN = 6  # definitions of a publication that are named
+
+
+class Definitions(Protocol):
+    def published(self) -> Sequence[Definition]: ...
+    def history(self, kind: DefinitionKind, key: str) -> Sequence[Definition]: ...
+
+
+def show(console: Console, definitions: Definitions) -> None:
+    """All publications, the newest first."""
+    table = Table("version", "published", "by", "definitions")
+    rows = sorted(definitions.published(), key=lambda row: (-row.version, row.kind, row.key))
+    for version, group in groupby(rows, key=lambda row: row.version):
+        published = list(group)
+        names = [f"{row.kind} {row.key}{'' if row.text else ' (removed)'}" for row in published]
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        table.add_row(str(version), published[0].at, published[0].by, ", ".join(names[:SHOWN]) + more)
+    console.print(table)
+
+
+def show_definition(console: Console, definitions: Definitions, kind: DefinitionKind, key: str) -> None:
+    """All versions of one definition, the newest first, each with what it changed."""
+    rows = list(definitions.history(kind, key))
+    if not rows:
+        raise ValueError(f"no {kind} {key!r} was ever published")
+    table = Table("version", "published", "by", "change")
+    for row, previous in zip(rows, [*rows[1:], None], strict=True):
+        table.add_row(str(row.version), row.at, row.by, _change(row, previous))
+    console.print(table)
+
+
+def _change(row: Definition, previous: Definition | None) -> str:
+    if not row.text:
+        return "removed"
+    if previous is None or not previous.text:
+        return "added"
+    change = Change((row.kind, row.key), readable(previous), readable(row))
+    return "\n".join(f"{field}: {old} → {new}" for field, old, new in change.fields())

@@ -1,0 +1,84 @@
+"""`flags`: what is there, and which of them can go."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from chalicelib.domain.counting import Counted, flag_scope, iso_day
+from chalicelib.domain.definitions import Definition, DefinitionKind, Flag
+from chalicelib.domain.evaluation import ALL, rollout_at
+from chalicelib.domain.instants import epoch
+from chalicelib.domain.loading import load_flag
+
+DAY = 86_400.0
+SETTLED_DAYS = 90
+UNUSED_DAYS = 30
+
+
+class Definitions(Protocol):
+    def load_all(self, kind: DefinitionKind) -> Mapping[str, Definition]: ...
+
+
+class Counters(Protocol):
+    def read(self, scope: str) -> Iterable[Counted]: ...
+
+
+class Plane(Protocol):
+    @property
+    def definitions(self) -> Definitions: ...
+    @property
+    def counters(self) -> Counters: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """``evaluated`` is the last day on which a user got an answer, in days since 1970; None: never seen."""
+
+    flag: Flag
+    at: str
+    evaluated: int | None
+
+    def stale(self, now: float) -> Iterator[str]:
+        """Why it can go. A flag counts as unused only when it has been there long enough to be used."""
+        age = (now - epoch(self.at)) / DAY
+        answer = settled(self.flag, now)
+        if answer is not None and age >= SETTLED_DAYS:
+            yield f"{answer} for everyone for {age:.0f} days"
+        unused = now // DAY - (self.evaluated or 0)
+        if age >= UNUSED_DAYS and unused > UNUSED_DAYS and self.flag.off.tracked:  # untracked: nobody knows
+            yield f"not evaluated {f'since {iso_day(self.evaluated)}' if self.evaluated else 'ever'}"
+
+
+def settled(flag: Flag, now: float) -> str | None:
+    """The variant that everybody gets from now on; None while it depends on anything."""
+    if not flag.enabled:
+        return flag.off.variant
+    depends = flag.overrides or flag.prerequisites or any(at > now for at, _ in flag.rollout_steps)
+    rollout = rollout_at(flag, now)
+    if depends or (flag.rules is not None and rollout):
+        return None
+    if rollout == 0:
+        return flag.not_in_rollout.variant
+    return flag.everyone.fixed.variant if flag.everyone.fixed and rollout >= ALL else None
+
+
+def show(console: Console, plane: Plane, only_stale: bool, now: float | None = None) -> None:
+    """A table of all flags, or of those that can go and why."""
+    at = time.time() if now is None else now
+    table = Table("flag", "type", "published", "last evaluated", "can go")
+    for usage in usages(plane):
+        reasons = list(usage.stale(at))
+        if reasons or not only_stale:
+            seen = iso_day(usage.evaluated) if usage.evaluated is not None else "never"
+            table.add_row(usage.flag.key, usage.flag.type, usage.at, seen, "\n".join(reasons))
+    console.print(table if table.row_count else "No flag can go." if only_stale else "There are no flags.")
+
+
+def usages(plane: Plane) -> Iterator[Usage]:
+    for key, row in sorted(plane.definitions.load_all("flag").items()):
+        days = [counted.counter.day for counted in plane.counters.read(flag_scope(key))]
+        yield Usage(load_flag(row.text, row.version), row.at, max(days, default=None))

@@ -1,0 +1,97 @@
+"""Which flags can go: those that answer everybody alike, and those that nobody asks for."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from chalicelib.domain.counting import Counter, Entry, Tally, day_and_hour, flag_scope, position
+from chalicelib.domain.definitions import Definition
+from chalicelib.domain.instants import iso
+from realtime.flags import Usage, settled, show
+from realtime.memory import MemoryDefinitions
+from realtime.memory_events import MemoryCounters
+from tests.support.experiments import published_flag
+from tests.support.flags import flag, rules, variants, where
+
+NOW = 1_800_000_000.0
+DAY = 86_400.0
+TODAY = int(NOW / DAY)
+TARGETED = {"targeting_rules": rules({"rule": where("country", "eq", "DE")})}
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer"),
+    [
+        ({}, "on"),
+        ({"enabled": False}, "off"),
+        ({"rollout_percentage": 0}, "off"),
+        ({"rollout_percentage": 50}, None),
+        (TARGETED, None),
+        (TARGETED | {"rollout_percentage": 0}, "off"),
+        (TARGETED | {"enabled": False}, "off"),
+        ({"overrides": {"u1": "off"}}, None),
+        ({"prerequisites": [{"flag": "g", "variants": ["on"]}]}, None),
+        ({"rollout_percentage": 0, "rollout_schedule": [{"at": iso(NOW - DAY), "percentage": 100}]}, "on"),
+        ({"rollout_percentage": 0, "rollout_schedule": [{"at": iso(NOW + DAY), "percentage": 100}]}, None),
+        ({"type": "string", "default_variant": "a", "variants": variants(a=0.5, b=0.5)}, None),
+        ({"type": "string", "default_variant": "a", "variants": variants(a=0, b=1)}, "b"),
+    ],
+)
+def test_a_flag_is_settled_when_nothing_decides_any_more(fields: dict[str, Any], answer: str | None) -> None:
+    assert settled(flag(**fields), NOW) == answer
+
+
+@pytest.mark.parametrize(
+    ("fields", "age", "evaluated", "reasons"),
+    [
+        ({}, 91, TODAY, ["on for everyone for 91 days"]),
+        ({}, 89, TODAY, []),
+        ({"rollout_percentage": 50}, 91, TODAY - 30, []),
+        ({"rollout_percentage": 50}, 91, TODAY - 31, ["not evaluated since 2026-12-15"]),
+        ({"rollout_percentage": 50}, 31, None, ["not evaluated ever"]),
+        ({"rollout_percentage": 50}, 29, None, []),
+        ({"rollout_percentage": 50, "tracking_sample": 0}, 100, None, []),
+        ({"enabled": False}, 100, None, ["off for everyone for 100 days", "not evaluated ever"]),
+    ],
+)
+def test_why_a_flag_can_go(
+    fields: dict[str, Any], age: int, evaluated: int | None, reasons: list[str]
+) -> None:
+    assert list(Usage(flag(**fields), iso(NOW - age * DAY), evaluated).stale(NOW)) == reasons
+
+
+class Plane:
+    def __init__(self, *flags: Definition, published: float) -> None:
+        self.definitions, self.counters = MemoryDefinitions(), MemoryCounters()
+        self.definitions.publish(flags, 0, published)
+
+    def evaluate(self, key: str, at: float) -> None:
+        day, hour = day_and_hour(at)
+        counter = Counter(flag_scope(key), "on", "evaluation", day, "shard-0")
+        self.counters.add(Tally(counter, [Entry(position("1"), hour)]), None)
+
+
+def shown(plane: Plane, only_stale: bool) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    show(console, plane, only_stale, NOW)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_list_has_every_flag_or_only_those_that_can_go() -> None:
+    half = {"rollout_percentage": 50}
+    plane = Plane(published_flag("used", **half), published_flag("unused", **half), published=NOW - 40 * DAY)
+    plane.evaluate("used", NOW - DAY)
+    plane.evaluate("used", NOW - 20 * DAY)
+    everything, stale = shown(plane, only_stale=False), shown(plane, only_stale=True)
+    assert "2027-01-14" in everything
+    assert "unused" in everything
+    assert "│ used" not in stale
+    assert "not evaluated ever" in stale
+
+
+def test_nothing_to_show_is_said() -> None:
+    assert "There are no flags." in shown(Plane(published=NOW), only_stale=False)
+    assert "No flag can go." in shown(Plane(published_flag("f"), published=NOW), only_stale=True)
