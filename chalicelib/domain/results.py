@@ -26,7 +26,7 @@ ByVariant = dict[str, ByType]
 
 
 def results(experiment: Experiment, counted: Iterable[Counted]) -> dict[str, Any]:
-    """All of the current iteration. ``windows`` has every day and the latest 48 hours with events, UTC."""
+    """All of the current iteration. ``conversions``: the types that count as one, null for all. ``windows`` has every day and the latest 48 hours with events, UTC."""
     totals: ByVariant = {}
     days: dict[str, ByVariant] = {}
     hours: dict[str, ByVariant] = {}
@@ -45,6 +45,7 @@ def results(experiment: Experiment, counted: Iterable[Counted]) -> dict[str, Any
         "experiment_id": experiment.id,
         "iteration": experiment.iteration,
         "status": experiment.status,
+        "conversions": sorted(experiment.metrics - {EXPOSURE}) or None,
         "variants": variants,
         "unassigned": {"events": _events(unassigned)},
         "srm": srm,

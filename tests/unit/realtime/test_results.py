@@ -1,0 +1,67 @@
+"""Results in the terminal."""
+
+import io
+
+from rich.console import Console
+
+from chalicelib.domain.counting import ASSIGNED, Counted, Counter, Sums
+from chalicelib.domain.results import results
+from realtime.results import cumulative, show
+from tests.support.plane import experiment
+
+DAY = 20_779
+
+
+def counted(variant: str, event_type: str, sums: Sums, day: int = DAY) -> Counted:
+    return Counted(Counter("checkout", variant, event_type, day, "s/0"), {10: sums})
+
+
+FOUND = results(
+    experiment(),
+    [
+        counted("control", ASSIGNED, Sums(1000)),
+        counted("treatment", ASSIGNED, Sums(700)),
+        counted("control", "purchase", Sums(10, 1_234_500)),
+        counted("control", "exposure", Sums(900)),
+        counted("control", "purchase", Sums(30), DAY + 1),
+        counted("treatment", "purchase", Sums(7), DAY + 1),
+        counted("$unassigned", "purchase", Sums(3)),
+    ],
+)
+
+
+def shown(plot: bool = False) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    show(FOUND, console, plot=plot)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_table_has_a_row_for_each_variant_and_one_for_the_unassigned() -> None:
+    text = shown()
+    for part in ("control", "1,000", "0.0400", "123.45", "treatment", "no assignment"):
+        assert part in text
+
+
+def test_a_mismatch_and_what_it_means_are_shown() -> None:
+    assert "SAMPLE RATIO MISMATCH" in shown()
+    assert "find the cause" in shown()
+
+
+def test_conversions_accumulate_per_assigned_user() -> None:
+    days, curves = cumulative(FOUND)
+    assert days == ["2026-11-22", "2026-11-23"]
+    assert curves == {"control": [0.01, 0.04], "treatment": [0.0, 0.01]}
+
+
+def test_the_plot_is_drawn_in_the_terminal() -> None:
+    text = shown(plot=True)
+    assert "cumulative" in text
+    assert "2026-11-23" in text
+
+
+def test_without_events_there_is_nothing_to_plot() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    show(results(experiment(), []), console, plot=True)
+    assert isinstance(console.file, io.StringIO)
+    assert "Nothing to plot yet" in console.file.getvalue()
