@@ -100,6 +100,7 @@ def _widgets(environment: Environment, places: Places) -> Iterator[dict[str, Any
         for kind in ("Read", "Write")
     ]
     yield _graph("DynamoDB throttling", throttled)
+    yield _graph("Everything else that the service counts", search("", "Sum"))
     yield _cost(environment)
 
 

@@ -33,7 +33,7 @@ def resources(environment: Environment, places: Places) -> dict[str, dict[str, A
         found["EventStream"] = _stream(environment, places)
     if "archive_bucket" in owned:
         found["ArchiveBucket"] = _bucket(environment, places)
-        found["ArchiveBucketPolicy"] = _bucket_policy(places)
+        found["ArchiveBucketPolicy"] = _bucket_policy()
     for setting, logical in (("quarantine_queue", "Quarantine"), ("failure_queue", "FailedBatches")):
         found[logical] = _queue(places.names[setting], environment)
         found[f"{logical}Policy"] = _queue_policy(logical)
@@ -131,8 +131,9 @@ def _cold(prefix: str) -> dict[str, Any]:
     }
 
 
-def _bucket_policy(places: Places) -> dict[str, Any]:
-    arns = [places.arn("archive_bucket"), places.arn("archive_bucket", "/*")]
+def _bucket_policy() -> dict[str, Any]:
+    bucket = {"Fn::GetAtt": ["ArchiveBucket", "Arn"]}
+    arns: list[Value] = [bucket, {"Fn::Join": ["", [bucket, "/*"]]}]
     policy = {"Bucket": {"Ref": "ArchiveBucket"}, "PolicyDocument": _tls_only("s3:*", arns)}
     return {"Type": "AWS::S3::BucketPolicy", "Properties": policy}
 

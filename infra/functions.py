@@ -51,7 +51,9 @@ def shape(resources: dict[str, Any], environment: Environment, places: Places, t
         properties["Tags"] = {"service": "realtime", "environment": environment.name, "function": name}
         _concurrency(properties, sized, target.runtime)
         role = resources[ROLES.get(logical, f"{logical}Role")]["Properties"]
-        role["Policies"][0]["PolicyDocument"]["Statement"] = statements(name, environment, places)
+        role["Policies"][0]["PolicyDocument"]["Statement"] = statements(
+            name, environment, places, {"Fn::GetAtt": [f"{logical}LogGroup", "Arn"]}
+        )
         resources[f"{logical}LogGroup"] = {
             "Type": "AWS::Logs::LogGroup",
             "DeletionPolicy": "Retain" if environment.retain else "Delete",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from infra.environments import Environment, FunctionName
-from infra.places import Places, Value, sub
+from infra.places import Places, Value
 
 Calls: TypeAlias = dict[str, tuple[str, ...]]
 _DEFINITIONS: Calls = {
@@ -37,13 +37,15 @@ BELOW = {"archive_bucket": ("/events/*", "/quarantine/*")}
 """The part of a resource that is written to."""
 
 
-def statements(function: FunctionName, environment: Environment, places: Places) -> list[dict[str, Any]]:
-    """The policy of ``function``: its calls, its log, its traces, its event source."""
+def statements(
+    function: FunctionName, environment: Environment, places: Places, log: Value
+) -> list[dict[str, Any]]:
+    """The policy of ``function``: its calls, its log (an ARN), its traces, its event source."""
     found = [
         _allow(actions, *(places.arn(setting, suffix) for suffix in BELOW.get(setting, ("",))))
         for setting, actions in sorted(calls(function, environment).items())
     ]
-    found.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), _log(function, environment)))
+    found.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), log))
     found.append(_allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), "*"))
     return found + _source(function, places) + _network(function, places)
 
@@ -74,11 +76,6 @@ def _network(function: FunctionName, places: Places) -> list[dict[str, Any]]:
         return []
     interfaces = ("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces")
     return [_allow(tuple(f"ec2:{action}" for action in interfaces), "*")]
-
-
-def _log(function: FunctionName, environment: Environment) -> Value:
-    group = f"/aws/lambda/realtime-{environment.name}-{function}"
-    return sub(f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:{group}:*")
 
 
 def _allow(actions: tuple[str, ...], *resources: Value) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""Every template that the infrastructure tests look at, made once for all workers, in a process of its own.
+
+`python -m tests.support.synth FOLDER` writes, for each variant, the templates as CDK makes them
+(`VARIANT/*.template.json`), as SAM expands them (`VARIANT/*.expanded.json`), and cdk-nag's findings
+(`nag.json`).
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import environments, places
+from infra.environments import Domain, Environment, Throttle, UsagePlan
+
+ROOT = Path(__file__).parents[2]
+COMBINATIONS = [f"{env}-{platform}" for env in environments.NAMES for platform in places.PLATFORMS]
+VARIANTS = [*COMBINATIONS, "everything", "emulator"]
+NAGGED = ("prod-standalone", "prod-existing", "everything")
+STACKS = ("data", "service", "monitoring")
+Template = dict[str, Any]
+
+
+def shared(factory: pytest.TempPathFactory) -> Path:
+    """The folder, made by whichever worker comes first."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "synth"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "nag.json").exists():
+            make(folder)
+    return folder
+
+
+def make(folder: Path) -> None:
+    command = [sys.executable, "-m", "tests.support.synth", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"synthesis failed:\n{done.stdout}\n{done.stderr}")
+
+
+def load(folder: Path, variant: str, stack: str, kind: str = "expanded") -> Template:
+    (path,) = (folder / variant).glob(f"*-{stack}.{kind}.json")
+    found: Template = json.loads(path.read_text())
+    return found
+
+
+def of_type(template: Template, kind: str) -> dict[str, Template]:
+    """Properties of the resources of one type, by logical id."""
+    resources = template["Resources"].items()
+    return {name: one.get("Properties", {}) for name, one in resources if one["Type"] == kind}
+
+
+def everything() -> tuple[Environment, places.Places]:
+    """All that is optional, switched on."""
+    prod = environments.load("prod")
+    warm = replace(prod.functions["assignment"], provisioned=(2, 10))
+    environment = replace(
+        prod,
+        functions={**prod.functions, "assignment": warm},
+        usage_plan=UsagePlan(Throttle(rate=10, burst=20), requests_per_month=1_000_000),
+        domain=Domain("decide.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1", "Z123"),
+        alarm_email="on-call@example.com",
+    )
+    attached = places.Attached(
+        stream="platform-events",
+        bucket="platform-lake",
+        assignments_stream="/experimentation/prod/dynamodb/assignments-stream",
+        subnets=("subnet-0a1b2c3d", "subnet-1a1b2c3d"),
+        security_groups=("sg-0a1b2c3d",),
+    )
+    return environment, places.find("prod", "existing", attached)
+
+
+def _variant(name: str) -> tuple[Environment, places.Places]:
+    if name == "everything":
+        return everything()
+    if name == "emulator":
+        return environments.load("dev"), places.find("dev", "standalone")
+    env, platform = name.split("-")
+    found: Any = platform
+    return environments.load(env), places.find(env, found)
+
+
+def expand(template: Template) -> Template:
+    """As CloudFormation expands it."""
+    from boto3.session import Session
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
+    values = {name: one.get("Default", "") for name, one in template.get("Parameters", {}).items()}
+    translator = Translator({}, Parser(), plugins=None, boto_session=Session(region_name="us-east-1"))
+    expanded: Template = translator.translate(template, values)
+    return expanded
+
+
+def _nag(folder: Path) -> list[list[str]]:
+    """Stack, rule and description of every finding."""
+    import aws_cdk as cdk
+    from aws_cdk.cloudformation_include import CfnInclude
+    from cdk_nag import AwsSolutionsChecks
+
+    app = cdk.App(analytics_reporting=False, outdir=str(folder / "nag"))
+    for variant in NAGGED:
+        for path in sorted((folder / variant).glob("*.expanded.json")):
+            template = json.loads(path.read_text())
+            template.pop("Rules", None)  # CDK would add its own a second time
+            template.get("Parameters", {}).pop("BootstrapVersion", None)
+            included = folder / f"{variant}-{path.name}"
+            included.write_text(json.dumps(template))
+            stack = cdk.Stack(app, f"{variant}-{path.name.split('.')[0]}")
+            CfnInclude(stack, "Template", template_file=str(included))
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    try:
+        app.synth()
+    except RuntimeError as error:
+        if "ValidationFailed" not in str(error):
+            raise
+    report = json.loads((folder / "nag" / "validation-report.json").read_text())
+    return [
+        [where["constructPath"], violation["ruleName"], violation["description"]]
+        for plugin in report["pluginReports"]
+        if plugin["pluginName"] == "AwsSolutions"
+        for violation in plugin["violations"]
+        for where in violation["violatingConstructs"]
+    ]
+
+
+def main(folder: Path) -> None:
+    from infra.app import compose
+    from infra.bundle import HOST, LAMBDA
+
+    for name in VARIANTS:
+        environment, found = _variant(name)
+        target = HOST if name == "emulator" else LAMBDA
+        compose(environment, found, target, folder / name).synth()
+        for path in (folder / name).glob("*.template.json"):
+            expanded = expand(json.loads(path.read_text()))
+            path.with_name(path.name.replace(".template.", ".expanded.")).write_text(json.dumps(expanded))
+    (folder / "nag.json").write_text(json.dumps(_nag(folder)))
+
+
+if __name__ == "__main__":
+    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"  # SAM asks botocore for one
+    main(Path(sys.argv[1]))

@@ -1,0 +1,22 @@
+"""The templates, synthesised once for all workers (30 s), as dictionaries."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import synth
+from tests.support.synth import Template, load
+
+Templates = Callable[[str, str], Template]
+
+
+@pytest.fixture(scope="session")
+def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synth.shared(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def template(synthesised: Path) -> Templates:
+    """By variant and stack, as SAM expands it."""
+    return lambda variant, stack: load(synthesised, variant, stack)

@@ -1,0 +1,127 @@
+"""The API after SAM's expansion: who answers which path, what the gateway says itself, what it logs."""
+
+import json
+
+import pytest
+
+from infra.api import OPEN, operations, owner
+from infra.functions import LOGICAL
+from tests.support.synth import VARIANTS, Template, of_type
+from tests.unit.infra.conftest import Templates
+
+
+def body(template: Templates, variant: str = "prod-standalone") -> Template:
+    (api,) = of_type(template(variant, "service"), "AWS::ApiGateway::RestApi").values()
+    found: Template = api["Body"]
+    return found
+
+
+def stage(template: Templates) -> Template:
+    (found,) = of_type(template("prod-standalone", "service"), "AWS::ApiGateway::Stage").values()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "function"),
+    [
+        ("/assign", "assignment"),
+        ("/assign/batch", "assignment"),
+        ("/flags/evaluate", "feature_flags"),
+        ("/flags/evaluate/batch", "feature_flags"),
+        ("/ofrep/v1/evaluate/flags/{key}", "feature_flags"),
+        ("/events", "ingest"),
+        ("/experiments/{key}/results", "ingest"),
+        ("/health", "ingest"),
+        ("/openapi.json", "ingest"),
+    ],
+)
+def test_each_path_has_its_function(path: str, function: str) -> None:
+    assert owner(path) == function
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_route_calls_its_functions_alias(template: Templates, variant: str) -> None:
+    found = list(operations(body(template, variant)))
+    assert len(found) >= 12
+    for path, _, method in found:
+        uri = method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+        assert uri.endswith(f"/functions/${{{LOGICAL[owner(path)]}Aliaslive}}/invocations")
+
+
+def test_every_route_but_the_open_ones_asks_the_authorizer(template: Templates) -> None:
+    found = body(template)
+    for path, _, method in operations(found):
+        assert method.get("security", []) == ([] if path in OPEN else [{"authorizer": []}])
+    (scheme,) = found["securityDefinitions"].values()
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+    assert scheme["name"] == "Authorization"
+    assert authorizer["type"] == "token"
+    assert authorizer["authorizerResultTtlInSeconds"] == 60
+    assert "AuthorizerAliaslive" in authorizer["authorizerUri"]["Fn::Sub"]
+
+
+def test_errors_of_the_gateway_have_our_shape_and_ofreps(template: Templates) -> None:
+    answers = body(template)["x-amazon-apigateway-gateway-responses"]
+    assert {"UNAUTHORIZED", "ACCESS_DENIED", "THROTTLED", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
+    for answer in answers.values():
+        said = json.loads(answer["responseTemplates"]["application/json"])
+        assert said["error"].keys() == {"code", "message", "details"}
+        assert said["errorDetails"] == said["error"]["message"]
+        assert said["key"] == ""
+        assert answer["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+    throttled = answers["THROTTLED"]
+    assert throttled["statusCode"] == 429
+    assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+    assert answers["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == 404
+
+
+def test_browsers_may_ask_from_anywhere(template: Templates) -> None:
+    answer = body(template)["paths"]["/flags/evaluate/batch"]["options"]["x-amazon-apigateway-integration"]
+    headers = answer["responses"]["default"]["responseParameters"]
+    assert headers["method.response.header.Access-Control-Allow-Origin"] == "'*'"
+    assert "If-None-Match" in headers["method.response.header.Access-Control-Allow-Headers"]
+    assert headers["method.response.header.Access-Control-Expose-Headers"] == "'ETag,Retry-After'"
+
+
+def test_requests_are_throttled_traced_and_measured_but_bodies_never_logged(template: Templates) -> None:
+    found = stage(template)
+    (settings,) = found["MethodSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (20_000, 10_000)
+    assert settings["MetricsEnabled"] is True
+    assert settings["DataTraceEnabled"] is False
+    assert found["TracingEnabled"] is True
+
+
+def test_the_access_log_has_no_field_that_could_hold_an_id_a_key_or_an_address(template: Templates) -> None:
+    logged = json.loads(stage(template)["AccessLogSetting"]["Format"])
+    text = " ".join(logged.values())
+    for secret in ("identity", "requestOverride", "path ", "querystring", "header", "principalId", "claims"):
+        assert secret not in text
+    assert logged["route"] == "$context.resourcePath"
+    assert {"requestId", "traceId", "status", "latency"} <= logged.keys()
+
+
+def test_a_firewall_stands_before_production_only(template: Templates) -> None:
+    (wall,) = of_type(template("prod-standalone", "service"), "AWS::WAFv2::WebACL").values()
+    assert {rule["Name"] for rule in wall["Rules"]} == {
+        "RateLimit",
+        "AWSManagedRulesAmazonIpReputationList",
+        "AWSManagedRulesKnownBadInputsRuleSet",
+    }
+    assert all(not rule["VisibilityConfig"]["SampledRequestsEnabled"] for rule in wall["Rules"])
+    assert of_type(template("prod-standalone", "service"), "AWS::WAFv2::WebACLAssociation")
+    assert not of_type(template("dev-standalone", "service"), "AWS::WAFv2::WebACL")
+
+
+def test_a_domain_and_a_usage_plan_are_added_where_they_are_asked_for(template: Templates) -> None:
+    found = template("everything", "service")
+    (domain,) = of_type(found, "AWS::ApiGateway::DomainName").values()
+    assert (domain["DomainName"], domain["SecurityPolicy"]) == ("decide.example.com", "TLS_1_2")
+    assert of_type(found, "AWS::ApiGateway::BasePathMapping")
+    assert of_type(found, "AWS::Route53::RecordSet")
+    (plan,) = of_type(found, "AWS::ApiGateway::UsagePlan").values()
+    assert plan["Throttle"] == {"RateLimit": 10, "BurstLimit": 20}
+    assert plan["Quota"] == {"Limit": 1_000_000, "Period": "MONTH"}
+    for path, _, method in operations(body(template, "everything")):
+        assert ({"gateway_key": []} in method.get("security", [])) is (path not in OPEN)
+    assert not of_type(template("prod-standalone", "service"), "AWS::ApiGateway::UsagePlan")

@@ -1,0 +1,34 @@
+"""cfn-lint and cdk-nag over the expanded templates, actionlint over the workflows."""
+
+import json
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+from infra.accepted import ACCEPTED
+from tests.support.synth import NAGGED
+
+
+@pytest.mark.parametrize("variant", NAGGED)
+def test_cfn_lint_has_nothing_to_say(synthesised: Path, variant: str) -> None:
+    paths = [str(path) for path in sorted((synthesised / variant).glob("*.expanded.json"))]
+    done = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), *paths], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+def test_every_finding_of_cdk_nag_is_accepted_for_a_reason_and_no_reason_is_left(synthesised: Path) -> None:
+    findings = json.loads((synthesised / "nag.json").read_text())
+    unexpected = [one for one in findings if not any(_fits(one[1], rule) for rule in ACCEPTED)]
+    assert unexpected == []
+    unused = [rule for rule in ACCEPTED if not any(_fits(one[1], rule) for one in findings)]
+    assert unused == []
+
+
+def _fits(rule: str, pattern: str) -> bool:
+    """``*`` alone is a pattern; brackets are part of a rule's name."""
+    return fnmatchcase(rule, pattern.replace("[", "[[]"))

@@ -1,0 +1,49 @@
+"""What CDK cannot check, since it does not know what SAM makes: everything that is named exists."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.synth import STACKS, VARIANTS, Template
+from tests.unit.infra.conftest import Templates
+
+
+def mentions(node: Any) -> Iterator[str]:
+    """Logical ids in Ref, GetAtt, Sub and DependsOn below ``node``."""
+    if isinstance(node, list):
+        for one in node:
+            yield from mentions(one)
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if key == "Ref":
+            yield value
+        elif key == "Fn::GetAtt":
+            yield value[0] if isinstance(value, list) else value.split(".")[0]
+        elif key == "Fn::Sub":
+            text, known = (value, {}) if isinstance(value, str) else value
+            found = {name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)\}", text)}
+            yield from found - known.keys()
+        elif key == "DependsOn":
+            yield from [value] if isinstance(value, str) else value
+        yield from mentions(value)
+
+
+def exists(template: Template) -> set[str]:
+    return template["Resources"].keys() | template.get("Parameters", {}).keys()
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_reference_leads_somewhere(template: Templates, variant: str, stack: str) -> None:
+    found = template(variant, stack)
+    named = {name for name in mentions(found["Resources"]) if not name.startswith("AWS::")}
+    assert named <= exists(found)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_stack_imports_from_another(template: Templates, variant: str) -> None:
+    for stack in STACKS:
+        assert "Fn::ImportValue" not in str(template(variant, stack))

@@ -1,0 +1,180 @@
+"""Functions, event sources and rollout after SAM's expansion: each setting that matters, by name."""
+
+import pytest
+
+from infra import environments, functions
+from infra.environments import Function
+from infra.functions import LOGICAL, physical, snap_start
+from infra.rollout import preference
+from tests.support.synth import COMBINATIONS, Template, of_type
+from tests.unit.infra.conftest import Templates
+
+FUNCTIONS = tuple(LOGICAL)
+SOURCES = {
+    "event_processor": "EventProcessorEventProcessorKinesisEventSource",
+    "assignment_sync": "AssignmentSyncAssignmentSyncDynamodbEventSource",
+}
+
+
+def service(template: Templates, variant: str = "prod-standalone") -> Template:
+    return template(variant, "service")
+
+
+@pytest.mark.parametrize("variant", COMBINATIONS)
+def test_functions_are_sized_traced_logged_and_built_for_arm(template: Templates, variant: str) -> None:
+    environment = environments.load(variant.partition("-")[0])
+    found = of_type(service(template, variant), "AWS::Lambda::Function")
+    for name, logical in LOGICAL.items():
+        one, sized = found[logical], environment.functions[name]
+        assert one["FunctionName"] == f"realtime-{environment.name}-{name}"
+        assert (one["MemorySize"], one["Timeout"]) == (sized.memory, sized.timeout)
+        assert 512 <= one["MemorySize"] <= 1024
+        assert one["Architectures"] == ["arm64"]
+        assert one["TracingConfig"] == {"Mode": "Active"}
+        assert one["ReservedConcurrentExecutions"] == sized.reserved
+        assert one["LoggingConfig"]["LogFormat"] == "JSON"
+
+
+@pytest.mark.parametrize("variant", COMBINATIONS)
+def test_logs_are_kept_as_long_as_the_environment_says(template: Templates, variant: str) -> None:
+    days = environments.load(variant.partition("-")[0]).log_days
+    groups = of_type(service(template, variant), "AWS::Logs::LogGroup").values()
+    assert {one["RetentionInDays"] for one in groups} == {days}
+    assert len(groups) == 2 * len(FUNCTIONS) + 1  # each function, its hook, and the API's access log
+
+
+def test_every_function_is_called_by_its_alias_only(template: Templates) -> None:
+    found = service(template)
+    aliases = of_type(found, "AWS::Lambda::Alias")
+    assert {name for name, one in aliases.items() if one["Name"] == "live"} == {
+        f"{logical}Aliaslive" for logical in LOGICAL.values()
+    }
+    for one in of_type(found, "AWS::Lambda::Permission").values():
+        assert one["FunctionName"]["Ref"] in aliases
+        assert one["Principal"] == "apigateway.amazonaws.com"
+        assert "${RestAPI}/*" in one["SourceArn"]["Fn::Sub"]
+    for one in of_type(found, "AWS::Lambda::EventSourceMapping").values():
+        assert one["FunctionName"]["Ref"] in aliases
+
+
+@pytest.mark.parametrize("variant", COMBINATIONS)
+@pytest.mark.parametrize("name", SOURCES)
+def test_streams_are_read_so_that_nothing_is_lost_or_counted_twice(
+    template: Templates, variant: str, name: str
+) -> None:
+    one = of_type(service(template, variant), "AWS::Lambda::EventSourceMapping")[SOURCES[name]]
+    assert one["StartingPosition"] == "TRIM_HORIZON"
+    assert one["BatchSize"] == 500
+    assert one["MaximumBatchingWindowInSeconds"] == 1
+    assert one["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert one["BisectBatchOnFunctionError"] is True
+    assert one["MaximumRetryAttempts"] == 10
+    assert one["MaximumRecordAgeInSeconds"] == -1
+    assert one["ParallelizationFactor"] == 1
+    assert "quarantine" in str(one["DestinationConfig"]["OnFailure"]["Destination"])
+
+
+def test_an_existing_platforms_stream_and_tables_come_from_its_parameters(template: Templates) -> None:
+    found = service(template, "prod-existing")
+    asked = {name: one["Default"] for name, one in found["Parameters"].items() if "SSM" in one["Type"]}
+    asked.pop("BootstrapVersion")
+    assert asked == {
+        "AssignmentsTable": "/experimentation/prod/dynamodb/assignments-table",
+        "ExperimentsTable": "/experimentation/prod/dynamodb/experiments-table",
+        "FlagsTable": "/experimentation/prod/dynamodb/feature-flags-table",
+        "OverridesTable": "/experimentation/prod/dynamodb/overrides-table",
+        "EventStream": "/experimentation/prod/kinesis/events-stream",
+        "ArchiveBucket": "/experimentation/prod/s3/data-lake-bucket",
+        "AssignmentsStream": "/experimentation/prod/dynamodb/assignments-stream",
+    }
+    variables = of_type(found, "AWS::Lambda::Function")["Assignment"]["Environment"]["Variables"]
+    assert variables["REALTIME_PLATFORM"] == "existing"
+    assert variables["REALTIME_ASSIGNMENTS_TABLE"] == {"Fn::Sub": "${AssignmentsTable}"}
+    mapping = of_type(found, "AWS::Lambda::EventSourceMapping")[SOURCES["event_processor"]]
+    assert mapping["EventSourceArn"]["Fn::Sub"].endswith(":stream/${EventStream}")
+
+
+def test_only_the_sync_enters_the_platforms_network(template: Templates) -> None:
+    found = of_type(service(template, "everything"), "AWS::Lambda::Function")
+    inside = {name for name, one in found.items() if "VpcConfig" in one}
+    assert inside == {"AssignmentSync"}
+    assert found["AssignmentSync"]["VpcConfig"]["SubnetIds"] == ["subnet-0a1b2c3d", "subnet-1a1b2c3d"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_variable_is_a_setting(template: Templates, name: str) -> None:
+    from chalicelib.settings import Settings
+
+    one = of_type(service(template), "AWS::Lambda::Function")[LOGICAL[name]]  # type: ignore[index]
+    known = {f"REALTIME_{field.upper()}" for field in Settings.__dataclass_fields__}
+    assert one["Environment"]["Variables"].keys() <= known
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_traffic_moves_stepwise_after_probes_and_back_on_alarms(template: Templates, name: str) -> None:
+    found, logical = service(template), LOGICAL[name]  # type: ignore[index]
+    group = of_type(found, "AWS::CodeDeploy::DeploymentGroup")[f"{logical}DeploymentGroup"]
+    assert group["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Linear10PercentEvery3Minutes"}
+    assert {one["Name"]["Ref"] for one in group["AlarmConfiguration"]["Alarms"]} == {
+        f"{logical}NewErrors",
+        f"{logical}NewLatency",
+    }
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    update = found["Resources"][f"{logical}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+    assert update["BeforeAllowTrafficHook"] == {"Ref": f"{logical}PreTraffic"}
+    hook = of_type(found, "AWS::Lambda::Function")[f"{logical}PreTraffic"]
+    assert hook["FunctionName"].startswith("CodeDeployHook_")  # CodeDeploy may call no others
+    assert hook["Environment"]["Variables"]["NEW_VERSION"]["Ref"].startswith(f"{logical}Version")
+    assert len(hook["Code"]["ZipFile"]) <= 4096
+
+
+def test_the_rollouts_alarms_watch_the_new_version_alone(template: Templates) -> None:
+    alarms = of_type(service(template), "AWS::CloudWatch::Alarm")
+    errors, latency = alarms["AssignmentNewErrors"], alarms["AssignmentNewLatency"]
+    assert errors["Threshold"] == 1
+    assert latency["Threshold"] == environments.load("prod").functions["assignment"].p99_ms
+    measured = [one["MetricStat"]["Metric"] for one in errors["Metrics"] if "MetricStat" in one]
+    for metric in measured:
+        dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
+        assert dimensions["ExecutedVersion"]["Fn::GetAtt"][0].startswith("AssignmentVersion")
+
+
+def test_each_environment_has_its_own_pace() -> None:
+    paces = {env: environments.load(env).rollout for env in environments.NAMES}
+    assert paces == {
+        "dev": "AllAtOnce",
+        "staging": "Linear10PercentEvery1Minute",
+        "prod": "Linear10PercentEvery3Minutes",
+    }
+    assert preference("ingest", environments.load("staging"))["Type"] == paces["staging"]
+
+
+def test_provisioned_containers_scale_and_exclude_snapshots(template: Templates) -> None:
+    found = service(template, "everything")
+    (target,) = of_type(found, "AWS::ApplicationAutoScaling::ScalableTarget").values()
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 10)
+    assert target["ResourceId"] == "function:realtime-prod-assignment:live"
+    alias = found["Resources"]["AssignmentAliaslive"]["Properties"]
+    assert int(alias["ProvisionedConcurrencyConfig"]["ProvisionedConcurrentExecutions"]) == 2
+    assert not of_type(service(template), "AWS::ApplicationAutoScaling::ScalableTarget")
+
+
+@pytest.mark.parametrize(("runtime", "allowed"), [("python3.11", False), ("python3.12", True)])
+def test_snapshots_are_taken_where_the_runtime_allows_it(runtime: str, allowed: bool) -> None:
+    assert snap_start(runtime) is allowed
+    properties: Template = {}
+    functions._concurrency(properties, Function(p99_ms=1), runtime)
+    assert ("SnapStart" in properties) is allowed
+
+
+def test_a_function_that_would_not_fit_is_refused_where_it_is_written() -> None:
+    with pytest.raises(ValueError, match="memory must be 512 to 1024 MB, got 128"):
+        Function(p99_ms=1, memory=128)
+    with pytest.raises(ValueError, match="exceeds the reserved"):
+        Function(p99_ms=1, reserved=1, provisioned=(1, 2))
+    with pytest.raises(ValueError, match=r"use -c env=dev\|staging\|prod"):
+        environments.load("production")
+
+
+def test_names_of_functions_say_their_environment() -> None:
+    assert physical("feature_flags", environments.load("staging")) == "realtime-staging-feature_flags"
