@@ -54,7 +54,8 @@ def compile_experiment(document: documents.ExperimentDocument, version: int = 0)
     payloads = {variant.key: variant.payload for variant in document.variants}
     salt = document.salt or document.key
     if document.iteration > 1:
-        salt = f"{salt}.{document.iteration}"  # a restart on purpose: nobody keeps an old bucket
+        # A restart on purpose: nobody keeps an old bucket. No other experiment's salt can hold the slash.
+        salt = f"{salt}/{document.iteration}"
 
     def outcomes(reason: Reason) -> dict[str, Decision]:
         return {key: Decision(key, reason, payload) for key, payload in payloads.items()}

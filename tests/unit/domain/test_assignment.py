@@ -197,9 +197,20 @@ def test_the_variant_does_not_depend_on_the_traffic(user: str, traffic: float) -
 
 def test_shares_are_exact_to_half_a_point() -> None:
     one = experiment(variants=shares(a=0.5, b=0.3, c=0.2), traffic_allocation=0.4)
-    found = Counter(decided(one, f"user-{number}").variant for number in range(100_000))
+    found = Counter(decided(one, f"user-{number}").variant for number in range(200_000))
     for variant, expected in {None: 0.6, "a": 0.2, "b": 0.12, "c": 0.08}.items():
-        assert abs(found[variant] / 100_000 - expected) < 0.005
+        assert abs(found[variant] / 200_000 - expected) < 0.005
+
+
+def test_two_experiments_are_independent() -> None:
+    one, other = experiment("one", variants=shares(a=0.3, b=0.7)), experiment("other", traffic_allocation=0.5)
+    found = Counter((decided(one, user).variant, decided(other, user).variant) for user in USERS)
+    chi_square = 0.0
+    for variant, part in {"a": 0.3, "b": 0.7}.items():
+        for cell, share in {None: 0.5, "control": 0.25, "treatment": 0.25}.items():
+            expected = len(USERS) * part * share
+            chi_square += (found[variant, cell] - expected) ** 2 / expected
+    assert chi_square < 20.52  # p > 0.001 at 5 degrees of freedom
 
 
 def test_a_layer_is_independent_of_the_variants_inside_of_it() -> None:

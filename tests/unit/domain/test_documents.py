@@ -1,0 +1,110 @@
+"""What a definition of an experiment may say, and what its author is told otherwise."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chalicelib.domain.documents import DefinitionsDocument
+from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.loading import compile_experiment, load_experiment, parse_experiment
+from chalicelib.domain.publication import check
+from tests.support.experiments import document, shares
+
+
+def refused(**fields: Any) -> list[str]:
+    with pytest.raises(InvalidInput) as caught:
+        parse_experiment(document(**fields))
+    return [str(problem) for problem in caught.value.details]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"variants": shares(a=0.5, b=0.4)}, "variants: the allocations sum to 0.9, they must sum to 1"),
+        (
+            {"variants": [{"key": "a", "allocation": 1.5}]},
+            "variants[0].allocation: input should be less than or equal to 1",
+        ),
+        (
+            {"variants": [{"key": "a", "allocation": "1"}]},
+            "variants[0].allocation: input should be a valid number",
+        ),
+        (
+            {"variants": [{"key": "a", "allocation": float("nan")}]},
+            "variants[0].allocation: input should be a finite number",
+        ),
+        ({"variants": shares(a=0.5) * 2}, "variants: the key 'a' occurs twice"),
+        ({"variants": []}, "variants: list should have at least 1 item after validation, not 0"),
+        ({"variants": [{"key": "a b", "allocation": 1.0}]}, "variants[0].key: string should match pattern"),
+        ({"key": "x/y"}, "key: string should match pattern"),
+        ({"key": "x" * 129}, "key: string should match pattern"),
+        ({"key": "line\n"}, "key: string should match pattern"),
+        ({"salt": "a:b"}, "salt: string should match pattern"),
+        ({"status": "running"}, "status: input should be 'draft', 'active', 'paused' or 'completed'"),
+        ({"traffic_allocation": 80}, "traffic_allocation: input should be less than or equal to 1"),
+        ({"trafic": 1}, "trafic: unknown field; remove it or correct its spelling"),
+        ({"overrides": {"qa": "blue"}}, "overrides: no variant 'blue'; there are control, treatment"),
+        ({"layer": {"key": "l", "start": 0.5, "end": 0.5}}, "layer: start must be below end"),
+        ({"holdout": {"key": "h", "share": 1.1}}, "holdout.share: input should be less than or equal to 1"),
+        ({"holdout": {"share": 0.1}}, "holdout.key: required"),
+        ({"start_at": "2026-01-31T09:00:00"}, "start_at: needs a time zone, such as 2026-01-31T09:00:00Z"),
+        (
+            {"start_at": "2026-02-01T00:00:00Z", "end_at": "2026-02-01T00:00:00Z"},
+            "start_at must be before end_at",
+        ),
+        ({"iteration": 0}, "iteration: input should be greater than or equal to 1"),
+        ({"metrics": ["a b"]}, "metrics[0]: string should match pattern"),
+        ({"targeting_rules": {"version": "1.0", "rules": [{"id": "r"}]}}, "targeting_rules.rules[0].rule: "),
+    ],
+)
+def test_a_mistake_is_refused_with_its_path(fields: dict[str, Any], told: str) -> None:
+    assert any(problem.startswith(told) for problem in refused(**fields)), refused(**fields)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    assert len(refused(key="x/y", status="running", traffic_allocation=2)) == 3
+
+
+def test_a_definition_that_is_no_object_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        parse_experiment(["checkout"])
+
+
+@pytest.mark.parametrize(
+    "allocations", [[0.1] * 10, [1 / 3] * 3, [0.34, 0.33, 0.33], [0.07, 0.93], [1.0, 0.0]]
+)
+def test_shares_that_sum_to_1_as_written_or_nearly_are_taken(allocations: list[float]) -> None:
+    variants = [{"key": f"v{index}", "allocation": share} for index, share in enumerate(allocations)]
+    assert len(parse_experiment(document(variants=variants)).variants) == len(allocations)
+
+
+def test_what_is_not_written_has_an_open_default() -> None:
+    found = load_experiment(
+        '{"key": "k", "status": "active", "variants": [{"key": "a", "allocation": 1}]}', 7
+    )
+    assert (found.id, found.version, found.iteration, found.sticky, found.gated) == ("k", 7, 1, True, False)
+    assert found.prefix == "experiment/k:"
+    assert found.traffic == 1 << 64
+
+
+def test_an_unset_status_serves_nobody() -> None:
+    found = load_experiment('{"key": "k", "variants": [{"key": "a", "allocation": 1}]}')
+    assert found.status == "draft"
+
+
+def test_an_iteration_has_a_salt_that_no_other_experiment_can_have() -> None:
+    second = compile_experiment(parse_experiment(document("k", iteration=2)))
+    assert second.prefix == "experiment/k/2:"
+    assert compile_experiment(parse_experiment(document("k.2"))).prefix == "experiment/k.2:"
+
+
+def test_the_example_in_the_documentation_is_valid() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "assignment.md").read_text("utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    found = DefinitionsDocument.model_validate(yaml.safe_load(example))
+    assert check(found.experiments, found.flags) == []
+    (one,) = (parse_experiment(each) for each in yaml.safe_load(example)["experiments"])
+    assert one.overrides == {"qa-anna": "treatment"}
