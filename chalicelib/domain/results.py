@@ -26,7 +26,8 @@ ByVariant = dict[str, ByType]
 
 
 def results(experiment: Experiment, counted: Iterable[Counted]) -> dict[str, Any]:
-    """All of the current iteration. ``conversions``: the types that count as one, null for all. ``windows`` has every day and the latest 48 hours with events, UTC."""
+    """All of the current iteration. ``conversions`` are the types that count as one, null: all of them;
+    ``windows`` has every day and the latest 48 hours with events, UTC."""
     totals: ByVariant = {}
     days: dict[str, ByVariant] = {}
     hours: dict[str, ByVariant] = {}
@@ -92,9 +93,8 @@ def chi_square_p(chi_square: float, degrees: int) -> float:
 
 def _variant(experiment: Experiment, types: ByType) -> dict[str, Any]:
     assigned = types.get(ASSIGNED, Sums()).count
-    counted = experiment.metrics or types.keys() - {ASSIGNED}
     converted = Sums()
-    for event_type in counted - {EXPOSURE}:
+    for event_type in experiment.metrics - {EXPOSURE} or types.keys() - {ASSIGNED, EXPOSURE}:
         converted = converted.plus(types.get(event_type, Sums()))
     return {
         "assigned": assigned,
