@@ -32,6 +32,7 @@ class Metrics(Protocol):
 class Entry(Generic[T]):
     value: T
     row: Definition
+    loaded: float
     until: float
 
 
@@ -57,7 +58,7 @@ class Shelf(Generic[T]):
         self._entries: MutableMapping[str, Entry[T]] = LRUCache(max_entries)
         self._missing: TTLCache[str, None] = TTLCache(NOT_FOUND_MAX, NOT_FOUND_SECONDS, timer)
         self._all: Mapping[str, T] | None = None  # the values of _entries, once somebody asked for all
-        self._all_until = 0.0
+        self._all_loaded = self._all_until = 0.0
         self._reloads = 0
         self._lock = Lock()  # of the above, held for moments
         self._loading = Lock()  # single flight: held during a call; who waited finds what it wanted
@@ -163,12 +164,13 @@ class Shelf(Generic[T]):
                         for key in {*rows, *self._entries}:
                             self._put(key, rows.get(key), now)
                         self._all = {}
-                        self._all_until = now + self._ttl
+                        self._all_loaded, self._all_until = now, now + self._ttl
                         return self._publish_all()
         except (StorageUnavailable, Throttled):
             if self._all is None:
                 raise
             self._all_until = now + RETRY_SECONDS
+            self._metrics.record("DefinitionsAge", now - self._all_loaded)
             return self._all
 
     def _publish_all(self) -> Mapping[str, T]:
@@ -184,7 +186,8 @@ class Shelf(Generic[T]):
             if entry is None:
                 return None
             self._entries[key] = replace(entry, until=now + RETRY_SECONDS)
-            return entry.value
+        self._metrics.record("DefinitionsAge", now - entry.loaded)
+        return entry.value
 
     def _put(self, key: str, row: Definition | None, now: float) -> T | RealtimeError | None:
         old = self._entries.get(key)
@@ -204,5 +207,5 @@ class Shelf(Generic[T]):
                 if old is None:
                     return StorageUnavailable(f"The stored {self._kind} cannot be read; publish it again.")
                 value = old.value
-        self._entries[key] = Entry(value, row, now + self._ttl)
+        self._entries[key] = Entry(value, row, now, now + self._ttl)
         return value
