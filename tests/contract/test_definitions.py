@@ -103,7 +103,7 @@ def test_a_definition_without_text_is_removed_and_can_come_back(store: Store) ->
     store.publish([gone], 1, NOW, "somebody")
     assert store.load("experiment", ["a"]) == {}
     assert store.load("experiment", ["a", "b"]) == {"b": _at(B, 1)} == store.load_all("experiment")
-    assert store.since(1).keys == {("experiment", "a")}
+    assert store.since(1) == Changes(2, frozenset({("experiment", "a")}))
     assert store.history("experiment", "a") == [_at(gone, 2), _at(A, 1)]
     store.publish([A], 2, NOW)
     assert store.load("experiment", ["a"]) == {"a": _at(A, 3)}
