@@ -15,10 +15,8 @@ from realtime.local.emulator import emulator, environment
 from realtime.local.provision import provision
 from realtime.resources import describe
 
-hypothesis.register_profile("default", max_examples=150, deadline=None)
-hypothesis.register_profile(
-    "long", max_examples=int(os.environ.get("EX", "20000")), deadline=None
-)  # make long
+hypothesis.register_profile("default", max_examples=100, deadline=None)
+hypothesis.register_profile("long", max_examples=20_000, deadline=None)  # make long
 hypothesis.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

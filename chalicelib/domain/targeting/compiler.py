@@ -166,16 +166,16 @@ def _not(part: Matcher) -> Matcher:
 
 def condition_matcher(condition: Condition, is_corrected: bool, hash_prefix: str = "") -> Matcher:
     """An absent attribute is "no match" for every operator, and so is null for most of them."""
+    path = condition.attribute.split(".") if is_corrected and "." in condition.attribute else None
+    fast = None if path else fast_condition(condition, is_corrected)
+    if fast is not None:
+        return fast
     try:
         test = (corrected.build if is_corrected else direct.build)(condition, hash_prefix)
     except Unusable:
         return never
     if test is never:
         return never
-    path = condition.attribute.split(".") if is_corrected and "." in condition.attribute else None
-    fast = None if path else fast_condition(condition, is_corrected)
-    if fast is not None:
-        return fast
     null_readers = corrected.NULL_READERS if is_corrected else direct.NULL_READERS
     attribute, absent = condition.attribute, _MISSING if condition.operator in null_readers else None
 

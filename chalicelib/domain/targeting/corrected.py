@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.domain import bucketing
-from chalicelib.domain.targeting import direct, geo, regex
+from chalicelib.domain.targeting import direct, geo
 from chalicelib.domain.targeting.direct import Compare
 from chalicelib.domain.targeting.document import Condition, Unusable
 from chalicelib.domain.targeting.json_path import json_path
@@ -172,6 +172,8 @@ def _contains_any(condition: Condition) -> Test:
 
 
 def _match_regex(condition: Condition) -> Test:
+    from chalicelib.domain.targeting import regex  # few documents have a pattern: not at import
+
     regex.require_linear(condition.value)
     search = regex.searcher(condition.value)
     return lambda value, _now: search(text(value))

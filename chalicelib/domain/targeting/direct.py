@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import isnan, nan
 from typing import Any
 
-from chalicelib.domain.targeting import geo, regex, semver
+from chalicelib.domain.targeting import geo, semver
 from chalicelib.domain.targeting.document import Condition, Unusable
 from chalicelib.domain.targeting.json_path import json_path
 from chalicelib.domain.targeting.values import (
@@ -34,6 +34,7 @@ COMPARISONS: dict[str, Compare] = {
     "lt": operator.lt,
     "lte": operator.le,
 }
+_DISTANCES = COMPARISONS | {"eq": lambda distance, radius: abs(distance - radius) < 0.01}
 
 
 def build(condition: Condition, _hash_prefix: str = "") -> Test:
@@ -181,6 +182,8 @@ def _contains_any(condition: Condition) -> Test:
 
 
 def _match_regex(condition: Condition) -> Test:
+    from chalicelib.domain.targeting import regex  # few documents have a pattern: not at import
+
     search = regex.searcher(condition.value)
     return lambda value, _now: search(str(value))
 
@@ -205,12 +208,12 @@ def geo_distance(condition: Condition, number: Callable[[Any], float] = number) 
     if not isinstance(value, dict) or "radius" not in value:
         raise Unusable("must be an object with lat, lon and radius: version 1.0 never matches a list here")
     centre, radius = geo.point(value, number), number(value["radius"])
-    unit, comparison = value.get("unit", "km"), value.get("comparison")
+    unit, name = value.get("unit", "km"), value.get("comparison")
     per_km = geo.PER_KM.get(unit.lower()) if isinstance(unit, str) else None
     if per_km is None or not radius >= 0:
         raise Unusable("must have a radius of at least 0, and km, miles or meters for unit")
-    compare = (lambda d, r: abs(d - r) < 0.01) if comparison == "eq" else COMPARISONS.get(comparison or "lte")
-    if compare is None or comparison == "":
+    compare = _DISTANCES.get("lte" if name is None else name)
+    if compare is None:
         raise Unusable("must have lte, lt, gt, gte or eq for comparison")
     return lambda a, _now: compare(geo.distance_km(geo.point(a, number), centre) * per_km, radius)
 

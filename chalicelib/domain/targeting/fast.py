@@ -21,10 +21,11 @@ def fast_condition(condition: Condition, is_corrected: bool) -> Matcher | None:
         if is_corrected:
             return lambda context, _now: context.get(attribute) is value
         return lambda context, _now: context.get(attribute) == value
-    if condition.operator == "in" and all(isinstance(item, str) for item in value):
+    if condition.operator == "in" and isinstance(value, list) and {*map(type, value)} == {str}:
         return _in_texts(attribute, frozenset(value))
     if condition.operator == "semantic_version" and condition.additional_value == "gte":
-        return _version_from(attribute, semver.key(value))
+        least = semver.key(value)
+        return _version_from(attribute, least) if least else None
     return None
 
 

@@ -50,6 +50,8 @@ def check(condition: Condition, fields: Mapping[str, Any], is_corrected: bool) -
 
 def _small(value: Any) -> bool:
     """Counts before anything walks the value recursively."""
+    if not isinstance(value, (list, dict)):
+        return True
     level, elements = [value], 0
     for _ in range(MAX_NESTING + 1):
         level = [

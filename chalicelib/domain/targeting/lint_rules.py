@@ -35,7 +35,7 @@ _TIMES = frozenset({"before", "after", "between", "time_window"})
 _MILLISECONDS_FROM = 1e11
 
 
-def lint(document: RulesDocument) -> list[Problem]:
+def lint_rules(document: RulesDocument) -> list[Problem]:
     """In document order; the paths are those of the document as it was written."""
     every = [*document.rules, *([document.default_rule] if document.default_rule else [])]
     warnings = list(_document(document, every))

@@ -1,0 +1,116 @@
+"""The five decisions that the benchmark measures, and for each the least code by hand that decides the same.
+
+W1 50 % flag; W2 flag for ``country in 3 and semver ≥ 2.3.0 and (tier or beta)`` at 30 %; W3 experiment 50/50 at 80 %
+traffic; W4 experiment 34/33/33 with W2's rule; W5 100 flags (50 × W1, 50 × W2) for one user.
+
+A lower bound is one hash, dictionary look-ups and comparisons with constants: no validation, reason or override. It
+answers the variant, or None for whoever is outside.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import mmh3
+
+from chalicelib.domain import bucketing
+
+User = Mapping[str, Any]
+Bound = Callable[[User], Any]
+
+USERS = 10_000
+COUNTRIES = ("DE", "FR", "NL")
+
+RULES: dict[str, Any] = {
+    "version": "2.0",
+    "rules": [
+        {
+            "id": "target",
+            "rule": {
+                "conditions": [
+                    {"attribute": "country", "operator": "in", "value": list(COUNTRIES)},
+                    {
+                        "attribute": "app_version",
+                        "operator": "semantic_version",
+                        "value": "2.3.0",
+                        "additional_value": "gte",
+                    },
+                ],
+                "groups": [
+                    {
+                        "operator": "or",
+                        "conditions": [
+                            {"attribute": "tier", "operator": "eq", "value": "gold"},
+                            {"attribute": "beta", "operator": "eq", "value": True},
+                        ],
+                    }
+                ],
+            },
+        }
+    ],
+}
+"""W2's and W4's targeting."""
+
+
+def users(count: int = USERS, seed: int = 1) -> list[dict[str, Any]]:
+    """Distinct users; 40 % of them are targeted by RULES."""
+    choose = random.Random(seed)
+    return [
+        {
+            "user_id": f"user-{number:05d}",
+            "country": choose.choice((*COUNTRIES, "US")),
+            "app_version": f"2.{choose.randrange(12)}.{choose.randrange(20)}",
+            "tier": choose.choice(("gold", "silver")),
+            "beta": choose.random() < 0.5,
+        }
+        for number in range(count)
+    ]
+
+
+def bounds() -> dict[str, Bound]:
+    """W1 … W5; keys and salts are ``w1`` … ``w4``."""
+    w1, w2 = _flag("w1", 0.5), _targeted(_flag("w2", 0.3))
+    w3 = _experiment("w3", 0.8, (0.5, 0.5))
+    w4 = _targeted(_experiment("w4", 1.0, (0.34, 0.33, 0.33)))
+    hundred = [_flag(f"w5-{i}", 0.5) for i in range(50)] + [
+        _targeted(_flag(f"w5-{i}", 0.3)) for i in range(50, 100)
+    ]
+    return {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": lambda user: [flag(user) for flag in hundred]}
+
+
+def _flag(salt: str, share: float) -> Bound:
+    hash64, prefix = mmh3.hash64, bucketing.prefix("flag", salt)
+    limit = bucketing.threshold(bucketing.share_to_buckets(share))
+    return lambda user: (
+        True if hash64((prefix + user["user_id"]).encode(), 0, True, False)[0] < limit else None
+    )
+
+
+def _experiment(salt: str, traffic: float, shares: tuple[float, ...]) -> Bound:
+    hash64, prefix = mmh3.hash64, bucketing.prefix("experiment", salt)
+    limit = bucketing.threshold(bucketing.share_to_buckets(traffic))
+    first, second = ([bucketing.threshold(upper) for upper in bucketing.cumulative(shares)] + [0])[:2]
+
+    def decide(user: User) -> int | None:
+        for_traffic, for_variant = hash64((prefix + user["user_id"]).encode(), 0, True, False)
+        if for_traffic >= limit:
+            return None
+        return 0 if for_variant < first else 1 if for_variant < second else 2
+
+    return decide
+
+
+VERSIONS = {f"2.{minor}.{patch}": (2, minor, patch) for minor in range(12) for patch in range(20)}
+"""What a lower bound may know: the versions that occur, parsed."""
+
+
+def _targeted(decide: Bound) -> Bound:
+    countries, versions, least = frozenset(COUNTRIES), VERSIONS, (2, 3, 0)
+
+    def bound(user: User) -> Any:
+        if user["country"] in countries and versions[user["app_version"]] >= least:
+            if user["tier"] == "gold" or user["beta"] is True:
+                return decide(user)
+        return None
+
+    return bound
