@@ -45,7 +45,7 @@ class Poison(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Consecutive records of one shard; ``positions`` has one of each record, ascending."""
+    """Consecutive records of one shard; all in their order, ``positions`` has one of each record."""
 
     shard: str
     sequence_numbers: Sequence[str]
@@ -96,6 +96,7 @@ def _batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits) -> 
             batch.events.append(Received(at, part, place, arrived, found, len(payload)))
         elif type(found) is Refusal:
             batch.poison.append(Poison(*one, found))
+    batch.poison.sort()  # by record and part: the undecodable ones came first
     return batch
 
 

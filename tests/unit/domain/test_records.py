@@ -109,10 +109,10 @@ def test_poison_keeps_what_was_received() -> None:
     cut_off = zlib.compress(b"x" * 99, 6, 31)[:-1]
     batch = read(b'{"user_id": 7}', cut_off, "not base64!", "\ud800")
     assert [one.payload for one in batch.poison if one.part == 0] == [
+        b'{"user_id": 7}',
         cut_off,
         b"not base64!",
         b"\xed\xa0\x80",
-        b'{"user_id": 7}',
     ]
     assert batch.events == []
 
