@@ -163,7 +163,7 @@ class Plane:
         return EventProcessor(
             definitions=self.catalog,
             assignments=self.assignments,
-            decisions=DecisionStore(self.clients, settings.counters_table),
+            decisions=self.decisions,
             counters=self.counters,
             archive=self.archive,
             quarantine=self.quarantine,
@@ -203,6 +203,10 @@ class Plane:
     @cached_property
     def counters(self) -> CounterStore:
         return CounterStore(self.clients, self.settings.counters_table)
+
+    @cached_property
+    def decisions(self) -> DecisionStore:
+        return DecisionStore(self.clients, self.settings.counters_table)
 
     @cached_property
     def keys(self) -> KeyStore:
