@@ -115,6 +115,7 @@ def _read(resources: dict[str, Any], source: EventSource, places: Places) -> Non
         "BisectBatchOnFunctionError": source.bisect,
         "MaximumRetryAttempts": source.retries,
         "MaximumRecordAgeInSeconds": source.max_record_age,
+        **({"TumblingWindowInSeconds": source.tumbling_window} if source.tumbling_window else {}),
         # The counters keep one sequence number a shard, which only grows: two consumers of one shard
         # would each hide what the other has not counted yet. More speed is more shards.
         "ParallelizationFactor": source.parallelization,

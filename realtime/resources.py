@@ -42,9 +42,10 @@ class EventSource:
     source: str
     batch_size: int = 500
     window: float = 1.0
-    retries: int = 10
+    retries: int = -1  # poison goes into quarantine, so what fails again and again is AWS itself
     max_record_age: int = -1
     bisect: bool = True
+    tumbling_window: int = 0  # seconds; with one, the event names its shard
     parallelization: int = 1  # the counters need one consumer a shard: their sequence numbers only grow
     starting_position: Literal["TRIM_HORIZON", "LATEST"] = "TRIM_HORIZON"
 
@@ -78,6 +79,6 @@ def describe(settings: Settings) -> Resources:
         failure_queue=f"{settings.quarantine_queue}-batches",
         event_sources=(
             EventSource("event_processor", settings.event_stream),
-            EventSource("assignment_sync", settings.assignments_table),
+            EventSource("assignment_sync", settings.assignments_table, tumbling_window=900),
         ),
     )

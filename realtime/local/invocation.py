@@ -4,13 +4,15 @@ import logging
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from realtime.local.delivery import Batch, first_failure
+from realtime.resources import EventSource
 
 Handler = Callable[[Any, Any], object]
 log = logging.getLogger(__name__)
@@ -32,9 +34,10 @@ class Context:
         return max(0, int((self.deadline - time.monotonic()) * 1000))
 
 
-def invoke(handler: Handler, function: str, batch: Batch) -> int | None:
+def invoke(handler: Handler, source: EventSource, batch: Batch, shard: str) -> int | None:
     """Where to resume in ``batch``; None after a full success. Both ways through JSON, as in Lambda."""
-    event = orjson.loads(orjson.dumps({"Records": [record.event for record in batch.records]}))
+    function = source.function
+    event = orjson.loads(orjson.dumps(_event(source, batch, shard)))
     context = Context(function, str(uuid.uuid4()), time.monotonic() + LIMIT_SECONDS)
     try:
         answer = orjson.loads(orjson.dumps(handler(event, context)))
@@ -43,6 +46,8 @@ def invoke(handler: Handler, function: str, batch: Batch) -> int | None:
         failed_at: int | None = 0
     else:
         reason, failed_at = "reported", first_failure(answer, batch)
+        if source.tumbling_window and not (isinstance(answer, Mapping) and "state" in answer):
+            reason, failed_at = "no state", 0
     if failed_at is not None:
         # the place, not the message: that may quote a user's data
         log.warning(
@@ -53,6 +58,25 @@ def invoke(handler: Handler, function: str, batch: Batch) -> int | None:
             reason,
         )
     return failed_at
+
+
+def _event(source: EventSource, batch: Batch, shard: str) -> dict[str, Any]:
+    event: dict[str, Any] = {"Records": [record.event for record in batch.records]}
+    if source.tumbling_window:
+        start = batch.records[0].arrived // source.tumbling_window * source.tumbling_window
+        end = start + source.tumbling_window
+        event |= {
+            "window": {"start": _time(start), "end": _time(end)},
+            "state": {},
+            "shardId": shard,
+            "isFinalInvokeForWindow": False,
+            "isWindowTerminatedEarly": False,
+        }
+    return event
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 def place(error: BaseException) -> str:

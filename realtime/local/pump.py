@@ -60,7 +60,7 @@ class Pump:
         self._around = Surroundings(
             source=source,
             stream=stream,
-            invoke=lambda batch: invoke(handler, source.function, batch),
+            invoke=lambda batch, shard: invoke(handler, source, batch, shard),
             discard=self._send,
             trying=self._trying,
             clock=clock,

@@ -16,7 +16,7 @@ class Surroundings:
 
     source: EventSource
     stream: Stream
-    invoke: Callable[[Batch], int | None]
+    invoke: Callable[[Batch, str], int | None]
     discard: Callable[[Discarded, str], object]
     trying: Callable[[Callable[[], Any]], Any]  # repeats a call to AWS for as long as AWS cannot be reached
     clock: Callable[[], float]
@@ -102,7 +102,7 @@ class ShardConsumer:
             batch, delay = self.pending[0], 0.0
             settled = expire(batch, around.clock(), around.source)
             if not settled.discarded:
-                failed_at = around.invoke(batch)
+                failed_at = around.invoke(batch, self.shard.id)
                 settled = settle(batch, failed_at, around.source)
                 delay = self._backoff(failed=failed_at is not None)
             over = settled.done

@@ -118,6 +118,21 @@ def test_each_attempt_gets_an_event_of_its_own() -> None:
     assert seen == [1, 1]
 
 
+def test_a_tumbling_window_names_the_shard_and_asks_for_a_state() -> None:
+    bench, events, answers = Bench(), list[Any](), iter([{"batchItemFailures": []}, {"state": {}}])
+
+    def handle(event: Any, context: Any) -> object:
+        events.append(event)
+        return next(answers)
+
+    bench.stream.put("a")
+    source = replace(SOURCE, tumbling_window=900)
+    Pump(source, bench.stream, handle, bench.discarded.append, clock=lambda: 0.0, wait=bench.wait).drain()
+    assert [event["shardId"] for event in events] == ["shard-0", "shard-0"]
+    assert events[0]["window"] == {"start": "1970-01-01T00:00:00Z", "end": "1970-01-01T00:15:00Z"}
+    assert bench.discarded == []
+
+
 def test_retries_back_off_exponentially_up_to_a_limit() -> None:
     bench = Bench(answer=failing("a"), source=replace(SOURCE, retries=8))
     bench.stream.put("a")
