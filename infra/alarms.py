@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL
-from infra.metrics import Query, alone, metric, of_function, of_service, shown
+from infra.metrics import Query, compared, metric, of_function, of_service, shown
 from infra.places import Places
 
 RUNBOOK = "docs/runbook.md"
@@ -34,7 +34,7 @@ class Alarm:
             "Properties": {
                 "AlarmName": f"realtime-{environment.name}-{self.name}",
                 "AlarmDescription": f"{self.says} {RUNBOOK}#{self.name}",
-                "Metrics": list(self.queries),
+                **compared(self.queries),
                 "ComparisonOperator": "GreaterThanThreshold",
                 "Threshold": self.threshold,
                 "EvaluationPeriods": self.of,
@@ -60,12 +60,12 @@ def _functions(environment: Environment) -> Iterator[Alarm]:
             f"{name}-errors", f"More than 1 % of {name} fail.", tuple(rate), ERROR_RATE, breaching=3, of=5
         )
         budget = environment.functions[name].p99_ms
-        slowest = alone(of_function("p99", "Duration", name, environment, "p99"))
+        slowest = of_function("p99", "Duration", name, environment, "p99")
         says = f"One in a hundred of {name} takes longer than {budget} ms."
-        yield Alarm(f"{name}-latency", says, tuple(slowest), budget, breaching=5, of=10)
-        throttled = alone(of_function("throttled", "Throttles", name, environment, "Sum"))
+        yield Alarm(f"{name}-latency", says, (slowest,), budget, breaching=5, of=10)
+        throttled = of_function("throttled", "Throttles", name, environment, "Sum")
         says = f"{name} is at its reserved concurrency."
-        yield Alarm(f"{name}-throttles", says, tuple(throttled), breaching=2, of=5)
+        yield Alarm(f"{name}-throttles", says, (throttled,), breaching=2, of=5)
 
 
 def _api(environment: Environment) -> Iterator[Alarm]:
@@ -89,14 +89,14 @@ def _data(places: Places) -> Iterator[Alarm]:
             yield Alarm(f"{name}-table-throttles", f"DynamoDB throttles the table {name}.", tuple(queries))
     stream = {"StreamName": places.name("event_stream")}
     full = metric("full", "AWS/Kinesis", "WriteProvisionedThroughputExceeded", stream, "Sum")
-    yield Alarm("stream-throttles", "A shard of the event stream takes no more.", tuple(alone(full)))
+    yield Alarm("stream-throttles", "A shard of the event stream takes no more.", (full,))
     for name, setting, says in (
         ("quarantine-not-empty", "quarantine_queue", "Poison records wait for somebody to look."),
         ("failed-batches-not-empty", "failure_queue", "Lambda gave up on a batch of a stream."),
     ):
         queue = {"QueueName": places.name(setting)}
         waiting = metric("waiting", "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum")
-        yield Alarm(name, says, tuple(alone(waiting)))
+        yield Alarm(name, says, (waiting,))
 
 
 def _service(environment: Environment) -> Iterator[Alarm]:
@@ -104,7 +104,7 @@ def _service(environment: Environment) -> Iterator[Alarm]:
     for name in readers:
         age = of_function("age", "IteratorAge", name, environment, "Maximum")
         says = f"{name} is over a minute behind its stream."
-        yield Alarm(f"{name}-iterator-age", says, tuple(alone(age)), ITERATOR_AGE_MS, breaching=3, of=5)
+        yield Alarm(f"{name}-iterator-age", says, (age,), ITERATOR_AGE_MS, breaching=3, of=5)
     deciding: tuple[FunctionName, ...] = ("assignment", "feature_flags")
     dropped = _own("TrackingDropped", deciding, environment, "Sum", "SUM")
     yield Alarm("tracking-drops", "Exposures were dropped: the buffer was full.", dropped)
@@ -124,4 +124,4 @@ def _own(
     name: str, functions: tuple[FunctionName, ...], environment: Environment, statistic: str, over: str
 ) -> tuple[Query, ...]:
     parts = [of_service(function, name, function, environment, statistic) for function in functions]
-    return tuple(shown(f"{over}(METRICS())", parts))
+    return tuple(shown(f"{over}(METRICS())", parts) if len(parts) > 1 else parts)

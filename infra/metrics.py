@@ -1,6 +1,6 @@
 """Metric queries as CloudWatch writes them: AWS's own metrics, and the service's (chalicelib/metrics.py)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chalicelib.metrics import NAMESPACE
@@ -39,5 +39,11 @@ def shown(expression: str, parts: Iterable[Query], label: str = "shown") -> list
     return [drawn, *({**part, "ReturnData": False} for part in parts)]
 
 
-def alone(query: Query) -> list[Query]:
-    return [{**query, "ReturnData": True}]
+def compared(queries: Sequence[Query]) -> dict[str, Any]:
+    """The part of an alarm's properties that says what it compares: metric math, or one metric alone."""
+    if len(queries) > 1:
+        return {"Metrics": list(queries)}
+    one = queries[0]["MetricStat"]
+    percentile = one["Stat"].startswith("p")
+    statistic = {"ExtendedStatistic" if percentile else "Statistic": one["Stat"]}
+    return {**one["Metric"], "Period": one["Period"], **statistic}

@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.environments import Environment, FunctionName
 from infra.functions import ALIAS, LOGICAL, physical
+from infra.metrics import compared
 from infra.places import sub
 from infra.probes import PROBES
 
@@ -75,7 +76,7 @@ def _alarm(name: FunctionName, environment: Environment, kind: str, threshold: f
             "EvaluationPeriods": 3 if kind == "p99" else 1,
             "DatapointsToAlarm": 2 if kind == "p99" else 1,  # one minute of it may be cold starts
             "TreatMissingData": "notBreaching",
-            "Metrics": queries,
+            **compared(queries),
         },
     }
 

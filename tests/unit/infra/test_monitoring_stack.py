@@ -51,8 +51,10 @@ def recorded() -> set[str]:
 
 def watched(template: Templates) -> set[str]:
     """Our own metrics in alarms and on the dashboard."""
-    found = [query for alarm in alarms(template).values() for query in alarm["Metrics"]]
-    metrics = [query["MetricStat"]["Metric"] for query in found if "MetricStat" in query]
+    found = alarms(template).values()
+    metrics = [one for one in found if "MetricName" in one]
+    queries = [query for one in found for query in one.get("Metrics", [])]
+    metrics += [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
     named = {one["MetricName"] for one in metrics if one["Namespace"] == NAMESPACE}
     for widget in json.loads(dashboard(template))["widgets"]:
         named |= {one[1] for one in widget["properties"]["metrics"] if one[0] == NAMESPACE}

@@ -32,7 +32,7 @@ def mentions(node: Any) -> Iterator[str]:
 
 
 def exists(template: Template) -> set[str]:
-    return template["Resources"].keys() | template.get("Parameters", {}).keys()
+    return {*template["Resources"], *template.get("Parameters", {})}
 
 
 @pytest.mark.parametrize("stack", STACKS)

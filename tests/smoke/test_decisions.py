@@ -1,0 +1,88 @@
+"""Through the API's address: who is let in, what is decided, and that an event reaches its counter."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.poll import until
+
+pytestmark = pytest.mark.usefixtures("published")
+EXPERIMENT = FLAG = "realtime.smoke"
+
+
+def assign(api: httpx.Client, user: str) -> dict[str, Any]:
+    answer = api.post("/assign", json={"user_id": user, "experiment_key": EXPERIMENT})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def results(api: httpx.Client) -> dict[str, Any]:
+    answer = api.get(f"/experiments/{EXPERIMENT}/results")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["variants"]
+    return found
+
+
+def test_health_needs_no_key(stranger: httpx.Client) -> None:
+    answer = stranger.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer rt_nobody"}])
+def test_without_an_accepted_key_there_is_no_decision(stranger: httpx.Client, header: dict[str, str]) -> None:
+    body = {"user_id": "smoke", "flag_key": FLAG}
+    assert stranger.post("/flags/evaluate", json=body, headers=header).status_code in (401, 403)
+
+
+def test_an_unknown_flag_is_not_found_in_our_error_shape(api: httpx.Client) -> None:
+    answer = api.post("/flags/evaluate", json={"user_id": "smoke", "flag_key": "realtime.absent"})
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "flag_not_found"
+
+
+def test_a_flag_is_evaluated(api: httpx.Client) -> None:
+    answer = api.post("/flags/evaluate", json={"user_id": "smoke", "flag_key": FLAG})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["flag_key"] == FLAG
+
+
+def test_the_same_user_gets_the_same_variant(api: httpx.Client) -> None:
+    user = f"smoke-{uuid.uuid4()}"
+    first, second = assign(api, user), assign(api, user)
+    assert first["variant"] in ("control", "treatment")
+    assert (first["variant"], first["assignment_id"]) == (second["variant"], second["assignment_id"])
+
+
+def test_a_decision_and_its_event_are_counted(api: httpx.Client) -> None:
+    user = f"smoke-{uuid.uuid4()}"
+    variant = assign(api, user)["variant"]
+
+    def conversions() -> int:
+        events: dict[str, Any] = results(api)[variant]["events"]
+        count: int = events.get("smoke_conversion", {}).get("count", 0)
+        return count
+
+    before, assigned = conversions(), results(api)[variant]["assigned"]
+    event = {
+        "event_id": str(uuid.uuid4()),
+        "event_type": "smoke_conversion",
+        "user_id": user,
+        "value": 2.5,
+        "timestamp": datetime.now(UTC).isoformat(),
+    }
+    answer = api.post("/events", json={"events": [event, event]})
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
+    until(lambda: conversions() == before + 1, seconds=60)  # the second is a duplicate
+    until(lambda: results(api)[variant]["assigned"] >= assigned, seconds=60)
+
+
+def test_an_event_that_cannot_be_is_rejected_and_the_rest_accepted(api: httpx.Client) -> None:
+    good = {"event_type": "smoke_view", "user_id": "smoke", "timestamp": datetime.now(UTC).isoformat()}
+    answer = api.post("/events", json={"events": [good, {"event_type": "smoke_view"}]})
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == 1
+    assert [one["index"] for one in answer.json()["rejected"]] == [1]

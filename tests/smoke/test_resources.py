@@ -1,0 +1,66 @@
+"""Tables, stream, functions, logs and alarms are there, and as they should be."""
+
+import json
+
+import pytest
+
+from infra.functions import ALIAS, LOGICAL, physical
+from infra.pre_traffic import holds
+from infra.probes import PROBES
+from tests.smoke.conftest import Target
+
+
+def test_tables_are_active_and_recoverable(target: Target) -> None:
+    dynamodb = target.client("dynamodb")
+    tables = target.stack("data", "AWS::DynamoDB::Table")
+    assert tables
+    for name in tables:
+        assert dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE"
+        backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+def test_the_stream_is_active_for_a_week_back(target: Target) -> None:
+    name = target.client("lambda").get_function_configuration(
+        FunctionName=physical("event_processor", target.environment)
+    )["Environment"]["Variables"]["REALTIME_EVENT_STREAM"]
+    found = target.client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    assert found["StreamStatus"] == "ACTIVE"
+    assert found["RetentionPeriodHours"] >= 24
+
+
+@pytest.mark.parametrize("name", LOGICAL)
+def test_each_function_answers_its_probes_at_its_alias(target: Target, name: str) -> None:
+    function = f"{physical(name, target.environment)}:{ALIAS}"  # type: ignore[arg-type]  # a key of LOGICAL
+    for one in PROBES[name]:  # type: ignore[index]  # as above
+        answer = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(one.event))
+        found = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, found
+        assert holds(one.expect, found), found
+
+
+@pytest.mark.parametrize("name", LOGICAL)
+def test_each_function_keeps_its_log_as_long_as_it_should(target: Target, name: str) -> None:
+    group = f"/aws/lambda/{physical(name, target.environment)}"  # type: ignore[arg-type]  # a key of LOGICAL
+    found = target.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    (mine,) = [one for one in found if one["logGroupName"] == group]
+    assert mine["retentionInDays"] == target.environment.log_days
+
+
+def test_every_alarm_is_there_and_none_rings(target: Target) -> None:
+    prefix = f"realtime-{target.environment.name}-"
+    expected = target.stack("monitoring", "AWS::CloudWatch::Alarm")
+    pages = target.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+    found = {one["AlarmName"]: one["StateValue"] for page in pages for one in page["MetricAlarms"]}
+    assert found.keys() >= expected
+    assert f"{prefix}quarantine-not-empty" in found
+    assert [name for name, state in found.items() if state == "ALARM"] == []
+
+
+def test_nothing_waits_in_quarantine(target: Target) -> None:
+    sqs = target.client("sqs")
+    for suffix in ("", "-batches"):
+        queue = f"experimentation-quarantine-{target.environment.name}{suffix}"
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        assert found["Attributes"]["ApproximateNumberOfMessages"] == "0"
