@@ -22,6 +22,7 @@ from chalicelib.services.overridden import Overridden
 from chalicelib.services.parallel import Parallel
 from chalicelib.services.process import EventProcessor
 from chalicelib.services.results import experiment_results
+from chalicelib.services.split import SplitWatch
 from chalicelib.services.sync import AssignmentSync
 from chalicelib.services.track import FLUSH_SECONDS, Tracker
 from chalicelib.settings import Settings
@@ -82,7 +83,7 @@ class Plane:
         return self.event_processor(event, remaining, self.clock())
 
     def sync(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
-        return self.assignment_sync(event, remaining)
+        return self.assignment_sync(event, remaining, self.clock())
 
     def results(self, experiment_key: str) -> dict[str, Any]:
         experiment = self.catalog.experiment(experiment_key)
@@ -175,7 +176,8 @@ class Plane:
 
     @cached_property
     def assignment_sync(self) -> AssignmentSync:
-        return AssignmentSync(self.counters, self.parallel)
+        split = SplitWatch(self.catalog, self.counters, self.metrics)
+        return AssignmentSync(self.counters, self.parallel, split)
 
     @cached_property
     def limits(self) -> Limits:

@@ -5,8 +5,11 @@ from typing import Any
 from chalicelib.domain.counting import ASSIGNED
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.services.parallel import Parallel
+from chalicelib.services.split import SplitWatch
 from chalicelib.services.sync import AssignmentSync
+from realtime.memory import MemoryMetrics
 from realtime.memory_events import MemoryCounters
+from tests.support.plane import FixedDefinitions, experiment
 from tests.support.streams import TABLE_ARN
 
 Image = dict[str, Any]
@@ -36,12 +39,17 @@ def change(number: int, new: Image | None = None, old: Image | None = None) -> d
 
 
 class Counted:
+    now = 1_795_341_600.0
+
     def __init__(self, counters: MemoryCounters | None = None) -> None:
         self.counters = counters or MemoryCounters()
-        self.sync = AssignmentSync(self.counters, Parallel(1))
+        self.metrics = MemoryMetrics()
+        split = SplitWatch(FixedDefinitions(experiment()), self.counters, self.metrics)
+        self.sync = AssignmentSync(self.counters, Parallel(1), split)
 
     def deliver(self, *records: dict[str, Any], **event: Any) -> dict[str, Any]:
-        return self.sync({"Records": list(records), "shardId": "shardId-1", **event}, lambda: 60.0)
+        found = {"Records": list(records), "shardId": "shardId-1", **event}
+        return self.sync(found, lambda: 60.0, self.now)
 
     def found(self, scope: str = "checkout") -> dict[tuple[str, int, int], int]:
         found: dict[tuple[str, int, int], int] = {}
@@ -139,3 +147,26 @@ def test_the_lowest_record_that_is_not_counted_is_reported() -> None:
         change(4, row("u4")),
     )
     assert answer == {"batchItemFailures": [{"itemIdentifier": f"{2:030d}"}]}
+
+
+def test_the_split_is_tested_while_users_are_counted_every_five_minutes() -> None:
+    counted, recorded = Counted(), list[float]()
+    counted.metrics.recorded["SampleRatioMismatch"] = recorded
+    even = [
+        change(number, row(f"u{number}", ("control", "treatment")[number % 2])) for number in range(1, 101)
+    ]
+    counted.deliver(*even)
+    assert recorded == [0.0]
+    counted.deliver(*[change(number, row(f"u{number}")) for number in range(101, 200)])
+    assert recorded == [0.0]
+    counted.now += 301
+    counted.deliver(change(200, row("u200")))
+    assert recorded == [0.0, 1.0]
+
+
+def test_a_split_that_cannot_be_read_fails_no_batch() -> None:
+    class Unreadable(MemoryCounters):
+        def read(self, scope: str) -> Any:
+            raise StorageUnavailable
+
+    assert Counted(Unreadable()).deliver(change(1, row())) == {"batchItemFailures": []}
