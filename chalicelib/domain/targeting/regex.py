@@ -20,7 +20,7 @@ from chalicelib.domain.targeting.regex_linear import NotLinear, to_re2
 STEPS = 200_000
 """Backtracking steps allowed to ``re``: 2 ms at the 9 ns that its slowest kind of step takes."""
 RE2_STEPS = 500_000
-"""Characters × instructions allowed to RE2: 7 ms at the 15 ns each that they take if its automaton explodes."""
+"""Characters × instructions allowed to RE2: 7 ms at the 15 ns that each takes if its automaton explodes."""
 
 COMMON_LENGTH = 256
 """Attributes that patterns are written for (addresses, URLs, names) are seldom longer."""

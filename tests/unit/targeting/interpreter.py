@@ -101,7 +101,7 @@ def look_up(context: Json, attribute: str, corrected: bool) -> tuple[bool, Json]
 # Version 1.0
 
 
-def operator_1(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str) -> bool:  # noqa: C901, PLR0912 - a table of operators
+def operator_1(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str) -> Any:  # noqa: C901, PLR0912 - a table of operators
     if a is None and operator not in ("eq", "neq", "time_window", "percentage_bucket", "json_path"):
         return False
     match operator:
@@ -269,11 +269,12 @@ def clock(text: str) -> time:
 
 
 def at_path(a: Json, path: str) -> Json:
-    node = json.loads(a) if isinstance(a, str) else a
+    node: Any = json.loads(a) if isinstance(a, str) else a
     if not isinstance(node, (list, dict)):
         raise TypeError(a)
     for step in path[2:].split("."):
-        node = node[int(step)] if isinstance(node, list) and step.isdigit() else node[step]
+        key: Any = int(step) if isinstance(node, list) and step.isdigit() else step
+        node = node[key]
     return node
 
 
@@ -288,7 +289,7 @@ def length_is(a: Json, v: Json, x: Json) -> bool:
 # Version 2.0
 
 
-def operator_2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str) -> bool:  # noqa: C901, PLR0912 - a table of operators
+def operator_2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str) -> Any:  # noqa: C901, PLR0912 - a table of operators
     if operator in ("eq", "neq"):
         return same(a, v) == (operator == "eq")
     if a is None:
