@@ -4,11 +4,11 @@ For lint only: no decision depends on it, since regex_cost bounds every pattern.
 (``(a+)+``, ``(a|aa)*``, ``(\\w+\\s?)*``) and stays silent about the harmless ``(\\w+\\.)+``.
 """
 
-from itertools import combinations
 from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
 from typing import Any
 
 _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT)
+_CHARACTERS = (op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN)
 _MANY = 10
 
 
@@ -32,20 +32,19 @@ def _inside(node: Any) -> list[Any]:
 
 
 def _ambiguous(body: Any) -> bool:
-    """One round can be nothing but an inner repeat, or two alternatives can read the same character."""
+    """A round can be nothing but an inner repeat, several lengths of one character, or the same in two ways."""
+    shortest, longest = body.getwidth()
+    if shortest < longest and len(_characters(body)) == 1:
+        return True
     for index, (kind, argument) in enumerate(body):
+        if kind is op.BRANCH and len({str(branch) for branch in argument[1]}) < len(argument[1]):
+            return True
         if any(_least(other) for i, other in enumerate(body) if i != index):
             continue
         if kind in _REPEATS and argument[1] > _MANY:
             return True
-        if kind is op.SUBPATTERN and _ambiguous(argument[3]):
+        if kind in (op.SUBPATTERN, op.BRANCH) and any(map(_ambiguous, _inside((kind, argument)))):
             return True
-        if kind is op.BRANCH:
-            branches = argument[1]
-            if any(_ambiguous(branch) for branch in branches):
-                return True
-            if any(_characters(a) & _characters(b) for a, b in combinations(branches, 2)):
-                return True
     return False
 
 
@@ -59,10 +58,10 @@ def _least(node: Any) -> int:
         return min(sum(map(_least, branch)) for branch in argument[1])
     if kind is op.SUBPATTERN:
         return sum(map(_least, argument[3]))
-    return int(kind in (op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN))
+    return int(kind in _CHARACTERS)
 
 
-def _characters(branch: Any) -> frozenset[Any]:
-    """What an alternative of one repeated character reads; nothing for any longer alternative."""
-    found = {str(node) for node in branch}
-    return frozenset(found if len(found) == 1 else ())
+def _characters(nodes: Any) -> set[str]:
+    """Which kinds of characters occur, however deep."""
+    found = {str(node) for node in nodes if node[0] in _CHARACTERS}
+    return found.union(*(_characters(inner) for node in nodes for inner in _inside(node)))

@@ -1,0 +1,156 @@
+"""What a document may be; refusals name the path of the mistake."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.targeting import InvalidRules, Problem, compile_rules, parse
+from chalicelib.domain.targeting.document import (
+    MAX_CONDITIONS,
+    MAX_NESTING,
+    MAX_PATTERN,
+    MAX_RULES,
+    MAX_VALUES,
+)
+
+HELD = {"attribute": "a", "operator": "eq", "value": 1}
+
+
+def document(*conditions: dict[str, Any], version: str = "1.0", **rule: Any) -> dict[str, Any]:
+    return {"version": version, "rules": [{"id": "r", "rule": {"conditions": list(conditions)}} | rule]}
+
+
+def problems(raw: Any) -> list[Problem]:
+    with pytest.raises(InvalidRules) as refused:
+        parse(raw)
+    return list(refused.value.problems)
+
+
+def test_every_mistake_is_reported_with_its_path() -> None:
+    raw = document(HELD, HELD | {"operator": "equals"}, HELD | {"attribute": "a-b"})
+    raw["rules"].append({"id": 5, "rule": {}})
+    raw["default_rule"] = {"id": "d", "rule": {"groups": [{"operator": "xor"}]}}
+    assert [problem.path for problem in problems(raw)] == [
+        "rules[0].rule.conditions[1].operator",
+        "rules[0].rule.conditions[2].attribute",
+        "rules[1].id",
+        "default_rule.rule.groups[0].operator",
+    ]
+
+
+def test_a_rule_keeps_its_place_its_id_and_the_fields_that_flags_add() -> None:
+    raw = document(HELD, variant="on", name="n", priority=5)
+    raw["rules"].insert(0, {"id": "first", "rule": {"conditions": [HELD | {"value": 2}]}})
+    raw["default_rule"] = {"id": "d", "rule": {}, "allocation": {"on": 1}}
+    rules = compile_rules(parse(raw))
+    held, default = rules.match({"a": 1}, 0.0), rules.match({"a": 3}, 0.0)
+    assert held is not None
+    assert default is not None
+    assert (held.index, held.id, held.extra) == (1, "r", {"variant": "on"})
+    assert (default.index, default.id, default.extra) == (2, "d", {"allocation": {"on": 1}})
+
+
+@pytest.mark.parametrize("version", ["", "1.1", "2", "99"])
+def test_any_other_version_text_means_1_0_as_in_the_backend(version: str) -> None:
+    rules = compile_rules(parse(document(HELD, version=version)))
+    assert rules.match({"a": True}, 0.0) is not None
+
+
+def nested(depth: int) -> dict[str, Any]:
+    group: dict[str, Any] = {"conditions": [HELD]}
+    for _ in range(depth - 1):
+        group = {"operator": "not", "groups": [group]}
+    return {"rules": [{"id": "r", "rule": group}]}
+
+
+def deep_value(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def regex(pattern: str) -> dict[str, Any]:
+    return document({"attribute": "a", "operator": "match_regex", "value": pattern})
+
+
+@pytest.mark.parametrize(
+    ("largest", "beyond", "path"),
+    [
+        (nested(MAX_NESTING), nested(MAX_NESTING + 1), "rules[0].rule" + ".groups[0]" * MAX_NESTING),
+        (
+            {"rules": [{"id": "r", "rule": {}}] * MAX_RULES},
+            {"rules": [{"id": "r", "rule": {}}] * (MAX_RULES + 1)},
+            "rules",
+        ),
+        (document(*[HELD] * MAX_CONDITIONS), document(*[HELD] * (MAX_CONDITIONS + 1)), "rules"),
+        (
+            document(HELD | {"value": [0] * MAX_VALUES}),
+            document(HELD | {"value": [0] * (MAX_VALUES + 1)}),
+            "rules[0].rule.conditions[0].value",
+        ),
+        (
+            document(HELD | {"value": deep_value(MAX_NESTING)}),
+            document(HELD | {"value": deep_value(100_000)}),
+            "rules[0].rule.conditions[0].value",
+        ),
+        (regex("a" * MAX_PATTERN), regex("a" * (MAX_PATTERN + 1)), "rules[0].rule.conditions[0].value"),
+    ],
+    ids=["nesting", "rules", "conditions", "values", "value depth", "pattern"],
+)
+def test_the_largest_document_is_taken_and_a_larger_one_refused(largest: Any, beyond: Any, path: str) -> None:
+    parse(largest)
+    (problem,) = problems(beyond)
+    assert problem.path == path
+    assert any(character.isdigit() for character in problem.message)  # names the limit
+
+
+@pytest.mark.parametrize(
+    "operands",
+    [
+        ("gt", "many", None),
+        ("gt", True, None),
+        ("between", 3, 1),
+        ("before", "soon", None),
+        ("starts_with", None, None),
+        ("match_regex", "(", None),
+        ("match_regex", r"(a)\1", None),
+        ("match_regex", "(?=a)b", None),
+        ("semantic_version", "2.3.0", ">="),
+        ("geo_distance", [1, 2], None),
+        ("geo_distance", [True, 2], 5),
+        ("geo_distance", {"lat": 1, "lon": 2, "radius": True}, None),
+        ("time_window", {}, None),
+        ("time_window", {"timezone": "UTC"}, None),
+        ("time_window", {"from": 1}, None),
+        ("time_window", {"start_time": "09:00"}, None),
+        ("percentage_bucket", 100.5, None),
+        ("array_length", 1.5, None),
+        ("array_length", {"min": 1}, "between"),
+    ],
+)
+def test_version_2_refuses_operands_that_1_0_silently_never_matches(operands: tuple[str, Any, Any]) -> None:
+    operator, value, more = operands
+    condition = {"attribute": "a", "operator": operator, "value": value, "additional_value": more}
+    (problem,) = problems(document(condition, version="2.0"))
+    assert problem.path == "rules[0].rule.conditions[0].value"
+
+
+def test_version_2_refuses_empty_groups_and_ids_it_cannot_hash_by() -> None:
+    raw = {"version": "2.0", "rules": [{"id": "r", "rule": {"operator": "or"}}]}
+    assert problems(raw)[0].path == "rules[0].rule"
+    raw = {
+        "version": "2.0",
+        "rules": [{"id": "r", "rule": {}}, {"id": "r", "rule": {}}, {"id": "a b", "rule": {}}],
+    }
+    assert [problem.path for problem in problems(raw)] == ["rules[1].id", "rules[2].id"]
+
+
+@pytest.mark.parametrize("value", [50, 50.0, "50", "+50", True])
+def test_an_integer_field_takes_what_the_backend_coerces(value: Any) -> None:
+    parse(document(HELD, rollout_percentage=value))
+
+
+@pytest.mark.parametrize("value", [50.5, "50.5", " 50 ", "", None, [], float("inf"), 10**30])
+def test_an_integer_field_refuses_everything_else(value: Any) -> None:
+    assert problems(document(HELD, rollout_percentage=value))[0].path == "rules[0].rollout_percentage"
