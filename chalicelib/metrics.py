@@ -7,6 +7,7 @@ from typing import Any
 
 NAMESPACE = "realtime"
 MAX_VALUES = 100
+"""That CloudWatch takes of one metric in a line, and metrics in a directive."""
 
 
 class Metrics:
@@ -48,13 +49,17 @@ class Metrics:
             self._emit(json.dumps(self._line(values, now), separators=(",", ":")))
 
     def _line(self, values: dict[str, "_Statistics"], now: float) -> dict[str, Any]:
-        directive = {
-            "Namespace": NAMESPACE,
-            "Dimensions": [list(self._dimensions)],
-            "Metrics": [{"Name": name} for name in values],
-        }
+        names = list(values)
+        directives = [
+            {
+                "Namespace": NAMESPACE,
+                "Dimensions": [list(self._dimensions)],
+                "Metrics": [{"Name": name} for name in names[first : first + MAX_VALUES]],
+            }
+            for first in range(0, len(names), MAX_VALUES)
+        ]
         found = {name: statistics.shown() for name, statistics in values.items()}
-        metadata = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive]}
+        metadata = {"Timestamp": int(now * 1000), "CloudWatchMetrics": directives}
         return {"_aws": metadata, **self._dimensions, **found}
 
 

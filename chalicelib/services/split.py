@@ -46,8 +46,11 @@ class SplitWatch:
             for experiment in self._experiments.experiments().values():
                 of = scope(experiment.id, experiment.iteration)
                 if of in due:
-                    alarm = sample_ratio(experiment, self._assigned(of))["alarm"]
+                    assigned = self._assigned(of)
+                    alarm = sample_ratio(experiment, assigned)["alarm"]
                     self._metrics.record("SampleRatioMismatch", float(alarm))
+                    for variant, number in assigned.items():
+                        self._metrics.record(f"Assigned.{experiment.key}.{variant}", number)
         except (StorageUnavailable, Throttled) as error:
             log.warning("the split of assigned users could not be tested: %s", error.code)
         self._due |= dict.fromkeys(due, now + SECONDS_BETWEEN)

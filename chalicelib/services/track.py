@@ -9,10 +9,10 @@ import orjson
 from cachetools import TTLCache
 
 from chalicelib import deadline
-from chalicelib.domain.definitions import Evaluation
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.stream import PARTITION_KEY, Put, calls
 from chalicelib.domain.tracking import assignment_event, evaluation_event, sampled
+from chalicelib.services.buffer import Buffer
 from chalicelib.services.shelf import Metrics
 
 ATTEMPTS = 3
@@ -29,10 +29,10 @@ class Stream(Protocol):
 
 
 class Tracker:
-    """A request only appends to a buffer; ``flush`` does the work when the answer has left.
+    """Evaluations wait in ``buffer``, assignments are recorded; ``flush`` tells them when answers have left.
 
     ``stream`` None: nothing is told. ``store`` writes an assignment that could not be stored when it was
-    decided. ``capacity`` bounds what waits: beyond it events are dropped and counted. ``window`` in
+    decided. ``capacity`` bounds whatever waits: beyond it the oldest is dropped, and counted. ``window`` in
     seconds: an answer that a user got already is not told again. ``linger``: seconds between two flushes
     that send something. ``timer`` is monotonic.
     """
@@ -55,9 +55,8 @@ class Tracker:
         self._window = window
         self._linger = linger
         self._timer = timer
-        self._evaluated: deque[tuple[str, float, Sequence[Evaluation]]] = deque()
+        self.buffer = Buffer(capacity)
         self._assigned: deque[Mapping[str, Any]] = deque()
-        self._waiting = 0  # evaluations; by a few wrong where threads meet
         self._dropped = 0
         self._told: TTLCache[tuple[str, str, str], None] = TTLCache(REMEMBERED, window, timer)
         self._unsent: list[Put] = []
@@ -65,14 +64,6 @@ class Tracker:
         self._failures = 0
         self._not_before = 0.0
         self._flushing = Lock()
-
-    def evaluated(self, user_id: str, evaluations: Sequence[Evaluation], now: float) -> None:
-        """``now`` in epoch seconds."""
-        if self._waiting >= self._capacity:
-            self._dropped += len(evaluations)
-            return
-        self._waiting += len(evaluations)
-        self._evaluated.append((user_id, now, evaluations))
 
     def record(self, event: Mapping[str, Any]) -> None:
         """An answer of `/assign` that decided something; ``persisted`` False: it is not stored yet."""
@@ -99,14 +90,16 @@ class Tracker:
 
     def _take(self) -> None:
         """From the buffers into records, each answer once."""
-        while self._evaluated:
-            user_id, now, evaluations = self._evaluated.popleft()
+        evaluated = 0
+        for _, user_id, now, evaluations in self.buffer.take():
+            evaluated += len(evaluations)
             for evaluation in evaluations:
                 answer = user_id, evaluation.flag_key, evaluation.variant
                 if answer not in self._told and sampled(evaluation, user_id):
                     self._told[answer] = None
                     self._unsent.append(_put(evaluation_event(user_id, evaluation, now, self._window)))
-        self._waiting = 0
+        if evaluated:
+            self._metrics.record("FlagEvaluations", evaluated)
         while self._assigned:
             event = self._assigned.popleft()
             if self._stream is not None:
@@ -153,9 +146,10 @@ class Tracker:
         self._not_before = self._timer() + (self._linger if succeeded else after_failure)
 
     def _count_drops(self) -> None:
-        if self._dropped:
-            self._metrics.record("TrackingDropped", self._dropped)
-            self._dropped = 0
+        dropped = self._dropped + self.buffer.lost
+        if dropped:
+            self._metrics.record("TrackingDropped", dropped)
+            self._dropped = self.buffer.lost = 0
 
 
 def _shorten(waiting: list[Any], length: int) -> int:

@@ -99,6 +99,15 @@ def test_a_publish_is_in_force_after_the_next_check() -> None:
     assert container.calls() == {"since": 2, "load": 2}
 
 
+def test_lookups_and_misses_are_counted_once_a_check() -> None:
+    container = Container(published())
+    for _ in range(10):
+        container.status()
+    container.now += CHECK
+    container.status()
+    assert container.metrics.recorded == {"DefinitionLookups": [10], "DefinitionMisses": [1]}
+
+
 def test_a_check_without_changes_is_one_call_and_reloads_nothing() -> None:
     container = Container(published())
     before = container.catalog.experiment("checkout")

@@ -157,6 +157,7 @@ def test_the_split_is_tested_while_users_are_counted_every_five_minutes() -> Non
     ]
     counted.deliver(*even)
     assert recorded == [0.0]
+    assert counted.metrics.recorded["Assigned.checkout.control"] == [50]
     counted.deliver(*[change(number, row(f"u{number}")) for number in range(101, 200)])
     assert recorded == [0.0]
     counted.now += 301

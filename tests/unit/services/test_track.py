@@ -279,3 +279,11 @@ def test_a_record_is_json_that_any_producer_could_have_sent(world: World) -> Non
     evaluated(world)
     world.tracker.flush()
     assert orjson.loads(world.stream.records[0].data)["event_type"] == "evaluation"
+
+
+def test_evaluations_are_counted_when_they_are_told_whether_or_not_they_repeat(world: World) -> None:
+    for user in ("u1", "u1", "u2"):
+        world.tracker.evaluated(user, (OFF,), NOW)
+    assert "FlagEvaluations" not in world.metrics.recorded
+    world.tracker.flush()
+    assert world.metrics.recorded["FlagEvaluations"] == [3]
