@@ -75,7 +75,7 @@ def _widgets(environment: Environment, places: Places) -> Iterator[dict[str, Any
     ages = of_lambda("IteratorAge", stat="Maximum")
     yield _graph("Iterator age (ms)", [one for one in ages if one[-1]["label"] in READERS])
     yield _hit_rate(environment)
-    yield _graph("Assignments per variant", search('MetricName="Assigned"', "Sum"))
+    yield _graph("Assignments per variant", search("MetricName=Assigned", "Maximum"))
     yield _graph("Flag evaluations", of_service("FlagEvaluations", ("feature_flags",)))
     yield _graph("Tracking", of_service("TrackingSent") + of_service("TrackingDropped"))
     waiting = [

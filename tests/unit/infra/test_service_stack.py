@@ -2,10 +2,12 @@
 
 import pytest
 
+from chalicelib.settings import Settings
 from infra import environments, functions
 from infra.environments import Function
 from infra.functions import LOGICAL, physical, snap_start
 from infra.rollout import preference
+from realtime.resources import describe
 from tests.support.synth import COMBINATIONS, Template, of_type
 from tests.unit.infra.conftest import Templates
 
@@ -63,9 +65,12 @@ def test_streams_are_read_so_that_nothing_is_lost_or_counted_twice(
     template: Templates, variant: str, name: str
 ) -> None:
     one = of_type(service(template, variant), "AWS::Lambda::EventSourceMapping")[SOURCES[name]]
+    settings = Settings.from_env({"REALTIME_ENV": "prod"})
+    (described,) = [source for source in describe(settings).event_sources if source.function == name]
     assert one["StartingPosition"] == "TRIM_HORIZON"
-    assert one["BatchSize"] == 500
-    assert one["MaximumBatchingWindowInSeconds"] == 1
+    assert one["BatchSize"] == described.batch_size == 500
+    assert one["MaximumBatchingWindowInSeconds"] == described.window == 1
+    assert one.get("TumblingWindowInSeconds", 0) == described.tumbling_window
     assert one["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert one["BisectBatchOnFunctionError"] is True
     assert one["MaximumRetryAttempts"] == -1  # until the record expires: poison is in quarantine by then
@@ -103,8 +108,6 @@ def test_only_the_sync_enters_the_platforms_network(template: Templates) -> None
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_variable_is_a_setting(template: Templates, name: str) -> None:
-    from chalicelib.settings import Settings
-
     one = of_type(service(template), "AWS::Lambda::Function")[LOGICAL[name]]  # type: ignore[index]
     known = {f"REALTIME_{field.upper()}" for field in Settings.__dataclass_fields__}
     assert one["Environment"]["Variables"].keys() <= known
