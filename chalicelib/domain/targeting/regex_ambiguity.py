@@ -32,7 +32,7 @@ def _inside(node: Any) -> list[Any]:
 
 
 def _ambiguous(body: Any) -> bool:
-    """A round can be nothing but an inner repeat, several lengths of one character, or the same in two ways."""
+    """A round can be just an inner repeat, several lengths of one character, or one thing in two ways."""
     shortest, longest = body.getwidth()
     if shortest < longest and len(_characters(body)) == 1:
         return True
