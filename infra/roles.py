@@ -10,26 +10,25 @@ from infra.environments import Environment, FunctionName
 from infra.places import Places, Value
 
 Calls: TypeAlias = dict[str, tuple[str, ...]]
-_DEFINITIONS: Calls = {
-    "experiments_table": ("dynamodb:BatchGetItem", "dynamodb:Scan"),
-    "flags_table": ("dynamodb:BatchGetItem", "dynamodb:Scan"),
-    "publications_table": ("dynamodb:Query",),
-}
+_READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem")
+_NEWS: Calls = {"publications_table": ("dynamodb:Query",)}
+_SOME_EXPERIMENTS: Calls = _NEWS | {"experiments_table": _READ}
+_ALL_EXPERIMENTS: Calls = _NEWS | {"experiments_table": (*_READ, "dynamodb:Scan")}
+_ALL_FLAGS: Calls = _NEWS | {"flags_table": (*_READ, "dynamodb:Scan")}
 _TRACKING: Calls = {"event_stream": ("kinesis:PutRecords",)}
 CALLS: Mapping[FunctionName, Calls] = {
-    "assignment": _DEFINITIONS
-    | _TRACKING
-    | {"assignments_table": ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem")},
-    "feature_flags": _DEFINITIONS | _TRACKING,
-    "ingest": _DEFINITIONS | _TRACKING | {"counters_table": ("dynamodb:Query",)},
-    "event_processor": _DEFINITIONS
+    "assignment": _ALL_EXPERIMENTS | _TRACKING | {"assignments_table": (*_READ, "dynamodb:PutItem")},
+    "feature_flags": _ALL_FLAGS | _TRACKING,
+    "ingest": _SOME_EXPERIMENTS | _TRACKING | {"counters_table": ("dynamodb:Query",)},
+    "event_processor": _ALL_EXPERIMENTS
+    | _ALL_FLAGS
     | {
         "archive_bucket": ("s3:PutObject",),
         "assignments_table": ("dynamodb:BatchGetItem",),
         "counters_table": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
         "quarantine_queue": ("sqs:GetQueueUrl", "sqs:SendMessage"),
     },
-    "assignment_sync": {"counters_table": ("dynamodb:UpdateItem",)},
+    "assignment_sync": _ALL_EXPERIMENTS | {"counters_table": ("dynamodb:Query", "dynamodb:UpdateItem")},
     "authorizer": {"keys_table": ("dynamodb:GetItem",)},
 }
 READING = ("DescribeStream", "GetRecords", "GetShardIterator")
@@ -43,18 +42,22 @@ def statements(
     """The policy of ``function``: its calls, its log (an ARN), its traces, its event source."""
     found = [
         _allow(actions, *(places.arn(setting, suffix) for suffix in BELOW.get(setting, ("",))))
-        for setting, actions in sorted(calls(function, environment).items())
+        for setting, actions in sorted(calls(function, environment, places).items())
     ]
     found.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), log))
     found.append(_allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), "*"))
     return found + _source(function, places) + _network(function, places)
 
 
-def calls(function: FunctionName, environment: Environment) -> Calls:
+def calls(function: FunctionName, environment: Environment, places: Places) -> Calls:
     """The actions that its own code needs, by the setting that names their resource."""
     found = dict(CALLS[function])
+    if function == "assignment" and places.platform == "existing":
+        found["overrides_table"] = ("dynamodb:Scan",)
     if function == "event_processor" and environment.settings.get("REALTIME_ARCHIVE") == "firehose":
         found["firehose"] = ("firehose:PutRecordBatch",)
+    if function == "event_processor" and environment.settings.get("REALTIME_EVENT_DEDUPE") == "table":
+        found["dedupe_table"] = ("dynamodb:PutItem",)
     return found
 
 

@@ -1,0 +1,213 @@
+"""Least privilege, both ways: the calls that botocore records while a function's code runs are exactly the
+actions of its role."""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.events import MAX_BYTES
+from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.wiring import Plane
+from infra import environments
+from infra.environments import FunctionName
+from infra.functions import LOGICAL
+from infra.places import Platform, find
+from infra.roles import calls, statements
+from realtime.local.clients import Clients as LocalClients
+from tests.support.experiments import published, published_flag
+from tests.support.streams import kinesis, purchase
+
+Recorded = set[tuple[str, str]]
+"""Setting that names the resource, and action."""
+RENAMED = {"SendMessageBatch": "SendMessage"}
+VARIANTS: Mapping[str, dict[str, Any]] = {
+    "standalone": {},
+    "existing": {"platform": "existing", "archive": "firehose", "event_dedupe": "table"},
+}
+
+
+class Recorder:
+    """What a client is asked to do, before it does it."""
+
+    def __init__(self, settings: Settings) -> None:
+        names = {getattr(settings, field): field for field in Settings.__dataclass_fields__}
+        self._settings = {name: field for name, field in names.items() if isinstance(name, str) and name}
+        self.found: Recorded = set()
+
+    def __call__(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        service, operation = model.service_model.service_name, model.name
+        if operation == "TransactWriteItems":
+            for item in params["TransactItems"]:
+                ((verb, what),) = item.items()
+                self._add(service, f"{verb}Item", what["TableName"])
+            return
+        for name in params.get("RequestItems", ()):
+            self._add(service, operation, name)
+        for field in ("TableName", "StreamName", "Bucket", "QueueName", "QueueUrl", "DeliveryStreamName"):
+            if field in params:
+                self._add(service, operation, params[field].rpartition("/")[2])
+
+    def _add(self, service: str, operation: str, name: str) -> None:
+        self.found.add((self._settings[name], f"{service}:{RENAMED.get(operation, operation)}"))
+
+
+@pytest.fixture(params=VARIANTS)
+def variant(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def settings(variant: str, aws_settings: Settings, aws_clients: LocalClients) -> Settings:
+    """Checks for new definitions at every look-up."""
+    found = replace(aws_settings, definitions_check=0.0, tracking_linger=0.0, **VARIANTS[variant])
+    return replace(found, firehose=f"delivery-{aws_settings.archive_bucket}")
+
+
+@pytest.fixture
+def plane(
+    settings: Settings, aws_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Plane, Recorder]:
+    for name, value in aws_environment.items():
+        monkeypatch.setenv(name, value)
+    _deliver_to(settings)
+    found, recorder = Plane(settings), Recorder(settings)
+    found.clients._session.register("provide-client-params", recorder)
+    return found, recorder
+
+
+def _deliver_to(settings: Settings) -> None:
+    bucket = {
+        "RoleARN": "arn:aws:iam::000000000000:role/r",
+        "BucketARN": f"arn:aws:s3:::{settings.archive_bucket}",
+    }
+    Clients(settings).firehose.create_delivery_stream(
+        DeliveryStreamName=settings.firehose, ExtendedS3DestinationConfiguration=bucket
+    )
+
+
+def remaining() -> float:
+    return 30.0
+
+
+def while_definitions_change(settings: Settings, use: Callable[[], object]) -> None:
+    """``use`` before and after a publish of one definition of each kind, and one of several.
+
+    They are published by the operator, whose calls are not the function's.
+    """
+    store = DefinitionStore(Clients(settings), settings)
+    first = [published(metrics=["purchase"]), published_flag("new")]
+    second = [published("pricing"), published_flag("old")]
+    for definitions in ([*first, *second], first, [*first, *second]):
+        store.publish(definitions, store.since(None).version, time.time())
+        use()
+
+
+def assignment(plane: Plane) -> None:
+    def use() -> None:
+        plane.assign("u1", "checkout", {}, remaining)
+        plane.assign("u1", "pricing", {}, remaining)
+
+    while_definitions_change(plane.settings, use)
+    plane.assign_batch("u2", None, {}, remaining)
+    plane.after_response(5.0)
+
+
+def feature_flags(plane: Plane) -> None:
+    def use() -> None:
+        plane.evaluate("u1", "new", {})
+        plane.evaluate("u1", "old", {})
+
+    while_definitions_change(plane.settings, use)
+    list(plane.evaluate_many("u1", None, {}))
+    plane.after_response(5.0)
+
+
+def ingest(plane: Plane) -> None:
+    def use() -> None:
+        plane.results("checkout")
+        plane.results("pricing")
+
+    while_definitions_change(plane.settings, use)
+    plane.ingest({"events": [purchase(timestamp="2026-11-22T10:00:00Z")]}, remaining)
+    plane.health()
+
+
+def event_processor(plane: Plane) -> None:
+    arrived = time.time()
+    now = datetime.fromtimestamp(arrived, UTC).isoformat()
+    evaluation = {"event_type": "evaluation", "flag_key": "new", "properties": {"variant": "on"}}
+    good = [purchase(timestamp=now), purchase(timestamp=now, **evaluation)]
+    poison = [b"not JSON", b"x" * (MAX_BYTES // 2)]  # the second is too large for a message
+    numbers = itertools.count(0, 10)
+
+    def use() -> None:
+        plane.process(kinesis([*good, *poison], start=next(numbers), arrived=arrived), remaining)
+
+    while_definitions_change(plane.settings, use)
+
+
+def assignment_sync(plane: Plane) -> None:
+    image = {
+        "experiment_id": {"S": "checkout"},
+        "variant": {"S": "control"},
+        "timestamp": {"S": "2026-11-22T10:30:00.000Z"},
+    }
+    numbers = itertools.count(1)
+
+    def use() -> None:
+        record = {
+            "eventName": "INSERT",
+            "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/a/stream/2026",
+            "dynamodb": {"SequenceNumber": str(next(numbers)), "NewImage": image},
+        }
+        plane.clock = lambda: time.time() + 3600 * next(numbers)  # the split is due again
+        plane.sync({"Records": [record], "shardId": "shardId-1"}, remaining)
+
+    while_definitions_change(plane.settings, use)
+
+
+def authorizer(plane: Plane) -> None:
+    plane.authorizer.routes("Bearer rt_somebody")
+
+
+RUNS: Mapping[FunctionName, Callable[[Plane], None]] = {
+    "assignment": assignment,
+    "feature_flags": feature_flags,
+    "ingest": ingest,
+    "event_processor": event_processor,
+    "assignment_sync": assignment_sync,
+    "authorizer": authorizer,
+}
+
+
+@pytest.mark.parametrize("name", LOGICAL)
+def test_a_role_has_what_its_function_calls_and_nothing_more(
+    plane: tuple[Plane, Recorder], variant: Platform, name: FunctionName
+) -> None:
+    container, recorder = plane
+    RUNS[name](container)
+    environment = _environment(variant)
+    allowed = calls(name, environment, find("dev", variant))
+    assert recorder.found == {(setting, action) for setting, actions in allowed.items() for action in actions}
+
+
+def _environment(variant: str) -> environments.Environment:
+    changed = {f"REALTIME_{name.upper()}": value for name, value in VARIANTS[variant].items()}
+    return replace(environments.load("dev"), settings=changed)
+
+
+@pytest.mark.parametrize("name", LOGICAL)
+def test_a_policy_names_each_resource(name: FunctionName) -> None:
+    places = find("prod", "standalone")
+    for one in statements(name, environments.load("prod"), places, "arn:log"):
+        assert not any("*" in action for action in one["Action"])
+        if one["Resource"] == ["*"]:
+            assert all(action.startswith("xray:") for action in one["Action"])
