@@ -65,23 +65,27 @@ def build(target: Target) -> Path:
     """The bundle of the code as it is now; the same code and wheels give the same bytes."""
     if target.python != PYTHON:
         raise BundleError(f"byte-code for Python {target.python} needs that interpreter; this is {PYTHON}")
-    files = _files(wheels(target))
+    files = contents(target)
     digest = hashlib.sha256(f"{target}{sys.version}".encode())
     for name, content in sorted(files.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     bundle = BUILD / "bundle" / f"{target.runtime}-{target.machine}-{digest.hexdigest()[:16]}.zip"
     if not bundle.exists():
         bundle.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            _write(files, Path(folder))
-            _compile(Path(folder))
-            check(Path(folder), target, wheels(target))
-            temporary = bundle.with_suffix(f".{os.getpid()}")
-            _zip(Path(folder), temporary)
-            temporary.rename(bundle)
+        temporary = bundle.with_suffix(f".{os.getpid()}")
+        assemble(files, target, temporary)
+        temporary.rename(bundle)
     if bundle.stat().st_size > LIMIT:
         raise BundleError(f"the bundle has {bundle.stat().st_size:,} bytes; {LIMIT:,} are allowed")
     return bundle
+
+
+def assemble(files: dict[str, bytes], target: Target, bundle: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _write(files, Path(folder))
+        _compile(Path(folder))
+        check(Path(folder), target, wheels(target))
+        _zip(Path(folder), bundle)
 
 
 def check(folder: Path, target: Target, wheels: Path) -> None:
@@ -128,9 +132,10 @@ def _publish(fresh: Path, folder: Path) -> None:
         shutil.rmtree(staged)
 
 
-def _files(wheels: Path) -> dict[str, bytes]:
+def contents(target: Target) -> dict[str, bytes]:
+    """Every file but the byte-code, by its path in the bundle."""
     files: dict[str, bytes] = {}
-    for wheel in sorted(wheels.glob("*.whl")):
+    for wheel in sorted(wheels(target).glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             files |= {name: archive.read(name) for name in archive.namelist() if _ships(name)}
     for name in ("__init__.py", "app.py"):  # all that Chalice needs in Lambda

@@ -143,7 +143,7 @@ def ingest(plane: Plane) -> None:
 def event_processor(plane: Plane) -> None:
     arrived = time.time()
     now = datetime.fromtimestamp(arrived, UTC).isoformat()
-    evaluation = {"event_type": "evaluation", "flag_key": "new", "properties": {"variant": "on"}}
+    evaluation: dict[str, Any] = {"event_type": "evaluation", "flag_key": "new", "properties": {"variant": "on"}}
     good = [purchase(timestamp=now), purchase(timestamp=now, **evaluation)]
     poison = [b"not JSON", b"x" * (MAX_BYTES // 2)]  # the second is too large for a message
     numbers = itertools.count(0, 10)

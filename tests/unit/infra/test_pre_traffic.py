@@ -1,0 +1,63 @@
+"""The hook that lets a new version have traffic, or not."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from infra import pre_traffic
+from infra.functions import LOGICAL
+from infra.probes import PROBES
+
+EVENT = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
+VERSION = "arn:aws:lambda:us-east-1:000000000000:function:f:7"
+
+
+class Aws:
+    """Lambda that answers with ``answers`` in turn, and CodeDeploy that remembers the verdict."""
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = list(answers)
+        self.asked: list[str] = []
+        self.verdicts: list[dict[str, str]] = []
+
+    def __call__(self, service: str) -> "Aws":
+        return self
+
+    def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        self.asked.append(FunctionName)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+    def put_lifecycle_event_hook_execution_status(self, **verdict: str) -> None:
+        self.verdicts.append(verdict)
+
+
+def verdict(aws: Aws, monkeypatch: pytest.MonkeyPatch, *expected: Any) -> str:
+    monkeypatch.setenv("NEW_VERSION", VERSION)
+    monkeypatch.setenv("PROBES", json.dumps([{"event": {}, "expect": one} for one in expected]))
+    pre_traffic.handler(EVENT, None, aws)
+    (found,) = aws.verdicts
+    assert (found["deploymentId"], found["lifecycleEventHookExecutionId"]) == ("d-1", "e-1")
+    return found["status"]
+
+
+def test_a_version_that_answers_as_expected_gets_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = Aws({"statusCode": 200, "body": "more"}, {"error": {"code": "flag_not_found", "message": "…"}})
+    assert (
+        verdict(aws, monkeypatch, {"statusCode": 200}, {"error": {"code": "flag_not_found"}}) == "Succeeded"
+    )
+    assert aws.asked == [VERSION, VERSION]
+
+
+@pytest.mark.parametrize("answer", [{"statusCode": 500}, {"errorMessage": "no module"}, None, RuntimeError()])
+def test_any_other_answer_ends_the_rollout(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    assert verdict(Aws(answer), monkeypatch, {"statusCode": 200}) == "Failed"
+
+
+def test_every_function_has_probes() -> None:
+    assert PROBES.keys() == LOGICAL.keys()
+    assert all(PROBES.values())
