@@ -5,9 +5,10 @@ from typing import Any
 from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, Request, Response
 
 from chalicelib.api import direct, flags, ofrep, openapi
+from chalicelib.api.application import Application
 from chalicelib.api.http import CORS, DENY, Model, answer, checked, json_response, read_json, read_query
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
-from chalicelib.extension import Application, answers
+from chalicelib.extension import answers
 from chalicelib.wiring import plane, settings, start_extension
 
 app = Application(app_name="realtime")
@@ -159,10 +160,7 @@ def _remaining() -> direct.Remaining:
 def _routed(event: Any, context: Any) -> dict[str, Any] | None:
     """The answer to an event of API Gateway, which a caller cannot imitate through it; else None."""
     from_gateway = isinstance(event, dict) and "requestContext" in event
-    # Past Application: that this has answered is said once, by the function that was invoked.
-    answered: dict[str, Any] | None = (
-        super(Application, app).__call__(event, context) if from_gateway else None
-    )
+    answered: dict[str, Any] | None = app.answer(event, context) if from_gateway else None
     return answered
 
 

@@ -2,20 +2,20 @@
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import cache, cached_property
 from typing import Any
 
 from chalicelib import __version__, deadline, extension
 from chalicelib.domain.definitions import Evaluation
-from chalicelib.domain.errors import NotFound, RealtimeError
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.events import Limits
 from chalicelib.metrics import Metrics
 from chalicelib.services.assign import Assigner
 from chalicelib.services.authorize import Authorizer
 from chalicelib.services.catalog import Catalog
 from chalicelib.services.duplicates import Duplicates
-from chalicelib.services.evaluate import FlagEvaluator
+from chalicelib.services.evaluate import Answers, FlagEvaluator
 from chalicelib.services.ingest import Ingest
 from chalicelib.services.known import Known
 from chalicelib.services.overridden import Overridden
@@ -69,7 +69,7 @@ class Plane:
 
     def evaluate_many(
         self, user_id: str | None, flag_keys: Collection[str] | None, context: dict[str, Any]
-    ) -> Iterable[tuple[str, Evaluation | RealtimeError]]:
+    ) -> Answers:
         return self.flag_evaluator.many(user_id, flag_keys, context, self.clock())
 
     def health(self) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class Plane:
 
     @cached_property
     def flag_evaluator(self) -> FlagEvaluator:
-        return FlagEvaluator(self.catalog, self.tracker if self.settings.tracking else None)
+        return FlagEvaluator(self.catalog, self.tracker.buffer if self.settings.tracking else None)
 
     @cached_property
     def tracker(self) -> Tracker:

@@ -5,11 +5,13 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from chalice.app import CORSConfig, Request, Response
+from chalice.app import Request, Response
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
+from chalicelib.api.application import Cors, JsonResponse
 from chalicelib.domain.documents import problems
 from chalicelib.domain.errors import (
     InvalidInput,
@@ -22,7 +24,9 @@ from chalicelib.domain.errors import (
 )
 
 MAX_BODY = 256 * 1024
-CORS = CORSConfig(
+
+
+CORS = Cors(
     allow_origin="*",
     allow_headers=["If-None-Match"],  # Chalice adds Authorization, Content-Type and X-Api-Key
     expose_headers=["ETag", "Retry-After"],
@@ -71,8 +75,18 @@ def read_json(request: Request) -> dict[str, Any]:
 def parse_object(raw: bytes | str, field: str) -> dict[str, Any]:
     """JSON text as an object, integers in full precision; NaN and Infinity are refused as not JSON."""
     try:
-        text = raw.decode() if isinstance(raw, bytes) else raw
-        data = json.loads(text, parse_constant=_refuse)
+        data = from_json(raw, allow_inf_nan=False)  # a quarter of json's time
+    except ValueError:
+        data = _parse_slowly(raw, field)
+    if not isinstance(data, dict):
+        raise _malformed(field, "must be a JSON object")
+    return data
+
+
+def _parse_slowly(raw: bytes | str, field: str) -> Any:
+    """What from_json does not take: lone surrogates, deep nesting, and mistakes, which json can place."""
+    try:
+        return json.loads(raw.decode() if isinstance(raw, bytes) else raw, parse_constant=_refuse)
     except RecursionError:
         raise _malformed(field, "is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -80,9 +94,6 @@ def parse_object(raw: bytes | str, field: str) -> dict[str, Any]:
         raise _malformed(field, reason) from None
     except ValueError:  # not UTF-8, NaN, or a number of over 4,300 digits
         raise _malformed(field, "is not valid JSON") from None
-    if not isinstance(data, dict):
-        raise _malformed(field, "must be a JSON object")
-    return data
 
 
 def read_query(request: Request) -> dict[str, Any]:
@@ -96,7 +107,8 @@ def read_query(request: Request) -> dict[str, Any]:
 def checked(model: type[Model], data: Mapping[str, Any]) -> Model:
     """``data`` as ``model``; raises InvalidInput that names every field that is wrong."""
     try:
-        return model.model_validate(data)
+        # What model_validate calls, without what it does for its other arguments.
+        return cast(Model, model.__pydantic_validator__.validate_python(data))
     except ValidationError as error:
         found = problems(error)
         raise InvalidInput("invalid_request", f"The request is not valid: {found[0]}.", found) from None
@@ -125,8 +137,7 @@ def json_response(
     body: Mapping[str, Any] | str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     text = body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))
-    sent: dict[str, str | list[str]] = {**_JSON, **(headers or {})}
-    return Response(text, sent, status)
+    return JsonResponse(text, {**_JSON, **headers} if headers else {**_JSON}, status)
 
 
 def error_response(error: RealtimeError) -> Response:

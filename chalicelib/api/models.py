@@ -25,7 +25,7 @@ class AssignRequest(RequestModel):
 class AssignBatchRequest(RequestModel):
     user_id: UserId
     context: Context = {}
-    experiment_keys: list[Key] | None = Field(default=None, max_length=1000, description="absent: all active")
+    experiment_keys: list[str] | None = Field(default=None, max_length=1000, description="absent: all active")
 
 
 class FlagRequest(RequestModel):
@@ -37,7 +37,7 @@ class FlagRequest(RequestModel):
 class FlagBatchRequest(RequestModel):
     user_id: UserId
     context: Context = {}
-    flag_keys: list[Key] | None = Field(default=None, max_length=10_000, description="absent: all")
+    flag_keys: list[str] | None = Field(default=None, max_length=10_000, description="absent: all")
 
 
 class EventList(BaseModel):

@@ -2,12 +2,12 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from chalice.app import Request, Response
 
-from chalicelib.api.flags import tagged
+from chalicelib.api.flags import Answers, tagged
 from chalicelib.api.http import MAX_BODY, json_response, log_unexpected, parse_object
 from chalicelib.domain.definitions import Evaluation
 from chalicelib.domain.errors import InvalidInput, NotFound, Problem, RealtimeError, Throttled, TooLarge
@@ -42,11 +42,11 @@ def single(found: Evaluation) -> Response:
     return json_response(found.openfeature)
 
 
-def bulk(request: Request, answers: Iterable[tuple[str, Evaluation | RealtimeError]]) -> Response:
-    """Every flag, a failure in place of one that fails; 304 if the caller holds this very answer."""
-    parts = [
-        found.openfeature if isinstance(found, Evaluation) else json.dumps(failure(key, found))
-        for key, found in answers
+def bulk(request: Request, answers: Answers) -> Response:
+    """Every flag, those that fail at the end; 304 if the caller holds this very answer."""
+    parts = [found.openfeature for found in answers.evaluations]
+    parts += [
+        json.dumps(failure(key, error), separators=(",", ":")) for key, error in answers.failures.items()
     ]
     return tagged(request, '{"flags":[' + ",".join(parts) + "]}")
 

@@ -94,7 +94,8 @@ class Experiment:
 class Evaluation:
     """A flag's answer for one user; ``enabled``: matched and rolled out, or overridden.
 
-    The last two are the answer as JSON, written once: of this API, and of OFREP.
+    The last three are the answer as JSON, written once: by itself, as the member of an object that has it
+    under its key, and as OFREP writes it.
     """
 
     flag_key: str
@@ -105,6 +106,7 @@ class Evaluation:
     version: int
     tracked: int  # threshold of the users whose evaluations are told to the stream
     encoded: str
+    member: str
     openfeature: str
 
 

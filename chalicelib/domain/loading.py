@@ -99,6 +99,11 @@ def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
 
     def answer(variant: str, reason: Reason, enabled: bool = False) -> Evaluation:
         key, text = document.key, texts[variant]
+        # By hand, as keys need no escaping: a container compiles every flag before it serves one.
+        encoded = (
+            f'{{"flag_key":"{key}","enabled":{"true" if enabled else "false"},"variant":"{variant}",'
+            f'"value":{text},"reason":"{reason}"}}'
+        )
         return Evaluation(
             flag_key=key,
             enabled=enabled,
@@ -107,9 +112,8 @@ def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
             reason=reason,
             version=version,
             tracked=tracked,
-            # By hand, as keys need no escaping: a container compiles every flag before it serves one.
-            encoded=f'{{"flag_key":"{key}","enabled":{"true" if enabled else "false"},"variant":"{variant}",'
-            f'"value":{text},"reason":"{reason}"}}',
+            encoded=encoded,
+            member=f'"{key}":{encoded}',
             openfeature=f'{{"key":"{key}","value":{text},"reason":"{OPENFEATURE[reason]}",'
             f'"variant":"{variant}","metadata":{{"reason":"{reason}","version":{version}}}}}',
         )

@@ -1,13 +1,14 @@
 """Flags for one user: one, or all at once."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from chalicelib.domain.definitions import Evaluation, Flag
 from chalicelib.domain.errors import NotFound, RealtimeError
 from chalicelib.domain.evaluation import evaluate
 from chalicelib.domain.units import check_context, check_user_id
+from chalicelib.services.buffer import Buffer
 
 _log = logging.getLogger("realtime")
 
@@ -17,20 +18,23 @@ class Flags(Protocol):
     def flags(self) -> Mapping[str, Flag]: ...
 
 
-class Evaluations(Protocol):
-    def evaluated(self, user_id: str, evaluations: Sequence[Evaluation], now: float) -> None: ...
+class Answers(NamedTuple):
+    """Of many flags: those that have one, and why the others have none, by their keys."""
+
+    evaluations: list[Evaluation]
+    failures: dict[str, RealtimeError]
 
 
 class FlagEvaluator:
     """Answers from the catalog's flags; raises StorageUnavailable if none could ever be loaded.
 
-    ``tracker`` None: nothing is tracked. ``user_id`` None: only what needs no unit can be answered,
-    which is OFREP's way; then there is nobody to track either.
+    ``buffer`` None: nothing is tracked. ``user_id`` None: only what needs no unit can be answered, which
+    is OFREP's way; then there is nobody to track either.
     """
 
-    def __init__(self, catalog: Flags, tracker: Evaluations | None) -> None:
+    def __init__(self, catalog: Flags, buffer: Buffer | None) -> None:
         self._catalog = catalog
-        self._tracker = tracker
+        self._buffer = buffer
 
     def one(self, user_id: str | None, flag_key: str, context: dict[str, Any], now: float) -> Evaluation:
         """Raises NotFound for an unknown flag, InvalidInput or TooLarge for what it is asked with."""
@@ -39,33 +43,42 @@ class FlagEvaluator:
         if flag is None:
             raise _unknown(flag_key)
         found = evaluate(flag, user_id, context, now, self._catalog.flag)
-        if self._tracker is not None and user_id is not None:
-            self._tracker.evaluated(user_id, (found,), now)
+        buffer = self._buffer
+        if buffer is not None and user_id is not None:
+            buffer.append((next(buffer.numbers), user_id, now, (found,)))
         return found
 
     def many(
         self, user_id: str | None, flag_keys: Collection[str] | None, context: dict[str, Any], now: float
-    ) -> list[tuple[str, Evaluation | RealtimeError]]:
-        """Each flag by itself, sorted by key; one that fails never fails the rest. None: all flags."""
+    ) -> Answers:
+        """Each flag by itself, in their order; one that fails never fails the rest. None: all flags."""
         _with_unit(user_id, context)
         flags = self._catalog.flags()
-        answers: list[tuple[str, Evaluation | RealtimeError]] = []
-        found: list[Evaluation] = []
-        for key in sorted(flags if flag_keys is None else set(flag_keys)):
-            flag = flags.get(key)
-            if flag is None:
-                answers.append((key, _unknown(key)))
-                continue
+        evaluations: list[Evaluation] = []
+        failures: dict[str, RealtimeError] = {}
+        answered, find = evaluations.append, flags.get
+        for flag in flags.values() if flag_keys is None else _named(flags, flag_keys, failures):
             try:
-                evaluation = evaluate(flag, user_id, context, now, flags.get)
+                answered(evaluate(flag, user_id, context, now, find))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one flag is no other's problem
-                answers.append((key, _failed(error)))
-                continue
-            found.append(evaluation)
-            answers.append((key, evaluation))
-        if self._tracker is not None and user_id is not None and found:
-            self._tracker.evaluated(user_id, found, now)
-        return answers
+                failures[flag.key] = _failed(error)
+        buffer = self._buffer
+        if buffer is not None and user_id is not None and evaluations:
+            buffer.append((next(buffer.numbers), user_id, now, evaluations))
+        return Answers(evaluations, failures)
+
+
+def _named(
+    flags: Mapping[str, Flag], keys: Collection[str], failures: dict[str, RealtimeError]
+) -> list[Flag]:
+    found = []
+    for key in dict.fromkeys(keys):
+        flag = flags.get(key)
+        if flag is None:
+            failures[key] = _unknown(key)
+        else:
+            found.append(flag)
+    return found
 
 
 def _with_unit(user_id: str | None, context: dict[str, Any]) -> None:

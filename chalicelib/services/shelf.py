@@ -174,9 +174,9 @@ class Shelf(Generic[T]):
             return self._all
 
     def _publish_all(self) -> Mapping[str, T]:
-        """A new mapping each time: whoever iterates over an older one is not disturbed."""
+        """A new mapping each time, by key: whoever iterates over an older one is not disturbed."""
         if self._all is not None:
-            self._all = {key: entry.value for key, entry in self._entries.items()}
+            self._all = {key: self._entries[key].value for key in sorted(self._entries)}
         return self._all or {}
 
     def _stale(self, key: str, now: float) -> T | None:

@@ -15,7 +15,7 @@ from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
 from chalicelib.settings import Settings
-from tests.e2e.openfeature_flags import ThrottledDefinitions, publish_all
+from tests.e2e.openfeature_flags import FLAGS, ThrottledDefinitions, publish_all
 from tests.support.service import KEY, WITHOUT_SCOPES, served
 
 GERMAN = EvaluationContext("u1", {"country": "DE"})
@@ -127,8 +127,9 @@ def bulk(url: str, context: dict[str, Any], **headers: str) -> requests.Response
 
 def test_a_bulk_answers_every_flag_though_one_fails(url: str) -> None:
     flags = bulk(url, {"targetingKey": "u1"}).json()["flags"]
-    assert [flag["key"] for flag in flags] == sorted(flag["key"] for flag in flags)
     failed = [flag for flag in flags if "errorCode" in flag]
+    answered = [flag["key"] for flag in flags if flag not in failed]
+    assert answered == sorted(set(FLAGS) - {"by-account"})
     assert [(flag["key"], flag["errorCode"]) for flag in failed] == [("by-account", "TARGETING_KEY_MISSING")]
     assert all(
         {"key", "value", "reason", "variant", "metadata"} <= set(flag) for flag in flags if flag not in failed
@@ -192,8 +193,8 @@ def test_errors_of_the_gateway_have_the_protocols_shape_and_browsers_may_read_th
 
 def test_a_browser_may_send_what_the_web_client_sends(url: str) -> None:
     answer = requests.options(f"{url}/ofrep/v1/evaluate/flags", timeout=5)
-    allowed = answer.headers["Access-Control-Allow-Headers"].split(",")
-    assert {"Authorization", "Content-Type", "If-None-Match", "X-API-Key"} <= set(allowed)
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(",")
+    assert {"authorization", "content-type", "if-none-match", "x-api-key"} <= set(allowed)
 
 
 def test_a_throttled_answer_says_when_to_come_back_in_whole_seconds() -> None:

@@ -1,0 +1,31 @@
+"""Where a request leaves what it has answered: one append, which is all that tracking costs it."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import TypeAlias
+
+from chalicelib.domain.definitions import Evaluation
+
+Told: TypeAlias = tuple[int, str, float, Sequence[Evaluation]]
+"""A number, the user, when (epoch seconds), and the answers of one request."""
+
+
+class Buffer(deque[Told]):
+    """Keeps the latest ``capacity`` requests. ``next(numbers)`` numbers one, so that those that had to go
+    can be counted: ``buffer.append((next(buffer.numbers), user_id, now, evaluations))``.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(maxlen=capacity)
+        self.numbers = count()
+        self._expected = 0
+        self.lost = 0
+
+    def take(self) -> Iterator[Told]:
+        """What waits, the oldest first; ``lost`` grows by the requests that were pushed out before it."""
+        while self:
+            told = self.popleft()
+            self.lost += max(0, told[0] - self._expected)
+            self._expected = told[0] + 1
+            yield told
