@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.accepted import ACCEPTED
-from tests.support.synth import NAGGED
+from tests.support.synth import NAGGED, ROOT
 
 
 @pytest.mark.parametrize("variant", NAGGED)
@@ -32,3 +32,17 @@ def test_every_finding_of_cdk_nag_is_accepted_for_a_reason_and_no_reason_is_left
 def _fits(rule: str, pattern: str) -> bool:
     """``*`` alone is a pattern; brackets are part of a rule's name."""
     return fnmatchcase(rule, pattern.replace("[", "[[]"))
+
+
+def test_actionlint_has_nothing_to_say_about_the_workflows() -> None:
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    linter = Path(sys.executable).with_name("actionlint")
+    done = subprocess.run([linter, *workflows], capture_output=True, text=True, check=False)
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+def test_the_pipeline_holds_no_long_lived_secret() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        text = path.read_text()
+        assert "secrets." not in text
+        assert "aws-access-key-id" not in text
