@@ -9,9 +9,11 @@ from chalicelib.api.application import Application
 from chalicelib.api.http import CORS, DENY, Model, answer, checked, json_response, read_json, read_query
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
 from chalicelib.extension import answers
+from chalicelib.log import with_trace_ids
 from chalicelib.wiring import plane, settings, start_extension
 
-app = Application(app_name="realtime")
+with_trace_ids()
+app = Application(app_name="realtime", configure_logs=False)  # its own handler would write text, not JSON
 app.api.binary_types = []  # every answer is JSON text; matching binary types costs a third of a request
 app.api.cors = CORS
 JSON: dict[str, Any] = {"content_types": []}  # ours is checked with the body, and refused in our error shape
@@ -160,7 +162,7 @@ def _remaining() -> direct.Remaining:
 def _routed(event: Any, context: Any) -> dict[str, Any] | None:
     """The answer to an event of API Gateway, which a caller cannot imitate through it; else None."""
     from_gateway = isinstance(event, dict) and "requestContext" in event
-    answered: dict[str, Any] | None = app.answer(event, context) if from_gateway else None
+    answered: dict[str, Any] | None = Application.answer(app, event, context) if from_gateway else None
     return answered
 
 

@@ -27,7 +27,7 @@ Event = dict[str, Any]
 
 def request_rows() -> Iterator[Row]:
     """A flag, and 100 flags, against a route that does nothing."""
-    over_memory()
+    plane, _ = over_memory()
     flag = request("/flags/evaluate", {"user_id": "user-1", "flag_key": "w1-0", "context": CONTEXT})
     keys = [f"w1-{n}" for n in range(50)] + [f"w2-{n}" for n in range(50)]
     hundred = request("/flags/evaluate/batch", {"user_id": "user-1", "context": CONTEXT, "flag_keys": keys})
@@ -39,11 +39,15 @@ def request_rows() -> Iterator[Row]:
             raise AssertionError(f"{event['path']} does not answer")
     runs = [partial(_repeat, service.app, event) for event in (flag, assigned)]
     runs += [partial(_repeat, service.app, event, CALLS // 10) for event in (bulk, hundred)]
-    empty, one, hot, all_flags, named = fastest(partial(_repeat, empty_route(), nothing), *runs)
+    runs += [partial(_track, plane.tracker.buffer), partial(_track, None)]
+    empty, one, hot, all_flags, named, tracked, loop = fastest(
+        partial(_repeat, empty_route(), nothing), *runs
+    )
     micro = 1e6 / CALLS
     yield row("flag request, event in to response out", one * micro, "µs", 30.0)
     yield row("flag request / empty Chalice route", one / empty, "×", 1.5)
     yield row("hot assignment / empty Chalice route", hot / empty, "×", 2.0)
+    yield row("what tracking adds to a flag request", (tracked - loop) / one * 100, "%", 1.0)
     yield row("100 flags in one request (all)", all_flags * micro * 10, "µs", 60.0)
     yield row("100 flags in one request (by name)", named * micro * 10, "µs", 60.0)
 
@@ -148,6 +152,14 @@ def _record(index: int) -> Event:
 def _flag(key: str, percentage: float, rules: object) -> Definition:
     document = {"key": key, "type": "boolean", "rollout_percentage": percentage, "targeting_rules": rules}
     return Definition("flag", key, json.dumps(document), "active")
+
+
+def _track(buffer: Any) -> None:
+    """What FlagEvaluator does beside evaluating."""
+    user_id, found = "user-1", object()
+    for _ in range(CALLS):
+        if buffer is not None and user_id is not None:
+            buffer.append((next(buffer.numbers), user_id, ARRIVED, found))
 
 
 def _repeat(handler: Callable[[Event, Any], Any], event: Event, calls: int = CALLS) -> None:

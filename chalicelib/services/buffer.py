@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 from chalicelib.domain.definitions import Evaluation
 
-Told: TypeAlias = tuple[int, str, float, Sequence[Evaluation]]
-"""A number, the user, when (epoch seconds), and the answers of one request."""
+Told: TypeAlias = tuple[int, str, float, Evaluation | Sequence[Evaluation]]
+"""A number, the user, when (epoch seconds), and the answer or answers of one request."""
 
 
 class Buffer(deque[Told]):
     """Keeps the latest ``capacity`` requests. ``next(numbers)`` numbers one, so that those that had to go
-    can be counted: ``buffer.append((next(buffer.numbers), user_id, now, evaluations))``.
+    can be counted: ``buffer.append((next(buffer.numbers), user_id, now, evaluation))``.
     """
 
     def __init__(self, capacity: int) -> None:

@@ -1,7 +1,7 @@
 """Flags for one user: one, or all at once."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from chalicelib.domain.definitions import Evaluation, Flag
@@ -45,7 +45,7 @@ class FlagEvaluator:
         found = evaluate(flag, user_id, context, now, self._catalog.flag)
         buffer = self._buffer
         if buffer is not None and user_id is not None:
-            buffer.append((next(buffer.numbers), user_id, now, (found,)))
+            buffer.append((next(buffer.numbers), user_id, now, found))
         return found
 
     def many(
@@ -70,15 +70,10 @@ class FlagEvaluator:
 
 def _named(
     flags: Mapping[str, Flag], keys: Collection[str], failures: dict[str, RealtimeError]
-) -> list[Flag]:
-    found = []
-    for key in dict.fromkeys(keys):
-        flag = flags.get(key)
-        if flag is None:
-            failures[key] = _unknown(key)
-        else:
-            found.append(flag)
-    return found
+) -> Iterable[Flag]:
+    unique = dict.fromkeys(keys)
+    failures.update({key: _unknown(key) for key in unique if key not in flags})
+    return filter(None, map(flags.get, unique))
 
 
 def _with_unit(user_id: str | None, context: dict[str, Any]) -> None:

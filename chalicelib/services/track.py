@@ -9,6 +9,7 @@ import orjson
 from cachetools import TTLCache
 
 from chalicelib import deadline
+from chalicelib.domain.definitions import Evaluation
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.stream import PARTITION_KEY, Put, calls
 from chalicelib.domain.tracking import assignment_event, evaluation_event, sampled
@@ -91,7 +92,8 @@ class Tracker:
     def _take(self) -> None:
         """From the buffers into records, each answer once."""
         evaluated = 0
-        for _, user_id, now, evaluations in self.buffer.take():
+        for _, user_id, now, found in self.buffer.take():
+            evaluations = (found,) if isinstance(found, Evaluation) else found
             evaluated += len(evaluations)
             for evaluation in evaluations:
                 answer = user_id, evaluation.flag_key, evaluation.variant
