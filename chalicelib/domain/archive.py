@@ -5,7 +5,6 @@ arrived, and for what it counts; times in it are epoch seconds. An object's key 
 of its first and last event, so that a retry overwrites it.
 """
 
-import zlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from chalicelib.domain.attribution import Attribution, Pair
+from chalicelib.domain.counting import FLAG_SCOPE
 from chalicelib.domain.decisions import Verdict
 from chalicelib.domain.definitions import Experiment, Stored
 from chalicelib.domain.events import Event
@@ -21,8 +21,8 @@ from chalicelib.domain.records import Batch, Received
 MAX_LINES = 1000
 MAX_BYTES = 5 * 1024 * 1024
 """Of an object's lines, before compression."""
-GZIP_LEVEL = 3
-"""Half the time of the default level for 14 % more bytes, measured on 500 events."""
+GZIP_LEVEL = 1
+"""Of ISA-L: 500 events in 0.16 ms to 24 KB; zlib's own level 1 takes 0.95 ms to 27 KB, level 6 2.2 ms."""
 
 
 class Line(NamedTuple):
@@ -53,12 +53,14 @@ class Object(NamedTuple):
 
     def body(self) -> bytes:
         """The same lines give the same bytes: the header holds no time."""
-        return zlib.compress(self.text(), GZIP_LEVEL, 31)
+        from isal import isal_zlib
+
+        return isal_zlib.compress(self.text(), GZIP_LEVEL, 31)
 
 
 _NEWLINE = orjson.Fragment(b"\n")
-_BYTES_ADDED = 200
-"""About how many each experiment, and the rest, add to what was received."""
+_BYTES_ADDED = 600
+"""About how many ``realtime`` has; more only for an event that counts for several experiments."""
 
 
 def lines(
@@ -78,29 +80,34 @@ def lines(
             "place": place,
             "arrived_at": arrived,
             "duplicate": verdict is None,
-            "experiments": [
-                _enriched(one, event, experiments, rows) for one in verdict or () if "/" not in one[0]
-            ],
+            "experiments": _enriched(verdict, event, experiments, rows) if verdict else [],
         }
-        bytes_ = size + _BYTES_ADDED * (1 + len(verdict or ()))
-        found.append(Line(at, part, number, event.hour, bytes_, data))
+        found.append(Line(at, part, number, event.hour, size + _BYTES_ADDED, data))
     return found
 
 
 def _enriched(
-    one: Attribution, event: Event, experiments: Mapping[str, Experiment], rows: Mapping[Pair, Stored]
-) -> dict[str, Any]:
-    experiment_id, iteration, variant = one
-    experiment, row = experiments.get(experiment_id), rows.get((experiment_id, event.user_id))
-    assigned_at = None if row is None or row.variant != variant else row.timestamp
-    return {
-        "key": experiment.key if experiment else None,
-        "id": experiment_id,
-        "iteration": iteration,
-        "variant": variant,
-        "assigned_at": assigned_at,
-        "seconds_since_assignment": None if assigned_at is None else round(event.timestamp - assigned_at, 3),
-    }
+    verdict: Iterable[Attribution],
+    event: Event,
+    experiments: Mapping[str, Experiment],
+    rows: Mapping[Pair, Stored],
+) -> list[dict[str, Any]]:
+    found = []
+    for experiment_id, iteration, variant in verdict:
+        if experiment_id.startswith(FLAG_SCOPE):
+            continue
+        experiment, row = experiments.get(experiment_id), rows.get((experiment_id, event.user_id))
+        at = None if row is None or row.variant != variant else row.timestamp
+        about = {
+            "key": None if experiment is None else experiment.key,
+            "id": experiment_id,
+            "iteration": iteration,
+            "variant": variant,
+            "assigned_at": at,
+            "seconds_since_assignment": None if at is None else round(event.timestamp - at, 3),
+        }
+        found.append(about)
+    return found
 
 
 def objects(found: Iterable[Line], shard: str) -> list[Object]:

@@ -14,6 +14,8 @@ UNASSIGNED = "$unassigned"
 ASSIGNED = "$assigned"
 """Counted instead of an event type: one for each stored assignment."""
 
+FLAG_SCOPE = "flag/"
+
 _LENGTHS = [f"{length:03d}" for length in range(130)]
 _DAY_0 = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,7 +33,7 @@ def scope(experiment_id: str, iteration: int) -> str:
 
 def flag_scope(key: str) -> str:
     """A flag's evaluations are counted beside the experiments' events; no experiment's id has a slash."""
-    return f"flag/{key}"
+    return FLAG_SCOPE + key
 
 
 class Counter(NamedTuple):

@@ -8,6 +8,8 @@ so that a retry comes to the same verdict.
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
+from operator import sub
 from typing import Any, NamedTuple
 
 import orjson
@@ -100,7 +102,8 @@ def parse_events(
 
 def _ordinary(texts: Sequence[bytes], arrived: Sequence[float], limits: Limits) -> list[Event] | None:
     """None if any event is out of the ordinary: wrong, or right in a way that only `parse_event` knows."""
-    if max(map(len, texts)) > MAX_BYTES or any(t.count(b"{") + t.count(b"[") > MAX_DEPTH for t in texts):
+    brackets = [max(map(bytes.count, texts, repeat(bracket))) for bracket in (b"{", b"[")]
+    if max(map(len, texts)) > MAX_BYTES or sum(brackets) > MAX_DEPTH:
         return None
     data: list[Any] = list(map(orjson.loads, texts))
     if set(map(type, data)) != {dict}:
@@ -108,33 +111,35 @@ def _ordinary(texts: Sequence[bytes], arrived: Sequence[float], limits: Limits) 
     types, users, instants, values, ids, experiment_keys, flag_keys, properties, metadata = (
         [one.get(field) for one in data] for field in _FIELDS
     )
+    given = [value for value in values if value is not None]
     if not (
         _all(types, str)
         and all(map(_is_event_type, set(types)))
         and _all(users, str)
-        and min(map(len, users)) > 0
-        and max(map(len, users)) <= MAX_USER_ID
+        and _between(1, list(map(len, users)), MAX_USER_ID)
         and (together := "".join(users)).isascii()
         and together.isprintable()
         and _all(ids, str, type(None))
-        and all(0 < len(one) <= MAX_EVENT_ID for one in ids if one is not None)
+        and _between(1, [len(one) for one in ids if one is not None], MAX_EVENT_ID)
         and all(one is None or _is_key(one) for one in {*experiment_keys, *flag_keys})
         and _all(properties, dict, type(None))
         and _all(metadata, dict, type(None))
-        and _all(values, int, float, type(None))
-        and all(one is None or -MAX_VALUE <= one <= MAX_VALUE for one in values)
+        and _all(given, int, float)
+        and _between(-MAX_VALUE, given, MAX_VALUE)
     ):
         return None
     dates = list(map(datetime.fromisoformat, instants))
-    if any(date.tzinfo is None for date in dates):
-        return None
     timestamps = [date.timestamp() for date in dates]
-    oldest, newest = -limits.max_age, limits.max_future
-    if not all(oldest <= at - then <= newest for at, then in zip(timestamps, arrived, strict=True)):
+    early = list(map(sub, timestamps, arrived))
+    if None in [date.tzinfo for date in dates] or not _between(-limits.max_age, early, limits.max_future):
         return None
     hours = [int(at // 3600) for at in timestamps]
     amounts = [None if value is None else round(value * SCALE) for value in values]
     return list(map(Event, data, ids, types, users, timestamps, hours, experiment_keys, amounts))
+
+
+def _between(least: float, values: Sequence[float], most: float) -> bool:
+    return not values or (least <= min(values) and max(values) <= most)
 
 
 _FIELDS = (

@@ -8,6 +8,8 @@ import binascii
 import hashlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from chalicelib.domain.counting import position
@@ -19,6 +21,7 @@ MAX_UNPACKED = 8 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
 _DIGEST = 16
+_OBJECT = ord("{")
 
 
 class Received(NamedTuple):
@@ -76,28 +79,48 @@ def batches(records: Sequence[Mapping[str, Any]], limits: Limits) -> list[Batch]
 
 
 def _batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits) -> Batch:
-    numbers = [record["kinesis"]["sequenceNumber"] for record in records]
-    batch = Batch(shard, numbers, [position(number) for number in numbers], [], [])
+    bodies = [record["kinesis"] for record in records]
+    numbers = [body["sequenceNumber"] for body in bodies]
+    batch = Batch(shard, numbers, list(map(position, numbers)), [], [])
+    parts = _plain(batch, bodies) or _parts(batch, bodies)
+    payloads, arrived = [one.payload for one in parts], [one.arrived for one in parts]
+    for one, found in zip(parts, parse_events(payloads, arrived, limits), strict=True):
+        if type(found) is Event:
+            batch.events.append(
+                Received(one.at, one.part, one.position, one.arrived, found, len(one.payload))
+            )
+        elif type(found) is Refusal:
+            batch.poison.append(Poison(*one, found))
+    batch.poison.sort()  # by record and part: the undecodable ones came first
+    return batch
+
+
+def _plain(batch: Batch, bodies: Sequence[Mapping[str, Any]]) -> "list[_Part] | None":
+    """The parts, if every record is one that begins like a JSON object."""
+    try:
+        payloads = [binascii.a2b_base64(body["data"], strict_mode=True) for body in bodies]
+        if set(map(itemgetter(0), payloads)) != {_OBJECT}:
+            return None
+        arrived = [body["approximateArrivalTimestamp"] for body in bodies]
+        keys = [body["partitionKey"] for body in bodies]
+    except (ValueError, TypeError, LookupError):
+        return None
+    return list(map(_Part, count(), repeat(0), batch.positions, arrived, keys, payloads))
+
+
+def _parts(batch: Batch, bodies: Sequence[Mapping[str, Any]]) -> "list[_Part]":
+    """The parts of every record that can be told apart; the other records are poison."""
     parts: list[_Part] = []
-    for at, (record, place) in enumerate(zip(records, batch.positions, strict=True)):
-        kinesis = record["kinesis"]
-        arrived, key = kinesis["approximateArrivalTimestamp"], kinesis.get("partitionKey", "")
+    for at, (body, place) in enumerate(zip(bodies, batch.positions, strict=True)):
+        arrived, key = body["approximateArrivalTimestamp"], body.get("partitionKey", "")
         try:
-            unpacked = unpack(kinesis.get("data"))
+            unpacked = unpack(body.get("data"))
         except Undecodable as error:
             batch.poison.append(Poison(at, 0, place, arrived, key, error.payload, error.refusal))
             continue
         for part, (part_key, payload) in enumerate(unpacked):
             parts.append(_Part(at, part, place, arrived, part_key or key, payload))
-    parsed = parse_events([one.payload for one in parts], [one.arrived for one in parts], limits)
-    for one, found in zip(parts, parsed, strict=True):
-        if type(found) is Event:
-            at, part, place, arrived, _, payload = one
-            batch.events.append(Received(at, part, place, arrived, found, len(payload)))
-        elif type(found) is Refusal:
-            batch.poison.append(Poison(*one, found))
-    batch.poison.sort()  # by record and part: the undecodable ones came first
-    return batch
+    return parts
 
 
 class _Part(NamedTuple):

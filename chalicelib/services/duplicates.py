@@ -15,7 +15,7 @@ CLAIMS = 100
 REMEMBERED = 50_000
 
 Place = tuple[str, int]
-"""Position of the record, and part."""
+"""Position of the record, and part: unique in a stream, whatever the shard."""
 
 
 class Ids(Protocol):
@@ -29,9 +29,10 @@ class Duplicates:
         self._ids = ids
         self._parallel = parallel
         self._seconds = seconds
-        self._recent: Recent[str, tuple[str, str, int]] = Recent(REMEMBERED, seconds)
+        self._recent: Recent[str, Place] = Recent(REMEMBERED, seconds)
 
     def among(self, batch: Batch, now: float) -> set[Place]:
+        """Whoever owns an id keeps it, even if the attempt at its batch fails: there will be another one."""
         owners: dict[str, Place] = {}
         duplicates: set[Place] = set()
         for _, part, position, _, event, _ in batch.events:
@@ -39,21 +40,12 @@ class Duplicates:
                 place = position, part
                 if owners.setdefault(event.event_id, place) != place:
                     duplicates.add(place)
-        for event_id, owner in self._recent.among(owners).items():
-            if owner != (batch.shard, *owners[event_id]):
-                duplicates.add(owners[event_id])
+        known = self._recent.among(owners)
+        duplicates.update(owners[event_id] for event_id, owner in known.items() if owner != owners[event_id])
         if self._ids is not None:
             duplicates |= self._owned_by_others(self._ids, batch.shard, owners, now)
+        self._recent.update(owners | known, now)
         return duplicates
-
-    def remember(self, batch: Batch, now: float) -> None:
-        """Only what this batch owns: an id that has an owner keeps it."""
-        owners: dict[str, tuple[str, str, int]] = {}
-        for _, part, position, _, event, _ in batch.events:
-            if event.event_id is not None and event.event_id not in owners:
-                owners[event.event_id] = batch.shard, position, part
-        owners.update(self._recent.among(owners))
-        self._recent.update(owners, now)
 
     def _owned_by_others(self, ids: Ids, shard: str, owners: dict[str, Place], now: float) -> set[Place]:
         claims = [(event_id, f"{shard}:{at}:{part}") for event_id, (at, part) in owners.items()]

@@ -148,13 +148,12 @@ class EventProcessor:
                 verdicts[place] = attributed(event, of, rows, arrived)
         fresh = Decisions(batch.positions[0], batch.positions[-1], verdicts)
         decisions = settle(self._decisions, batch.shard, fresh, batch.positions)
-        self._duplicates.remember(batch, now)
-        settled = decisions.verdicts
-        kept = [
-            (one, settled.get((one.position, one.part), ()))
-            for one in batch.events
-            if one.position >= decisions.first
-        ]
+        if decisions is fresh:
+            kept = list(zip(batch.events, verdicts.values(), strict=True))
+        else:
+            settled, first = decisions.verdicts, decisions.first
+            still = [one for one in batch.events if one.position >= first]
+            kept = [(one, settled.get((one.position, one.part), ())) for one in still]
         return Decided(decisions, kept, plan, rows)
 
     def _assigned(
