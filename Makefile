@@ -23,6 +23,9 @@ check: .venv/dev.stamp ## lint, format, types, import directions
 long: .venv/dev.stamp ## the long property profile
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest -m "slow or not slow" -n $(PYTEST_WORKERS) tests/unit $(ARGS)
 
+chaos: .venv/dev.stamp .venv-aws/stamp ## 5,000 fault schedules; prints the seed of one that fails
+	REALTIME_SCHEDULES=$${REALTIME_SCHEDULES:-5000} $(BIN)/pytest -n $(PYTEST_WORKERS) tests/integration/test_faults.py $(ARGS)
+
 bench: .venv/dev.stamp ## in-process benchmark against hand-written lower bounds; writes build/bench.json
 	$(BIN)/python -m loadtests.bench $(ARGS)
 
