@@ -1,0 +1,124 @@
+"""Flags over real tables and a real stream: published, evaluated by real clients, told, switched off."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from statistics import median
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+from rich.console import Console
+
+import app as application
+from chalicelib.domain.stream import Put
+from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients as ServiceClients
+from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.stream import EventStream
+from realtime.local.background import flushed_after_responses
+from realtime.local.clients import Clients
+from realtime.local.server import serving
+from realtime.memory import MemoryEventStream
+from realtime.publish import publish, rollback
+from tests.e2e.openfeature_flags import FLAGS, publish_all
+from tests.e2e.test_openfeature_node import run
+from tests.support.poll import until
+from tests.support.service import KEY, Service, served, service
+
+
+@pytest.fixture
+def stored(aws_settings: Settings, service_clients: ServiceClients) -> Iterator[tuple[str, Service]]:
+    settings = replace(aws_settings, definitions_check=0.1)
+    definitions = DefinitionStore(service_clients, settings)
+    stream = EventStream(service_clients, settings.event_stream)
+    with served(settings, definitions=definitions, stream=stream) as running:
+        yield running
+
+
+def evaluate(url: str, key: str, user: str = "u1") -> dict[str, Any]:
+    answer = requests.post(
+        f"{url}/flags/evaluate",
+        json={"user_id": user, "flag_key": key},
+        headers={"Authorization": f"Bearer {KEY}"},
+        timeout=5,
+    )
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def events(clients: Clients, stream: str) -> list[dict[str, Any]]:
+    found = []
+    for shard in clients.kinesis.list_shards(StreamName=stream)["Shards"]:
+        iterator = clients.kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        found += clients.kinesis.get_records(ShardIterator=iterator)["Records"]
+    return [json.loads(record["Data"]) for record in found]
+
+
+@pytest.mark.node
+def test_openfeature_clients_get_what_was_published_and_it_is_told(
+    stored: tuple[str, Service], aws_clients: Clients
+) -> None:
+    url, running = stored
+    publish_all(running)
+    run("server.test.mjs", url)
+    run("web.test.mjs", url)
+    assert running.plane.tracker.flush() == 0
+    told = events(aws_clients, running.plane.settings.event_stream)
+    assert {event["flag_key"] for event in told} == set(FLAGS) - {"by-account"}
+    assert {event["user_id"] for event in told} == {"u1"}
+    assert len(told) == len({event["event_id"] for event in told})
+
+
+def test_a_kill_switch_is_in_force_at_once_and_a_rollback_undoes_it(
+    stored: tuple[str, Service], tmp_path: Path
+) -> None:
+    url, running = stored
+    console, plane = Console(file=StringIO()), SimpleNamespace(definitions=running.definitions)
+    file = tmp_path / "flags.yaml"
+    for enabled, reason in (("true", "STATIC"), ("false", "DISABLED")):
+        file.write_text(f"flags: [{{key: checkout, type: boolean, enabled: {enabled}}}]")
+        assert publish(console, plane, [file], strict=True, by="test") == 0
+        until(lambda reason=reason: evaluate(url, "checkout")["reason"] == reason, 5)  # type: ignore[misc]
+    assert rollback(console, plane, 1, by="test") == 0
+    until(lambda: evaluate(url, "checkout")["reason"] == "STATIC", 5)
+    assert [row.by for row in running.definitions.history("flag", "checkout")] == ["test"] * 3
+
+
+class Hanging(MemoryEventStream):
+    """Kinesis that answers nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called, self.go = Event(), Event()
+
+    def put(self, records: Sequence[Put]) -> list[str | None]:
+        self.called.set()
+        self.go.wait()
+        return super().put(records)
+
+
+def test_a_stream_that_hangs_changes_neither_answers_nor_their_time() -> None:
+    stream = Hanging()
+    with service(stream=stream) as running:
+        publish_all(running)
+        seconds = []
+        with flushed_after_responses(running.plane.tracker.flush) as after_response:
+            with serving(application.app, after_response=after_response) as url:
+                expected = evaluate(url, "boolean")
+                assert stream.called.wait(10)
+                for number in range(30):
+                    started = time.perf_counter()
+                    assert evaluate(url, "boolean", f"user-{number}") == expected
+                    seconds.append(time.perf_counter() - started)
+            stream.go.set()
+    assert median(seconds) < 0.1
+    assert len(stream.events) == 31  # told as soon as it could be
