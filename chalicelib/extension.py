@@ -1,7 +1,7 @@
 """An internal Lambda extension: work that is done when the answer has left and before the container freezes.
 
 Lambda freezes a container when the runtime has answered *and* every extension has asked for its next
-event, so this one asks only when it has flushed. docs/adr/007-tracking-by-extension.md says why.
+event, so this one asks only when it has flushed. docs/adr/008-tracking-by-extension.md says why.
 """
 
 import functools

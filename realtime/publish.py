@@ -128,7 +128,7 @@ def _report(console: Console, found: DefinitionSet, problems: Sequence[Problem],
         console.print(f"[yellow]warning[/yellow] {warning}", highlight=False, soft_wrap=True)
     failed = bool(problems) or (strict and bool(warnings))
     verdict = "[red]Nothing is published.[/red]" if failed else "[green]Valid.[/green]"
-    count = f"{len(found.documents)} definitions, {len(problems)} errors, {len(warnings)} warnings."
+    count = f"{len(found.documents)} valid definitions, {len(problems)} errors, {len(warnings)} warnings."
     console.print(f"{count} {verdict}", highlight=False)
     return int(failed)
 

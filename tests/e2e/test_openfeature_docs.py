@@ -1,0 +1,42 @@
+"""The examples of docs/openfeature.md print what the page says."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from realtime.definition_files import definition, read
+from realtime.demo.cdnow import DEFINITIONS
+from tests.e2e.test_openfeature_node import HERE, node
+from tests.support.service import served
+
+PAGE = Path(__file__).parents[2] / "docs" / "openfeature.md"
+EXAMPLES = re.findall(r"```(python|js)\n(.*?)```\n\n```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with served() as (url, service):
+        documents = read([DEFINITIONS]).documents.values()
+        service.definitions.publish([definition(document) for document in documents], 0, 0.0)
+        yield url
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(("language", "code", "expected"), EXAMPLES)
+def test_an_example_prints_what_the_page_says(url: str, language: str, code: str, expected: str) -> None:
+    code = code.replace("http://127.0.0.1:8000", url)
+    command = [sys.executable, "-"] if language == "python" else [node(), "--input-type=module", "-"]
+    done = subprocess.run(
+        command, input=code, cwd=HERE, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == (expected, 0), done.stderr
+
+
+def test_there_is_one_for_each_client() -> None:
+    assert [language for language, _, _ in EXAMPLES] == ["python", "js", "js"]
+    assert shutil.which(node())
