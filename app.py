@@ -4,6 +4,7 @@ from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, Request, Response
 
+from chalicelib import deadline
 from chalicelib.api import direct, flags, ofrep, openapi
 from chalicelib.api.application import Application
 from chalicelib.api.http import CORS, DENY, Model, answer, checked, json_response, read_json, read_query
@@ -22,7 +23,8 @@ JSON: dict[str, Any] = {"content_types": []}  # ours is checked with the body, a
 # Chalice drops an authorizer called api_key from its API definition and asks for a gateway key instead.
 @app.authorizer(name="authorizer", ttl_seconds=60)
 def api_key(request: AuthRequest) -> AuthResponse | dict[str, Any]:
-    principal, routes = plane().authorizer.routes(request.token)
+    with deadline.online(None):
+        principal, routes = plane().authorizer.routes(request.token)
     return AuthResponse([*routes], principal) if routes else DENY
 
 
@@ -30,21 +32,21 @@ def api_key(request: AuthRequest) -> AuthResponse | dict[str, Any]:
 @answer
 def assign_by_query() -> dict[str, Any]:
     request = _query(AssignRequest)
-    return plane().assign(request.user_id, request.experiment_key, request.context, _remaining())
+    return plane().assign(request.user_id, request.experiment_key, request.context)
 
 
 @app.route("/assign", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def assign() -> dict[str, Any]:
     request = _body(AssignRequest)
-    return plane().assign(request.user_id, request.experiment_key, request.context, _remaining())
+    return plane().assign(request.user_id, request.experiment_key, request.context)
 
 
 @app.route("/assign/batch", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def assign_batch() -> dict[str, Any]:
     request = _body(AssignBatchRequest)
-    return plane().assign_batch(request.user_id, request.experiment_keys, request.context, _remaining())
+    return plane().assign_batch(request.user_id, request.experiment_keys, request.context)
 
 
 @app.route("/flags/evaluate", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
@@ -86,7 +88,7 @@ def ofrep_flags() -> Response:
 @app.route("/events", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def events() -> Response:
-    return json_response(plane().ingest(read_json(_request()), _remaining()), 202)
+    return json_response(plane().ingest(read_json(_request())), 202)
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
@@ -116,7 +118,7 @@ def assignment(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @app.lambda_function(name="feature_flags")
 @answers
 def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return _routed(event, context) or direct.evaluate(plane(), event)
+    return _routed(event, context) or direct.evaluate(plane(), event, context)
 
 
 @app.on_kinesis_record(
@@ -153,10 +155,6 @@ def _body(model: type[Model]) -> Model:
 
 def _query(model: type[Model]) -> Model:
     return checked(model, read_query(_request()))
-
-
-def _remaining() -> direct.Remaining:
-    return direct.remaining(app.lambda_context)
 
 
 def _routed(event: Any, context: Any) -> dict[str, Any] | None:

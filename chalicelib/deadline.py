@@ -3,9 +3,11 @@
 A context variable, because the time left belongs to the request, not to any one function on the way down.
 """
 
+import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from math import inf
+from typing import Any
 
 
 def unlimited() -> float:
@@ -13,6 +15,27 @@ def unlimited() -> float:
 
 
 _remaining: ContextVar[Callable[[], float]] = ContextVar("remaining", default=unlimited)
+
+
+ONLINE_SECONDS = 3.0
+"""A caller who waits is better told to try again than kept for as long as Lambda would allow."""
+
+
+class online:  # noqa: N801 - used as a function; a generator would cost every request a microsecond
+    """The invocation of a function that somebody waits for; ``context`` is Lambda's, or None."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        milliseconds = getattr(self._context, "get_remaining_time_in_millis", None)
+        end = time.monotonic() + min(ONLINE_SECONDS, milliseconds() / 1000 if milliseconds else inf)
+        self._token = _remaining.set(lambda: end - time.monotonic())
+
+    def __exit__(self, *_: object) -> None:
+        _remaining.reset(self._token)
 
 
 def remaining() -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from functools import cache, cached_property
 from typing import Any
 
-from chalicelib import __version__, deadline, extension
+from chalicelib import __version__, extension
 from chalicelib.domain.definitions import Evaluation
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.events import Limits
@@ -50,19 +50,13 @@ class Plane:
         self.clock = clock
         self.clients = Clients(settings)
 
-    def assign(
-        self, user_id: str, experiment_key: str, context: dict[str, Any], remaining: Remaining
-    ) -> dict[str, Any]:
-        return self.assigner.assign(user_id, experiment_key, context, self.clock(), remaining)
+    def assign(self, user_id: str, experiment_key: str, context: dict[str, Any]) -> dict[str, Any]:
+        return self.assigner.assign(user_id, experiment_key, context, self.clock())
 
     def assign_batch(
-        self,
-        user_id: str,
-        experiment_keys: Collection[str] | None,
-        context: dict[str, Any],
-        remaining: Remaining,
+        self, user_id: str, experiment_keys: Collection[str] | None, context: dict[str, Any]
     ) -> dict[str, Any]:
-        return self.assigner.assign_batch(user_id, experiment_keys, context, self.clock(), remaining)
+        return self.assigner.assign_batch(user_id, experiment_keys, context, self.clock())
 
     def evaluate(self, user_id: str | None, flag_key: str, context: dict[str, Any]) -> Evaluation:
         return self.flag_evaluator.one(user_id, flag_key, context, self.clock())
@@ -75,9 +69,8 @@ class Plane:
     def health(self) -> dict[str, Any]:
         return {"status": "ok", "version": __version__, "cache_hit_rate": round(self.catalog.hit_rate(), 4)}
 
-    def ingest(self, body: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
-        with deadline.within(remaining):
-            return self.ingestion(body, self.clock())
+    def ingest(self, body: dict[str, Any]) -> dict[str, Any]:
+        return self.ingestion(body, self.clock())
 
     def process(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
         return self.event_processor(event, remaining, self.clock())

@@ -56,7 +56,7 @@ def batch_rows() -> Iterator[Row]:
     """500 events of 400 users, two experiments; the stores are in memory, so that it is our own CPU."""
     plane, counters = over_memory()
     for user in range(400):
-        plane.assign(f"user-{user}", "e", dict(CONTEXT), lambda: 60.0)
+        plane.assign(f"user-{user}", "e", dict(CONTEXT))
     best = float("inf")
     for number in range(15):
         event = batch(number)

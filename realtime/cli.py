@@ -64,7 +64,7 @@ def publish(
     to: Annotated[int | None, typer.Option("--rollback", help="Restore a version, as a new one.")] = None,
     by: Annotated[str, typer.Option(help="Who publishes, for the history.")] = getpass.getuser(),
 ) -> None:
-    """Show what changes, then publish all or nothing. Example: [b]python -m realtime publish flags.yaml[/b]"""
+    """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
     from realtime.publish import publish as run
     from realtime.publish import rollback
 
@@ -105,7 +105,7 @@ def flags(
 def check_rules(
     files: Annotated[list[Path], typer.Argument(help="Corpora of targeting cases, JSON Lines.")],
 ) -> None:
-    """Run targeting cases and print each disagreement. Example: [b]python -m realtime check-rules cases.jsonl[/b]"""
+    """Run targeting cases, print disagreements. Example: [b]python -m realtime check-rules cases.jsonl[/b]"""
     from realtime.check_rules import run
 
     raise typer.Exit(run(files, console))
@@ -118,7 +118,7 @@ def explain(
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
     context: Annotated[str, typer.Option(help="Attributes as a JSON object.")] = "{}",
 ) -> None:
-    """The decision and every step to it. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
+    """The decision and its steps. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
     from realtime.explain import explain_experiment, explain_flag
 
     if bool(experiment) == bool(flag):
@@ -164,7 +164,7 @@ def keys_create(
     scopes: Annotated[str, typer.Option(help="Of assign, flags, events, results; separated by commas.")],
     label: Annotated[str, typer.Option(help="Whose key it is.")],
 ) -> None:
-    """Create a key; it is shown once. Example: [b]python -m realtime keys create --scopes assign,flags --label web[/b]"""
+    """Create a key. Example: [b]python -m realtime keys create --scopes assign,flags --label web[/b]"""
     from realtime.keys import create
 
     create(console, plane().keys, scopes, label)
@@ -180,7 +180,7 @@ def keys_list() -> None:
 
 @keys_app.command("revoke")
 def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `keys list` shows.")]) -> None:
-    """Refuse a key from now on (within a minute). Example: [b]python -m realtime keys revoke 3f2a9c01d4e5[/b]"""
+    """Refuse a key from now on. Example: [b]python -m realtime keys revoke 3f2a9c01d4e5[/b]"""
     from realtime.keys import revoke
 
     revoke(console, plane().keys, key_id)

@@ -22,7 +22,7 @@ FIELDS = ("event_id", "event_type", "user_id", "timestamp", "experiment_key", "f
 
 
 class Plane(Protocol):
-    def ingest(self, body: dict[str, Any], remaining: Callable[[], float]) -> dict[str, Any]: ...
+    def ingest(self, body: dict[str, Any]) -> dict[str, Any]: ...
 
 
 def replay(
@@ -50,7 +50,7 @@ def replay(
     with progress(console) as bar:
         task = bar.add_task(file.name, total=total, completed=done)
         for batch in chunks(islice(filter(keep, events(file, digest)), done, None), BATCH):
-            answer = plane.ingest({"events": batch}, lambda: 60.0)
+            answer = plane.ingest({"events": batch})
             accepted += answer["accepted"]
             refused.update(item["code"] for item in answer["rejected"])
             done += len(batch)
@@ -113,7 +113,7 @@ def _json_line(file: Path, number: int, line: str) -> Event:
     except ValueError as error:
         raise ValueError(f"{file}:{number}: not JSON: {error}") from None
     if not isinstance(event, dict):
-        raise ValueError(f"{file}:{number}: an event must be a JSON object")
+        raise ValueError(f"{file}:{number}: an event must be a JSON object")  # noqa: TRY004 - of the file
     return event
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from chalice.app import Chalice, CORSConfig, Response, RestAPIEventHandler
 
+from chalicelib import deadline
 from chalicelib.extension import answers
 
 
@@ -24,7 +25,8 @@ class Application(Chalice):
         self.lambda_context = context
         handler = _Handler(self.routes, self.api, self.log, self.debug)
         self.current_request = handler.create_request_object(event, context)
-        return handler(event, context)
+        with deadline.online(context):
+            return handler(event, context)
 
 
 class JsonResponse(Response):

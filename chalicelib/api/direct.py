@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
+from chalicelib import deadline
 from chalicelib.api.http import checked, error_body
 from chalicelib.api.models import AssignRequest, FlagRequest
 from chalicelib.domain.definitions import Evaluation
@@ -14,9 +15,7 @@ Remaining: TypeAlias = Callable[[], float]
 
 
 class Assigns(Protocol):
-    def assign(
-        self, user_id: str, experiment_key: str, context: dict[str, Any], remaining: Remaining
-    ) -> dict[str, Any]: ...
+    def assign(self, user_id: str, experiment_key: str, context: dict[str, Any]) -> dict[str, Any]: ...
 
 
 class Evaluates(Protocol):
@@ -26,15 +25,17 @@ class Evaluates(Protocol):
 def assign(plane: Assigns, event: Any, context: Any) -> dict[str, Any]:
     try:
         request = checked(AssignRequest, _object(event))
-        return plane.assign(request.user_id, request.experiment_key, request.context, remaining(context))
+        with deadline.online(context):
+            return plane.assign(request.user_id, request.experiment_key, request.context)
     except RealtimeError as error:
         return error_body(error.code, error.message, error.details)
 
 
-def evaluate(plane: Evaluates, event: Any) -> dict[str, Any]:
+def evaluate(plane: Evaluates, event: Any, context: Any) -> dict[str, Any]:
     try:
         request = checked(FlagRequest, _object(event))
-        found = plane.evaluate(request.user_id, request.flag_key, request.context)
+        with deadline.online(context):
+            found = plane.evaluate(request.user_id, request.flag_key, request.context)
     except RealtimeError as error:
         return error_body(error.code, error.message, error.details)
     result: dict[str, Any] = json.loads(found.encoded)

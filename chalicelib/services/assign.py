@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from chalicelib.deadline import unlimited, within
 from chalicelib.domain.assignment import FRESH, assignment_id, current, decide, gate
 from chalicelib.domain.definitions import Decision, Experiment, Stored
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
@@ -42,7 +41,7 @@ Outcome = tuple[Decision, Stored | None, bool]
 
 
 class Assigner:
-    """``ttl``: seconds that an assignment is kept; ``remaining``: seconds left of the invocation."""
+    """``ttl``: seconds that an assignment is kept."""
 
     def __init__(
         self,
@@ -69,18 +68,16 @@ class Assigner:
         experiment_key: str,
         context: dict[str, Any],
         now: float,
-        remaining: Callable[[], float] = unlimited,
     ) -> Answer:
         """The body of `/assign`. Raises InvalidInput, TooLarge, NotFound, StorageUnavailable or Throttled."""
         check_user_id(user_id)
         check_context(context)
-        with within(remaining):
-            experiment = self._catalog.experiment(experiment_key)
-            if experiment is None:
-                raise _not_found(experiment_key)
-            about_user = {**context, "user_id": user_id}
-            outcome = self._decide(experiment, user_id, about_user, now, self._rows.get)
-            return self._answer(experiment, user_id, outcome, now)
+        experiment = self._catalog.experiment(experiment_key)
+        if experiment is None:
+            raise _not_found(experiment_key)
+        about_user = {**context, "user_id": user_id}
+        outcome = self._decide(experiment, user_id, about_user, now, self._rows.get)
+        return self._answer(experiment, user_id, outcome, now)
 
     def assign_batch(
         self,
@@ -88,20 +85,18 @@ class Assigner:
         experiment_keys: Collection[str] | None,
         context: dict[str, Any],
         now: float,
-        remaining: Callable[[], float] = unlimited,
     ) -> Answer:
         """The body of `/assign/batch`; None: all active experiments. One bad key never fails the rest."""
         check_user_id(user_id)
         check_context(context)
-        with within(remaining):
-            answers: dict[str, Answer | RealtimeError] = {}
-            experiments: list[Experiment] = []
-            for key, found in self._named(experiment_keys):
-                if isinstance(found, RealtimeError):
-                    answers[key] = found
-                else:
-                    experiments.append(found)
-            answers |= self._many(experiments, user_id, {**context, "user_id": user_id}, now)
+        answers: dict[str, Answer | RealtimeError] = {}
+        experiments: list[Experiment] = []
+        for key, found in self._named(experiment_keys):
+            if isinstance(found, RealtimeError):
+                answers[key] = found
+            else:
+                experiments.append(found)
+        answers |= self._many(experiments, user_id, {**context, "user_id": user_id}, now)
         return {"assignments": {key: _shown(answer) for key, answer in sorted(answers.items())}}
 
     def store_again(self, answer: Mapping[str, Any]) -> None:

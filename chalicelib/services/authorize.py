@@ -1,4 +1,4 @@
-"""Which routes a key opens; answers, bad ones included, are remembered so that no caller can hammer the table."""
+"""Which routes a key opens. Answers are remembered, bad ones too: no caller can hammer the table."""
 
 from collections.abc import Callable
 from threading import Lock

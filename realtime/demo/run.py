@@ -28,7 +28,7 @@ def run_demo(console: Console, plane: Any, url: str, key: str, full: bool) -> No
     exposed = {user for user, found in answers if found["cdnow-free-shipping"]["variant"]}
     seen = exposures((person for person in people if person.id in exposed), "cdnow-free-shipping")
     for batch in chunks(seen, 500):
-        plane.ingest({"events": batch}, lambda: 60.0)
+        plane.ingest({"events": batch})
     replay(console, plane, FILE, restart=True, keep=lambda event: in_sample(event["user_id"], every))
 
 

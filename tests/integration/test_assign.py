@@ -36,7 +36,7 @@ def container(settings: Settings, clients: Clients) -> Plane:
 
 
 def assign(plane: Plane, user: str, key: str = "checkout") -> dict[str, Any]:
-    return plane.assign(user, key, {}, lambda: 60.0)
+    return plane.assign(user, key, {})
 
 
 @contextmanager
@@ -136,12 +136,12 @@ def test_a_batch_of_120_costs_two_reads(
     store = DefinitionStore(service_clients, aws_settings)
     store.publish([published(f"e{number}") for number in range(120)], 0, time.time())
     plane = container(aws_settings, service_clients)
-    plane.assign_batch("warm-up", None, {}, lambda: 60.0)
+    plane.assign_batch("warm-up", None, {})
     calls.clear()
-    first = plane.assign_batch("u", None, {}, lambda: 60.0)["assignments"]
+    first = plane.assign_batch("u", None, {})["assignments"]
     assert calls == {"BatchGetItem": 2, "PutItem": 120}
     calls.clear()
-    again = container(aws_settings, service_clients).assign_batch("u", None, {}, lambda: 60.0)["assignments"]
+    again = container(aws_settings, service_clients).assign_batch("u", None, {})["assignments"]
     assert calls == {"Query": 1, "Scan": 1, "BatchGetItem": 2}
     assert again == {key: answer | {"reason": "STICKY"} for key, answer in first.items()}
 

@@ -15,12 +15,12 @@ from chalicelib.wiring import Plane
 
 def main(threads: int) -> None:
     plane = Plane(Settings.from_env())
-    plane.assign("warm-up", "checkout", {}, lambda: 60.0)
+    plane.assign("warm-up", "checkout", {})
     together = threading.Barrier(threads)
 
     def assign(user_id: str) -> dict[str, Any]:
         together.wait()
-        return plane.assign(user_id, "checkout", {}, lambda: 60.0)
+        return plane.assign(user_id, "checkout", {})
 
     with ThreadPoolExecutor(threads) as pool:
         print("ready", flush=True)

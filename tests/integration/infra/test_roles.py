@@ -112,11 +112,11 @@ def while_definitions_change(settings: Settings, use: Callable[[], object]) -> N
 
 def assignment(plane: Plane) -> None:
     def use() -> None:
-        plane.assign("u1", "checkout", {}, remaining)
-        plane.assign("u1", "pricing", {}, remaining)
+        plane.assign("u1", "checkout", {})
+        plane.assign("u1", "pricing", {})
 
     while_definitions_change(plane.settings, use)
-    plane.assign_batch("u2", None, {}, remaining)
+    plane.assign_batch("u2", None, {})
     plane.after_response(5.0)
 
 
@@ -136,7 +136,7 @@ def ingest(plane: Plane) -> None:
         plane.results("pricing")
 
     while_definitions_change(plane.settings, use)
-    plane.ingest({"events": [purchase(timestamp="2026-11-22T10:00:00Z")]}, remaining)
+    plane.ingest({"events": [purchase(timestamp="2026-11-22T10:00:00Z")]})
     plane.health()
 
 

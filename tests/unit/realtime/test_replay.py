@@ -1,7 +1,6 @@
 import gzip
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ class Recording:
         self.sent: list[dict[str, Any]] = []
         self.limit = limit
 
-    def ingest(self, body: dict[str, Any], remaining: Callable[[], float]) -> dict[str, Any]:
+    def ingest(self, body: dict[str, Any]) -> dict[str, Any]:
         if self.limit == 0:
             raise ConnectionError("gone")
         self.limit -= 1
