@@ -6,12 +6,13 @@ from typing import Any
 
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL
-from infra.metrics import Query, compared, metric, of_function, of_service, shown
+from infra.metrics import Dimensions, Query, compared, metric, of_function, of_service, shown
 from infra.places import Places
 
 RUNBOOK = "docs/runbook.md"
 ERROR_RATE = 1.0
-"""Per cent of invocations; the budget is 0.1, and five minutes of one per cent are a third of a month's."""
+"""Per cent, and how it is computed where nobody may have called."""
+RATE = "100 * failed / MAX([called, 1])"
 ITERATOR_AGE_MS = 60_000
 STALE_SECONDS = 60
 """A kill switch is promised within ten."""
@@ -27,21 +28,22 @@ class Alarm:
     threshold: float = 0
     breaching: int = 1
     of: int = 1
+    page: str = RUNBOOK
 
-    def resource(self, environment: Environment, topic: dict[str, str]) -> dict[str, Any]:
+    def resource(self, environment: Environment, topic: dict[str, str] | None = None) -> dict[str, Any]:
+        told = {"AlarmActions": [topic], "OKActions": [topic]} if topic else {}
         return {
             "Type": "AWS::CloudWatch::Alarm",
             "Properties": {
                 "AlarmName": f"realtime-{environment.name}-{self.name}",
-                "AlarmDescription": f"{self.says} {RUNBOOK}#{self.name}",
+                "AlarmDescription": f"{self.says} {self.page}#{self.name}",
                 **compared(self.queries),
                 "ComparisonOperator": "GreaterThanThreshold",
                 "Threshold": self.threshold,
                 "EvaluationPeriods": self.of,
                 "DatapointsToAlarm": self.breaching,
                 "TreatMissingData": "notBreaching",
-                "AlarmActions": [topic],
-                "OKActions": [topic],
+                **told,
             },
         }
 
@@ -55,7 +57,7 @@ def _functions(environment: Environment) -> Iterator[Alarm]:
     for name in LOGICAL:
         called = of_function("called", "Invocations", name, environment, "Sum")
         failed = of_function("failed", "Errors", name, environment, "Sum")
-        rate = shown("100 * failed / MAX([called, 1])", [called, failed])
+        rate = shown(RATE, [called, failed])
         yield Alarm(
             f"{name}-errors", f"More than 1 % of {name} fail.", tuple(rate), ERROR_RATE, breaching=3, of=5
         )
@@ -69,11 +71,16 @@ def _functions(environment: Environment) -> Iterator[Alarm]:
 
 
 def _api(environment: Environment) -> Iterator[Alarm]:
-    api = {"ApiName": f"realtime-{environment.name}"}
-    called = metric("called", "AWS/ApiGateway", "Count", {**api}, "Sum")
-    failed = metric("failed", "AWS/ApiGateway", "5XXError", {**api}, "Sum")
-    rate = shown("100 * failed / MAX([called, 1])", [called, failed])
-    yield Alarm("api-errors", "More than 1 % of requests get a 5xx.", tuple(rate), ERROR_RATE, 3, 5)
+    failures = failures_of_api(environment)
+    yield Alarm("api-errors", "More than 1 % of requests get a 5xx.", failures, ERROR_RATE, 3, 5)
+
+
+def failures_of_api(environment: Environment) -> tuple[Query, ...]:
+    """Per cent of requests that get a 5xx."""
+    api: Dimensions = {"ApiName": f"realtime-{environment.name}"}
+    called = metric("called", "AWS/ApiGateway", "Count", api, "Sum")
+    failed = metric("failed", "AWS/ApiGateway", "5XXError", api, "Sum")
+    return tuple(shown(RATE, [called, failed]))
 
 
 def _data(places: Places) -> Iterator[Alarm]:

@@ -4,15 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+from infra.alarms import ERROR_RATE, RATE, Alarm, failures_of_api
+from infra.api import BEHIND
 from infra.environments import Environment, FunctionName
 from infra.functions import ALIAS, LOGICAL, physical
-from infra.metrics import compared
+from infra.metrics import Dimensions, metric, shown
 from infra.places import sub
 from infra.probes import PROBES
 
 HOOK = Path(__file__).with_name("pre_traffic.py")
-ERROR_RATE = 1.0
-"""Per cent of a new version's invocations."""
+SAYS = "Ends the rollout of a new version."
+PAGE = "docs/rollback.md"
 
 
 def preference(name: FunctionName, environment: Environment) -> dict[str, Any]:
@@ -22,63 +24,46 @@ def preference(name: FunctionName, environment: Environment) -> dict[str, Any]:
     on its way (docs/adr/010-linear-rollout.md).
     """
     logical = LOGICAL[name]
+    alarms = [f"{logical}NewErrors", f"{logical}NewLatency"]
+    if name in BEHIND:
+        alarms.append("ApiNewErrors")  # an answer of 500 is no error to Lambda
     return {
         "Type": environment.rollout,
-        "Alarms": [{"Ref": f"{logical}NewErrors"}, {"Ref": f"{logical}NewLatency"}],
+        "Alarms": [{"Ref": alarm} for alarm in alarms],
         "Hooks": {"PreTraffic": {"Ref": f"{logical}PreTraffic"}},
     }
+
+
+def api_errors(environment: Environment) -> dict[str, dict[str, Any]]:
+    """The alarm of all rollouts behind the API."""
+    rings = Alarm("new-version-api-errors", SAYS, failures_of_api(environment), ERROR_RATE, page=PAGE)
+    return {"ApiNewErrors": rings.resource(environment)}
 
 
 def resources(name: FunctionName, environment: Environment) -> dict[str, dict[str, Any]]:
     """The hook and the two alarms of one function, to be added beside Chalice's template."""
     logical = LOGICAL[name]
+    dimensions: Dimensions = {
+        "FunctionName": physical(name, environment),
+        "Resource": f"{physical(name, environment)}:{ALIAS}",
+        "ExecutedVersion": {"Fn::GetAtt": [f"{logical}.Version", "Version"]},
+    }
+    called = metric("called", "AWS/Lambda", "Invocations", dimensions, "Sum")
+    failed = metric("failed", "AWS/Lambda", "Errors", dimensions, "Sum")
+    slowest = metric("p99", "AWS/Lambda", "Duration", dimensions, "p99")
+    budget = environment.functions[name].p99_ms
+    new = f"{name}-new-version"
+    errors = Alarm(f"{new}-errors", SAYS, tuple(shown(RATE, [called, failed])), ERROR_RATE, page=PAGE)
+    # one minute of three may be cold starts
+    latency = Alarm(f"{new}-latency", SAYS, (slowest,), budget, breaching=2, of=3, page=PAGE)
     found = {
-        f"{logical}NewErrors": _alarm(name, environment, "errors", ERROR_RATE),
-        f"{logical}NewLatency": _alarm(name, environment, "p99", environment.functions[name].p99_ms),
+        f"{logical}NewErrors": errors.resource(environment),
+        f"{logical}NewLatency": latency.resource(environment),
         f"{logical}PreTraffic": _hook(name, environment),
         f"{logical}PreTrafficRole": _hook_role(name),
         f"{logical}PreTrafficLogGroup": _hook_log(name, environment),
     }
     return found | _scaling(name, environment)
-
-
-def _alarm(name: FunctionName, environment: Environment, kind: str, threshold: float) -> dict[str, Any]:
-    logical = LOGICAL[name]
-    dimensions = [
-        {"Name": "FunctionName", "Value": physical(name, environment)},
-        {"Name": "Resource", "Value": f"{physical(name, environment)}:{ALIAS}"},
-        {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": [f"{logical}.Version", "Version"]}},
-    ]
-
-    def metric(label: str, of: str, statistic: str, shown: bool) -> dict[str, Any]:
-        stat = {
-            "Metric": {"Namespace": "AWS/Lambda", "MetricName": of, "Dimensions": dimensions},
-            "Period": 60,
-            "Stat": statistic,
-        }
-        return {"Id": label, "MetricStat": stat, "ReturnData": shown}
-
-    if kind == "errors":
-        queries = [
-            {"Id": "rate", "Expression": "100 * failed / MAX([called, 1])", "ReturnData": True},
-            metric("failed", "Errors", "Sum", shown=False),
-            metric("called", "Invocations", "Sum", shown=False),
-        ]
-    else:
-        queries = [metric("p99", "Duration", "p99", shown=True)]
-    return {
-        "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {
-            "AlarmName": f"{physical(name, environment)}-new-version-{kind}",
-            "AlarmDescription": "Ends the rollout of a new version: docs/rollback.md",
-            "ComparisonOperator": "GreaterThanThreshold",
-            "Threshold": threshold,
-            "EvaluationPeriods": 3 if kind == "p99" else 1,
-            "DatapointsToAlarm": 2 if kind == "p99" else 1,  # one minute of it may be cold starts
-            "TreatMissingData": "notBreaching",
-            **compared(queries),
-        },
-    }
 
 
 def _hook(name: FunctionName, environment: Environment) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Service(cdk.Stack):
             preference = rollout.preference(name, environment)
             app.get_resource(logical).add_property_override("DeploymentPreference", preference)
             add(self, rollout.resources(name, environment))
+        add(self, rollout.api_errors(environment))
         for name in api.BEHIND:
             add(self, {f"{LOGICAL[name]}InvokePermission": api.permission(name)})
         rest = app.get_resource("RestAPI")

@@ -49,7 +49,7 @@ class Catalog:
         self._flags: Shelf[Flag] = Shelf(
             "flag", load_flag, store, metrics=metrics, ttl=ttl, max_entries=max_entries, timer=timer
         )
-        self._told = [0, 0]
+        self._told = 0, 0  # look-ups and misses
         self._version: int | None = None
         self._next_check = self._fresh_at = timer()
         self._checking = Lock()
@@ -106,16 +106,12 @@ class Catalog:
 
     def _count_lookups(self) -> None:
         """Once a check, so that a look-up pays nothing for it."""
-        looked = [
-            self._experiments.lookups + self._flags.lookups,
-            self._experiments.misses + self._flags.misses,
-        ]
-        for name, total, told in zip(
-            ("DefinitionLookups", "DefinitionMisses"), looked, self._told, strict=True
-        ):
-            if total > told:
-                self._metrics.record(name, total - told)
-        self._told = looked
+        lookups = self._experiments.lookups + self._flags.lookups
+        misses = self._experiments.misses + self._flags.misses
+        if lookups > self._told[0]:
+            self._metrics.record("DefinitionLookups", lookups - self._told[0])
+            self._metrics.record("DefinitionMisses", misses - self._told[1])
+        self._told = lookups, misses
 
 
 def _keys(changes: Changes, kind: DefinitionKind) -> frozenset[str] | None:

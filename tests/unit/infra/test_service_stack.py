@@ -4,6 +4,7 @@ import pytest
 
 from chalicelib.settings import Settings
 from infra import environments, functions
+from infra.api import BEHIND
 from infra.environments import Function
 from infra.functions import LOGICAL, physical, snap_start
 from infra.rollout import preference
@@ -118,9 +119,11 @@ def test_traffic_moves_stepwise_after_probes_and_back_on_alarms(template: Templa
     found, logical = service(template), LOGICAL[name]  # type: ignore[index]
     group = of_type(found, "AWS::CodeDeploy::DeploymentGroup")[f"{logical}DeploymentGroup"]
     assert group["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Linear10PercentEvery3Minutes"}
+    behind_the_api = {"ApiNewErrors"} if name in BEHIND else set()
     assert {one["Name"]["Ref"] for one in group["AlarmConfiguration"]["Alarms"]} == {
         f"{logical}NewErrors",
         f"{logical}NewLatency",
+        *behind_the_api,
     }
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     update = found["Resources"][f"{logical}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
@@ -137,6 +140,7 @@ def test_the_rollouts_alarms_watch_the_new_version_alone(template: Templates) ->
     assert errors["Threshold"] == 1
     assert latency["Threshold"] == environments.load("prod").functions["assignment"].p99_ms
     measured = [one["MetricStat"]["Metric"] for one in errors["Metrics"] if "MetricStat" in one]
+    assert "AlarmActions" not in errors  # it ends a rollout, and calls nobody
     for metric in [*measured, latency]:
         dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
         assert dimensions["ExecutedVersion"]["Fn::GetAtt"][0].startswith("AssignmentVersion")
