@@ -1,0 +1,89 @@
+"""Every purchase of the CDNOW data, through failing stores and dying processes, agrees to the cent."""
+
+import csv
+import gzip
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from chalicelib.domain.instants import iso
+from chalicelib.domain.results import results
+from chalicelib.domain.stream import Put, calls
+from chalicelib.stores.counters import CounterStore
+from chalicelib.stores.stream import EventStream
+from realtime.demo.cdnow import FILE
+from tests.support.archive import archived_lines
+from tests.support.schedule import CHECKOUT, Bench, Schedule
+
+
+class Purchases(Schedule):
+    """In the order of their days; half of the customers in each variant; one call in 50 goes wrong."""
+
+    batch_size = 500
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench, seed=1997)
+        self.rate, self.budget = 0.02, 500
+        self.cents: dict[str, tuple[int, int]] = {}
+
+    def _produce_and_consume(self, checkpoints: dict[str, str]) -> dict[str, str]:
+        with gzip.open(FILE, "rt", newline="") as text:
+            rows = sorted(csv.DictReader(text), key=lambda row: row["date"])
+        self._assign_all({row["customer_id"]: _variant(row) for row in rows})
+        puts = [self._purchase(number, row) for number, row in enumerate(rows)]
+        stream = EventStream(self.bench.service, self.settings.event_stream)
+        for call in calls(puts):
+            assert not any(stream.put(call))
+        return self._consume(checkpoints)
+
+    def _assign_all(self, variants: Mapping[str, str]) -> None:
+        """As `AssignmentStore` writes a row, 25 of them a call."""
+        at = {"S": iso(self.now - 60.0)}
+        puts: list[Any] = [
+            {
+                "PutRequest": {
+                    "Item": {
+                        "id": {"S": f"checkout#{user}"},
+                        "variant": {"S": variant},
+                        "assignment_id": {"S": user},
+                        "timestamp": at,
+                    }
+                }
+            }
+            for user, variant in variants.items()
+        ]
+        for start in range(0, len(puts), 25):
+            table = {self.settings.assignments_table: puts[start : start + 25]}
+            assert not self.bench.service.dynamodb.batch_write_item(RequestItems=table)["UnprocessedItems"]
+
+    def _purchase(self, number: int, row: dict[str, str]) -> Put:
+        count, total = self.cents.get(_variant(row), (0, 0))
+        self.cents[_variant(row)] = (count + 1, total + int(row["dollars"].replace(".", "")))
+        event = {
+            "event_id": f"cdnow-{number}",
+            "event_type": "purchase",
+            "user_id": row["customer_id"],
+            "timestamp": f"{row['date']}T00:00:00Z",
+            "value": float(row["dollars"]),
+        }
+        return Put(number, row["customer_id"], orjson.dumps(event))
+
+
+def _variant(row: dict[str, str]) -> str:
+    return ("control", "treatment")[int(row["customer_id"]) % 2]
+
+
+@pytest.mark.timeout(400)
+def test_cdnow_in_full_agrees_to_the_cent(bench: Bench) -> None:
+    schedule = Purchases(bench)
+    schedule.run()
+    service, settings = bench.service, schedule.settings
+    found = results(CHECKOUT, CounterStore(service, settings.counters_table).read("checkout"))
+    sums = {key: one["events"]["purchase"] for key, one in found["variants"].items()}
+    assert {key: (one["count"], round(one["sum"] * 100)) for key, one in sums.items()} == schedule.cents
+    assert sum(count for count, _ in schedule.cents.values()) == 69_659
+    assert sum(total for _, total in schedule.cents.values()) == 250_031_563
+    places = {line["realtime"]["place"] for line in archived_lines(service, settings.archive_bucket)}
+    assert len(places) == 69_659

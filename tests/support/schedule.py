@@ -1,0 +1,191 @@
+"""A drawn schedule of events, faults, deliveries and deaths, over the real handler and local AWS."""
+
+import os
+import random
+import time
+from collections import Counter as Multiset
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from chalicelib.domain.definitions import Stored
+from chalicelib.settings import Settings
+from chalicelib.stores.assignments import AssignmentStore
+from chalicelib.stores.clients import Clients as ServiceClients
+from chalicelib.stores.definitions import DefinitionStore
+from realtime.local.clients import Clients
+from realtime.local.provision import provision
+from realtime.local.pump import Pump
+from realtime.local.streams import KinesisStream
+from realtime.resources import EventSource, Stream, describe
+from tests.conftest import unique_names
+from tests.support.containers import Container, ContainerDied
+from tests.support.experiments import experiment, published
+from tests.support.proxy import FAULTS, Call, FaultProxy
+
+METRICS = ["purchase", "signup"]
+CHECKOUT = experiment(metrics=METRICS)
+POISON = (b"{", b"[]", b'{"event_type":"purchase"}', b"\xff", b'{"user_id":"\\ud800"}', b"x" * 300_000)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all schedules of a worker share."""
+
+    clients: Clients
+    service: ServiceClients
+    proxy: FaultProxy
+    socket: Path
+
+
+class Schedule:
+    batch_size: int | None = None  # of each consumer its own
+
+    def __init__(self, bench: Bench, seed: int) -> None:
+        self.bench = bench
+        self.chance = random.Random(seed)
+        names = unique_names(Settings.from_env({}))
+        self.table = self.chance.random() < 0.3  # duplicates may come from anywhere
+        self.settings = replace(names, event_dedupe="table" if self.table else "memory")
+        shards = self.chance.choice([1, 2])
+        resources = describe(self.settings)
+        unused = {names.flags_table, names.keys_table, names.overrides_table}
+        tables = tuple(table for table in resources.tables if table.name not in unused)
+        stream = Stream(self.settings.event_stream, shards)
+        provision(replace(resources, stream=stream, tables=tables), bench.clients)
+        self.stream = KinesisStream(bench.clients.kinesis, self.settings.event_stream)
+        self.truth: Multiset[tuple[str, int, int]] = Multiset()  # (variant, hour since 1970, amount)
+        self.signups = 0  # events of a user whose assignment lands in between
+        self.poison: set[str] = set()
+        self.sent: list[dict[str, Any]] = []
+        self.rate = self.chance.choice([0.05, 0.1, 0.3])
+        self.budget = 8  # so that each schedule is bounded
+        self.container: Container | None = None
+
+    def run(self) -> None:
+        DefinitionStore(self.bench.service, self.settings).publish([published(metrics=METRICS)], 0, 0.0)
+        self.assignments = AssignmentStore(self.bench.service, self.settings)
+        self.now = time.time()
+        for user in (1, 2, 4, 5):
+            variant = ("control", "treatment")[user % 2]
+            self._assign(f"u{user}", variant)
+        self.bench.proxy.decide, self.bench.proxy.kill = self._decide, self._kill
+        try:
+            checkpoints = self._produce_and_consume({})
+            if self.chance.random() < 0.3:
+                self._reshard()
+                checkpoints = self._produce_and_consume(checkpoints)
+            self.bench.proxy.settle()
+            self._consume(self._earlier(checkpoints))  # delivered once more, in peace
+        finally:
+            self.bench.proxy.settle()
+            self._close()
+
+    def _produce_and_consume(self, checkpoints: dict[str, str]) -> dict[str, str]:
+        self._produce(self.chance.randrange(3, 25))
+        for _ in range(self.chance.randrange(3)):
+            checkpoints = self._earlier(self._consume(checkpoints, self.chance.randrange(1, 4)))
+            self._meanwhile()
+        return self._consume(checkpoints)
+
+    def _produce(self, number: int) -> None:
+        records: list[Any] = []
+        for _ in range(number):
+            kind = self.chance.random()
+            if kind < 0.1:
+                data = self.chance.choice(POISON)
+            elif kind < 0.2 and self.sent and self.table:
+                data = orjson.dumps(self.chance.choice(self.sent))
+            else:
+                data = orjson.dumps(self._event())
+            records.append({"Data": data, "PartitionKey": f"k{self.chance.randrange(9)}"})
+        answer = self.bench.clients.kinesis.put_records(
+            StreamName=self.settings.event_stream, Records=records
+        )
+        for record, put in zip(records, answer["Records"], strict=True):
+            if record["Data"] in POISON:
+                self.poison.add(put["SequenceNumber"])
+
+    def _event(self) -> dict[str, Any]:
+        user, amount = self.chance.randrange(7), self.chance.randrange(10_000_000)
+        hour = int(self.now // 3600) - self.chance.randrange(3)
+        event: dict[str, Any] = {
+            "event_id": f"e{len(self.sent)}",
+            "event_type": "purchase",
+            "user_id": f"u{user}",
+            "timestamp": time.strftime("%Y-%m-%dT%H:05:00Z", time.gmtime(hour * 3600)),
+            "value": amount / 10_000,
+        }
+        self.sent.append(event)
+        if user == 6:
+            event["event_type"] = "signup"
+            self.signups += 1
+        else:
+            variant = ("control", "treatment")[user % 2] if user % 3 else "$unassigned"
+            self.truth[variant, hour, amount] += 1
+        return event
+
+    def _consume(self, checkpoints: dict[str, str], batches: int | None = None) -> dict[str, str]:
+        size = self.batch_size or self.chance.randrange(2, 20)
+        source = EventSource("event_processor", self.settings.event_stream, batch_size=size, window=0.0)
+        pump = Pump(source, self.stream, self._invoke, _never, checkpoints=checkpoints, backoff=(0.002, 0.05))
+        if batches is None:
+            pump.drain(120.0)
+        else:
+            for _ in range(batches):
+                pump.run_once()
+        return pump.checkpoints
+
+    def _invoke(self, event: Any, context: Any) -> Any:
+        if self.container is None or self.chance.random() < 0.1:
+            self._close()
+            self.container = Container(self.bench.socket, self.settings)
+        try:
+            return self.container(event, context)
+        except ContainerDied:
+            self._close()
+            raise
+
+    def _decide(self, call: Call) -> str:
+        if self.budget > 0 and self.chance.random() < self.rate:
+            self.budget -= 1
+            return self.chance.choice(FAULTS)
+        return ""
+
+    def _kill(self) -> None:
+        if self.container is not None:
+            os.kill(self.container.pid, 9)
+
+    def _close(self) -> None:
+        if self.container is not None:
+            self.container.close()
+            self.container = None
+
+    def _earlier(self, checkpoints: dict[str, str]) -> dict[str, str]:
+        """The consumer forgets how far it was: some records are delivered again, in other batches."""
+        return {shard: at for shard, at in checkpoints.items() if self.chance.random() < 0.7}
+
+    def _meanwhile(self) -> None:
+        """An assignment lands whose decision is older than events that were seen without it."""
+        if self.chance.random() < 0.5:
+            self._assign("u6", "control")
+
+    def _assign(self, user: str, variant: str) -> None:
+        self.assignments.put(CHECKOUT, user, Stored(variant, f"a-{user}", self.now - 60.0), None)
+
+    def _reshard(self) -> None:
+        shards = self.bench.clients.kinesis.list_shards(StreamName=self.settings.event_stream)["Shards"]
+        first = min(shards, key=lambda shard: shard["ShardId"])
+        bounds = first["HashKeyRange"]
+        middle = (int(bounds["StartingHashKey"]) + int(bounds["EndingHashKey"])) // 2
+        self.bench.clients.kinesis.split_shard(
+            StreamName=self.settings.event_stream,
+            ShardToSplit=first["ShardId"],
+            NewStartingHashKey=str(middle),
+        )
+
+
+def _never(message: dict[str, Any]) -> None:
+    raise AssertionError(f"discarded: {message}")
