@@ -13,6 +13,7 @@ from realtime.local.gateway import ERRORS
 PATHS: tuple[tuple[str, FunctionName], ...] = (
     ("/assign", "assignment"),
     ("/flags", "feature_flags"),
+    ("/feature-flags", "feature_flags"),
     ("/ofrep", "feature_flags"),
     ("/", "ingest"),
 )

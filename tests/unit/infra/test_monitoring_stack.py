@@ -1,6 +1,5 @@
 """Alarms, dashboard, queries and budget: what they name is what the service emits."""
 
-import ast
 import json
 
 import pytest
@@ -8,7 +7,8 @@ import pytest
 from chalicelib.metrics import NAMESPACE
 from infra import environments
 from infra.functions import LOGICAL
-from tests.support.synth import COMBINATIONS, ROOT, Template, of_type
+from tests.support.metrics import recorded
+from tests.support.synth import COMBINATIONS, Template, of_type
 from tests.unit.infra.conftest import Templates
 
 ASKED_FOR = {
@@ -36,17 +36,6 @@ def dashboard(template: Templates) -> str:
     (found,) = of_type(template("prod-standalone", "monitoring"), "AWS::CloudWatch::Dashboard").values()
     text: str = found["DashboardBody"]["Fn::Sub"]
     return text
-
-
-def recorded() -> set[str]:
-    """Names that the service gives to `Metrics.record`."""
-    names: set[str] = set()
-    for path in [*(ROOT / "chalicelib").rglob("*.py"), ROOT / "app.py"]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            match node:
-                case ast.Call(func=ast.Attribute(attr="record"), args=[ast.Constant(value=str(name)), *_]):
-                    names.add(name)
-    return names
 
 
 def watched(template: Templates) -> set[str]:

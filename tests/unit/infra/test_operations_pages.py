@@ -1,0 +1,127 @@
+"""What the pages for operators say about alarms, metrics, settings, permissions and commands is true."""
+
+import importlib.util
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chalicelib.settings import Settings
+from infra import alarms, environments, places
+from infra.functions import LOGICAL
+from infra.queries import ACCESS, FUNCTIONS
+from infra.roles import calls
+from tests.support.metrics import recorded
+from tests.support.synth import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = [
+    DOCS / f"{name}.md" for name in ("deployment", "rollback", "runbook", "incidents", "troubleshooting")
+]
+OF_FUNCTIONS = [DOCS / "functions" / f"{name}.md" for name in LOGICAL]
+ALL = [*PAGES, *OF_FUNCTIONS]
+PROD = environments.load("prod")
+ALARMS = {one.name: one for one in alarms.alarms(PROD, places.find("prod", "standalone"))}
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(DOCS))
+
+
+def section(page: Path, title: str) -> str:
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def test_every_alarm_has_its_section_and_no_section_has_none() -> None:
+    anchors = re.findall(r'<a id="([^"]+)">', (DOCS / "runbook.md").read_text())
+    assert sorted(anchors) == sorted(ALARMS)
+
+
+def test_every_section_says_what_it_means_where_to_look_what_to_do_and_whom_to_wake() -> None:
+    for part in (DOCS / "runbook.md").read_text().split("\n## ")[1:]:
+        assert re.findall(r"^\*\*([\w ]+)\.\*\*", part, re.MULTILINE) == [
+            *("Means", "Look first", "Do", "Escalate")
+        ], part.partition("\n")[0]
+
+
+@pytest.mark.parametrize("page", ALL, ids=name_of)
+def test_alarms_that_are_named_exist(page: Path) -> None:
+    for anchor in re.findall(r"runbook\.md#([\w-]+)", page.read_text()):
+        assert anchor in ALARMS
+
+
+@pytest.mark.parametrize("page", ALL, ids=name_of)
+def test_settings_that_are_named_exist(page: Path) -> None:
+    known = {f"REALTIME_{field.upper()}" for field in Settings.__dataclass_fields__}
+    assert set(re.findall(r"REALTIME_[A-Z_]+", page.read_text())) <= known
+
+
+@pytest.mark.parametrize("page", ALL, ids=name_of)
+def test_modules_that_are_called_exist(page: Path) -> None:
+    for module in re.findall(r"python -m (infra[\w.]*)", page.read_text()):
+        assert importlib.util.find_spec(module), module
+
+
+@pytest.mark.parametrize("page", ALL, ids=name_of)
+def test_files_and_folders_that_are_named_exist(page: Path) -> None:
+    for path in re.findall(r"`((?:infra|chalicelib|realtime|tests|\.github)/[\w./-]+)`", page.read_text()):
+        assert (ROOT / path).exists(), path
+
+
+def test_saved_queries_that_are_named_exist() -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    named = set(re.findall(r"saved quer(?:y|ies) `([\w-]+)`", text))
+    assert named
+    assert named <= {*FUNCTIONS, *ACCESS}
+
+
+@pytest.mark.parametrize("name", LOGICAL)
+def test_a_functions_page_lists_the_metrics_that_are_recorded(name: str) -> None:
+    text = section(DOCS / "functions" / f"{name}.md", "Metrics")
+    assert set(re.findall(r"`([A-Z]\w+)`", text)) <= recorded()
+
+
+def test_every_metric_is_on_a_page() -> None:
+    text = "\n".join(section(page, "Metrics") for page in OF_FUNCTIONS)
+    assert recorded() <= set(re.findall(r"`([A-Z]\w+)`", text))
+
+
+@pytest.mark.parametrize("name", LOGICAL)
+def test_a_functions_page_lists_its_permissions(name: environments.FunctionName) -> None:
+    table = section(DOCS / "functions" / f"{name}.md", "Permissions")
+    listed = {
+        (setting, action)
+        for setting, actions in re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE)
+        for action in re.findall(r"`([\w:]+)`", actions)
+    }
+    most = {"REALTIME_ARCHIVE": "firehose", "REALTIME_EVENT_DEDUPE": "table"}
+    everything = replace(PROD, settings=most)
+    granted = calls(name, everything, places.find("prod", "existing"))
+    assert listed == {(setting, action) for setting, actions in granted.items() for action in actions}
+
+
+@pytest.mark.parametrize("name", LOGICAL)
+def test_a_functions_page_leads_to_its_alarms(name: str) -> None:
+    text = section(DOCS / "functions" / f"{name}.md", "Alarms")
+    mine = {alarm for alarm in ALARMS if alarm.startswith(f"{name}-") and "table" not in alarm}
+    assert mine - {"assignment-not-stored"} <= set(re.findall(r"#([\w-]+)\)", text))
+
+
+def test_the_table_of_environments_is_theirs() -> None:
+    rows = dict(
+        re.findall(r"^\| ([^|]+) \| ([^\n]+) \|$", (DOCS / "deployment.md").read_text(), re.MULTILINE)
+    )
+    found = {env: environments.load(env) for env in environments.NAMES}
+
+    def row(title: str) -> list[str]:
+        return [cell.strip() for cell in rows[title].split("|")]
+
+    assert row("requests a second") == [f"{one.throttle.rate:,}" for one in found.values()]
+    assert row("logs kept") == [f"{one.log_days} days" for one in found.values()]
+    assert row("budget a month") == [f"${one.budget_usd:,}" for one in found.values()]
+    assert row("firewall") == ["yes" if one.waf else "no" for one in found.values()]
+    reserved = sum(sized.reserved or 0 for sized in found["prod"].functions.values())
+    assert f"production reserves {reserved:,}" in (DOCS / "deployment.md").read_text()
