@@ -62,7 +62,7 @@ def publish(
     prune: Annotated[bool, typer.Option("--prune", help="Remove what the files do not define.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the difference and stop.")] = False,
     to: Annotated[int | None, typer.Option("--rollback", help="Restore a version, as a new one.")] = None,
-    by: Annotated[str, typer.Option(help="Who publishes, for the history.")] = getpass.getuser(),
+    by: Annotated[str, typer.Option(help="Who publishes, for the history; you.")] = "",
 ) -> None:
     """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
     from realtime.publish import publish as run
@@ -70,6 +70,7 @@ def publish(
 
     if bool(paths) == (to is not None):
         raise Mistake("name either files to publish or --rollback VERSION")
+    by = by or _user()
     if to is not None:
         raise typer.Exit(rollback(console, plane(), to, by=by, dry_run=dry_run))
     raise typer.Exit(run(console, plane(), paths or [], strict, by=by, prune=prune, dry_run=dry_run))
@@ -196,6 +197,13 @@ def plane() -> Any:
     if local and "AWS_ENDPOINT_URL" not in os.environ:
         os.environ.update(environment(f"http://{HOST}:{os.environ.get('AWS_PORT', '4566')}"))
     return wired()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return str(os.getuid())
 
 
 def _json_object(text: str, option: str) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class Tracker:
     def record(self, event: Mapping[str, Any]) -> None:
         """An answer of `/assign` that decided something; ``persisted`` False: it is not stored yet."""
         if len(self._assigned) >= self._capacity:
+            self._assigned.popleft()
             self._dropped += 1
-            return
         self._assigned.append(event)
 
     def flush(self, seconds: float = FLUSH_SECONDS, *, last: bool = False) -> int:

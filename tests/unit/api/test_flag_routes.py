@@ -32,7 +32,14 @@ def running() -> Iterator[Service]:
         yield made
 
 
-def call(path: str, body: Any = None, method: str = "POST", query: Any = None, **headers: str) -> Any:
+def call(
+    path: str,
+    body: Any = None,
+    method: str = "POST",
+    query: Any = None,
+    parameters: Any = None,
+    **headers: str,
+) -> Any:
     sent = {
         "Content-Type": "application/json",
         **{name.replace("_", "-"): text for name, text in headers.items()},
@@ -42,7 +49,7 @@ def call(path: str, body: Any = None, method: str = "POST", query: Any = None, *
             "requestContext": {"httpMethod": method, "resourcePath": path},
             "path": path,
             "headers": sent,
-            "pathParameters": None,
+            "pathParameters": parameters,
             "stageVariables": None,
             "multiValueQueryStringParameters": query and {name: [text] for name, text in query.items()},
             "body": None if body is None else json.dumps(body),
@@ -123,6 +130,18 @@ def test_a_flag_that_breaks_never_fails_the_rest(running: Service) -> None:
     flags = answer(BATCH, {"user_id": "u1"})["flags"]
     assert flags["a"]["error"]["code"] == flags["b"]["error"]["code"] == "internal_error"
     assert flags["on"]["value"] is True
+
+
+def test_openfeature_gets_its_own_shape_whatever_happens(running: Service) -> None:
+    running.publish_flag("a", type="boolean", prerequisites=[{"flag": "a", "variants": ["on"]}])
+    large = {"context": {"targetingKey": "u1", "a": "x" * 300_000}}
+    for path, body, expected in (
+        ("/ofrep/v1/evaluate/flags/{key}", {}, (500, "a", "GENERAL")),
+        ("/ofrep/v1/evaluate/flags", large, (400, "", "PARSE_ERROR")),
+    ):
+        found = call(path, body, parameters={"key": "a"})
+        told = json.loads(found["body"])
+        assert (found["statusCode"], told["key"], told["errorCode"]) == expected
 
 
 def test_an_etag_stands_for_user_context_and_definitions(running: Service) -> None:
