@@ -1,0 +1,127 @@
+"""What a batch of 500 asks of local AWS, and what it leaves there."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from chalicelib.domain.definitions import Stored
+from chalicelib.settings import Settings
+from chalicelib.stores.assignments import AssignmentStore
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.wiring import Plane
+from tests.support.experiments import experiment, published
+from tests.support.streams import kinesis, purchase
+
+CHECKOUT = experiment(metrics=["purchase"])
+Calls = Counter[str]
+
+
+@pytest.fixture
+def plane(service_clients: Clients, aws_settings: Settings) -> Plane:
+    DefinitionStore(service_clients, aws_settings).publish([published(metrics=["purchase"])], 0, 0.0)
+    rows = AssignmentStore(service_clients, aws_settings)
+    for user in range(40):
+        row = Stored(("control", "treatment")[user % 2], f"a-{user}", time.time() - 60.0)
+        rows.put(CHECKOUT, f"u{user}", row, None)
+    plane = Plane(aws_settings)
+    plane.clients = service_clients
+    return plane
+
+
+@pytest.fixture
+def calls(service_clients: Clients) -> Iterator[Calls]:
+    """Calls to AWS by their name, as botocore sends them."""
+    found: Calls = Counter()
+    events = [
+        client.meta.events for client in (service_clients.dynamodb, service_clients.s3, service_clients.sqs)
+    ]
+
+    def note(model: Any, **_: Any) -> None:
+        found[model.name] += 1
+
+    for one in events:
+        one.register("before-call", note, unique_id="calls")
+    yield found
+    for one in events:
+        one.unregister("before-call", unique_id="calls")
+
+
+def batch(start: int) -> dict[str, Any]:
+    """500 purchases of 40 users with a row and 10 without, in two hours of one day."""
+    now = time.time()
+    hours = [
+        time.strftime("%Y-%m-%dT%H:30:00Z", time.gmtime(now // 86_400 * 86_400 - at)) for at in (3600, 7200)
+    ]
+    events = [
+        purchase(f"u{number % 50}", timestamp=hours[number % 2], value=number / 100) for number in range(500)
+    ]
+    return kinesis(events, start=start, arrived=now)
+
+
+def test_a_batch_of_500_needs_few_calls_and_fewer_writes_than_counters(plane: Plane, calls: Calls) -> None:
+    plane.process(batch(0), lambda: 60.0)  # definitions and rows are cached from now on
+    calls.clear()
+    assert plane.process(batch(500), lambda: 60.0) == {"batchItemFailures": []}
+    # control, treatment and unassigned, each with a day and two hours, are nine counters
+    assert calls == {
+        "BatchGetItem": 1,  # who has no row yet is asked for again
+        "PutItem": 1,  # the decisions
+        "UpdateItem": 3,
+        "PutObject": 2,
+    }
+
+
+def test_a_batch_of_500_takes_less_than_100_ms(plane: Plane) -> None:
+    plane.process(batch(0), lambda: 60.0)
+    best = float("inf")
+    for number in range(1, 20):
+        event = batch(number * 500)
+        started = time.perf_counter()
+        plane.process(event, lambda: 60.0)
+        best = min(best, time.perf_counter() - started)
+    assert best < 0.1
+
+
+def test_hot_users_of_a_batch_that_counts_for_nothing_write_no_decision(plane: Plane, calls: Calls) -> None:
+    plane.process(batch(0), lambda: 60.0)
+    calls.clear()
+    views = [purchase(event_type="view") for _ in range(500)]
+    plane.process(kinesis(views, start=500, arrived=time.time()), lambda: 60.0)
+    assert calls == {"GetItem": 1, "PutObject": 1}
+
+
+def test_a_record_of_a_megabyte_goes_into_quarantine(plane: Plane, calls: Calls) -> None:
+    large = orjson.dumps(purchase(properties={"text": "x" * 1_040_000}))
+    event = kinesis([large, purchase("u1")])
+    assert plane.process(event, lambda: 60.0) == {"batchItemFailures": []}
+    [waiting] = plane.quarantine.receive()
+    assert waiting.payload == large
+    assert waiting.description["code"] == "too_large"
+
+
+def test_a_batch_for_which_no_time_is_left_is_reported_whole(plane: Plane, calls: Calls) -> None:
+    plane.process(batch(0), lambda: 60.0)
+    calls.clear()
+    event = batch(500)
+    answer = plane.process(event, lambda: 0.9)
+    first = event["Records"][0]["kinesis"]["sequenceNumber"]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": first}]}
+    assert not calls
+
+
+def test_time_that_runs_out_on_the_way_reports_what_did_not_make_it(plane: Plane) -> None:
+    plane.process(batch(0), lambda: 60.0)
+    event = batch(500)
+    left = iter([60.0] * 6)  # of nine looks at the clock
+    answer = plane.process(event, lambda: next(left, 0.0))
+    assert len(answer["batchItemFailures"]) == 1
+    assert plane.process(event, lambda: 60.0) == {"batchItemFailures": []}
+    counted = [
+        hours for counter, hours in plane.counters.read("checkout") if counter.event_type == "purchase"
+    ]
+    assert sum(sums.count for hours in counted for sums in hours.values()) == 1000
