@@ -20,7 +20,7 @@ from realtime.resources import EventSource
 from tests.support import synth
 from tests.support.deployment import Deployment, deploy
 
-pytestmark = [pytest.mark.e2e, pytest.mark.aws]
+pytestmark = [pytest.mark.e2e, pytest.mark.aws, pytest.mark.timeout(300)]
 STREAM = "experimentation-events-dev"
 
 

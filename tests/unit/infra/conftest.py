@@ -11,6 +11,12 @@ from tests.support.synth import Template, load
 Templates = Callable[[str, str], Template]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "synthesised" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(300))  # whoever comes first synthesises for all
+
+
 @pytest.fixture(scope="session")
 def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return synth.shared(tmp_path_factory)
