@@ -99,7 +99,7 @@ def flag_steps(
     if unit is None:
         yield "rollout", f"context has no usable {flag.bucket_by!r} to divide by"
         return
-    first, second = halves(flag.prefix, unit)
+    first, second = halves(flag.prefix.decode(), unit)
     yield "rollout", _inside(bucket(first), _buckets(rollout_at(flag, now)))
     rule = flag.rules.match(context, now) if flag.rules else None
     split = flag.by_rule[rule.index] if rule else flag.everyone

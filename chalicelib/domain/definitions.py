@@ -142,7 +142,10 @@ class Flag:
     everyone: Split
     rollout: int  # threshold of the first half
     rollout_steps: tuple[tuple[float, int], ...]  # (from epoch seconds, threshold), ascending
-    prefix: str
+    prefix: bytes
     bucket_by: str
     prerequisites: tuple[Prerequisite, ...]
     plain: bool  # enabled, without overrides, prerequisites and steps, bucketed by the user
+    # By the matched rule's index, or one for everyone, if the flag is plain, its rollout is between 0 and
+    # 100 %, and whoever is inside gets the same; else empty.
+    quick: tuple[Evaluation, ...]

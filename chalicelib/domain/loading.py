@@ -133,6 +133,16 @@ def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
         for rule in _by_index(rules)
     )
     overridden = {key: answer(key, Reason.OVERRIDE, True) for key in values}
+    everyone = split(document.allocations(), Reason.SPLIT, Reason.SPLIT if partial else Reason.STATIC)
+    rollout = _percentage(document.rollout_percentage)
+    plain = (
+        document.enabled
+        and document.bucket_by == "user_id"
+        and not (document.overrides or document.prerequisites or document.rollout_schedule)
+    )
+    splits = by_rule if rules else (everyone,)
+    inside = tuple(one.fixed for one in splits if one.fixed)
+    is_quick = plain and 0 < rollout < threshold(BUCKETS) and len(inside) == len(splits)
     return Flag(
         key=document.key,
         id=document.id or document.key,
@@ -147,19 +157,18 @@ def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
         overrides={user: overridden[variant] for user, variant in document.overrides.items()},
         rules=rules,
         by_rule=by_rule,
-        everyone=split(document.allocations(), Reason.SPLIT, Reason.SPLIT if partial else Reason.STATIC),
-        rollout=_percentage(document.rollout_percentage),
+        everyone=everyone,
+        rollout=rollout,
         rollout_steps=tuple(
             (step.at.timestamp(), _percentage(step.percentage)) for step in document.rollout_schedule
         ),
-        prefix=prefix("flag", salt),
+        prefix=prefix("flag", salt).encode(),
         bucket_by=document.bucket_by,
         prerequisites=tuple(
             Prerequisite(item.flag, frozenset(item.variants)) for item in document.prerequisites
         ),
-        plain=document.enabled
-        and document.bucket_by == "user_id"
-        and not (document.overrides or document.prerequisites or document.rollout_schedule),
+        plain=plain,
+        quick=inside if is_quick else (),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from chalicelib.domain.definitions import Evaluation, Flag
 from chalicelib.domain.errors import NotFound, RealtimeError
-from chalicelib.domain.evaluation import evaluate
+from chalicelib.domain.evaluation import evaluate, evaluate_all
 from chalicelib.domain.units import check_context, check_user_id
 from chalicelib.services.buffer import Buffer
 
@@ -54,14 +54,13 @@ class FlagEvaluator:
         """Each flag by itself, in their order; one that fails never fails the rest. None: all flags."""
         _with_unit(user_id, context)
         flags = self._catalog.flags()
-        evaluations: list[Evaluation] = []
         failures: dict[str, RealtimeError] = {}
-        answered, find = evaluations.append, flags.get
-        for flag in flags.values() if flag_keys is None else _named(flags, flag_keys, failures):
-            try:
-                answered(evaluate(flag, user_id, context, now, find))
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one flag is no other's problem
-                failures[flag.key] = _failed(error)
+        asked = flags.values() if flag_keys is None else _named(flags, flag_keys, failures)
+
+        def failed(flag: Flag, error: Exception) -> None:
+            failures[flag.key] = _told(error)
+
+        evaluations = list(evaluate_all(asked, user_id, context, now, flags.get, failed))
         buffer = self._buffer
         if buffer is not None and user_id is not None and evaluations:
             buffer.append((next(buffer.numbers), user_id, now, evaluations))
@@ -86,7 +85,7 @@ def _unknown(key: str) -> NotFound:
     return NotFound("flag_not_found", f"There is no flag {key!r}.")
 
 
-def _failed(error: Exception) -> RealtimeError:
+def _told(error: Exception) -> RealtimeError:
     if isinstance(error, RealtimeError):
         return error
     _log.error("a flag could not be evaluated: %s", type(error).__name__)

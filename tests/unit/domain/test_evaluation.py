@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.definitions import Evaluation, Flag
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.evaluation import evaluate
+from chalicelib.domain.evaluation import evaluate, evaluate_all
 from chalicelib.domain.reasons import OPENFEATURE, Reason
 from tests.support.flags import flag, rules, variants, where
 
@@ -257,6 +258,56 @@ def test_every_reason_of_a_flag_has_one_in_openfeature() -> None:
         reason for reason in Reason if list(Reason).index(reason) >= list(Reason).index(Reason.OVERRIDE)
     }
     assert set(OPENFEATURE) == flags_reasons
+
+
+# Many at once.
+
+
+@given(
+    percentage=st.sampled_from([0, 0.001, 30, 99.999, 100]),
+    split=st.sampled_from([(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)]),
+    more=st.sampled_from(
+        [
+            {},
+            {"enabled": False},
+            {"overrides": {"u1": "a"}},
+            {"bucket_by": "account"},
+            {"rollout_schedule": STEPS},
+            {"prerequisites": [{"flag": "gone", "variants": ["a"]}]},
+        ]
+    ),
+    targeting=st.sampled_from(
+        [
+            None,
+            rules({"rule": GERMANS}),
+            rules({"rule": GERMANS, "variant": "a"}, {"rule": {}}),
+            rules({"rule": GERMANS, "allocation": {"a": 0.5, "b": 0.5}}),
+        ]
+    ),
+    user=st.sampled_from([None, "u1", "u2", "ü"]),
+    country=st.sampled_from(["DE", "FR"]),
+)
+def test_many_flags_get_the_answers_that_each_gets_by_itself(
+    percentage: float, split: tuple[float, float], more: Any, targeting: Any, user: str | None, country: str
+) -> None:
+    of = flag(
+        type="string",
+        default_variant="a",
+        variants=variants(a=split[0], b=split[1]),
+        rollout_percentage=percentage,
+        targeting_rules=targeting,
+        **more,
+    )
+    alone: Evaluation | None = None
+    with suppress(InvalidInput):
+        alone = evaluate(of, user, {"country": country}, NOW, lambda _: None)
+    failed: list[Flag] = []
+    found = list(
+        evaluate_all(
+            [of], user, {"country": country}, NOW, lambda _: None, lambda flag, _: failed.append(flag)
+        )
+    )
+    assert (found, failed) == (([alone], []) if alone else ([], [of]))
 
 
 # What holds for every flag.
