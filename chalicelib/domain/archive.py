@@ -94,9 +94,10 @@ def _enriched(
 ) -> list[dict[str, Any]]:
     found = []
     for experiment_id, iteration, variant in verdict:
-        if experiment_id.startswith(FLAG_SCOPE):
+        experiment = experiments.get(experiment_id)
+        if experiment is None and experiment_id.startswith(FLAG_SCOPE):
             continue
-        experiment, row = experiments.get(experiment_id), rows.get((experiment_id, event.user_id))
+        row = rows.get((experiment_id, event.user_id))
         at = None if row is None or row.variant != variant else row.timestamp
         about = {
             "key": None if experiment is None else experiment.key,

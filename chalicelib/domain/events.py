@@ -87,21 +87,18 @@ def parse_event(text: bytes, arrived: float, limits: Limits) -> Event | Refusal:
     return Event(data, get("event_id"), event_type, user_id, timestamp, hour, get("experiment_key"), value)
 
 
-def parse_events(
-    texts: Sequence[bytes], arrived: Sequence[float], limits: Limits
-) -> Sequence[Event | Refusal]:
-    """`parse_event` of each; column by column and three times as fast if all of them are ordinary."""
+def ordinary_events(texts: Sequence[bytes], arrived: Sequence[float], limits: Limits) -> list[Event] | None:
+    """`parse_event` of each, column by column and several times as fast.
+
+    None if any of them is out of the ordinary: wrong, or right in a way that only `parse_event` knows.
+    """
     try:
-        ordinary = _ordinary(texts, arrived, limits) if texts else []
+        return _ordinary(texts, arrived, limits) if texts else []
     except (ValueError, TypeError, OverflowError):  # not JSON, not a date, not hashable, …
-        ordinary = None
-    if ordinary is not None:
-        return ordinary
-    return [parse_event(text, at, limits) for text, at in zip(texts, arrived, strict=True)]
+        return None
 
 
 def _ordinary(texts: Sequence[bytes], arrived: Sequence[float], limits: Limits) -> list[Event] | None:
-    """None if any event is out of the ordinary: wrong, or right in a way that only `parse_event` knows."""
     brackets = [max(map(bytes.count, texts, repeat(bracket))) for bracket in (b"{", b"[")]
     if max(map(len, texts)) > MAX_BYTES or sum(brackets) > MAX_DEPTH:
         return None

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from chalicelib.domain.counting import position
-from chalicelib.domain.events import Event, Limits, Refusal, parse_events
+from chalicelib.domain.events import Event, Limits, Refusal, ordinary_events, parse_event
 
 MAX_UNPACKED = 8 * 1024 * 1024
 """Bytes that one gzip'd record may unpack to."""
@@ -82,54 +82,47 @@ def _batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits) -> 
     bodies = [record["kinesis"] for record in records]
     numbers = [body["sequenceNumber"] for body in bodies]
     batch = Batch(shard, numbers, list(map(position, numbers)), [], [])
-    parts = _plain(batch, bodies) or _parts(batch, bodies)
-    payloads, arrived = [one.payload for one in parts], [one.arrived for one in parts]
-    for one, found in zip(parts, parse_events(payloads, arrived, limits), strict=True):
-        if type(found) is Event:
-            batch.events.append(
-                Received(one.at, one.part, one.position, one.arrived, found, len(one.payload))
-            )
-        elif type(found) is Refusal:
-            batch.poison.append(Poison(*one, found))
-    batch.poison.sort()  # by record and part: the undecodable ones came first
+    if not _all_ordinary(batch, bodies, limits):
+        for at, body in enumerate(bodies):
+            _add(batch, at, body, limits)
     return batch
 
 
-def _plain(batch: Batch, bodies: Sequence[Mapping[str, Any]]) -> "list[_Part] | None":
-    """The parts, if every record is one that begins like a JSON object."""
+def _all_ordinary(batch: Batch, bodies: Sequence[Mapping[str, Any]], limits: Limits) -> bool:
+    """Whether every record was one plain event; adds them all, or none."""
     try:
         payloads = [binascii.a2b_base64(body["data"], strict_mode=True) for body in bodies]
-        if set(map(itemgetter(0), payloads)) != {_OBJECT}:
-            return None
-        arrived = [body["approximateArrivalTimestamp"] for body in bodies]
-        keys = [body["partitionKey"] for body in bodies]
+        plain = set(map(itemgetter(0), payloads)) == {_OBJECT}
     except (ValueError, TypeError, LookupError):
-        return None
-    return list(map(_Part, count(), repeat(0), batch.positions, arrived, keys, payloads))
+        return False
+    arrived = [body["approximateArrivalTimestamp"] for body in bodies]
+    events = ordinary_events(payloads, arrived, limits) if plain else None
+    if events is None:
+        return False
+    batch.events.extend(
+        map(Received, count(), repeat(0), batch.positions, arrived, events, map(len, payloads))
+    )
+    return True
 
 
-def _parts(batch: Batch, bodies: Sequence[Mapping[str, Any]]) -> "list[_Part]":
-    """The parts of every record that can be told apart; the other records are poison."""
-    parts: list[_Part] = []
-    for at, (body, place) in enumerate(zip(bodies, batch.positions, strict=True)):
-        arrived, key = body["approximateArrivalTimestamp"], body.get("partitionKey", "")
-        try:
-            unpacked = unpack(body.get("data"))
-        except Undecodable as error:
-            batch.poison.append(Poison(at, 0, place, arrived, key, error.payload, error.refusal))
-            continue
-        for part, (part_key, payload) in enumerate(unpacked):
-            parts.append(_Part(at, part, place, arrived, part_key or key, payload))
-    return parts
-
-
-class _Part(NamedTuple):
-    at: int
-    part: int
-    position: str
-    arrived: float
-    partition_key: str
-    payload: bytes
+def _add(batch: Batch, at: int, body: Mapping[str, Any], limits: Limits) -> None:
+    """Record ``at``, whatever it is, to the events or the poison."""
+    place, arrived, key = (
+        batch.positions[at],
+        body["approximateArrivalTimestamp"],
+        body.get("partitionKey", ""),
+    )
+    try:
+        parts = unpack(body.get("data"))
+    except Undecodable as error:
+        batch.poison.append(Poison(at, 0, place, arrived, key, error.payload, error.refusal))
+        return
+    for part, (part_key, payload) in enumerate(parts):
+        found = parse_event(payload, arrived, limits)
+        if isinstance(found, Event):
+            batch.events.append(Received(at, part, place, arrived, found, len(payload)))
+        else:
+            batch.poison.append(Poison(at, part, place, arrived, part_key or key, payload, found))
 
 
 def unpack(data: object) -> list[tuple[str | None, bytes]]:

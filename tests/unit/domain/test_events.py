@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from chalicelib.domain.event_document import EventDocument
-from chalicelib.domain.events import MAX_BYTES, MAX_VALUE, Event, Limits, Refusal, parse_event, parse_events
+from chalicelib.domain.events import (
+    MAX_BYTES,
+    MAX_VALUE,
+    Event,
+    Limits,
+    Refusal,
+    ordinary_events,
+    parse_event,
+)
 
 ARRIVED = datetime.fromisoformat("2026-11-22T10:00:00Z").timestamp()
 LIMITS = Limits()
@@ -215,9 +223,21 @@ def test_the_model_accepts_what_the_reader_accepts(data: dict[str, Any]) -> None
         max_size=4,
     )
 )
-def test_many_are_read_as_one_by_one(batch: list[tuple[bytes, float]]) -> None:
+def test_ordinary_events_are_read_as_one_by_one(batch: list[tuple[bytes, float]]) -> None:
     texts, arrived = [text for text, _ in batch], [at for _, at in batch]
-    assert list(parse_events(texts, arrived, LIMITS)) == [parse_event(text, at, LIMITS) for text, at in batch]
+    found = ordinary_events(texts, arrived, LIMITS)
+    one_by_one = [parse_event(text, at, LIMITS) for text, at in batch]
+    assert found == (one_by_one if found is not None else None)
+
+
+def test_what_most_producers_send_is_ordinary() -> None:
+    sent = [
+        GOOD,
+        GOOD
+        | {"event_id": "e1", "experiment_key": "k", "flag_key": "f", "value": 2.5, "properties": {"a": [1]}},
+        GOOD | {"event_id": None, "value": None, "metadata": {}, "user_id": "a b.c@d", "more": {"b": {}}},
+    ]
+    assert ordinary_events([orjson.dumps(one) for one in sent], [ARRIVED] * 3, LIMITS) is not None
 
 
 def _json(value: Any) -> bytes:
