@@ -18,10 +18,6 @@ class Recent(Generic[K, V]):
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
 
-    def get(self, key: K) -> V | None:
-        found = self._young.get(key)
-        return self._old.get(key) if found is None else found
-
     def among(self, keys: Iterable[K]) -> dict[K, V]:
         """Those of ``keys`` that are remembered."""
         young, old = self._young, self._old

@@ -60,9 +60,4 @@ def _key(shard: str) -> Any:
 
 
 def _decisions(item: Any, positions: Sequence[str]) -> Decisions:
-    packed = item["decided"]["B"]
-    if isinstance(packed, str):  # botocore decodes what a call returns, not what comes with an error
-        from base64 import b64decode
-
-        packed = b64decode(packed)
-    return unpack(item["first"]["S"], item["last"]["S"], packed, positions)
+    return unpack(item["first"]["S"], item["last"]["S"], item["decided"]["B"], positions)

@@ -7,6 +7,8 @@ from typing import Protocol
 import pytest
 
 from chalicelib.domain.counting import Counted, Counter, Entry, Sums, Tally, position
+from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.stores.clients import Clients
 from chalicelib.stores.counters import CounterStore
 from realtime.memory_events import MemoryCounters
 from tests.support.streams import FIRST
@@ -77,6 +79,14 @@ def test_a_scope_is_read_with_all_its_counters_and_no_other(store: Store) -> Non
     for counter in [*others, COUNTER._replace(scope="checkout@2"), COUNTER._replace(scope="check")]:
         store.add(tally(1, counter=counter), None)
     assert {counted.counter for counted in store.read("checkout")} == set(others)
+
+
+def test_a_table_that_is_not_there_is_unavailable(service_clients: Clients) -> None:
+    store = CounterStore(service_clients, "no-such-table")
+    with pytest.raises(StorageUnavailable):
+        store.add(tally(1), None)
+    with pytest.raises(StorageUnavailable):
+        list(store.read("checkout"))
 
 
 def test_of_the_same_write_many_times_at_once_one_takes_effect(store: Store) -> None:

@@ -1,6 +1,7 @@
 """The stream's way in and the archive, against local AWS."""
 
 import gzip
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,49 @@ def test_what_is_put_is_in_the_stream_in_the_order_of_its_key(
 def test_a_stream_that_does_not_exist_is_unavailable(service_clients: Clients) -> None:
     with pytest.raises(StorageUnavailable):
         EventStream(service_clients, "no-such-stream").put([Put(0, "k", b"x")])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [("ProvisionedThroughputExceededException", "throttled"), ("InternalFailure", "storage_unavailable")],
+)
+def test_a_record_that_kinesis_did_not_take_has_a_code(error: str, code: str) -> None:
+    class Kinesis:
+        def put_records(self, **request: Any) -> dict[str, Any]:
+            return {"FailedRecordCount": 1, "Records": [{"SequenceNumber": "1"}, {"ErrorCode": error}]}
+
+    class HalfDone:
+        kinesis = Kinesis()
+
+    store = EventStream(HalfDone(), "events")  # type: ignore[arg-type]  # all of the clients that it uses
+    assert store.put([Put(0, "k", b"1"), Put(1, "k", b"2")]) == [None, code]
+
+
+@pytest.mark.parametrize("failing", [1, 9])
+def test_firehose_gets_only_what_failed_again(failing: int) -> None:
+    sent: list[list[bytes]] = []
+
+    class Firehose:
+        def put_record_batch(self, *, Records: list[Any], **_: Any) -> dict[str, Any]:  # noqa: N803 - AWS's name
+            sent.append([record["Data"] for record in Records])
+            failed = len(sent) <= failing
+            answers = [{"RecordId": "1"} for _ in Records[1:]]
+            return {
+                "FailedPutCount": int(failed),
+                "RequestResponses": [{"ErrorCode": "x"} if failed else {}, *answers],
+            }
+
+    class OnlyFirehose:
+        firehose = Firehose()
+
+    store = FirehoseArchive(OnlyFirehose(), "archive")  # type: ignore[arg-type]  # all of the clients that it uses
+    archived = Object("key", 0, [{"n": 1}, {"n": 2}])
+    if failing > 1:
+        with pytest.raises(StorageUnavailable):
+            store.put(archived)
+    else:
+        store.put(archived)
+    assert sent[:2] == [[b'{"n":1}\n', b'{"n":2}\n'], [b'{"n":1}\n']]
 
 
 def test_an_object_is_overwritten_by_its_retry(service_clients: Clients, aws_settings: Settings) -> None:
