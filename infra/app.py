@@ -21,10 +21,10 @@ def compose(
     """Ready for `synth`, into ``outdir``."""
     strict = {"@aws-cdk/core:validateAgainstDefaultRules": True}
     app = cdk.App(analytics_reporting=False, context=strict, outdir=str(outdir) if outdir else None)
-    for name, value in (("service", "realtime"), ("environment", environment.name)):
-        cdk.Tags.of(app).add(name, value)
-    data = Data(app, environment, places)
-    service = Service(app, environment, places, target)
+    cdk.Tags.of(app).add("service", f"realtime-{environment.name}")  # the budget counts by it
+    kept = environment.retain
+    data = Data(app, environment, places, termination_protection=kept)
+    service = Service(app, environment, places, target, termination_protection=kept)
     service.add_stack_dependency(data)
-    Monitoring(app, environment, places)
+    Monitoring(app, environment, places, termination_protection=kept)
     return app

@@ -48,7 +48,7 @@ def shape(resources: dict[str, Any], environment: Environment, places: Places, t
             "AutoPublishAlias": ALIAS,
             "AutoPublishAliasAllProperties": True,  # new settings are a new version too, with a way back
         }
-        properties["Tags"] = {"service": "realtime", "environment": environment.name, "function": name}
+        properties["Tags"] = {"function": name}
         _concurrency(properties, sized, target.runtime)
         role = resources[ROLES.get(logical, f"{logical}Role")]["Properties"]
         role["Policies"][0]["PolicyDocument"]["Statement"] = statements(

@@ -97,7 +97,7 @@ def _budget(environment: Environment) -> dict[str, Any]:
         "BudgetType": "COST",
         "TimeUnit": "MONTHLY",
         "BudgetLimit": {"Amount": environment.budget_usd, "Unit": "USD"},
-        "CostFilters": {"TagKeyValue": [f"user:environment${environment.name}"]},
+        "CostFilters": {"TagKeyValue": [f"user:service$realtime-{environment.name}"]},
     }
     properties = {
         "Budget": budget,

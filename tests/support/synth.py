@@ -21,7 +21,9 @@ from infra.environments import Domain, Environment, Throttle, UsagePlan
 
 ROOT = Path(__file__).parents[2]
 COMBINATIONS = [f"{env}-{platform}" for env in environments.NAMES for platform in places.PLATFORMS]
-VARIANTS = [*COMBINATIONS, "everything", "emulator"]
+EMULATED: dict[str, places.Platform] = {"emulator": "standalone", "emulator-existing": "existing"}
+"""Of dev, for this machine."""
+VARIANTS = [*COMBINATIONS, "everything", *EMULATED]
 NAGGED = ("prod-standalone", "prod-existing", "everything")
 STACKS = ("data", "service", "monitoring")
 Template = dict[str, Any]
@@ -81,8 +83,8 @@ def everything() -> tuple[Environment, places.Places]:
 def _variant(name: str) -> tuple[Environment, places.Places]:
     if name == "everything":
         return everything()
-    if name == "emulator":
-        return environments.load("dev"), places.find("dev", "standalone")
+    if name in EMULATED:
+        return environments.load("dev"), places.find("dev", EMULATED[name])
     env, platform = name.split("-")
     found: Any = platform
     return environments.load(env), places.find(env, found)
@@ -138,7 +140,7 @@ def main(folder: Path) -> None:
 
     for name in VARIANTS:
         environment, found = _variant(name)
-        target = HOST if name == "emulator" else LAMBDA
+        target = HOST if name in EMULATED else LAMBDA
         compose(environment, found, target, folder / name).synth()
         for path in (folder / name).glob("*.template.json"):
             expanded = expand(json.loads(path.read_text()))

@@ -1,0 +1,123 @@
+"""Attached to an existing platform: its tables, stream and bucket are found by SSM and used as they are."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.places import PLATFORM_TABLES, defaults
+from realtime.local.clients import Clients, connect
+from realtime.local.emulator import ROOT, emulator, environment
+from tests.smoke.conftest import DEFINITIONS
+from tests.support import synth
+from tests.support.deployment import deploy
+from tests.support.poll import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.aws, pytest.mark.timeout(300)]
+TABLE, STREAM, BUCKET = "platform-{}-x7f3", "platform-events-x7f3", "platform-lake-x7f3"
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with emulator(log=tmp_path_factory.mktemp("embedded") / "aws.log") as endpoint:
+        yield environment(endpoint)
+
+
+@pytest.fixture(scope="module")
+def clients(environ: dict[str, str]) -> Clients:
+    return connect(environ)
+
+
+@pytest.fixture(scope="module")
+def api(
+    environ: dict[str, str], clients: Clients, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    folder = synth.shared(tmp_path_factory)
+    _platform(clients, environ)
+    deployed = deploy(folder, "emulator-existing", environ)
+    named = {f"REALTIME_{setting.upper()}": TABLE.format(word) for setting, word in PLATFORM_TABLES.items()}
+    scopes = "assign,flags,events,results"
+    made = _toolkit(environ | named, "keys", "create", "--scopes", scopes, "--label", "embedded")
+    key = made.split()[0]
+    _toolkit(environ | named, "publish", str(DEFINITIONS))
+    with httpx.Client(
+        base_url=deployed.address, timeout=30, headers={"Authorization": f"Bearer {key}"}
+    ) as client:
+        yield client
+
+
+def _platform(clients: Clients, environ: dict[str, str]) -> None:
+    """What the platform's own stacks make, under names that only SSM tells."""
+    from boto3.session import Session
+
+    ssm = Session(
+        environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+    ).client("ssm", endpoint_url=environ["AWS_ENDPOINT_URL"])
+    usual = defaults("dev")
+    tell = {usual.stream: STREAM, usual.bucket: BUCKET}
+    for word in PLATFORM_TABLES.values():
+        made: Any = clients.dynamodb.create_table(
+            TableName=TABLE.format(word),
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        tell[f"/experimentation/dev/dynamodb/{word}-table"] = TABLE.format(word)
+        if word == "assignments":
+            tell[usual.assignments_stream] = made["TableDescription"]["LatestStreamArn"]
+    tester = {"id": "o1", "target_id": "realtime-smoke", "user_id": "tester", "variant": "treatment"}
+    clients.dynamodb.put_item(
+        TableName=TABLE.format("overrides"), Item={name: {"S": value} for name, value in tester.items()}
+    )
+    clients.kinesis.create_stream(StreamName=STREAM, ShardCount=1)
+    clients.s3.create_bucket(Bucket=BUCKET)
+    for name, value in tell.items():
+        ssm.put_parameter(Name=name, Value=value, Type="String")
+
+
+def _toolkit(environ: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "-m", "realtime", *arguments]
+    whole = os.environ | environ | {"REALTIME_ENV": "dev", "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=Path(ROOT), env=whole, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def assign(api: httpx.Client, user: str) -> dict[str, Any]:
+    answer = api.post("/assign", json={"user_id": user, "experiment_key": "realtime.smoke"})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_decision_lies_in_the_platforms_table_as_its_indexes_want_it(
+    api: httpx.Client, clients: Clients
+) -> None:
+    decided = assign(api, "u1")
+    row = clients.dynamodb.get_item(
+        TableName=TABLE.format("assignments"), Key={"id": {"S": f"{decided['experiment_id']}#u1"}}
+    )["Item"]
+    assert row["variation"] == row["variant"] == {"S": decided["variant"]}
+    assert float(row["assigned_at"]["N"]) > 1_700_000_000
+
+
+def test_the_platforms_overrides_are_obeyed(api: httpx.Client) -> None:
+    decided = assign(api, "tester")
+    assert (decided["variant"], decided["reason"]) == ("treatment", "OVERRIDE")
+
+
+def test_events_reach_the_platforms_stream(api: httpx.Client, clients: Clients) -> None:
+    event = {"event_type": "purchase", "user_id": "u1", "timestamp": "2026-11-22T10:00:00Z"}
+    assert api.post("/events", json=event).status_code == 202
+    shard = clients.kinesis.list_shards(StreamName=STREAM)["Shards"][0]["ShardId"]
+    iterator = clients.kinesis.get_shard_iterator(
+        StreamName=STREAM, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = until(lambda: clients.kinesis.get_records(ShardIterator=iterator)["Records"])
+    assert any(b"purchase" in record["Data"] for record in records)

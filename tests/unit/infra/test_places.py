@@ -1,0 +1,46 @@
+"""What the CDK context says about where things are, and names without a drift."""
+
+import pytest
+
+from chalicelib.settings import Settings
+from infra.__main__ import attach, main
+from infra.places import find
+
+
+def test_a_stand_alone_deployment_has_the_names_of_the_settings() -> None:
+    settings = Settings.from_env({"REALTIME_ENV": "staging"})
+    names = find("staging", "standalone").names
+    assert names["assignments_table"] == settings.assignments_table
+    assert names["quarantine_queue"] == settings.quarantine_queue
+    assert names["archive_bucket"].startswith(settings.archive_bucket)  # made unique among all accounts
+
+
+def test_names_of_the_platform_may_be_given_instead_of_parameters() -> None:
+    context = {"platform": "existing", "stream": "events-x7f3", "bucket": "/our/own/parameter"}
+    places = attach("prod", context)
+    assert places.name("event_stream") == "events-x7f3"
+    assert places.name("archive_bucket") == {"Fn::Sub": "${ArchiveBucket}"}
+    assert places.parameters["ArchiveBucket"] == "/our/own/parameter"
+    assert "EventStream" not in places.parameters
+
+
+def test_a_network_is_given_as_lists() -> None:
+    places = attach(
+        "prod", {"platform": "existing", "subnets": "subnet-a,subnet-b", "security_groups": "sg-a"}
+    )
+    assert places.attached
+    assert places.attached.subnets == ("subnet-a", "subnet-b")
+    assert places.attached.security_groups == ("sg-a",)
+
+
+@pytest.mark.parametrize(
+    ("context", "reason"),
+    [
+        ("env=production", "there is no environment 'production'; use -c env=dev|staging|prod"),
+        ("platform=other", "there is no platform 'other'; use -c platform=standalone|existing"),
+    ],
+)
+def test_a_wrong_context_is_one_line(context: str, reason: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["-c", context])
+    assert str(ended.value) == f"infra: {reason}"
