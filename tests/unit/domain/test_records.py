@@ -126,3 +126,10 @@ def test_each_shard_of_each_stream_is_a_batch_of_its_own() -> None:
         "events/shardId-000000000001": 1,
         "other/shardId-000000000000": 1,
     }
+
+
+def test_records_that_share_a_sequence_number_are_parts_of_one_position() -> None:
+    same = [record(payload, 7) for payload in (purchase("u1"), b"{", purchase("u2"))]
+    [batch] = batches(same, Limits())
+    assert [(one.at, one.part, one.event.user_id) for one in batch.events] == [(0, 0, "u1"), (2, 2, "u2")]
+    assert [(one.at, one.part) for one in batch.poison] == [(1, 1)]
