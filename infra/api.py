@@ -94,6 +94,7 @@ def stage(environment: Environment) -> dict[str, Any]:
     return {
         "Name": f"realtime-{environment.name}",
         "EndpointConfiguration": {"Type": "REGIONAL"},
+        "OpenApiVersion": "2.0",  # without it SAM adds a second stage, with no limits, log or firewall
         "TracingEnabled": True,
         "MethodSettings": [
             {

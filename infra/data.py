@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra.environments import Environment
-from infra.places import Places, Value, assignments_stream_parameter
+from infra.places import ARNS, Places, Value, assignments_stream_parameter, sub
 from infra.stack import add
 from realtime.resources import Key, Table
 
@@ -61,7 +61,7 @@ def _table(table: Table, environment: Environment) -> dict[str, Any]:
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "SSESpecification": {"SSEEnabled": True},  # the account's AWS-managed KMS key
         "DeletionProtectionEnabled": environment.retain,
-        "ResourcePolicy": {"PolicyDocument": _tls_only("dynamodb:*", "*")},
+        "ResourcePolicy": {"PolicyDocument": _tls_only("dynamodb:*", sub(ARNS["table"] + table.name))},
     }
     if table.stream:
         properties["StreamSpecification"] = {"StreamViewType": "NEW_AND_OLD_IMAGES"}

@@ -83,6 +83,14 @@ def test_browsers_may_ask_from_anywhere(template: Templates) -> None:
     assert headers["method.response.header.Access-Control-Expose-Headers"] == "'ETag,Retry-After'"
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_there_is_one_stage_and_no_way_around_it(template: Templates, variant: str) -> None:
+    found = template(variant, "service")
+    assert [one["StageName"] for one in of_type(found, "AWS::ApiGateway::Stage").values()] == ["api"]
+    (deployment,) = of_type(found, "AWS::ApiGateway::Deployment").values()
+    assert "StageName" not in deployment
+
+
 def test_requests_are_throttled_traced_and_measured_but_bodies_never_logged(template: Templates) -> None:
     found = stage(template)
     (settings,) = found["MethodSettings"]
