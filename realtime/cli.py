@@ -187,6 +187,25 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `keys li
     revoke(console, plane().keys, key_id)
 
 
+@quarantine_app.command("list")
+def quarantine_list(
+    as_json: Annotated[bool, typer.Option("--json", help="One line for each, with its payload.")] = False,
+) -> None:
+    """Records that wait, and why. Example: [b]python -m realtime quarantine list[/b]"""
+    from realtime.quarantine import show
+
+    show(console, plane().quarantine, as_json=as_json)
+
+
+@quarantine_app.command("redrive")
+def quarantine_redrive() -> None:
+    """Send them back; nothing counts twice. Example: [b]python -m realtime quarantine redrive[/b]"""
+    from realtime.quarantine import redrive
+
+    wired = plane()
+    redrive(console, wired.quarantine, wired.stream)
+
+
 def plane() -> Any:
     """The service on the AWS that the environment names; the local stack unless it says otherwise."""
     from chalicelib.wiring import plane as wired

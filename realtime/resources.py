@@ -9,6 +9,8 @@ from typing import Literal
 
 from chalicelib.settings import Settings
 
+QUEUE_RETENTION = 14 * 86_400
+"""Seconds that what failed is kept: the longest that SQS allows."""
 KeyType = Literal["S", "N"]
 
 

@@ -103,6 +103,7 @@ class Rejection(BaseModel):
 class EventsAnswer(BaseModel):
     accepted: int
     rejected: list[Rejection]
+    event_ids: list[str | None] = Field(description="of each event, generated if absent; null: rejected")
 
 
 class HealthAnswer(BaseModel):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from realtime.local.clients import Clients
-from realtime.resources import Key, Resources, Stream, Table
+from realtime.resources import QUEUE_RETENTION, Key, Resources, Stream, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -99,7 +99,7 @@ def _queue(sqs: "SQSClient", queue: str) -> bool:
     try:
         sqs.get_queue_url(QueueName=queue)
     except sqs.exceptions.QueueDoesNotExist:
-        sqs.create_queue(QueueName=queue)
+        sqs.create_queue(QueueName=queue, Attributes={"MessageRetentionPeriod": str(QUEUE_RETENTION)})
         return True
     return False
 
