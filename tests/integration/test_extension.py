@@ -116,7 +116,7 @@ def test_a_hanging_stream_changes_neither_answers_nor_their_time(
         started = time.perf_counter()
         assert ask(container, f"user-{n}") == NEW
         seconds.append(time.perf_counter() - started)
-    assert sorted(seconds)[5] < 0.05
+    assert sorted(seconds)[5] < 0.1  # one call hangs for 0.3
     assert lambdas.log.count("put") <= 1 + 3 * 3  # pauses: 1 s, 2 s, …
     lambdas.kinesis_open.set()
 
