@@ -50,12 +50,12 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "realtime needs Python 3.11 or newer; set PYTHON=python3.x")'
 	$(PYTHON) -m venv .venv
 
-.venv/run.stamp: requirements.txt realtime/requirements.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r realtime/requirements.txt
+.venv/run.stamp: requirements.txt realtime/requirements.txt constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r realtime/requirements.txt
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt infra/requirements.txt .venv/run.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	$(BIN)/python -m infra.bundle # the wheels for Lambda, so that nothing later asks the network
 	@touch $@
 

@@ -75,7 +75,9 @@ def test_every_dependency_has_its_reason() -> None:
     for file in ROOT.rglob("requirements*.txt"):
         if any(part.startswith(".") or part == "node_modules" for part in file.relative_to(ROOT).parts):
             continue
-        for line in file.read_text().splitlines():
+        direct, _, transitive = file.read_text().partition("# transitive\n")
+        assert all("==" in line for line in transitive.splitlines()), file
+        for line in direct.splitlines():
             pinned = re.match(r"([A-Za-z0-9._-]+)(\[[^\]]*\])?==", line)
             if pinned:
                 assert f"| {pinned[1]} |" in text, f"{file}: {pinned[1]}"
