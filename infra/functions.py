@@ -42,7 +42,7 @@ def shape(resources: dict[str, Any], environment: Environment, places: Places, t
             "LoggingConfig": {
                 "LogFormat": "JSON",
                 "ApplicationLogLevel": "INFO",
-                "SystemLogLevel": "WARN",
+                "SystemLogLevel": "INFO" if environment.reports else "WARN",
                 "LogGroup": {"Ref": f"{logical}LogGroup"},
             },
             "AutoPublishAlias": ALIAS,

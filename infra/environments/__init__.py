@@ -66,6 +66,8 @@ class Environment:
     log_days: int
     budget_usd: int
     """A month's cost at which the owner is told."""
+    reports: bool = True
+    """Lambda logs a line for every invocation: its duration, memory, cold start."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """`REALTIME_*` variables that differ from docs/settings.md's defaults."""
     alarm_email: str | None = None

@@ -36,6 +36,7 @@ def test_functions_are_sized_traced_logged_and_built_for_arm(template: Templates
         assert one["TracingConfig"] == {"Mode": "Active"}
         assert one["ReservedConcurrentExecutions"] == sized.reserved
         assert one["LoggingConfig"]["LogFormat"] == "JSON"
+        assert one["LoggingConfig"]["SystemLogLevel"] == ("INFO" if environment.reports else "WARN")
 
 
 @pytest.mark.parametrize("variant", COMBINATIONS)
