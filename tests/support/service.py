@@ -46,7 +46,7 @@ class Service:
 
 @contextmanager
 def service(settings: Settings | None = None, **stores: Any) -> Iterator[Service]:
-    """app.py serves with it while the block lasts; blocks may be nested. ``stores`` replace the empty ones."""
+    """app.py serves with it while the block lasts; blocks may nest. ``stores`` replace the empty ones."""
     made = Service(wiring.Plane(settings or Settings.from_env({})), **stores)
     made.keys.put(ApiKey(digest(WITHOUT_SCOPES), "none", (), "2026-01-01T00:00:00Z"))
     for name in ("definitions", "assignments", "stream", "keys", "metrics"):
