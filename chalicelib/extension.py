@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 
 NAME = "tracking"
 SHUTDOWN_SECONDS = 0.25
-"""Of the 300 ms that Lambda leaves the runtime between SIGTERM and SIGKILL."""
+"""Of the 500 ms that Lambda leaves a runtime with an internal extension between SIGTERM and SIGKILL."""
 MARGIN_SECONDS = 0.5
 """Before its deadline an invocation that has not said that it has answered counts as lost."""
 Handler = TypeVar("Handler", bound=Callable[..., Any])

@@ -22,7 +22,7 @@ from typing import Any
 from tests.support.poll import until
 
 TIMEOUT_SECONDS = 20.0
-SIGTERM_TO_SIGKILL = 2.0  # Lambda leaves 0.3; a machine that runs two test workers is not one
+SIGTERM_TO_SIGKILL = 2.0  # Lambda leaves 0.5; a machine that runs two test workers is not one
 
 
 @dataclass
