@@ -64,21 +64,26 @@ class HoldoutDocument(Document):
     of_all: bool = False
 
 
-class ExperimentDocument(Document):
+class Definition(Document):
+    """What an experiment and a flag have in common; ``id`` and ``salt`` are the key unless written."""
+
     key: Key
     id: Key = ""
     name: str | None = None
     description: str | None = None
     owner: str | None = None
     tags: list[str] = []
+    targeting_rules: dict[str, Any] | None = None
+    salt: Key = ""
+    overrides: dict[str, str] = {}
+
+
+class ExperimentDocument(Definition):
     status: Literal["draft", "active", "paused", "completed"] = "draft"
     variants: list[VariantDocument] = Field(min_length=1)
     traffic_allocation: Share = 1.0
-    targeting_rules: dict[str, Any] | None = None
-    salt: Key = ""
     iteration: int = Field(default=1, ge=1)
     sticky: bool = True
-    overrides: dict[str, str] = {}
     layer: LayerDocument | None = None
     holdout: HoldoutDocument | None = None
     start_at: Annotated[Instant, Field(strict=False)] | None = None
@@ -114,13 +119,7 @@ class RolloutStepDocument(Document):
     percentage: Percentage
 
 
-class FlagDocument(Document):
-    key: Key
-    id: Key = ""
-    name: str | None = None
-    description: str | None = None
-    owner: str | None = None
-    tags: list[str] = []
+class FlagDocument(Definition):
     enabled: bool = True
     type: FlagType
     variants: list[FlagVariantDocument] = []
@@ -128,11 +127,8 @@ class FlagDocument(Document):
     off_variant: str = ""
     rollout_percentage: Percentage = 100.0
     rollout_schedule: list[RolloutStepDocument] = []
-    targeting_rules: dict[str, Any] | None = None
     prerequisites: list[PrerequisiteDocument] = []
-    overrides: dict[str, str] = {}
     bucket_by: str = Field(default="user_id", min_length=1, max_length=100)
-    salt: Key = ""
     tracking_sample: Share = 1.0
 
     @model_validator(mode="before")
