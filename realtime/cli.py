@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from chalicelib.domain.errors import RealtimeError
+from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from realtime.local.ports import LocalError
 
 app = typer.Typer(
@@ -239,6 +239,12 @@ def main() -> None:
     """Runs the command line; a user's mistake is one line on standard error and exit status 1."""
     try:
         app()
+    except StorageUnavailable as error:
+        print(
+            f"realtime: {error} ({os.environ.get('AWS_ENDPOINT_URL', 'AWS')} does not answer)",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except (Mistake, LocalError, RealtimeError, ValueError, OSError) as error:
         print(f"realtime: {error}", file=sys.stderr)
         sys.exit(1)
