@@ -1,7 +1,8 @@
 """`python -m infra`: what cdk.json names for the CDK CLI, and what `make synth` runs without it.
 
 Context: env=dev|staging|prod, platform=standalone|existing, and for an existing platform stream, bucket,
-assignments_stream (names, or SSM parameters that start with /), subnets, security_groups (comma-separated).
+assignments_stream (names, or SSM parameters that start with /), subnets, security_groups (comma-separated);
+github=OWNER/NAME adds the stack of the pipeline's role.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def _synthesise(context: Mapping[str, str]) -> None:
     found = attach(environment.name, context)
     default = BUILD / "cdk" / f"{environment.name}-{found.platform}"
     outdir = Path(os.environ.get("CDK_OUTDIR", default))
-    app = compose(environment, found, outdir=outdir)
+    app = compose(environment, found, outdir=outdir, repository=context.get("github"))
     stacks = [stack.stack_name for stack in app.synth().stacks]
     print(f"{outdir}: {', '.join(stacks)} ({time.monotonic() - began:.1f} s)")
 

@@ -1,4 +1,4 @@
-"""The CDK app: three stacks of one environment on one platform."""
+"""The CDK app: the stacks of one environment on one platform."""
 
 import os
 from pathlib import Path
@@ -11,14 +11,19 @@ from infra.bundle import LAMBDA, Target
 from infra.data import Data
 from infra.environments import Environment
 from infra.monitoring import Monitoring
+from infra.pipeline import Pipeline
 from infra.places import Places
 from infra.service import Service
 
 
 def compose(
-    environment: Environment, places: Places, target: Target = LAMBDA, outdir: Path | None = None
+    environment: Environment,
+    places: Places,
+    target: Target = LAMBDA,
+    outdir: Path | None = None,
+    repository: str | None = None,
 ) -> cdk.App:
-    """Ready for `synth`, into ``outdir``."""
+    """Ready for `synth`, into ``outdir``; for a ``repository`` (OWNER/NAME) with its pipeline's role."""
     strict = {"@aws-cdk/core:validateAgainstDefaultRules": True}
     app = cdk.App(analytics_reporting=False, context=strict, outdir=str(outdir) if outdir else None)
     cdk.Tags.of(app).add("service", f"realtime-{environment.name}")  # the budget counts by it
@@ -27,4 +32,6 @@ def compose(
     service = Service(app, environment, places, target, termination_protection=kept)
     service.add_stack_dependency(data)
     Monitoring(app, environment, places, termination_protection=kept)
+    if repository:
+        Pipeline(app, environment, places, repository)
     return app

@@ -141,7 +141,8 @@ def main(folder: Path) -> None:
     for name in VARIANTS:
         environment, found = _variant(name)
         target = HOST if name in EMULATED else LAMBDA
-        compose(environment, found, target, folder / name).synth()
+        repository = "acme/realtime" if name == "everything" else None
+        compose(environment, found, target, folder / name, repository).synth()
         for path in (folder / name).glob("*.template.json"):
             expanded = expand(json.loads(path.read_text()))
             path.with_name(path.name.replace(".template.", ".expanded.")).write_text(json.dumps(expanded))

@@ -1,0 +1,42 @@
+"""The pipeline's role: whom it trusts, and that it suffices for what the pipeline does."""
+
+from typing import Any
+
+from tests.support.synth import Template, of_type
+from tests.unit.infra.conftest import Templates
+
+
+def role(template: Templates) -> Template:
+    (found,) = of_type(template("everything", "pipeline"), "AWS::IAM::Role").values()
+    return found
+
+
+def allowed(template: Templates) -> set[str]:
+    (policy,) = role(template)["Policies"]
+    statements: list[Any] = policy["PolicyDocument"]["Statement"]
+    return {action for statement in statements for action in statement["Action"]}
+
+
+def test_it_trusts_one_repository_in_one_environment(template: Templates) -> None:
+    (trust,) = role(template)["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert trust["Condition"]["StringEquals"] == {
+        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+        "token.actions.githubusercontent.com:sub": "repo:acme/realtime:environment:prod",
+    }
+
+
+def test_its_credentials_outlive_a_rollout(template: Templates) -> None:
+    assert role(template)["MaxSessionDuration"] == 7_200
+
+
+def test_it_changes_nothing_but_by_cdks_roles_a_rollback_and_the_smoke_tests(template: Templates) -> None:
+    reading = ("Describe", "List", "Get", "BatchGet", "ConditionCheck", "Query", "Scan")
+    changing = {one for one in allowed(template) if not one.partition(":")[2].startswith(reading)}
+    assert changing == {
+        "sts:AssumeRole",
+        "lambda:InvokeFunction",
+        "lambda:UpdateAlias",
+        "codedeploy:StopDeployment",
+        "dynamodb:PutItem",
+    }
