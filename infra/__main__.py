@@ -1,7 +1,8 @@
 """`python -m infra`: what cdk.json names for the CDK CLI, and what `make synth` runs without it.
 
 Context: env=dev|staging|prod, platform=standalone|existing, and for an existing platform stream, bucket,
-assignments_stream (names, or SSM parameters that start with /), subnets, security_groups (comma-separated);
+assignments_stream (names, or SSM parameters that start with /), postgres_secret (name or ARN), subnets and
+security_groups (comma-separated);
 github=OWNER/NAME adds the stack of the pipeline's role.
 """
 
@@ -59,6 +60,7 @@ def attach(env: str, context: Mapping[str, str]) -> places.Places:
         stream=context.get("stream", usual.stream),
         bucket=context.get("bucket", usual.bucket),
         assignments_stream=context.get("assignments_stream", usual.assignments_stream),
+        postgres_secret=context.get("postgres_secret", ""),
         subnets=_listed(context.get("subnets", "")),
         security_groups=_listed(context.get("security_groups", "")),
     )

@@ -63,6 +63,9 @@ def shape(resources: dict[str, Any], environment: Environment, places: Places, t
                 "RetentionInDays": environment.log_days,
             },
         }
+    if "postgres_secret" in places.names:
+        sync = resources[LOGICAL["assignment_sync"]]["Properties"]["Environment"]["Variables"]
+        sync["REALTIME_POSTGRES_SECRET"] = places.name("postgres_secret")
     for source in places.resources.event_sources:
         _read(resources, source, places)
     if places.attached and places.attached.subnets:  # PostgreSQL is in there; nothing else needs to be
@@ -81,7 +84,7 @@ def variables(environment: Environment, places: Places) -> dict[str, Any]:
     named = {
         f"REALTIME_{setting.upper()}": sub(name)
         for setting, name in places.names.items()
-        if setting != "failure_queue"  # written by the Lambda service, not by us
+        if setting not in ("failure_queue", "postgres_secret")  # Lambda's own, and one function's only
     }
     base = {"REALTIME_ENV": environment.name, "REALTIME_PLATFORM": places.platform}
     return {**base, **named, **environment.settings}

@@ -29,6 +29,7 @@ ARNS = {
     "queue": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:",
     "firehose": "arn:${AWS::Partition}:firehose:${AWS::Region}:${AWS::AccountId}:deliverystream/",
     "bucket": "arn:${AWS::Partition}:s3:::",
+    "secret": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:",
 }
 
 
@@ -39,6 +40,8 @@ class Attached:
     stream: str
     bucket: str
     assignments_stream: str
+    postgres_secret: str = ""
+    """Name or ARN; without one, assignments are not copied to PostgreSQL."""
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
 
@@ -61,7 +64,8 @@ class Places:
         return sub(self.names[setting])
 
     def arn(self, setting: str, suffix: str = "") -> Value:
-        return sub(ARNS[_kind(setting)] + self.names[setting] + suffix)
+        name = self.names[setting]
+        return sub((name if name.startswith("arn:") else ARNS[_kind(setting)] + name) + suffix)
 
 
 def sub(text: str) -> Value:
@@ -71,7 +75,8 @@ def sub(text: str) -> Value:
 def find(env: str, platform: Platform, attached: Attached | None = None) -> Places:
     settings = Settings.from_env({"REALTIME_ENV": env, "REALTIME_PLATFORM": platform})
     resources = describe(settings)
-    names = {name: str(getattr(settings, name)) for name in Settings.__dataclass_fields__ if _kind(name)}
+    fields = [name for name in Settings.__dataclass_fields__ if _kind(name) not in ("", "secret")]
+    names = {name: str(getattr(settings, name)) for name in fields}
     names["failure_queue"] = resources.failure_queue
     names["archive_bucket"] += "-${AWS::AccountId}-${AWS::Region}"  # unique among all accounts
     found = {"assignments_stream": assignments_stream_parameter(env)}
@@ -83,6 +88,8 @@ def find(env: str, platform: Platform, attached: Attached | None = None) -> Plac
             "archive_bucket": attached.bucket,
             "assignments_stream": attached.assignments_stream,
         }
+        if attached.postgres_secret:
+            names["postgres_secret"] = attached.postgres_secret
     parameters = {_camel(setting): place for setting, place in found.items() if place.startswith("/")}
     names |= {s: f"${{{_camel(s)}}}" if place.startswith("/") else place for s, place in found.items()}
     platforms = frozenset(found) if platform == "existing" else frozenset[str]()
@@ -112,4 +119,5 @@ def _kind(setting: str) -> str:
         return "table"
     if setting.endswith("_queue"):
         return "queue"
-    return {"event_stream": "stream", "archive_bucket": "bucket", "firehose": "firehose"}.get(setting, "")
+    kinds = {"event_stream": "stream", "archive_bucket": "bucket", "postgres_secret": "secret"}
+    return kinds.get(setting, setting if setting in ARNS else "")

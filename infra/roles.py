@@ -32,8 +32,8 @@ CALLS: Mapping[FunctionName, Calls] = {
     "authorizer": {"keys_table": ("dynamodb:GetItem",)},
 }
 READING = ("DescribeStream", "GetRecords", "GetShardIterator")
-BELOW = {"archive_bucket": ("/events/*", "/quarantine/*")}
-"""The part of a resource that is written to."""
+BELOW = {"archive_bucket": ("/events/*", "/quarantine/*"), "postgres_secret": ("", "-??????")}
+"""The part of a resource that is written to; and what AWS adds to a secret's name in its ARN."""
 
 
 def statements(
@@ -58,6 +58,8 @@ def calls(function: FunctionName, environment: Environment, places: Places) -> C
         found["firehose"] = ("firehose:PutRecordBatch",)
     if function == "event_processor" and environment.settings.get("REALTIME_EVENT_DEDUPE") == "table":
         found["dedupe_table"] = ("dynamodb:PutItem",)
+    if function == "assignment_sync" and "postgres_secret" in places.names:
+        found["postgres_secret"] = ("secretsmanager:GetSecretValue",)
     return found
 
 

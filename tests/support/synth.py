@@ -74,6 +74,7 @@ def everything() -> tuple[Environment, places.Places]:
         stream="platform-events",
         bucket="platform-lake",
         assignments_stream="/experimentation/prod/dynamodb/assignments-stream",
+        postgres_secret="platform-postgres",  # noqa: S106 - its name
         subnets=("subnet-0a1b2c3d", "subnet-1a1b2c3d"),
         security_groups=("sg-0a1b2c3d",),
     )

@@ -18,7 +18,7 @@ from chalicelib.wiring import Plane
 from infra import environments
 from infra.environments import FunctionName
 from infra.functions import LOGICAL
-from infra.places import Platform, find
+from infra.places import Platform, defaults, find
 from infra.roles import calls, statements
 from realtime.local.clients import Clients as LocalClients
 from tests.support.experiments import published, published_flag
@@ -26,10 +26,16 @@ from tests.support.streams import kinesis, purchase
 
 Recorded = set[tuple[str, str]]
 """Setting that names the resource, and action."""
+SECRET = "platform-postgres"  # noqa: S105 - its name
 RENAMED = {"SendMessageBatch": "SendMessage"}
 VARIANTS: Mapping[str, dict[str, Any]] = {
     "standalone": {},
-    "existing": {"platform": "existing", "archive": "firehose", "event_dedupe": "table"},
+    "existing": {
+        "platform": "existing",
+        "archive": "firehose",
+        "event_dedupe": "table",
+        "postgres_secret": SECRET,
+    },
 }
 
 
@@ -50,7 +56,15 @@ class Recorder:
             return
         for name in params.get("RequestItems", ()):
             self._add(service, operation, name)
-        for field in ("TableName", "StreamName", "Bucket", "QueueName", "QueueUrl", "DeliveryStreamName"):
+        for field in (
+            "TableName",
+            "StreamName",
+            "Bucket",
+            "QueueName",
+            "QueueUrl",
+            "DeliveryStreamName",
+            "SecretId",
+        ):
             if field in params:
                 self._add(service, operation, params[field].rpartition("/")[2])
 
@@ -143,7 +157,11 @@ def ingest(plane: Plane) -> None:
 def event_processor(plane: Plane) -> None:
     arrived = time.time()
     now = datetime.fromtimestamp(arrived, UTC).isoformat()
-    evaluation: dict[str, Any] = {"event_type": "evaluation", "flag_key": "new", "properties": {"variant": "on"}}
+    evaluation: dict[str, Any] = {
+        "event_type": "evaluation",
+        "flag_key": "new",
+        "properties": {"variant": "on"},
+    }
     good = [purchase(timestamp=now), purchase(timestamp=now, **evaluation)]
     poison = [b"not JSON", b"x" * (MAX_BYTES // 2)]  # the second is too large for a message
     numbers = itertools.count(0, 10)
@@ -156,6 +174,10 @@ def event_processor(plane: Plane) -> None:
 
 def assignment_sync(plane: Plane) -> None:
     image = {
+        "id": {"S": "checkout#u1"},
+        "user_id": {"S": "u1"},
+        "assignment_id": {"S": "a1"},
+        "experiment_key": {"S": "checkout"},
         "experiment_id": {"S": "checkout"},
         "variant": {"S": "control"},
         "timestamp": {"S": "2026-11-22T10:30:00.000Z"},
@@ -195,7 +217,8 @@ def test_a_role_has_what_its_function_calls_and_nothing_more(
     container, recorder = plane
     RUNS[name](container)
     environment = _environment(variant)
-    allowed = calls(name, environment, find("dev", variant))
+    attached = replace(defaults("dev"), postgres_secret=SECRET) if variant == "existing" else None
+    allowed = calls(name, environment, find("dev", variant, attached))
     assert recorder.found == {(setting, action) for setting, actions in allowed.items() for action in actions}
 
 

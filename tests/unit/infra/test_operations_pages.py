@@ -99,7 +99,8 @@ def test_a_functions_page_lists_its_permissions(name: environments.FunctionName)
     }
     most = {"REALTIME_ARCHIVE": "firehose", "REALTIME_EVENT_DEDUPE": "table"}
     everything = replace(PROD, settings=most)
-    granted = calls(name, everything, places.find("prod", "existing"))
+    attached = replace(places.defaults("prod"), postgres_secret="a-name")  # noqa: S106 - a name
+    granted = calls(name, everything, places.find("prod", "existing", attached))
     assert listed == {(setting, action) for setting, actions in granted.items() for action in actions}
 
 

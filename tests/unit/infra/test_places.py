@@ -5,6 +5,8 @@ import pytest
 from chalicelib.settings import Settings
 from infra.__main__ import attach, main
 from infra.places import find
+from tests.support.synth import of_type
+from tests.unit.infra.conftest import Templates
 
 
 def test_a_stand_alone_deployment_has_the_names_of_the_settings() -> None:
@@ -44,3 +46,15 @@ def test_a_wrong_context_is_one_line(context: str, reason: str) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["-c", context])
     assert str(ended.value) == f"infra: {reason}"
+
+
+def test_a_secret_is_known_to_the_sync_alone(template: Templates) -> None:
+    functions = of_type(template("everything", "service"), "AWS::Lambda::Function")
+    told = {
+        name
+        for name, one in functions.items()
+        if "REALTIME_POSTGRES_SECRET" in one.get("Environment", {}).get("Variables", {})
+    }
+    assert told == {"AssignmentSync"}
+    role = of_type(template("everything", "service"), "AWS::IAM::Role")["AssignmentSyncRole"]
+    assert "secret:platform-postgres-??????" in str(role)
