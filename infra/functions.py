@@ -29,47 +29,59 @@ ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86_64"}
 def shape(resources: dict[str, Any], environment: Environment, places: Places, target: Target) -> None:
     """Rewrite the functions, roles and log groups of a SAM template in place."""
     for name, logical in LOGICAL.items():
-        sized = environment.functions[name]
-        properties = resources[logical]["Properties"]
-        properties |= {
-            "FunctionName": physical(name, environment),
-            "MemorySize": sized.memory,
-            "Timeout": sized.timeout,
-            "Tracing": "Active",
-            "Runtime": target.runtime,
-            "Architectures": [ARCHITECTURES[target.machine]],
-            "Environment": {"Variables": variables(environment, places)},
-            "LoggingConfig": {
-                "LogFormat": "JSON",
-                "ApplicationLogLevel": "INFO",
-                "SystemLogLevel": "INFO" if environment.reports else "WARN",
-                "LogGroup": {"Ref": f"{logical}LogGroup"},
-            },
-            "AutoPublishAlias": ALIAS,
-            "AutoPublishAliasAllProperties": True,  # new settings are a new version too, with a way back
-        }
-        properties["Tags"] = {"function": name}
-        _concurrency(properties, sized, target.runtime)
+        resources[logical]["Properties"] |= _function(name, environment, places, target)
+        log = {"Fn::GetAtt": [f"{logical}LogGroup", "Arn"]}
         role = resources[ROLES.get(logical, f"{logical}Role")]["Properties"]
-        role["Policies"][0]["PolicyDocument"]["Statement"] = statements(
-            name, environment, places, {"Fn::GetAtt": [f"{logical}LogGroup", "Arn"]}
-        )
-        resources[f"{logical}LogGroup"] = {
-            "Type": "AWS::Logs::LogGroup",
-            "DeletionPolicy": "Retain" if environment.retain else "Delete",
-            "UpdateReplacePolicy": "Retain" if environment.retain else "Delete",
-            "Properties": {
-                "LogGroupName": f"/aws/lambda/{physical(name, environment)}",
-                "RetentionInDays": environment.log_days,
-            },
-        }
-    if "postgres_secret" in places.names:
-        sync = resources[LOGICAL["assignment_sync"]]["Properties"]["Environment"]["Variables"]
-        sync["REALTIME_POSTGRES_SECRET"] = places.name("postgres_secret")
+        role["Policies"][0]["PolicyDocument"]["Statement"] = statements(name, environment, places, log)
+        resources[f"{logical}LogGroup"] = _log_group(name, environment)
     for source in places.resources.event_sources:
         _read(resources, source, places)
-    if places.attached and places.attached.subnets:  # PostgreSQL is in there; nothing else needs to be
-        resources["AssignmentSync"]["Properties"]["VpcConfig"] = {
+    _connect(resources[LOGICAL["assignment_sync"]]["Properties"], places)
+
+
+def _function(name: FunctionName, environment: Environment, places: Places, target: Target) -> dict[str, Any]:
+    sized = environment.functions[name]
+    return {
+        "FunctionName": physical(name, environment),
+        "MemorySize": sized.memory,
+        "Timeout": sized.timeout,
+        "Tracing": "Active",
+        "Runtime": target.runtime,
+        "Architectures": [ARCHITECTURES[target.machine]],
+        "Environment": {"Variables": variables(environment, places)},
+        "LoggingConfig": {
+            "LogFormat": "JSON",
+            "ApplicationLogLevel": "INFO",
+            "SystemLogLevel": "INFO" if environment.reports else "WARN",
+            "LogGroup": {"Ref": f"{LOGICAL[name]}LogGroup"},
+        },
+        "AutoPublishAlias": ALIAS,
+        "AutoPublishAliasAllProperties": True,  # new settings are a new version too, with a way back
+        "Tags": {"function": name},
+        **_concurrency(sized, target.runtime),
+    }
+
+
+def _log_group(name: FunctionName, environment: Environment) -> dict[str, Any]:
+    policy = "Retain" if environment.retain else "Delete"
+    properties = {
+        "LogGroupName": f"/aws/lambda/{physical(name, environment)}",
+        "RetentionInDays": environment.log_days,
+    }
+    return {
+        "Type": "AWS::Logs::LogGroup",
+        "DeletionPolicy": policy,
+        "UpdateReplacePolicy": policy,
+        "Properties": properties,
+    }
+
+
+def _connect(sync: dict[str, Any], places: Places) -> None:
+    """To the platform's PostgreSQL, by its secret and its network; no other function needs them."""
+    if "postgres_secret" in places.names:
+        sync["Environment"]["Variables"]["REALTIME_POSTGRES_SECRET"] = places.name("postgres_secret")
+    if places.attached and places.attached.subnets:
+        sync["VpcConfig"] = {
             "SubnetIds": list(places.attached.subnets),
             "SecurityGroupIds": list(places.attached.security_groups),
         }
@@ -90,14 +102,15 @@ def variables(environment: Environment, places: Places) -> dict[str, Any]:
     return {**base, **named, **environment.settings}
 
 
-def _concurrency(properties: dict[str, Any], sized: Function, runtime: str) -> None:
+def _concurrency(sized: Function, runtime: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if sized.reserved is not None:
-        properties["ReservedConcurrentExecutions"] = sized.reserved
+        found["ReservedConcurrentExecutions"] = sized.reserved
     if sized.provisioned:
-        least, _ = sized.provisioned
-        properties["ProvisionedConcurrencyConfig"] = {"ProvisionedConcurrentExecutions": least}
+        found["ProvisionedConcurrencyConfig"] = {"ProvisionedConcurrentExecutions": sized.provisioned[0]}
     elif snap_start(runtime):
-        properties["SnapStart"] = {"ApplyOn": "PublishedVersions"}
+        found["SnapStart"] = {"ApplyOn": "PublishedVersions"}
+    return found
 
 
 def snap_start(runtime: str) -> bool:

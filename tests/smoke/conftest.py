@@ -4,6 +4,7 @@ AWS is the one that the usual variables point at; the API's address comes from i
 A key is made for the run and revoked after it; definitions.yaml is published, which changes nothing else.
 """
 
+import os
 import subprocess
 import sys
 import uuid
@@ -56,8 +57,6 @@ class Target:
 
     def toolkit(self, *arguments: str) -> str:
         """`python -m realtime …` against this environment."""
-        import os
-
         command = [sys.executable, "-m", "realtime", *arguments]
         environ = os.environ | {"REALTIME_ENV": self.environment.name, "COLUMNS": "200"}
         done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)

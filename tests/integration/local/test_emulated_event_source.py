@@ -35,7 +35,7 @@ def test_its_kinesis_source_still_loses_what_a_function_reports_as_failed(
     queue = aws_clients.sqs.get_queue_url(QueueName=aws_settings.quarantine_queue)["QueueUrl"]
     mapping = _map(aws_environment, aws_settings.event_stream, queue)
     try:
-        first, second = _put(aws_clients, aws_settings), None
+        first = _put(aws_clients, aws_settings)
         delivered = until(lambda: _delivered(aws_clients, queue), seconds=20)
         second = _put(aws_clients, aws_settings)
         while second not in delivered:

@@ -170,9 +170,7 @@ def test_provisioned_containers_scale_and_exclude_snapshots(template: Templates)
 @pytest.mark.parametrize(("runtime", "allowed"), [("python3.11", False), ("python3.12", True)])
 def test_snapshots_are_taken_where_the_runtime_allows_it(runtime: str, allowed: bool) -> None:
     assert snap_start(runtime) is allowed
-    properties: Template = {}
-    functions._concurrency(properties, Function(p99_ms=1), runtime)
-    assert ("SnapStart" in properties) is allowed
+    assert ("SnapStart" in functions._concurrency(Function(p99_ms=1), runtime)) is allowed
 
 
 def test_a_function_that_would_not_fit_is_refused_where_it_is_written() -> None:
