@@ -28,6 +28,8 @@ class Settings:
     event_stream: str = ""
     archive_bucket: str = ""
     quarantine_queue: str = ""
+    postgres_secret: str = ""
+    postgres_url: str = ""
 
     definitions_ttl: float = 300.0
     definitions_check: float = 5.0

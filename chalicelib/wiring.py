@@ -35,6 +35,7 @@ from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.event_ids import EventIds
 from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.overrides import OverrideStore
+from chalicelib.stores.postgres import AssignmentHistory
 from chalicelib.stores.quarantine import Quarantine
 from chalicelib.stores.stream import EventStream
 
@@ -170,7 +171,7 @@ class Plane:
     @cached_property
     def assignment_sync(self) -> AssignmentSync:
         split = SplitWatch(self.catalog, self.counters, self.metrics)
-        return AssignmentSync(self.counters, self.parallel, split)
+        return AssignmentSync(self.counters, self.parallel, split, self.history, self.metrics)
 
     @cached_property
     def limits(self) -> Limits:
@@ -198,6 +199,12 @@ class Plane:
     @cached_property
     def counters(self) -> CounterStore:
         return CounterStore(self.clients, self.settings.counters_table)
+
+    @cached_property
+    def history(self) -> AssignmentHistory | None:
+        settings = self.settings
+        on = settings.postgres_secret or settings.postgres_url
+        return AssignmentHistory(self.clients, settings) if on else None
 
     @cached_property
     def decisions(self) -> DecisionStore:

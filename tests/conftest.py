@@ -14,6 +14,7 @@ from realtime.local.clients import Clients, connect
 from realtime.local.emulator import emulator, environment
 from realtime.local.provision import provision
 from realtime.resources import describe
+from tests.support.postgres import Postgres, postgres
 
 hypothesis.register_profile("default", max_examples=100, deadline=None)
 hypothesis.register_profile("long", max_examples=20_000, deadline=None)  # make long
@@ -45,7 +46,8 @@ def service_clients(aws_environment: dict[str, str]) -> ServiceClients:
         for name, value in aws_environment.items():
             environ.setenv(name, value)
         clients = ServiceClients(Settings.from_env({}))
-        for client in (clients.dynamodb, clients.kinesis, clients.s3, clients.sqs, clients.firehose):
+        made = (clients.dynamodb, clients.kinesis, clients.s3, clients.sqs, clients.firehose, clients.secrets)
+        for client in made:
             assert client.meta.endpoint_url == aws_environment["AWS_ENDPOINT_URL"]
         return clients
 
@@ -56,6 +58,20 @@ def aws_settings(aws_clients: Clients) -> Settings:
     settings = unique_names(Settings.from_env({}))
     provision(describe(settings), aws_clients)
     return settings
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """Started once where a session's tests share a worker: `xdist_group("postgres")`."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres_server: Postgres) -> Postgres:
+    """With the table of docs/postgres.sql, empty."""
+    postgres_server.empty()
+    return postgres_server
 
 
 def unique_names(settings: Settings) -> Settings:

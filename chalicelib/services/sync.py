@@ -1,25 +1,50 @@
-"""Count assigned users from the assignments table's stream: one for each row, whatever tracking dropped."""
+"""From the assignments table's stream to counters of assigned users, and to the history in PostgreSQL.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+Each row counts one, whatever tracking dropped.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from chalicelib import deadline
 from chalicelib.domain.assigned import changes, sequence_number, shard_of
 from chalicelib.domain.counting import position
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.history import Row, merged, rows
 from chalicelib.services.count import Counters, count
 from chalicelib.services.parallel import Parallel
-from chalicelib.services.split import SplitWatch
+from chalicelib.services.split import Metrics, SplitWatch
 
 SECONDS_TO_ANSWER = 1.0
 
+log = logging.getLogger(__name__)
+
+
+class History(Protocol):
+    def upsert(self, rows: Sequence[Row]) -> list[str]: ...
+
 
 class AssignmentSync:
-    """Call it with Lambda's event, the seconds that remain and the epoch seconds now."""
+    """Call it with Lambda's event, the seconds that remain and the epoch seconds now.
 
-    def __init__(self, counters: Counters, parallel: Parallel, split: SplitWatch) -> None:
+    Without a ``history`` it only counts.
+    """
+
+    def __init__(
+        self,
+        counters: Counters,
+        parallel: Parallel,
+        split: SplitWatch,
+        history: History | None,
+        metrics: Metrics,
+    ) -> None:
         self._counters = counters
         self._parallel = parallel
         self._split = split
+        self._history = history
+        self._metrics = metrics
 
     def __call__(
         self, event: Mapping[str, Any], remaining: Callable[[], float], now: float
@@ -28,8 +53,25 @@ class AssignmentSync:
         records = event.get("Records") or []  # none in the call that ends a window
         with deadline.within(lambda: remaining() - SECONDS_TO_ANSWER):
             tallies = changes(records, shard_of(event))
-            failed = count(self._counters, tallies, self._parallel)
+            # Either may be repeated, so neither waits for the other: what one has not done, both get again.
+            failed = [count(self._counters, tallies, self._parallel), self._keep(records)]
             self._split.look({tally.counter.scope for tally in tallies}, now)
+        lowest = min((place for place in failed if place is not None), default=None)
         numbers = [sequence_number(record) for record in records]
-        failures = [{"itemIdentifier": number} for number in numbers if position(number) == failed]
+        failures = [{"itemIdentifier": number} for number in numbers if position(number) == lowest]
         return {"batchItemFailures": failures} | ({"state": {}} if "window" in event else {})
+
+    def _keep(self, records: Sequence[Mapping[str, Any]]) -> str | None:
+        """The lowest position that is not in the history yet; None if all of them are."""
+        found = rows(records) if self._history else []
+        if not self._history or not found:
+            return None
+        try:
+            refused = self._history.upsert(merged(row for _, row in found))
+        except (StorageUnavailable, Throttled) as error:
+            log.warning("assignments could not be written to PostgreSQL: %s", error)
+            return min(place for place, _ in found)
+        for state, number in Counter(refused).items():
+            log.error("PostgreSQL will never take %d assignments: skipped, SQLSTATE %s", number, state)
+            self._metrics.record("PostgresRowsRefused", number)
+        return None

@@ -68,3 +68,7 @@ class Clients:
     @cached_property
     def firehose(self) -> Any:
         return self._client("firehose")
+
+    @cached_property
+    def secrets(self) -> Any:
+        return self._client("secretsmanager")

@@ -1,13 +1,15 @@
-"""Assigned users are counted from the table's stream: one for each row."""
+"""Assigned users are counted from the table's stream, one for each row, and kept in the history."""
 
 from typing import Any
+
+import pytest
 
 from chalicelib.domain.counting import ASSIGNED
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.services.parallel import Parallel
 from chalicelib.services.split import SplitWatch
-from chalicelib.services.sync import AssignmentSync
-from realtime.memory import MemoryMetrics
+from chalicelib.services.sync import AssignmentSync, History
+from realtime.memory import MemoryHistory, MemoryMetrics
 from realtime.memory_events import MemoryCounters
 from tests.support.plane import FixedDefinitions, experiment
 from tests.support.streams import TABLE_ARN
@@ -21,6 +23,7 @@ def row(
     image = {
         "id": {"S": f"checkout#{user}"},
         "user_id": {"S": user},
+        "assignment_id": {"S": f"a-{user}"},
         "experiment_id": {"S": "checkout"},
         "variant": {"S": variant},
         "timestamp": {"S": at},
@@ -41,11 +44,11 @@ def change(number: int, new: Image | None = None, old: Image | None = None) -> d
 class Counted:
     now = 1_795_341_600.0
 
-    def __init__(self, counters: MemoryCounters | None = None) -> None:
+    def __init__(self, counters: MemoryCounters | None = None, history: History | None = None) -> None:
         self.counters = counters or MemoryCounters()
         self.metrics = MemoryMetrics()
         split = SplitWatch(FixedDefinitions(experiment()), self.counters, self.metrics)
-        self.sync = AssignmentSync(self.counters, Parallel(1), split)
+        self.sync = AssignmentSync(self.counters, Parallel(1), split, history, self.metrics)
 
     def deliver(self, *records: dict[str, Any], **event: Any) -> dict[str, Any]:
         found = {"Records": list(records), "shardId": "shardId-1", **event}
@@ -171,3 +174,71 @@ def test_a_split_that_cannot_be_read_fails_no_batch() -> None:
             raise StorageUnavailable
 
     assert Counted(Unreadable()).deliver(change(1, row())) == {"batchItemFailures": []}
+
+
+def test_every_row_is_kept_as_it_is_now_and_stays_when_it_expires() -> None:
+    history = MemoryHistory()
+    counted = Counted(history=history)
+    moved = row("u2", "treatment", "2026-11-22T11:00:00.000Z")
+    answer = counted.deliver(
+        change(1, row("u1")), change(2, row("u2")), change(3, moved, row("u2")), change(4, None, row("u1"))
+    )
+    assert answer == {"batchItemFailures": []}
+    variants = {
+        one.user_id: (one.variant_id, one.created_at, one.updated_at) for one in history.rows.values()
+    }
+    half_past, eleven = "2026-11-22T10:30:00.000Z", "2026-11-22T11:00:00.000Z"
+    assert variants == {"u1": ("control", half_past, half_past), "u2": ("treatment", half_past, eleven)}
+
+
+class NoHistory(MemoryHistory):
+    def upsert(self, rows: Any) -> list[str]:
+        raise StorageUnavailable
+
+
+def test_a_history_that_is_down_stops_the_batch_at_its_first_row_but_not_the_count() -> None:
+    counted = Counted(history=NoHistory())
+    answer = counted.deliver(change(1, None, row("u0")), change(2, row("u1")), change(3, row("u2")))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": f"{2:030d}"}]}
+    assert counted.found() == {("control", 20_779, 10): 2}
+
+
+def test_counters_that_are_down_stop_the_batch_but_not_the_history() -> None:
+    class Down(MemoryCounters):
+        def add(self, tally: Any, counted: str | None) -> str | None:
+            raise StorageUnavailable
+
+    history = MemoryHistory()
+    answer = Counted(Down(), history).deliver(change(1, None, row("u0")), change(2, row("u1")))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": f"{2:030d}"}]}
+    assert list(history.rows) == ["a-u1"]
+
+
+def test_the_lower_of_two_failures_is_reported() -> None:
+    class Down(MemoryCounters):
+        def add(self, tally: Any, counted: str | None) -> str | None:
+            raise StorageUnavailable
+
+    strange = {
+        name: value for name, value in row("u1").items() if name != "assignment_id"
+    }  # counts all the same
+    answer = Counted(Down(), NoHistory()).deliver(change(1, strange), change(2, row("u2")))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": f"{1:030d}"}]}
+
+
+def test_rows_that_can_never_be_kept_are_counted_and_told_without_their_user(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    history = MemoryHistory()
+    counted = Counted(history=history)
+    answer = counted.deliver(change(1, row("u1")), change(2, row("bad\0user")), change(3, row("u3")))
+    assert answer == {"batchItemFailures": []}
+    assert list(history.rows) == ["a-u1", "a-u3"]
+    assert counted.metrics.recorded["PostgresRowsRefused"] == [1]
+    assert "1 assignments: skipped, SQLSTATE 22P05" in caplog.text
+    assert "bad" not in caplog.text
+
+
+def test_a_batch_without_rows_asks_nothing_of_the_history() -> None:
+    assert Counted(history=NoHistory()).deliver(change(1, None, row())) == {"batchItemFailures": []}
+    assert Counted(history=NoHistory()).deliver(window={}) == {"batchItemFailures": [], "state": {}}

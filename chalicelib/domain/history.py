@@ -1,0 +1,59 @@
+"""Changes of the assignments table → rows of the history in PostgreSQL. Pure.
+
+Rows of one id merge, and in whatever order they come, however often, the outcome is the same: the first
+time, and the variant of the latest.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib.domain.assigned import sequence_number
+from chalicelib.domain.counting import position
+from chalicelib.domain.instants import epoch, iso
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The platform's columns; times as ISO 8601 in UTC with milliseconds, which order as text."""
+
+    id: str
+    experiment_id: str
+    variant_id: str
+    user_id: str
+    created_at: str
+    updated_at: str
+
+    def merged(self, other: "Row") -> "Row":
+        latest = other if other.updated_at > self.updated_at else self
+        return replace(latest, created_at=min(self.created_at, other.created_at))
+
+
+def rows(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, Row]]:
+    """The position and the new row of each record that has one; what expires stays in the history."""
+    found = ((record, _row(record["dynamodb"].get("NewImage") or {})) for record in records)
+    return [(position(sequence_number(record)), row) for record, row in found if row]
+
+
+def merged(rows: Iterable[Row]) -> Sequence[Row]:
+    """One row for each id: a statement can meet a row only once."""
+    by_id: dict[str, Row] = {}
+    for row in rows:
+        by_id[row.id] = by_id[row.id].merged(row) if row.id in by_id else row
+    return list(by_id.values())
+
+
+def _row(image: Mapping[str, Any]) -> Row | None:
+    """None for what something else has written."""
+    try:
+        at = iso(epoch(image["timestamp"]["S"]))
+        return Row(
+            id=image["assignment_id"]["S"],
+            experiment_id=image["experiment_id"]["S"],
+            variant_id=image["variant"]["S"],
+            user_id=image["user_id"]["S"],
+            created_at=at,
+            updated_at=at,
+        )
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,37 @@
+"""Rows of the history in a line."""
+
+import uuid
+from datetime import UTC
+from typing import Any
+
+from chalicelib.domain.history import Row
+from tests.support.postgres import Postgres
+
+
+def row(number: int = 1, *, at: int = 0, since: int | None = None, **fields: Any) -> Row:
+    """``number`` tells its id and user; ``at`` and ``since`` are seconds of one minute."""
+    defaults = {
+        "id": str(uuid.UUID(int=number)),
+        "experiment_id": "checkout",
+        "variant_id": "control",
+        "user_id": f"u{number}",
+        "created_at": second(at if since is None else since),
+        "updated_at": second(at),
+    }
+    return Row(**defaults | fields)
+
+
+def second(number: int) -> str:
+    return f"2026-11-22T10:30:{number:02d}.000Z"
+
+
+def stored(database: Postgres) -> dict[str, Row]:
+    found = database.run(
+        "SELECT id, experiment_id, variant_id, user_id, created_at, updated_at FROM assignments"
+    )
+    return {str(one[0]): Row(str(one[0]), *one[1:4], *map(_iso, one[4:])) for one in found}
+
+
+def _iso(at: Any) -> str:
+    text: str = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
