@@ -125,6 +125,8 @@ def _service(environment: Environment) -> Iterator[Alarm]:
     yield Alarm("assignment-not-stored", "A decided assignment could not be written, twice.", lost)
     mismatch = _own("SampleRatioMismatch", ("assignment_sync",), environment, "Maximum", "MAX")
     yield Alarm("sample-ratio-mismatch", "An experiment's users are not split as asked for.", mismatch)
+    refused = _own("PostgresRowsRefused", ("assignment_sync",), environment, "Sum", "SUM")
+    yield Alarm("postgres-rows-refused", "PostgreSQL will never take some assignments.", refused)
 
 
 def _own(
