@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from chalicelib.domain.definitions import Definition, DefinitionKind
@@ -26,7 +27,7 @@ def show(console: Console, definitions: Definitions) -> None:
         published = list(group)
         names = [f"{row.kind} {row.key}{'' if row.text else ' (removed)'}" for row in published]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        table.add_row(str(version), published[0].at, published[0].by, ", ".join(names[:SHOWN]) + more)
+        table.add_row(str(version), published[0].at, escape(published[0].by), ", ".join(names[:SHOWN]) + more)
     console.print(table)
 
 
@@ -37,7 +38,7 @@ def show_definition(console: Console, definitions: Definitions, kind: Definition
         raise ValueError(f"no {kind} {key!r} was ever published")
     table = Table("version", "published", "by", "change")
     for row, previous in zip(rows, [*rows[1:], None], strict=True):
-        table.add_row(str(row.version), row.at, row.by, _change(row, previous))
+        table.add_row(str(row.version), row.at, escape(row.by), escape(_change(row, previous)))
     console.print(table)
 
 

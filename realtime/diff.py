@@ -15,6 +15,8 @@ from realtime.definition_files import Document, Name, parse
 
 SAMPLE = 10_000
 """Users whose answers are compared; the share is within one percentage point."""
+ASKED_FIRST = ("id", "status", "iteration", "start_at", "end_at", "overrides", "holdout", "layer")
+"""Fields that decide before the stored assignment does, or say which it is (docs/assignment.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,21 @@ class Change:
         return "+" if self.before is None else "-" if self.after is None else "~"
 
     def fields(self) -> Iterator[tuple[str, str, str]]:
-        """Name, value before and after, as JSON, of each field that differs."""
+        """Path, value before and after, as JSON, of each field that differs; variants by their keys."""
         before, after = _written(self.before), _written(self.after)
         for field in dict.fromkeys([*before, *after]):
             if before.get(field) != after.get(field):
-                yield field, _text(before.get(field)), _text(after.get(field))
+                yield from _differences(field, before.get(field), after.get(field))
+
+    @property
+    def keeps_assigned(self) -> bool:
+        """Whether nothing changes for users who are in: only what is asked after their stored assignment."""
+        one, other = self.before, self.after
+        if not isinstance(one, ExperimentDocument) or not isinstance(other, ExperimentDocument):
+            return False
+        binding = all(getattr(one, field) == getattr(other, field) for field in ASKED_FIRST)
+        variants = {variant.key for variant in one.variants} <= {variant.key for variant in other.variants}
+        return one.sticky and other.sticky and binding and variants
 
 
 def changes(published: Mapping[Name, Definition], wanted: Mapping[Name, Document | None]) -> list[Change]:
@@ -97,6 +109,30 @@ def _answers(document: Document, others: Mapping[Name, Document], now: float) ->
 
 def _written(document: Document | None) -> dict[str, Any]:
     return document.model_dump(mode="json") if document else {}
+
+
+def _differences(path: str, before: Any, after: Any) -> Iterator[tuple[str, str, str]]:
+    old, new = _by_key(before), _by_key(after)
+    if not old or not new:
+        yield path, _text(before), _text(after)
+        return
+    if [key for key in old if key in new] != [key for key in new if key in old]:  # it moves users
+        yield path, ", ".join(old), ", ".join(new)
+    for key in dict.fromkeys([*old, *new]):
+        one, other = old.get(key), new.get(key)
+        if one is None or other is None:
+            yield f"{path}[{key}]", _text(one), _text(other)
+            continue
+        for name in dict.fromkeys([*one, *other]):
+            if one.get(name) != other.get(name):
+                yield f"{path}[{key}].{name}", _text(one.get(name)), _text(other.get(name))
+
+
+def _by_key(value: Any) -> dict[str, dict[str, Any]]:
+    """A list of objects with keys, such as variants; empty for anything else."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) and "key" in item for item in value):
+        return {}
+    return {item["key"]: item for item in value}
 
 
 def _text(value: Any, width: int = 60) -> str:

@@ -191,8 +191,7 @@ def _show(
     for field, old, new in change.fields():
         console.print(f"    {field}: {old} → {new}", highlight=False, markup=False)
     share = moved(change, before, after, now)
-    kept = isinstance(change.after, ExperimentDocument) and change.after.sticky
-    note = " (those who are assigned already keep theirs)" if kept and share else ""
+    note = " (those who are assigned already keep theirs)" if change.keeps_assigned and share else ""
     console.print(f"    {share:.1%} of users get another answer{note}", highlight=False)
 
 

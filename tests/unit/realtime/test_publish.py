@@ -176,6 +176,34 @@ def test_an_experiment_that_is_split_anew_says_that_the_assigned_keep_theirs(to_
     (line,) = (line for line in to_publish.said.splitlines() if "get another answer" in line)
     assert abs(float(line.split("%")[0]) / 100 - 0.3) < 0.015
     assert line.endswith("(those who are assigned already keep theirs)")
+    assert "variants[control].allocation: 0.5 → 0.2" in to_publish.said
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "paused"},
+        {"iteration": 2},
+        {"end_at": "2020-01-01T00:00:00Z"},
+        {"holdout": {"key": "h", "share": 0.5}},
+        {"layer": {"key": "l", "start": 0.0, "end": 0.5}},
+        {"variants": [{"key": "control", "allocation": 0.5}, {"key": "other", "allocation": 0.5}]},
+    ],
+)
+def test_a_change_that_reaches_the_assigned_does_not_say_that_they_keep_theirs(
+    to_publish: Publisher, change: dict[str, Any]
+) -> None:
+    to_publish(experiments=(document(),))
+    to_publish(experiments=(document(**change),))
+    assert "get another answer" in to_publish.said
+    assert "keep theirs" not in to_publish.said
+
+
+def test_variants_in_another_order_are_shown_as_a_change(to_publish: Publisher) -> None:
+    written = [{"key": "treatment", "allocation": 0.5}, {"key": "control", "allocation": 0.5}]
+    to_publish(experiments=(document(),))
+    to_publish(experiments=(document(variants=written),))
+    assert "variants: control, treatment → treatment, control" in to_publish.said
 
 
 def test_a_dry_run_shows_and_writes_nothing(to_publish: Publisher) -> None:
@@ -238,6 +266,15 @@ def test_numbers_keep_type_and_precision_on_their_way_to_the_table(to_publish: P
     )
     loaded = load_flag(to_publish.plane.definitions.load_all("flag")["f"].text).off.value
     assert repr(loaded) == repr(value)
+
+
+def test_history_shows_variants_by_their_keys(to_publish: Publisher) -> None:
+    split = [{"key": "control", "allocation": 0.2}, {"key": "treatment", "allocation": 0.8}]
+    to_publish(experiments=(document(),))
+    to_publish(experiments=(document(variants=split),), by="[bold]ada")
+    audit.show_definition(to_publish.console, to_publish.plane.definitions, "experiment", "checkout")
+    assert "variants[control].allocation: 0.5 → 0.2" in to_publish.said.split("Published")[1]
+    assert "[bold]ada" in to_publish.said
 
 
 def test_history_says_who_changed_what(to_publish: Publisher) -> None:
