@@ -41,7 +41,15 @@ class DefinitionSet:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's idea of a boolean: ``on``, ``off``, ``yes``, ``no`` are text, as variant keys often are."""
+    """YAML 1.2's idea of a boolean: ``on``, ``off``, ``yes``, ``no`` are text, as variant keys often are.
+
+    A field written twice is refused: the first would be lost without a word, and it may be the kill switch.
+    """
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:  # typeshed's type of it
+        node = super().compose_mapping_node(anchor)
+        _once((key.value for key, _ in node.value), f"line {node.start_mark.line + 1}")
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -61,6 +69,10 @@ def read(paths: Iterable[Path]) -> DefinitionSet:
             place = f"{path}: {kind}s[{index}]"
             try:
                 document = parse(kind, data)
+                definition(document).text.encode()
+            except UnicodeEncodeError:
+                found.problems.append(Problem(place, "holds a lone surrogate, which is no text"))
+                continue
             except InvalidInput as error:
                 key = data.get("key") if isinstance(data, dict) else None
                 named = f"{place} ({key})" if isinstance(key, str) else place
@@ -106,10 +118,35 @@ def _files(paths: Iterable[Path], found: DefinitionSet) -> Iterator[Path]:
         seen.update(file.resolve() for file in inside)
 
 
+def _parsed(text: str, suffix: str) -> Any:
+    if suffix == ".json":
+        return json.loads(text, object_pairs_hook=_object)
+    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _once((key for key, _ in pairs), "an object")
+    return dict(pairs)
+
+
+def _once(fields: Iterable[Any], place: str) -> None:
+    seen: set[str] = set()
+    for name in map(str, fields):
+        if name in seen:
+            raise ValueError(f"{place}: {name!r} is written twice; keep one")
+        seen.add(name)
+
+
 def _items(path: Path, found: DefinitionSet) -> Iterator[tuple[DefinitionKind, int, Any]]:
     try:
         text = path.read_text("utf-8")
-        data = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        data = _parsed(text, path.suffix)
+    except RecursionError:
+        found.problems.append(Problem(str(path), "is nested too deeply, or within itself"))
+        return
+    except UnicodeDecodeError as error:
+        found.problems.append(Problem(str(path), f"is not UTF-8: byte {error.start} is wrong"))
+        return
     except (ValueError, yaml.YAMLError, OSError) as error:
         found.problems.append(Problem(str(path), " ".join(str(error).split())))
         return

@@ -220,6 +220,11 @@ def problems(error: Any) -> tuple[Problem, ...]:
 _FIXES = {
     "extra_forbidden": "unknown field; remove it or correct its spelling",
     "missing": "required",
+    "string_type": 'must be a string; quote a number: 1, "1" and 1.0 would be three',
+    "string_unicode": "must be valid Unicode: it has a lone surrogate",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "list_type": "must be a list",
     "timezone_aware": "needs a time zone, such as 2026-01-31T09:00:00Z",
 }
 

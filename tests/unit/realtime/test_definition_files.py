@@ -52,6 +52,17 @@ def test_a_key_defined_twice_is_a_problem_that_names_both_places(tmp_path: Path)
         ("- 1", "must hold experiments"),
         ("flags: [", "while parsing"),
         ("flags: [{type: boolean}]", "flags[0].key: required"),
+        ("flags: [1]", "flags[0]: must be an object"),
+        ("flags: [{key: 1, type: boolean}]", "flags[0].key: must be a string; quote a number"),
+        (
+            "flags:\n  - {key: x, type: boolean, enabled: true, enabled: false}",
+            "line 2: 'enabled' is written twice",
+        ),
+        (
+            'flags: [{key: x, type: string, variants: [{key: a, value: "\\ud800"}], default_variant: a}]',
+            "surrogate",
+        ),
+        ("flags: " + "[" * 3000, "nested too deeply"),
         (
             "experiments: [{key: e, variants: [{key: a, allocation: 0.5}]}]",
             "experiments[0] (e).variants: the allocations sum to 0.5",
@@ -68,6 +79,30 @@ def test_a_mistake_is_named_by_file_and_path(tmp_path: Path, text: str, expected
     problem = str(read([file]).problems[0])
     assert problem.startswith(str(file))
     assert expected in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b'{"flags": [{"key": "x", "type": "boolean", "key": "y"}]}', "'key' is written twice"),
+        (b'{"flags":' + b"[" * 100_000, "nested too deeply"),
+        (b"\xff", "not UTF-8: byte 0"),
+    ],
+)
+def test_json_that_cannot_be_read_as_meant_is_a_problem(tmp_path: Path, text: bytes, expected: str) -> None:
+    file = tmp_path / "f.json"
+    file.write_bytes(text)
+    assert expected in str(read([file]).problems[0])
+
+
+def test_a_merged_field_may_be_written_anew(tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(
+        "flags:\n  - &base {key: x, type: boolean}\n  - &next {<<: *base, key: y}\n  - {<<: *next, key: z}\n"
+    )
+    found = read([file])
+    assert [flag.key for flag in found.flags] == ["x", "y", "z"]
+    assert not found.problems
 
 
 def test_a_missing_path_and_an_empty_folder_are_problems(tmp_path: Path) -> None:
