@@ -1,6 +1,8 @@
 """What ships: byte-code for every module, libraries for the right machine, the same bytes every time."""
 
 import marshal
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.bundle import HOST, LAMBDA, LIMIT, BundleError, Target, assemble, build, check, contents, wheels
-from infra.cold_start import measure
+from infra.cold_start import lambdas_own, measure, unpack
 
 UNCHECKED = 0b01
 HEADER = 16  # bytes: magic number, flags, hash of the source
@@ -82,3 +84,11 @@ def test_byte_code_about_halves_the_cold_start_and_nothing_is_missing() -> None:
     """`make package` shows the share, 47 % where it was measured; a busy machine gets some slack."""
     compiled, plain = measure(build(HOST), rounds=3)
     assert compiled < 0.6 * plain
+
+
+def test_the_driver_of_postgresql_needs_nothing_that_lambda_does_not_have(tmp_path: Path) -> None:
+    """It is imported by the first write only, long after a cold start has succeeded."""
+    unpack(build(HOST), tmp_path / "code")
+    paths = [str(tmp_path / "code"), str(lambdas_own(tmp_path / "runtime"))]
+    code = f"import sys; sys.path[:0] = {paths}; import pg8000.native"
+    subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code], check=True)
