@@ -1,3 +1,8 @@
-from realtime.cli import main
+import sys
 
-main()
+try:
+    from realtime.cli import main
+
+    main()
+except KeyboardInterrupt:  # also while modules are loaded
+    sys.exit(130)

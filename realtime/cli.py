@@ -210,11 +210,11 @@ def plane() -> Any:
     """The service on the AWS that the environment names; the local stack unless it says otherwise."""
     from chalicelib.wiring import plane as wired
     from realtime.local.emulator import environment
-    from realtime.local.ports import HOST
+    from realtime.local.ports import HOST, named
 
     local = os.environ.get("REALTIME_ENV", "local") == "local"
     if local and "AWS_ENDPOINT_URL" not in os.environ:
-        os.environ.update(environment(f"http://{HOST}:{os.environ.get('AWS_PORT', '4566')}"))
+        os.environ.update(environment(f"http://{HOST}:{named('AWS_PORT', 4566)}"))
     return wired()
 
 

@@ -5,11 +5,14 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeAlias
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,7 +44,7 @@ def replay(
     (within the dedupe window).
     """
     digest = _digest(file)
-    position = positions / f"{digest}-{hashlib.sha256(_target().encode()).hexdigest()[:8]}"
+    position = positions / _target() / f"{digest}-{os.environ.get('REALTIME_EVENT_STREAM', '')}"
     done = 0 if restart or not position.exists() else int(position.read_text())
     total = sum(1 for _ in filter(keep, events(file, digest)))
     if done:
@@ -61,12 +64,25 @@ def replay(
     return accepted
 
 
+def forget(positions: Path = POSITIONS) -> None:
+    """Every position in the AWS that the environment names, which is empty again."""
+    shutil.rmtree(positions / _target(), ignore_errors=True)
+
+
 def events(file: Path, digest: str) -> Iterator[Event]:
     """The file's lines as events; CSV columns beyond an event's own become ``properties``."""
+    try:
+        yield from _events(file, digest)
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error, csv.Error) as error:
+        raise ValueError(f"{file}: cannot be read: {error}") from None
+
+
+def _events(file: Path, digest: str) -> Iterator[Event]:
     with _open(file) as text:
         if ".jsonl" in file.suffixes:
             for number, line in enumerate(text, 1):
-                yield {"event_id": f"{digest}-{number}", **_json_line(file, number, line)}
+                if line.strip():
+                    yield {"event_id": f"{digest}-{number}", **_json_line(file, number, line)}
             return
         reader = csv.DictReader(text)
         columns = list(reader.fieldnames or [])
@@ -74,7 +90,15 @@ def events(file: Path, digest: str) -> Iterator[Event]:
         if convert is _row and not {"event_type", "user_id"} <= set(columns):
             raise ValueError(f"{file}: the first line must name the columns event_type and user_id")
         for number, row in enumerate(reader, 1):
-            yield {"event_id": f"{digest}-{number}", **convert(row)}
+            if None in row or None in row.values():
+                raise ValueError(
+                    f"{file}:{reader.line_num}: must have {len(columns)} cells, as the first line"
+                )
+            try:
+                event = convert(row)
+            except ValueError as error:
+                raise ValueError(f"{file}:{reader.line_num}: {error}") from None
+            yield {"event_id": f"{digest}-{number}", **event}
 
 
 def purchase(row: dict[str, str]) -> Event:
@@ -110,7 +134,7 @@ def _row(row: dict[str, str]) -> Event:
 def _json_line(file: Path, number: int, line: str) -> Event:
     try:
         event = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file}:{number}: not JSON: {error}") from None
     if not isinstance(event, dict):
         raise ValueError(f"{file}:{number}: an event must be a JSON object")  # noqa: TRY004 - of the file
@@ -129,7 +153,7 @@ def _digest(file: Path) -> str:
 
 
 def _target() -> str:
-    return f"{os.environ.get('AWS_ENDPOINT_URL', 'aws')} {os.environ.get('REALTIME_EVENT_STREAM', '')}"
+    return quote(os.environ.get("AWS_ENDPOINT_URL", "aws"), safe="")
 
 
 def _save(position: Path, done: int) -> None:

@@ -15,8 +15,9 @@ from rich.table import Table
 from chalicelib.settings import Settings
 from realtime.demo.run import EXPERIMENTS, run_demo
 from realtime.local.background import flushed_after_responses
-from realtime.local.ports import available
+from realtime.local.ports import available, named
 from realtime.local.stack import LocalStack
+from realtime.replay import forget
 
 REFRESH_SECONDS = 2.0
 
@@ -27,7 +28,7 @@ class Stopped(BaseException):
 
 def run(console: Console, full: bool, demo: bool) -> None:
     """Blocks until Ctrl-C or SIGTERM; LocalError if a port is taken."""
-    port, aws_port = int(os.environ.get("PORT", "8000")), int(os.environ.get("AWS_PORT", "4566"))
+    port, aws_port = named("PORT", 8000), named("AWS_PORT", 4566)
     available(port)
     available(aws_port)
     os.environ["REALTIME_ENV"] = "local"
@@ -54,6 +55,7 @@ def _serve(
     import app as service
     from chalicelib.wiring import plane
 
+    forget()  # where replays of an earlier stack had got to
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
     with flushed_after_responses(plane().tracker.flush) as after_response:
         url = stack.serve(service.app, port, after_response=after_response)
@@ -96,8 +98,14 @@ Try it:
   curl {url}/health
   curl -H 'Authorization: Bearer {key}' '{url}/assign?user_id=you&experiment_key=cdnow-aa'
   curl -H 'Authorization: Bearer {key}' '{url}/flags/evaluate?user_id=you&flag_key=new-checkout'
-  python -m realtime results cdnow-free-shipping      # in .venv/bin
+  {_elsewhere()}.venv/bin/python -m realtime results cdnow-free-shipping
 """
+
+
+def _elsewhere() -> str:
+    """What the other commands must be told to find this stack."""
+    port = named("AWS_PORT", 4566)
+    return "" if port == 4566 else f"AWS_PORT={port} "
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Ports of this machine, and the error of everything here that starts on one."""
 
+import os
 import secrets
 import socket
 
@@ -8,6 +9,14 @@ HOST = "127.0.0.1"
 
 class LocalError(RuntimeError):
     """A part of the local stack cannot start; the message is one line for the user."""
+
+
+def named(variable: str, default: int) -> int:
+    """The port that an environment variable names; LocalError if it is none."""
+    text = os.environ.get(variable, "") or str(default)
+    if not (text.isascii() and text.isdecimal() and int(text) <= 65_535):
+        raise LocalError(f"{variable} must be a port from 0 to 65535; it is {text!r}")
+    return int(text)
 
 
 def available(port: int = 0) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from realtime.replay import events, replay
+from realtime.replay import events, forget, replay
 
 
 class Recording:
@@ -68,6 +68,28 @@ def test_restart_begins_again(purchases: Path, tmp_path: Path) -> None:
         assert len(again.sent) == 1200
 
 
+def test_a_stack_that_starts_empty_has_no_positions(purchases: Path, tmp_path: Path) -> None:
+    replay(quiet(), Recording(), purchases, restart=False, positions=tmp_path)
+    forget(tmp_path)
+    again = Recording()
+    replay(quiet(), again, purchases, restart=False, positions=tmp_path)
+    assert len(again.sent) == 1200
+
+
+def test_a_file_that_is_cut_off_is_refused_before_anything_is_sent(purchases: Path, tmp_path: Path) -> None:
+    purchases.write_bytes(purchases.read_bytes()[:-100])
+    sent = Recording()
+    with pytest.raises(ValueError, match="cannot be read"):
+        replay(quiet(), sent, purchases, restart=False, positions=tmp_path)
+    assert not sent.sent
+
+
+def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "e.jsonl"
+    file.write_text('{"user_id": "a"}\n\n{"user_id": "b"}\n\n')
+    assert [event["event_id"] for event in events(file, "d")] == ["d-1", "d-3"]
+
+
 def test_keep_selects_events(purchases: Path, tmp_path: Path) -> None:
     sent = Recording()
     replay(quiet(), sent, purchases, True, tmp_path, keep=lambda event: event["user_id"] == "00007")
@@ -96,10 +118,16 @@ def test_other_columns_become_properties(tmp_path: Path) -> None:
         ("e.csv", "a,b\n1,2\n", "event_type and user_id"),
         ("e.jsonl", "{\n", "e.jsonl:1: not JSON"),
         ("e.jsonl", json.dumps([1]), "must be a JSON object"),
+        ("e.jsonl", "[" * 100_000, "e.jsonl:1: not JSON"),
+        ("e.csv", "event_type,user_id,value\nx,u,many\n", "e.csv:2: could not convert"),
+        ("e.csv", "event_type,user_id\nx,u\nx,u,v\n", "e.csv:3: must have 2 cells"),
+        ("e.csv", "customer_id,date,cds,dollars\n1,1997-01-01\n", "e.csv:2: must have 4 cells"),
+        ("e.csv.gz", "no gzip", "e.csv.gz: cannot be read"),
+        ("e.csv", "\udcff", "e.csv: cannot be read"),
     ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, name: str, text: str, hint: str) -> None:
     file = tmp_path / name
-    file.write_text(text)
+    file.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ValueError, match=hint):
         replay(quiet(), Recording(), file, restart=False, positions=tmp_path)
