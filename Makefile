@@ -12,7 +12,7 @@ run: .venv/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:80
 	@exec $(BIN)/python -m realtime up $(ARGS)
 
 test: .venv/dev.stamp .venv-aws/stamp $(NODE)/node_modules/.stamp ## every test that needs no AWS account
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report=term-missing:skip-covered $(ARGS)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadscope --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 check: .venv/dev.stamp ## lint, format, types, import directions
 	$(BIN)/ruff check .

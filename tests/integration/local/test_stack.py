@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.settings import Settings
+from realtime.local import stack as stack_module
 from realtime.local.ports import HOST, LocalError, available
 from realtime.local.stack import LocalStack, variables
 from realtime.resources import describe
@@ -27,7 +29,11 @@ def test_it_runs_handlers_and_api_and_leaves_nothing(tmp_path: Path) -> None:
     before, seen = dict(os.environ), list[tuple[str, int]]()
 
     def count(name: str) -> Any:
-        return lambda event, context: seen.append((name, len(event["Records"])))
+        def handler(event: Any, context: Any) -> dict[str, Any]:
+            seen.append((name, len(event["Records"])))
+            return {"batchItemFailures": [], "state": {}}
+
+        return handler
 
     settings = Settings.from_env({})
     with LocalStack(settings, log=tmp_path / "aws.log") as stack:
@@ -51,8 +57,13 @@ def test_it_runs_handlers_and_api_and_leaves_nothing(tmp_path: Path) -> None:
         assert available(used) == used
 
 
-def test_what_a_handler_cannot_do_ends_in_the_failure_queue(tmp_path: Path) -> None:
+def test_what_a_handler_cannot_do_ends_in_the_failure_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = Settings.from_env({})
+    resources = describe(settings)  # whose sources retry until a record expires
+    impatient = tuple(replace(source, retries=2) for source in resources.event_sources)
+    monkeypatch.setattr(stack_module, "describe", lambda _: replace(resources, event_sources=impatient))
 
     def fail(event: Any, context: Any) -> None:
         raise ValueError
@@ -61,7 +72,7 @@ def test_what_a_handler_cannot_do_ends_in_the_failure_queue(tmp_path: Path) -> N
         stack.pump({"event_processor": fail}, backoff=(0.001, 0.001))
         stack.clients.kinesis.put_record(StreamName=settings.event_stream, Data=b"{}", PartitionKey="u")
         stack.drain()
-        queue = stack.clients.sqs.get_queue_url(QueueName=describe(settings).failure_queue)["QueueUrl"]
+        queue = stack.clients.sqs.get_queue_url(QueueName=resources.failure_queue)["QueueUrl"]
         (message,) = stack.clients.sqs.receive_message(QueueUrl=queue)["Messages"]
         body = json.loads(message["Body"])
         assert body["requestContext"]["condition"] == "RetryAttemptsExhausted"
