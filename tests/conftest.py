@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis
@@ -19,6 +20,25 @@ from tests.support.postgres import Postgres, postgres
 hypothesis.register_profile("default", max_examples=100, deadline=None)
 hypothesis.register_profile("long", max_examples=20_000, deadline=None)  # make long
 hypothesis.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+SHARED = {
+    "up": ("tests/e2e/test_up.py",),
+    "synthesis": ("tests/unit/infra/", "tests/integration/infra/", "tests/e2e/test_deployment"),
+    "postgres": ("tests/contract/test_history.py", "tests/integration/test_sync.py"),
+}
+"""Tests that share an expensive fixture, hence one worker; largest groups begin first."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Every other test is scheduled by itself. (Its ``xdist_group`` has no effect under pytest 9.2.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFixture(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((group for group, paths in SHARED.items() if nodeid.startswith(paths)), nodeid)
+
+    return ByFixture(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,8 +16,6 @@ from realtime.memory import MemoryHistory
 from tests.support.history import row, stored
 from tests.support.postgres import Postgres
 
-pytestmark = pytest.mark.xdist_group("postgres")
-
 
 class Store(Protocol):
     def upsert(self, rows: Sequence[Row]) -> list[str]: ...

@@ -29,7 +29,6 @@ from tests.support.poll import until
 from tests.support.postgres import Postgres
 from tests.support.tls import tls_before
 
-pytestmark = pytest.mark.xdist_group("postgres")
 USERS = [f"u{number}" for number in range(60)]
 
 
