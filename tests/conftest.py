@@ -34,7 +34,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Every other test is scheduled by itself. (Its ``xdist_group`` has no effect under pytest 9.2.)"""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFixture(LoadScopeScheduling):
+    class ByFixture(LoadScopeScheduling):  # type: ignore[misc]  # xdist is untyped
         def _split_scope(self, nodeid: str) -> str:
             return next((group for group, paths in SHARED.items() if nodeid.startswith(paths)), nodeid)
 
