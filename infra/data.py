@@ -102,7 +102,7 @@ def _bucket(environment: Environment, places: Places) -> dict[str, Any]:
         "VersioningConfiguration": {"Status": "Enabled"},
         "LifecycleConfiguration": {
             "Rules": [
-                *(_cold(prefix) for prefix in ("events/", "raw/")),  # our own writes, and Firehose's
+                _cold("raw/"),
                 {
                     "Id": "quarantine-outlives-its-queue",
                     "Status": "Enabled",

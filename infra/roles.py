@@ -32,7 +32,7 @@ CALLS: Mapping[FunctionName, Calls] = {
     "authorizer": {"keys_table": ("dynamodb:GetItem",)},
 }
 READING = ("DescribeStream", "GetRecords", "GetShardIterator")
-BELOW = {"archive_bucket": ("/events/*", "/quarantine/*"), "postgres_secret": ("", "-??????")}
+BELOW = {"archive_bucket": ("/raw/events/*", "/quarantine/*"), "postgres_secret": ("", "-??????")}
 """The part of a resource that is written to; and what AWS adds to a secret's name in its ARN."""
 
 

@@ -133,6 +133,6 @@ def objects(found: Iterable[Line], shard: str) -> list[Object]:
 
 def _key(hour: int, shard: str, first: Line, last: Line) -> str:
     at = datetime.fromtimestamp(hour * 3600, UTC)
-    folder = f"events/year={at.year:04d}/month={at.month:02d}/day={at.day:02d}/hour={at.hour:02d}"
+    folder = f"raw/events/year={at.year:04d}/month={at.month:02d}/day={at.day:02d}/hour={at.hour:02d}"
     span = f"{first.sequence_number}.{first.part}-{last.sequence_number}.{last.part}"
     return f"{folder}/{shard.replace('/', '-')}-{span}.jsonl.gz"

@@ -35,12 +35,12 @@ def test_events_lie_by_the_hour_of_their_own_time() -> None:
     found = objects([at(1), at(2, HOUR + 14), at(3)], SHARD)
     assert [(one.key, one.at, one.lines) for one in found] == [
         (
-            "events/year=2026/month=11/day=22/hour=10/events-shardId-000000000007-1001.0-1003.0.jsonl.gz",
+            "raw/events/year=2026/month=11/day=22/hour=10/events-shardId-000000000007-1001.0-1003.0.jsonl.gz",
             1,
             [{"n": 1}, {"n": 3}],
         ),
         (
-            "events/year=2026/month=11/day=23/hour=00/events-shardId-000000000007-1002.0-1002.0.jsonl.gz",
+            "raw/events/year=2026/month=11/day=23/hour=00/events-shardId-000000000007-1002.0-1002.0.jsonl.gz",
             2,
             [{"n": 2}],
         ),

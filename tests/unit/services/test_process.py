@@ -52,7 +52,7 @@ def test_the_archive_has_every_field_that_was_sent_and_what_it_counted_for() -> 
     plane.deliver(kinesis([sent]))
     [(key, body)] = plane.archive.objects.items()
     archived = orjson.loads(gzip.decompress(body))
-    assert key.startswith("events/year=2026/month=11/day=22/hour=10/events-shardId-000000000000-")
+    assert key.startswith("raw/events/year=2026/month=11/day=22/hour=10/events-shardId-000000000000-")
     assert {name: archived[name] for name in sent} == sent
     assert archived["realtime"]["experiments"] == [
         {
