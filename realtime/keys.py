@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from chalicelib.domain.keys import SCOPES, ApiKey, digest
 
@@ -35,9 +36,12 @@ def create(
 
 
 def show(console: Console, keys: Keys) -> None:
-    table = Table("id", "label", "scopes", "created", "revoked")
+    names = "id", "label", "scopes", "created", "revoked"
+    table = Table(*(Column(name, overflow="fold") for name in names))
     for key in sorted(keys.all(), key=lambda key: key.created):
-        table.add_row(key.id[:SHOWN], key.label, ", ".join(key.scopes), key.created, key.revoked or "")
+        table.add_row(
+            key.id[:SHOWN], escape(key.label), ", ".join(key.scopes), key.created, key.revoked or ""
+        )
     console.print(table)
 
 
@@ -47,7 +51,7 @@ def revoke(console: Console, keys: Keys, key_id: str) -> None:
     if len(found) != 1:
         raise ValueError(f"{len(found)} keys have an id that starts with {key_id!r}; see `keys list`")
     keys.put(replace(found[0], revoked=_now()))
-    console.print(f"Revoked {found[0].label!r}; refused everywhere within a minute or two.")
+    console.print(f"Revoked {escape(repr(found[0].label))}; refused everywhere within a minute or two.")
 
 
 def _now() -> str:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import orjson
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream import PARTITION_KEY, Put
@@ -36,7 +36,8 @@ def show(console: Console, quarantine: Quarantine, *, as_json: bool = False) -> 
             payload = waiting.payload.decode("utf-8", "backslashreplace")
             print(json.dumps(waiting.description | {"payload": payload}))
         return len(found)
-    table = Table("arrived", "code", "field", "bytes", "place")
+    names = "arrived", "code", "field", "bytes", "place"
+    table = Table(*(Column(name, overflow="fold") for name in names))
     for waiting in ordered:
         about = waiting.description
         cells = about["arrived_at"], about["code"], about["field"] or "", str(len(waiting.payload))

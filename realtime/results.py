@@ -4,22 +4,24 @@ from collections.abc import Collection, Mapping
 from itertools import accumulate
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from chalicelib.domain.results import EXPOSURE
 
-COLUMNS = ("variant", "assigned", "exposures", "conversions", "rate", "mean value", "total value")
+COLUMNS = ("assigned", "exposures", "conversions", "rate", "mean value", "value")
 
 
 def show(results: Mapping[str, Any], console: Console, *, plot: bool = False) -> None:
     """``results`` as `chalicelib.domain.results` makes them."""
-    table = Table(
-        title=f"{results['experiment_key']} ({results['status']}, iteration {results['iteration']})"
-    )
-    for index, name in enumerate(COLUMNS):
-        table.add_column(name, justify="right" if index else "left")
+    title = f"{results['experiment_key']} ({results['status']}, iteration {results['iteration']})"
+    # Light enough for 80 columns: a number that is cut off says something else, so names wrap instead.
+    table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.add_column("variant", overflow="fold")
+    for name in COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
     for key, one in results["variants"].items():
         table.add_row(
             key,

@@ -30,8 +30,8 @@ FOUND = results(
 )
 
 
-def shown(plot: bool = False) -> str:
-    console = Console(file=io.StringIO(), width=120)
+def shown(plot: bool = False, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width)
     show(FOUND, console, plot=plot)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -41,6 +41,12 @@ def test_the_table_has_a_row_for_each_variant_and_one_for_the_unassigned() -> No
     text = shown()
     for part in ("control", "1,000", "0.0400", "123.45", "treatment", "no assignment"):
         assert part in text
+
+
+def test_80_columns_cut_off_nothing() -> None:
+    assert "…" not in shown(width=80)
+    for part in ("conversions", "mean value", "1,000", "0.0400", "123.45"):
+        assert part in shown(width=80)
 
 
 def test_a_mismatch_and_what_it_means_are_shown() -> None:

@@ -1,0 +1,40 @@
+"""API keys in the terminal."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from realtime.keys import create, revoke, show
+from realtime.memory import MemoryKeys
+
+LABEL = "the web shop of [bold]a company[/bold] with a long name"
+
+
+def said(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_80_columns_cut_off_nothing_and_a_label_is_no_markup() -> None:
+    keys, console = MemoryKeys(), Console(file=io.StringIO(), width=80)
+    key = create(console, keys, "assign,flags,events,results", LABEL)
+    assert key in said(console).splitlines()
+    revoke(console, keys, keys.all()[0].id[:12])
+    assert "[bold]a company[/bold]" in said(console)
+    console.file = io.StringIO()
+    show(console, keys)
+    assert "…" not in said(console)
+    assert "[bold]" in said(console)
+
+
+@pytest.mark.parametrize("scopes", ["", " , ", "assign,everything"])
+def test_unknown_scopes_are_refused_with_those_that_exist(scopes: str) -> None:
+    with pytest.raises(ValueError, match="there are assign, flags, events, results"):
+        create(Console(file=io.StringIO()), MemoryKeys(), scopes, "web")
+
+
+@pytest.mark.parametrize("key_id", ["", "nope"])
+def test_only_a_key_that_exists_can_be_revoked(key_id: str) -> None:
+    with pytest.raises(ValueError, match="0 keys have an id that starts with"):
+        revoke(Console(file=io.StringIO()), MemoryKeys(), key_id)
