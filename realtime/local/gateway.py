@@ -47,6 +47,8 @@ class Gateway:
         self._local = LocalGateway(app, Config.create(lambda_timeout=FUNCTION_SECONDS))
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        bare, mark, query = path.partition("?")
+        path = (bare.removesuffix("/") or "/") + mark + query  # the authorizer's policy knows no other form
         try:
             route = self._routes.match_route(path).route
         except ValueError:

@@ -14,13 +14,13 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib.api.http import MAX_BODY
 from realtime.local.gateway import ERRORS, Answer, Gateway
 from realtime.local.invocation import place
 from realtime.local.ports import HOST, LocalError
 
 STOP_SECONDS = 5.0
 IDLE_SECONDS = 75.0
+MAX_BODY = 10 * 1024 * 1024  # API Gateway's; the service's own limit is lower, and it says so itself
 DISCARD = 10 * 1024 * 1024  # bytes of a refused request
 log = logging.getLogger(__name__)
 

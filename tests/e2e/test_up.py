@@ -203,7 +203,7 @@ def test_an_event_that_is_sent_is_counted(client: httpx.Client) -> None:
             415,
             "application/json",
         ),
-        ("POST", "/assign", {"json": {"user_id": "u" * 300_000}}, 413, ""),
+        ("POST", "/assign", {"json": {"user_id": "u" * 300_000}}, 413, "262144 are allowed"),
         ("GET", "/assign", {}, 400, "experiment_key"),
         ("DELETE", "/assign", {}, 405, ""),
         ("GET", "/nowhere", {}, 404, ""),

@@ -54,8 +54,9 @@ def test_a_wrong_method_is_told_the_right_ones(gateway: Gateway) -> None:
 
 
 def test_a_key_with_the_route_passes(gateway: Gateway) -> None:
-    answer = gateway.answer("GET", "/guarded?x=1", {"Authorization": "Bearer good"}, None)
-    assert (answer.status, answer.body) == (200, b"open")
+    for path in ("/guarded", "/guarded?x=1", "/guarded/", "/guarded/?x=1"):
+        answer = gateway.answer("GET", path, {"Authorization": "Bearer good"}, None)
+        assert (answer.status, answer.body) == (200, b"open")
 
 
 def test_a_preflight_needs_no_key(gateway: Gateway) -> None:
