@@ -157,9 +157,10 @@ def _flag(key: str, percentage: float, rules: object) -> Definition:
 def _track(buffer: Any) -> None:
     """What FlagEvaluator does beside evaluating."""
     user_id, found = "user-1", object()
+    append, number = (None, None) if buffer is None else (buffer.append, buffer.number)
     for _ in range(CALLS):
-        if buffer is not None and user_id is not None:
-            buffer.append((next(buffer.numbers), user_id, ARRIVED, found))
+        if append is not None and number is not None and user_id is not None:
+            append((number(), user_id, ARRIVED, found))
 
 
 def _repeat(handler: Callable[[Event, Any], Any], event: Event, calls: int = CALLS) -> None:

@@ -20,7 +20,7 @@ class Row:
 
 
 def row(name: str, value: float, unit: str, limit: float) -> Row:
-    return Row(name, round(value, 3), unit, limit, value <= limit)
+    return Row(name, round(value, 3), unit, round(limit, 3), value <= limit)
 
 
 def fastest(*runs: Run, rounds: int = ROUNDS) -> list[float]:

@@ -12,13 +12,13 @@ Told: TypeAlias = tuple[int, str, float, Evaluation | Sequence[Evaluation]]
 
 
 class Buffer(deque[Told]):
-    """Keeps the latest ``capacity`` requests. ``next(numbers)`` numbers one, so that those that had to go
-    can be counted: ``buffer.append((next(buffer.numbers), user_id, now, evaluation))``.
+    """Keeps the latest ``capacity`` requests. ``number()`` numbers one, so that those that had to go
+    can be counted: ``buffer.append((buffer.number(), user_id, now, evaluation))``.
     """
 
     def __init__(self, capacity: int) -> None:
         super().__init__(maxlen=capacity)
-        self.numbers = count()
+        self.number = count().__next__
         self._expected = 0
         self.lost = 0
 

@@ -34,7 +34,9 @@ class FlagEvaluator:
 
     def __init__(self, catalog: Flags, buffer: Buffer | None) -> None:
         self._catalog = catalog
-        self._buffer = buffer
+        # Bound once: on the buffer they cost each request a third of what tracking costs.
+        self._append = None if buffer is None else buffer.append
+        self._number = None if buffer is None else buffer.number
 
     def one(self, user_id: str | None, flag_key: str, context: dict[str, Any], now: float) -> Evaluation:
         """Raises NotFound for an unknown flag, InvalidInput or TooLarge for what it is asked with."""
@@ -43,9 +45,9 @@ class FlagEvaluator:
         if flag is None:
             raise _unknown(flag_key)
         found = evaluate(flag, user_id, context, now, self._catalog.flag)
-        buffer = self._buffer
-        if buffer is not None and user_id is not None:
-            buffer.append((next(buffer.numbers), user_id, now, found))
+        append, number = self._append, self._number
+        if append is not None and number is not None and user_id is not None:
+            append((number(), user_id, now, found))
         return found
 
     def many(
@@ -61,9 +63,9 @@ class FlagEvaluator:
             failures[flag.key] = _told(error)
 
         evaluations = list(evaluate_all(asked, user_id, context, now, flags.get, failed))
-        buffer = self._buffer
-        if buffer is not None and user_id is not None and evaluations:
-            buffer.append((next(buffer.numbers), user_id, now, evaluations))
+        append, number = self._append, self._number
+        if append is not None and number is not None and user_id is not None and evaluations:
+            append((number(), user_id, now, evaluations))
         return Answers(evaluations, failures)
 
 

@@ -70,6 +70,8 @@ class Ingest:
         except TypeError:  # lone surrogates, integers beyond 64 bits
             return Refusal("invalid_json", "The event holds a lone surrogate or an integer beyond 64 bits.")
         found = parse_event(text, now, self._limits)
+        if not isinstance(found, Refusal) and found.data != data:  # 1e400 is infinite, and written as null
+            return Refusal("invalid_json", "The event holds a number beyond 64 bits.")
         return found if isinstance(found, Refusal) else Put(index, found.user_id[:PARTITION_KEY], text)
 
     def _put(self, puts: Sequence[Put]) -> dict[int, str]:

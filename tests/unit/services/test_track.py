@@ -78,7 +78,7 @@ def world() -> World:
 
 def evaluated(world: World, user: str = "u1", evaluation: Evaluation = ON, now: float = NOW) -> None:
     buffer = world.tracker.buffer
-    buffer.append((next(buffer.numbers), user, now, (evaluation,)))
+    buffer.append((buffer.number(), user, now, (evaluation,)))
 
 
 def test_an_evaluation_is_told_with_flag_variant_reason_user_time_and_version(world: World) -> None:
