@@ -1,13 +1,12 @@
 """An event as pydantic states it: the specification of ``parse_event``, and what OpenAPI shows."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chalicelib.domain.documents import EventType, Key
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.events import MAX_EVENT_ID, MAX_VALUE
+from chalicelib.domain.events import MAX_EVENT_ID, MAX_VALUE, epoch
 from chalicelib.domain.units import check_user_id
 
 
@@ -19,7 +18,8 @@ def _is_user_id(value: str) -> str:
 
 
 def _is_date(text: str) -> str:
-    datetime.fromisoformat(text)
+    if epoch(text) is None:
+        raise ValueError("must be an ISO 8601 date and time")
     return text
 
 

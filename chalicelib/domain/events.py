@@ -25,6 +25,8 @@ MAX_EVENT_ID = 256
 MAX_VALUE = 100_000_000_000
 SCALE = 10_000
 """Values are counted in ten-thousandths, as integers: sums are exact, whatever their order."""
+FIRST, LAST = datetime.min.replace(tzinfo=UTC).timestamp(), datetime.max.replace(tzinfo=UTC).timestamp()
+"""Epoch seconds that are a date; an offset leads beyond them."""
 EVENT_TYPE = r"^[A-Za-z0-9._:-]{1,128}\Z"
 KEY = r"^[A-Za-z0-9._-]{1,128}\Z"
 
@@ -71,7 +73,7 @@ def parse_event(text: bytes, arrived: float, limits: Limits) -> Event | Refusal:
         user_id = check_user_id(user_id)
     except InvalidInput as error:
         return _invalid("user_id", user_id, error.details[0].message)
-    timestamp = _epoch(instant) if type(instant) is str else None
+    timestamp = epoch(instant) if type(instant) is str else None
     if timestamp is None:
         return _invalid("timestamp", instant, "must be an ISO 8601 date and time")
     if not -limits.max_age <= timestamp - arrived <= limits.max_future:
@@ -129,6 +131,8 @@ def _ordinary(texts: Sequence[bytes], arrived: Sequence[float], limits: Limits) 
     timestamps = [date.timestamp() for date in dates]
     early = list(map(sub, timestamps, arrived))
     if None in [date.tzinfo for date in dates] or not _between(-limits.max_age, early, limits.max_future):
+        return None
+    if not _between(FIRST, timestamps, LAST):
         return None
     hours = [int(at // 3600) for at in timestamps]
     amounts = [None if value is None else round(value * SCALE) for value in values]
@@ -190,11 +194,11 @@ _NUMBERS = (int, float)
 _OBJECT_OR_NULL = (dict, type(None))
 
 
-def _epoch(text: str) -> float | None:
-    """Without an offset it is UTC."""
+def epoch(text: str) -> float | None:
+    """Without an offset it is UTC. None if it is no date there, as an offset may lead out of the calendar."""
     try:
         at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        return (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
 
@@ -217,7 +221,9 @@ def _not_json(text: bytes) -> Refusal:
         return Refusal("invalid_utf8", f"The event is not UTF-8: byte {error.start} is wrong.")
     if not text.strip():
         return Refusal("empty", "The record is empty.")
-    return Refusal("invalid_json", "The event is not valid JSON (NaN and Infinity are none either).")
+    return Refusal(
+        "invalid_json", "The event is not valid JSON (NaN, Infinity and lone surrogates are none either)."
+    )
 
 
 def _deeper(value: object, levels: int) -> bool:

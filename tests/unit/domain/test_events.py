@@ -137,6 +137,13 @@ def test_a_clock_of_2099_is_in_the_future() -> None:
     assert refusal(GOOD | {"timestamp": "2099-01-01T00:00:00Z"}) == ("in_the_future", "timestamp")
 
 
+@pytest.mark.parametrize("timestamp", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_is_no_date_in_utc_is_refused_whatever_the_limits(timestamp: str) -> None:
+    event = GOOD | {"timestamp": timestamp}
+    assert refusal(event, ALWAYS) == ("invalid_field", "timestamp")
+    assert ordinary_events([orjson.dumps(event)], [ARRIVED], ALWAYS) is None
+
+
 def test_limits_may_be_lifted() -> None:
     for timestamp in ("1970-01-01T00:00:00Z", "2099-01-01T00:00:00Z"):
         assert isinstance(parse(GOOD | {"timestamp": timestamp}, ALWAYS), Event)
@@ -188,7 +195,14 @@ fields = {
     "event_type": st.sampled_from(["purchase", "a b", "", "exposure", "x" * 129]),
     "user_id": st.sampled_from(["u1", "", "ü", "a\x7fb", "x" * 1025]),
     "timestamp": st.sampled_from(
-        ["2026-11-22T10:00:00Z", "2026-11-22T09:00:00", "2026-11-22", "now", "1970-01-01"]
+        [
+            "2026-11-22T10:00:00Z",
+            "2026-11-22T09:00:00",
+            "2026-11-22",
+            "now",
+            "1970-01-01",
+            "0001-01-01T00:00:00+14:00",
+        ]
     ),
     "event_id": st.sampled_from(["e1", "", "x" * 257]),
     "experiment_key": st.sampled_from(["checkout", "a:b", ""]),

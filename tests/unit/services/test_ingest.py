@@ -56,6 +56,13 @@ def test_an_id_is_generated_returned_and_sent_where_there_is_none() -> None:
     assert [orjson.loads(put.data)["event_id"] for put in stream.records] == ["new-1", "mine"]
 
 
+@pytest.mark.parametrize("fields", [{"value": float("inf")}, {"properties": {"a": [float("-inf")]}}])
+def test_a_number_that_would_be_archived_as_null_is_refused(fields: dict[str, Any]) -> None:
+    stream = MemoryStream()
+    [rejected] = send(purchase(event_id="e1", **fields), stream)["rejected"]
+    assert (rejected["code"], stream.records) == ("invalid_json", [])
+
+
 def test_good_events_are_accepted_though_others_are_not() -> None:
     events = [
         purchase(event_id="a"),
