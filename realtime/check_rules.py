@@ -7,6 +7,7 @@ A line is an operator case (``operator``, ``condition``, ``context``, ``expected
 import gzip
 import json
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def _check_file(path: Path) -> Iterator[str | None]:
     try:
         content = path.read_bytes()
         text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         yield f"{path}: cannot be read: {error}"
         return
     for number, line in enumerate(text.split("\n"), 1):
@@ -46,11 +47,15 @@ def _check_file(path: Path) -> Iterator[str | None]:
 def _check_line(line: str, place: str) -> str | None:
     try:
         case = json.loads(line, parse_constant=_refuse)
+        if not isinstance(case, dict):
+            return f"{place}: not a case: must be a JSON object"
         disagreements = list(_document_case(case) if "targeting_rules" in case else _operator_case(case))
     except (ValueError, RecursionError) as error:
         return f"{place}: not a case: {error}"
-    except (KeyError, TypeError) as error:
+    except KeyError as error:
         return f"{place}: not a case: needs the field {error}"
+    except TypeError as error:
+        return f"{place}: not a case: a field is of another type: {error}"
     if not disagreements:
         return None
     return f"{place}: {case.get('id', '-')}: {'; '.join(disagreements)}"

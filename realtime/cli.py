@@ -228,7 +228,7 @@ def _user() -> str:
 def _json_object(text: str, option: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Mistake(f"{option} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise Mistake(f"{option} must be a JSON object")

@@ -28,7 +28,11 @@ class RealtimeError(Exception):
     details: tuple[Problem, ...] = field(default=())
 
     def __str__(self) -> str:
-        return "; ".join([self.message, *map(str, self.details)])
+        unsaid = [str(problem) for problem in self.details if not self._says(problem)]
+        return f"{self.message} ({'; '.join(unsaid)})" if unsaid else self.message
+
+    def _says(self, problem: Problem) -> bool:
+        return str(problem) in self.message or f"{problem.path} {problem.message}" in self.message
 
 
 class InvalidInput(RealtimeError):

@@ -75,8 +75,9 @@ def test_a_disagreement_names_the_place_the_case_and_both_answers(tmp_path: Path
     ("line", "reason"),
     [
         ("{", "Expecting property name"),
-        ("[]", "needs the field"),
-        ("7", "not a case"),
+        ("[]", "must be a JSON object"),
+        ("7", "not a case: must be a JSON object"),
+        ('{"condition": 7, "context": {}, "expected": true}', "not a case: a field is of another type"),
         ('{"context": {}}', "needs the field 'condition'"),
         ('{"condition": {"attribute": "a"}, "context": {}, "expected": true}', "needs the field 'operator'"),
         ('{"id": NaN}', "NaN is not JSON"),
