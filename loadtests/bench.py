@@ -2,7 +2,7 @@
 
 Times are taken in turns within one run, as machines are noisy. A lower bound decides the same by hand
 (loadtests/workloads.py), and it is checked that it does. Budgets in µs and ms were derived on a machine whose
-lower bounds are known: where those are slower, the budgets grow by as much, and the first row says by how much.
+lower bounds are known: where those are slower, the budgets grow by as much; the first row says how much.
 """
 
 import json

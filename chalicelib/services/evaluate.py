@@ -73,8 +73,10 @@ def _named(
     flags: Mapping[str, Flag], keys: Collection[str], failures: dict[str, RealtimeError]
 ) -> Iterable[Flag]:
     unique = dict.fromkeys(keys)
-    failures.update({key: _unknown(key) for key in unique if key not in flags})
-    return filter(None, map(flags.get, unique))
+    found = list(filter(None, map(flags.get, unique)))
+    if len(found) < len(unique):
+        failures.update({key: _unknown(key) for key in unique if key not in flags})
+    return found
 
 
 def _with_unit(user_id: str | None, context: dict[str, Any]) -> None:
