@@ -46,16 +46,21 @@ clean:
 	rm -rf build .realtime chalice.out cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 # Environments. `make run` installs only what running needs; the rest comes with `make test`.
+# The constraints reach into the builds of packages that come without a wheel, too: by the one name or
+# the other, as pip is older or newer than 25.3. Without PEP 517, an old pip lets setup.py fetch what it likes.
+PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517
+
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "realtime needs Python 3.11 or newer; set PYTHON=python3.x")'
 	$(PYTHON) -m venv .venv
 
 .venv/run.stamp: requirements.txt realtime/requirements.txt constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r realtime/requirements.txt
+	$(PIP) -r realtime/requirements.txt
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt infra/requirements.txt .venv/run.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
 	$(BIN)/python -m infra.bundle # the wheels for Lambda, so that nothing later asks the network
 	@touch $@
 
