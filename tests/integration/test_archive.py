@@ -46,7 +46,7 @@ def query(service_clients: Clients, aws_settings: Settings, tmp_path: Path) -> A
             (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / key).write_bytes(body)
         connection = duckdb.connect()
-        files = str(tmp_path / "events" / "**" / "*.jsonl.gz")
+        files = str(tmp_path / "raw" / "events" / "**" / "*.jsonl.gz")
         archive = connection.read_json(
             files, format="newline_delimited", hive_partitioning=True, union_by_name=True
         )

@@ -28,7 +28,9 @@ class Purchases(Schedule):
         self.rate, self.budget = 0.02, 500
         self.cents: dict[str, tuple[int, int]] = {}
 
-    def _produce_and_consume(self, checkpoints: dict[str, str]) -> dict[str, str]:
+    def _produce(self, number: int) -> None:
+        if self.cents:  # all of them are in the stream: a resharded one is consumed as it is
+            return
         with gzip.open(FILE, "rt", newline="") as text:
             rows = sorted(csv.DictReader(text), key=lambda row: row["date"])
         self._assign_all({row["customer_id"]: _variant(row) for row in rows})
@@ -36,7 +38,6 @@ class Purchases(Schedule):
         stream = EventStream(self.bench.service, self.settings.event_stream)
         for call in calls(puts):
             assert not any(stream.put(call))
-        return self._consume(checkpoints)
 
     def _assign_all(self, variants: Mapping[str, str]) -> None:
         """As `AssignmentStore` writes a row, 25 of them a call."""

@@ -36,7 +36,7 @@ class LambdaService:
     events: "queue.Queue[float]" = field(default_factory=queue.Queue)
     kinesis_open: threading.Event = field(default_factory=threading.Event)  # unset: it hangs
     kinesis_works: bool = True
-    waiting: set[str] = field(default_factory=set)  # who has asked for what comes next
+    waiting: set[str] = field(default_factory=set)  # who has asked for what comes next, and has not got it
     registered: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -70,7 +70,12 @@ class Container:
         )
 
     def invoke(self, event: Any) -> Any:
-        """The answer, as soon as it has left; thaws the container if it was frozen."""
+        """The answer, as soon as it has left; thaws the container if it was frozen.
+
+        As in Lambda, runtime and extension have both asked for what comes next before they get it.
+        """
+        until(lambda: self._service.idle, TIMEOUT_SECONDS, every=0.002)
+        self._service.waiting.clear()
         self._process.send_signal(signal.SIGCONT)
         request_id = str(uuid.uuid4())
         if self._service.registered:
@@ -154,9 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _next(self, who: str, what: "queue.Queue[Any]") -> Any:
         self.of.log.append(f"{who} next")
         self.of.waiting.add(who)
-        found = what.get()
-        self.of.waiting.discard(who)
-        return found
+        return what.get()
 
     def _kinesis(self, body: Any) -> None:
         self.of.log.append("put")

@@ -46,6 +46,8 @@ class Schedule:
     def __init__(self, bench: Bench, seed: int) -> None:
         self.bench = bench
         self.chance = random.Random(seed)
+        # Drawn by the proxy's threads, in whatever order they run: all else follows from the seed alone.
+        self.mischief = random.Random(f"{seed} mischief")
         names = unique_names(Settings.from_env({}))
         self.table = self.chance.random() < 0.3  # duplicates may come from anywhere
         self.settings = replace(names, event_dedupe="table" if self.table else "memory")
@@ -139,7 +141,7 @@ class Schedule:
         return pump.checkpoints
 
     def _invoke(self, event: Any, context: Any) -> Any:
-        if self.container is None or self.chance.random() < 0.1:
+        if self.container is None or self.mischief.random() < 0.1:
             self._close()
             self.container = Container(self.bench.socket, self.settings)
         try:
@@ -149,9 +151,9 @@ class Schedule:
             raise
 
     def _decide(self, call: Call) -> str:
-        if self.budget > 0 and self.chance.random() < self.rate:
+        if self.budget > 0 and self.mischief.random() < self.rate:
             self.budget -= 1
-            return self.chance.choice(FAULTS)
+            return self.mischief.choice(FAULTS)
         return ""
 
     def _kill(self) -> None:

@@ -71,7 +71,7 @@ def test_the_bucket_is_private_versioned_encrypted_and_ages(template: Templates)
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     rules = {one["Id"]: one for one in bucket["LifecycleConfiguration"]["Rules"]}
-    assert {step["StorageClass"] for step in rules["events-gets-cold"]["Transitions"]} == {
+    assert {step["StorageClass"] for step in rules["raw-gets-cold"]["Transitions"]} == {
         "STANDARD_IA",
         "GLACIER_IR",
     }
