@@ -60,6 +60,18 @@ def evaluated(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...
     return (Attribution(flag_scope(flag.key), 1, variant),)
 
 
+def holds(row: Stored, experiment: Experiment, first: float, last: float) -> bool:
+    """Whether a row that was read a while ago still is what the table has, and applies to all arrivals from
+    ``first`` to ``last``. A row is replaced once it has expired, once its variant or its iteration is gone,
+    and at any time where the experiment is not sticky."""
+    return (
+        experiment.sticky
+        and row.variant in experiment.kept
+        and applies(row, experiment.iteration, first)
+        and applies(row, experiment.iteration, last)
+    )
+
+
 def applies(row: Stored, iteration: int, arrived: float) -> bool:
     """``arrived`` in epoch seconds."""
     return (

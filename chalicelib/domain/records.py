@@ -13,10 +13,11 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from chalicelib.domain.counting import position
-from chalicelib.domain.events import Event, Limits, Refusal, ordinary_events, parse_event
+from chalicelib.domain.events import MAX_BYTES, Event, Limits, Refusal, ordinary_events, parse_event
 
-MAX_UNPACKED = 8 * 1024 * 1024
-"""Bytes that one gzip'd record may unpack to."""
+MAX_UNPACKED = 64 * 1024 * 1024
+"""Bytes that all that is gzip'd in a record may unpack to, and after which a batch is cut short: Lambda
+delivers up to 6 MB, which could fill any memory."""
 
 _GZIP = b"\x1f\x8b"
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
@@ -36,7 +37,7 @@ class Received(NamedTuple):
 
 
 class Poison(NamedTuple):
-    """What can never be an event; ``payload`` is as it was received."""
+    """What can never be an event; ``payload`` is as it was received, or unpacked where that is possible."""
 
     at: int
     part: int
@@ -48,7 +49,10 @@ class Poison(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Consecutive records of one shard; all in their order, ``positions`` has one of each record."""
+    """Consecutive records of one shard, all in their order.
+
+    ``positions`` has one of each record that was read; those after it have to be delivered again.
+    """
 
     shard: str
     sequence_numbers: Sequence[str]
@@ -58,7 +62,7 @@ class Batch(NamedTuple):
 
 
 class Undecodable(Exception):
-    """A record whose parts cannot even be told apart."""
+    """A record whose parts cannot be told apart, or a part that cannot be unpacked."""
 
     def __init__(self, code: str, message: str, payload: bytes) -> None:
         super().__init__(message)
@@ -84,9 +88,15 @@ def _batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits) -> 
     batch = Batch(shard, numbers, list(map(position, numbers)), [], [])
     if not _all_ordinary(batch, bodies, limits):
         parts: dict[str, int] = {}
+        unpacked = 0
         for at, body in enumerate(bodies):
+            if unpacked >= MAX_UNPACKED:
+                return batch._replace(positions=batch.positions[:at])
             place = batch.positions[at]
-            parts[place] = _add(batch, at, body, limits, parts.get(place, 0))
+            first = parts.get(place, 0)
+            number, size = _add(batch, at, body, limits, first)
+            parts[place] = first + number
+            unpacked += size
     return batch
 
 
@@ -109,8 +119,11 @@ def _all_ordinary(batch: Batch, bodies: Sequence[Mapping[str, Any]], limits: Lim
     return True
 
 
-def _add(batch: Batch, at: int, body: Mapping[str, Any], limits: Limits, first: int) -> int:
-    """Record ``at``, whatever it is, to the events or the poison; its parts are numbered from ``first``."""
+def _add(batch: Batch, at: int, body: Mapping[str, Any], limits: Limits, first: int) -> tuple[int, int]:
+    """Record ``at``, whatever it is, to the events or the poison; its parts are numbered from ``first``.
+
+    How many parts it has, and how many bytes of them were unpacked.
+    """
     place, arrived, key = (
         batch.positions[at],
         body["approximateArrivalTimestamp"],
@@ -120,18 +133,29 @@ def _add(batch: Batch, at: int, body: Mapping[str, Any], limits: Limits, first: 
         parts = unpack(body.get("data"))
     except Undecodable as error:
         batch.poison.append(Poison(at, first, place, arrived, key, error.payload, error.refusal))
-        return first + 1
-    for part, (part_key, payload) in enumerate(parts, first):
-        found = parse_event(payload, arrived, limits)
+        return 1, 0
+    left = MAX_UNPACKED
+    for part, (part_key, received) in enumerate(parts, first):
+        payload = received
+        try:
+            if received.startswith(_GZIP):
+                payload = _gunzip(received, min(MAX_BYTES, left))
+                left -= len(payload)
+            found = parse_event(payload, arrived, limits)
+        except Undecodable as error:
+            found = error.refusal
         if isinstance(found, Event):
             batch.events.append(Received(at, part, place, arrived, found, len(payload)))
         else:
             batch.poison.append(Poison(at, part, place, arrived, part_key or key, payload, found))
-    return first + len(parts)
+    return len(parts), MAX_UNPACKED - left
 
 
 def unpack(data: object) -> list[tuple[str | None, bytes]]:
-    """The parts of a record's ``data`` (base64), each with its own partition key if it has one."""
+    """The parts of a record's ``data`` (base64), each with its own partition key if it has one.
+
+    A part may be gzip'd.
+    """
     if not isinstance(data, str):
         raise Undecodable("invalid_base64", "The record has no data.", b"")
     try:
@@ -139,27 +163,23 @@ def unpack(data: object) -> list[tuple[str | None, bytes]]:
     except ValueError:  # binascii.Error, or a character outside of ASCII
         received = data.encode("utf-8", "surrogatepass")
         raise Undecodable("invalid_base64", "The record's data is not valid base64.", received) from None
-    if content.startswith((_AGGREGATED, _GZIP)):
-        parts = _disaggregated(content) if content.startswith(_AGGREGATED) else [(None, content)]
-        return [(key, _gunzip(part)) for key, part in parts]
-    return [(None, content)]
+    return _disaggregated(content) if content.startswith(_AGGREGATED) else [(None, content)]
 
 
-def _gunzip(content: bytes) -> bytes:
-    if not content.startswith(_GZIP):
-        return content
-    unpacked = b""
-    while content:
+def _gunzip(content: bytes, most: int) -> bytes:
+    """At most ``most`` bytes."""
+    rest, unpacked = content, b""
+    while rest:
         member = zlib.decompressobj(31)
         try:
-            unpacked += member.decompress(content, MAX_UNPACKED + 1 - len(unpacked))
+            unpacked += member.decompress(rest, most + 1 - len(unpacked))
         except zlib.error:
             raise Undecodable("invalid_gzip", "The record begins like gzip and is none.", content) from None
-        if len(unpacked) > MAX_UNPACKED:
-            raise Undecodable("too_large", f"The record unpacks to more than {MAX_UNPACKED} bytes.", content)
+        if len(unpacked) > most:
+            raise Undecodable("too_large", f"Unpacked, it has more than {most} bytes.", content)
         if not member.eof:
             raise Undecodable("invalid_gzip", "The gzip'd record is cut off.", content)
-        content = member.unused_data
+        rest = member.unused_data
     return unpacked
 
 

@@ -23,32 +23,38 @@ class Ids(Protocol):
 
 
 class Duplicates:
-    """``ids`` None: duplicates are known within a batch and within this container's memory only."""
+    """``ids`` None: duplicates are known within a batch and within this container's memory only.
+
+    Memory is of one shard at a time: only there the first place is settled before the second is seen. Of two
+    shards, each might wait for the other to count the event, and neither would.
+    """
 
     def __init__(self, ids: Ids | None, parallel: Parallel, seconds: float) -> None:
         self._ids = ids
         self._parallel = parallel
         self._seconds = seconds
-        self._recent: Recent[str, Place] = Recent(REMEMBERED, seconds)
+        self._recent: Recent[tuple[str, str], Place] = Recent(REMEMBERED, seconds)
 
     def among(self, batch: Batch, now: float) -> set[Place]:
         """Whoever owns an id keeps it, even if the attempt at its batch fails: there will be another one."""
-        owners: dict[str, Place] = {}
+        shard = batch.shard
+        owners: dict[tuple[str, str], Place] = {}
         duplicates: set[Place] = set()
         for _, part, position, _, event, _ in batch.events:
             if event.event_id is not None:
                 place = position, part
-                if owners.setdefault(event.event_id, place) != place:
+                if owners.setdefault((shard, event.event_id), place) != place:
                     duplicates.add(place)
         known = self._recent.among(owners)
-        duplicates.update(owners[event_id] for event_id, owner in known.items() if owner != owners[event_id])
+        duplicates.update(owners[named] for named, owner in known.items() if owner != owners[named])
         if self._ids is not None:
-            duplicates |= self._owned_by_others(self._ids, batch.shard, owners, now)
+            duplicates |= self._owned_by_others(self._ids, owners, now)
         self._recent.update(owners | known, now)
         return duplicates
 
-    def _owned_by_others(self, ids: Ids, shard: str, owners: dict[str, Place], now: float) -> set[Place]:
-        claims = [(event_id, f"{shard}:{at}:{part}") for event_id, (at, part) in owners.items()]
+    def _owned_by_others(self, ids: Ids, owners: dict[tuple[str, str], Place], now: float) -> set[Place]:
+        claims = [(event_id, f"{shard}:{at}:{part}") for (shard, event_id), (at, part) in owners.items()]
+        places = {event_id: place for (_, event_id), place in owners.items()}
         chunks = [claims[start : start + CLAIMS] for start in range(0, len(claims), CLAIMS)]
         refused = self._parallel.map(lambda chunk: ids.claim(chunk, now + self._seconds), chunks)
-        return {owners[event_id] for found in refused for event_id in found}
+        return {places[event_id] for found in refused for event_id in found}

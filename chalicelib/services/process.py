@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from chalicelib import deadline
 from chalicelib.domain.archive import Object, lines, objects
-from chalicelib.domain.attribution import Attribution, Pair, Plan, attributed, evaluated
+from chalicelib.domain.attribution import Attribution, Pair, Plan, attributed, evaluated, holds
 from chalicelib.domain.counting import Counter, Entry, Tally, scope
 from chalicelib.domain.decisions import Decisions, Part, Verdict
 from chalicelib.domain.definitions import Experiment, Flag, Stored
@@ -25,8 +25,9 @@ from chalicelib.services.duplicates import Duplicates
 from chalicelib.services.parallel import Parallel
 from chalicelib.services.recent import Recent
 
-SECONDS_TO_ANSWER = 1.0
-"""With less left of the invocation no call is begun: what did not make it is reported instead."""
+SECONDS_TO_ANSWER = 2.0
+"""With less left of the invocation no call is begun: what did not make it is reported instead. Longer than
+a call that is not answered lasts."""
 ROWS_A_CALL = 100
 POISON_A_CALL = 10
 ROWS_CACHED = 50_000
@@ -159,13 +160,17 @@ class EventProcessor:
     def _assigned(
         self, batch: Batch, concerned: Sequence[Sequence[Experiment]], now: float
     ) -> dict[Pair, Stored]:
-        """Only rows are cached: who has none yet may have one in a moment."""
+        """Only rows are cached, as long as they hold: who has none yet may have one in a moment."""
         wanted = {
             (experiment.id, one.event.user_id)
             for one, of in zip(batch.events, concerned, strict=True)
             for experiment in of
         }
-        found = self._rows.among(wanted)
+        arrivals = [one.arrived for one in batch.events]
+        first, last = min(arrivals, default=now), max(arrivals, default=now)
+        by_id = self._plan.by_id
+        cached = self._rows.among(wanted)
+        found = {pair: row for pair, row in cached.items() if holds(row, by_id[pair[0]], first, last)}
         missing = [pair for pair in wanted if pair not in found]
         chunks = [missing[start : start + ROWS_A_CALL] for start in range(0, len(missing), ROWS_A_CALL)]
         for rows in self._parallel.map(self._assignments.batch_get, chunks):

@@ -17,7 +17,8 @@ from chalicelib.services.count import Counters, count
 from chalicelib.services.parallel import Parallel
 from chalicelib.services.split import Metrics, SplitWatch
 
-SECONDS_TO_ANSWER = 1.0
+SECONDS_TO_ANSWER = 2.0
+"""As in `process`."""
 
 log = logging.getLogger(__name__)
 

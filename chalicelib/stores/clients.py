@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.settings import Settings
-from chalicelib.stores.resilience import stop_late_retries
+from chalicelib.stores.resilience import stop_late_calls, stop_late_retries
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,6 +42,7 @@ class Clients:
         )
         client = self._session.create_client(service, config=config)
         slowest = self._settings.connect_timeout + self._settings.read_timeout
+        client.meta.events.register_first(f"before-call.{service}", stop_late_calls)
         client.meta.events.register_first(f"needs-retry.{service}", stop_late_retries(slowest))
         return client
 

@@ -13,7 +13,7 @@ from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.history import Row
 from chalicelib.settings import Settings
-from chalicelib.stores.resilience import guarded
+from chalicelib.stores.resilience import OutOfTime, guarded
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -80,7 +80,7 @@ class AssignmentHistory:
         from pg8000.native import DatabaseError, Error
 
         if deadline.remaining() < SECONDS:
-            raise StorageUnavailable("No time is left to ask the store; try again.")
+            raise OutOfTime
         try:
             if self._connection is None:
                 self._connection = self._connect()

@@ -24,6 +24,14 @@ THROTTLES = frozenset(
     }
 )
 
+
+class OutOfTime(StorageUnavailable):
+    """No call was begun, as the invocation would not have lived to see its answer: no failure of a store."""
+
+    def __init__(self) -> None:
+        super().__init__("No time is left to ask the store; try again.")
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -37,8 +45,6 @@ def guarded(method: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if deadline.remaining() < MIN_SECONDS:
-            raise StorageUnavailable("No time is left to ask the store; try again.")
         breaker = _breaker(args[0])
         # pybreaker holds its lock while it calls: right for the one that probes, not for parallel writes.
         if breaker.current_state != STATE_CLOSED:
@@ -48,6 +54,8 @@ def guarded(method: Callable[P, R]) -> Callable[P, R]:
                 raise StorageUnavailable from None
         try:
             result: R = _translated(method, *args, **kwargs)
+        except OutOfTime:
+            raise
         except StorageUnavailable as error:
             _tell(breaker, error)
             raise
@@ -56,6 +64,12 @@ def guarded(method: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return call
+
+
+def stop_late_calls(**_: Any) -> None:
+    """A ``before-call`` hook: a method may make several calls, and time may run out between two."""
+    if deadline.remaining() < MIN_SECONDS:
+        raise OutOfTime
 
 
 def stop_late_retries(attempt_seconds: float) -> Callable[..., None]:
@@ -98,7 +112,7 @@ def _breaker(store: Any) -> CircuitBreaker:
         made = CircuitBreaker(
             fail_max=FAILURES_TO_OPEN,
             reset_timeout=SECONDS_OPEN,
-            exclude=[lambda error: not isinstance(error, StorageUnavailable)],
+            exclude=[lambda error: isinstance(error, OutOfTime) or not isinstance(error, StorageUnavailable)],
             throw_new_error_on_trip=False,
         )
         found = vars(store).setdefault("_breaker", made)

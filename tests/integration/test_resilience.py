@@ -111,6 +111,23 @@ def test_a_silent_table_is_given_up_in_time(silent: str, monkeypatch: pytest.Mon
     assert 0.35 < failing(slow, left=5.0) < 3.0  # all three attempts
 
 
+def test_time_that_runs_out_between_two_calls_of_a_method_begins_no_other(
+    dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = store(dynamo.url, monkeypatch)
+    dynamo.status, dynamo.body = 200, '{"Responses": {}, "UnprocessedKeys": {}}'
+    many = [("checkout", f"u{number}") for number in range(450)]  # five calls
+    for attempt in range(
+        1, FAILURES_TO_OPEN + 2
+    ):  # which is no failure of the store: its breaker stays closed
+        with (
+            deadline.within(lambda: 1.0 if dynamo.requests < 2 * attempt else 0.0),  # noqa: B023 - not kept
+            pytest.raises(StorageUnavailable, match="No time is left"),
+        ):
+            rows.batch_get(many)
+        assert dynamo.requests == 2 * attempt
+
+
 def test_a_table_that_comes_back_is_used_again(dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch) -> None:
     back = store(dynamo.url, monkeypatch, max_attempts=1)
     dynamo.refuses("InternalServerError", 500)

@@ -12,9 +12,8 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import records
-from chalicelib.domain.events import Limits
-from chalicelib.domain.records import Batch, Undecodable, batches, unpack
+from chalicelib.domain.events import MAX_BYTES, Limits
+from chalicelib.domain.records import MAX_UNPACKED, Batch, Undecodable, batches, unpack
 from tests.support.streams import kinesis, purchase, record
 
 
@@ -51,33 +50,64 @@ def test_data_that_is_not_base64_is_refused(text: object) -> None:
     assert code(text) == "invalid_base64"
 
 
+def of_size(size: int) -> bytes:
+    """An event that has ``size`` bytes as JSON, gzip'd."""
+    event = purchase(properties={"padding": ""})
+    event["properties"]["padding"] = "0" * (size - len(orjson.dumps(event)))
+    return gzip.compress(orjson.dumps(event))
+
+
 def test_gzip_is_unpacked_in_one_or_many_members() -> None:
-    content = gzip.compress(b'{"a":') + gzip.compress(b"1}")
-    assert unpack(data(content)) == [(None, b'{"a":1}')]
+    text = orjson.dumps(purchase("u7"))
+    batch = read(gzip.compress(text), gzip.compress(text[:9]) + gzip.compress(text[9:]))
+    assert [(one.event.user_id, one.size) for one in batch.events] == [("u7", len(text))] * 2
 
 
-def test_broken_gzip_is_refused() -> None:
+def test_broken_gzip_is_refused_as_it_was_received() -> None:
     whole = gzip.compress(b'{"a":1}')
-    assert code(data(whole[:-3])) == "invalid_gzip"
-    assert code(data(whole[:6] + b"\xff" * 20)) == "invalid_gzip"
-    assert code(data(whole + b"more")) == "invalid_gzip"
+    broken = [whole[:-3], whole[:6] + b"\xff" * 20, whole + b"more"]
+    found = [(one.refusal.code, one.payload) for one in read(*broken).poison]
+    assert found == [("invalid_gzip", received) for received in broken]
 
 
 def test_a_bomb_is_refused_before_it_has_unpacked() -> None:
-    assert code(data(gzip.compress(b"0" * (records.MAX_UNPACKED + 1)))) == "too_large"
-    half = gzip.compress(b"0" * (records.MAX_UNPACKED // 2 + 1))
-    assert code(data(half + half)) == "too_large"
-    assert len(unpack(data(gzip.compress(b"0" * records.MAX_UNPACKED)))[0][1]) == records.MAX_UNPACKED
+    bomb, half = gzip.compress(b"0" * (MAX_BYTES + 1)), gzip.compress(b"0" * (MAX_BYTES // 2 + 1))
+    batch = read(bomb, half + half, of_size(MAX_BYTES))
+    found = [(one.refusal.code, one.payload) for one in batch.poison]
+    assert found == [("too_large", bomb), ("too_large", half + half)]
+    assert [one.size for one in batch.events] == [MAX_BYTES]
+
+
+def test_a_batch_that_would_unpack_without_end_is_cut_short_and_the_rest_read_next() -> None:
+    large, many = of_size(MAX_BYTES), MAX_UNPACKED // MAX_BYTES + 3
+    event = kinesis([large] * many)
+    [batch] = batches(event["Records"], Limits())
+    done = len(batch.positions)
+    assert done == MAX_UNPACKED // MAX_BYTES == len(batch.events)
+    assert len(batch.sequence_numbers) == many
+    [rest] = batches(event["Records"][done:], Limits())
+    assert len(rest.positions) == many - done
+
+
+def test_what_a_record_unpacks_to_is_bounded_whatever_comes_before_it() -> None:
+    large, fit = of_size(MAX_BYTES), MAX_UNPACKED // MAX_BYTES
+    for before in ([], [purchase()]):
+        batch = read(*before, aggregated(*[("u", large)] * (fit + 2)))
+        assert len(batch.events) == fit + len(before)
+        assert [one.refusal.code for one in batch.poison] == ["too_large"] * 2
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=20), st.binary(max_size=50)), min_size=1, max_size=5))
 def test_aggregated_records_are_read_as_the_library_writes_them(parts: list[tuple[str, bytes]]) -> None:
-    plain = [(key, b"-" + part) for key, part in parts]  # a part that begins like gzip would be unpacked
-    assert unpack(data(aggregated(*plain))) == plain
+    assert unpack(data(aggregated(*parts))) == parts
 
 
-def test_parts_of_an_aggregate_may_be_gzipped() -> None:
-    assert unpack(data(aggregated(("k", gzip.compress(b"{}"))))) == [("k", b"{}")]
+def test_parts_of_an_aggregate_may_be_gzipped_and_a_broken_one_spoils_no_other() -> None:
+    good, broken = gzip.compress(orjson.dumps(purchase("u1"))), b"\x1f\x8bbroken"
+    batch = read(aggregated(("a", good), ("b", broken), ("c", good)))
+    assert [one.part for one in batch.events] == [0, 2]
+    [poison] = batch.poison
+    assert (poison.part, poison.partition_key, poison.payload) == (1, "b", broken)
 
 
 @given(st.binary(max_size=60))

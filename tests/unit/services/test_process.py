@@ -1,10 +1,12 @@
 """A batch of the event stream through the real processor, over stores in memory."""
 
 import gzip
+from typing import Any
 
 import orjson
+import pytest
 
-from tests.support.plane import Plane
+from tests.support.plane import Plane, experiment
 from tests.support.streams import ARRIVED, kinesis, purchase
 
 DAY = 20_779  # 2026-11-22
@@ -64,3 +66,45 @@ def test_the_archive_has_every_field_that_was_sent_and_what_it_counted_for() -> 
             "seconds_since_assignment": 60.0,
         }
     ]
+
+
+OTHERS = [{"key": "treatment", "allocation": 0.5}, {"key": "other", "allocation": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "row", "later"),
+    [
+        ({}, {"expires_at": ARRIVED + 10}, {}),
+        ({}, {}, {"iteration": 2, "salt": "restarted"}),
+        ({}, {}, {"variants": OTHERS}),
+        ({"sticky": False}, {}, {"sticky": False}),
+    ],
+    ids=["expired", "restarted", "variant removed", "not sticky"],
+)
+def test_a_container_that_remembers_a_row_counts_as_one_that_does_not(
+    fields: dict[str, Any], row: dict[str, Any], later: dict[str, Any]
+) -> None:
+    plane = Plane(experiment(**fields))
+    plane.assign("u1", "control", **row)
+    plane.deliver(kinesis([purchase("u1")]))
+    plane.experiments.found = {"checkout": experiment(**later)}
+    plane.assign("u1", "treatment", at=ARRIVED + 12, iteration=later.get("iteration", 1))
+    for number, container in enumerate((plane.process, plane.container()), 1):
+        event = kinesis(
+            [purchase("u1", event_type="later", experiment_key="checkout")],
+            start=number,
+            arrived=ARRIVED + 20,
+        )
+        container(event, lambda: 60.0, ARRIVED + 21)
+    scope = "checkout@2" if "iteration" in later else "checkout"
+    found = {key[:2]: sums[0] for key, sums in plane.counted(scope).items() if key[1] == "later"}
+    assert found == {("treatment", "later"): 2}
+
+
+def test_a_row_is_read_once_as_long_as_it_holds() -> None:
+    plane = Plane()
+    plane.assign("u1", "control")
+    plane.deliver(kinesis([purchase("u1")]))
+    plane.assignments.rows.clear()
+    plane.deliver(kinesis([purchase("u1")], start=1))
+    assert plane.counted() == {("control", "purchase", DAY, 10): (2, 0, 0)}
