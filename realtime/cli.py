@@ -215,6 +215,7 @@ def plane() -> Any:
     local = os.environ.get("REALTIME_ENV", "local") == "local"
     if local and "AWS_ENDPOINT_URL" not in os.environ:
         os.environ.update(environment(f"http://{HOST}:{named('AWS_PORT', 4566)}"))
+    os.environ.setdefault("REALTIME_READ_TIMEOUT", "5")  # nobody's request waits for it
     return wired()
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import orjson
@@ -9,13 +10,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Column, Table
 
-from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.stream import PARTITION_KEY, Put
 from chalicelib.stores.quarantine import Waiting
 
 
 class Quarantine(Protocol):
-    def receive(self) -> list[Waiting]: ...
+    def receive(self, wait: int) -> list[Waiting]: ...
     def release(self, waiting: Waiting) -> None: ...
     def remove(self, waiting: Waiting) -> None: ...
 
@@ -49,39 +50,47 @@ def show(console: Console, quarantine: Quarantine, *, as_json: bool = False) -> 
 def redrive(console: Console, quarantine: Quarantine, stream: Stream) -> int:
     """Sends every record back into the stream under its identity; how many. Those that fail again return.
 
-    A record leaves quarantine only after the stream has it. An event without an id gets its first place
-    in the stream as its id, the same one each time, so that nothing counts twice.
+    A record leaves quarantine only after the stream has it; one that the stream refuses holds up no other.
+    An event without an id gets its first place in the stream as its id, the same one each time, so that
+    nothing counts twice.
     """
     sent: set[str] = set()
     kept: list[Waiting] = []
-    for waiting in track(_all(quarantine), "Redriving", console=console, total=None):
-        if waiting.place not in sent:
-            [refused] = stream.put([_put(waiting)])
-            if refused:
+    try:
+        for waiting in track(_all(quarantine), "Redriving", console=console, total=None):
+            if waiting.place in sent or _accepted(stream, waiting):
+                sent.add(waiting.place)
+                quarantine.remove(waiting)
+            else:
                 kept.append(waiting)
-                continue
-            sent.add(waiting.place)
-        quarantine.remove(waiting)
-    for waiting in kept:
-        quarantine.release(waiting)
-    console.print(f"Sent {len(sent)} records back.")
+    finally:
+        for waiting in kept:
+            quarantine.release(waiting)
+        console.print(f"Sent {len(sent)} records back.")
     if kept:
-        raise StorageUnavailable(f"The stream refused {len(kept)} records; they stay in quarantine.")
+        places = ", ".join(sorted({waiting.place for waiting in kept}))
+        raise StorageUnavailable(f"The stream refused what stays in quarantine: {places}.")
     return len(sent)
+
+
+def _accepted(stream: Stream, waiting: Waiting) -> bool:
+    try:
+        [refused] = stream.put([_put(waiting)])
+    except (StorageUnavailable, Throttled):
+        return False
+    return not refused
 
 
 def _all(quarantine: Quarantine) -> Iterator[Waiting]:
     """Until none is visible: what was received stays hidden until it is released or removed."""
-    while batch := quarantine.receive():
+    while batch := quarantine.receive(1):
         yield from batch
 
 
 def _put(waiting: Waiting) -> Put:
     payload = waiting.payload
-    try:
+    with suppress(orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or nested too deep to write
         event: Any = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        event = None
-    if isinstance(event, dict) and event.get("event_id") is None:
-        payload = orjson.dumps(event | {"event_id": waiting.place})
+        if isinstance(event, dict) and event.get("event_id") is None:
+            payload = orjson.dumps(event | {"event_id": waiting.place})
     return Put(0, waiting.description["partition_key"][:PARTITION_KEY] or "-", payload)

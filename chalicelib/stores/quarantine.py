@@ -50,10 +50,16 @@ class Quarantine:
         return [entry["Id"] in sent for entry in entries]
 
     @guarded
-    def receive(self) -> list["Waiting"]:
-        """At most ten, hidden from others for two minutes; empty once none is visible any more."""
+    def receive(self, wait: int = 0) -> list["Waiting"]:
+        """At most ten, hidden from others for two minutes; empty once none is visible any more.
+
+        Only with a ``wait`` in seconds SQS looks at all of its servers, and not at a sample of them.
+        """
         answer = self._clients.sqs.receive_message(
-            QueueUrl=self._queue_url(), MaxNumberOfMessages=BATCH, VisibilityTimeout=HIDDEN_SECONDS
+            QueueUrl=self._queue_url(),
+            MaxNumberOfMessages=BATCH,
+            VisibilityTimeout=HIDDEN_SECONDS,
+            WaitTimeSeconds=wait,
         )
         return [self._waiting(message) for message in answer.get("Messages", [])]
 

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -24,8 +25,14 @@ NOW = 1_795_341_600.0
 
 
 @pytest.fixture
-def store(service_clients: Clients, aws_settings: Settings) -> Quarantine:
-    return Quarantine(service_clients, aws_settings.quarantine_queue, aws_settings.archive_bucket)
+def store(
+    aws_environment: dict[str, str], aws_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Quarantine:
+    """With the patience of the command line, as an empty queue is waited for."""
+    for name, value in aws_environment.items():
+        monkeypatch.setenv(name, value)
+    clients = Clients(replace(aws_settings, read_timeout=5.0))
+    return Quarantine(clients, aws_settings.quarantine_queue, aws_settings.archive_bucket)
 
 
 @pytest.fixture
@@ -110,7 +117,24 @@ def test_what_the_stream_refuses_stays(store: Quarantine, console: Console) -> N
 
     stream = Full()
     store.put([poison(1, b"1"), poison(2, b"2")])
-    with pytest.raises(StorageUnavailable, match="1 records"):
+    with pytest.raises(StorageUnavailable, match=rf"stays in quarantine: {SHARD}:1:0\."):
         redrive(console, store, stream)
     assert [put.data for put in stream.records] == [b"2"]
     assert [waiting.payload for waiting in store.receive()] == [b"1"]
+
+
+def test_a_record_that_can_never_be_sent_holds_up_no_other(store: Quarantine, console: Console) -> None:
+    class Strict(MemoryStream):
+        def put(self, records: Sequence[Put]) -> list[str | None]:
+            if len(records[0].data) > 1_048_576:
+                raise StorageUnavailable  # a ValidationException
+            return super().put(records)
+
+    deep = b'{"a":' * 400 + b"1" + b"}" * 400  # orjson reads it and cannot write it
+    huge = b"x" * 1_048_577
+    stream = Strict()
+    store.put([poison(1, huge), poison(2, deep), poison(3, b"{")])
+    with pytest.raises(StorageUnavailable, match=rf": {SHARD}:1:0\."):
+        redrive(console, store, stream)
+    assert sorted(put.data for put in stream.records) == [b"{", deep]
+    assert [waiting.payload for waiting in store.receive()] == [huge]
