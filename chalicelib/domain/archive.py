@@ -26,7 +26,7 @@ GZIP_LEVEL = 1
 
 
 class Line(NamedTuple):
-    """An event as it is archived; ``size`` is about how many bytes that will be."""
+    """An event as it is archived; ``size`` in bytes is not less than that will be."""
 
     at: int
     part: int
@@ -59,8 +59,8 @@ class Object(NamedTuple):
 
 
 _NEWLINE = orjson.Fragment(b"\n")
-_BYTES_ADDED = 600
-"""About how many ``realtime`` has; more only for an event that counts for several experiments."""
+_BYTES_ADDED, _BYTES_EACH = 400, 600
+"""At most what ``realtime`` has, and what each experiment in it has: names are of 128 characters at most."""
 
 
 def lines(
@@ -82,7 +82,8 @@ def lines(
             "duplicate": verdict is None,
             "experiments": _enriched(verdict, event, experiments, rows) if verdict else [],
         }
-        found.append(Line(at, part, number, event.hour, size + _BYTES_ADDED, data))
+        added = _BYTES_ADDED + _BYTES_EACH * len(verdict or ())
+        found.append(Line(at, part, number, event.hour, size + added, data))
     return found
 
 

@@ -17,7 +17,7 @@ from chalicelib.domain.counting import (
     scope,
     tallies,
 )
-from chalicelib.domain.instants import epoch
+from chalicelib.domain.events import epoch, is_key
 
 
 def changes(records: Sequence[Mapping[str, Any]], shard: str) -> list[Tally]:
@@ -54,12 +54,15 @@ def _entries(record: Mapping[str, Any], shard: str) -> Iterator[tuple[Counter, E
 
 def _counted_as(image: Mapping[str, Any] | None, shard: str) -> tuple[Counter, int] | None:
     """The counter and the hour of a row; None for a row that is no assignment of ours."""
-    if not image or not {"experiment_id", "variant", "timestamp"} <= image.keys():
+    if not image:
         return None
     try:
-        day, hour = day_and_hour(epoch(image["timestamp"]["S"]))
+        at, experiment_id, variant = (image[name]["S"] for name in ("timestamp", "experiment_id", "variant"))
         iteration = int(image["iteration"]["N"]) if "iteration" in image else 1
-        of = scope(image["experiment_id"]["S"], iteration)
-        return Counter(of, image["variant"]["S"], ASSIGNED, day, shard), hour
     except (KeyError, ValueError):  # written by something else, in other types
         return None
+    timestamp = epoch(at)
+    if timestamp is None or not is_key(experiment_id) or not is_key(variant):
+        return None
+    day, hour = day_and_hour(timestamp)
+    return Counter(scope(experiment_id, iteration), variant, ASSIGNED, day, shard), hour

@@ -31,7 +31,7 @@ EVENT_TYPE = r"^[A-Za-z0-9._:-]{1,128}\Z"
 KEY = r"^[A-Za-z0-9._-]{1,128}\Z"
 
 _is_event_type = re.compile(EVENT_TYPE).match
-_is_key = re.compile(KEY).match
+is_key = re.compile(KEY).match
 
 
 class Refusal(NamedTuple):
@@ -120,7 +120,7 @@ def _ordinary(texts: Sequence[bytes], arrived: Sequence[float], limits: Limits) 
         and together.isprintable()
         and _all(ids, str, type(None))
         and _between(1, [len(one) for one in ids if one is not None], MAX_EVENT_ID)
-        and all(one is None or _is_key(one) for one in {*experiment_keys, *flag_keys})
+        and all(one is None or is_key(one) for one in {*experiment_keys, *flag_keys})
         and _all(properties, dict, type(None))
         and _all(metadata, dict, type(None))
         and _all(given, int, float)
@@ -169,8 +169,8 @@ def _loaded(text: bytes) -> Any:
     except orjson.JSONDecodeError:
         return _not_json(text)
     # Brackets bound the depth, and hardly any event has this many.
-    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _deeper(data, MAX_DEPTH):
-        return Refusal("too_deep", f"The event is nested deeper than {MAX_DEPTH} levels.")
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and too_deep(data):
+        return TOO_DEEP
     return data
 
 
@@ -179,9 +179,9 @@ def _optional(data: dict[str, Any]) -> Refusal | None:
     event_id, experiment_key, flag_key = get("event_id"), get("experiment_key"), get("flag_key")
     if event_id is not None and (type(event_id) is not str or not 0 < len(event_id) <= MAX_EVENT_ID):
         return _invalid("event_id", event_id, f"must be a string of 1 to {MAX_EVENT_ID} characters")
-    if experiment_key is not None and (type(experiment_key) is not str or not _is_key(experiment_key)):
+    if experiment_key is not None and (type(experiment_key) is not str or not is_key(experiment_key)):
         return _invalid("experiment_key", experiment_key, "must be 1 to 128 of A-Z a-z 0-9 . _ -")
-    if flag_key is not None and (type(flag_key) is not str or not _is_key(flag_key)):
+    if flag_key is not None and (type(flag_key) is not str or not is_key(flag_key)):
         return _invalid("flag_key", flag_key, "must be 1 to 128 of A-Z a-z 0-9 . _ -")
     for field in ("properties", "metadata"):
         if type(get(field)) not in _OBJECT_OR_NULL:
@@ -189,6 +189,7 @@ def _optional(data: dict[str, Any]) -> Refusal | None:
     return None
 
 
+TOO_DEEP = Refusal("too_deep", f"The event is nested deeper than {MAX_DEPTH} levels.")
 _NOT_AN_OBJECT = Refusal("not_an_object", "An event must be a JSON object.")
 _NUMBERS = (int, float)
 _OBJECT_OR_NULL = (dict, type(None))
@@ -226,9 +227,9 @@ def _not_json(text: bytes) -> Refusal:
     )
 
 
-def _deeper(value: object, levels: int) -> bool:
+def too_deep(value: object) -> bool:
     level = [value]
-    for _ in range(levels):
+    for _ in range(MAX_DEPTH):
         level = [
             child
             for container in level

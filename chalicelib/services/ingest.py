@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import orjson
 
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable, Throttled, TooLarge
-from chalicelib.domain.events import Limits, Refusal, parse_event
+from chalicelib.domain.events import TOO_DEEP, Limits, Refusal, parse_event, too_deep
 from chalicelib.domain.stream import PARTITION_KEY, Put, calls
 
 MAX_EVENTS = 500
@@ -67,7 +67,9 @@ class Ingest:
             data["event_id"] = self._new_id()
         try:
             text = orjson.dumps(data)
-        except TypeError:  # lone surrogates, integers beyond 64 bits
+        except TypeError:  # orjson writes 254 levels, no lone surrogates and no integers beyond 64 bits
+            if too_deep(data):
+                return TOO_DEEP
             return Refusal("invalid_json", "The event holds a lone surrogate or an integer beyond 64 bits.")
         found = parse_event(text, now, self._limits)
         if not isinstance(found, Refusal) and found.data != data:  # 1e400 is infinite, and written as null

@@ -209,10 +209,10 @@ class EventProcessor:
             except (StorageUnavailable, Throttled) as error:
                 log.warning("records could not be put into quarantine: %s", error.code)
                 return some[0].at
+            if any(sent):
+                self._metrics.record("RecordsQuarantined", sum(sent))
             return min((one.at for one, ok in zip(some, sent, strict=True) if not ok), default=done)
 
-        if poison:
-            self._metrics.record("RecordsQuarantined", len(poison))
         chunks = [poison[start : start + POISON_A_CALL] for start in range(0, len(poison), POISON_A_CALL)]
         return min([done, *self._parallel.map(attempt, chunks)])
 

@@ -36,7 +36,7 @@ class FirehoseArchive:
 
     @guarded
     def put(self, archived: Object) -> None:
-        """A retry sends lines again: `realtime.sequence_number` and `index` tell them apart."""
+        """A retry sends lines again: `realtime.place` tells."""
         for chunk in _chunks(archived.text().splitlines(keepends=True)):
             self._send(chunk)
 

@@ -9,6 +9,8 @@ import pytest
 from chalicelib.domain import archive
 from chalicelib.domain.archive import Line, Object, objects
 from chalicelib.domain.counting import day_number
+from tests.support.plane import Plane, experiment
+from tests.support.streams import kinesis, purchase
 
 SHARD = "events/shardId-000000000007"
 HOUR = day_number("2026-11-22") * 24 + 10
@@ -56,6 +58,16 @@ def test_an_object_has_at_most_a_thousand_lines() -> None:
 def test_an_object_has_at_most_five_megabytes() -> None:
     found = objects([at(number, size=archive.MAX_BYTES // 3) for number in range(7)], SHARD)
     assert [len(one.lines) for one in found] == [3, 3, 1]
+
+
+def test_the_experiments_of_an_event_count_for_its_size() -> None:
+    plane = Plane(*[experiment(f"experiment-{number}-{'x' * 110}") for number in range(20)])
+    for one in plane.experiments.found:
+        plane.assign("u1", "treatment", key=one)
+    plane.deliver(kinesis([purchase("u1", properties={"text": "y" * 4000}) for _ in range(1000)]))
+    sizes = [len(gzip.decompress(body)) for body in plane.archive.objects.values()]
+    assert len(sizes) > 1
+    assert max(sizes) <= archive.MAX_BYTES
 
 
 def test_a_line_larger_than_the_limit_is_alone() -> None:

@@ -15,6 +15,13 @@ from realtime.memory_events import MemoryStream
 from tests.support.streams import ARRIVED, purchase
 
 
+def nested(levels: int) -> Any:
+    found: list[Any] = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
 class Refusing(MemoryStream):
     """Answers each call with the next of ``answers``: codes of records by their number, or an error."""
 
@@ -88,6 +95,8 @@ def test_good_events_are_accepted_though_others_are_not() -> None:
         ({"properties": {"a": "\udfff"}}, "invalid_json"),
         ({"properties": {"a": 10**30}}, "invalid_json"),
         ({"event_id": 5}, "invalid_field"),
+        ({"properties": {"a": nested(40)}}, "too_deep"),
+        ({"properties": {"a": nested(300)}}, "too_deep"),
         ({"timestamp": "1970-01-01T00:00:00Z"}, "too_old"),
         ({"timestamp": "2099-01-01T00:00:00Z"}, "in_the_future"),
         ({"metadata": {"x": "y" * 300_000}}, "too_large"),

@@ -124,6 +124,8 @@ def test_a_row_whose_time_has_come_was_assigned_all_the_same() -> None:
 def test_rows_that_something_else_has_written_are_passed_over() -> None:
     counted = Counted()
     strange = [{"id": {"S": "x"}}, row() | {"variant": {"N": "1"}}, row(at="then"), row(iteration="x")]
+    strange += [row(at="0001-01-01T00:00:00+14:00"), row(variant="a#purchase")]
+    strange += [row() | {"experiment_id": {"S": "checkout@2"}}]
     answer = counted.deliver(*[change(number, image) for number, image in enumerate(strange, 1)])
     assert answer == {"batchItemFailures": []}
     assert counted.found() == {}
