@@ -43,7 +43,7 @@ def check(schedule: Schedule) -> None:
     quarantine = Quarantine(service, settings.quarantine_queue, settings.archive_bucket)
     waiting = set()
     while batch := quarantine.receive():
-        waiting |= {one.description["sequence_number"] for one in batch}
+        waiting |= {(one.description["sequence_number"], one.description["part"]) for one in batch}
     assert waiting == schedule.poison, "quarantine"
 
 

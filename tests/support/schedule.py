@@ -1,14 +1,17 @@
 """A drawn schedule of events, faults, deliveries and deaths, over the real handler and local AWS."""
 
+import gzip
 import os
 import random
 import time
 from collections import Counter as Multiset
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
+from aws_kinesis_agg.aggregator import RecordAggregator
 
 from chalicelib.domain.definitions import Stored
 from chalicelib.settings import Settings
@@ -27,7 +30,17 @@ from tests.support.proxy import FAULTS, Call, FaultProxy
 
 METRICS = ["purchase", "signup"]
 CHECKOUT = experiment(metrics=METRICS)
-POISON = (b"{", b"[]", b'{"event_type":"purchase"}', b"\xff", b'{"user_id":"\\ud800"}', b"x" * 300_000)
+CONTAINERS = 3
+"""That are kept alive, each with what it remembers."""
+POISON = (
+    b"{",
+    b"[]",
+    b'{"event_type":"purchase"}',
+    b"\xff",
+    b'{"user_id":"\\ud800"}',
+    b"x" * 300_000,
+    b"\x1f\x8bbroken",
+)
 
 
 @dataclass(frozen=True)
@@ -60,11 +73,12 @@ class Schedule:
         self.stream = KinesisStream(bench.clients.kinesis, self.settings.event_stream)
         self.truth: Multiset[tuple[str, int, int]] = Multiset()  # (variant, hour since 1970, amount)
         self.signups = 0  # events of a user whose assignment lands in between
-        self.poison: set[str] = set()
+        self.poison: set[tuple[str, int]] = set()  # sequence number and part
         self.sent: list[dict[str, Any]] = []
         self.rate = self.chance.choice([0.05, 0.1, 0.3])
         self.budget = 8  # so that each schedule is bounded
-        self.container: Container | None = None
+        self.free: list[Container] = []
+        self.busy: list[Container] = []
 
     def run(self) -> None:
         DefinitionStore(self.bench.service, self.settings).publish([published(metrics=METRICS)], 0, 0.0)
@@ -94,21 +108,40 @@ class Schedule:
 
     def _produce(self, number: int) -> None:
         records: list[Any] = []
+        poisoned: list[list[int]] = []
         for _ in range(number):
-            kind = self.chance.random()
-            if kind < 0.1:
-                data = self.chance.choice(POISON)
-            elif kind < 0.2 and self.sent and self.table:
-                data = orjson.dumps(self.chance.choice(self.sent))
+            if self.chance.random() < 0.1:
+                data, poison = self._aggregate()
             else:
-                data = orjson.dumps(self._event())
+                data, spoilt = self._part()
+                poison = [0] if spoilt else []
             records.append({"Data": data, "PartitionKey": f"k{self.chance.randrange(9)}"})
+            poisoned.append(poison)
         answer = self.bench.clients.kinesis.put_records(
             StreamName=self.settings.event_stream, Records=records
         )
-        for record, put in zip(records, answer["Records"], strict=True):
-            if record["Data"] in POISON:
-                self.poison.add(put["SequenceNumber"])
+        for poison, put in zip(poisoned, answer["Records"], strict=True):
+            self.poison |= {(put["SequenceNumber"], part) for part in poison}
+
+    def _aggregate(self) -> tuple[bytes, list[int]]:
+        """A record of the Kinesis Producer Library, and which of its parts are poison."""
+        aggregator = RecordAggregator()
+        poison = []
+        for number in range(self.chance.randrange(1, 5)):
+            data, spoilt = self._part()
+            aggregator.add_user_record(f"k{number}", data)
+            poison += [number] if spoilt else []
+        content: bytes = aggregator.clear_and_get().get_contents()[2]
+        return content, poison
+
+    def _part(self) -> tuple[bytes, bool]:
+        """An event as it is sent, or poison."""
+        kind = self.chance.random()
+        if kind < 0.1:
+            return self.chance.choice(POISON), True
+        event = self.chance.choice(self.sent) if kind < 0.2 and self.sent and self.table else self._event()
+        data = orjson.dumps(event)
+        return (gzip.compress(data) if self.chance.random() < 0.2 else data), False
 
     def _event(self) -> dict[str, Any]:
         user, amount = self.chance.randrange(7), self.chance.randrange(10_000_000)
@@ -134,21 +167,44 @@ class Schedule:
         source = EventSource("event_processor", self.settings.event_stream, batch_size=size, window=0.0)
         pump = Pump(source, self.stream, self._invoke, _never, checkpoints=checkpoints, backoff=(0.002, 0.05))
         if batches is None:
-            pump.drain(120.0)
+            self._drain(pump)
         else:
             for _ in range(batches):
                 pump.run_once()
         return pump.checkpoints
 
-    def _invoke(self, event: Any, context: Any) -> Any:
-        if self.container is None or self.mischief.random() < 0.1:
-            self._close()
-            self.container = Container(self.bench.socket, self.settings)
+    def _drain(self, pump: Pump) -> None:
+        """All shards at once, as Lambda does it; where nothing else is drawn, one after the other."""
+        if self.chance.random() < 0.5:
+            pump.drain(120.0)
+            return
+        pump.start()
         try:
-            return self.container(event, context)
+            pump.drain(120.0)
+        finally:
+            pump.stop()
+
+    def _invoke(self, event: Any, context: Any) -> Any:
+        container = self._container()
+        self.busy.append(container)
+        try:
+            answer = container(event, context)
         except ContainerDied:
-            self._close()
+            container.close()
             raise
+        finally:
+            self.busy.remove(container)
+        self.free.append(container)
+        return answer
+
+    def _container(self) -> Container:
+        """Any that is free, or a new one."""
+        with suppress(IndexError):
+            if self.mischief.random() < 0.7:
+                return self.free.pop(self.mischief.randrange(len(self.free) or 1))
+        if len(self.free) > CONTAINERS:
+            self._close()
+        return Container(self.bench.socket, self.settings)
 
     def _decide(self, call: Call) -> str:
         if self.budget > 0 and self.mischief.random() < self.rate:
@@ -157,13 +213,12 @@ class Schedule:
         return ""
 
     def _kill(self) -> None:
-        if self.container is not None:
-            os.kill(self.container.pid, 9)
+        with suppress(IndexError, ProcessLookupError):
+            os.kill(self.mischief.choice(self.busy).pid, 9)
 
     def _close(self) -> None:
-        if self.container is not None:
-            self.container.close()
-            self.container = None
+        while self.free:
+            self.free.pop().close()
 
     def _earlier(self, checkpoints: dict[str, str]) -> dict[str, str]:
         """The consumer forgets how far it was: some records are delivered again, in other batches."""
