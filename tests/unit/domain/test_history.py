@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.counting import position
 from chalicelib.domain.history import Row, merged, rows
+from tests.support.assignments import Image, change
+from tests.support.assignments import row as image
 from tests.support.history import row, second
-from tests.unit.services.test_sync import Image, change
-from tests.unit.services.test_sync import row as image
 
 
 def assigned(user: str = "u1", variant: str = "control", at: int = 0) -> Image:
