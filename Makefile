@@ -26,7 +26,7 @@ long: .venv/dev.stamp ## the long property profile
 chaos: .venv/dev.stamp .venv-aws/stamp ## 5,000 fault schedules; prints the seed of one that fails
 	REALTIME_SCHEDULES=$${REALTIME_SCHEDULES:-5000} $(BIN)/pytest -n $(PYTEST_WORKERS) tests/integration/test_faults.py $(ARGS)
 
-bench: .venv/dev.stamp ## in-process benchmark against hand-written lower bounds; writes build/bench.json
+bench: .venv/dev.stamp .venv-aws/stamp ## in-process benchmark against hand-written lower bounds; writes build/bench.json
 	$(BIN)/python -m loadtests.bench $(ARGS)
 
 load: .venv/dev.stamp .venv-aws/stamp ## Locust against a local stack of its own

@@ -3,6 +3,7 @@
 Times are taken in turns within one run, as machines are noisy. A lower bound decides the same by hand
 (loadtests/workloads.py), and it is checked that it does. Budgets in µs and ms were derived on a machine whose
 lower bounds are known: where those are slower, the budgets grow by as much; the first row says how much.
+The last rows are of the local AWS, whose speed they therefore hold as well.
 """
 
 import json
@@ -21,6 +22,7 @@ from chalicelib.domain.assignment import decide
 from chalicelib.domain.definitions import Evaluation, Experiment, Flag
 from chalicelib.domain.evaluation import evaluate
 from chalicelib.domain.loading import compile_experiment, compile_flag, parse_experiment, parse_flag
+from loadtests.bench_local import local_rows
 from loadtests.bench_requests import batch_rows, request_rows
 from loadtests.timing import Row, fastest, row
 from loadtests.workloads import RULES, bounds, users
@@ -123,6 +125,7 @@ def main() -> int:
     slowness = max(1.0, median(seen[name] / least for name, least in BUDGETS_FOR.items()))
     rows = [row("this machine / the one of the budgets", slowness, "×", 10.0), *decided]
     rows += [scaled(one, slowness) for one in (*request_rows(), *batch_rows())]
+    rows += local_rows()
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
     table = Table("what", "measured", "limit", "")

@@ -36,9 +36,10 @@ class MemoryCounters:
 
 
 class MemoryDecisions:
-    """`chalicelib.stores.decisions.DecisionStore`."""
+    """`chalicelib.stores.decisions.DecisionStore`; ``writes`` counts the calls that wrote."""
 
     def __init__(self) -> None:
+        self.writes = 0
         self._shards: dict[str, Decisions] = {}
         self._lock = Lock()
 
@@ -56,6 +57,7 @@ class MemoryDecisions:
             ):
                 return _about(stored, positions)
             self._shards[shard] = decisions
+            self.writes += 1
             return None
 
 

@@ -1,0 +1,71 @@
+"""What a batch costs in all, and how many events an hour pass, against the local AWS: botocore included."""
+
+import json
+import time
+from collections.abc import Iterator
+from functools import partial
+from itertools import count
+
+import app as service
+from chalicelib import wiring
+from chalicelib.domain.definitions import Definition
+from chalicelib.domain.instants import iso
+from chalicelib.domain.stream import Put, calls
+from chalicelib.settings import Settings
+from loadtests.bench_requests import EVENTS, Event, record
+from loadtests.timing import Row, fastest, row
+from realtime.local.stack import LocalStack
+
+USERS = 400
+PUMPED = 20_000
+
+
+def local_rows() -> Iterator[Row]:
+    """Events of 400 users, three in four with a variant, in two hours of one day."""
+    with LocalStack(Settings.from_env({})) as stack:
+        plane = wiring.Plane(Settings.from_env())
+        vars(service)["plane"] = lambda: plane
+        variants = [{"key": "a", "allocation": 0.5}, {"key": "b", "allocation": 0.5}]
+        document = {"key": "e", "status": "active", "metrics": ["purchase"], "variants": variants}
+        plane.definitions.publish([Definition("experiment", "e", json.dumps(document), "active")], 0, 0.0)
+        for user in range(USERS):
+            if user % 4:
+                plane.assign(f"user-{user}", "e", {})
+        numbers = count()
+        [whole] = fastest(partial(_process, numbers), rounds=15)
+        yield row("batch of 500 events in all, local AWS", whole * 1e3, "ms", 100.0)
+
+        puts = [Put(n, f"user-{n % USERS}", json.dumps(_event(n)).encode()) for n in range(PUMPED)]
+        for call in calls(puts):
+            if any(plane.stream.put(call)):
+                raise AssertionError("the stream refused events")
+        started = time.perf_counter()
+        stack.pump({"event_processor": service.event_processor})
+        stack.drain(300.0)
+        seconds = time.perf_counter() - started
+        counted = sum(
+            sums.count
+            for counter, hours in plane.counters.read("e")
+            for sums in hours.values()
+            if counter.event_type == "purchase"
+        )
+        if counted != PUMPED + next(numbers) * EVENTS:
+            raise AssertionError(f"{counted} events were counted")
+        yield row("1,000 events through the pump (1 M an hour)", seconds / PUMPED * 1e6, "ms", 3600.0)
+
+
+def _process(numbers: "count[int]") -> None:
+    first = next(numbers) * EVENTS
+    batch: Event = {"Records": [record(first + n, _event(first + n), time.time()) for n in range(EVENTS)]}
+    if service.event_processor(batch, None) != {"batchItemFailures": []}:
+        raise AssertionError("the batch failed")
+
+
+def _event(number: int) -> Event:
+    hour = time.time() // 86_400 * 86_400 - 3600 * (1 + number % 2)
+    return {
+        "event_type": "purchase",
+        "user_id": f"user-{number % USERS}",
+        "timestamp": iso(hour),
+        "value": number % 10_000 / 100,
+    }
