@@ -146,7 +146,7 @@ def error_response(error: RealtimeError) -> Response:
 
 
 def status_of(error: RealtimeError) -> int:
-    return _STATUS[type(error)]
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
 def error_body(code: str, message: str, details: tuple[Problem, ...] = ()) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from chalicelib.domain.errors import (
     Throttled,
     TooLarge,
 )
+from chalicelib.stores.resilience import OutOfTime
 
 
 def request(
@@ -102,6 +103,7 @@ def test_every_wrong_field_is_named() -> None:
         (TooLarge("too_large", "Big."), 413),
         (Throttled(3), 429),
         (StorageUnavailable(), 500),
+        (OutOfTime(), 500),
     ],
 )
 def test_an_error_has_its_status_and_shape(error: RealtimeError, status: int) -> None:
