@@ -12,6 +12,7 @@ from constructs import Construct
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL, physical
 from infra.places import Places, Value, sub
+from infra.roles import Calls
 from infra.stack import add
 
 ISSUER = "token.actions.githubusercontent.com"
@@ -42,7 +43,7 @@ def resources(environment: Environment, places: Places, repository: str) -> dict
     }
     policy = {
         "Version": "2012-10-17",
-        "Statement": [_deploy(), *_validate(environment, places), *_roll_back(environment)],
+        "Statement": [_deploy(), *validating(environment, places), *_roll_back(environment)],
     }
     role = {
         "RoleName": f"realtime-{environment.name}-pipeline",
@@ -61,19 +62,26 @@ def _deploy() -> dict[str, Any]:
     return _allow(("sts:AssumeRole",), roles)
 
 
-def _validate(environment: Environment, places: Places) -> list[dict[str, Any]]:
-    """What tests/smoke asks, and the operator's commands that it calls."""
+PUBLISHING: Calls = {
+    "experiments_table": ("dynamodb:Scan", "dynamodb:UpdateItem"),
+    "flags_table": ("dynamodb:Scan", "dynamodb:UpdateItem"),
+    "publications_table": ("dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:Query"),
+    "keys_table": ("dynamodb:PutItem", "dynamodb:Scan"),
+}
+"""Of the definitions that the smoke tests ask for, and of their key."""
+
+
+def validating(environment: Environment, places: Places) -> list[dict[str, Any]]:
+    """What tests/smoke asks, and the operator's commands that it calls; tests/e2e/test_deployment.py
+    records those calls, and compares both ways."""
     name = environment.name
-    written = ("experiments_table", "flags_table", "publications_table", "keys_table")
     tables = [places.arn(setting) for setting in places.names if setting.endswith("_table")]
     looking = ("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable")
-    verbs = ("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "Scan")
-    publishing = tuple(f"dynamodb:{verb}" for verb in verbs)
     queues = [places.arn(setting) for setting in ("quarantine_queue", "failure_queue")]
     return [
         _allow(("cloudformation:DescribeStacks", "cloudformation:ListStackResources"), *_stacks(name)),
         _allow(looking, *tables),
-        _allow(publishing, *(places.arn(setting) for setting in written)),
+        *(_allow(actions, places.arn(setting)) for setting, actions in PUBLISHING.items()),
         _allow(("kinesis:DescribeStreamSummary",), places.arn("event_stream")),
         _allow(("sqs:GetQueueAttributes", "sqs:GetQueueUrl"), *queues),
         _allow(("lambda:GetFunctionConfiguration", "lambda:InvokeFunction"), *_functions(environment)),

@@ -6,22 +6,26 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from chalicelib.settings import Settings
 from infra import environments
 from infra.functions import ALIAS, physical
+from infra.pipeline import validating
+from infra.places import find
 from realtime.local.clients import connect
 from realtime.local.emulator import ROOT, emulator, environment
 from realtime.local.pump import Pump
-from realtime.local.streams import KinesisStream
-from realtime.resources import EventSource
+from realtime.local.streams import KinesisStream, Stream, TableStream
+from realtime.resources import describe
 from tests.support import synth
 from tests.support.deployment import Deployment, deploy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.aws, pytest.mark.timeout(300)]
-STREAM = "experimentation-events-dev"
+DEV = environments.load("dev")
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +36,25 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 @pytest.fixture(scope="module")
 def deployed(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """All three stacks; the deployed event processor is invoked as the Lambda service would."""
+    """All three stacks; the deployed readers of streams are invoked as the Lambda service would."""
     found = deploy(synth.shared(tmp_path_factory), "emulator", environ)
-    invoke = _invoker(found, environ)
-    source = EventSource("event_processor", STREAM)
-    pump = Pump(source, KinesisStream(connect(environ).kinesis, STREAM), invoke, lambda _: None)
-    pump.start()
-    yield found
-    pump.stop()
+    described, clients = describe(Settings.from_env({"REALTIME_ENV": "dev"})), connect(environ)
+    with ExitStack() as running:
+        for source in described.event_sources:
+            stream: Stream
+            if source.source == described.stream.name:
+                stream = KinesisStream(clients.kinesis, source.source)
+            else:
+                stream = TableStream(clients.table_streams, source.source)
+            pump = Pump(source, stream, _invoker(source.function, found, environ), lambda _: None)
+            pump.start()
+            running.callback(pump.stop)
+        yield found
 
 
-def _invoker(deployed: Deployment, environ: Mapping[str, str]) -> Any:
+def _invoker(function: Any, deployed: Deployment, environ: Mapping[str, str]) -> Any:
     lambda_ = deployed.session.client("lambda", endpoint_url=environ["AWS_ENDPOINT_URL"])
-    name = f"{physical('event_processor', environments.load('dev'))}:{ALIAS}"
+    name = f"{physical(function, DEV)}:{ALIAS}"
     one_at_a_time = threading.Lock()
 
     def invoke(event: Any, _context: Any) -> Any:
@@ -57,16 +67,48 @@ def _invoker(deployed: Deployment, environ: Mapping[str, str]) -> Any:
     return invoke
 
 
-def test_what_is_deployed_passes_the_smoke_tests(deployed: Deployment, environ: dict[str, str]) -> None:
+@pytest.fixture(scope="module")
+def recorded(
+    deployed: Deployment, environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> set[tuple[str, str]]:
+    """The calls that the smoke tests made while they passed: actions and names of resources."""
+    file = tmp_path_factory.mktemp("smoke") / "calls"
     command = [sys.executable, "-m", "pytest", "tests/smoke", "--env=dev", f"--api={deployed.address}"]
     command += ["-p", "no:cacheprovider", "-p", "no:randomly", "--no-header", "-n0"]
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))
     }
-    done = subprocess.run(
-        command, cwd=ROOT, env=inherited | environ, capture_output=True, text=True, check=False
-    )
+    recording = {
+        "PYTHONPATH": f"{ROOT / 'tests' / 'support' / 'recording'}:{ROOT}",
+        "RECORDED_CALLS": str(file),
+    }
+    whole = inherited | environ | recording
+    done = subprocess.run(command, cwd=ROOT, env=whole, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    lines = (line.split(" ") for line in file.read_text().splitlines())
+    return {(action, name) for action, name in lines}
+
+
+def test_what_is_deployed_passes_the_smoke_tests(recorded: set[tuple[str, str]]) -> None:
+    assert recorded
+
+
+def test_the_pipelines_role_has_what_the_smoke_tests_call_and_nothing_more(
+    recorded: set[tuple[str, str]],
+) -> None:
+    allowed = {
+        (action, str(resource).rpartition("/")[2].rstrip("'}"))
+        for one in validating(DEV, find("dev", "standalone"))
+        for action in one["Action"]
+        for resource in one["Resource"]
+    }
+    unasked = {"cloudformation:DescribeStacks"}  # says the API's address where --api does not
+    assert {action for action, _ in recorded} == {action for action, _ in allowed} - unasked
+    assert {one for one in recorded if on_table(one)} == {one for one in allowed if on_table(one)}
+
+
+def on_table(call: tuple[str, str]) -> bool:
+    return call[0].startswith("dynamodb:")
 
 
 def test_every_function_runs_the_one_bundle_of_the_synthesis(
@@ -76,7 +118,7 @@ def test_every_function_runs_the_one_bundle_of_the_synthesis(
     lambda_ = deployed.session.client("lambda", endpoint_url=environ["AWS_ENDPOINT_URL"])
     sizes = {
         lambda_.get_function_configuration(FunctionName=physical(name, environments.load("dev")))["CodeSize"]
-        for name in environments.load("dev").functions
+        for name in DEV.functions
     }
     assert sizes == {asset.stat().st_size}
 

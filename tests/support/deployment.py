@@ -58,7 +58,7 @@ def emulated(template: Template) -> Template:
     """Without what the emulator lacks: rollouts by CodeDeploy with their hooks, budgets, saved queries,
     alarms by metric math.
 
-    Its Kinesis event source ignores reported failures, retries and destinations, so the pump reads instead.
+    Its event sources ignore reported failures, retries, windows and destinations, so the pump reads instead.
     """
     resources = {
         name: one
@@ -68,8 +68,8 @@ def emulated(template: Template) -> Template:
         and not (one["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in one["Properties"])
     }
     for one in resources.values():
-        one.get("Properties", {}).pop("DeploymentPreference", None)
-    resources["EventProcessor"]["Properties"].pop("Events") if "EventProcessor" in resources else None
+        for unknown in ("DeploymentPreference", "Events"):
+            one.get("Properties", {}).pop(unknown, None)
     return {**template, "Resources": resources}
 
 

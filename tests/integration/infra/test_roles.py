@@ -21,13 +21,13 @@ from infra.functions import LOGICAL
 from infra.places import Platform, defaults, find
 from infra.roles import calls, statements
 from realtime.local.clients import Clients as LocalClients
+from tests.support.calls import actions
 from tests.support.experiments import published, published_flag
 from tests.support.streams import kinesis, purchase
 
 Recorded = set[tuple[str, str]]
 """Setting that names the resource, and action."""
 SECRET = "platform-postgres"  # noqa: S105 - its name
-RENAMED = {"SendMessageBatch": "SendMessage"}
 VARIANTS: Mapping[str, dict[str, Any]] = {
     "standalone": {},
     "existing": {
@@ -48,28 +48,8 @@ class Recorder:
         self.found: Recorded = set()
 
     def __call__(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        service, operation = model.service_model.service_name, model.name
-        if operation == "TransactWriteItems":
-            for item in params["TransactItems"]:
-                ((verb, what),) = item.items()
-                self._add(service, f"{verb}Item", what["TableName"])
-            return
-        for name in params.get("RequestItems", ()):
-            self._add(service, operation, name)
-        for field in (
-            "TableName",
-            "StreamName",
-            "Bucket",
-            "QueueName",
-            "QueueUrl",
-            "DeliveryStreamName",
-            "SecretId",
-        ):
-            if field in params:
-                self._add(service, operation, params[field].rpartition("/")[2])
-
-    def _add(self, service: str, operation: str, name: str) -> None:
-        self.found.add((self._settings[name], f"{service}:{RENAMED.get(operation, operation)}"))
+        for action, name in actions(model.service_model.service_name, model.name, params):
+            self.found.add((self._settings[name], action))
 
 
 @pytest.fixture(params=VARIANTS)

@@ -39,4 +39,5 @@ def test_it_changes_nothing_but_by_cdks_roles_a_rollback_and_the_smoke_tests(tem
         "lambda:UpdateAlias",
         "codedeploy:StopDeployment",
         "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
     }
