@@ -2,6 +2,8 @@
 
 AWS is the one that the usual variables point at; the API's address comes from its stack, or from --api.
 A key is made for the run and revoked after it; definitions.yaml is published, which changes nothing else.
+Tests that are marked `state` look at what may have been wrong before the deployment: the pipeline reports
+them, and rolls nothing back for them.
 """
 
 import os
@@ -19,6 +21,7 @@ import pytest
 from chalicelib.domain.keys import SCOPES
 from infra import environments
 from infra.environments import Environment
+from infra.functions import physical
 
 ROOT = Path(__file__).parents[2]
 DEFINITIONS = Path(__file__).with_name("definitions.yaml")
@@ -55,10 +58,17 @@ class Target:
         (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
 
+    def settings(self) -> dict[str, str]:
+        """The `REALTIME_*` variables of what is deployed: an existing platform's names are only there."""
+        function = physical("ingest", self.environment)
+        found = self.client("lambda").get_function_configuration(FunctionName=function)
+        variables: dict[str, str] = found["Environment"]["Variables"]
+        return variables
+
     def toolkit(self, *arguments: str) -> str:
         """`python -m realtime …` against this environment."""
         command = [sys.executable, "-m", "realtime", *arguments]
-        environ = os.environ | {"REALTIME_ENV": self.environment.name, "COLUMNS": "200"}
+        environ = os.environ | self.settings() | {"COLUMNS": "200"}
         done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout

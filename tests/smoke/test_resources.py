@@ -9,6 +9,8 @@ from infra.pre_traffic import holds
 from infra.probes import PROBES
 from tests.smoke.conftest import Target
 
+ALARM = "AWS::CloudWatch::Alarm"
+
 
 def test_tables_are_active_and_recoverable(target: Target) -> None:
     dynamodb = target.client("dynamodb")
@@ -21,9 +23,7 @@ def test_tables_are_active_and_recoverable(target: Target) -> None:
 
 
 def test_the_stream_is_active_for_a_week_back(target: Target) -> None:
-    name = target.client("lambda").get_function_configuration(
-        FunctionName=physical("event_processor", target.environment)
-    )["Environment"]["Variables"]["REALTIME_EVENT_STREAM"]
+    name = target.settings()["REALTIME_EVENT_STREAM"]
     found = target.client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
     assert found["StreamStatus"] == "ACTIVE"
     assert found["RetentionPeriodHours"] >= 24
@@ -47,20 +47,34 @@ def test_each_function_keeps_its_log_as_long_as_it_should(target: Target, name: 
     assert mine["retentionInDays"] == target.environment.log_days
 
 
-def test_every_alarm_is_there_and_none_rings(target: Target) -> None:
-    prefix = f"realtime-{target.environment.name}-"
-    expected = target.stack("monitoring", "AWS::CloudWatch::Alarm")
-    pages = target.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
-    found = {one["AlarmName"]: one["StateValue"] for page in pages for one in page["MetricAlarms"]}
+def test_every_alarm_is_there_and_none_of_the_new_versions_rings(target: Target) -> None:
+    expected = target.stack("service", ALARM) | target.stack("monitoring", ALARM)
+    found = alarms(target)
     assert found.keys() >= expected
-    assert f"{prefix}quarantine-not-empty" in found
-    assert [name for name, state in found.items() if state == "ALARM"] == []
+    assert f"realtime-{target.environment.name}-quarantine-not-empty" in found
+    assert [name for name in ringing(found) if "-new-version-" in name] == []
 
 
+@pytest.mark.state
+def test_no_alarm_rings(target: Target) -> None:
+    assert ringing(alarms(target)) == []
+
+
+@pytest.mark.state
 def test_nothing_waits_in_quarantine(target: Target) -> None:
-    sqs = target.client("sqs")
-    for suffix in ("", "-batches"):
-        queue = f"experimentation-quarantine-{target.environment.name}{suffix}"
+    sqs, quarantine = target.client("sqs"), target.settings()["REALTIME_QUARANTINE_QUEUE"]
+    for queue in (quarantine, f"{quarantine}-batches"):
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         assert found["Attributes"]["ApproximateNumberOfMessages"] == "0"
+
+
+def alarms(target: Target) -> dict[str, str]:
+    """States by name."""
+    pages = target.client("cloudwatch").get_paginator("describe_alarms")
+    found = pages.paginate(AlarmNamePrefix=f"realtime-{target.environment.name}-")
+    return {one["AlarmName"]: one["StateValue"] for page in found for one in page["MetricAlarms"]}
+
+
+def ringing(found: dict[str, str]) -> list[str]:
+    return [name for name, state in found.items() if state == "ALARM"]

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tests.support.synth import Template, of_type
+import yaml
+
+from tests.support.synth import ROOT, Template, of_type
 from tests.unit.infra.conftest import Templates
 
 
@@ -41,3 +43,24 @@ def test_it_changes_nothing_but_by_cdks_roles_a_rollback_and_the_smoke_tests(tem
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
     }
+
+
+def workflow(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
+    return found
+
+
+def test_what_may_have_been_wrong_before_is_reported_and_rolls_nothing_back() -> None:
+    steps = workflow("deploy-one.yml")["jobs"]["deploy"]["steps"]
+    (validate,) = [step for step in steps if step.get("id") == "validate"]
+    (report,) = [step for step in steps if "-m state" in step.get("run", "")]
+    (back,) = [step for step in steps if "infra.rollback" in step.get("run", "")]
+    assert '-m "not state"' in validate["run"]
+    assert report["continue-on-error"] is True
+    assert back["if"] == "failure() && steps.validate.outcome == 'failure'"
+
+
+def test_an_approval_that_is_waited_for_blocks_no_other_environment() -> None:
+    assert "concurrency" not in workflow("deploy.yml")
+    deploy = workflow("deploy-one.yml")["jobs"]["deploy"]
+    assert deploy["concurrency"] == "deploy-${{ inputs.environment }}"
