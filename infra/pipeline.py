@@ -97,7 +97,7 @@ def _roll_back(environment: Environment) -> list[dict[str, Any]]:
     return [
         _allow(versions, *_functions(environment)),
         _allow(listing, "*"),
-        _allow(("codedeploy:StopDeployment",), rollouts),
+        _allow(("codedeploy:GetDeployment", "codedeploy:StopDeployment"), rollouts),
     ]
 
 

@@ -1,20 +1,29 @@
 """`python -m infra.rollback --env prod`: every function back to the version before, in one command.
 
-A rollout that is under way is stopped first, which puts its traffic back by itself. Data is not touched:
-the versions before and after read and write the same tables.
+Where to go is read before a rollout that is under way is stopped, since a stopped one may put its traffic
+back by itself, and a second step back would be one too many. Data is not touched: the versions before and
+after read and write the same tables.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from infra import environments
 from infra.environments import Environment, FunctionName
 from infra.functions import ALIAS, LOGICAL, physical
 
+ACTIVE = ["Created", "Queued", "InProgress", "Baking", "Ready"]
+"""What CodeDeploy calls a deployment that may move traffic."""
+SECONDS_BETWEEN, CHECKS = 2.0, 30
 
-def main(arguments: Sequence[str] | None = None, aws: Any = None) -> None:
+
+def main(
+    arguments: Sequence[str] | None = None, aws: Any = None, pause: Callable[[float], object] = time.sleep
+) -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.rollback", description=__doc__)
     parser.add_argument("--env", required=True, choices=environments.NAMES)
     parser.add_argument(
@@ -31,17 +40,29 @@ def main(arguments: Sequence[str] | None = None, aws: Any = None) -> None:
 
         aws = Session()
     environment = environments.load(parsed.env)
-    stop_rollouts(aws.client("codedeploy"), environment)
-    for name in parsed.function or LOGICAL:
-        try:
-            before, now = roll_back(aws.client("lambda"), name, environment, parsed.to)
-        except LookupError as error:
-            sys.exit(f"rollback: {error}")
-        print(f"{physical(name, environment)}: version {before} → {now}")
+    lambda_, codedeploy = aws.client("lambda"), aws.client("codedeploy")
+    try:
+        steps = [step(lambda_, name, environment, parsed.to) for name in parsed.function or LOGICAL]
+    except LookupError as error:
+        sys.exit(f"rollback: {error}")
+    stop_rollouts(codedeploy, environment, pause)
+    for one in steps:
+        point(lambda_, one)
+        print(f"{one.function}: version {one.before} → {one.to}")
 
 
-def roll_back(lambda_: Any, name: FunctionName, environment: Environment, to: str | None) -> tuple[str, str]:
-    """The versions that had the traffic before, and have it now: the older one of a rollout under way."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    function: str
+    before: str
+    to: str
+
+
+def step(lambda_: Any, name: FunctionName, environment: Environment, to: str | None) -> Step:
+    """From the version that has the traffic to the one before, or to ``to``.
+
+    The older one of a rollout under way is both.
+    """
     function = physical(name, environment)
     alias = lambda_.get_alias(FunctionName=function, Name=ALIAS)
     before: str = alias["FunctionVersion"]
@@ -53,36 +74,53 @@ def roll_back(lambda_: Any, name: FunctionName, environment: Environment, to: st
         raise LookupError(f"{function} has no version {to}; it has {', '.join(versions)}")
     if to is None and not older:
         raise LookupError(f"{function} has no version before {before}")
-    wanted: str = to or max(older, key=int)
+    return Step(function, before, to or max(older, key=int))
+
+
+def point(lambda_: Any, step: Step) -> None:
+    """All of the alias's traffic at where ``step`` leads."""
     no_weights: dict[str, float] = {}
     lambda_.update_alias(
-        FunctionName=function,
+        FunctionName=step.function,
         Name=ALIAS,
-        FunctionVersion=wanted,
+        FunctionVersion=step.to,
         RoutingConfig={"AdditionalVersionWeights": no_weights},
     )
-    return before, wanted
 
 
-def stop_rollouts(codedeploy: Any, environment: Environment) -> None:
-    """Those of this environment's functions that are under way, each with its automatic way back."""
+def stop_rollouts(codedeploy: Any, environment: Environment, pause: Callable[[float], object]) -> None:
+    """Those of this environment's functions that are under way; returns when none moves traffic any more,
+    or after a minute."""
     prefix = f"realtime-{environment.name}-service"
-    active = ["Created", "Queued", "InProgress", "Ready"]
+    stopped: list[str] = []
     for page in codedeploy.get_paginator("list_applications").paginate():
         for application in page["applications"]:
             if application.startswith(prefix):
-                _stop(codedeploy, application, active)
+                stopped += _stop(codedeploy, application)
+    for _ in range(CHECKS):
+        if not any(_moves(codedeploy, deployment) for deployment in stopped):
+            return
+        pause(SECONDS_BETWEEN)
+    print(f"rollouts that still move: {', '.join(stopped)}; the aliases are set all the same")
 
 
-def _stop(codedeploy: Any, application: str, active: list[str]) -> None:
+def _moves(codedeploy: Any, deployment: str) -> bool:
+    """It, or the deployment by which CodeDeploy puts its traffic back."""
+    found = codedeploy.get_deployment(deploymentId=deployment)["deploymentInfo"]
+    back = found.get("rollbackInfo", {}).get("rollbackDeploymentId", deployment)
+    return found["status"] in ACTIVE or (back != deployment and _moves(codedeploy, back))
+
+
+def _stop(codedeploy: Any, application: str) -> Iterator[str]:
     for groups in codedeploy.get_paginator("list_deployment_groups").paginate(applicationName=application):
         for group in groups["deploymentGroups"]:
             found = codedeploy.list_deployments(
-                applicationName=application, deploymentGroupName=group, includeOnlyStatuses=active
+                applicationName=application, deploymentGroupName=group, includeOnlyStatuses=ACTIVE
             )
             for deployment in found["deployments"]:
                 codedeploy.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
                 print(f"stopped the rollout {deployment} of {group}")
+                yield deployment
 
 
 if __name__ == "__main__":

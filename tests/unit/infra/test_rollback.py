@@ -17,11 +17,17 @@ DEV = environments.load("dev")
 
 
 class Rollouts:
-    """CodeDeploy with one rollout under way in each application; moto has none of its own for Lambda."""
+    """CodeDeploy with one rollout under way in each application; moto has none of its own for Lambda.
 
-    def __init__(self, *applications: str) -> None:
+    A rollout that is stopped puts the traffic of `assignment` back by a deployment of its own, which is done
+    when it has been asked about twice: an alias that was set before that would be set again.
+    """
+
+    def __init__(self, lambda_: Any, *applications: str) -> None:
+        self._lambda = lambda_
         self.applications = applications
         self.stopped: list[str] = []
+        self.asked = 0
 
     def get_paginator(self, operation: str) -> Any:
         answers = {
@@ -42,12 +48,32 @@ class Rollouts:
     def stop_deployment(self, deploymentId: str, autoRollbackEnabled: bool) -> None:  # noqa: N803 - as above
         assert autoRollbackEnabled
         self.stopped.append(deploymentId)
+        self._put_back()
+
+    def get_deployment(self, deploymentId: str) -> dict[str, Any]:  # noqa: N803 - as above
+        if not deploymentId.startswith("back-"):
+            back = {"rollbackDeploymentId": f"back-{deploymentId}"}
+            return {"deploymentInfo": {"status": "Stopped", "rollbackInfo": back}}
+        self.asked += 1
+        if self.asked < 2:
+            return {"deploymentInfo": {"status": "InProgress"}}
+        self._put_back()
+        return {"deploymentInfo": {"status": "Succeeded"}}
+
+    def _put_back(self) -> None:
+        self._lambda.update_alias(
+            FunctionName=physical("assignment", DEV),
+            Name="live",
+            FunctionVersion="3",
+            RoutingConfig={"AdditionalVersionWeights": {}},
+        )
 
 
 class Aws:
     def __init__(self, *applications: str) -> None:
         self.lambda_ = boto3.client("lambda", region_name="us-east-1")
-        self.codedeploy = Rollouts(*applications)
+        self.codedeploy = Rollouts(self.lambda_, *applications)
+        self.paused: list[float] = []
 
     def client(self, service: str) -> Any:
         return self.lambda_ if service == "lambda" else self.codedeploy
@@ -55,6 +81,9 @@ class Aws:
     def version(self, name: Any) -> dict[str, Any]:
         found: dict[str, Any] = self.lambda_.get_alias(FunctionName=physical(name, DEV), Name="live")
         return found
+
+    def roll_back(self, *arguments: str) -> None:
+        rollback.main(["--env", "dev", *arguments], self, self.paused.append)
 
 
 @pytest.fixture
@@ -90,7 +119,7 @@ def _deploy(lambda_: Any, function: str, role: str) -> None:
 
 
 def test_functions_go_back_one_version(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    rollback.main(["--env", "dev"], aws)
+    aws.roll_back()
     assert {name: aws.version(name)["FunctionVersion"] for name in LOGICAL if name != "assignment"} == (
         dict.fromkeys(LOGICAL.keys() - {"assignment"}, "2")
     )
@@ -98,19 +127,31 @@ def test_functions_go_back_one_version(aws: Aws, capsys: pytest.CaptureFixture[s
 
 
 def test_a_function_whose_traffic_is_moving_stays_at_the_version_it_is_leaving(aws: Aws) -> None:
-    rollback.main(["--env", "dev"], aws)
+    aws.roll_back()
     found = aws.version("assignment")
     assert found["FunctionVersion"] == "3"
     assert not found.get("RoutingConfig", {}).get("AdditionalVersionWeights")
 
 
 def test_rollouts_of_this_environment_are_stopped_first(aws: Aws) -> None:
-    rollback.main(["--env", "dev"], aws)
+    aws.roll_back()
     assert aws.codedeploy.stopped == ["d-realtime-dev-service-App-1"]
 
 
+def test_a_version_that_is_named_stays_though_a_stopped_rollout_puts_another_one_back(aws: Aws) -> None:
+    aws.roll_back("--function", "assignment", "--to", "1")
+    assert aws.version("assignment")["FunctionVersion"] == "1"
+    assert aws.paused == [rollback.SECONDS_BETWEEN]
+
+
+def test_what_cannot_go_back_stops_nothing(aws: Aws) -> None:
+    with pytest.raises(SystemExit):
+        aws.roll_back("--function", "ingest", "--to", "9")
+    assert aws.codedeploy.stopped == []
+
+
 def test_one_function_goes_to_the_version_that_is_named(aws: Aws) -> None:
-    rollback.main(["--env", "dev", "--function", "ingest", "--to", "1"], aws)
+    aws.roll_back("--function", "ingest", "--to", "1")
     assert aws.version("ingest")["FunctionVersion"] == "1"
     assert aws.version("assignment")["FunctionVersion"] == "3"
 
@@ -126,5 +167,5 @@ def test_what_cannot_be_done_is_said_in_a_line(
     aws: Aws, arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        rollback.main(["--env", "dev", *arguments], aws)
+        aws.roll_back(*arguments)
     assert reason in f"{ended.value}{capsys.readouterr().err}"
