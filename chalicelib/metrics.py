@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Callable
+from math import inf
 from threading import Lock
 from typing import Any
 
 NAMESPACE = "realtime"
-MAX_VALUES = 100
-"""That CloudWatch takes of one metric in a line, and metrics in a directive."""
+MAX_METRICS = 100
+"""That CloudWatch takes in a directive."""
 
 
 class Metrics:
-    """``emit`` gets a line of JSON when ``interval`` seconds have passed; ``clock`` is epoch seconds."""
+    """``emit`` gets a line of JSON when ``interval`` seconds have passed, or never if that is infinite;
+    ``clock`` is epoch seconds. The format wants a number, so a metric is a sum or a peak, not both.
+    """
 
     def __init__(
         self,
@@ -26,19 +29,28 @@ class Metrics:
         self._clock = clock
         self._emit = emit
         self._lock = Lock()
-        self._values: dict[str, _Statistics] = {}
+        self._values: dict[str, float] = {}
         self._due = clock() + interval
 
     def record(self, name: str, value: float = 1) -> None:
-        """Adds to what the next line says of ``name``."""
+        """Adds to what the next line says of ``name``; to be watched by its sum."""
         with self._lock:
-            full = self._values.setdefault(name, _Statistics()).add(value)
-            if full or self._clock() >= self._due:
-                self._flush()
+            self._say(name, self._values.get(name, 0) + value)
+
+    def peak(self, name: str, value: float) -> None:
+        """The next line has the largest ``value`` of ``name``; to be watched by its maximum."""
+        with self._lock:
+            self._say(name, max(self._values.get(name, value), value))
 
     def flush(self) -> None:
-        """Emits what there is; called when the container is about to end."""
+        """Emits what there is; called when the container is about to end, or to be frozen for long."""
         with self._lock:
+            if self._interval < inf:
+                self._flush()
+
+    def _say(self, name: str, value: float) -> None:
+        self._values[name] = value
+        if self._clock() >= self._due:
             self._flush()
 
     def _flush(self) -> None:
@@ -48,34 +60,15 @@ class Metrics:
         if values:
             self._emit(json.dumps(self._line(values, now), separators=(",", ":")))
 
-    def _line(self, values: dict[str, "_Statistics"], now: float) -> dict[str, Any]:
+    def _line(self, values: dict[str, float], now: float) -> dict[str, Any]:
         names = list(values)
         directives = [
             {
                 "Namespace": NAMESPACE,
                 "Dimensions": [list(self._dimensions)],
-                "Metrics": [{"Name": name} for name in names[first : first + MAX_VALUES]],
+                "Metrics": [{"Name": name} for name in names[first : first + MAX_METRICS]],
             }
-            for first in range(0, len(names), MAX_VALUES)
+            for first in range(0, len(names), MAX_METRICS)
         ]
-        found = {name: statistics.shown() for name, statistics in values.items()}
         metadata = {"Timestamp": int(now * 1000), "CloudWatchMetrics": directives}
-        return {"_aws": metadata, **self._dimensions, **found}
-
-
-class _Statistics:
-    """Values to two digits, each with how often it was seen: what CloudWatch makes percentiles of."""
-
-    __slots__ = ("_counts",)
-
-    def __init__(self) -> None:
-        self._counts: dict[float, int] = {}
-
-    def add(self, value: float) -> bool:
-        """True when no other value fits: CloudWatch takes 100."""
-        rounded = float(f"{value:.2g}")
-        self._counts[rounded] = self._counts.get(rounded, 0) + 1
-        return len(self._counts) == MAX_VALUES
-
-    def shown(self) -> dict[str, list[float]]:
-        return {"Values": list(self._counts), "Counts": [float(count) for count in self._counts.values()]}
+        return {"_aws": metadata, **self._dimensions, **values}

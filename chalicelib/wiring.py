@@ -2,7 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any
 
@@ -74,10 +75,12 @@ class Plane:
         return self.ingestion(body, self.clock())
 
     def process(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
-        return self.event_processor(event, remaining, self.clock())
+        with self._told():
+            return self.event_processor(event, remaining, self.clock())
 
     def sync(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
-        return self.assignment_sync(event, remaining, self.clock())
+        with self._told():
+            return self.assignment_sync(event, remaining, self.clock())
 
     def results(self, experiment_key: str) -> dict[str, Any]:
         experiment = self.catalog.experiment(experiment_key)
@@ -87,6 +90,14 @@ class Plane:
 
     def after_response(self, seconds: float) -> None:
         self.tracker.flush(min(seconds, FLUSH_SECONDS))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """A batch of a stream takes its metrics with it: the next one may come hours later, or elsewhere."""
+        try:
+            yield
+        finally:
+            self.metrics.flush()
 
     def end(self, seconds: float) -> None:
         self.tracker.flush(seconds, last=True)

@@ -20,8 +20,8 @@ SLOW_ROUTES = """stats count(*) as requests, pct(latency, 50) as p50_ms, pct(lat
 REFUSED = """filter status >= 400
 | stats count(*) as requests by status, error, route
 | sort requests desc"""
-TRACKING = """filter ispresent(TrackingSent.Values.0) or ispresent(TrackingDropped.Values.0)
-| fields @timestamp, Function, TrackingSent.Values.0, TrackingSent.Counts.0, TrackingDropped.Values.0
+TRACKING = """filter ispresent(TrackingSent) or ispresent(TrackingDropped)
+| fields @timestamp, Function, TrackingSent, TrackingDropped
 | sort @timestamp desc
 | limit 100"""
 

@@ -101,6 +101,9 @@ class MemoryMetrics:
     def record(self, name: str, value: float = 1) -> None:
         self.recorded.setdefault(name, []).append(value)
 
+    def peak(self, name: str, value: float) -> None:
+        self.record(name, value)
+
 
 class MemoryTracker:
     def __init__(self) -> None:

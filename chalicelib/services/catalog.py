@@ -98,7 +98,7 @@ class Catalog:
                 self._version = changes.version  # only now: a reload that failed is due again
         except (StorageUnavailable, Throttled):
             self._next_check = now + min(RETRY_SECONDS, self._check)
-            self._metrics.record("DefinitionsAge", now - self._fresh_at)
+            self._metrics.peak("DefinitionsAge", now - self._fresh_at)
         else:
             self._next_check = now + self._check
             self._fresh_at = now

@@ -26,6 +26,7 @@ class Rows(Protocol):
 
 class Metrics(Protocol):
     def record(self, name: str, value: float = 1) -> None: ...
+    def peak(self, name: str, value: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ class Shelf(Generic[T]):
             if self._all is None:
                 raise
             self._all_until = now + RETRY_SECONDS
-            self._metrics.record("DefinitionsAge", now - self._all_loaded)
+            self._metrics.peak("DefinitionsAge", now - self._all_loaded)
             return self._all
 
     def _publish_all(self) -> Mapping[str, T]:
@@ -186,7 +187,7 @@ class Shelf(Generic[T]):
             if entry is None:
                 return None
             self._entries[key] = replace(entry, until=now + RETRY_SECONDS)
-        self._metrics.record("DefinitionsAge", now - entry.loaded)
+        self._metrics.peak("DefinitionsAge", now - entry.loaded)
         return entry.value
 
     def _put(self, key: str, row: Definition | None, now: float) -> T | RealtimeError | None:

@@ -25,6 +25,7 @@ class Counters(Protocol):
 
 class Metrics(Protocol):
     def record(self, name: str, value: float = 1) -> None: ...
+    def peak(self, name: str, value: float) -> None: ...
 
 
 class SplitWatch:
@@ -48,9 +49,9 @@ class SplitWatch:
                 if of in due:
                     assigned = self._assigned(of)
                     alarm = sample_ratio(experiment, assigned)["alarm"]
-                    self._metrics.record("SampleRatioMismatch", float(alarm))
+                    self._metrics.peak("SampleRatioMismatch", float(alarm))
                     for variant, number in assigned.items():
-                        self._metrics.record(f"Assigned.{experiment.key}.{variant}", number)
+                        self._metrics.peak(f"Assigned.{experiment.key}.{variant}", number)
         except (StorageUnavailable, Throttled) as error:
             log.warning("the split of assigned users could not be tested: %s", error.code)
         self._due |= dict.fromkeys(due, now + SECONDS_BETWEEN)

@@ -1,17 +1,50 @@
 """The embedded metric format: what CloudWatch takes, one line an interval, nothing that names anybody."""
 
 import json
+from contextlib import nullcontext
+from math import inf
 from typing import Any
 
-from chalicelib.metrics import MAX_VALUES, NAMESPACE, Metrics
+import pytest
+
+from chalicelib.metrics import MAX_METRICS, NAMESPACE, Metrics
+from chalicelib.settings import Settings
+from chalicelib.wiring import Plane
 
 
 class Container:
-    def __init__(self) -> None:
+    """CloudWatch, as far as it refuses a line."""
+
+    def __init__(self, interval: float = 60.0) -> None:
         self.now = 1_800_000_000.0
         self.lines: list[dict[str, Any]] = []
-        emit = lambda line: self.lines.append(json.loads(line))  # noqa: E731 - as short as it is
-        self.metrics = Metrics("prod", "realtime-prod-assignment", 60.0, lambda: self.now, emit)
+        self.metrics = Metrics("prod", "realtime-prod-assignment", interval, lambda: self.now, self._take)
+
+    def _take(self, text: str) -> None:
+        line = json.loads(text)
+        refuse_unless_embedded(line)
+        self.lines.append(line)
+
+
+def refuse_unless_embedded(line: dict[str, Any]) -> None:
+    """The rules of "Specification: Embedded metric format" in CloudWatch's user guide."""
+    metadata = line["_aws"]
+    assert metadata.keys() == {"Timestamp", "CloudWatchMetrics"}
+    assert isinstance(metadata["Timestamp"], int)
+    for directive in metadata["CloudWatchMetrics"]:
+        assert directive.keys() == {"Namespace", "Dimensions", "Metrics"}
+        assert 1 <= len(directive["Namespace"]) <= 1024
+        for dimensions in directive["Dimensions"]:
+            assert len(dimensions) <= 30
+            assert all(isinstance(line[name], str) and len(line[name]) <= 1024 for name in dimensions)
+        assert len(directive["Metrics"]) <= 100
+        for metric in directive["Metrics"]:
+            assert metric.keys() <= {"Name", "Unit", "StorageResolution"}
+            assert 1 <= len(metric["Name"]) <= 1024
+            values = line[metric["Name"]]
+            values = values if isinstance(values, list) else [values]
+            assert 1 <= len(values) <= 100
+            assert all(type(value) in (int, float) and abs(value) < inf for value in values)
 
 
 def test_a_line_comes_once_an_interval_however_much_is_recorded() -> None:
@@ -22,7 +55,7 @@ def test_a_line_comes_once_an_interval_however_much_is_recorded() -> None:
     container.now += 60
     container.metrics.record("Evaluations")
     (line,) = container.lines
-    assert line["Evaluations"] == {"Values": [1.0], "Counts": [1001.0]}
+    assert line["Evaluations"] == 1001
 
 
 def test_a_line_says_what_cloudwatch_asks_for() -> None:
@@ -30,7 +63,7 @@ def test_a_line_says_what_cloudwatch_asks_for() -> None:
     container.metrics.record("Latency", 12.34)
     container.metrics.flush()
     (line,) = container.lines
-    assert line["Latency"] == {"Values": [12.0], "Counts": [1.0]}
+    assert line["Latency"] == 12.34
     assert line["_aws"]["Timestamp"] == 1_800_000_000_000
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == NAMESPACE
@@ -41,23 +74,52 @@ def test_a_line_says_what_cloudwatch_asks_for() -> None:
 
 def test_more_metrics_than_a_directive_takes_get_another_one() -> None:
     container = Container()
-    for number in range(MAX_VALUES + 1):
+    for number in range(MAX_METRICS + 1):
         container.metrics.record(f"Assigned.experiment-{number}.control", number)
     container.metrics.flush()
     (line,) = container.lines
     sizes = [len(one["Metrics"]) for one in line["_aws"]["CloudWatchMetrics"]]
-    assert sizes == [MAX_VALUES, 1]
+    assert sizes == [MAX_METRICS, 1]
 
 
-def test_more_values_than_a_metric_takes_end_the_line_early() -> None:
+def test_of_a_peak_the_line_has_the_largest_value_and_the_next_line_none() -> None:
     container = Container()
-    for number in range(MAX_VALUES):
-        container.metrics.record("Share", 10.0**number)
-    (line,) = container.lines
-    assert len(line["Share"]["Values"]) == MAX_VALUES
+    for age in (61.5, 300.25, 12.0):
+        container.metrics.peak("DefinitionsAge", age)
+    container.metrics.flush()
+    container.metrics.peak("DefinitionsAge", 7.0)
+    container.metrics.flush()
+    assert [line["DefinitionsAge"] for line in container.lines] == [300.25, 7.0]
+
+
+def test_without_an_interval_there_is_never_a_line() -> None:
+    container = Container(interval=inf)
+    container.metrics.record("EventsProcessed")
+    container.metrics.flush()
+    assert container.lines == []
 
 
 def test_nothing_recorded_is_no_line() -> None:
     container = Container()
     container.metrics.flush()
     assert container.lines == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_batch_of_a_stream_records_is_told_with_it(fails: bool) -> None:
+    container = Container()
+    plane = Plane(Settings.from_env({"REALTIME_ENV": "prod"}))
+    plane.metrics = container.metrics
+
+    def handler(*_: Any) -> dict[str, Any]:
+        plane.metrics.record("RecordsQuarantined")
+        if fails:
+            raise RuntimeError
+        return {"batchItemFailures": []}
+
+    replaced: Any = handler
+    plane.event_processor = plane.assignment_sync = replaced
+    for call in (plane.process, plane.sync):
+        with pytest.raises(RuntimeError) if fails else nullcontext():
+            call({"Records": []}, lambda: 30.0)
+    assert [line["RecordsQuarantined"] for line in container.lines] == [1, 1]
