@@ -1,8 +1,8 @@
 """`python -m infra`: what cdk.json names for the CDK CLI, and what `make synth` runs without it.
 
 Context: env=dev|staging|prod, platform=standalone|existing, and for an existing platform stream, bucket,
-assignments_stream (names, or SSM parameters that start with /), postgres_secret (name or ARN), subnets and
-security_groups (comma-separated);
+assignments_stream (names, or SSM parameters that start with /), stream_hours (that its stream keeps a
+record), postgres_secret (name or ARN), subnets and security_groups (comma-separated);
 github=OWNER/NAME adds the stack of the pipeline's role.
 """
 
@@ -61,6 +61,7 @@ def attach(env: str, context: Mapping[str, str]) -> places.Places:
         bucket=context.get("bucket", usual.bucket),
         assignments_stream=context.get("assignments_stream", usual.assignments_stream),
         postgres_secret=context.get("postgres_secret", ""),
+        stream_hours=int(context.get("stream_hours", usual.stream_hours)),
         subnets=_listed(context.get("subnets", "")),
         security_groups=_listed(context.get("security_groups", "")),
     )

@@ -9,6 +9,9 @@ ACCEPTED: Mapping[str, str] = {
     ),
     "AwsSolutions-IAM5[Resource::*]": "X-Ray, a VPC's interfaces and lists of alarms know no resource.",
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::*/*]": "Objects below the one prefix written to.",
+    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:dynamodb:*:table/*/stream/*]": (
+        "A stream's ARN ends with the time at which it was turned on."
+    ),
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:iam::*role/cdk-hnb659fds-*]": (
         "CDK's own bootstrap roles, through which every deployment works."
     ),

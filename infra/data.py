@@ -7,7 +7,7 @@ from constructs import Construct
 
 from infra.environments import Environment
 from infra.places import ARNS, Places, Value, assignments_stream_parameter, sub
-from infra.stack import add
+from infra.stack import add, kept
 from realtime.resources import Key, Table
 
 DAY = 86_400
@@ -224,8 +224,7 @@ def _firehose(environment: Environment, places: Places) -> dict[str, dict[str, A
 
 
 def _kept(kind: str, properties: dict[str, Any], environment: Environment) -> dict[str, Any]:
-    policy = "Retain" if environment.retain else "Delete"
-    return {"Type": kind, "Properties": properties, "DeletionPolicy": policy, "UpdateReplacePolicy": policy}
+    return {"Type": kind, "Properties": properties, **kept(environment)}
 
 
 def _tls_only(action: str, resource: Value | list[Value]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from infra.bundle import Target
 from infra.environments import Environment, Function, FunctionName
 from infra.places import Places, sub
 from infra.roles import statements
+from infra.stack import kept
 from realtime.resources import EventSource
 
 LOGICAL: Mapping[FunctionName, str] = {
@@ -63,15 +64,13 @@ def _function(name: FunctionName, environment: Environment, places: Places, targ
 
 
 def _log_group(name: FunctionName, environment: Environment) -> dict[str, Any]:
-    policy = "Retain" if environment.retain else "Delete"
     properties = {
         "LogGroupName": f"/aws/lambda/{physical(name, environment)}",
         "RetentionInDays": environment.log_days,
     }
     return {
         "Type": "AWS::Logs::LogGroup",
-        "DeletionPolicy": policy,
-        "UpdateReplacePolicy": policy,
+        **kept(environment),
         "Properties": properties,
     }
 

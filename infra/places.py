@@ -42,6 +42,8 @@ class Attached:
     assignments_stream: str
     postgres_secret: str = ""
     """Name or ARN; without one, assignments are not copied to PostgreSQL."""
+    stream_hours: int = 24
+    """How long the stream keeps a record: what Kinesis does unless it is told otherwise."""
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
 
@@ -74,14 +76,14 @@ def sub(text: str) -> Value:
 
 def find(env: str, platform: Platform, attached: Attached | None = None) -> Places:
     settings = Settings.from_env({"REALTIME_ENV": env, "REALTIME_PLATFORM": platform})
-    resources = describe(settings)
+    attached = (attached or defaults(env)) if platform == "existing" else None
+    resources = describe(settings, attached.stream_hours) if attached else describe(settings)
     fields = [name for name in Settings.__dataclass_fields__ if _kind(name) not in ("", "secret")]
     names = {name: str(getattr(settings, name)) for name in fields}
     names["failure_queue"] = resources.failure_queue
     names["archive_bucket"] += "-${AWS::AccountId}-${AWS::Region}"  # unique among all accounts
     found = {"assignments_stream": assignments_stream_parameter(env)}
-    if platform == "existing":
-        attached = attached or defaults(env)
+    if attached:
         tables = {s: f"/experimentation/{env}/dynamodb/{word}-table" for s, word in PLATFORM_TABLES.items()}
         found = tables | {
             "event_stream": attached.stream,
@@ -92,7 +94,7 @@ def find(env: str, platform: Platform, attached: Attached | None = None) -> Plac
             names["postgres_secret"] = attached.postgres_secret
     parameters = {_camel(setting): place for setting, place in found.items() if place.startswith("/")}
     names |= {s: f"${{{_camel(s)}}}" if place.startswith("/") else place for s, place in found.items()}
-    platforms = frozenset(found) if platform == "existing" else frozenset[str]()
+    platforms = frozenset(found) if attached else frozenset[str]()
     return Places(env, platform, names, parameters, platforms, resources, attached)
 
 

@@ -32,6 +32,10 @@ CALLS: Mapping[FunctionName, Calls] = {
     "authorizer": {"keys_table": ("dynamodb:GetItem",)},
 }
 READING = ("DescribeStream", "GetRecords", "GetShardIterator")
+INTERFACES = (
+    *("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
+    *("AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
+)
 BELOW = {"archive_bucket": ("/raw/events/*", "/quarantine/*"), "postgres_secret": ("", "-??????")}
 """The part of a resource that is written to; and what AWS adds to a secret's name in its ARN."""
 
@@ -69,8 +73,8 @@ def _source(function: FunctionName, places: Places) -> list[dict[str, Any]]:
         actions = tuple(f"kinesis:{one}" for one in (*READING, "DescribeStreamSummary", "ListShards"))
         read = _allow(actions, places.arn("event_stream"))
     elif function == "assignment_sync":
-        actions = tuple(f"dynamodb:{one}" for one in READING)
-        read = _allow(actions, places.name("assignments_stream"))
+        actions = tuple(f"dynamodb:{one}" for one in (*READING, "ListStreams"))
+        read = _allow(actions, places.arn("assignments_table", "/stream/*"))
     else:
         return []
     return [read, _allow(("sqs:SendMessage",), places.arn("failure_queue"))]
@@ -79,8 +83,7 @@ def _source(function: FunctionName, places: Places) -> list[dict[str, Any]]:
 def _network(function: FunctionName, places: Places) -> list[dict[str, Any]]:
     if function != "assignment_sync" or not (places.attached and places.attached.subnets):
         return []
-    interfaces = ("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces")
-    return [_allow(tuple(f"ec2:{action}" for action in interfaces), "*")]
+    return [_allow(tuple(f"ec2:{action}" for action in INTERFACES), "*")]
 
 
 def _allow(actions: tuple[str, ...], *resources: Value) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import aws_cdk as cdk
 
+from infra.environments import Environment
+
 Resources = Mapping[str, Mapping[str, Any]]
 
 
@@ -22,3 +24,12 @@ def add(stack: cdk.Stack, resources: Resources, parameters: Mapping[str, str] | 
         added.override_logical_id(logical)
         for attribute in found.keys() - {"Type", "Properties"}:
             added.add_override(attribute, found[attribute])
+
+
+def kept(environment: Environment) -> dict[str, str]:
+    """The policies of what outlives its stack; but for a creation that fails, whose names would then be taken
+    when it is tried again.
+    """
+    if not environment.retain:
+        return {"DeletionPolicy": "Delete", "UpdateReplacePolicy": "Delete"}
+    return {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}

@@ -11,6 +11,11 @@ from chalicelib.settings import Settings
 
 QUEUE_RETENTION = 14 * 86_400
 """Seconds that what failed is kept: the longest that SQS allows."""
+STREAM_HOURS = 168
+TABLE_STREAM_HOURS = 24
+"""That DynamoDB keeps a change; nobody can say otherwise."""
+LONGEST_WAIT = 604_800
+"""Seconds: the most that Lambda takes."""
 KeyType = Literal["S", "N"]
 
 
@@ -33,7 +38,7 @@ class Table:
 class Stream:
     name: str
     shards: int = 2
-    retention_hours: int = 168
+    retention_hours: int = STREAM_HOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class EventSource:
     batch_size: int = 500
     window: float = 1.0
     retries: int = -1  # poison goes into quarantine, so what fails again and again is AWS itself
-    max_record_age: int = -1
+    max_record_age: int = -1  # by `describe` a little less than what the stream keeps
     bisect: bool = True
     tumbling_window: int = 0  # seconds; with one, the event names its shard
     parallelization: int = 1  # the counters need one consumer a shard: their sequence numbers only grow
@@ -62,8 +67,11 @@ class Resources:
     event_sources: tuple[EventSource, ...]
 
 
-def describe(settings: Settings) -> Resources:
-    """Everything that a stand-alone deployment owns, by the names in ``settings``."""
+def describe(settings: Settings, stream_hours: int = STREAM_HOURS) -> Resources:
+    """Everything that a stand-alone deployment owns, by the names in ``settings``; ``stream_hours`` is how
+    long the event stream keeps a record.
+    """
+    stream = Stream(settings.event_stream, retention_hours=stream_hours)
     return Resources(
         tables=(
             Table(settings.experiments_table),
@@ -75,12 +83,22 @@ def describe(settings: Settings) -> Resources:
             Table(settings.dedupe_table, ttl_attribute="ttl"),
             Table(settings.overrides_table, ttl_attribute="ttl"),
         ),
-        stream=Stream(settings.event_stream),
+        stream=stream,
         bucket=settings.archive_bucket,
         quarantine_queue=settings.quarantine_queue,
         failure_queue=f"{settings.quarantine_queue}-batches",
         event_sources=(
-            EventSource("event_processor", settings.event_stream),
-            EventSource("assignment_sync", settings.assignments_table, tumbling_window=900),
+            EventSource("event_processor", stream.name, max_record_age=given_up_after(stream_hours)),
+            EventSource(
+                "assignment_sync",
+                settings.assignments_table,
+                tumbling_window=900,
+                max_record_age=given_up_after(TABLE_STREAM_HOURS),
+            ),
         ),
     )
+
+
+def given_up_after(hours: int) -> int:
+    """Seconds, a 24th less than the stream keeps a record: one that the stream forgets is in no queue."""
+    return min(hours * 3600 * 23 // 24, LONGEST_WAIT)

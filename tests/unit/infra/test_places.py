@@ -26,6 +26,20 @@ def test_names_of_the_platform_may_be_given_instead_of_parameters() -> None:
     assert "EventStream" not in places.parameters
 
 
+def test_how_long_the_platforms_stream_keeps_a_record_decides_when_one_is_given_up() -> None:
+    def age(**context: str) -> int:
+        (found,) = [
+            source.max_record_age
+            for source in attach("prod", {"platform": "existing", **context}).resources.event_sources
+            if source.function == "event_processor"
+        ]
+        return found
+
+    assert age() == 23 * 3600
+    assert age(stream_hours="48") == 46 * 3600
+    assert age(stream_hours="8760") == 7 * 86_400  # more is not allowed
+
+
 def test_a_network_is_given_as_lists() -> None:
     places = attach(
         "prod", {"platform": "existing", "subnets": "subnet-a,subnet-b", "security_groups": "sg-a"}

@@ -1,5 +1,7 @@
 """Functions, event sources and rollout after SAM's expansion: each setting that matters, by name."""
 
+from typing import Any
+
 import pytest
 
 from chalicelib.settings import Settings
@@ -39,6 +41,36 @@ def test_functions_are_sized_traced_logged_and_built_for_arm(template: Templates
         assert one["LoggingConfig"]["SystemLogLevel"] == ("INFO" if environment.reports else "WARN")
 
 
+def policy(template: Template, role: str) -> dict[str, list[Any]]:
+    """Resources by action."""
+    (found,) = of_type(template, "AWS::IAM::Role")[role]["Policies"]
+    statements = found["PolicyDocument"]["Statement"]
+    return {action: one["Resource"] for one in statements for action in one["Action"]}
+
+
+@pytest.mark.parametrize("variant", COMBINATIONS)
+def test_the_sync_may_do_all_that_lambda_needs_to_read_a_tables_stream(
+    template: Templates, variant: str
+) -> None:
+    found = policy(service(template, variant), "AssignmentSyncRole")
+    for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"):
+        (resource,) = found[f"dynamodb:{action}"]
+        assert resource["Fn::Sub"].endswith("/stream/*")
+
+
+def test_the_sync_may_do_all_that_lambda_needs_in_a_network(template: Templates) -> None:
+    """As AWS's own policy for it, AWSLambdaVPCAccessExecutionRole."""
+    actions = policy(service(template, "everything"), "AssignmentSyncRole")
+    assert {action for action in actions if action.startswith("ec2:")} == {
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    }
+
+
 @pytest.mark.parametrize("variant", COMBINATIONS)
 def test_logs_are_kept_as_long_as_the_environment_says(template: Templates, variant: str) -> None:
     days = environments.load(variant.partition("-")[0]).log_days
@@ -68,6 +100,7 @@ def test_streams_are_read_so_that_nothing_is_lost_or_counted_twice(
 ) -> None:
     one = of_type(service(template, variant), "AWS::Lambda::EventSourceMapping")[SOURCES[name]]
     settings = Settings.from_env({"REALTIME_ENV": "prod"})
+    kept_hours = {"event_processor": 24 if variant.endswith("existing") else 168, "assignment_sync": 24}[name]
     (described,) = [source for source in describe(settings).event_sources if source.function == name]
     assert one["StartingPosition"] == "TRIM_HORIZON"
     assert one["BatchSize"] == described.batch_size == 500
@@ -76,7 +109,8 @@ def test_streams_are_read_so_that_nothing_is_lost_or_counted_twice(
     assert one["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert one["BisectBatchOnFunctionError"] is True
     assert one["MaximumRetryAttempts"] == -1  # until the record expires: poison is in quarantine by then
-    assert one["MaximumRecordAgeInSeconds"] == -1
+    # given up while the stream still has it: what the stream forgets, nobody is told of
+    assert 0.95 * kept_hours * 3600 < one["MaximumRecordAgeInSeconds"] < kept_hours * 3600
     assert one["ParallelizationFactor"] == 1
     assert "quarantine" in str(one["DestinationConfig"]["OnFailure"]["Destination"])
 
