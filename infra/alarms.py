@@ -14,13 +14,15 @@ ERROR_RATE = 1.0
 """Per cent, and how it is computed where nobody may have called."""
 RATE = "100 * failed / MAX([called, 1])"
 ITERATOR_AGE_MS = 60_000
+RARE = 900
+"""Seconds that an alarm of what is recorded once in minutes looks back: a minute's would come and go."""
 STALE_SECONDS = 60
 """A kill switch is promised within ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Rings while ``breaching`` of ``of`` minutes were above ``threshold``; silence is health."""
+    """Rings while ``breaching`` of ``of`` periods were above ``threshold``; silence is health."""
 
     name: str
     says: str
@@ -92,7 +94,7 @@ def _data(places: Places) -> Iterator[Alarm]:
                 metric("writes", "AWS/DynamoDB", "WriteThrottleEvents", table, "Sum"),
             ]
             name = setting.removesuffix("_table")
-            queries = shown("FILL(reads, 0) + FILL(writes, 0)", parts)
+            queries = shown("SUM(METRICS())", parts)  # one that has no data counts as 0
             yield Alarm(f"{name}-table-throttles", f"DynamoDB throttles the table {name}.", tuple(queries))
     stream = {"StreamName": places.name("event_stream")}
     full = metric("full", "AWS/Kinesis", "WriteProvisionedThroughputExceeded", stream, "Sum")
@@ -119,18 +121,23 @@ def _service(environment: Environment) -> Iterator[Alarm]:
     age_of = _own("DefinitionsAge", using, environment, "Maximum", "MAX")
     says = "Definitions are over a minute old: a kill switch may not be in force."
     yield Alarm("stale-definitions", says, age_of, STALE_SECONDS)
-    broken = _own("InvalidDefinition", using, environment, "Sum", "SUM")
+    broken = _own("InvalidDefinition", using, environment, "Sum", "SUM", RARE)
     yield Alarm("invalid-definition", "A definition in a table cannot be loaded.", broken)
-    lost = _own("AssignmentNotStored", ("assignment",), environment, "Sum", "SUM")
+    lost = _own("AssignmentNotStored", ("assignment",), environment, "Sum", "SUM", RARE)
     yield Alarm("assignment-not-stored", "A decided assignment could not be written, twice.", lost)
-    mismatch = _own("SampleRatioMismatch", ("assignment_sync",), environment, "Maximum", "MAX")
+    mismatch = _own("SampleRatioMismatch", ("assignment_sync",), environment, "Maximum", "MAX", RARE)
     yield Alarm("sample-ratio-mismatch", "An experiment's users are not split as asked for.", mismatch)
-    refused = _own("PostgresRowsRefused", ("assignment_sync",), environment, "Sum", "SUM")
+    refused = _own("PostgresRowsRefused", ("assignment_sync",), environment, "Sum", "SUM", RARE)
     yield Alarm("postgres-rows-refused", "PostgreSQL will never take some assignments.", refused)
 
 
 def _own(
-    name: str, functions: tuple[FunctionName, ...], environment: Environment, statistic: str, over: str
+    name: str,
+    functions: tuple[FunctionName, ...],
+    environment: Environment,
+    statistic: str,
+    over: str,
+    period: int = 60,
 ) -> tuple[Query, ...]:
-    parts = [of_service(function, name, function, environment, statistic) for function in functions]
+    parts = [of_service(function, name, function, environment, statistic, period) for function in functions]
     return tuple(shown(f"{over}(METRICS())", parts) if len(parts) > 1 else parts)

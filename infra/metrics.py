@@ -27,10 +27,12 @@ def of_function(label: str, name: str, function: FunctionName, env: Environment,
     return metric(label, "AWS/Lambda", name, {"FunctionName": physical(function, env)}, statistic)
 
 
-def of_service(label: str, name: str, function: FunctionName, env: Environment, statistic: str) -> Query:
+def of_service(
+    label: str, name: str, function: FunctionName, env: Environment, statistic: str, period: int = 60
+) -> Query:
     """One of our own, in the embedded metric format."""
     dimensions: Dimensions = {"Environment": env.name, "Function": physical(function, env)}
-    return metric(label, NAMESPACE, name, dimensions, statistic)
+    return metric(label, NAMESPACE, name, dimensions, statistic, period)
 
 
 def shown(expression: str, parts: Iterable[Query], label: str = "shown") -> list[Query]:

@@ -174,11 +174,17 @@ def test_the_rollouts_alarms_watch_the_new_version_alone(template: Templates) ->
     errors, latency = alarms["AssignmentNewErrors"], alarms["AssignmentNewLatency"]
     assert errors["Threshold"] == 1
     assert latency["Threshold"] == environments.load("prod").functions["assignment"].p99_ms
-    measured = [one["MetricStat"]["Metric"] for one in errors["Metrics"] if "MetricStat" in one]
     assert "AlarmActions" not in errors  # it ends a rollout, and calls nobody
-    for metric in [*measured, latency]:
+    queries = [*errors["Metrics"], *latency["Metrics"]]
+    for metric in [one["MetricStat"]["Metric"] for one in queries if "MetricStat" in one]:
         dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
         assert dimensions["ExecutedVersion"]["Fn::GetAtt"][0].startswith("AssignmentVersion")
+
+
+def test_a_percentile_of_a_handful_of_calls_ends_no_rollout(template: Templates) -> None:
+    found = of_type(service(template), "AWS::CloudWatch::Alarm")["AssignmentNewLatency"]
+    (compared,) = [one["Expression"] for one in found["Metrics"] if "Expression" in one]
+    assert compared == "IF(called > 100, p99)"
 
 
 def test_each_environment_has_its_own_pace() -> None:
