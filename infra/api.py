@@ -80,12 +80,14 @@ def stage(environment: Environment) -> dict[str, Any]:
     """Throttling, traces, metrics, and access logs that hold no user, no key, no query and no address."""
     fields = {
         "requestId": "$context.requestId",
+        "functionRequestId": "$context.integration.requestId",  # which leads to the function's log
         "traceId": "$context.xrayTraceId",
         "time": "$context.requestTimeEpoch",
         "method": "$context.httpMethod",
         "route": "$context.resourcePath",  # the pattern, not the path: a path may hold an id
         "status": "$context.status",
         "latency": "$context.responseLatency",
+        "integrationStatus": "$context.integrationStatus",  # Lambda's own: 403, 429
         "integrationLatency": "$context.integrationLatency",
         "authorizerLatency": "$context.authorizer.latency",
         "bytes": "$context.responseLength",
@@ -103,7 +105,9 @@ def stage(environment: Environment) -> dict[str, Any]:
                 "ThrottlingRateLimit": environment.throttle.rate,
                 "ThrottlingBurstLimit": environment.throttle.burst,
                 "MetricsEnabled": True,
-                "LoggingLevel": "ERROR",
+                # API Gateway makes the group of its execution log itself, and one that never expires. The
+                # access log, the trace and the functions' logs say the same.
+                "LoggingLevel": "OFF",
                 "DataTraceEnabled": False,  # it would log bodies, and with them user ids
             }
         ],

@@ -37,11 +37,14 @@ def resources(environment: Environment, places: Places) -> dict[str, dict[str, A
     for alarm in alarms(environment, places):
         found[_logical(alarm.name)] = alarm.resource(environment, TOPIC)
     functions = [f"/aws/lambda/{physical(name, environment)}" for name in LOGICAL]
-    for name, text in queries.FUNCTIONS.items():
-        found[f"Query{_logical(name)}"] = _query(name, text, functions, environment)
-    for name, text in queries.ACCESS.items():
-        access = [f"/aws/apigateway/realtime-{environment.name}"]
-        found[f"Query{_logical(name)}"] = _query(name, text, access, environment)
+    access = [f"/aws/apigateway/realtime-{environment.name}"]
+    for saved, groups in (
+        (queries.FUNCTIONS, functions),
+        (queries.ACCESS, access),
+        (queries.EVERYWHERE, access + functions),
+    ):
+        for name, text in saved.items():
+            found[f"Query{_logical(name)}"] = _query(name, text, groups, environment)
     return found
 
 

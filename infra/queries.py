@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 
-ERRORS = """fields @timestamp, level, message, requestId, xray_trace_id, @logStream
-| filter level in ["ERROR", "CRITICAL"]
+ERRORS = """fields @timestamp, level, message, type, record.status, record.errorType, @logStream,
+        coalesce(requestId, record.requestId) as request, xray_trace_id
+| filter level in ["ERROR", "CRITICAL"] or record.status in ["error", "failure", "timeout"]
 | sort @timestamp desc
 | limit 100"""
-ONE_REQUEST = """fields @timestamp, @log, level, message
-| filter requestId = "PASTE-A-REQUEST-ID" or xray_trace_id like "PASTE-A-TRACE-ID"
+"""What the code says, and what only Lambda can: timeouts, out of memory, a start that failed."""
+ONE_REQUEST = """fields @timestamp, @log, route, status, error, functionRequestId, traceId,
+        level, message, type, record.status
+| filter @message like "PASTE-AN-ID"
 | sort @timestamp asc"""
+"""The gateway's request id is in its access log only; the function's and the trace's are in both."""
 COLD_STARTS = """filter type = "platform.report" or type = "platform.initReport"
 | stats count(record.metrics.initDurationMs) as starts,
         pct(record.metrics.initDurationMs, 99) as start_p99_ms,
@@ -25,12 +29,9 @@ TRACKING = """filter ispresent(TrackingSent) or ispresent(TrackingDropped)
 | sort @timestamp desc
 | limit 100"""
 
-FUNCTIONS: Mapping[str, str] = {
-    "errors": ERRORS,
-    "one-request": ONE_REQUEST,
-    "cold-starts": COLD_STARTS,
-    "tracking": TRACKING,
-}
+FUNCTIONS: Mapping[str, str] = {"errors": ERRORS, "cold-starts": COLD_STARTS, "tracking": TRACKING}
 """Over the logs of all functions."""
 ACCESS: Mapping[str, str] = {"slow-routes": SLOW_ROUTES, "refused-requests": REFUSED}
 """Over the access log."""
+EVERYWHERE: Mapping[str, str] = {"one-request": ONE_REQUEST}
+"""Over both."""

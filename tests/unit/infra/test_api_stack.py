@@ -97,6 +97,7 @@ def test_requests_are_throttled_traced_and_measured_but_bodies_never_logged(temp
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (20_000, 10_000)
     assert settings["MetricsEnabled"] is True
     assert settings["DataTraceEnabled"] is False
+    assert settings["LoggingLevel"] == "OFF"  # its log would be kept for ever
     assert found["TracingEnabled"] is True
 
 
@@ -106,7 +107,7 @@ def test_the_access_log_has_no_field_that_could_hold_an_id_a_key_or_an_address(t
     for secret in ("identity", "requestOverride", "path ", "querystring", "header", "principalId", "claims"):
         assert secret not in text
     assert logged["route"] == "$context.resourcePath"
-    assert {"requestId", "traceId", "status", "latency"} <= logged.keys()
+    assert {"requestId", "functionRequestId", "traceId", "status", "latency"} <= logged.keys()
 
 
 def test_a_firewall_stands_before_production_only(template: Templates) -> None:

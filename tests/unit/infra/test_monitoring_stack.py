@@ -5,6 +5,7 @@ import json
 import pytest
 
 from chalicelib.metrics import NAMESPACE
+from chalicelib.services.split import SECONDS_BETWEEN
 from infra import environments
 from infra.functions import LOGICAL
 from tests.support.metrics import recorded
@@ -106,6 +107,41 @@ def test_queries_are_saved_over_logs_that_exist(template: Templates) -> None:
     for one in saved:
         assert one["Name"].startswith("realtime-prod/")
         assert set(one["LogGroupNames"]) <= groups
+
+
+def saved_query(template: Templates, name: str) -> Template:
+    saved = of_type(template("prod-standalone", "monitoring"), "AWS::Logs::QueryDefinition").values()
+    (found,) = [one for one in saved if one["Name"] == f"realtime-prod/{name}"]
+    return found
+
+
+def test_one_request_is_found_by_any_of_its_ids_at_the_gateway_and_in_every_function(
+    template: Templates,
+) -> None:
+    found = saved_query(template, "one-request")
+    assert "/aws/apigateway/realtime-prod" in found["LogGroupNames"]
+    assert len(found["LogGroupNames"]) == 1 + len(LOGICAL)
+    # whatever field holds it: requestId, functionRequestId and traceId at the gateway, requestId and
+    # xray_trace_id of a function's line, record.requestId and record.tracing.value of Lambda's own
+    assert '@message like "PASTE-AN-ID"' in found["QueryString"]
+
+
+def test_errors_are_the_codes_and_lambdas_own(template: Templates) -> None:
+    text = saved_query(template, "errors")["QueryString"]
+    assert 'level in ["ERROR", "CRITICAL"]' in text
+    assert 'record.status in ["error", "failure", "timeout"]' in text
+
+
+def test_alarms_of_what_is_recorded_once_in_minutes_look_back_longer_than_that(template: Templates) -> None:
+    found = alarms(template)
+    for name in ("sample-ratio-mismatch", "assignment-not-stored", "postgres-rows-refused"):
+        assert found[name]["Period"] > 2 * SECONDS_BETWEEN
+    measured = [one["MetricStat"] for one in found["invalid-definition"]["Metrics"] if "MetricStat" in one]
+    assert {one["Period"] for one in measured} == {900}
+
+
+def test_no_alarm_counts_on_a_metric_that_has_no_data(template: Templates) -> None:
+    assert "FILL" not in json.dumps(alarms(template))
 
 
 def test_the_owner_is_told_before_the_money_is_spent(template: Templates) -> None:

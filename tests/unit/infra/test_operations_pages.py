@@ -10,7 +10,7 @@ import pytest
 from chalicelib.settings import Settings
 from infra import alarms, environments, places
 from infra.functions import LOGICAL
-from infra.queries import ACCESS, FUNCTIONS
+from infra.queries import ACCESS, EVERYWHERE, FUNCTIONS
 from infra.roles import calls
 from tests.support.metrics import recorded
 from tests.support.synth import ROOT
@@ -75,7 +75,16 @@ def test_saved_queries_that_are_named_exist() -> None:
     text = "\n".join(page.read_text() for page in PAGES)
     named = set(re.findall(r"saved quer(?:y|ies) `([\w-]+)`", text))
     assert named
-    assert named <= {*FUNCTIONS, *ACCESS}
+    assert named <= {*FUNCTIONS, *ACCESS, *EVERYWHERE}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_an_environment_is_named_before_the_first_command(page: Path) -> None:
+    """Without one, `python -m realtime` speaks to this machine."""
+    before, called, _ = page.read_text().partition("python -m realtime ")
+    assert "REALTIME_ENV=" in before or not called
+    if page.name in ("runbook.md", "incidents.md", "rollback.md"):
+        assert "export REALTIME_ENV=" in page.read_text().partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("name", LOGICAL)
@@ -124,5 +133,8 @@ def test_the_table_of_environments_is_theirs() -> None:
     assert row("logs kept") == [f"{one.log_days} days" for one in found.values()]
     assert row("budget a month") == [f"${one.budget_usd:,}" for one in found.values()]
     assert row("firewall") == ["yes" if one.waf else "no" for one in found.values()]
-    reserved = sum(sized.reserved or 0 for sized in found["prod"].functions.values())
-    assert f"production reserves {reserved:,}" in (DOCS / "deployment.md").read_text()
+
+    text = (DOCS / "deployment.md").read_text()
+    reserved = [sum(sized.reserved or 0 for sized in one.functions.values()) for one in found.values()]
+    assert "dev reserves {:,}, staging {:,}, prod {:,}".format(*reserved) in text
+    assert f"prod asks for {found['prod'].throttle.rate:,} and {found['prod'].throttle.burst:,}" in text
