@@ -2,13 +2,23 @@
 
 import json
 import os
+import time
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds; together less than the hook's timeout."""
 
-def handler(event: dict[str, str], _context: object, aws: Any = boto3.client) -> None:
-    wrong = probe(aws("lambda"), os.environ["NEW_VERSION"], json.loads(os.environ["PROBES"]))
+
+def handler(
+    event: dict[str, str],
+    _context: object,
+    aws: Any = boto3.client,
+    pause: Callable[[float], object] = time.sleep,
+) -> None:
+    wrong = probe(aws("lambda"), os.environ["NEW_VERSION"], json.loads(os.environ["PROBES"]), pause)
     print(json.dumps({"version": os.environ["NEW_VERSION"], "wrong": wrong}))  # the log
     aws("codedeploy").put_lifecycle_event_hook_execution_status(
         deploymentId=event["DeploymentId"],
@@ -17,18 +27,34 @@ def handler(event: dict[str, str], _context: object, aws: Any = boto3.client) ->
     )
 
 
-def probe(lambda_: Any, version: str, probes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def probe(
+    lambda_: Any, version: str, probes: list[dict[str, Any]], pause: Callable[[float], object]
+) -> list[dict[str, Any]]:
     """What did not answer as expected; an exception of the call counts, and ends nothing."""
+    pauses = iter(PAUSES)
     wrong = []
     for one in probes:
-        try:
-            answer = lambda_.invoke(FunctionName=version, Payload=json.dumps(one["event"]))
-            found = json.loads(answer["Payload"].read())
-        except Exception as error:  # noqa: BLE001  # CodeDeploy waits an hour for a hook that says nothing
-            found = repr(error)
+        found = ask(lambda_, version, one["event"])
+        # The hook may call this version since a moment ago, which IAM does not know everywhere yet.
+        while found == DENIED and (seconds := next(pauses, None)):
+            pause(seconds)
+            found = ask(lambda_, version, one["event"])
         if not holds(one["expect"], found):
             wrong.append({"expected": one["expect"], "found": found})
     return wrong
+
+
+DENIED = "AccessDeniedException"
+
+
+def ask(lambda_: Any, version: str, event: Any) -> Any:
+    """The answer; of a call that raised, the error's code or name."""
+    try:
+        answer = lambda_.invoke(FunctionName=version, Payload=json.dumps(event))
+        return json.loads(answer["Payload"].read())
+    except Exception as error:  # noqa: BLE001  # CodeDeploy waits an hour for a hook that says nothing
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        return code or repr(error)
 
 
 def holds(expected: Any, found: Any) -> bool:

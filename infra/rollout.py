@@ -13,6 +13,7 @@ from infra.places import sub
 from infra.probes import PROBES
 
 HOOK = Path(__file__).with_name("pre_traffic.py")
+HOOK_SECONDS = 60
 SAYS = "Ends the rollout of a new version."
 PAGE = "docs/rollback.md"
 FEW = 100
@@ -82,7 +83,7 @@ def _hook(name: FunctionName, environment: Environment) -> dict[str, Any]:
             "Handler": "index.handler",
             "InlineCode": HOOK.read_text(),
             "MemorySize": 512,
-            "Timeout": 60,
+            "Timeout": HOOK_SECONDS,
             "Tracing": "Active",
             "Role": {"Fn::GetAtt": [f"{logical}PreTrafficRole", "Arn"]},
             "LoggingConfig": {"LogFormat": "JSON", "LogGroup": {"Ref": f"{logical}PreTrafficLogGroup"}},

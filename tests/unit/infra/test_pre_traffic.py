@@ -5,10 +5,12 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra import pre_traffic
 from infra.functions import LOGICAL
 from infra.probes import PROBES
+from infra.rollout import HOOK_SECONDS
 
 EVENT = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
 VERSION = "arn:aws:lambda:us-east-1:000000000000:function:f:7"
@@ -21,6 +23,7 @@ class Aws:
         self._answers = list(answers)
         self.asked: list[str] = []
         self.verdicts: list[dict[str, str]] = []
+        self.paused: list[float] = []
 
     def __call__(self, service: str) -> "Aws":
         return self
@@ -39,7 +42,7 @@ class Aws:
 def verdict(aws: Aws, monkeypatch: pytest.MonkeyPatch, *expected: Any) -> str:
     monkeypatch.setenv("NEW_VERSION", VERSION)
     monkeypatch.setenv("PROBES", json.dumps([{"event": {}, "expect": one} for one in expected]))
-    pre_traffic.handler(EVENT, None, aws)
+    pre_traffic.handler(EVENT, None, aws, aws.paused.append)
     (found,) = aws.verdicts
     assert (found["deploymentId"], found["lifecycleEventHookExecutionId"]) == ("d-1", "e-1")
     return found["status"]
@@ -56,6 +59,21 @@ def test_a_version_that_answers_as_expected_gets_traffic(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("answer", [{"statusCode": 500}, {"errorMessage": "no module"}, None, RuntimeError()])
 def test_any_other_answer_ends_the_rollout(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
     assert verdict(Aws(answer), monkeypatch, {"statusCode": 200}) == "Failed"
+
+
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "…"}}, "Invoke")
+
+
+def test_a_permission_that_is_still_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = Aws(DENIED, DENIED, {"statusCode": 200})
+    assert verdict(aws, monkeypatch, {"statusCode": 200}) == "Succeeded"
+    assert aws.paused == [1.0, 2.0]
+
+
+def test_a_permission_that_never_comes_ends_the_rollout_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = Aws(*[DENIED] * 8)
+    assert verdict(aws, monkeypatch, *[{"statusCode": 200}] * 3) == "Failed"
+    assert sum(aws.paused) < HOOK_SECONDS / 1.5
 
 
 def test_every_function_has_probes() -> None:
