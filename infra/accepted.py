@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 ACCEPTED: Mapping[str, str] = {
     "AwsSolutions-APIG2": "The service checks bodies itself, with better errors than the gateway's.",
+    "AwsSolutions-APIG3": "A firewall costs by the month: only production has one, as a test demands.",
     "AwsSolutions-APIG6": "Its execution log would never expire; the access log and traces say the same.",
     "AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda]": (
         "SAM gives CodeDeploy this role; it reaches functions by the prefix CodeDeployHook_ only."

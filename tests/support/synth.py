@@ -1,8 +1,8 @@
 """Every template that the infrastructure tests look at, made once for all workers, in a process of its own.
 
 `python -m tests.support.synth FOLDER` writes, for each variant, the templates as CDK makes them
-(`VARIANT/*.template.json`), as SAM expands them (`VARIANT/*.expanded.json`), and cdk-nag's findings
-(`nag.json`).
+(`VARIANT/*.template.json`), as SAM expands them (`VARIANT/*.expanded.json`), how long CDK took for each
+(`seconds.json`), and cdk-nag's findings (`nag.json`).
 """
 
 import fcntl
@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ COMBINATIONS = [f"{env}-{platform}" for env in environments.NAMES for platform i
 EMULATED: dict[str, places.Platform] = {"emulator": "standalone", "emulator-existing": "existing"}
 """Of dev, for this machine."""
 VARIANTS = [*COMBINATIONS, "everything", *EMULATED]
-NAGGED = ("prod-standalone", "prod-existing", "everything")
+LINTED = [*COMBINATIONS, "everything"]
 STACKS = ("data", "service", "monitoring")
 Template = dict[str, Any]
 
@@ -110,7 +111,7 @@ def _nag(folder: Path) -> list[list[str]]:
     from cdk_nag import AwsSolutionsChecks
 
     app = cdk.App(analytics_reporting=False, outdir=str(folder / "nag"))
-    for variant in NAGGED:
+    for variant in LINTED:
         for path in sorted((folder / variant).glob("*.expanded.json")):
             template = json.loads(path.read_text())
             template.pop("Rules", None)  # CDK would add its own a second time
@@ -139,14 +140,18 @@ def main(folder: Path) -> None:
     from infra.app import compose
     from infra.bundle import HOST, LAMBDA
 
+    took: dict[str, float] = {}
     for name in VARIANTS:
         environment, found = _variant(name)
         target = HOST if name in EMULATED else LAMBDA
         repository = "acme/realtime" if name == "everything" else None
+        began = time.monotonic()
         compose(environment, found, target, folder / name, repository).synth()
+        took[name] = time.monotonic() - began
         for path in (folder / name).glob("*.template.json"):
             expanded = expand(json.loads(path.read_text()))
             path.with_name(path.name.replace(".template.", ".expanded.")).write_text(json.dumps(expanded))
+    (folder / "seconds.json").write_text(json.dumps(took))
     (folder / "nag.json").write_text(json.dumps(_nag(folder)))
 
 

@@ -1,12 +1,14 @@
 """What CDK cannot check, since it does not know what SAM makes: everything that is named exists."""
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.synth import STACKS, VARIANTS, Template
+from tests.support.synth import COMBINATIONS, STACKS, VARIANTS, Template, load
 from tests.unit.infra.conftest import Templates
 
 
@@ -41,6 +43,16 @@ def test_every_reference_leads_somewhere(template: Templates, variant: str, stac
     found = template(variant, stack)
     named = {name for name in mentions(found["Resources"]) if not name.startswith("AWS::")}
     assert named <= exists(found)
+
+
+def test_three_environments_on_both_platforms_are_synthesised_within_a_minute(synthesised: Path) -> None:
+    """What `make synth` does, but for the wheels of a new environment."""
+    assert len(COMBINATIONS) == 6
+    for variant in COMBINATIONS:
+        for stack in STACKS:
+            assert load(synthesised, variant, stack, "template")["Resources"]
+    seconds = json.loads((synthesised / "seconds.json").read_text())
+    assert sum(seconds[variant] for variant in COMBINATIONS) < 60
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
