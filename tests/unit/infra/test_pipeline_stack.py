@@ -64,3 +64,8 @@ def test_an_approval_that_is_waited_for_blocks_no_other_environment() -> None:
     assert "concurrency" not in workflow("deploy.yml")
     deploy = workflow("deploy-one.yml")["jobs"]["deploy"]
     assert deploy["concurrency"] == "deploy-${{ inputs.environment }}"
+
+
+def test_a_push_to_main_cancels_no_check_that_a_deployment_waits_for() -> None:
+    cancels = workflow("check.yml")["concurrency"]["cancel-in-progress"]
+    assert cancels == "${{ github.event_name == 'pull_request' }}"
