@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from chalicelib.domain.assignment import decide
@@ -67,40 +68,55 @@ def readable(row: Definition) -> Document | None:
         return None
 
 
-def moved(
-    change: Change, before: Mapping[Name, Document], after: Mapping[Name, Document], now: float
-) -> float:
-    """The share (0–1) of sampled users who get another answer; ``before`` and ``after`` are the whole sets.
+def comparable(
+    before: Mapping[Name, Document], after: Mapping[Name, Document]
+) -> tuple[Mapping[Name, Document], Mapping[Name, Document]]:
+    """Both sets without the targeting rules that stay as they are: those do not count for `moved`."""
+    same = [
+        name
+        for name in before.keys() & after.keys()
+        if before[name].targeting_rules == after[name].targeting_rules
+    ]
 
-    Rules that stay as they are do not count: the share is then one of the users who are targeted. Else
-    the users have no attributes. Stored assignments do not count either: a sticky experiment keeps them.
+    def stripped(documents: Mapping[Name, Document]) -> dict[Name, Document]:
+        bare = {name: documents[name].model_copy(update={"targeting_rules": None}) for name in same}
+        return {**documents, **bare}
+
+    return stripped(before), stripped(after)
+
+
+def moved(name: Name, before: Mapping[Name, Document], after: Mapping[Name, Document], now: float) -> float:
+    """The share (0–1) of sampled users who get another answer; the sets are whole, and `comparable`.
+
+    The share is one of the users who are targeted if the rules stay as they are. Else the users have no
+    attributes but those that flags divide by. Stored assignments do not count either: a sticky experiment
+    keeps them.
     """
-    if change.before is None or change.after is None:
+    if name not in before or name not in after:
         return 1.0
-    one, other = change.before, change.after
-    if one.targeting_rules == other.targeting_rules:
-        one = one.model_copy(update={"targeting_rules": None})
-        other = other.model_copy(update={"targeting_rules": None})
-    old, new = _answers(one, before, now), _answers(other, after, now)
+    documents = (*before.values(), *after.values())
+    units = {document.bucket_by for document in documents if isinstance(document, FlagDocument)}
+    old, new = _answers(before, name, now), _answers(after, name, now)
     users = (f"user-{number}" for number in range(SAMPLE))
-    return sum(1 for user in users if old(user) != new(user)) / SAMPLE
+    contexts = ((user, dict.fromkeys((*units, "user_id"), user)) for user in users)
+    return sum(1 for user, context in contexts if old(user, context) != new(user, context)) / SAMPLE
 
 
-def _answers(document: Document, others: Mapping[Name, Document], now: float) -> Callable[[str], Any]:
+def _answers(
+    documents: Mapping[Name, Document], name: Name, now: float
+) -> Callable[[str, Mapping[str, Any]], Any]:
+    document = documents[name]
     if isinstance(document, ExperimentDocument):
         experiment = compile_experiment(document)
-        return lambda user: decide(experiment, user, {"user_id": user}, now, lambda: None).variant
+        return lambda user, context: decide(experiment, user, context, now, lambda: None).variant
     flag = compile_flag(document)
-    compiled: dict[str, Flag | None] = {}
 
+    @cache
     def find(key: str) -> Flag | None:
-        if key not in compiled:
-            other = others.get(("flag", key))
-            compiled[key] = compile_flag(other) if isinstance(other, FlagDocument) else None
-        return compiled[key]
+        other = documents.get(("flag", key))
+        return compile_flag(other) if isinstance(other, FlagDocument) else None
 
-    def answer(user: str) -> tuple[str, Any]:
-        context = {flag.bucket_by: user, "user_id": user}
+    def answer(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
         found = evaluate(flag, user, context, now, find)
         return found.variant, found.value
 

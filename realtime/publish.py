@@ -14,7 +14,7 @@ from chalicelib.domain.documents import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import lint, parse
 from realtime.definition_files import DefinitionSet, Document, Name, definition, read
-from realtime.diff import Change, changes, moved, readable
+from realtime.diff import Change, changes, comparable, moved, readable
 
 KINDS: tuple[DefinitionKind, ...] = ("experiment", "flag")
 
@@ -154,8 +154,10 @@ def _apply(
 ) -> int:
     at = time.time() if now is None else now
     found = changes(state.rows, wanted)
-    before = state.documents()
-    after = {name: document for name, document in (before | dict(wanted)).items() if document}
+    published = state.documents()
+    before, after = comparable(
+        published, {name: document for name, document in (published | dict(wanted)).items() if document}
+    )
     for change in found:
         _show(console, change, before, after, at)
     if not found:
@@ -190,7 +192,7 @@ def _show(
         return
     for field, old, new in change.fields():
         console.print(f"    {field}: {old} → {new}", highlight=False, markup=False)
-    share = moved(change, before, after, now)
+    share = moved(change.name, before, after, now)
     note = " (those who are assigned already keep theirs)" if change.keeps_assigned and share else ""
     console.print(f"    {share:.1%} of users get another answer{note}", highlight=False)
 

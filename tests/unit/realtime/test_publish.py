@@ -165,8 +165,15 @@ def test_the_share_of_users_whose_answer_changes_is_shown(
     half = FLAG | {"key": "half", "rollout_percentage": 50}
     to_publish(FLAG | before, half)
     to_publish(FLAG | after, half)
-    (line,) = (line for line in to_publish.said.splitlines() if "get another answer" in line)
-    assert abs(float(line.split("%")[0]) / 100 - share) < 0.015
+    assert abs(_share(to_publish.said, "get another answer") - share) < 0.015
+
+
+def test_a_prerequisite_may_divide_by_another_attribute(to_publish: Publisher) -> None:
+    by_account = FLAG | {"rollout_percentage": 50, "bucket_by": "account"}
+    needs = FLAG | {"key": "g", "prerequisites": [{"flag": "f", "variants": ["on"]}]}
+    to_publish(by_account, needs)
+    assert to_publish(by_account, needs | {"enabled": False}) == 0
+    assert abs(_share(to_publish.said, "get another answer") - 0.5) < 0.015
 
 
 def test_an_experiment_that_is_split_anew_says_that_the_assigned_keep_theirs(to_publish: Publisher) -> None:
@@ -289,3 +296,9 @@ def test_history_says_who_changed_what(to_publish: Publisher) -> None:
     assert all(name in said for name in ("ada", "grace", "linus", "2027-01-15T08:00:00.000Z"))
     with pytest.raises(ValueError, match="was ever published"):
         audit.show_definition(to_publish.console, to_publish.plane.definitions, "flag", "nope")
+
+
+def _share(said: str, words: str) -> float:
+    """From the one line that has ``words``."""
+    (line,) = (line for line in said.splitlines() if words in line)
+    return float(line.split("%")[0].split()[-1]) / 100
