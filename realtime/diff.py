@@ -1,9 +1,10 @@
 """What a publish would change: definitions, their fields, and how many users' answers."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from graphlib import TopologicalSorter
 from typing import Any
 
 from chalicelib.domain.assignment import decide
@@ -83,6 +84,21 @@ def comparable(
         return {**documents, **bare}
 
     return stripped(before), stripped(after)
+
+
+def dependents(
+    found: Sequence[Change], after: Mapping[Name, Document]
+) -> Iterator[tuple[Name, Sequence[str]]]:
+    """Flags that stay as they are and require one that changes, directly or not; with the keys of these."""
+    changed = {change.name[1] for change in found if change.name[0] == "flag"}
+    flags = {key: document for (_, key), document in after.items() if isinstance(document, FlagDocument)}
+    required = {key: [item.flag for item in flag.prerequisites] for key, flag in flags.items()}
+    causes = {key: {key} for key in changed}
+    for key in TopologicalSorter(required).static_order():
+        if key in flags and key not in changed:
+            causes[key] = {cause for other in required[key] for cause in causes.get(other, ())}
+            if causes[key]:
+                yield ("flag", key), sorted(causes[key])
 
 
 def moved(name: Name, before: Mapping[Name, Document], after: Mapping[Name, Document], now: float) -> float:

@@ -14,7 +14,7 @@ from chalicelib.domain.documents import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import lint, parse
 from realtime.definition_files import DefinitionSet, Document, Name, definition, read
-from realtime.diff import Change, changes, comparable, moved, readable
+from realtime.diff import Change, changes, comparable, dependents, moved, readable
 
 KINDS: tuple[DefinitionKind, ...] = ("experiment", "flag")
 
@@ -160,6 +160,10 @@ def _apply(
     )
     for change in found:
         _show(console, change, before, after, at)
+    for name, causes in dependents(found, after):
+        if share := moved(name, before, after, at):
+            line = f"  flag {name[1]} requires {', '.join(causes)}: {share:.1%} of users get another answer"
+            console.print(line, highlight=False)
     if not found:
         console.print(f"Nothing changes: version {state.version} stays in force.")
     elif dry_run:

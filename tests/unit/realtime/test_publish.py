@@ -176,6 +176,33 @@ def test_a_prerequisite_may_divide_by_another_attribute(to_publish: Publisher) -
     assert abs(_share(to_publish.said, "get another answer") - 0.5) < 0.015
 
 
+def test_flags_that_require_a_changed_one_are_shown_with_their_share(to_publish: Publisher) -> None:
+    needs = FLAG | {"key": "g", "prerequisites": [{"flag": "f", "variants": ["on"]}]}
+    further = FLAG | {"key": "h", "prerequisites": [{"flag": "g", "variants": ["off"]}]}
+    to_publish(FLAG | {"rollout_percentage": 50}, needs, further)
+    to_publish(FLAG | {"rollout_percentage": 10}, needs, further)
+    assert abs(_share(to_publish.said, "flag g") - 0.4) < 0.015
+    assert abs(_share(to_publish.said, "flag h") - 0.4) < 0.015
+    assert "flag g requires f: " in to_publish.said
+    assert "flag h requires f: " in to_publish.said
+    assert "Published version 2: 1 changed." in to_publish.said
+
+
+def test_flags_that_require_a_changed_one_and_answer_as_before_are_not_shown(to_publish: Publisher) -> None:
+    needs = FLAG | {"key": "g", "prerequisites": [{"flag": "f", "variants": ["on"]}]}
+    to_publish(FLAG, needs)
+    to_publish(FLAG | {"description": "only words"}, needs)
+    assert "flag g" not in to_publish.said
+
+
+def test_a_share_is_one_of_those_whom_the_prerequisites_target(to_publish: Publisher) -> None:
+    targeted = FLAG | {"targeting_rules": RULES}
+    needs = FLAG | {"key": "g", "prerequisites": [{"flag": "f", "variants": ["on"]}]}
+    to_publish(targeted | {"rollout_percentage": 50}, needs)
+    to_publish(targeted | {"rollout_percentage": 10}, needs)
+    assert abs(_share(to_publish.said, "flag g") - 0.4) < 0.015
+
+
 def test_an_experiment_that_is_split_anew_says_that_the_assigned_keep_theirs(to_publish: Publisher) -> None:
     split = [{"key": "control", "allocation": 0.2}, {"key": "treatment", "allocation": 0.8}]
     to_publish(experiments=(document(),))
