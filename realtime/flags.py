@@ -1,7 +1,7 @@
 """`flags`: what is there, and which of them can go."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,21 +36,34 @@ class Plane(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """``evaluated`` is the last day on which a user got an answer, in days since 1970; None: never seen."""
+    """``evaluated`` is the last day on which a user got an answer, in days since 1970; None: never seen.
+
+    ``required_by`` are the flags whose prerequisite it is: they ask for it, which is not told to the stream.
+    """
 
     flag: Flag
     at: str
     evaluated: int | None
+    required_by: Sequence[str] = ()
 
     def stale(self, now: float) -> Iterator[str]:
         """Why it can go. A flag counts as unused only when it has been there long enough to be used."""
-        age = (now - epoch(self.at)) / DAY
+        if self.required_by:
+            return
+        published = epoch(self.at)
         answer = settled(self.flag, now)
-        if answer is not None and age >= SETTLED_DAYS:
-            yield f"{answer} for everyone for {age:.0f} days"
+        unchanged = (now - max(published, last_step(self.flag, now))) / DAY
+        if answer is not None and unchanged >= SETTLED_DAYS:
+            yield f"{answer} for everyone for {unchanged:.0f} days"
         unused = now // DAY - (self.evaluated or 0)
-        if age >= UNUSED_DAYS and unused > UNUSED_DAYS and self.flag.off.tracked:  # untracked: nobody knows
+        old = (now - published) / DAY >= UNUSED_DAYS
+        if old and unused > UNUSED_DAYS and self.flag.off.tracked:  # untracked: nobody knows
             yield f"not evaluated {f'since {iso_day(self.evaluated)}' if self.evaluated else 'ever'}"
+
+
+def last_step(flag: Flag, now: float) -> float:
+    """When the schedule changed the rollout last; 0 if it has not, or the flag is off and obeys none."""
+    return max((at for at, _ in flag.rollout_steps if at <= now and flag.enabled), default=0.0)
 
 
 def settled(flag: Flag, now: float) -> str | None:
@@ -72,13 +85,19 @@ def show(console: Console, plane: Plane, only_stale: bool, now: float | None = N
     table = Table("flag", "type", "published", "last evaluated", "can go")
     for usage in usages(plane):
         reasons = list(usage.stale(at))
+        needed = f"no: required by {', '.join(usage.required_by)}" if usage.required_by else ""
         if reasons or not only_stale:
             seen = iso_day(usage.evaluated) if usage.evaluated is not None else "never"
-            table.add_row(usage.flag.key, usage.flag.type, usage.at, seen, "\n".join(reasons))
+            table.add_row(usage.flag.key, usage.flag.type, usage.at, seen, "\n".join(reasons) or needed)
     console.print(table if table.row_count else "No flag can go." if only_stale else "There are no flags.")
 
 
 def usages(plane: Plane) -> Iterator[Usage]:
-    for key, row in sorted(plane.definitions.load_all("flag").items()):
+    rows = plane.definitions.load_all("flag")
+    flags = {key: load_flag(row.text, row.version) for key, row in sorted(rows.items())}
+    for key, flag in flags.items():
         days = [counted.counter.day for counted in plane.counters.read(flag_scope(key))]
-        yield Usage(load_flag(row.text, row.version), row.at, max(days, default=None))
+        required_by = [
+            other.key for other in flags.values() if key in (item.flag for item in other.prerequisites)
+        ]
+        yield Usage(flag, rows[key].at, max(days, default=None), required_by)

@@ -43,6 +43,11 @@ def test_a_flag_is_settled_when_nothing_decides_any_more(fields: dict[str, Any],
     assert settled(flag(**fields), NOW) == answer
 
 
+def stepped(days: float) -> dict[str, Any]:
+    """For everyone since so many days."""
+    return {"rollout_percentage": 0, "rollout_schedule": [{"at": iso(NOW - days * DAY), "percentage": 100}]}
+
+
 @pytest.mark.parametrize(
     ("fields", "age", "evaluated", "reasons"),
     [
@@ -54,6 +59,11 @@ def test_a_flag_is_settled_when_nothing_decides_any_more(fields: dict[str, Any],
         ({"rollout_percentage": 50}, 29, None, []),
         ({"rollout_percentage": 50, "tracking_sample": 0}, 100, None, []),
         ({"enabled": False}, 100, None, ["off for everyone for 100 days", "not evaluated ever"]),
+        (stepped(1), 100, TODAY, []),
+        (stepped(91), 100, TODAY, ["on for everyone for 91 days"]),
+        (stepped(200), 100, TODAY, ["on for everyone for 100 days"]),
+        (stepped(1) | {"enabled": False}, 100, TODAY, ["off for everyone for 100 days"]),
+        (stepped(1), 31, None, ["not evaluated ever"]),
     ],
 )
 def test_why_a_flag_can_go(
@@ -90,6 +100,20 @@ def test_the_list_has_every_flag_or_only_those_that_can_go() -> None:
     assert "unused" in everything
     assert "│ used" not in stale
     assert "not evaluated ever" in stale
+
+
+def test_a_flag_that_others_require_cannot_go_and_they_are_named() -> None:
+    needs = {"prerequisites": [{"flag": "needed", "variants": ["on"]}]}
+    plane = Plane(
+        published_flag("needed"),
+        published_flag("one", **needs),
+        published_flag("two", **needs),
+        published=NOW - 100 * DAY,
+    )
+    assert "│ needed" not in shown(plane, only_stale=True)
+    assert "│ one" in shown(plane, only_stale=True)
+    (line,) = (line for line in shown(plane, only_stale=False).splitlines() if "│ needed" in line)
+    assert "no: required by one, two" in line
 
 
 def test_nothing_to_show_is_said() -> None:
