@@ -5,25 +5,46 @@ The answer itself comes from the same functions as a request's; the steps show w
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from chalicelib.domain.assignment import decide
+from chalicelib.domain.assignment import current, decide
 from chalicelib.domain.bucketing import BUCKETS, bucket, halves
 from chalicelib.domain.definitions import Experiment, Flag, Slice, Stored
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.evaluation import evaluate, rollout_at, unit_of
+from chalicelib.domain.evaluation import ALL, evaluate, rollout_at, unit_of
+from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import Rules
-from chalicelib.domain.units import check_user_id
+from chalicelib.domain.units import check_context, check_user_id
 
 Step = tuple[str, str]
+DECIDED_AT = {
+    Reason.DRAFT: "status",
+    Reason.PAUSED: "status",
+    Reason.COMPLETED: "status",
+    Reason.NOT_STARTED: "schedule",
+    Reason.ENDED: "schedule",
+    Reason.DISABLED: "enabled",
+    Reason.OVERRIDE: "override",
+    Reason.HOLDOUT: "holdout",
+    Reason.NOT_IN_LAYER: "layer",
+    Reason.NOT_TARGETED: "targeting",
+    Reason.NOT_IN_TRAFFIC: "traffic",
+    Reason.NOT_IN_ROLLOUT: "rollout",
+}
+"""The step that decided; for all other reasons it is the one with which the steps end."""
 
 
-class Catalog(Protocol):
+class Experiments(Protocol):
     def experiment(self, key: str) -> Experiment | None: ...
+
+
+class Flags(Protocol):
     def flag(self, key: str) -> Flag | None: ...
 
 
@@ -33,7 +54,9 @@ class Assignments(Protocol):
 
 class Plane(Protocol):
     @property
-    def catalog(self) -> Catalog: ...
+    def catalog(self) -> Flags: ...
+    @property
+    def experiments(self) -> Experiments: ...
     @property
     def assignments(self) -> Assignments: ...
 
@@ -42,14 +65,14 @@ def explain_experiment(
     console: Console, plane: Plane, user: str, key: str, context: dict[str, Any], now: float | None = None
 ) -> None:
     """Prints the decision as `/assign` would make it now; nothing is stored."""
-    experiment = plane.catalog.experiment(key)
+    about_user = {**check_context(context), "user_id": check_user_id(user)}
+    experiment = plane.experiments.experiment(key)
     if experiment is None:
         raise NotFound("experiment_not_found", f"There is no experiment {key!r}.")
-    context["user_id"] = check_user_id(user)
     at = time.time() if now is None else now
-    stored = plane.assignments.get(experiment, user)
-    decision = decide(experiment, user, context, at, lambda: stored)
-    _show(console, experiment_steps(experiment, user, context, at, stored))
+    stored = cache(lambda: plane.assignments.get(experiment, user))
+    decision = decide(experiment, user, about_user, at, stored)
+    _show(console, experiment_steps(experiment, user, about_user, at, stored), decision.reason)
     _answer(console, decision.variant, decision.reason, decision.payload)
 
 
@@ -57,25 +80,36 @@ def explain_flag(
     console: Console, plane: Plane, user: str, key: str, context: dict[str, Any], now: float | None = None
 ) -> None:
     """Prints the answer as `/flags/evaluate` would give it now."""
+    about_user = {**check_context(context), "user_id": check_user_id(user)}
     flag = plane.catalog.flag(key)
     if flag is None:
         raise NotFound("flag_not_found", f"There is no flag {key!r}.")
-    context["user_id"] = check_user_id(user)
     at = time.time() if now is None else now
-    answer = evaluate(flag, user, context, at, plane.catalog.flag)
-    _show(console, flag_steps(flag, user, context, at, plane.catalog))
+    answer = evaluate(flag, user, about_user, at, plane.catalog.flag)
+    _show(console, flag_steps(flag, user, about_user, at, plane.catalog), answer.reason)
     _answer(console, answer.variant, answer.reason, answer.value)
 
 
 def experiment_steps(
-    experiment: Experiment, user: str, context: Mapping[str, Any], now: float, stored: Stored | None
+    experiment: Experiment,
+    user: str,
+    context: Mapping[str, Any],
+    now: float,
+    stored: Callable[[], Stored | None],
 ) -> Iterator[Step]:
     yield "status", experiment.status
     yield "schedule", _schedule(experiment)
     yield "override", _named(experiment.overrides.get(user))
     yield "holdout", _slice(experiment.holdout, user)
     yield "layer", _slice(experiment.layer, user)
-    yield "stored", f"{stored.variant} (iteration {stored.iteration})" if stored else "no assignment yet"
+    row = stored()
+    if row is None:
+        yield "stored", "no assignment yet"
+    else:
+        ignored = _ignored(row, experiment, now)
+        yield "stored", f"{row.variant} (iteration {row.iteration}){ignored}"
+        if not ignored:
+            return
     yield "targeting", _targeting(experiment.rules, context, now)
     first, second = halves(experiment.prefix, user)
     yield "traffic", _inside(bucket(first), _buckets(experiment.traffic))
@@ -83,39 +117,39 @@ def experiment_steps(
 
 
 def flag_steps(
-    flag: Flag, user: str, context: Mapping[str, Any], now: float, catalog: Catalog
+    flag: Flag, user: str, context: Mapping[str, Any], now: float, catalog: Flags
 ) -> Iterator[Step]:
     yield "enabled", "yes" if flag.enabled else "no: the off variant"
     yield "override", _named(flag.overrides.get(user))
     for prerequisite in flag.prerequisites:
         other = catalog.flag(prerequisite.flag)
         got = evaluate(other, user, context, now, catalog.flag).variant if other else "no such flag"
-        yield (
-            f"prerequisite {prerequisite.flag}",
-            f"{got} (wanted {', '.join(sorted(prerequisite.variants))})",
-        )
+        wanted = ", ".join(sorted(prerequisite.variants))
+        yield f"prerequisite {prerequisite.flag}", f"{got} (wanted {wanted})"
+        if got not in prerequisite.variants:
+            return
     yield "targeting", _targeting(flag.rules, context, now)
-    unit = unit_of(flag, user, context)
-    if unit is None:
-        yield "rollout", f"context has no usable {flag.bucket_by!r} to divide by"
-        return
-    first, second = halves(flag.prefix.decode(), unit)
-    yield "rollout", _inside(bucket(first), _buckets(rollout_at(flag, now)))
+    unit = unit_of(flag, user, context)  # None: a bucket is not asked for, or there were no answer
+    first, second = halves(flag.prefix.decode(), unit) if unit is not None else (0, 0)
+    yield "rollout", _rollout(rollout_at(flag, now), first)
     rule = flag.rules.match(context, now) if flag.rules else None
     split = flag.by_rule[rule.index] if rule else flag.everyone
     owners = [(upper, answer.variant) for upper, answer in split.ranges]
     yield "variant", split.fixed.variant if split.fixed else f"bucket {bucket(second):,} of {_ranges(owners)}"
 
 
-def _show(console: Console, steps: Iterator[Step]) -> None:
+def _show(console: Console, steps: Iterator[Step], reason: Reason) -> None:
+    """The steps up to the one that decided."""
     table = Table("step", "what it saw")
     for name, seen in steps:
-        table.add_row(name, seen)
+        table.add_row(name, escape(seen))
+        if name == DECIDED_AT.get(reason):
+            break
     console.print(table)
 
 
 def _answer(console: Console, variant: str | None, reason: str, value: Any) -> None:
-    console.print(f"[b]{variant}[/b]  because  [b]{reason}[/b]", highlight=False)
+    console.print(f"[b]{variant or 'no variant'}[/b]  because  [b]{reason}[/b]", highlight=False)
     if value is not None:
         console.print(f"value  {json.dumps(value)}", highlight=False, markup=False)
 
@@ -141,6 +175,17 @@ def _slice(part: Slice | None, user: str) -> str:
     return f"{part.key}: bucket {place:,}, its range is [{_buckets(part.start):,}, {_buckets(part.end):,})"
 
 
+def _ignored(row: Stored, experiment: Experiment, now: float) -> str:
+    """Why the row does not decide; empty if it does."""
+    if row.iteration != experiment.iteration:
+        return f", ignored: the experiment is in iteration {experiment.iteration}"
+    if not current(row, experiment, now):
+        return f", ignored: expired at {_iso(row.expires_at or 0)}"
+    if row.variant not in experiment.kept:
+        return ", ignored: the experiment has no such variant any more"
+    return "" if experiment.sticky else ", not binding: the experiment is not sticky"
+
+
 def _targeting(rules: Rules | None, context: Mapping[str, Any], now: float) -> str:
     if rules is None:
         return "everybody"
@@ -150,6 +195,13 @@ def _targeting(rules: Rules | None, context: Mapping[str, Any], now: float) -> s
 
 def _inside(place: int, limit: int) -> str:
     return f"bucket {place:,} is {'inside' if place < limit else 'outside'} [0, {limit:,}) of {BUCKETS:,}"
+
+
+def _rollout(limit: int, first: int) -> str:
+    """0 and 100 % ask for no bucket, so they need no unit."""
+    if limit == 0:
+        return "0 %: nobody"
+    return "100 %: everybody" if limit >= ALL else _inside(bucket(first), _buckets(limit))
 
 
 def _buckets(limit: int) -> int:

@@ -1,0 +1,164 @@
+"""`explain`: the steps that led to an answer, the last of which decided."""
+
+import io
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from chalicelib.domain.definitions import Definition, Stored
+from chalicelib.domain.errors import InvalidInput, StorageUnavailable
+from chalicelib.services.catalog import Catalog
+from chalicelib.services.overridden import Overridden
+from realtime.explain import explain_experiment, explain_flag
+from realtime.memory import MemoryAssignments, MemoryDefinitions, MemoryMetrics
+from tests.support.experiments import published, published_flag, shares
+from tests.support.flags import rules, where
+
+NOW = 1_800_000_000.0
+ROW = Stored("treatment", "id", NOW - 100, 1, NOW + 100)
+GERMANS = {"targeting_rules": rules({"rule": where("country", "eq", "DE")})}
+
+
+class Bench:
+    """``row`` is what user u has in experiment checkout; ``forced`` what the platform's table has."""
+
+    def __init__(
+        self, *definitions: Definition, row: Stored | None = None, forced: Mapping[str, str] | None = None
+    ) -> None:
+        store, metrics, self.assignments = MemoryDefinitions(), MemoryMetrics(), MemoryAssignments()
+        store.publish(definitions, 0, NOW)
+        self.catalog = Catalog(store, metrics)
+        if row:
+            self.assignments.rows["checkout", "u"] = row
+        table = SimpleNamespace(all=lambda _now: {"checkout": forced or {}})
+        self.experiments = Overridden(self.catalog, table, metrics)
+        self.console = Console(file=io.StringIO(), width=200)
+
+    def experiment(self, **context: Any) -> tuple[list[str], str]:
+        """The rows of the table, and what comes below it."""
+        explain_experiment(self.console, self, "u", "checkout", context, NOW)
+        return self._said()
+
+    def flag(self, **context: Any) -> tuple[list[str], str]:
+        explain_flag(self.console, self, "u", "dark-mode", context, NOW)
+        return self._said()
+
+    def _said(self) -> tuple[list[str], str]:
+        assert isinstance(self.console.file, io.StringIO)
+        lines = self.console.file.getvalue().splitlines()
+        steps = [" ".join(line.strip("│ ").split()) for line in lines if line.startswith("│")]
+        return [step.replace(" │ ", ": ") for step in steps], lines[len(steps) + 4]
+
+
+@pytest.mark.parametrize(
+    ("fields", "row", "last", "reason"),
+    [
+        ({"status": "paused"}, ROW, "status: paused", "PAUSED"),
+        ({"end_at": "2026-01-01T00:00:00Z"}, ROW, "schedule: until 2026-01-01T00:00:00Z", "ENDED"),
+        ({"overrides": {"u": "control"}}, ROW, "override: this user is named: control", "OVERRIDE"),
+        ({"holdout": {"key": "h", "share": 1.0}}, ROW, "holdout: h: bucket", "HOLDOUT"),
+        ({"layer": {"key": "l", "start": 0.0, "end": 0.00001}}, ROW, "layer: l: bucket", "NOT_IN_LAYER"),
+        ({}, ROW, "stored: treatment (iteration 1)", "STICKY"),
+        (GERMANS, None, "targeting: no rule matches", "NOT_TARGETED"),
+        ({"traffic_allocation": 0.0}, None, "traffic: bucket", "NOT_IN_TRAFFIC"),
+        ({}, None, "variant: bucket", "ASSIGNED"),
+        ({"sticky": False, "variants": shares(treatment=1.0)}, ROW, "variant: bucket", "STICKY"),
+    ],
+)
+def test_the_last_step_is_the_one_that_decided(
+    fields: dict[str, Any], row: Stored | None, last: str, reason: str
+) -> None:
+    steps, answer = Bench(published(**fields), row=row).experiment()
+    assert steps[-1].startswith(last)
+    assert answer.endswith(f"because  {reason}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "row", "seen"),
+    [
+        ({}, None, "no assignment yet"),
+        (
+            {},
+            Stored("treatment", "id", 0, 1, NOW),
+            "treatment (iteration 1), ignored: expired at 2027-01-15T08:00:00Z",
+        ),
+        ({"iteration": 2}, ROW, "treatment (iteration 1), ignored: the experiment is in iteration 2"),
+        (
+            {"variants": shares(control=1.0)},
+            ROW,
+            "treatment (iteration 1), ignored: the experiment has no such variant any more",
+        ),
+        ({"sticky": False}, ROW, "treatment (iteration 1), not binding: the experiment is not sticky"),
+    ],
+)
+def test_an_assignment_that_does_not_count_says_why(
+    fields: dict[str, Any], row: Stored | None, seen: str
+) -> None:
+    steps, _ = Bench(published(**fields), row=row).experiment()
+    assert f"stored: {seen}" in steps
+    assert steps[-1].startswith("variant: ")
+
+
+def test_an_override_of_the_platform_is_obeyed_as_in_an_answer() -> None:
+    steps, answer = Bench(published(), row=ROW, forced={"u": "control"}).experiment()
+    assert steps[-1] == "override: this user is named: control"
+    assert answer == "control  because  OVERRIDE"
+
+
+def test_the_assignment_is_read_only_if_nothing_decides_before() -> None:
+    bench = Bench(published(status="paused"))
+
+    def dead(*_: object) -> None:
+        raise StorageUnavailable
+
+    bench.assignments.get = dead  # type: ignore[method-assign, assignment]
+    assert bench.experiment()[1] == "no variant  because  PAUSED"
+
+
+NEEDS = {"prerequisites": [{"flag": key, "variants": ["on"]} for key in ("a", "b", "c")]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "last", "answer"),
+    [
+        ({"enabled": False}, "enabled: no: the off variant", "off  because  DISABLED"),
+        ({"overrides": {"u": "on"}}, "override: this user is named: on", "on  because  OVERRIDE"),
+        (NEEDS, "prerequisite b: off (wanted on)", "off  because  PREREQUISITE_FAILED"),
+        (GERMANS, "targeting: no rule matches", "off  because  NOT_TARGETED"),
+        ({"rollout_percentage": 0}, "rollout: 0 %: nobody", "off  because  NOT_IN_ROLLOUT"),
+        ({"rollout_percentage": 0.001}, "rollout: bucket", "off  because  NOT_IN_ROLLOUT"),
+        ({"bucket_by": "account"}, "variant: on", "on  because  STATIC"),
+    ],
+)
+def test_the_last_step_of_a_flag_is_the_one_that_decided(
+    fields: dict[str, Any], last: str, answer: str
+) -> None:
+    needed = published_flag("a"), published_flag("b", rollout_percentage=0), published_flag("c")
+    steps, told = Bench(published_flag(**fields), *needed).flag()
+    assert steps[-1].startswith(last)
+    assert told == answer
+
+
+def test_a_rule_is_named_as_it_is_written() -> None:
+    rule = {"id": "[red]x", "rule": where("country", "eq", "DE")}
+    odd: dict[str, Any] = {"targeting_rules": {"rules": [rule]}}
+    steps, _ = Bench(published(**odd)).experiment(country="DE")
+    assert "targeting: rule '[red]x' matches" in steps
+
+
+def test_a_flag_for_everybody_needs_no_unit_to_be_explained() -> None:
+    steps, _ = Bench(published_flag(bucket_by="account")).flag()
+    assert "rollout: 100 %: everybody" in steps
+
+
+def test_a_context_that_a_request_may_not_have_is_refused() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(60):
+        deep = {"a": deep}
+    with pytest.raises(InvalidInput):
+        Bench(published_flag()).flag(**deep)
+    with pytest.raises(InvalidInput):
+        Bench(published()).experiment(**deep)
