@@ -23,9 +23,13 @@ class Buffer(deque[Told]):
         self.lost = 0
 
     def take(self) -> Iterator[Told]:
-        """What waits, the oldest first; ``lost`` grows by the requests that were pushed out before it."""
+        """What waits, the oldest first; ``lost`` grows by the requests that were pushed out before it.
+
+        Threads may append out of order: one that comes late takes back what its absence has added, so
+        that ``lost`` may be negative until the next one comes.
+        """
         while self:
             told = self.popleft()
-            self.lost += max(0, told[0] - self._expected)
+            self.lost += told[0] - self._expected
             self._expected = told[0] + 1
             yield told

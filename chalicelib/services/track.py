@@ -149,7 +149,7 @@ class Tracker:
 
     def _count_drops(self) -> None:
         dropped = self._dropped + self.buffer.lost
-        if dropped:
+        if dropped > 0:
             self._metrics.record("TrackingDropped", dropped)
             self._dropped = self.buffer.lost = 0
 

@@ -76,9 +76,15 @@ def world() -> World:
     return World()
 
 
-def evaluated(world: World, user: str = "u1", evaluation: Evaluation = ON, now: float = NOW) -> None:
+def evaluated(
+    world: World,
+    user: str = "u1",
+    evaluation: Evaluation = ON,
+    now: float = NOW,
+    number: int | None = None,
+) -> None:
     buffer = world.tracker.buffer
-    buffer.append((buffer.number(), user, now, (evaluation,)))
+    buffer.append((buffer.number() if number is None else number, user, now, (evaluation,)))
 
 
 def test_an_evaluation_is_told_with_flag_variant_reason_user_time_and_version(world: World) -> None:
@@ -224,6 +230,23 @@ def test_the_buffer_is_bounded_and_what_it_drops_is_counted() -> None:
     dropped = sum(world.metrics.recorded["TrackingDropped"])
     assert len(world.stream.events) + dropped == 50
     assert len(world.stream.events) == 10
+
+
+@pytest.mark.parametrize("flushed_between", [False, True])
+def test_threads_that_append_out_of_order_lose_nothing(world: World, flushed_between: bool) -> None:
+    buffer = world.tracker.buffer
+    first, second, third = buffer.number(), buffer.number(), buffer.number()
+    for number in (second, third, first):
+        evaluated(world, number=number)
+        if flushed_between and number == third:  # while the first has its number and is not there yet
+            world.tracker.flush()
+    world.tracker.flush()
+    counted = sum(world.metrics.recorded.get("TrackingDropped", []))
+    assert counted == (1 if flushed_between else 0)
+    buffer.number()  # one that is pushed out
+    evaluated(world, "late")
+    world.tracker.flush()
+    assert sum(world.metrics.recorded.get("TrackingDropped", [])) == 1  # over all, none is counted twice
 
 
 def test_what_waits_behind_a_dead_stream_is_bounded_too() -> None:
