@@ -14,6 +14,7 @@ from chalicelib.domain.definitions import Definition, DefinitionKind
 from chalicelib.domain.documents import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
 
+_HOLDS = "experiments: [...] and/or flags: [...]"
 SUFFIXES = (".yaml", ".yml", ".json")
 Document: TypeAlias = ExperimentDocument | FlagDocument
 Name: TypeAlias = tuple[DefinitionKind, str]
@@ -147,14 +148,21 @@ def _items(path: Path, found: DefinitionSet) -> Iterator[tuple[DefinitionKind, i
     except UnicodeDecodeError as error:
         found.problems.append(Problem(str(path), f"is not UTF-8: byte {error.start} is wrong"))
         return
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        found.problems.append(Problem(str(path), f"{place}{error.problem}"))
+        return
     except (ValueError, yaml.YAMLError, OSError) as error:
         found.problems.append(Problem(str(path), " ".join(str(error).split())))
         return
     if data is None:
         return
-    if not isinstance(data, dict) or not set(data) <= {"experiments", "flags"}:
-        found.problems.append(Problem(str(path), "must hold experiments: [...] and/or flags: [...]"))
+    if not isinstance(data, dict):
+        found.problems.append(Problem(str(path), f"must hold {_HOLDS}"))
         return
+    for name in sorted(map(str, data.keys() - {"experiments", "flags"})):
+        found.problems.append(Problem(f"{path}: {name}", f"unknown field; a file holds {_HOLDS}"))
     kinds: tuple[DefinitionKind, ...] = ("experiment", "flag")
     for kind in kinds:
         items = data.get(f"{kind}s", [])
