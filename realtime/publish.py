@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 
 from chalicelib.domain import publication
 from chalicelib.domain.definitions import Changes, Definition, DefinitionKind
@@ -15,6 +16,7 @@ from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import lint, parse
 from realtime.definition_files import DefinitionSet, Document, Name, definition, read
 from realtime.diff import Change, changes, comparable, dependents, moved, readable
+from realtime.unread import unread
 
 KINDS: tuple[DefinitionKind, ...] = ("experiment", "flag")
 
@@ -123,9 +125,9 @@ def _whole(documents: Mapping[Name, Document], found: DefinitionSet) -> list[Pro
 def _report(console: Console, found: DefinitionSet, problems: Sequence[Problem], strict: bool) -> int:
     warnings = _warnings(found)
     for problem in problems:
-        console.print(f"[red]error[/red]   {problem}", highlight=False, soft_wrap=True)
+        console.print(f"[red]error[/red]   {escape(str(problem))}", highlight=False, soft_wrap=True)
     for warning in warnings:
-        console.print(f"[yellow]warning[/yellow] {warning}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]warning[/yellow] {escape(str(warning))}", highlight=False, soft_wrap=True)
     failed = bool(problems) or (strict and bool(warnings))
     verdict = "[red]Nothing is published.[/red]" if failed else "[green]Valid.[/green]"
     count = f"{len(found.documents)} valid definitions, {len(problems)} errors, {len(warnings)} warnings."
@@ -136,10 +138,13 @@ def _report(console: Console, found: DefinitionSet, problems: Sequence[Problem],
 def _warnings(found: DefinitionSet) -> list[Problem]:
     warnings = []
     for name, document in found.documents.items():
-        if document.targeting_rules is not None:
-            for warning in lint(parse(document.targeting_rules)):
-                problem = Problem(warning.path, warning.message).within("targeting_rules")
-                warnings.append(problem.within(found.named(name)))
+        rules = document.targeting_rules
+        if rules is not None:
+            problems = [Problem(warning.path, warning.message) for warning in lint(parse(rules))]
+            warnings += [
+                problem.within("targeting_rules").within(found.named(name))
+                for problem in (*problems, *unread(rules, name[0]))
+            ]
     return warnings
 
 

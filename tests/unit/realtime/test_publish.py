@@ -85,6 +85,11 @@ def test_a_mistake_is_told_with_file_and_path_and_nothing_is_published(to_publis
     assert to_publish.keys() == []
 
 
+def test_a_mistake_is_told_as_it_is_written(to_publish: Publisher) -> None:
+    assert to_publish(FLAG | {"x[red]": 1}) == 1
+    assert "flags[0] (f).x[red]: unknown field" in to_publish.said
+
+
 def test_what_is_wrong_between_definitions_is_told_where_it_stands(to_publish: Publisher) -> None:
     one = FLAG | {"key": "a", "prerequisites": [{"flag": "b", "variants": ["on"]}]}
     other = FLAG | {"key": "b", "prerequisites": [{"flag": "a", "variants": ["on"]}]}
@@ -117,6 +122,38 @@ def test_a_warning_stops_a_strict_publish_only(to_publish: Publisher) -> None:
     assert to_publish.keys() == []
     assert to_publish(odd) == 0
     assert to_publish.keys() == ["f"]
+
+
+CONDITION = {"attribute": "a", "operator": "eq", "value": 1}
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({"default": {}}, "default"),
+        ({"rules": [{"id": "r", "rule": {}, "varaint": "on"}]}, "rules[0].varaint"),
+        ({"default_rule": {"id": "r", "rule": {}, "prio": 1}}, "default_rule.prio"),
+        ({"rules": [{"id": "r", "rule": {"condition": [CONDITION]}}]}, "rules[0].rule.condition"),
+        (
+            {"rules": [{"id": "r", "rule": {"groups": [{"conditions": [CONDITION | {"case": 1}]}]}}]},
+            "rules[0].rule.groups[0].conditions[0].case",
+        ),
+    ],
+)
+def test_a_field_of_a_rule_that_nobody_reads_is_a_warning(
+    to_publish: Publisher, document: dict[str, Any], place: str
+) -> None:
+    assert to_publish.check(FLAG | {"targeting_rules": document}) == 0
+    told = f"flags[0] (f).targeting_rules.{place}: is read by nobody; remove it or correct its spelling"
+    assert told in to_publish.said
+
+
+def test_what_a_flags_rule_may_hold_is_no_warning_and_is_one_in_an_experiment(to_publish: Publisher) -> None:
+    rules = {"rules": [{"id": "r", "variant": "on", "rule": {"conditions": [CONDITION]}}]}
+    to_publish(FLAG | {"targeting_rules": rules})
+    assert "0 warnings" in to_publish.said
+    to_publish(experiments=(document(targeting_rules=rules),))
+    assert "targeting_rules.rules[0].variant: is read by nobody" in to_publish.said
 
 
 def test_the_difference_is_shown_and_only_what_changed_is_written(to_publish: Publisher) -> None:
