@@ -37,7 +37,7 @@ def _check_file(path: Path) -> Iterator[str | None]:
         content = path.read_bytes()
         text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        yield f"{path}: cannot be read: {error}"
+        yield f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         return
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -27,6 +27,7 @@ quarantine_app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 app.add_typer(quarantine_app, name="quarantine")
 console = Console()
+PROGRAM = "python -m realtime"
 
 Paths = Annotated[list[Path], typer.Argument(help="Definition files (YAML or JSON) or folders of them.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as errors.")]
@@ -237,15 +238,23 @@ def _json_object(text: str, option: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Runs the command line; a user's mistake is one line on standard error and exit status 1."""
+    """Runs the command line; a user's mistake is one line on standard error and exit status 1 or 2."""
     try:
-        app()
+        sys.exit(app(prog_name=PROGRAM, standalone_mode=False))
+    except typer.TyperException as error:
+        message = error.format_message()  # empty if no command was named: the help has been printed
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else PROGRAM
+        _refuse(f"{message} Try: {command} --help" if message else "", error.exit_code)
     except StorageUnavailable as error:
-        print(
-            f"realtime: {error} ({os.environ.get('AWS_ENDPOINT_URL', 'AWS')} does not answer)",
-            file=sys.stderr,
-        )
-        sys.exit(1)
-    except (Mistake, LocalError, RealtimeError, ValueError, OSError) as error:
-        print(f"realtime: {error}", file=sys.stderr)
-        sys.exit(1)
+        _refuse(f"{error} ({os.environ.get('AWS_ENDPOINT_URL', 'AWS')} does not answer)")
+    except OSError as error:
+        _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (Mistake, LocalError, RealtimeError, ValueError) as error:
+        _refuse(str(error))
+
+
+def _refuse(message: str, status: int = 1) -> NoReturn:
+    if message:
+        print(f"realtime: {message}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,65 @@
+"""A user's mistake on the command line is one line that says what to do, and never a traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from realtime.cli import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "status"),
+    [
+        (["validate"], "Missing argument 'paths'. Try: python -m realtime validate --help", 2),
+        (["keys", "create", "--scopes", "a"], "Missing option '--label'. Try: python -m realtime keys", 2),
+        (["publish", "--rollback", "x"], "Invalid value for '--rollback': ", 2),
+        (["nope"], "No such command 'nope'. Try: python -m realtime --help", 2),
+        (["flags", "--stael"], "No such option: --stael", 2),
+        (["publish"], "name either files to publish or --rollback VERSION", 1),
+        (["explain", "--user", "u"], "name either --experiment KEY or --flag KEY", 1),
+        (["explain", "--user", "u", "--flag", "f", "--context", "[1]"], "--context must be a JSON object", 1),
+        (["replay", "nowhere.csv"], "nowhere.csv: No such file or directory", 1),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str],
+    told: str,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["realtime", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"realtime: {told}")
+    assert err.count("\n") == 1
+
+
+def test_without_a_command_the_help_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["realtime"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    out, err = capsys.readouterr()
+    assert "Usage" in out + err
+    assert "realtime: " not in err
+
+
+def test_what_succeeds_exits_with_0_and_what_is_refused_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "f.yaml"
+    for text, status in (("flags: [{key: f, type: boolean}]", 0), ("flags: [1]", 1)):
+        file.write_text(text)
+        monkeypatch.setattr("sys.argv", ["realtime", "validate", str(file)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert (left.value.code or 0) == status
+    assert "1 errors" in capsys.readouterr().out
