@@ -6,7 +6,7 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from chalicelib.domain.definitions import Definition, DefinitionKind
 from realtime.diff import Change, readable
@@ -21,7 +21,7 @@ class Definitions(Protocol):
 
 def show(console: Console, definitions: Definitions) -> None:
     """All publications, the newest first."""
-    table = Table("version", "published", "by", "definitions")
+    table = _table("definitions")
     rows = sorted(definitions.published(), key=lambda row: (-row.version, row.kind, row.key))
     for version, group in groupby(rows, key=lambda row: row.version):
         published = list(group)
@@ -36,10 +36,14 @@ def show_definition(console: Console, definitions: Definitions, kind: Definition
     rows = list(definitions.history(kind, key))
     if not rows:
         raise ValueError(f"no {kind} {key!r} was ever published")
-    table = Table("version", "published", "by", "change")
+    table = _table("change")
     for row, previous in zip(rows, [*rows[1:], None], strict=True):
         table.add_row(str(row.version), row.at, escape(row.by), escape(_change(row, previous)))
     console.print(table)
+
+
+def _table(of: str) -> Table:
+    return Table(*(Column(name, overflow="fold") for name in ("version", "published", "by", of)))
 
 
 def _change(row: Definition, previous: Definition | None) -> str:

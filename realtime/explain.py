@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from chalicelib.domain.assignment import current, decide
 from chalicelib.domain.bucketing import BUCKETS, bucket, halves
@@ -140,7 +140,7 @@ def flag_steps(
 
 def _show(console: Console, steps: Iterator[Step], reason: Reason) -> None:
     """The steps up to the one that decided."""
-    table = Table("step", "what it saw")
+    table = Table(*(Column(name, overflow="fold") for name in ("step", "what it saw")))
     for name, seen in steps:
         table.add_row(name, escape(seen))
         if name == DECIDED_AT.get(reason):

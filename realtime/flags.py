@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from chalicelib.domain.counting import Counted, flag_scope, iso_day
 from chalicelib.domain.definitions import Definition, DefinitionKind, Flag
@@ -82,13 +82,14 @@ def settled(flag: Flag, now: float) -> str | None:
 def show(console: Console, plane: Plane, only_stale: bool, now: float | None = None) -> None:
     """A table of all flags, or of those that can go and why."""
     at = time.time() if now is None else now
-    table = Table("flag", "type", "published", "last evaluated", "can go")
+    names = "flag", "type", "published", "last evaluated", "can go"
+    table = Table(*(Column(name, overflow="fold") for name in names))
     for usage in usages(plane):
         reasons = list(usage.stale(at))
         needed = f"no: required by {', '.join(usage.required_by)}" if usage.required_by else ""
         if reasons or not only_stale:
             seen = iso_day(usage.evaluated) if usage.evaluated is not None else "never"
-            table.add_row(usage.flag.key, usage.flag.type, usage.at, seen, "\n".join(reasons) or needed)
+            table.add_row(usage.flag.key, usage.flag.type, usage.at[:10], seen, "\n".join(reasons) or needed)
     console.print(table if table.row_count else "No flag can go." if only_stale else "There are no flags.")
 
 

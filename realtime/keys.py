@@ -28,6 +28,8 @@ def create(
     unknown = [scope for scope in wanted if scope not in SCOPES]
     if unknown or not wanted:
         raise ValueError(f"--scopes: unknown {', '.join(unknown) or 'scope'}; there are {', '.join(SCOPES)}")
+    if not label.strip():
+        raise ValueError("--label: say whose key it is")
     key = f"rt_{token()}"
     keys.put(ApiKey(digest(key), label, tuple(wanted), _now()))
     console.print(f"{key}", highlight=False, soft_wrap=True)
@@ -46,10 +48,12 @@ def show(console: Console, keys: Keys) -> None:
 
 
 def revoke(console: Console, keys: Keys, key_id: str) -> None:
-    """Raises ValueError unless exactly one key's id starts with ``key_id``."""
+    """Raises ValueError unless exactly one key's id starts with ``key_id``, and it is in use."""
     found = [key for key in keys.all() if key_id and key.id.startswith(key_id)]
     if len(found) != 1:
         raise ValueError(f"{len(found)} keys have an id that starts with {key_id!r}; see `keys list`")
+    if found[0].revoked:
+        raise ValueError(f"the key is revoked already, since {found[0].revoked}")
     keys.put(replace(found[0], revoked=_now()))
     console.print(f"Revoked {escape(repr(found[0].label))}; refused everywhere within a minute or two.")
 

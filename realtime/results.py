@@ -80,6 +80,7 @@ def _plot(results: Mapping[str, Any]) -> Text | str:
     plotext.title("Conversions per assigned user, cumulative, by day (UTC)")
     for variant, curve in curves.items():
         plotext.plot(range(len(days)), curve, label=variant)
+    plotext.ylim(0, max(map(max, curves.values())) or 1)  # nothing converted: no axis below zero
     ticks = sorted({0, len(days) // 2, len(days) - 1})
     plotext.xticks(ticks, [days[tick] for tick in ticks])
     return Text.from_ansi(plotext.build())

@@ -83,8 +83,8 @@ class Plane:
         self.counters.add(Tally(counter, [Entry(position("1"), hour)]), None)
 
 
-def shown(plane: Plane, only_stale: bool) -> str:
-    console = Console(file=io.StringIO(), width=200)
+def shown(plane: Plane, only_stale: bool, width: int = 200) -> str:
+    console = Console(file=io.StringIO(), width=width)
     show(console, plane, only_stale, NOW)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -114,6 +114,11 @@ def test_a_flag_that_others_require_cannot_go_and_they_are_named() -> None:
     assert "│ one" in shown(plane, only_stale=True)
     (line,) = (line for line in shown(plane, only_stale=False).splitlines() if "│ needed" in line)
     assert "no: required by one, two" in line
+
+
+def test_80_columns_cut_off_nothing() -> None:
+    plane = Plane(published_flag("a-flag-whose-name-is-long", enabled=False), published=NOW - 100 * DAY)
+    assert "…" not in shown(plane, only_stale=True, width=80)
 
 
 def test_nothing_to_show_is_said() -> None:

@@ -38,3 +38,18 @@ def test_unknown_scopes_are_refused_with_those_that_exist(scopes: str) -> None:
 def test_only_a_key_that_exists_can_be_revoked(key_id: str) -> None:
     with pytest.raises(ValueError, match="0 keys have an id that starts with"):
         revoke(Console(file=io.StringIO()), MemoryKeys(), key_id)
+
+
+def test_a_key_says_whose_it_is() -> None:
+    with pytest.raises(ValueError, match="--label: say whose key it is"):
+        create(Console(file=io.StringIO()), MemoryKeys(), "assign", " ")
+
+
+def test_a_key_is_revoked_once_and_keeps_the_time() -> None:
+    keys, console = MemoryKeys(), Console(file=io.StringIO())
+    create(console, keys, "assign", "web")
+    revoke(console, keys, keys.all()[0].id)
+    (first,) = keys.all()
+    with pytest.raises(ValueError, match=f"revoked already, since {first.revoked}"):
+        revoke(console, keys, first.id)
+    assert keys.all() == [first]

@@ -66,6 +66,15 @@ def test_the_plot_is_drawn_in_the_terminal() -> None:
     assert "2026-11-23" in text
 
 
+def test_without_conversions_the_axis_begins_at_zero() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    show(results(experiment(), [counted("control", ASSIGNED, Sums(5))]), console, plot=True)
+    assert isinstance(console.file, io.StringIO)
+    plot = console.file.getvalue().partition("cumulative")[2]
+    assert "0.00" in plot
+    assert "-0" not in plot.replace("2026-0", "")
+
+
 def test_without_events_there_is_nothing_to_plot() -> None:
     console = Console(file=io.StringIO(), width=120)
     show(results(experiment(), []), console, plot=True)
