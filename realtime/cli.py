@@ -247,7 +247,7 @@ def main() -> None:
         command = context.command_path if context else PROGRAM
         _refuse(f"{message} Try: {command} --help" if message else "", error.exit_code)
     except StorageUnavailable as error:
-        _refuse(f"{error} ({os.environ.get('AWS_ENDPOINT_URL', 'AWS')} does not answer)")
+        _refuse(f"{error} (Asked: {os.environ.get('AWS_ENDPOINT_URL', 'AWS')}.)")
     except OSError as error:
         _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (Mistake, LocalError, RealtimeError, ValueError) as error:

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from chalicelib.domain.counting import Counted, flag_scope, iso_day
 from chalicelib.domain.definitions import Definition, DefinitionKind, Flag
+from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import ALL, rollout_at
 from chalicelib.domain.instants import epoch
 from chalicelib.domain.loading import load_flag
@@ -84,21 +85,31 @@ def show(console: Console, plane: Plane, only_stale: bool, now: float | None = N
     at = time.time() if now is None else now
     names = "flag", "type", "published", "last evaluated", "can go"
     table = Table(*(Column(name, overflow="fold") for name in names))
-    for usage in usages(plane):
+    rows = dict(sorted(plane.definitions.load_all("flag").items()))
+    flags = {key: flag for key, row in rows.items() if (flag := _readable(row))}
+    for usage in usages(flags, rows, plane.counters):
         reasons = list(usage.stale(at))
         needed = f"no: required by {', '.join(usage.required_by)}" if usage.required_by else ""
         if reasons or not only_stale:
             seen = iso_day(usage.evaluated) if usage.evaluated is not None else "never"
             table.add_row(usage.flag.key, usage.flag.type, usage.at[:10], seen, "\n".join(reasons) or needed)
+    for key in rows.keys() - flags.keys() if not only_stale else ():
+        table.add_row(key, "", rows[key].at[:10], "", "cannot be read: publish it again")
     console.print(table if table.row_count else "No flag can go." if only_stale else "There are no flags.")
 
 
-def usages(plane: Plane) -> Iterator[Usage]:
-    rows = plane.definitions.load_all("flag")
-    flags = {key: load_flag(row.text, row.version) for key, row in sorted(rows.items())}
+def usages(flags: Mapping[str, Flag], rows: Mapping[str, Definition], counters: Counters) -> Iterator[Usage]:
     for key, flag in flags.items():
-        days = [counted.counter.day for counted in plane.counters.read(flag_scope(key))]
+        days = [counted.counter.day for counted in counters.read(flag_scope(key))]
         required_by = [
             other.key for other in flags.values() if key in (item.flag for item in other.prerequisites)
         ]
         yield Usage(flag, rows[key].at, max(days, default=None), required_by)
+
+
+def _readable(row: Definition) -> Flag | None:
+    """None for a row that was edited by hand and is no definition any more."""
+    try:
+        return load_flag(row.text, row.version)
+    except (InvalidInput, ValueError):
+        return None

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.domain.errors import StorageUnavailable
+from realtime import cli
 from realtime.cli import main
 
 
@@ -38,6 +40,22 @@ def test_a_mistake_is_one_line(
     assert out == ""
     assert err.startswith(f"realtime: {told}")
     assert err.count("\n") == 1
+
+
+def test_a_store_that_cannot_be_asked_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def dead() -> None:
+        raise StorageUnavailable
+
+    monkeypatch.setattr(cli, "plane", dead)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("sys.argv", ["realtime", "flags"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    told = "realtime: The store cannot be reached; try again. (Asked: http://127.0.0.1:1.)\n"
+    assert capsys.readouterr().err == told
 
 
 def test_without_a_command_the_help_is_shown(

@@ -116,6 +116,14 @@ def test_a_flag_that_others_require_cannot_go_and_they_are_named() -> None:
     assert "no: required by one, two" in line
 
 
+def test_a_flag_that_cannot_be_read_hides_no_other() -> None:
+    plane = Plane(published_flag("a"), Definition("flag", "b", "{broken", "active"), published=NOW)
+    lines = shown(plane, only_stale=False).splitlines()
+    assert any(line.startswith("│ a") for line in lines)
+    assert any(line.startswith("│ b") and "cannot be read: publish it again" in line for line in lines)
+    assert "No flag can go." in shown(plane, only_stale=True)
+
+
 def test_80_columns_cut_off_nothing() -> None:
     plane = Plane(published_flag("a-flag-whose-name-is-long", enabled=False), published=NOW - 100 * DAY)
     assert "…" not in shown(plane, only_stale=True, width=80)
