@@ -14,15 +14,18 @@ from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from realtime.local.ports import LocalError
 
 app = typer.Typer(
-    help="Experiments, feature flags and events: run, publish, look.",
+    help="Experiments, feature flags and events. Example: [b]python -m realtime up[/b]",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-keys_app = typer.Typer(help="API keys and their scopes.", no_args_is_help=True)
+keys_app = typer.Typer(
+    help="API keys and their scopes. Example: [b]python -m realtime keys list[/b]", no_args_is_help=True
+)
 quarantine_app = typer.Typer(
-    help="Records that could not be processed: look, then send back.", no_args_is_help=True
+    help="Records that could not be processed. Example: [b]python -m realtime quarantine list[/b]",
+    no_args_is_help=True,
 )
 app.add_typer(keys_app, name="keys")
 app.add_typer(quarantine_app, name="quarantine")
@@ -142,7 +145,8 @@ def replay(
     """Send events, resumable. Example: [b]python -m realtime replay purchases.csv.gz[/b]"""
     from realtime.replay import replay as run
 
-    run(console, plane(), file, restart)
+    refused = run(console, plane(), file, restart)
+    raise typer.Exit(int(refused > 0))
 
 
 @app.command()

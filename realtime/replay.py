@@ -36,9 +36,10 @@ def replay(
     positions: Path = POSITIONS,
     keep: Callable[[Event], bool] = lambda _: True,
 ) -> int:
-    """Prints what was accepted and what was refused, by code; ValueError for a file of another form.
+    """Prints what was accepted and what was refused, by code with the first that had it; ValueError for a
+    file of another form.
 
-    Returns how many were accepted. ``keep`` selects events; the rest is passed over.
+    Returns how many were refused. ``keep`` selects events; the rest is passed over.
 
     Event ids are made from the file's content and line, so that sending a line twice counts it once
     (within the dedupe window).
@@ -50,18 +51,23 @@ def replay(
     if done:
         console.print(f"Resuming after {done:,} of {total:,} events; --restart begins again.")
     accepted, refused = 0, Counter[str]()
+    first: dict[str, str] = {}
     with progress(console) as bar:
         task = bar.add_task(file.name, total=total, completed=done)
         for batch in chunks(islice(filter(keep, events(file, digest)), done, None), BATCH):
             answer = plane.ingest({"events": batch})
             accepted += answer["accepted"]
-            refused.update(item["code"] for item in answer["rejected"])
+            for item in answer["rejected"]:
+                refused[item["code"]] += 1
+                first.setdefault(item["code"], f"event {done + item['index'] + 1:,}: {item['message']}")
             done += len(batch)
             _save(position, done)
             bar.advance(task, len(batch))
     codes = "".join(f", {count:,} refused: {code}" for code, count in sorted(refused.items()))
     console.print(f"{accepted:,} events accepted{codes}.", highlight=False)
-    return accepted
+    for code, told in sorted(first.items()):
+        console.print(f"First {code}: {told}", highlight=False, markup=False, soft_wrap=True)
+    return refused.total()
 
 
 def forget(positions: Path = POSITIONS) -> None:

@@ -1,8 +1,11 @@
 """A user's mistake on the command line is one line that says what to do, and never a traceback."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 from chalicelib.domain.errors import StorageUnavailable
 from realtime import cli
@@ -81,3 +84,14 @@ def test_what_succeeds_exits_with_0_and_what_is_refused_with_1(
             main()
         assert (left.value.code or 0) == status
     assert "1 errors" in capsys.readouterr().out
+
+
+def test_every_help_has_an_example() -> None:
+    def helps(name: str, command: Any) -> Iterator[tuple[str, str]]:
+        yield name, command.help
+        for inner, one in getattr(command, "commands", {}).items():
+            yield from helps(f"{name} {inner}", one)
+
+    for name, text in helps("realtime", typer.main.get_command(cli.app)):
+        assert f"Example: [b]python -m {name}" in text or name == "realtime"
+        assert "Example: [b]python -m realtime" in text

@@ -22,7 +22,11 @@ class Recording:
             raise ConnectionError("gone")
         self.limit -= 1
         self.sent += body["events"]
-        rejected = [{"code": "too_old"} for event in body["events"] if event["user_id"] == "old"]
+        rejected = [
+            {"index": index, "code": "too_old", "message": "timestamp [is] too old."}
+            for index, event in enumerate(body["events"])
+            if event["user_id"] == "old"
+        ]
         return {"accepted": len(body["events"]) - len(rejected), "rejected": rejected}
 
 
@@ -100,9 +104,10 @@ def test_refusals_are_told_by_code(tmp_path: Path) -> None:
     file = tmp_path / "e.jsonl"
     file.write_text('{"event_type": "x", "user_id": "old"}\n{"event_type": "x", "user_id": "u"}\n')
     console = Console(file=io.StringIO(), width=200)
-    replay(console, Recording(), file, restart=False, positions=tmp_path)
+    assert replay(console, Recording(), file, restart=False, positions=tmp_path) == 1
     assert isinstance(console.file, io.StringIO)
     assert "1 events accepted, 1 refused: too_old." in console.file.getvalue()
+    assert "First too_old: event 1: timestamp [is] too old." in console.file.getvalue()
 
 
 def test_other_columns_become_properties(tmp_path: Path) -> None:
