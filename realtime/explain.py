@@ -21,8 +21,8 @@ from chalicelib.domain.evaluation import ALL, evaluate, rollout_at, unit_of
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import Rules
 from chalicelib.domain.units import check_context, check_user_id
+from realtime.explain_rules import Step, rule_steps
 
-Step = tuple[str, str]
 DECIDED_AT = {
     Reason.DRAFT: "status",
     Reason.PAUSED: "status",
@@ -110,7 +110,7 @@ def experiment_steps(
         yield "stored", f"{row.variant} (iteration {row.iteration}){ignored}"
         if not ignored:
             return
-    yield "targeting", _targeting(experiment.rules, context, now)
+    yield from _targeting(experiment.rules, context, now)
     first, second = halves(experiment.prefix, user)
     yield "traffic", _inside(bucket(first), _buckets(experiment.traffic))
     yield "variant", f"bucket {bucket(second):,} of {_ranges(experiment.split)}"
@@ -128,7 +128,7 @@ def flag_steps(
         yield f"prerequisite {prerequisite.flag}", f"{got} (wanted {wanted})"
         if got not in prerequisite.variants:
             return
-    yield "targeting", _targeting(flag.rules, context, now)
+    yield from _targeting(flag.rules, context, now)
     unit = unit_of(flag, user, context)  # None: a bucket is not asked for, or there were no answer
     first, second = halves(flag.prefix.decode(), unit) if unit is not None else (0, 0)
     yield "rollout", _rollout(rollout_at(flag, now), first)
@@ -186,11 +186,13 @@ def _ignored(row: Stored, experiment: Experiment, now: float) -> str:
     return "" if experiment.sticky else ", not binding: the experiment is not sticky"
 
 
-def _targeting(rules: Rules | None, context: Mapping[str, Any], now: float) -> str:
+def _targeting(rules: Rules | None, context: Mapping[str, Any], now: float) -> Iterator[Step]:
     if rules is None:
-        return "everybody"
+        yield "targeting", "everybody"
+        return
+    yield from rule_steps(rules, context, now)
     rule = rules.match(context, now)
-    return f"rule {rule.id!r} matches" if rule else "no rule matches"
+    yield "targeting", f"rule {rule.id!r} matches" if rule else "no rule matches"
 
 
 def _inside(place: int, limit: int) -> str:

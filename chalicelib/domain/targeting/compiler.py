@@ -31,12 +31,13 @@ class Rules:
     definition but is asked about few. Two threads may both compile; they make the same thing.
     """
 
-    __slots__ = ("document", "match")
+    __slots__ = ("document", "match", "salt")
 
     match: Callable[[Context, float], Rule | None]
 
     def __init__(self, document: RulesDocument, salt: str = "") -> None:
         self.document = document
+        self.salt = salt
 
         def first_match(context: Context, now: float) -> Rule | None:
             self.match = _document(document, salt)

@@ -162,3 +162,42 @@ def test_a_context_that_a_request_may_not_have_is_refused() -> None:
         Bench(published_flag()).flag(**deep)
     with pytest.raises(InvalidInput):
         Bench(published()).experiment(**deep)
+
+
+def test_each_rule_says_why_it_does_not_match_until_one_does() -> None:
+    eu = where("country", "in", ["DE", "FR"])
+    version = {"attribute": "app.version", "operator": "semantic_version", "value": "2.0.0"}
+    document = rules(
+        {
+            "id": "beta",
+            "priority": 2,
+            "rule": {"operator": "and", "conditions": [*eu["conditions"], version]},
+        },
+        {"id": "nobody", "priority": 1, "rule": eu, "rollout_percentage": 0},
+        {"id": "either", "priority": 3, "rule": {"operator": "or", "groups": [eu, where("n", "gt", 5)]}},
+        {"id": "not-de", "priority": 4, "rule": {"operator": "not", **where("country", "eq", "US")}},
+        {"id": "nested", "priority": 5, "rule": {"groups": [where("vip", "eq", True)]}},
+    )
+    document["default_rule"] = {"id": "rest", "rule": where("country", "eq", "US")}
+    said, _ = Bench(published(targeting_rules=document)).experiment(country="US", n=1)
+    assert said[said.index("layer: none") + 2 : said.index("targeting: rule 'rest' matches")] == [
+        'rule nobody: rules[1].rule.conditions[0]: country is not in ["DE", "FR"], and is "US"',
+        'rule beta: rules[0].rule.conditions[0]: country is not in ["DE", "FR"], and is "US"',
+        "rule either: rules[2].rule: none of its 2 alternatives holds",
+        "rule not-de: rules[3].rule: what it excludes holds",
+        "rule nested: rules[4].rule.groups[0].conditions[0]: vip is not eq true",
+        "default rule rest: matches",
+    ]
+    said, _ = Bench(published(targeting_rules=document)).experiment(country="DE", app={"version": "1.0.0"})
+    assert [step for step in said if step.startswith("rule")] == [
+        "rule nobody: its conditions match, but this user is outside of its rollout of 0 %",
+        'rule beta: rules[0].rule.conditions[1]: app.version is not semantic_version "2.0.0"',
+        "rule either: matches",
+    ]
+
+
+def test_of_many_rules_some_are_shown() -> None:
+    many = rules(*({"id": f"r{n}", "rule": where("n", "eq", n)} for n in range(100)))
+    said, _ = Bench(published(targeting_rules=many)).experiment(n=100)
+    assert sum(step.startswith("rule r") for step in said) == 30
+    assert "…: 70 more rules do not match" in said
