@@ -89,6 +89,11 @@ def current(row: Stored, experiment: Experiment, now: float) -> bool:
     return row.iteration == experiment.iteration and (row.expires_at is None or now < row.expires_at)
 
 
+def ahead(row: Stored, experiment: Experiment) -> bool:
+    """Whether ``row`` was decided by a newer definition than this one, which may not overwrite it then."""
+    return row.version > experiment.version or row.iteration > experiment.iteration
+
+
 def _within(part: Slice, user_id: str) -> bool:
     first, _ = halves(part.prefix, user_id)
     return part.start <= first < part.end

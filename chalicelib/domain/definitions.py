@@ -46,13 +46,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A user's row in the assignments table; times are epoch seconds, ``expires_at`` None is never."""
+    """A user's row in the assignments table; times are epoch seconds, ``expires_at`` None is never.
+
+    ``version`` is that of the definition by which it was decided; 0 is unknown.
+    """
 
     variant: str
     assignment_id: str
     timestamp: float
     iteration: int = 1
     expires_at: float | None = None
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

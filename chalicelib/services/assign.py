@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from chalicelib.domain.assignment import FRESH, assignment_id, current, decide, gate
+from chalicelib.domain.assignment import FRESH, ahead, assignment_id, current, decide, gate
 from chalicelib.domain.definitions import Decision, Experiment, Stored
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.instants import epoch, iso
@@ -19,6 +19,7 @@ Answer = dict[str, Any]
 
 class Experiments(Protocol):
     def experiment(self, key: str) -> Experiment | None: ...
+    def renewed(self, key: str) -> Experiment | None: ...
     def some_experiments(self, keys: Collection[str]) -> Mapping[str, Experiment | RealtimeError]: ...
     def experiments(self) -> Mapping[str, Experiment]: ...
 
@@ -36,8 +37,16 @@ class Tracker(Protocol):
 
 
 Read = Callable[[Experiment, str], Stored | None]
-Outcome = tuple[Decision, Stored | None, bool]
-"""A decision, the row that it has seen, and whether that could not be read."""
+
+
+class Outcome(NamedTuple):
+    """A decision and what it was made of."""
+
+    experiment: Experiment
+    decision: Decision
+    row: Stored | None = None
+    unread: bool = False  # the row could not be read
+    newest: bool = False  # the experiment was loaded for this very decision
 
 
 class Assigner:
@@ -77,7 +86,7 @@ class Assigner:
             raise _not_found(experiment_key)
         about_user = {**context, "user_id": user_id}
         outcome = self._decide(experiment, user_id, about_user, now, self._rows.get)
-        return self._answer(experiment, user_id, outcome, now)
+        return self._answer(outcome, user_id, about_user, now)
 
     def assign_batch(
         self,
@@ -109,10 +118,11 @@ class Assigner:
         if experiment is None:
             raise _not_found(key)
         at = epoch(answer["timestamp"])
-        row = self._row(experiment, answer["user_id"], answer["variant"], at)
+        user_id: str = answer["user_id"]
+        row = self._row(experiment, user_id, answer["variant"], at)
         if row.assignment_id == answer["assignment_id"]:  # or it is restarted, and this one is history
-            standing = self._write(experiment, answer["user_id"], row, None)
-            self._known.put(experiment.id, answer["user_id"], standing)
+            standing = self._write(experiment, user_id, row, None)
+            self._known.put(experiment, user_id, standing)
             if standing.variant != row.variant:
                 self._metrics.record("AssignmentContradicted")
 
@@ -127,26 +137,33 @@ class Assigner:
     ) -> dict[str, Answer | RealtimeError]:
         read = self._read_ahead(experiments, user_id, now)
         answers: dict[str, Answer | RealtimeError] = {}
-        fresh: list[tuple[Experiment, Outcome]] = []
+        fresh: list[Outcome] = []
         for experiment in experiments:
             try:
                 outcome = self._decide(experiment, user_id, context, now, read)
             except RealtimeError as error:
                 answers[experiment.key] = error
                 continue
-            if outcome[0].reason in FRESH:
-                fresh.append((experiment, outcome))
+            if outcome.decision.reason in FRESH:
+                fresh.append(outcome)
             else:
-                answers[experiment.key] = self._answer(experiment, user_id, outcome, now)
-        stored = self._parallel.map(lambda one: self._answer(one[0], user_id, one[1], now), fresh)
-        return answers | {answer["experiment_key"]: answer for answer in stored}
+                answers[experiment.key] = self._answer(outcome, user_id, context, now)
+
+        def stored(outcome: Outcome) -> Answer | RealtimeError:
+            try:
+                return self._answer(outcome, user_id, context, now)
+            except RealtimeError as error:
+                return error
+
+        keys = [outcome.experiment.key for outcome in fresh]
+        return answers | dict(zip(keys, self._parallel.map(stored, fresh), strict=True))
 
     def _read_ahead(self, experiments: Collection[Experiment], user_id: str, now: float) -> Read:
         """All rows that deciding will ask for, in one call for 100; if that fails, asking for one does."""
         wanted = [
             (experiment.id, user_id)
             for experiment in experiments
-            if not self._known.get(experiment.id, user_id) and gate(experiment, user_id, now) is None
+            if not self._known.get(experiment, user_id) and gate(experiment, user_id, now) is None
         ]
         try:
             found = self._rows.batch_get(wanted, consistent=False) if wanted else {}
@@ -162,12 +179,13 @@ class Assigner:
     def _decide(
         self, experiment: Experiment, user_id: str, context: Mapping[str, Any], now: float, read: Read
     ) -> Outcome:
+        """As `domain.assignment` does; a row that is ahead of ``experiment`` has that loaded again."""
         row: Stored | None = None
         unread = False
 
         def stored() -> Stored | None:
             nonlocal row, unread
-            row = self._known.get(experiment.id, user_id)
+            row = self._known.get(experiment, user_id)
             if row is None:
                 try:
                     row = read(experiment, user_id)
@@ -176,37 +194,53 @@ class Assigner:
                         raise
                     unread = True  # the hash alone decides, now and when it is asked again
                 if row is not None:
-                    self._known.put(experiment.id, user_id, row)
+                    self._known.put(experiment, user_id, row)
             return row
 
-        return decide(experiment, user_id, context, now, stored), row, unread
+        decision = decide(experiment, user_id, context, now, stored)
+        if row is not None and decision.reason is not Reason.STICKY and ahead(row, experiment):
+            return self._decide_anew(experiment.key, user_id, context, now, row)
+        return Outcome(experiment, decision, row, unread)
 
-    def _answer(self, experiment: Experiment, user_id: str, outcome: Outcome, now: float) -> Answer:
-        decision, row, _ = outcome
+    def _decide_anew(
+        self, experiment_key: str, user_id: str, context: Mapping[str, Any], now: float, row: Stored
+    ) -> Outcome:
+        """After a publish that this container has not taken up yet, and that ``row`` knows of."""
+        experiment = self._catalog.renewed(experiment_key)
+        if experiment is None:
+            raise _not_found(experiment_key)
+        decision = decide(experiment, user_id, context, now, lambda: row)
+        return Outcome(experiment, decision, row, newest=True)
+
+    def _answer(self, outcome: Outcome, user_id: str, context: Mapping[str, Any], now: float) -> Answer:
+        experiment, decision, row = outcome[:3]
         if decision.reason is Reason.STICKY and row is not None:
             return _body(experiment, user_id, decision, row.assignment_id, row.timestamp)
         if decision.reason in FRESH:
-            return self._store(experiment, user_id, outcome, now)
+            return self._store(outcome, user_id, context, now)
         identity = assignment_id(experiment, user_id) if decision.variant is not None else None
         return _body(experiment, user_id, decision, identity, now)
 
-    def _store(self, experiment: Experiment, user_id: str, outcome: Outcome, now: float) -> Answer:
+    def _store(self, outcome: Outcome, user_id: str, context: Mapping[str, Any], now: float) -> Answer:
         """Writes the decision, and answers with what stands in the table afterwards."""
-        decision, replaced, unread = outcome
+        experiment, decision, replaced = outcome[:3]
         row = self._row(experiment, user_id, str(decision.variant), now)
         standing: Stored | None = None
-        if not unread:
+        if not outcome.unread:
             with suppress(StorageUnavailable, Throttled):  # told by `persisted`, the metric and the tracker
-                standing = self._write(experiment, user_id, row, replaced)
+                standing = self._write(experiment, user_id, row, replaced, outcome.newest)
+        if standing is not None and _serves(experiment, standing, now):
+            self._known.put(experiment, user_id, standing)
+            if standing != row:  # another container was first
+                winner = experiment.kept[standing.variant]
+                return _body(experiment, user_id, winner, standing.assignment_id, standing.timestamp)
+        elif standing is not None and ahead(standing, experiment) and not outcome.newest:
+            anew = self._decide_anew(experiment.key, user_id, context, now, standing)
+            return self._answer(anew, user_id, context, now)
         body = _body(experiment, user_id, decision, row.assignment_id, row.timestamp)
         if standing is None or not _serves(experiment, standing, now):
             body["persisted"] = False
             self._metrics.record("AssignmentNotPersisted")
-        else:
-            self._known.put(experiment.id, user_id, standing)
-            if standing != row:  # another container was first
-                winner = experiment.kept[standing.variant]
-                return _body(experiment, user_id, winner, standing.assignment_id, standing.timestamp)
         self._tracker.record(body)
         return body
 
@@ -217,14 +251,24 @@ class Assigner:
             timestamp=round(at, 3),
             iteration=experiment.iteration,
             expires_at=float(int(at + self._ttl)),
+            version=experiment.version,
         )
 
-    def _write(self, experiment: Experiment, user_id: str, row: Stored, replaced: Stored | None) -> Stored:
-        """The row that stands afterwards: ``row``, or another one that serves."""
+    def _write(
+        self, experiment: Experiment, user_id: str, row: Stored, replaced: Stored | None, newest: bool = False
+    ) -> Stored:
+        """The row that stands afterwards: ``row``, another one that serves, or one that is ahead."""
         standing = self._rows.put(experiment, user_id, row, replaced)
-        if standing != row and not _serves(experiment, standing, row.timestamp):
+        if (newest or not ahead(standing, experiment)) and _gives_way(standing, experiment, row):
             standing = self._rows.put(experiment, user_id, row, standing)
         return standing
+
+
+def _gives_way(standing: Stored, experiment: Experiment, row: Stored) -> bool:
+    """Whether ``row``, which was refused because of ``standing``, replaces it all the same."""
+    if not _serves(experiment, standing, row.timestamp):
+        return True
+    return not experiment.sticky and standing.variant != row.variant and standing.timestamp < row.timestamp
 
 
 def _serves(experiment: Experiment, row: Stored, now: float) -> bool:

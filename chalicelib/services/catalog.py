@@ -58,6 +58,10 @@ class Catalog:
         """Raises StorageUnavailable or Throttled if it is not cached and the store cannot be asked."""
         return self._experiments.get(key, self._now())
 
+    def renewed(self, key: str) -> Experiment | None:
+        """The experiment as it is published now; raises StorageUnavailable or Throttled."""
+        return self._experiments.renewed(key, self._timer())
+
     def flag(self, key: str) -> Flag | None:
         """Raises StorageUnavailable or Throttled if it is not cached and the store cannot be asked."""
         return self._flags.get(key, self._now())

@@ -1,13 +1,13 @@
 """Assignments that this container has seen: a hot user costs no call.
 
-A row only changes when its variant is removed or sticky is off, and is always read against the current
-definition and clock, so that what is remembered here may be old but is never wrong.
+A row is remembered for one version of its experiment's definition, and read again after the next: by then
+somebody may have replaced it. Under one version a row that serves stays as it is.
 """
 
 from collections import OrderedDict
 from contextlib import suppress
 
-from chalicelib.domain.definitions import Stored
+from chalicelib.domain.definitions import Experiment, Stored
 
 
 class Known:
@@ -15,20 +15,20 @@ class Known:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._rows: OrderedDict[tuple[str, str], Stored] = OrderedDict()
+        self._rows: OrderedDict[tuple[str, str, int], Stored] = OrderedDict()
 
-    def get(self, experiment_id: str, user_id: str) -> Stored | None:
-        pair = experiment_id, user_id
-        row = self._rows.get(pair)
+    def get(self, experiment: Experiment, user_id: str) -> Stored | None:
+        name = experiment.id, user_id, experiment.version
+        row = self._rows.get(name)
         if row is not None:
             try:  # noqa: SIM105 - `suppress` costs as much as all the rest of this
-                self._rows.move_to_end(pair)
+                self._rows.move_to_end(name)
             except KeyError:  # pushed out meanwhile
                 pass
         return row
 
-    def put(self, experiment_id: str, user_id: str, row: Stored) -> None:
-        self._rows[experiment_id, user_id] = row
+    def put(self, experiment: Experiment, user_id: str, row: Stored) -> None:
+        self._rows[experiment.id, user_id, experiment.version] = row
         if len(self._rows) > self._size:
             with suppress(KeyError):  # emptied meanwhile
                 self._rows.popitem(last=False)

@@ -41,6 +41,10 @@ class Overridden:
         found = self._catalog.experiment(key)
         return found and self._obeying(found)
 
+    def renewed(self, key: str) -> Experiment | None:
+        found = self._catalog.renewed(key)
+        return found and self._obeying(found)
+
     def some_experiments(self, keys: Collection[str]) -> dict[str, Experiment | RealtimeError]:
         found = self._catalog.some_experiments(keys).items()
         return {key: self._obeying(one) if isinstance(one, Experiment) else one for key, one in found}

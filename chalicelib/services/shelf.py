@@ -118,8 +118,15 @@ class Shelf(Generic[T]):
                 self._put(key, rows.get(key), now)
             self._publish_all()
 
-    def _rows(self, keys: frozenset[str] | None) -> Mapping[str, Definition]:
-        return self._store.load_all(self._kind) if keys is None else self._store.load(self._kind, keys)
+    def renewed(self, key: str, now: float) -> T | None:
+        """Loaded now. The last good one of a row that cannot be read is not enough: raises for it too."""
+        self.reload(frozenset([key]), now)
+        found = self.get(key, now)
+        with self._lock:
+            entry = self._entries.get(key)
+        if entry is not None and found is not None and found.version != entry.row.version:
+            raise self._unreadable()
+        return found
 
     def _cached(self, keys: Collection[str], now: float) -> tuple[dict[str, T], list[str]]:
         """What is known, and what has to be asked for."""
@@ -206,7 +213,10 @@ class Shelf(Generic[T]):
                 # Only a hand-edited row gets here: publishing checks. The last good one serves.
                 self._metrics.record("InvalidDefinition")
                 if old is None:
-                    return StorageUnavailable(f"The stored {self._kind} cannot be read; publish it again.")
+                    return self._unreadable()
                 value = old.value
         self._entries[key] = Entry(value, row, now, now + self._ttl)
         return value
+
+    def _unreadable(self) -> StorageUnavailable:
+        return StorageUnavailable(f"The stored {self._kind} cannot be read; publish it again.")

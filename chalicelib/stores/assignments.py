@@ -86,6 +86,8 @@ class AssignmentStore:
         }
         if row.iteration != 1:
             item["iteration"] = {"N": str(row.iteration)}
+        if row.version:
+            item["version"] = {"N": str(row.version)}
         if row.expires_at is not None:
             item["ttl"] = {"N": str(int(row.expires_at))}
         if self._platform:  # its indexes look for these
@@ -105,4 +107,5 @@ def _stored(item: Any) -> Stored:
         timestamp=epoch(item["timestamp"]["S"]),
         iteration=int(item["iteration"]["N"]) if "iteration" in item else 1,
         expires_at=float(item["ttl"]["N"]) if "ttl" in item else None,
+        version=int(item["version"]["N"]) if "version" in item else 0,
     )

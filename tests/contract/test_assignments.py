@@ -18,7 +18,7 @@ NOW = 1_800_000_000.123
 CHECKOUT = experiment("checkout", id="exp-1")
 SEARCH = experiment("search")
 ROW = Stored("control", "id-1", NOW, 1, 1_900_000_000.0)
-OTHER = Stored("treatment", "id-2", 1_800_000_000.124, 2, None)
+OTHER = Stored("treatment", "id-2", 1_800_000_000.124, 2, None, 7)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

@@ -159,6 +159,7 @@ def test_a_row_has_the_attributes_that_others_read(settings: Settings, service_c
         "variant": {"S": answer["variant"]},
         "assignment_id": {"S": answer["assignment_id"]},
         "timestamp": {"S": answer["timestamp"]},
+        "version": {"N": "1"},
     }
 
 

@@ -120,7 +120,7 @@ def test_a_new_user_gets_the_whole_answer_and_it_is_stored() -> None:
         "timestamp": AT,
         "reason": "ASSIGNED",
     }
-    assert container.rows.rows == {("exp-1", "u"): Stored("b", identity, NOW, 1, float(int(NOW + TTL)))}
+    assert container.rows.rows == {("exp-1", "u"): Stored("b", identity, NOW, 1, float(int(NOW + TTL)), 1)}
 
 
 def test_a_known_user_gets_the_stored_assignment_with_its_own_time() -> None:
@@ -234,10 +234,11 @@ def test_who_is_decided_before_the_row_costs_no_call(fields: dict[str, Any]) -> 
 
 def test_known_assignments_are_bounded() -> None:
     known = Known(3)
+    one = experiment()
     for number in range(5):
-        known.put("e", str(number), Stored("v", "i", NOW))
-        known.get("e", "2")
-    assert [number for number in range(5) if known.get("e", str(number))] == [2, 3, 4]
+        known.put(one, str(number), Stored("v", "i", NOW))
+        known.get(one, "2")
+    assert [number for number in range(5) if known.get(one, str(number))] == [2, 3, 4]
 
 
 def test_in_a_zipf_load_over_95_percent_of_look_ups_need_no_call() -> None:
@@ -400,6 +401,30 @@ def test_what_is_stored_later_never_overwrites_what_the_user_got_since() -> None
     container.assigner.store_again(answer)
     assert container.rows.rows["checkout", answer["user_id"]].variant == "control"
     assert container.metrics.recorded["AssignmentContradicted"] == [1]
+
+
+def test_what_is_stored_later_of_who_is_not_sticky_replaces_what_stood_before() -> None:
+    user = user_in("control")
+    container = Container(published(sticky=False))
+    container.assign(user)
+    container.publish(published(sticky=False, variants=shares(control=0.0, treatment=1.0)))
+    other = Container(beside=container)
+    other.now += 10
+    container.rows.failing = {"get": StorageUnavailable()}
+    answer = other.assign(user)
+    assert (answer["variant"], answer["persisted"]) == ("treatment", False)
+    container.rows.failing = {}
+    other.assigner.store_again(answer)
+    row = container.rows.rows["checkout", user]
+    assert (row.variant, row.assignment_id) == ("treatment", answer["assignment_id"])
+    assert "AssignmentContradicted" not in other.metrics.recorded
+    later = Container(beside=container)
+    later.now += 11
+    assert later.assign(user)["timestamp"] == answer["timestamp"]
+    row = Stored("control", "newer", NOW + 20, 1, NOW + TTL, row.version)
+    container.rows.rows["checkout", user] = row
+    other.assigner.store_again(answer)
+    assert container.rows.rows["checkout", user] == row
 
 
 def test_what_belongs_to_an_earlier_iteration_is_not_stored_later() -> None:

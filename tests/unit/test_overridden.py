@@ -20,6 +20,9 @@ class Catalog:
     def experiment(self, key: str) -> Experiment | None:
         return self.all.get(key)
 
+    def renewed(self, key: str) -> Experiment | None:
+        return self.all.get(key)
+
     def some_experiments(self, keys: Collection[str]) -> Mapping[str, Experiment | RealtimeError]:
         return {key: self.all.get(key) or NotFound("x", "x") for key in keys}
 
@@ -72,12 +75,14 @@ def test_an_experiment_without_overrides_is_the_catalogs_own() -> None:
     own = experiment()
     assert Platform(own).catalog.experiment("checkout") is own
     assert Platform(own).catalog.experiment("missing") is None
+    assert Platform(own).catalog.renewed("missing") is None
 
 
 def test_all_and_some_experiments_are_overridden_too() -> None:
     catalog = Platform(experiment(), checkout={"tester": "treatment"}).catalog
     some = catalog.some_experiments(["checkout", "missing"])
     assert some["checkout"] == catalog.experiments()["checkout"] == catalog.experiment("checkout")
+    assert some["checkout"] == catalog.renewed("checkout")
     assert isinstance(some["missing"], NotFound)
 
 

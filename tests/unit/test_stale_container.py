@@ -1,0 +1,162 @@
+"""A container that has not taken up a publish yet, beside one that has: the newer definition decides."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.definitions import Definition, Stored
+from chalicelib.domain.errors import NotFound, StorageUnavailable
+from tests.support.experiments import published, shares
+from tests.unit.test_assign import NOW, TTL, Container
+
+ONE = published(variants=shares(a=1.0))
+ADDED = published(variants=shares(a=0.5, c=0.5))
+RESTARTED = published(variants=shares(a=0.5, c=0.5), iteration=2)
+
+
+def two(before: Definition, after: Definition) -> tuple[Container, Container]:
+    """A container that serves ``before`` for some seconds yet, and one that has started since."""
+    old = Container(before)
+    old.assign("warm")
+    old.publish(after)
+    old.calls()
+    return old, Container(beside=old)
+
+
+def somebody(container: Container, variant: str) -> str:
+    return next(user for user in map(str, range(1000)) if container.assign(user)["variant"] == variant)
+
+
+def same(container: Container, user: str, answer: dict[str, Any]) -> bool:
+    return container.assign(user) == answer | {"reason": "STICKY"}
+
+
+@pytest.mark.parametrize(("before", "after"), [(ONE, ADDED), (ADDED, RESTARTED)])
+def test_it_never_overwrites_what_a_newer_definition_assigned(before: Definition, after: Definition) -> None:
+    old, new = two(before, after)
+    user = somebody(new, "c")
+    answer = new.assign(user)
+    row = new.rows.rows["checkout", user]
+    assert same(old, user, answer)
+    assert new.rows.rows["checkout", user] == row
+    for container in (old, new, Container(beside=old)):
+        container.now += 3600
+        assert same(container, user, answer)
+
+
+def test_it_takes_up_the_newer_definition_when_its_write_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = two(ONE, ADDED)
+    user = somebody(new, "c")
+    answer = new.assign(user)
+    monkeypatch.setattr(new.rows, "get", lambda *_: None)  # a read that is behind
+    assert same(old, user, answer)
+    assert old.batch("checkout", user=user)["checkout"] == answer | {"reason": "STICKY"}
+
+
+def test_in_a_batch_it_takes_up_the_newer_definition_too() -> None:
+    old, new = two(ONE, ADDED)
+    user = somebody(new, "c")
+    assert old.batch("checkout", user=user)["checkout"] == new.assign(user) | {"reason": "STICKY"}
+
+
+def test_it_takes_a_publish_up_once_and_then_costs_no_more_than_ever() -> None:
+    old, new = two(ONE, ADDED)
+    users = [user for user in map(str, range(40)) if new.assign(user)["variant"] == "c"]
+    new.calls()
+    loads: list[Any] = []
+    load = old.definitions.load
+    old.definitions.load = lambda *asked: loads.append(asked) or load(*asked)  # type: ignore[method-assign,func-returns-value]
+    for user in users:
+        old.assign(user)
+    assert len(loads) == 1
+    assert old.calls() == {"get": len(users)}
+    old.assign("newcomer")
+    assert old.calls() == {"get": 1, "put": 1}
+
+
+def test_an_older_row_costs_no_second_look_at_the_definition() -> None:
+    container = Container(ONE)
+    container.assign()
+    container.publish(published(variants=shares(c=1.0)))
+    container.now += 10
+    container.catalog.experiment("checkout")
+    container.calls()
+    container.definitions.load = None  # type: ignore[method-assign,assignment]
+    assert container.assign()["reason"] == "REASSIGNED"
+    assert container.calls() == {"get": 1, "put": 1}
+
+
+def test_while_the_newer_definition_cannot_be_read_nothing_is_answered_and_nothing_overwritten() -> None:
+    old, new = two(ONE, ADDED)
+    user = somebody(new, "c")
+    row = new.rows.rows["checkout", user]
+
+    def dead(*_: object) -> Any:
+        raise StorageUnavailable
+
+    load = old.definitions.load
+    old.definitions.load = dead  # type: ignore[method-assign,assignment]
+    with pytest.raises(StorageUnavailable):
+        old.assign(user)
+    new.rows.get = lambda *_: None  # type: ignore[method-assign] # refused by the condition only
+    with pytest.raises(StorageUnavailable):
+        old.assign(user)
+    assert old.batch("checkout", user=user)["checkout"]["error"]["code"] == "storage_unavailable"
+    assert new.rows.rows["checkout", user] == row
+    old.definitions.load = load  # type: ignore[method-assign]
+    assert same(old, user, new.assign(user))
+
+
+def test_a_newer_definition_that_it_cannot_read_overwrites_nothing_either() -> None:
+    old, new = two(ONE, ADDED)
+    user = somebody(new, "c")
+    row = new.rows.rows["checkout", user]
+    old.publish(Definition("experiment", "checkout", '{"key": "checkout", "of_tomorrow": 1}', "active"))
+    with pytest.raises(StorageUnavailable):
+        old.assign(user)
+    assert new.rows.rows["checkout", user] == row
+
+
+def test_of_a_removed_experiment_it_learns_so() -> None:
+    old, new = two(ONE, ADDED)
+    user = somebody(new, "c")
+    old.publish(Definition("experiment", "checkout", "", "removed"))
+    with pytest.raises(NotFound):
+        old.assign(user)
+
+
+def test_rows_ahead_of_tables_that_were_set_up_again_are_replaced_once() -> None:
+    container = Container(ONE)
+    left = Stored("gone", "left", NOW - 1, 3, NOW + TTL, 99)
+    container.rows.rows["checkout", "u"] = left
+    assert container.assign()["reason"] == "ASSIGNED"
+    assert container.rows.rows["checkout", "u"].version == 1
+    container.rows.rows["checkout", "v"] = left
+    container.rows.get = lambda *_: None  # type: ignore[method-assign] # refused by the condition only
+    assert container.assign("v")["variant"] == "a"
+    assert container.rows.rows["checkout", "v"].version == 1
+
+
+def test_what_is_stored_later_never_replaces_what_a_newer_definition_assigned() -> None:
+    old, new = two(ONE, ADDED)
+    user = somebody(new, "c")
+    row = new.rows.rows.pop(("checkout", user))
+    old.rows.failing = {"put": StorageUnavailable()}
+    answer = old.assign(user)
+    old.rows.failing = {}
+    new.rows.rows["checkout", user] = row
+    old.assigner.store_again(answer)
+    assert new.rows.rows["checkout", user] == row
+    assert old.metrics.recorded["AssignmentContradicted"] == [1]
+
+
+def test_a_row_is_remembered_for_one_version_of_its_experiment() -> None:
+    """It may have been replaced while a variant was gone, which is back now."""
+    container = Container(ADDED)
+    user = somebody(container, "a")
+    other = Container(beside=container)
+    container.publish(published(variants=shares(c=1.0)))
+    assert other.assign(user)["reason"] == "REASSIGNED"
+    container.publish(ADDED)
+    container.now += 10
+    assert container.assign(user)["variant"] == "c"
