@@ -11,7 +11,7 @@ from infra.places import Places, Value
 
 Calls: TypeAlias = dict[str, tuple[str, ...]]
 _READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem")
-_NEWS: Calls = {"publications_table": ("dynamodb:Query",)}
+_NEWS: Calls = {"publications_table": ("dynamodb:BatchGetItem", "dynamodb:Query")}
 _SOME_EXPERIMENTS: Calls = _NEWS | {"experiments_table": _READ}
 _ALL_EXPERIMENTS: Calls = _NEWS | {"experiments_table": (*_READ, "dynamodb:Scan")}
 _ALL_FLAGS: Calls = _NEWS | {"flags_table": (*_READ, "dynamodb:Scan")}

@@ -11,7 +11,7 @@ import yaml
 
 from chalicelib.domain import loading
 from chalicelib.domain.definitions import Definition, DefinitionKind
-from chalicelib.domain.documents import ExperimentDocument, FlagDocument
+from chalicelib.domain.documents import MAX_BYTES, ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
 
 _HOLDS = "experiments: [...] and/or flags: [...]"
@@ -70,7 +70,7 @@ def read(paths: Iterable[Path]) -> DefinitionSet:
             place = f"{path}: {kind}s[{index}]"
             try:
                 document = parse(kind, data)
-                definition(document).text.encode()
+                size = len(definition(document).text.encode())
             except UnicodeEncodeError:
                 found.problems.append(Problem(place, "holds a lone surrogate, which is no text"))
                 continue
@@ -79,6 +79,9 @@ def read(paths: Iterable[Path]) -> DefinitionSet:
                 named = f"{place} ({key})" if isinstance(key, str) else place
                 found.problems += [problem.within(named) for problem in error.details]
                 continue
+            if size > MAX_BYTES:
+                message = f"has {size} bytes as JSON, {MAX_BYTES} are allowed; name users by a targeting rule"
+                found.problems.append(Problem(f"{place} ({document.key})", message))
             first = found.places.setdefault((kind, document.key), place)
             if first == place:
                 found.documents[kind, document.key] = document

@@ -38,7 +38,8 @@ class AssignmentStore:
         Raises StorageUnavailable rather than answer for a part of them.
         """
         ids = {f"{experiment_id}#{user_id}": (experiment_id, user_id) for experiment_id, user_id in pairs}
-        items = batch_get(self._clients.dynamodb, self._table, list(ids), consistent=consistent)
+        keys = [{"id": {"S": one}} for one in ids]
+        items = batch_get(self._clients.dynamodb, self._table, keys, consistent=consistent)
         return {ids[item["id"]["S"]]: _stored(item) for item in items}
 
     @guarded

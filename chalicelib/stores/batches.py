@@ -1,6 +1,6 @@
 """BatchGetItem until all is read: it answers 200 though it has read a part only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,13 @@ KEYS = 100
 """As many as one call takes."""
 
 
-def batch_get(client: "DynamoDBClient", table: str, ids: Sequence[str], *, consistent: bool) -> Iterator[Any]:
+def batch_get(
+    client: "DynamoDBClient", table: str, keys: Iterable[Any], *, consistent: bool
+) -> Iterator[Any]:
     """The items that exist, in any order; raises StorageUnavailable when a retry brings none of the rest."""
-    remaining = iter(ids)
+    remaining = iter(keys)
     while some := list(islice(remaining, KEYS)):
-        yield from _batch(client, table, [{"id": {"S": one}} for one in some], consistent)
+        yield from _batch(client, table, some, consistent)
 
 
 def _batch(client: "DynamoDBClient", table: str, keys: list[Any], consistent: bool) -> Iterator[Any]:

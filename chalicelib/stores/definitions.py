@@ -4,16 +4,17 @@ Publications table, by (id, version): ``publication`` is one publish and names i
 ``experiment/KEY`` and ``flag/KEY`` keep each version's text; ``claim`` (version 0) is who is publishing.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.definitions import Changes, Definition, DefinitionKind
 from chalicelib.domain.errors import Conflict
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get
-from chalicelib.stores.publication import Publication
+from chalicelib.stores.publication import CLAIM, Publication
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class DefinitionStore:
             "flag": settings.flags_table,
         }
         self._publications = settings.publications_table
+        self._newest = 0  # publication that is known to be there
 
     @guarded
     def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
@@ -39,15 +41,16 @@ class DefinitionStore:
         if len(wanted) == 1:  # a GetItem is the cheaper one
             key: Any = {"id": {"S": wanted[0]}}
             item = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
-            return _definitions(kind, [item] if item else [])
-        return _definitions(kind, batch_get(client, table, wanted, consistent=True))
+            return self._in_force(kind, [item] if item else [])
+        rows = [{"id": {"S": one}} for one in wanted]
+        return self._in_force(kind, batch_get(client, table, rows, consistent=True))
 
     @guarded
     def load_all(self, kind: DefinitionKind) -> dict[str, Definition]:
         pages = self._clients.dynamodb.get_paginator("scan").paginate(
             TableName=self._tables[kind], ConsistentRead=True
         )
-        return _definitions(kind, (item for page in pages for item in page["Items"]))
+        return self._in_force(kind, (item for page in pages for item in page["Items"]))
 
     @guarded
     def since(self, version: int | None) -> Changes:
@@ -64,7 +67,8 @@ class DefinitionStore:
             Limit=1 if version is None else NEWEST,
         )
         items = page["Items"]
-        newest = int(items[0]["version"]["N"]) if items else version or 0
+        newest = _version(items[0]) if items else version or 0
+        self._newest = max(self._newest, newest)
         if version is None or "LastEvaluatedKey" in page or any("changes" not in item for item in items):
             return Changes(newest, None)
         changes = [change["M"] for item in items for change in item["changes"]["L"]]
@@ -78,18 +82,30 @@ class DefinitionStore:
         none. Raises Conflict, with nothing changed that they see, if ``expected`` is not the newest version
         or somebody else is publishing.
         """
-        version = expected + 1
-        publication = Publication(self._tables, self._publications, version, now, by)
+        publication = Publication(self._tables, self._publications, expected + 1, now, by)
         try:
-            for writes in publication.transactions(definitions):
-                self._clients.dynamodb.transact_write_items(TransactItems=writes)
+            self._write(publication, definitions, now)
         except ClientError as error:
             reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
             if reasons & {"ConditionalCheckFailed", "TransactionConflict"}:
                 message = "Somebody else has published in between; look at the difference and publish again."
                 raise Conflict("publish_conflict", message) from None
             raise
-        return version
+        return expected + 1
+
+    def _write(self, publication: Publication, definitions: Sequence[Definition], now: float) -> None:
+        client = self._clients.dynamodb
+        claim = client.get_item(TableName=self._publications, Key=CLAIM, ConsistentRead=True).get("Item")
+        if claim and float(claim["until"]["N"]) < now:
+            publication.take_back(client)  # what a publisher has left that died
+        try:
+            for writes in publication.transactions(definitions):
+                client.transact_write_items(TransactItems=writes)
+        except BaseException:  # Ctrl-C too
+            # Refused if nothing is claimed. If it fails, readers go on without, and the next publish does it.
+            with suppress(BotoCoreError, ClientError):
+                publication.take_back(client)
+            raise
 
     @guarded
     def history(self, kind: DefinitionKind, key: str) -> list[Definition]:
@@ -100,7 +116,9 @@ class DefinitionStore:
             ExpressionAttributeValues={":id": {"S": f"{kind}/{key}"}},
             ScanIndexForward=False,
         )
-        return [_definition(kind, key, item) for page in pages for item in page["Items"]]
+        newest = self._newest_publication()
+        found = (_definition(kind, key, item) for page in pages for item in page["Items"])
+        return [one for one in found if one.version <= newest]
 
     @guarded
     def published(self) -> list[Definition]:
@@ -116,13 +134,50 @@ class DefinitionStore:
             for item in page["Items"]:
                 kind, _, key = item["id"]["S"].partition("/")
                 found.append(_definition(cast(DefinitionKind, kind), key, item))
-        return found
+        newest = self._newest_publication()
+        return [one for one in found if one.version <= newest]
+
+    def _in_force(self, kind: DefinitionKind, items: Iterable[Any]) -> dict[str, Definition]:
+        """Those with a definition; the others are the platform's own, in tables that are shared with it.
+
+        Where a publish in parts is under way, or was abandoned, the version before it is in force.
+        """
+        rows = {item["id"]["S"]: item for item in items}
+        if any(_previous(item, self._newest) for item in rows.values()):
+            self._newest = self._newest_publication()
+            rows |= self._former(kind, rows)
+        return {key: _definition(kind, key, item) for key, item in rows.items() if "definition" in item}
+
+    def _former(self, kind: DefinitionKind, rows: Mapping[str, Any]) -> dict[str, Any]:
+        found = {key: previous for key, item in rows.items() if (previous := _previous(item, self._newest))}
+        keys = [{"id": {"S": f"{kind}/{key}"}, "version": version} for key, version in found.items()]
+        items = batch_get(self._clients.dynamodb, self._publications, keys, consistent=True)
+        texts = {item["id"]["S"].partition("/")[2]: item for item in items if item["definition"]["S"]}
+        return {key: texts.get(key, {}) for key in found}
+
+    def _newest_publication(self) -> int:
+        page = self._clients.dynamodb.query(
+            TableName=self._publications,
+            KeyConditionExpression="id = :id",
+            ExpressionAttributeValues={":id": {"S": "publication"}},
+            ScanIndexForward=False,
+            Limit=1,
+            ConsistentRead=True,
+        )
+        return _version(page["Items"][0]) if page["Items"] else 0
 
 
-def _definitions(kind: DefinitionKind, items: Iterable[Any]) -> dict[str, Definition]:
-    """Rows without a definition are the platform's own, in tables that are shared with it."""
-    found = (_definition(kind, item["id"]["S"], item) for item in items if "definition" in item)
-    return {definition.key: definition for definition in found}
+def _previous(item: Any, newest: int) -> Any:
+    """The version before, if a row is of a publication after ``newest``; None if it is in force."""
+    return item.get("previous") if _version(item) > newest else None
+
+
+def _version(item: Any) -> int:
+    """0 in a row that somebody else has written, without it or in another type."""
+    try:
+        return int(item["version"]["N"])
+    except (KeyError, ValueError):
+        return 0
 
 
 def _definition(kind: DefinitionKind, key: str, item: Any) -> Definition:
@@ -131,6 +186,4 @@ def _definition(kind: DefinitionKind, key: str, item: Any) -> Definition:
         return value
 
     at = text("published_at") or text("updated_at")
-    return Definition(
-        kind, key, text("definition"), text("status"), int(item["version"]["N"]), at, text("published_by")
-    )
+    return Definition(kind, key, text("definition"), text("status"), _version(item), at, text("published_by"))

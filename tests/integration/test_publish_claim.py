@@ -1,10 +1,12 @@
 """A publish in parts holds a claim, which outlives neither it nor, for long, a publisher that died."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.definitions import Definition
+from chalicelib.domain.errors import Conflict, StorageUnavailable
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
@@ -20,13 +22,26 @@ def store(aws_settings: Settings, service_clients: Clients) -> DefinitionStore:
     return DefinitionStore(service_clients, aws_settings)
 
 
+Dies = Callable[[list[Definition], int], None]
+
+
 @pytest.fixture
-def died(aws_settings: Settings, service_clients: Clients) -> None:
-    """A publisher that wrote its claim and one part, and no more."""
+def dies(aws_settings: Settings, service_clients: Clients) -> Dies:
+    """A publisher that writes its claim and one part, and no more."""
     tables: Any = {"experiment": aws_settings.experiments_table, "flag": aws_settings.flags_table}
-    transactions = Publication(tables, aws_settings.publications_table, 1, NOW, "").transactions(MANY)
-    for _ in range(2):
-        service_clients.dynamodb.transact_write_items(TransactItems=next(transactions))
+
+    def publish(definitions: list[Definition], version: int) -> None:
+        publication = Publication(tables, aws_settings.publications_table, version, NOW, "")
+        transactions = publication.transactions(definitions)
+        for _ in range(2):
+            service_clients.dynamodb.transact_write_items(TransactItems=next(transactions))
+
+    return publish
+
+
+@pytest.fixture
+def died(dies: Dies) -> None:
+    dies(MANY, 1)
 
 
 @pytest.mark.usefixtures("died")
@@ -42,6 +57,69 @@ def test_others_wait_for_a_publish_in_parts_and_containers_see_none_of_it(store:
 def test_a_publisher_that_died_locks_out_nobody_for_long(store: DefinitionStore, definitions: Any) -> None:
     assert store.publish(definitions, 0, NOW + CLAIM_SECONDS + 1) == 1
     assert store.publish(MANY, 1, NOW + CLAIM_SECONDS + 2) == 2
+
+
+def in_force(store: DefinitionStore) -> dict[str, Definition]:
+    """What a container that starts now takes up."""
+    everything = store.load_all("experiment")
+    assert store.load("experiment", everything) == everything
+    for key in ("e0", "e47", "new0", "new1"):
+        assert store.load("experiment", [key]).get(key) == everything.get(key)
+    return everything
+
+
+def changed() -> list[Definition]:
+    """Of `MANY` one is removed and the others changed, and two are new."""
+    gone = Definition("experiment", "e0", "", "removed")
+    paused = [published(f"e{number}", status="paused") for number in range(1, 100)]
+    return [gone, published("new0"), *paused, published("new1")]
+
+
+def test_parts_of_a_publisher_that_died_are_in_force_nowhere(
+    store: DefinitionStore, aws_settings: Settings, service_clients: Clients, dies: Dies
+) -> None:
+    assert store.publish(MANY, 0, NOW) == 1
+    before = in_force(store)
+    dies(changed(), 2)
+    for container in (store, DefinitionStore(service_clients, aws_settings)):
+        assert in_force(container) == before
+        assert {row.version for row in container.published()} == {1}
+        assert [row.version for row in container.history("experiment", "e1")] == [1]
+    later = NOW + CLAIM_SECONDS + 1
+    assert store.publish([published("other")], 1, later) == 2
+    assert in_force(store) == before | store.load("experiment", ["other"])
+    assert {(row.key, row.version) for row in store.published() if row.version > 1} == {("other", 2)}
+    assert store.publish(changed(), 2, later) == 3
+    after = in_force(store)
+    assert len(after) == 102
+    assert {row.status for row in after.values()} == {"paused", "active"}
+    assert "e0" not in after
+
+
+def test_a_publish_that_is_refused_midway_is_taken_back(
+    store: DefinitionStore, aws_settings: Settings, service_clients: Clients
+) -> None:
+    assert store.publish(MANY, 0, NOW) == 1
+    before = in_force(store)
+    with pytest.raises(StorageUnavailable):
+        store.publish([*changed(), published("big", description="x" * 500_000)], 1, NOW)
+    table = aws_settings.experiments_table
+    rows = service_clients.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
+    assert {row["version"]["N"] for row in rows if "definition" in row} == {"1"}
+    assert in_force(store) == before
+    assert store.publish(changed(), 1, NOW) == 2
+    assert in_force(store).keys() == before.keys() - {"e0"} | {"new0", "new1"}
+
+
+def test_a_row_names_its_version_before_and_keeps_what_the_platform_wrote(
+    store: DefinitionStore, aws_settings: Settings, service_clients: Clients, dies: Dies
+) -> None:
+    table, theirs = aws_settings.experiments_table, {"id": {"S": "e1"}, "theirs": {"S": "kept"}}
+    service_clients.dynamodb.put_item(TableName=table, Item=theirs)
+    dies(MANY, 1)
+    store.publish([published("other")], 0, NOW + CLAIM_SECONDS + 1)
+    found = service_clients.dynamodb.get_item(TableName=table, Key={"id": {"S": "e1"}})["Item"]
+    assert found == theirs
 
 
 def test_large_definitions_are_published_in_parts_by_their_size(store: DefinitionStore) -> None:

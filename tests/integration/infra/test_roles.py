@@ -14,6 +14,7 @@ from chalicelib.domain.events import MAX_BYTES
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.publication import Publication
 from chalicelib.wiring import Plane
 from infra import environments
 from infra.environments import FunctionName
@@ -92,14 +93,22 @@ def remaining() -> float:
 
 
 def while_definitions_change(settings: Settings, use: Callable[[], object]) -> None:
-    """``use`` before and after a publish of one definition of each kind, and one of several.
+    """``use`` beside a publish that was abandoned, after one of one definition of each kind, and of several.
 
     They are published by the operator, whose calls are not the function's.
     """
-    store = DefinitionStore(Clients(settings), settings)
+    clients = Clients(settings)
+    store = DefinitionStore(clients, settings)
     first = [published(metrics=["purchase"]), published_flag("new")]
-    second = [published("pricing"), published_flag("old")]
-    for definitions in ([*first, *second], first, [*first, *second]):
+    everything = [*first, published("pricing"), published_flag("old")]
+    store.publish(everything, 0, time.time())
+    tables: Any = {"experiment": settings.experiments_table, "flag": settings.flags_table}
+    many = [*everything, *(published(f"e{number}") for number in range(50))]
+    abandoned = Publication(tables, settings.publications_table, 2, 0.0, "").transactions(many)
+    for writes in itertools.islice(abandoned, 2):
+        clients.dynamodb.transact_write_items(TransactItems=writes)
+    use()
+    for definitions in (first, everything):
         store.publish(definitions, store.since(None).version, time.time())
         use()
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,21 @@ def test_json_that_cannot_be_read_as_meant_is_a_problem(tmp_path: Path, text: by
     file = tmp_path / "f.json"
     file.write_bytes(text)
     assert expected in str(read([file]).problems[0])
+
+
+def test_a_definition_that_fits_no_row_is_a_problem_that_names_it(tmp_path: Path) -> None:
+    users = {f"user-{number:030d}": "on" for number in range(12_000)}
+    flags = [
+        {"key": "big", "type": "boolean", "overrides": users},
+        {"key": "wide", "type": "boolean", "description": "ü" * 175_000},
+        {"key": "fits", "type": "boolean", "description": "x" * 349_800},
+    ]
+    (tmp_path / "f.json").write_text(json.dumps({"flags": flags}))
+    problems = [str(problem) for problem in read([tmp_path]).problems]
+    assert len(problems) == 2
+    assert f"{tmp_path / 'f.json'}: flags[0] (big): has 516" in problems[0]
+    assert "350000 are allowed" in problems[0]
+    assert "flags[1] (wide)" in problems[1]
 
 
 def test_a_merged_field_may_be_written_anew(tmp_path: Path) -> None:
