@@ -14,7 +14,8 @@ from chalicelib.domain.errors import Problem
 
 MAX_BYTES = 350_000
 """Of a definition as JSON in UTF-8: an item of DynamoDB has 400 KB, with its names and other attributes."""
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+KEY = r"^[A-Za-z0-9._-]{1,128}$"
+Key = Annotated[str, Field(pattern=KEY)]
 EventType = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Percentage = Annotated[float, Field(ge=0, le=100)]

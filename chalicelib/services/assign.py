@@ -292,7 +292,8 @@ def _body(
 
 def _shown(answer: Answer | RealtimeError) -> Answer:
     if isinstance(answer, RealtimeError):
-        return {"error": {"code": answer.code, "message": answer.message}}
+        details = [{"field": problem.path, "message": problem.message} for problem in answer.details]
+        return {"error": {"code": answer.code, "message": answer.message, "details": details}}
     return answer
 
 

@@ -1,5 +1,6 @@
 """The cached definitions of one kind: by key, bounded, and all of them for those who ask for all."""
 
+import re
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -8,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from cachetools import LRUCache, TTLCache
 
 from chalicelib.domain.definitions import Definition, DefinitionKind, Experiment, Flag
+from chalicelib.domain.documents import KEY
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 
 RETRY_SECONDS = 1.0
@@ -15,6 +17,8 @@ RETRY_SECONDS = 1.0
 NOT_FOUND_SECONDS = 10.0
 NOT_FOUND_MAX = 1000
 """Apart from what exists, so that made-up keys cannot push that out."""
+
+_is_key = re.compile(KEY.removesuffix("$")).fullmatch  # where $ would let a line feed pass
 
 T = TypeVar("T", Experiment, Flag)
 
@@ -74,7 +78,7 @@ class Shelf(Generic[T]):
             entry = self._entries.get(key)
             if entry is not None and now < entry.until:
                 return entry.value
-            if key in self._missing:
+            if key in self._missing or not _is_key(key):
                 return None
         found = self._load([key], now).get(key)
         if isinstance(found, RealtimeError):
@@ -137,7 +141,7 @@ class Shelf(Generic[T]):
                 entry = self._entries.get(key)
                 if entry is not None and now < entry.until:
                     found[key] = entry.value
-                elif key not in self._missing:
+                elif key not in self._missing and _is_key(key):  # no definition can have another one
                     wanted.append(key)
         return found, wanted
 

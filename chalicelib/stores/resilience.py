@@ -40,7 +40,7 @@ def guarded(method: Callable[P, R]) -> Callable[P, R]:
     """A store's method that raises Throttled or StorageUnavailable instead of botocore's errors.
 
     Each store has a breaker of its own: after three failures in a row its calls fail at once for two
-    seconds, then one of them tries again. An answer, a throttle among them, is no failure.
+    seconds, then one of them tries again. An answer, be it a throttle or a refusal, is no failure.
     """
 
     @functools.wraps(method)
@@ -57,7 +57,8 @@ def guarded(method: Callable[P, R]) -> Callable[P, R]:
         except OutOfTime:
             raise
         except StorageUnavailable as error:
-            _tell(breaker, error)
+            if _is_failure(error) or breaker.fail_counter:
+                _tell(breaker, error)
             raise
         if breaker.fail_counter:
             _tell(breaker, None)
@@ -106,13 +107,21 @@ def _translated(method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         raise StorageUnavailable from error
 
 
+def _is_failure(error: BaseException) -> bool:
+    """Not what the store has answered and refused: one caller's mistake must not keep out the others."""
+    cause = error.__cause__
+    if isinstance(cause, ClientError) and cause.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+        return False
+    return isinstance(error, StorageUnavailable) and not isinstance(error, OutOfTime)
+
+
 def _breaker(store: Any) -> CircuitBreaker:
     found: CircuitBreaker | None = vars(store).get("_breaker")
     if found is None:
         made = CircuitBreaker(
             fail_max=FAILURES_TO_OPEN,
             reset_timeout=SECONDS_OPEN,
-            exclude=[lambda error: isinstance(error, OutOfTime) or not isinstance(error, StorageUnavailable)],
+            exclude=[lambda error: not _is_failure(error)],
             throw_new_error_on_trip=False,
         )
         found = vars(store).setdefault("_breaker", made)

@@ -15,6 +15,7 @@ from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
+from chalicelib.stores.batches import FRUITLESS
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.resilience import FAILURES_TO_OPEN
 from realtime.local.emulator import environment
@@ -193,5 +194,24 @@ def test_rows_that_stay_unread_are_no_answer(dynamo: Dynamo, monkeypatch: pytest
     part = store(dynamo.url, monkeypatch, assignments_table="t")
     key = {"id": {"S": "checkout#u"}}
     dynamo.body = json.dumps({"Responses": {}, "UnprocessedKeys": {"t": {"Keys": [key]}}})
-    with pytest.raises(StorageUnavailable, match="only in part"):
-        part.batch_get([("checkout", "u")])
+    for tries in range(1, FAILURES_TO_OPEN + 1):
+        with pytest.raises(Throttled):
+            part.batch_get([("checkout", "u")])
+        assert dynamo.requests == FRUITLESS * tries
+    dynamo.body = "{}"
+    assert part.get(CHECKOUT, "u") is None
+
+
+@pytest.mark.parametrize(
+    "code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"]
+)
+def test_what_the_table_refuses_keeps_out_nobody_else(
+    dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    picky = store(dynamo.url, monkeypatch, max_attempts=1)
+    for _ in range(FAILURES_TO_OPEN):
+        dynamo.refuses(code)
+        failing(picky)
+    assert dynamo.requests == FAILURES_TO_OPEN
+    dynamo.status, dynamo.body = 200, "{}"
+    assert picky.get(CHECKOUT, "u") is None

@@ -483,7 +483,11 @@ def test_a_batch_answers_each_key_as_assign_does() -> None:
     assert found["a"] == Container(container.definitions.load("experiment", ["a"])["a"]).assign(key="a")
     assert found["b"]["reason"] == "PAUSED"
     assert found["missing"] == {
-        "error": {"code": "experiment_not_found", "message": "There is no experiment 'missing'."}
+        "error": {
+            "code": "experiment_not_found",
+            "message": "There is no experiment 'missing'.",
+            "details": [],
+        }
     }
 
 
@@ -516,7 +520,11 @@ def test_in_a_batch_only_those_that_need_the_dead_table_fail() -> None:
     container.rows.failing = {"batch_get": StorageUnavailable(), "put": StorageUnavailable()}
     found = container.batch("a", "b", "c")
     assert found["a"] == {
-        "error": {"code": "storage_unavailable", "message": "The store cannot be reached; try again."}
+        "error": {
+            "code": "storage_unavailable",
+            "message": "The store cannot be reached; try again.",
+            "details": [],
+        }
     }
     assert found["b"]["reason"] == "PAUSED"
     assert found["c"]["persisted"] is False

@@ -224,6 +224,17 @@ def test_not_found_is_remembered_for_a_while() -> None:
     assert container.calls()["load"] == 1
 
 
+@pytest.mark.parametrize("key", ["", "x" * 129, "ü", "a b", "a\n", "a/b", "\ud800"])
+def test_what_cannot_be_a_key_is_not_found_without_asking(key: str) -> None:
+    container = Container(published("good"))
+    assert container.status(key) is None
+    assert container.catalog.flag(key) is None
+    assert set(container.catalog.some_experiments([key, "good"])) == {"good"}
+    assert container.calls() == {"since": 1, "load": 1}
+    container.store.dead = {"load", "load_all", "since"}
+    assert container.status(key) is None
+
+
 def test_what_was_not_found_is_found_after_the_next_check() -> None:
     container = Container(published())
     assert container.status("later") is None

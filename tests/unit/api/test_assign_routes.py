@@ -111,3 +111,18 @@ def test_direct_invocation_answers_a_mistake_in_the_error_shape(running: Service
     assert unknown["error"]["code"] == "experiment_not_found"
     assert wrong["error"]["details"][0]["field"] == "user_id"
     assert nothing["error"]["code"] == "invalid_request"
+
+
+def test_in_a_batch_text_that_cannot_be_a_key_fails_no_other(running: Service, client: Any) -> None:
+    bad = ["", "x" * 3000, "ü", "a b"]
+    found = post(client, "/assign/batch", {"user_id": "u", "experiment_keys": ["checkout", *bad]}).json
+    assert found["assignments"]["checkout"]["reason"] == "NOT_TARGETED"
+    errors = [found["assignments"][key]["error"] for key in bad]
+    assert {error["code"] for error in errors} == {"experiment_not_found"}
+    assert [error["details"] for error in errors] == [[]] * 4
+
+
+def test_in_a_batch_a_key_of_another_type_is_a_400_that_names_it(running: Service, client: Any) -> None:
+    answer = post(client, "/assign/batch", {"user_id": "u", "experiment_keys": ["checkout", 5]})
+    assert answer.status_code == 400
+    assert [one["field"] for one in answer.json["error"]["details"]] == ["experiment_keys[1]"]
