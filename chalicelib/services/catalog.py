@@ -13,6 +13,7 @@ from typing import Protocol
 from chalicelib.domain.definitions import Changes, DefinitionKind, Experiment, Flag
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.loading import load_experiment, load_flag
+from chalicelib.services.patience import patiently
 from chalicelib.services.shelf import RETRY_SECONDS, Metrics, Rows, Shelf
 
 
@@ -95,18 +96,25 @@ class Catalog:
 
     def _refresh(self, now: float) -> None:
         try:
-            changes = self._store.since(self._version)
-            if changes.version != self._version:
-                self._experiments.reload(_keys(changes, "experiment"), now)
-                self._flags.reload(_keys(changes, "flag"), now)
-                self._version = changes.version  # only now: a reload that failed is due again
+            if self._version is None:
+                self._take_up(now)
+            else:
+                patiently(lambda: self._take_up(now))
         except (StorageUnavailable, Throttled):
-            self._next_check = now + min(RETRY_SECONDS, self._check)
+            # From when it failed: a store that is silent for a second would be asked all the time.
+            self._next_check = self._timer() + min(RETRY_SECONDS, self._check)
             self._metrics.peak("DefinitionsAge", now - self._fresh_at)
         else:
             self._next_check = now + self._check
             self._fresh_at = now
             self._count_lookups()
+
+    def _take_up(self, now: float) -> None:
+        changes = self._store.since(self._version)
+        if changes.version != self._version:
+            self._experiments.reload(_keys(changes, "experiment"), now)
+            self._flags.reload(_keys(changes, "flag"), now)
+            self._version = changes.version  # only now: a reload that failed is due again
 
     def _count_lookups(self) -> None:
         """Once a check, so that a look-up pays nothing for it."""

@@ -9,6 +9,7 @@ from chalicelib.domain.definitions import Decision, Experiment
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
 from chalicelib.services.assign import Experiments
+from chalicelib.services.patience import patiently
 from chalicelib.services.shelf import RETRY_SECONDS, Metrics
 
 SECONDS = 30.0
@@ -34,6 +35,7 @@ class Overridden:
         self._metrics = metrics
         self._clock = clock
         self._forced: Mapping[str, Mapping[str, str]] = {}
+        self._was_read = False
         self._due = 0.0
         self._made: dict[str, tuple[Experiment, Experiment]] = {}
 
@@ -73,7 +75,10 @@ class Overridden:
     def _read(self, now: float) -> None:
         self._due = now + SECONDS
         try:
-            self._forced, self._made = self._overrides.all(now), {}
+            found = (
+                patiently(lambda: self._overrides.all(now)) if self._was_read else self._overrides.all(now)
+            )
+            self._forced, self._made, self._was_read = found, {}, True
         except (StorageUnavailable, Throttled):
-            self._due = now + RETRY_SECONDS
+            self._due = self._clock() + RETRY_SECONDS
             self._metrics.record("OverridesUnreadable")

@@ -11,6 +11,7 @@ from cachetools import LRUCache, TTLCache
 from chalicelib.domain.definitions import Definition, DefinitionKind, Experiment, Flag
 from chalicelib.domain.documents import KEY
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
+from chalicelib.services.patience import patiently
 
 RETRY_SECONDS = 1.0
 """After a failure; so that a kill switch is in force within 10 s though one check failed."""
@@ -60,6 +61,7 @@ class Shelf(Generic[T]):
         self._store = store
         self._metrics = metrics
         self._ttl = ttl
+        self._timer = timer
         self._entries: MutableMapping[str, Entry[T]] = LRUCache(max_entries)
         self._missing: TTLCache[str, None] = TTLCache(NOT_FOUND_MAX, NOT_FOUND_SECONDS, timer)
         self._all: Mapping[str, T] | None = None  # the values of _entries, once somebody asked for all
@@ -96,10 +98,14 @@ class Shelf(Generic[T]):
 
     def all(self, now: float) -> Mapping[str, T]:
         self.lookups += 1
-        if self._all is None or now >= self._all_until:
-            with self._loading:
-                if self._all is None or now >= self._all_until:
-                    return self._load_all(now)
+        if self._all is None:
+            return self._renewed_all(now)
+        if now >= self._all_until:
+            try:
+                return patiently(lambda: self._renewed_all(now))
+            except (StorageUnavailable, Throttled):
+                self._all_until = self._timer() + RETRY_SECONDS
+                self._metrics.peak("DefinitionsAge", now - self._all_loaded)
         return self._all
 
     def reload(self, changed: frozenset[str] | None, now: float) -> None:
@@ -146,9 +152,24 @@ class Shelf(Generic[T]):
         return found, wanted
 
     def _load(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
+        """Waits as long as it takes for what is not known at all, and a moment for what is only old."""
+        with self._lock:
+            old = all(key in self._entries for key in keys)
+        if not old:
+            return self._loaded(keys, now)
+        try:
+            return patiently(lambda: self._loaded(keys, now))
+        except StorageUnavailable as error:
+            return {key: self._stale(key, now) or error for key in keys}
+
+    def _loaded(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
         with self._loading:
             found, wanted = self._cached(keys, now)
             return {**found, **self._fetch(wanted, now)} if wanted else {**found}
+
+    def _renewed_all(self, now: float) -> Mapping[str, T]:
+        with self._loading:
+            return self._load_all(now) if self._all is None or now >= self._all_until else self._all
 
     def _fetch(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
         self.misses += len(keys)
@@ -166,24 +187,17 @@ class Shelf(Generic[T]):
 
     def _load_all(self, now: float) -> Mapping[str, T]:
         self.misses += 1
-        try:
-            while True:
-                reloads = self._reloads
-                rows: Mapping[str, Definition] = self._store.load_all(self._kind)
-                with self._lock:
-                    if reloads == self._reloads:
-                        self._entries = dict(self._entries)  # all is all: no bound from now on
-                        for key in {*rows, *self._entries}:
-                            self._put(key, rows.get(key), now)
-                        self._all = {}
-                        self._all_loaded, self._all_until = now, now + self._ttl
-                        return self._publish_all()
-        except (StorageUnavailable, Throttled):
-            if self._all is None:
-                raise
-            self._all_until = now + RETRY_SECONDS
-            self._metrics.peak("DefinitionsAge", now - self._all_loaded)
-            return self._all
+        while True:
+            reloads = self._reloads
+            rows: Mapping[str, Definition] = self._store.load_all(self._kind)
+            with self._lock:
+                if reloads == self._reloads:
+                    self._entries = dict(self._entries)  # all is all: no bound from now on
+                    for key in {*rows, *self._entries}:
+                        self._put(key, rows.get(key), now)
+                    self._all = {}
+                    self._all_loaded, self._all_until = now, now + self._ttl
+                    return self._publish_all()
 
     def _publish_all(self) -> Mapping[str, T]:
         """A new mapping each time, by key: whoever iterates over an older one is not disturbed."""
@@ -197,7 +211,7 @@ class Shelf(Generic[T]):
             entry = self._entries.get(key)
             if entry is None:
                 return None
-            self._entries[key] = replace(entry, until=now + RETRY_SECONDS)
+            self._entries[key] = replace(entry, until=self._timer() + RETRY_SECONDS)
         self._metrics.peak("DefinitionsAge", now - entry.loaded)
         return entry.value
 

@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pybreaker import STATE_CLOSED, CircuitBreaker, CircuitBreakerError
@@ -11,7 +12,8 @@ from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 
 FAILURES_TO_OPEN = 3
-SECONDS_OPEN = 2
+SECONDS_OPEN, MOST_SECONDS_OPEN = 2, 8
+"""After each probe in vain twice as long; so that a kill switch is in force 10 s after all is well again."""
 MIN_SECONDS = 0.05
 """With less time left than a healthy call may take, none is started."""
 THROTTLES = frozenset(
@@ -34,24 +36,23 @@ class OutOfTime(StorageUnavailable):
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_probing: ContextVar[bool] = ContextVar("probing", default=False)
 
 
 def guarded(method: Callable[P, R]) -> Callable[P, R]:
     """A store's method that raises Throttled or StorageUnavailable instead of botocore's errors.
 
     Each store has a breaker of its own: after three failures in a row its calls fail at once for two
-    seconds, then one of them tries again. An answer, be it a throttle or a refusal, is no failure.
+    seconds, then one of them tries again, once; if in vain, the others fail at once for four, then eight
+    seconds. An answer, be it a throttle or a refusal, is no failure.
     """
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         breaker = _breaker(args[0])
-        # pybreaker holds its lock while it calls: right for the one that probes, not for parallel writes.
+        # pybreaker holds its lock while it calls, so it is only told, and asked for permission.
         if breaker.current_state != STATE_CLOSED:
-            try:
-                return cast(R, breaker.call(_translated, method, *args, **kwargs))
-            except CircuitBreakerError:
-                raise StorageUnavailable from None
+            return _probe(breaker, method, *args, **kwargs)
         try:
             result: R = _translated(method, *args, **kwargs)
         except OutOfTime:
@@ -86,13 +87,51 @@ def stop_late_retries(attempt_seconds: float) -> Callable[..., None]:
             return
         throttled = code in THROTTLES
         longest_pause = (1.0 if throttled else 0.1) * 2 ** (attempts - 1)
-        if deadline.remaining() < longest_pause + attempt_seconds:
+        if _probing.get() or deadline.remaining() < longest_pause + attempt_seconds:
             if caught_exception or response[0].status_code >= 500:
                 raise StorageUnavailable from caught_exception
             if throttled:
                 raise Throttled
 
     return hook
+
+
+def _probe(breaker: CircuitBreaker, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """A single attempt, by one caller at a time."""
+    if not _may_probe(breaker):
+        raise StorageUnavailable
+    breaker.reset_timeout = min(2 * breaker.reset_timeout, MOST_SECONDS_OPEN)
+    token = _probing.set(True)
+    try:
+        result = _translated(method, *args, **kwargs)
+    except Exception as error:
+        if not _is_failure(error):
+            _close(breaker)
+        raise
+    finally:
+        _probing.reset(token)
+    _close(breaker)
+    return result
+
+
+def _may_probe(breaker: CircuitBreaker) -> bool:
+    """True for the first who asks when it is time: by failing it opens the breaker anew for all others."""
+
+    def fail() -> None:
+        raise StorageUnavailable
+
+    try:
+        breaker.call(fail)
+    except CircuitBreakerError:
+        return False
+    except StorageUnavailable:
+        return True
+    return False
+
+
+def _close(breaker: CircuitBreaker) -> None:
+    breaker.reset_timeout = SECONDS_OPEN
+    breaker.close()
 
 
 def _translated(method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

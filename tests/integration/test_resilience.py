@@ -6,10 +6,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pybreaker import CircuitBreaker
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
@@ -17,7 +20,7 @@ from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.batches import FRUITLESS
 from chalicelib.stores.clients import Clients
-from chalicelib.stores.resilience import FAILURES_TO_OPEN
+from chalicelib.stores.resilience import FAILURES_TO_OPEN, SECONDS_OPEN
 from realtime.local.emulator import environment
 from tests.support.experiments import experiment
 from tests.support.poll import until
@@ -147,6 +150,49 @@ def test_a_table_that_comes_back_is_used_again(dynamo: Dynamo, monkeypatch: pyte
 
     assert until(works, seconds=10)
     assert back.get(CHECKOUT, "u") is None
+
+
+def opened(
+    url: str, monkeypatch: pytest.MonkeyPatch, **settings: Any
+) -> tuple[AssignmentStore, CircuitBreaker]:
+    """A store whose breaker is open, and that may be probed at once."""
+    found = store(url, monkeypatch, connect_timeout=0.2, read_timeout=0.2, **settings)
+    for _ in range(FAILURES_TO_OPEN):
+        failing(found, left=0.3)
+    breaker: CircuitBreaker = vars(found)["_breaker"]
+    assert breaker.current_state == "open"
+    breaker.reset_timeout = 0
+    return found, breaker
+
+
+def test_a_probe_is_one_attempt_and_the_next_comes_later_each_time(
+    dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dynamo.refuses("InternalServerError", 500)
+    dead, breaker = opened(dynamo.url, monkeypatch)
+    pauses = []
+    for pause in (1, 2, 4, 8):
+        asked = dynamo.requests
+        breaker.reset_timeout, breaker._state_storage.opened_at = pause, datetime(2026, 1, 1, tzinfo=UTC)
+        failing(dead)
+        failing(dead)
+        assert dynamo.requests == asked + 1
+        pauses.append(breaker.reset_timeout)
+    assert pauses == [2, 4, 8, 8]
+    breaker._state_storage.opened_at = datetime(2026, 1, 1, tzinfo=UTC)
+    dynamo.refuses("ValidationException")  # an answer
+    failing(dead)
+    assert (breaker.current_state, breaker.reset_timeout) == ("closed", SECONDS_OPEN)
+
+
+def test_nobody_waits_for_the_one_who_probes(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, breaker = opened(silent, monkeypatch)
+    breaker.reset_timeout = 1
+    breaker._state_storage.opened_at = datetime(2026, 1, 1, tzinfo=UTC)
+    with ThreadPoolExecutor(4) as pool:
+        times = sorted(pool.map(lambda _: failing(dead), range(4)))
+    assert times[2] < 0.1
+    assert 0.15 < times[3] < 1.0
 
 
 def test_one_failure_between_answers_opens_no_breaker(

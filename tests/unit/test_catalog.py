@@ -13,6 +13,7 @@ from chalicelib.services.catalog import Catalog
 from chalicelib.services.shelf import NOT_FOUND_SECONDS, RETRY_SECONDS
 from realtime.memory import MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag
+from tests.support.poll import until
 
 CHECK, TTL = 5.0, 300.0
 
@@ -150,6 +151,47 @@ def test_a_kill_switch_is_in_force_though_loading_the_definition_fails_once() ->
     container.store.dead = set()
     container.now += RETRY_SECONDS
     assert container.status() == "paused"
+
+
+def test_the_next_check_is_due_a_second_after_the_failure_not_after_its_begin() -> None:
+    container = Container(published())
+    container.status()
+    since = container.store.since
+
+    def slow(version: int | None) -> Changes:
+        container.now += 2.0
+        return since(version)
+
+    container.store.since = slow  # type: ignore[method-assign]
+    container.store.dead = {"since"}
+    container.now += CHECK
+    container.calls()
+    for _ in range(10):
+        container.status()
+        container.now += RETRY_SECONDS / 11
+    assert container.calls()["since"] == 1
+
+
+def test_who_has_something_to_answer_with_does_not_wait_and_what_comes_later_counts() -> None:
+    store = Slow()
+    store.publish([published()], 0, 0.0)
+    times = [0.0]
+    catalog = Catalog(store, MemoryMetrics(), check=CHECK, timer=lambda: times[0])
+    store.go_on.set()
+    assert catalog.experiment("checkout") is not None
+    store.go_on.clear()
+    store.publish([published(status="paused")], 1, 0.0)
+    times[0] += CHECK
+    found = catalog.experiment("checkout")
+    assert found is not None
+    assert found.status == "active"
+    store.go_on.set()
+
+    def is_paused() -> bool:
+        found = catalog.experiment("checkout")
+        return found is not None and found.status == "paused"
+
+    assert until(is_paused, seconds=10)
 
 
 def test_a_dead_store_is_asked_once_a_second_and_the_age_is_told() -> None:
