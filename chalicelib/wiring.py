@@ -121,7 +121,7 @@ class Plane:
         settings = self.settings
         if settings.platform == "standalone":
             return self.catalog
-        overrides = OverrideStore(self.clients, settings.overrides_table)
+        overrides = OverrideStore(self.clients, settings.overrides_table, self.metrics)
         return Overridden(self.catalog, overrides, self.metrics, self.clock)
 
     @cached_property
@@ -201,7 +201,7 @@ class Plane:
 
     @cached_property
     def definitions(self) -> DefinitionStore:
-        return DefinitionStore(self.clients, self.settings)
+        return DefinitionStore(self.clients, self.settings, self.metrics)
 
     @cached_property
     def assignments(self) -> AssignmentStore:

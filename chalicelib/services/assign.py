@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from chalicelib.domain.assignment import FRESH, ahead, assignment_id, current, decide, gate
-from chalicelib.domain.definitions import Decision, Experiment, Stored
+from chalicelib.domain.definitions import Decision, DefinitionKind, Experiment, Stored
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.instants import epoch, iso
 from chalicelib.domain.reasons import Reason
@@ -22,6 +22,7 @@ class Experiments(Protocol):
     def renewed(self, key: str) -> Experiment | None: ...
     def some_experiments(self, keys: Collection[str]) -> Mapping[str, Experiment | RealtimeError]: ...
     def experiments(self) -> Mapping[str, Experiment]: ...
+    def unreadable(self, kind: DefinitionKind) -> Mapping[str, RealtimeError]: ...
 
 
 class Rows(Protocol):
@@ -128,7 +129,8 @@ class Assigner:
 
     def _named(self, keys: Collection[str] | None) -> Iterable[tuple[str, Experiment | RealtimeError]]:
         if keys is None:
-            return [pair for pair in self._catalog.experiments().items() if pair[1].status == "active"]
+            active = [pair for pair in self._catalog.experiments().items() if pair[1].status == "active"]
+            return [*active, *self._catalog.unreadable("experiment").items()]
         found = self._catalog.some_experiments(dict.fromkeys(keys))
         return [(key, found.get(key) or _not_found(key)) for key in dict.fromkeys(keys)]
 

@@ -79,6 +79,10 @@ class Catalog:
         """All of them; the mapping is the cache's own and never changes once returned."""
         return self._flags.all(self._now())
 
+    def unreadable(self, kind: DefinitionKind) -> dict[str, RealtimeError]:
+        """Why some of all that exist are not among those that `flags` or `experiments` has just returned."""
+        return self._flags.unreadable() if kind == "flag" else self._experiments.unreadable()
+
     def hit_rate(self) -> float:
         """Share of look-ups that needed no call, since the container started."""
         lookups = self._experiments.lookups + self._flags.lookups

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from chalicelib.domain.definitions import Evaluation, Flag
+from chalicelib.domain.definitions import DefinitionKind, Evaluation, Flag
 from chalicelib.domain.errors import NotFound, RealtimeError
 from chalicelib.domain.evaluation import evaluate, evaluate_all
 from chalicelib.domain.units import check_context, check_user_id
@@ -16,6 +16,7 @@ _log = logging.getLogger("realtime")
 class Flags(Protocol):
     def flag(self, key: str) -> Flag | None: ...
     def flags(self) -> Mapping[str, Flag]: ...
+    def unreadable(self, kind: DefinitionKind) -> dict[str, RealtimeError]: ...
 
 
 class Answers(NamedTuple):
@@ -56,13 +57,20 @@ class FlagEvaluator:
         """Each flag by itself, in their order; one that fails never fails the rest. None: all flags."""
         _with_unit(user_id, context)
         flags = self._catalog.flags()
-        failures: dict[str, RealtimeError] = {}
-        asked = flags.values() if flag_keys is None else _named(flags, flag_keys, failures)
+        failures = unreadable = self._catalog.unreadable("flag")
+        asked: Iterable[Flag] = flags.values()
+        if flag_keys is not None:
+            asked, failures = _named(flags, flag_keys, unreadable)
+
+        def find(key: str) -> Flag | None:
+            if key in unreadable:
+                raise unreadable[key]
+            return flags.get(key)
 
         def failed(flag: Flag, error: Exception) -> None:
             failures[flag.key] = _told(error)
 
-        evaluations = list(evaluate_all(asked, user_id, context, now, flags.get, failed))
+        evaluations = list(evaluate_all(asked, user_id, context, now, find, failed))
         append, number = self._append, self._number
         if append is not None and number is not None and user_id is not None and evaluations:
             append((number(), user_id, now, evaluations))
@@ -70,13 +78,13 @@ class FlagEvaluator:
 
 
 def _named(
-    flags: Mapping[str, Flag], keys: Collection[str], failures: dict[str, RealtimeError]
-) -> Iterable[Flag]:
+    flags: Mapping[str, Flag], keys: Collection[str], unreadable: Mapping[str, RealtimeError]
+) -> tuple[list[Flag], dict[str, RealtimeError]]:
     unique = dict.fromkeys(keys)
     found = list(filter(None, map(flags.get, unique)))
-    if len(found) < len(unique):
-        failures.update({key: _unknown(key) for key in unique if key not in flags})
-    return found
+    if len(found) == len(unique):
+        return found, {}
+    return found, {key: unreadable.get(key) or _unknown(key) for key in unique if key not in flags}
 
 
 def _with_unit(user_id: str | None, context: dict[str, Any]) -> None:

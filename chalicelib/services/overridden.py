@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from chalicelib.domain.definitions import Decision, Experiment
+from chalicelib.domain.definitions import Decision, DefinitionKind, Experiment
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
 from chalicelib.services.assign import Experiments
@@ -53,6 +53,9 @@ class Overridden:
 
     def experiments(self) -> dict[str, Experiment]:
         return {key: self._obeying(one) for key, one in self._catalog.experiments().items()}
+
+    def unreadable(self, kind: DefinitionKind) -> Mapping[str, RealtimeError]:
+        return self._catalog.unreadable(kind)
 
     def _obeying(self, experiment: Experiment) -> Experiment:
         now = self._clock()

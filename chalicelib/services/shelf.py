@@ -64,6 +64,7 @@ class Shelf(Generic[T]):
         self._timer = timer
         self._entries: MutableMapping[str, Entry[T]] = LRUCache(max_entries)
         self._missing: TTLCache[str, None] = TTLCache(NOT_FOUND_MAX, NOT_FOUND_SECONDS, timer)
+        self._broken: dict[str, float] = {}  # unreadable, and without a good one from before: until
         self._all: Mapping[str, T] | None = None  # the values of _entries, once somebody asked for all
         self._all_loaded = self._all_until = 0.0
         self._reloads = 0
@@ -74,7 +75,10 @@ class Shelf(Generic[T]):
 
     def get(self, key: str, now: float) -> T | None:
         if self._all is not None:
-            return self.all(now).get(key)
+            known = self.all(now).get(key)
+            if known is None and key in self._broken:
+                raise self._unreadable()
+            return known
         self.lookups += 1
         with self._lock:
             entry = self._entries.get(key)
@@ -82,6 +86,8 @@ class Shelf(Generic[T]):
                 return entry.value
             if key in self._missing or not _is_key(key):
                 return None
+            if now < self._broken.get(key, 0):
+                raise self._unreadable()
         found = self._load([key], now).get(key)
         if isinstance(found, RealtimeError):
             raise found
@@ -90,8 +96,9 @@ class Shelf(Generic[T]):
     def get_many(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
         """What exists of ``keys``, or why it is not known."""
         if self._all is not None:
-            everything = self.all(now)
-            return {key: everything[key] for key in keys if key in everything}
+            known, unreadable = self.all(now), self.unreadable()
+            some: dict[str, T | RealtimeError] = {key: known[key] for key in keys if key in known}
+            return some | {key: unreadable[key] for key in keys if key in unreadable}
         self.lookups += len(keys)
         found, wanted = self._cached(keys, now)
         return {**found, **self._load(wanted, now)} if wanted else {**found}
@@ -108,13 +115,17 @@ class Shelf(Generic[T]):
                 self._metrics.peak("DefinitionsAge", now - self._all_loaded)
         return self._all
 
+    def unreadable(self) -> dict[str, RealtimeError]:
+        """Of those that `all` has asked for: which exist and are not in it, and why."""
+        return {key: self._unreadable() for key in sorted(self._broken)}
+
     def reload(self, changed: frozenset[str] | None, now: float) -> None:
         """Takes up what was published: ``changed`` keys, or None for anything. Raises, with nothing done."""
         if changed is not None and not changed:
             return
         with self._lock:
             self._reloads += 1
-            held = frozenset([*self._entries, *self._missing])
+            held = frozenset([*self._entries, *self._missing, *self._broken])
         if self._all is not None:
             rows = (
                 self._store.load_all(self._kind) if changed is None else self._store.load(self._kind, changed)
@@ -138,15 +149,17 @@ class Shelf(Generic[T]):
             raise self._unreadable()
         return found
 
-    def _cached(self, keys: Collection[str], now: float) -> tuple[dict[str, T], list[str]]:
+    def _cached(self, keys: Collection[str], now: float) -> tuple[dict[str, T | RealtimeError], list[str]]:
         """What is known, and what has to be asked for."""
-        found: dict[str, T] = {}
+        found: dict[str, T | RealtimeError] = {}
         wanted: list[str] = []
         with self._lock:
             for key in keys:
                 entry = self._entries.get(key)
                 if entry is not None and now < entry.until:
                     found[key] = entry.value
+                elif now < self._broken.get(key, 0):
+                    found[key] = self._unreadable()
                 elif key not in self._missing and _is_key(key):  # no definition can have another one
                     wanted.append(key)
         return found, wanted
@@ -193,7 +206,7 @@ class Shelf(Generic[T]):
             with self._lock:
                 if reloads == self._reloads:
                     self._entries = dict(self._entries)  # all is all: no bound from now on
-                    for key in {*rows, *self._entries}:
+                    for key in {*rows, *self._entries, *self._broken}:
                         self._put(key, rows.get(key), now)
                     self._all = {}
                     self._all_loaded, self._all_until = now, now + self._ttl
@@ -217,6 +230,7 @@ class Shelf(Generic[T]):
 
     def _put(self, key: str, row: Definition | None, now: float) -> T | RealtimeError | None:
         old = self._entries.get(key)
+        self._broken.pop(key, None)
         if row is None:
             self._entries.pop(key, None)
             self._missing[key] = None
@@ -231,6 +245,7 @@ class Shelf(Generic[T]):
                 # Only a hand-edited row gets here: publishing checks. The last good one serves.
                 self._metrics.record("InvalidDefinition")
                 if old is None:
+                    self._broken[key] = now + self._ttl
                     return self._unreadable()
                 value = old.value
         self._entries[key] = Entry(value, row, now, now + self._ttl)

@@ -6,7 +6,7 @@ Publications table, by (id, version): ``publication`` is one publish and names i
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,9 +24,16 @@ NEWEST = 100
 """Publications read at once; after more than these, everything counts as changed."""
 
 
+class Metrics(Protocol):
+    def record(self, name: str) -> None: ...
+
+
 class DefinitionStore:
-    def __init__(self, clients: "Clients", settings: Settings) -> None:
+    """``metrics`` counts rows that are skipped, as ``InvalidDefinition``."""
+
+    def __init__(self, clients: "Clients", settings: Settings, metrics: Metrics | None = None) -> None:
         self._clients = clients
+        self._metrics = metrics
         self._tables: dict[DefinitionKind, str] = {
             "experiment": settings.experiments_table,
             "flag": settings.flags_table,
@@ -146,7 +153,15 @@ class DefinitionStore:
         if any(_previous(item, self._newest) for item in rows.values()):
             self._newest = self._newest_publication()
             rows |= self._former(kind, rows)
-        return {key: _definition(kind, key, item) for key, item in rows.items() if "definition" in item}
+        return {key: _definition(kind, key, item) for key, item in rows.items() if self._is_readable(item)}
+
+    def _is_readable(self, item: Any) -> bool:
+        if "definition" not in item:
+            return False
+        readable = "S" in item["definition"] and _version(item) > 0
+        if not readable and self._metrics:
+            self._metrics.record("InvalidDefinition")
+        return readable
 
     def _former(self, kind: DefinitionKind, rows: Mapping[str, Any]) -> dict[str, Any]:
         found = {key: previous for key, item in rows.items() if (previous := _previous(item, self._newest))}

@@ -17,6 +17,7 @@ from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.wiring import Plane
+from realtime.memory import MemoryMetrics
 from tests.support.experiments import published
 
 PROCESSES, THREADS = 4, 16
@@ -200,3 +201,27 @@ def test_publishing_keeps_what_the_platform_wrote_into_the_same_row(
     assert row["owner"] == {"S": "me"}
     assert row["status"] == {"S": "active"}
     assert store.load("experiment", ["checkout"]).keys() == {"checkout"}
+
+
+def test_rows_of_another_shape_are_skipped_and_counted(settings: Settings, service_clients: Clients) -> None:
+    good = {"target_id": {"S": "checkout"}, "variant": {"S": "treatment"}}
+    overrides = [
+        {"id": {"S": "1"}, **good, "user_id": {"N": "7"}},
+        {"id": {"S": "2"}, **good, "user_id": {"S": "late"}, "ttl": {"S": "never"}},
+        {"id": {"S": "3"}, **good, "user_id": {"S": "tester"}},
+    ]
+    theirs: list[dict[str, Any]] = [
+        {"definition": {"S": "{}"}},
+        {"definition": {"M": {}}, "version": {"N": "1"}},
+    ]
+    for item in overrides:
+        service_clients.dynamodb.put_item(TableName=settings.overrides_table, Item=item)
+    for number, item in enumerate(theirs):
+        row: Any = {"id": {"S": f"theirs-{number}"}, **item}
+        service_clients.dynamodb.put_item(TableName=settings.experiments_table, Item=row)
+    plane = container(replace(settings, platform="existing"), service_clients)
+    plane.metrics = MemoryMetrics()  # type: ignore[assignment] # in memory
+    assert assign(plane, "tester")["reason"] == "OVERRIDE"
+    assert plane.metrics.recorded["InvalidDefinition"] == [1, 1]  # type: ignore[attr-defined]
+    assert set(plane.assign_batch("tester", None, {})["assignments"]) == {"checkout"}
+    assert plane.metrics.recorded["InvalidDefinition"] == [1] * 4  # type: ignore[attr-defined]

@@ -384,6 +384,39 @@ def test_of_an_unreadable_row_the_last_good_definition_serves() -> None:
     assert set(container.catalog.experiments()) == {"checkout"}
 
 
+def test_an_unreadable_row_is_the_same_failure_before_and_after_all_are_asked_for() -> None:
+    broken = Definition("experiment", "broken", "{not json", "active")
+    container = Container(published("good"), broken, Definition("flag", "broken", "{}", "active"))
+    for all_are_asked_for in (False, True):
+        if all_are_asked_for:
+            assert set(container.catalog.experiments()) == {"good"}
+            assert set(container.catalog.flags()) == set()
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable, match="publish it again"):
+                container.status("broken")
+            with pytest.raises(StorageUnavailable):
+                container.catalog.flag("broken")
+            found = container.catalog.some_experiments(["broken", "good", "missing"])
+            assert set(found) == {"broken", "good"}
+            assert isinstance(found["broken"], StorageUnavailable)
+    assert set(container.catalog.unreadable("experiment")) == {"broken"}
+    assert set(container.catalog.unreadable("flag")) == {"broken"}
+    assert container.calls() == {"since": 1, "load": 3, "load_all": 2}
+    container.publish(published("broken"))
+    container.now += CHECK
+    assert container.status("broken") == "active"
+    assert container.catalog.unreadable("experiment") == {}
+
+
+def test_an_unreadable_row_that_was_repaired_is_taken_up() -> None:
+    container = Container(Definition("experiment", "checkout", "{}", "active"))
+    with pytest.raises(StorageUnavailable):
+        container.status()
+    container.publish(published())
+    container.now += CHECK
+    assert container.status() == "active"
+
+
 class Slow(Counted):
     """A store whose experiments wait until they are let go."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from chalicelib.domain.assignment import decide
-from chalicelib.domain.definitions import Experiment
+from chalicelib.domain.definitions import DefinitionKind, Experiment
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable
 from chalicelib.domain.reasons import Reason
 from chalicelib.services.overridden import SECONDS, Overridden
@@ -28,6 +28,9 @@ class Catalog:
 
     def experiments(self) -> Mapping[str, Experiment]:
         return self.all
+
+    def unreadable(self, kind: DefinitionKind) -> Mapping[str, RealtimeError]:
+        return {kind: NotFound("x", "x")}
 
 
 class Table:
@@ -83,6 +86,7 @@ def test_all_and_some_experiments_are_overridden_too() -> None:
     some = catalog.some_experiments(["checkout", "missing"])
     assert some["checkout"] == catalog.experiments()["checkout"] == catalog.experiment("checkout")
     assert some["checkout"] == catalog.renewed("checkout")
+    assert set(catalog.unreadable("experiment")) == {"experiment"}
     assert isinstance(some["missing"], NotFound)
 
 

@@ -132,6 +132,21 @@ def test_a_flag_that_breaks_never_fails_the_rest(running: Service) -> None:
     assert flags["on"]["value"] is True
 
 
+def test_a_flag_whose_row_cannot_be_read_fails_alike_alone_and_among_others(running: Service) -> None:
+    running.publish_flag("broken", type="nonsense")
+    running.publish_flag("needs", type="boolean", prerequisites=[{"flag": "broken", "variants": ["on"]}])
+    for _ in range(2):
+        for key in ("broken", "needs"):
+            assert error(call(ONE, {"user_id": "u", "flag_key": key})) == (500, "storage_unavailable")
+        named = answer(BATCH, {"user_id": "u", "flag_keys": ["broken", "none"]})["flags"]
+        assert named["broken"]["error"]["code"] == "storage_unavailable"
+        assert named["none"]["error"]["code"] == "flag_not_found"
+        every = answer(BATCH, {"user_id": "u"})["flags"]
+        assert {key for key, one in every.items() if "error" in one} == {"broken", "needs"}
+    bulk = answer("/ofrep/v1/evaluate/flags", {"context": {"targetingKey": "u"}})["flags"]
+    assert {one["key"] for one in bulk if "errorCode" in one} == {"broken", "needs"}
+
+
 def test_openfeature_gets_its_own_shape_whatever_happens(running: Service) -> None:
     running.publish_flag("a", type="boolean", prerequisites=[{"flag": "a", "variants": ["on"]}])
     large = {"context": {"targetingKey": "u1", "a": "x" * 300_000}}
