@@ -9,21 +9,30 @@ from typing import Any
 from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 from chalicelib.domain.definitions import Evaluation, Flag
-from chalicelib.domain.errors import InvalidInput, Problem
+from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable
 
 FindFlag = Callable[[str], Flag | None]
+Answered = dict[str, str | None]
+"""Flags that others have asked for, with their variants; None while one is being evaluated."""
 
 
 def evaluate(
-    flag: Flag, user_id: str | None, context: Mapping[str, Any], now: float, find: FindFlag
+    flag: Flag,
+    user_id: str | None,
+    context: Mapping[str, Any],
+    now: float,
+    find: FindFlag,
+    answered: Answered | None = None,
 ) -> Evaluation:
     """``find`` gives prerequisite flags; ``now`` is epoch seconds.
 
-    Raises InvalidInput ``targeting_key_missing`` if the answer needs a hash and there is nothing to hash.
+    ``answered``, of the same user, context and time, spares each prerequisite a second evaluation: flags
+    that share theirs would double the work at every level. Raises InvalidInput ``targeting_key_missing`` if
+    the answer needs a hash and there is nothing to hash.
     """
     rollout, unit = flag.rollout, user_id
     if not flag.plain:
-        early = _before_targeting(flag, user_id, context, now, find)
+        early = _before_targeting(flag, user_id, context, now, find, answered)
         if early is not None:
             return early
         rollout = rollout_at(flag, now)
@@ -64,10 +73,11 @@ def evaluate_all(
     Most flags are ``quick``: they always hash the user's id, and have one answer for whoever is inside.
     """
     unit = user_id.encode() if user_id is not None else None
+    answered: Answered = {}
     for flag in flags:
         try:
             if unit is None or not flag.quick:
-                answer = evaluate(flag, user_id, context, now, find)
+                answer = evaluate(flag, user_id, context, now, find, answered)
             elif flag.rules is None:
                 inside = murmur(flag.prefix + unit, 0)[0] < flag.rollout
                 answer = flag.quick[0] if inside else flag.not_in_rollout
@@ -93,16 +103,36 @@ def missing_unit(attribute: str) -> InvalidInput:
 
 
 def _before_targeting(
-    flag: Flag, user_id: str | None, context: Mapping[str, Any], now: float, find: FindFlag
+    flag: Flag,
+    user_id: str | None,
+    context: Mapping[str, Any],
+    now: float,
+    find: FindFlag,
+    answered: Answered | None,
 ) -> Evaluation | None:
     if not flag.enabled:
         return flag.off
     override = flag.overrides.get(user_id) if user_id is not None else None
     if override is not None:
         return override
-    for prerequisite in flag.prerequisites:
-        other = find(prerequisite.flag)
-        if other is None or evaluate(other, user_id, context, now, find).variant not in prerequisite.variants:
+    if not flag.prerequisites:
+        return None
+    known: Answered = {} if answered is None else answered
+    for wanted in flag.prerequisites:
+        if wanted.flag not in known:
+            other = find(wanted.flag)
+            if other is None:
+                return flag.prerequisite_failed
+            known[wanted.flag] = None
+            try:
+                known[wanted.flag] = evaluate(other, user_id, context, now, find, known).variant
+            finally:
+                if known[wanted.flag] is None:  # it has failed, and fails whoever asks next as well
+                    del known[wanted.flag]
+        variant = known[wanted.flag]
+        if variant is None:  # only in rows edited by hand: publishing refuses circles
+            raise StorageUnavailable("The prerequisites of the stored flag go in a circle; publish it again.")
+        if variant not in wanted.variants:
             return flag.prerequisite_failed
     return None
 

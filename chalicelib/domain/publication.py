@@ -9,6 +9,8 @@ from chalicelib.domain.definitions import DefinitionKind
 from chalicelib.domain.documents import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
 
+MOST_LEVELS, MOST_PREREQUISITES = 20, 100
+"""Of prerequisites of prerequisites, and of all of them together: whoever asks for a flag waits for them."""
 Misfit = tuple[tuple[DefinitionKind, str], Problem]
 """Kind and key of a definition, and a problem with a path inside of it."""
 
@@ -87,10 +89,32 @@ def _prerequisites(flags: Mapping[str, FlagDocument]) -> Iterator[Misfit]:
                     message = f"flag {item.flag!r} has no variant {variant!r}; it has {', '.join(known)}"
                     yield _misfit(flag, f"{path}.variants", message)
     try:
-        TopologicalSorter(graph).prepare()
+        order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         cycle: list[str] = error.args[1]
         yield _misfit(flags[cycle[0]], "prerequisites", f"go in a circle: {' → '.join(reversed(cycle))}")
+        return
+    yield from (_misfit(flags[key], "prerequisites", message) for key, message in _too_many(graph, order))
+
+
+def _too_many(graph: Mapping[str, Sequence[str]], order: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The first flags above each limit; those that ask for them are above it too, and told nothing new."""
+    levels: dict[str, int] = {}
+    below: dict[str, frozenset[str]] = {}
+    for key in order:
+        others = [other for other in graph.get(key, ()) if other in levels]
+        if len(others) < len(graph.get(key, ())):
+            continue
+        levels[key] = 1 + max((levels[other] for other in others), default=-1)
+        below[key] = frozenset(others).union(*(below[other] for other in others))
+        if levels[key] > MOST_LEVELS:
+            message = f"are {levels[key]} levels deep, at most {MOST_LEVELS} are allowed"
+        elif len(below[key]) > MOST_PREREQUISITES:
+            message = f"are {len(below[key])} flags in all, at most {MOST_PREREQUISITES} are allowed"
+        else:
+            continue
+        del levels[key], below[key]
+        yield key, message
 
 
 def _misfit(document: ExperimentDocument | FlagDocument, path: str, message: str) -> Misfit:

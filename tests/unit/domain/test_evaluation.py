@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.definitions import Evaluation, Flag
-from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.errors import InvalidInput, StorageUnavailable
 from chalicelib.domain.evaluation import evaluate, evaluate_all
 from chalicelib.domain.reasons import OPENFEATURE, Reason
 from tests.support.flags import flag, rules, variants, where
@@ -85,6 +85,54 @@ def test_prerequisites_of_prerequisites_count() -> None:
     second = flag("second", prerequisites=[{"flag": "first", "variants": ["on"]}])
     third = flag("third", prerequisites=[{"flag": "second", "variants": ["on"]}])
     assert answer(third, others=(first, second)) == ("off", Reason.PREREQUISITE_FAILED)
+
+
+def diamond(levels: int) -> list[Flag]:
+    """Two flags a level, each of which asks for both of the level below: 2 to the ``levels`` ways down."""
+    return [
+        flag(
+            f"{side}{level}",
+            prerequisites=[{"flag": f"{other}{level + 1}", "variants": ["on"]} for other in "xy"]
+            if level + 1 < levels
+            else [],
+        )
+        for level in range(levels)
+        for side in "xy"
+    ]
+
+
+def test_a_shared_prerequisite_is_evaluated_once() -> None:
+    flags = {one.key: one for one in diamond(18)}
+    asked: list[str] = []
+
+    def find(key: str) -> Flag:
+        asked.append(key)
+        return flags[key]
+
+    assert evaluate(flags["x0"], "u1", {}, NOW, find).variant == "on"
+    assert len(asked) == 2 * 17
+    asked.clear()
+    failures: list[Exception] = []
+    found = list(evaluate_all(flags.values(), "u1", {}, NOW, find, lambda _, error: failures.append(error)))
+    assert {one.variant for one in found} == {"on"}
+    assert len(asked) == 2 * 17
+    assert failures == []
+
+
+def test_a_prerequisite_that_fails_fails_each_flag_that_asks_for_it_in_the_same_way() -> None:
+    base = flag("base", rollout_percentage=50, bucket_by="account")
+    others = [flag(key, prerequisites=[{"flag": "base", "variants": ["on"]}]) for key in ("a", "b")]
+    failures: list[Exception] = []
+    flags = {"base": base}
+    list(evaluate_all(others, "u1", {}, NOW, flags.get, lambda _, error: failures.append(error)))
+    assert [type(error) for error in failures] == [InvalidInput, InvalidInput]
+
+
+def test_a_circle_that_somebody_wrote_by_hand_is_told_and_goes_round_once() -> None:
+    one = flag("one", prerequisites=[{"flag": "other", "variants": ["on"]}])
+    other = flag("other", prerequisites=[{"flag": "one", "variants": ["on"]}])
+    with pytest.raises(StorageUnavailable, match="circle"):
+        ask(one, others=(other,))
 
 
 def test_whom_no_rule_matches_gets_the_default() -> None:

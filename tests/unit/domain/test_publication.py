@@ -83,6 +83,24 @@ def test_prerequisites_have_to_exist_with_their_variants() -> None:
     ]
 
 
+def test_prerequisites_have_at_most_20_levels() -> None:
+    chain = [flag(f"f{number}", (f"f{number + 1}", "on")) for number in range(20)]
+    assert problems(flags=[*chain, flag("f20")]) == []
+    longer = [flag(f"f{number}", (f"f{number + 1}", "on")) for number in range(2000)]
+    (found,) = problems(flags=[*longer, flag("f2000")])
+    assert found == "f1979.prerequisites: are 21 levels deep, at most 20 are allowed"
+
+
+def test_prerequisites_are_at_most_100_flags_in_all() -> None:
+    base = [flag(f"f{number}") for number in range(101)]
+    some = flag("some", *((f"f{number}", "on") for number in range(60)))
+    more = flag("more", *((f"f{number}", "on") for number in range(40, 98)))
+    assert problems(flags=[*base, some, more, flag("both", ("some", "on"), ("more", "on"))]) == []
+    more = flag("more", *((f"f{number}", "on") for number in range(40, 101)))
+    (found,) = problems(flags=[*base, some, more, flag("both", ("some", "on"), ("more", "on"))])
+    assert found == "both.prerequisites: are 103 flags in all, at most 100 are allowed"
+
+
 def test_prerequisites_must_not_go_in_a_circle() -> None:
     circle = [flag("a", ("b", "on")), flag("b", ("c", "on")), flag("c", ("a", "on"))]
     (found,) = problems(flags=circle)
