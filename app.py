@@ -159,7 +159,7 @@ def _query(model: type[Model]) -> Model:
 
 def _routed(event: Any, context: Any) -> dict[str, Any] | None:
     """The answer to an event of API Gateway, which a caller cannot imitate through it; else None."""
-    from_gateway = isinstance(event, dict) and "requestContext" in event
+    from_gateway = isinstance(event, dict) and "resourcePath" in (event.get("requestContext") or ())
     answered: dict[str, Any] | None = Application.answer(app, event, context) if from_gateway else None
     return answered
 

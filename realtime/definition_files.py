@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from chalicelib.domain import loading
+from chalicelib.domain import loading, publication
 from chalicelib.domain.definitions import Definition, DefinitionKind
 from chalicelib.domain.documents import MAX_BYTES, ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
@@ -79,9 +79,11 @@ def read(paths: Iterable[Path]) -> DefinitionSet:
                 named = f"{place} ({key})" if isinstance(key, str) else place
                 found.problems += [problem.within(named) for problem in error.details]
                 continue
+            named = f"{place} ({document.key})"
+            found.problems += [problem.within(named) for problem in publication.unclear(document)]
             if size > MAX_BYTES:
                 message = f"has {size} bytes as JSON, {MAX_BYTES} are allowed; name users by a targeting rule"
-                found.problems.append(Problem(f"{place} ({document.key})", message))
+                found.problems.append(Problem(named, message))
             first = found.places.setdefault((kind, document.key), place)
             if first == place:
                 found.documents[kind, document.key] = document

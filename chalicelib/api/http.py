@@ -63,13 +63,17 @@ _STATUS[UnsupportedMediaType] = 415
 def read_json(request: Request) -> dict[str, Any]:
     """The body as a JSON object; raises InvalidInput, TooLarge or UnsupportedMediaType."""
     declared = request.headers.get("content-type", "")
-    if not declared.startswith("application/json"):
+    if declared != "application/json" and not _is_json(declared):
         message = f"Send JSON with the header Content-Type: application/json, not {declared[:80] or 'none'}."
         raise UnsupportedMediaType("unsupported_media_type", message)
     raw = request.raw_body
     if len(raw) > MAX_BODY:
         raise TooLarge("too_large", f"The body has {len(raw)} bytes; {MAX_BODY} are allowed.")
     return parse_object(raw, "body")
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
 
 
 def parse_object(raw: bytes | str, field: str) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 
-from chalicelib.domain.bucketing import share_to_buckets
+from chalicelib.domain.bucketing import BUCKETS, share_to_buckets
 from chalicelib.domain.definitions import DefinitionKind
 from chalicelib.domain.documents import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
@@ -23,6 +24,34 @@ def check(experiments: Sequence[ExperimentDocument], flags: Sequence[FlagDocumen
         *_overlaps(owners),
         *_holdouts(owners),
         *_prerequisites({flag.key: flag for flag in flags}),
+    ]
+
+
+def unclear(document: ExperimentDocument | FlagDocument) -> list[Problem]:
+    """What would not be done as it is written. Whatever was published before this was refused goes on."""
+    if not isinstance(document, FlagDocument):
+        return []
+    percentages = {"rollout_percentage": document.rollout_percentage} | {
+        f"rollout_schedule[{index}].percentage": step.percentage
+        for index, step in enumerate(document.rollout_schedule)
+    }
+    rules = document.targeting_rules or {}
+    named = {f"rules[{index}]": rule for index, rule in enumerate(rules.get("rules") or ())}
+    if rules.get("default_rule"):
+        named["default_rule"] = rules["default_rule"]
+    return [
+        *(
+            Problem(
+                path, f"must be a multiple of {100 / BUCKETS}: users are divided into {BUCKETS:,} buckets"
+            )
+            for path, percentage in percentages.items()
+            if Decimal(str(percentage)) * BUCKETS % 100
+        ),
+        *(
+            Problem(f"targeting_rules.{path}", "must have a variant or an allocation, not both")
+            for path, rule in named.items()
+            if {"variant", "allocation"} <= rule.keys()
+        ),
     ]
 
 

@@ -1,6 +1,7 @@
 """The unit that is divided, and what is known about it: checked once, at the edge, for every route."""
 
 import unicodedata
+from math import isfinite
 from typing import Any, cast
 
 from chalicelib.domain.errors import InvalidInput, Problem, TooLarge
@@ -23,7 +24,10 @@ def check_user_id(value: object, field: str = "user_id") -> str:
 
 
 def check_context(value: object, field: str = "context") -> dict[str, Any]:
-    """``value`` as a JSON object of ≤ 32 KB, nested ≤ 50 deep; raises InvalidInput or TooLarge."""
+    """``value`` as a JSON object of ≤ 32 KB, nested ≤ 50 deep; raises InvalidInput or TooLarge.
+
+    A number that is none is refused: 1e999 is valid JSON, and Python reads infinity.
+    """
     if not isinstance(value, dict):
         reason = f"must be a JSON object, not {_json_name(value)}"
         raise InvalidInput("invalid_context", f"{field} {reason}.", (Problem(field, reason),))
@@ -55,13 +59,16 @@ def _is_flat_and_small(context: dict[str, Any]) -> bool:
     for name, value in context.items():
         if type(value) is str:
             size += len(value)
+        elif type(value) is float:
+            if not isfinite(value):
+                return False
         elif type(value) not in _SMALL:
             return False
         size += len(name) + 20
     return size * 4 <= MAX_CONTEXT
 
 
-_SMALL = frozenset({bool, float, type(None)})
+_SMALL = frozenset({bool, type(None)})
 
 
 def _check_size(context: dict[str, Any], field: str) -> None:
@@ -79,6 +86,9 @@ def _check_size(context: dict[str, Any], field: str) -> None:
             for child in children:  # type: ignore[attr-defined] # the same
                 if isinstance(child, dict | list):
                     below.append(child)
+                elif isinstance(child, float) and not isfinite(child):
+                    reason = "must hold no number beyond 1.8e308, and no NaN"
+                    raise InvalidInput("invalid_context", f"{field} {reason}.", (Problem(field, reason),))
                 else:
                     size += _scalar_size(child)
         if size > MAX_CONTEXT:

@@ -126,3 +126,13 @@ def test_in_a_batch_a_key_of_another_type_is_a_400_that_names_it(running: Servic
     answer = post(client, "/assign/batch", {"user_id": "u", "experiment_keys": ["checkout", 5]})
     assert answer.status_code == 400
     assert [one["field"] for one in answer.json["error"]["details"]] == ["experiment_keys[1]"]
+
+
+@pytest.mark.parametrize("context", [None, {}, "x", []])
+def test_a_direct_event_is_none_of_the_gateways_whatever_its_request_context(
+    running: Service, context: object
+) -> None:
+    body = {"user_id": "u", "experiment_key": "checkout", "context": {"c": "DE"}, "requestContext": context}
+    assert application.assignment(body, None)["variant"] in ("control", "new")
+    refused = application.assignment({"requestContext": context}, None)
+    assert refused["error"]["code"] == "invalid_request"

@@ -38,6 +38,14 @@ def test_a_json_object_is_read() -> None:
     assert read_json(request('{"user_id": "ü", "n": 1.0}')) == {"user_id": "ü", "n": 1.0}
 
 
+@pytest.mark.parametrize(
+    "declared",
+    ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json ;x"],
+)
+def test_every_way_to_declare_json_is_understood(declared: str) -> None:
+    assert read_json(request("{}", content_type=declared)) == {}
+
+
 def test_integers_keep_their_precision_and_floats_their_type() -> None:
     data = read_json(request('{"big": 12345678901234567890123, "one": 1.0}'))
     assert data["big"] == 12345678901234567890123
@@ -66,7 +74,16 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     assert refused.value.details[0].path == "body"
 
 
-@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json-patch+json",
+        "application/jsonx",
+    ],
+)
 def test_another_content_type_is_refused_with_the_fix(content_type: str | None) -> None:
     with pytest.raises(RealtimeError, match="Content-Type: application/json") as refused:
         read_json(request("{}", content_type=content_type))

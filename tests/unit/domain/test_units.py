@@ -1,5 +1,6 @@
 """Which ids and contexts are taken, and what those who send others are told."""
 
+import json
 from typing import Any
 
 import pytest
@@ -72,6 +73,15 @@ def nested(depth: int) -> dict[str, Any]:
         value = {"a": value}
     found: dict[str, Any] = value
     return found
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+@pytest.mark.parametrize("around", ['{"a": %s}', '{"a": [1, {"b": %s}]}'])
+def test_a_number_that_is_read_as_infinity_is_refused(around: str, number: str) -> None:
+    with pytest.raises(InvalidInput, match="no number beyond") as refused:
+        check_context(json.loads(around % number))
+    assert refused.value.code == "invalid_context"
+    check_context(json.loads(around % "1e308"))
 
 
 def test_a_context_is_nested_at_most_50_deep() -> None:

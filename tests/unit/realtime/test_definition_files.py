@@ -115,6 +115,30 @@ def test_a_definition_that_fits_no_row_is_a_problem_that_names_it(tmp_path: Path
     assert "flags[1] (wide)" in problems[1]
 
 
+def test_what_would_not_be_done_as_it_is_written_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text("""
+flags:
+  - {key: fine, type: boolean, rollout_percentage: 33.3333}
+  - key: good
+    type: boolean
+    rollout_percentage: 33.333
+    rollout_schedule: [{at: 2026-12-01T09:00:00Z, percentage: 1.0e-4}]
+  - key: both
+    type: boolean
+    targeting_rules:
+      version: "2.0"
+      rules:
+        - {id: a, variant: on, rule: &a {conditions: [{attribute: a, operator: eq, value: b}]}}
+        - {id: b, variant: on, allocation: {on: 1}, rule: *a}
+""")
+    assert [str(problem).partition("flags")[2] for problem in read([tmp_path]).problems] == [
+        "[0] (fine).rollout_percentage: must be a multiple of 0.001: users are divided into 100,000 buckets",
+        "[1] (good).rollout_schedule[0].percentage: must be a multiple of 0.001: "
+        "users are divided into 100,000 buckets",
+        "[2] (both).targeting_rules.rules[1]: must have a variant or an allocation, not both",
+    ]
+
+
 def test_a_merged_field_may_be_written_anew(tmp_path: Path) -> None:
     file = tmp_path / "f.yaml"
     file.write_text(
