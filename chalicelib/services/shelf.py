@@ -117,7 +117,7 @@ class Shelf(Generic[T]):
 
     def unreadable(self) -> dict[str, RealtimeError]:
         """Of those that `all` has asked for: which exist and are not in it, and why."""
-        return {key: self._unreadable() for key in sorted(self._broken)}
+        return {key: self._unreadable() for key in sorted(self._broken)} if self._broken else {}
 
     def reload(self, changed: frozenset[str] | None, now: float) -> None:
         """Takes up what was published: ``changed`` keys, or None for anything. Raises, with nothing done."""
