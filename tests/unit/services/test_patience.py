@@ -1,0 +1,41 @@
+"""How long one waits who has something to answer with."""
+
+import threading
+
+import pytest
+
+from chalicelib import deadline
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.services.patience import patiently
+from tests.support.poll import until
+
+
+def test_what_comes_in_time_is_the_answer() -> None:
+    assert patiently(lambda: 7) == 7
+
+
+def test_a_failure_is_raised_as_it_is() -> None:
+    def fail() -> None:
+        raise Throttled
+
+    with pytest.raises(Throttled):
+        patiently(fail)
+
+
+def test_the_call_knows_how_much_time_the_request_has_left() -> None:
+    with deadline.within(lambda: 1.5):
+        assert patiently(deadline.remaining) == 1.5
+
+
+def test_it_is_given_up_when_the_time_is_over_and_goes_on() -> None:
+    go_on, done = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        assert go_on.wait(10)
+        done.set()
+
+    with pytest.raises(StorageUnavailable):
+        patiently(slow, 0.01)
+    assert not done.is_set()
+    go_on.set()
+    assert until(done.is_set, seconds=10)
