@@ -104,6 +104,8 @@ def _probe(breaker: CircuitBreaker, method: Callable[P, R], *args: P.args, **kwa
     token = _probing.set(True)
     try:
         result = _translated(method, *args, **kwargs)
+    except OutOfTime:  # nothing was asked
+        raise
     except Exception as error:
         if not _is_failure(error):
             _close(breaker)

@@ -87,7 +87,9 @@ def store(url: str, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Assignm
     for name, value in environment(url).items():
         monkeypatch.setenv(name, value)
     used = replace(Settings.from_env({}), **settings)
-    return AssignmentStore(Clients(used), used)
+    clients = Clients(used)
+    assert clients.dynamodb.meta.endpoint_url == url  # made now: that takes longer than some tests leave
+    return AssignmentStore(clients, used)
 
 
 def failing(store: AssignmentStore, left: float = 3.0) -> float:
