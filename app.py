@@ -7,7 +7,17 @@ from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, 
 from chalicelib import deadline
 from chalicelib.api import direct, flags, ofrep, openapi
 from chalicelib.api.application import Application
-from chalicelib.api.http import CORS, DENY, Model, answer, checked, json_response, read_json, read_query
+from chalicelib.api.http import (
+    CORS,
+    DENY,
+    MAX_EVENTS,
+    Model,
+    answer,
+    checked,
+    json_response,
+    read_json,
+    read_query,
+)
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
 from chalicelib.extension import answers
 from chalicelib.log import with_trace_ids
@@ -88,7 +98,7 @@ def ofrep_flags() -> Response:
 @app.route("/events", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def events() -> Response:
-    return json_response(plane().ingest(read_json(_request())), 202)
+    return json_response(plane().ingest(read_json(_request(), MAX_EVENTS)), 202)
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)

@@ -24,7 +24,8 @@ from chalicelib.domain.errors import (
 )
 
 MAX_BODY = 256 * 1024
-
+MAX_EVENTS = 4 * 1024 * 1024
+"""Bytes of a body of events; Lambda takes 6 MB, in which the body is text with its quotes escaped."""
 
 CORS = Cors(
     allow_origin="*",
@@ -60,16 +61,23 @@ class UnsupportedMediaType(RealtimeError):
 _STATUS[UnsupportedMediaType] = 415
 
 
-def read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object; raises InvalidInput, TooLarge or UnsupportedMediaType."""
+def read_json(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
+    """The body, at most ``most`` bytes, as a JSON object; raises InvalidInput, TooLarge or
+    UnsupportedMediaType."""
     declared = request.headers.get("content-type", "")
     if declared != "application/json" and not _is_json(declared):
-        message = f"Send JSON with the header Content-Type: application/json, not {declared[:80] or 'none'}."
-        raise UnsupportedMediaType("unsupported_media_type", message)
-    raw = request.raw_body
-    if len(raw) > MAX_BODY:
-        raise TooLarge("too_large", f"The body has {len(raw)} bytes; {MAX_BODY} are allowed.")
-    return parse_object(raw, "body")
+        reason = f"must be application/json, not {declared[:80] or 'none'}"
+        problem = Problem("Content-Type", reason)
+        raise UnsupportedMediaType("unsupported_media_type", f"The header Content-Type {reason}.", (problem,))
+    return parse_object(within(request.raw_body, most), "body")
+
+
+def within(body: str | bytes, most: int = MAX_BODY) -> str | bytes:
+    """``body``; raises TooLarge beyond ``most`` bytes."""
+    if len(body) > most:
+        reason = f"has {len(body)} bytes; {most} are allowed"
+        raise TooLarge("too_large", f"The body {reason}.", (Problem("body", reason),))
+    return body
 
 
 def _is_json(content_type: str) -> bool:

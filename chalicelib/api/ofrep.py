@@ -8,7 +8,7 @@ from typing import Any
 from chalice.app import Request, Response
 
 from chalicelib.api.flags import Answers, tagged
-from chalicelib.api.http import MAX_BODY, json_response, log_unexpected, parse_object
+from chalicelib.api.http import json_response, log_unexpected, parse_object, within
 from chalicelib.domain.definitions import Evaluation
 from chalicelib.domain.errors import InvalidInput, NotFound, Problem, RealtimeError, Throttled, TooLarge
 from chalicelib.domain.units import check_user_id
@@ -27,9 +27,7 @@ _CODES = {
 
 def read(request: Request) -> tuple[str | None, dict[str, Any]]:
     """Targeting key and context; None and empty where they are not sent, as not every flag needs them."""
-    raw = request.raw_body
-    if len(raw) > MAX_BODY:
-        raise TooLarge("too_large", f"The body has {len(raw)} bytes; {MAX_BODY} are allowed.")
+    raw = within(request.raw_body)
     context = parse_object(raw, "body").get("context", {}) if raw else {}
     if not isinstance(context, dict):
         problem = Problem("context", "must be a JSON object")

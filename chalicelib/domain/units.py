@@ -92,7 +92,8 @@ def _check_size(context: dict[str, Any], field: str) -> None:
                 else:
                     size += _scalar_size(child)
         if size > MAX_CONTEXT:
-            raise TooLarge("context_too_large", f"{field} must be at most {MAX_CONTEXT} bytes of JSON.")
+            reason = f"must be at most {MAX_CONTEXT} bytes of JSON"
+            raise TooLarge("context_too_large", f"{field} {reason}.", (Problem(field, reason),))
         level = below
 
 

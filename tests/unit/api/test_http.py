@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from chalice.app import Request, Response
 
-from chalicelib.api.http import MAX_BODY, answer, checked, read_json, read_query, status_of
+from chalicelib.api.http import MAX_BODY, MAX_EVENTS, answer, checked, read_json, read_query, status_of
 from chalicelib.api.models import AssignRequest
 from chalicelib.domain.errors import (
     InvalidInput,
@@ -85,14 +85,24 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     ],
 )
 def test_another_content_type_is_refused_with_the_fix(content_type: str | None) -> None:
-    with pytest.raises(RealtimeError, match="Content-Type: application/json") as refused:
+    with pytest.raises(RealtimeError, match="Content-Type must be application/json, not ") as refused:
         read_json(request("{}", content_type=content_type))
     assert status_of(refused.value) == 415
+    assert [problem.path for problem in refused.value.details] == ["Content-Type"]
 
 
 def test_a_large_body_is_refused_with_the_limit() -> None:
-    with pytest.raises(TooLarge, match=str(MAX_BODY)):
+    with pytest.raises(TooLarge, match=str(MAX_BODY)) as refused:
         read_json(request(json.dumps({"context": "x" * MAX_BODY})))
+    assert [problem.path for problem in refused.value.details] == ["body"]
+
+
+def test_a_body_of_events_may_be_larger() -> None:
+    events = json.dumps({"events": ["x" * 1000] * 500})
+    assert len(events) > MAX_BODY
+    assert len(read_json(request(events), MAX_EVENTS)["events"]) == 500
+    with pytest.raises(TooLarge, match=str(MAX_EVENTS)):
+        read_json(request("x" * (MAX_EVENTS + 1)), MAX_EVENTS)
 
 
 def test_a_query_is_read_like_a_body() -> None:
