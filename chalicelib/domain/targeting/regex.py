@@ -10,12 +10,14 @@ Three steps, each with a proven bound on its work:
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from re import _parser  # type: ignore[attr-defined] # the grammar of the reference, from the reference itself
+from threading import Lock
 from typing import Any
 
 from chalicelib.domain.targeting.document import Unusable
 from chalicelib.domain.targeting.regex_cost import longest_text
-from chalicelib.domain.targeting.regex_linear import NotLinear, to_re2
+from chalicelib.domain.targeting.regex_linear import Letters, Linear, NotLinear
 
 STEPS = 200_000
 """Backtracking steps allowed to ``re``: 2 ms at the 9 ns that its slowest kind of step takes."""
@@ -24,6 +26,10 @@ RE2_STEPS = 500_000
 
 COMMON_LENGTH = 256
 """Attributes that patterns are written for (addresses, URLs, names) are seldom longer."""
+
+_ASCII = "".join(map(chr, range(128)))
+MAX_KNOWN = 4_096
+"""Characters whose letters a pattern remembers, unless one text has more."""
 
 Search = Callable[[str], bool]
 
@@ -47,7 +53,7 @@ def searcher(pattern: Any) -> Search:
 def require_linear(pattern: Any) -> None:
     """Version 2.0 has no patterns that only a backtracking engine understands."""
     try:
-        to_re2(parse(pattern))
+        Linear(parse(pattern))
     except NotLinear as reason:
         raise Unusable(f"{reason}: version 2.0 takes only patterns that run in linear time") from None
 
@@ -56,7 +62,7 @@ def limit(pattern: str) -> int | None:
     """The length beyond which nothing matches any more, if texts of that length are common."""
     tree = parse(pattern)
     try:
-        to_re2(tree)
+        Linear(tree)
     except NotLinear:
         longest = longest_text(tree, STEPS)
         return longest if longest < COMMON_LENGTH else None
@@ -79,11 +85,52 @@ def parse(pattern: Any) -> Any:
 
 
 def _linear_search(tree: Any) -> Search:
-    """Imports RE2 only now: most patterns meet nothing but short texts."""
     try:
-        translated, only_ascii = to_re2(tree)
+        return LinearSearch(Linear(tree))
     except NotLinear:
         return _no_match
+
+
+class LinearSearch:
+    """RE2 over the letters of a text. Compiled again when a text has a kind of character not met before."""
+
+    def __init__(self, linear: Linear) -> None:
+        self._linear, self._lock = linear, Lock()
+        self._start()
+
+    def _start(self) -> None:
+        """The longest text is one for all: it must not depend on the texts that came before."""
+        self._letters = Letters(self._linear)
+        self._letters.read(_ASCII)
+        self._compile()
+        self._longest = RE2_STEPS // self._compiled.programsize if self._compiled else -1
+
+    def _compile(self) -> None:
+        self._compiled, self._kinds = _re2(self._letters.pattern()), len(self._letters.kinds)
+
+    def __call__(self, text: str) -> bool:
+        if len(text) > self._longest:
+            return False
+        with self._lock:
+            try:
+                letters = self._read(text)
+            except NotLinear:
+                return False
+            if len(self._letters.kinds) > self._kinds:
+                self._compile()
+            return self._compiled is not None and self._compiled.search(letters.encode()) is not None
+
+    def _read(self, text: str) -> str:
+        """Whether there are too many kinds of letters must depend on this text alone, too."""
+        if len(self._letters.known) <= MAX_KNOWN:
+            with suppress(NotLinear):
+                return self._letters.read(text)
+        self._start()
+        return self._letters.read(text)
+
+
+def _re2(pattern: str) -> Any:
+    """None if it is too large. Imported only now: most patterns meet nothing but short texts."""
     import re2
 
     options = re2.Options()
@@ -91,17 +138,9 @@ def _linear_search(tree: Any) -> Search:
     options.never_capture = True
     options.max_mem = 1 << 22
     try:
-        compiled = re2.compile(translated, options)
+        return re2.compile(pattern, options)
     except re2.error:
-        return _no_match
-    longest = RE2_STEPS // compiled.programsize
-
-    def search(text: str) -> bool:
-        if len(text) > longest or (only_ascii and not text.isascii()):
-            return False
-        return compiled.search(text.encode()) is not None
-
-    return search
+        return None
 
 
 def _no_match(_text: str) -> bool:

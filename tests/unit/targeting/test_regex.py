@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.targeting import regex
 from chalicelib.domain.targeting.document import MAX_PATTERN, Unusable
 from chalicelib.domain.targeting.regex_cost import longest_text
-from chalicelib.domain.targeting.regex_linear import NotLinear, to_re2
+from chalicelib.domain.targeting.regex_linear import Linear, NotLinear
 from tests.support.timing import fastest
 
 KILLERS = [
@@ -63,6 +63,19 @@ def test_a_pattern_that_is_slow_to_compile_is_refused_or_quick(pattern: str) -> 
 
     assert len(pattern) <= MAX_PATTERN
     assert fastest(build, 0.1) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"\w+@\w+\.\w+", "jörg.müller@beispiel.de"),
+        (r"\w+\s+\w+", "Jürgen Müller-Lüdenscheidt"),
+        (r"^(\w+\s)*\w+$", "Österreich und Schweiz"),
+        (r"(?i).*(iphone|ipad).*os \d+", "Mozilla/5.0 (IPHONE; schön; CPU iPhone OS 17_4)"),
+    ],
+)
+def test_short_texts_beyond_ascii_match_as_in_the_reference(pattern: str, text: str) -> None:
+    assert regex.searcher(pattern)(text)
 
 
 def test_the_bound_holds_at_the_longest_text_each_killer_may_see() -> None:
@@ -138,17 +151,77 @@ _FLAGS = st.sampled_from(["", "(?i)", "(?s)", "(?m)", "(?im)"])
 def test_the_linear_engine_answers_as_the_reference_does(
     flags: str, body: str, end: str, texts: list[str]
 ) -> None:
-    import re2
-
     pattern = flags + body + end
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            translated, _only_ascii = to_re2(regex.parse(pattern))
+            search = linear(pattern)
         except (Unusable, NotLinear):
             assume(False)
     for text in texts:
         if text:  # \B differs on the empty text, which is never too long for the reference
-            assert (re2.search(translated, text) is not None) == (re.search(pattern, text) is not None), (
-                translated
-            )
+            assert search(text) == (re.search(pattern, text) is not None)
+
+
+def linear(pattern: str) -> regex.Search:
+    return regex.LinearSearch(Linear(regex.parse(pattern)))
+
+
+ORDINARY = [
+    r"\w+@\w+\.\w+",
+    r"\w+\s+\w+",
+    r"(?i).*(iphone|ipad).*os \d+",
+    r"^(\w+\s)*\w+$",
+    r"^[\w.+-]+@[\w-]+\.[\w.]+$",
+    r"\b(beta|test|größe)\b",
+    r"(?i)müller|straße|ǆ|ı",
+    r"(?a)\w+-\w+\b",
+    r"(?a:\w)é|(?u:\w)-",
+    r"(a|b$)\s",
+    r"(?m)^\w+$\n^\d",
+    r"(?s)^a.*z\Z",
+    r"^[^\W\d_]+( [^\W\d_]+){1,3}$",
+    r"[A-ZÄÖÜ][a-zäöüß]+\B.",
+    r"\$?\d+[.,]\d{2}\s*€?",
+]
+_WORDS = st.sampled_from(
+    [
+        "Jürgen",
+        "Müller",
+        "beta",
+        "ß",
+        "ſ",
+        "K",
+        "İ",
+        "ǅ",
+        "٣",
+        "１２",
+        "\u2003",
+        "\x1c",
+        "\x85",
+        "€ 3,50",
+        "iPad os 4",
+    ]
+)
+_UNICODE = st.lists(
+    st.text(max_size=6) | _WORDS | st.sampled_from(" \n@.-_aZ"), min_size=10, max_size=45
+).map("".join)
+
+
+@pytest.mark.parametrize("pattern", ORDINARY)
+@given(st.lists(_UNICODE, min_size=1, max_size=3))
+def test_an_ordinary_pattern_answers_as_the_reference_does(pattern: str, texts: list[str]) -> None:
+    search, slow = regex.searcher(pattern), linear(pattern)
+    for text in texts:
+        expected = re.search(pattern, text) is not None
+        assert search(text) == expected
+        assert slow(text) == expected
+
+
+def test_too_many_kinds_of_letters_are_no_match_whatever_was_searched_before() -> None:
+    words = "".join(map(chr, range(0x4E00, 0x4E00 + 80)))
+    search = linear(rf"\b[b-z]*(?:{'|'.join(words)})\b")
+    assert not search(words)
+    assert search(f"- {words[0]}")
+    assert all(search(f"- {word}") for word in words)
+    assert not search(words)
