@@ -4,7 +4,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
+from types import NoneType
 from typing import Any, TypeAlias
 
 import yaml
@@ -42,7 +44,7 @@ class DefinitionSet:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's idea of a boolean: ``on``, ``off``, ``yes``, ``no`` are text, as variant keys often are.
+    """YAML 1.2: ``on``, ``no``, ``2026-01-31`` and ``12:30`` are text, as they are in JSON.
 
     A field written twice is refused: the first would be lost without a word, and it may be the kill switch.
     """
@@ -53,13 +55,27 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+_TAG = "tag:yaml.org,2002:"
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag in (f"{_TAG}null", f"{_TAG}merge")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+for _name, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+):
+    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), list(_first))
+
+
+def _integer(_loader: _Loader, node: yaml.ScalarNode) -> int:
+    """Decimal even with a leading zero, which YAML 1.1 read as octal."""
+    text = str(node.value)
+    return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
+
+
+_Loader.add_constructor(f"{_TAG}int", _integer)
 
 
 def read(paths: Iterable[Path]) -> DefinitionSet:
@@ -68,6 +84,12 @@ def read(paths: Iterable[Path]) -> DefinitionSet:
     for path in _files(paths, found):
         for kind, index, data in _items(path, found):
             place = f"{path}: {kind}s[{index}]"
+            key = data.get("key") if isinstance(data, dict) else None
+            named = f"{place} ({key})" if isinstance(key, str) else place
+            foreign = [problem.within(named) for problem in _foreign(data, "")]
+            if foreign:
+                found.problems += foreign
+                continue
             try:
                 document = parse(kind, data)
                 size = len(definition(document).text.encode())
@@ -75,8 +97,6 @@ def read(paths: Iterable[Path]) -> DefinitionSet:
                 found.problems.append(Problem(place, "holds a lone surrogate, which is no text"))
                 continue
             except InvalidInput as error:
-                key = data.get("key") if isinstance(data, dict) else None
-                named = f"{place} ({key})" if isinstance(key, str) else place
                 found.problems += [problem.within(named) for problem in error.details]
                 continue
             named = f"{place} ({document.key})"
@@ -106,6 +126,23 @@ def definition(document: Document) -> Definition:
     if isinstance(document, ExperimentDocument):
         return Definition("experiment", document.key, text, document.status)
     return Definition("flag", document.key, text, "active" if document.enabled else "inactive")
+
+
+def _foreign(data: Any, path: str) -> Iterator[Problem]:
+    """What JSON has no words for, and the table would hold as something else."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if isinstance(key, str):
+                yield from _foreign(value, f"{path}.{key}" if path else key)
+            else:
+                yield Problem(path, f"the field {key!r} must have a text for its name: quote it")
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _foreign(value, f"{path}[{index}]")
+    elif isinstance(data, float) and not isfinite(data):
+        yield Problem(path, f"must be a finite number, not {data}")
+    elif type(data) not in (str, int, float, bool, NoneType):
+        yield Problem(path, f"must be a JSON value, not a {type(data).__name__}")
 
 
 def _files(paths: Iterable[Path], found: DefinitionSet) -> Iterator[Path]:

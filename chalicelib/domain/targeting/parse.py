@@ -28,7 +28,9 @@ _RULE_FIELDS = frozenset({"id", "name", "description", "rule", "rollout_percenta
 def parse(document: object) -> RulesDocument:
     """Refuses with every mistake it finds, at most one per rule, group or condition."""
     raw = _object(document, "")
-    version = _text(raw, "version", "", "1.0")
+    version = raw.get("version", "1.0")
+    if not isinstance(version, str):
+        raise _problem("version", 'must be text: quote it, "2.0"')
     rules = raw.get("rules", [])
     if not isinstance(rules, list) or len(rules) > MAX_RULES:
         raise _problem("rules", f"must be a list of at most {MAX_RULES} rules")

@@ -1,6 +1,7 @@
 """Which conditions the backend's document schema accepts, operator by operator, and how large they may be."""
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Any
 
 from chalicelib.domain.targeting import direct, geo, semver
@@ -37,6 +38,9 @@ def check(condition: Condition, fields: Mapping[str, Any], is_corrected: bool) -
         raise Refused("validation_schema", "must be an object or null")
     if not (_small(value) and _small(condition.additional_value)):
         raise Refused("value", f"has more than {MAX_VALUES} elements or {MAX_NESTING} levels")
+    for name, operand in (("value", value), ("additional_value", condition.additional_value)):
+        if not _finite(operand):
+            raise Refused(name, "holds a number that is not finite, which is no JSON")
     if operator == "match_regex" and isinstance(value, str) and len(value) > MAX_PATTERN:
         raise Refused("value", f"is a pattern longer than {MAX_PATTERN} characters")
     if is_corrected and operator in ("geo_distance", "time_window"):
@@ -64,6 +68,12 @@ def _small(value: Any) -> bool:
         if not level or elements > MAX_VALUES:
             return elements <= MAX_VALUES
     return False
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, (list, dict)):
+        return all(map(_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _is_list(value: Any) -> bool:

@@ -139,6 +139,76 @@ flags:
     ]
 
 
+RULE = "targeting_rules: {version: '2.0', rules: [{id: r, rule: {conditions: [CONDITION]}}]}"
+
+
+def one_condition(folder: Path, condition: str) -> Path:
+    file = folder / "f.yaml"
+    file.write_text(f"flags: [{{key: x, type: boolean, {RULE.replace('CONDITION', condition)}}}]")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("2026-01-31", "2026-01-31"),
+        ("2026-01-31T09:00:00Z", "2026-01-31T09:00:00Z"),
+        ("12:30", "12:30"),
+        ("1_000", "1_000"),
+        ("=", "="),
+        ("010", 10),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("1e3", 1000.0),
+        ("+.5", 0.5),
+        ("-7", -7),
+        ("~", None),
+    ],
+)
+def test_a_plain_scalar_means_what_yaml_1_2_says(tmp_path: Path, written: str, read_as: object) -> None:
+    found = read([one_condition(tmp_path, f"{{attribute: a, operator: eq, value: {written}}}")])
+    assert not found.problems
+    rules = found.flags[0].targeting_rules
+    assert rules is not None
+    value = rules["rules"][0]["rule"]["conditions"][0]["value"]
+    assert (value, type(value)) == (read_as, type(read_as))
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "message"),
+    [
+        ("1e999", "value", "must be a finite number, not inf"),
+        ("[1, -.inf]", "value[1]", "must be a finite number, not -inf"),
+        (".nan", "value", "must be a finite number, not nan"),
+        ("!!timestamp 2026-01-31", "value", "must be a JSON value, not a date"),
+        ("!!set {a, b}", "value", "must be a JSON value, not a set"),
+        ("!!binary aGk=", "value", "must be a JSON value, not a bytes"),
+        ("{1: 2}", "value", "the field 1 must have a text for its name: quote it"),
+    ],
+)
+def test_what_the_table_could_not_hold_is_refused_with_its_path(
+    tmp_path: Path, value: str, path: str, message: str
+) -> None:
+    file = one_condition(tmp_path, f"{{attribute: a, operator: eq, value: {value}}}")
+    (problem,) = read([file]).problems
+    place = f"{file}: flags[0] (x).targeting_rules.rules[0].rule.conditions[0].{path}"
+    assert str(problem) == f"{place}: {message}"
+
+
+def test_json_beyond_a_double_is_refused_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "f.json"
+    file.write_text('{"flags": [{"key": "x", "type": "boolean", "rollout_percentage": 1e999}]}')
+    (problem,) = read([file]).problems
+    assert str(problem) == f"{file}: flags[0] (x).rollout_percentage: must be a finite number, not inf"
+
+
+def test_a_version_that_is_a_number_is_told_to_be_quoted(tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text("flags: [{key: x, type: boolean, targeting_rules: {version: 2.0}}]")
+    (problem,) = read([file]).problems
+    assert str(problem).endswith('targeting_rules.version: must be text: quote it, "2.0"')
+
+
 def test_a_merged_field_may_be_written_anew(tmp_path: Path) -> None:
     file = tmp_path / "f.yaml"
     file.write_text(
