@@ -223,9 +223,12 @@ def _percentage_bucket(condition: Condition, hash_prefix: str) -> Test:
     share = _finite(condition.value)
     if not 0 <= share <= 100:
         raise Unusable("must be a percentage between 0 and 100")
-    if share in (0, 100):
-        return always if share else never
-    limit = bucketing.threshold(bucketing.share_to_buckets(share / 100))
+    buckets = bucketing.share_to_buckets(share / 100)
+    if share and not buckets:
+        raise Unusable("must be 0, or at least 0.001: there are no smaller buckets")
+    if buckets in (0, bucketing.BUCKETS):
+        return always if buckets else never
+    limit = bucketing.threshold(buckets)
 
     def test(value: Any, _now: float) -> bool:
         unit = unit_text(value)

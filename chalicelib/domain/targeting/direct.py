@@ -7,7 +7,7 @@ on odd attributes: that is "no match". Null never reaches a test, except those o
 import hashlib
 import operator
 from collections.abc import Callable
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Any
 
 from chalicelib.domain.targeting import geo, semver
@@ -105,6 +105,8 @@ def _number_compared(compare: Compare) -> Callable[[Condition], Test]:
         bound = number(condition.value)
         if isnan(bound):
             raise Unusable("is nan, which compares with nothing")
+        if not (compare(-inf, bound) or compare(inf, bound)):
+            raise Unusable("lies beyond every number")
         return lambda value, _now: compare(float(value), bound)
 
     return build_it
@@ -241,10 +243,14 @@ def _array_length(condition: Condition) -> Test:
         if not isinstance(bound, dict):
             raise Unusable("must be an object with min and max")
         low, high = int(bound["min"]), int(bound["max"])
+        if high < max(low, 0):
+            raise Unusable("must have a max of at least 0 and of at least its min")
         return lambda value, _now: low <= _length(value) <= high
     compare, wanted = COMPARISONS.get(name), int(bound)
     if compare is None:
         raise Unusable("is compared by an unknown `additional_value`: use eq, gt, gte, lt, lte or between")
+    if not any(compare(length, wanted) for length in (0, wanted, wanted + 1) if length >= 0):
+        raise Unusable("is met by no length: they start at 0")
     return lambda value, _now: compare(_length(value), wanted)
 
 

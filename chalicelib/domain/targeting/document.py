@@ -53,6 +53,7 @@ class Condition:
     operator: str
     value: Any
     additional_value: Any = None
+    attribute_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What is valid and yet hardly meant. Only what is certain is reported: warnings stop a strict publish."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.domain.targeting import corrected, direct, regex
@@ -13,24 +13,12 @@ from chalicelib.domain.targeting.document import (
     TargetingRule,
     Unusable,
 )
-from chalicelib.domain.targeting.regex_ambiguity import is_exponential
-from chalicelib.domain.targeting.values import ERRORS, always, date_time, never
+from chalicelib.domain.targeting.lint_together import contradictions
+from chalicelib.domain.targeting.lint_types import conflicts
+from chalicelib.domain.targeting.regex_ambiguity import finds_nothing, is_catastrophic
+from chalicelib.domain.targeting.values import ERRORS, Test, always, date_time, never
 from chalicelib.domain.targeting.window import CLOCK_FIELDS
 
-_KINDS = {
-    **dict.fromkeys(("gt", "gte", "lt", "lte"), "a number"),
-    **dict.fromkeys(("before", "after", "time_window"), "a time"),
-    **dict.fromkeys(("starts_with", "ends_with", "match_regex"), "text"),
-    "semantic_version": "a version",
-    "geo_distance": "a place",
-    "json_path": "an object",
-}
-_COMPATIBLE = (
-    {"text", "a version"},
-    {"text", "a time"},
-    {"a number", "a time"},
-    {"text", "an object"},
-)
 _TIMES = frozenset({"before", "after", "between", "time_window"})
 _MILLISECONDS_FROM = 1e11
 
@@ -44,7 +32,8 @@ def lint_rules(document: RulesDocument) -> list[Problem]:
             warnings += _group(group, document.corrected)
             for condition in group.conditions:
                 warnings += _condition(condition, document.corrected)
-    return warnings + list(_conflicts(every))
+    conditions = [c for rule in every for group in _groups(rule.group) for c in group.conditions]
+    return warnings + list(conflicts(conditions))
 
 
 def _document(document: RulesDocument, every: list[TargetingRule]) -> Iterator[Problem]:
@@ -73,6 +62,8 @@ def _unreachable(document: RulesDocument) -> Iterator[Problem]:
             yield Problem(rule.path, "can never match")
         elif matcher is always:
             taken_by = rule.path
+    if taken_by and document.default_rule:
+        yield Problem(document.default_rule.path, f"is never reached: {taken_by} takes everybody")
 
 
 def _groups(group: Group) -> Iterator[Group]:
@@ -89,13 +80,7 @@ def _group(group: Group, is_corrected: bool) -> Iterator[Problem]:
         yield Problem(
             group.path, "`not` of several is true unless all of them are: nest an `or` for none of them"
         )
-    if group.operator == "and":
-        wanted: dict[str, Any] = {}
-        for condition in group.conditions:
-            if condition.operator == "eq":
-                first = wanted.setdefault(condition.attribute, condition.value)
-                if first != condition.value:
-                    yield Problem(condition.path, f"{condition.attribute} cannot equal two values")
+    yield from contradictions(group, is_corrected)
     if children and group_matcher(group, is_corrected) is always:
         yield Problem(group.path, "is always true")
 
@@ -113,18 +98,34 @@ def _condition(condition: Condition, is_corrected: bool) -> Iterator[Problem]:
         yield Problem(path, "can never match")
     elif test is always:
         yield Problem(path, f"matches whenever {condition.attribute} is present")
+    else:
+        yield from _nearly_always(condition, test)
     if operator == "time_window" and not is_corrected and not condition.value.keys() & set(CLOCK_FIELDS):
         yield Problem(path, "is always true: version 1.0 ignores start and end; version 2.0 reads them")
     if operator == "match_regex":
         yield from _pattern(condition)
 
 
+def _nearly_always(condition: Condition, test: Test) -> Iterator[Problem]:
+    operator, value, path = condition.operator, condition.value, condition.path
+    if operator in ("contains", "starts_with", "ends_with") and value == "":
+        yield Problem(path, "matches every text and number")
+    if operator == "not_contains" and value == "":
+        yield Problem(path, "never matches a text or number")
+    if operator == "match_regex" and finds_nothing(regex.parse(value)):
+        yield Problem(path, "matches every text: its pattern finds the empty text anywhere")
+    if operator == "array_length" and condition.additional_value in ("gt", "gte") and test([], 0.0):
+        yield Problem(path, "matches every list, object and text")
+    if operator == "json_path" and {*value} & {*"[*"}:
+        yield Problem(f"{path}.value", "takes `[` and `*` for parts of names: write $.items.0.sku")
+
+
 def _pattern(condition: Condition) -> Iterator[Problem]:
     path, longest = f"{condition.path}.value", regex.limit(condition.value)
     if longest is not None:
         yield Problem(path, f"never matches texts beyond {longest} characters, since it looks around or back")
-    if is_exponential(regex.parse(condition.value)):
-        yield Problem(path, "backtracks catastrophically in most engines: unnest its repeats")
+    if is_catastrophic(regex.parse(condition.value)):
+        yield Problem(path, "backtracks catastrophically in most engines: its repeats can take the same text")
 
 
 def _times(condition: Condition, is_corrected: bool) -> Iterator[Problem]:
@@ -150,41 +151,3 @@ def _is_naive(text: str) -> bool:
 
 def _is_milliseconds(value: Any) -> bool:
     return isinstance(value, (int, float)) and abs(value) >= _MILLISECONDS_FROM
-
-
-def _conflicts(rules: Iterable[TargetingRule]) -> Iterator[Problem]:
-    """One attribute that is a number here and text there."""
-    first: dict[str, tuple[str, str]] = {}
-    for rule in rules:
-        for group in _groups(rule.group):
-            for condition in group.conditions:
-                kind = _kind(condition)
-                if kind is None:
-                    continue
-                known, path = first.setdefault(condition.attribute, (kind, condition.path))
-                if kind != known and {kind, known} not in _COMPATIBLE:
-                    yield Problem(
-                        condition.path, f"takes {condition.attribute} for {kind}, {path} for {known}"
-                    )
-
-
-def _kind(condition: Condition) -> str | None:
-    """What the attribute must be for the condition to mean anything; None if it may be several things."""
-    if condition.operator in _KINDS:
-        return _KINDS[condition.operator]
-    if condition.operator in ("eq", "neq"):
-        values = [condition.value]
-    elif condition.operator in ("in", "not_in"):
-        values = condition.value
-    else:
-        return None
-    kinds = {_value_kind(value) for value in values}
-    return kinds.pop() if len(kinds) == 1 else None
-
-
-def _value_kind(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "a boolean"
-    if isinstance(value, (int, float)):
-        return "a number"
-    return "text" if isinstance(value, str) else None

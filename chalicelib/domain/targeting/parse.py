@@ -98,8 +98,9 @@ def parse_condition(raw: object, path: str, is_corrected: bool) -> Condition:
         raise _problem(f"{path}.attribute", "must be letters, digits, `_` and `.`, at most 100 characters")
     if "value" not in fields:
         raise _problem(f"{path}.value", "is required (it may be null)")
+    operator, declared = _text(fields, "operator", path), fields.get("attribute_type")
     condition = Condition(
-        path, attribute, _text(fields, "operator", path), fields["value"], fields.get("additional_value")
+        path, attribute, operator, fields["value"], fields.get("additional_value"), declared
     )
     try:
         schema.check(condition, fields, is_corrected)

@@ -38,15 +38,15 @@ def search_steps(tree: Any, length: int) -> float:
     """One attempt per position, unless the pattern can only match at the start."""
     _ways, work = _sequence(tree, length)
     groups: float = 1 + tree.state.groups / 16  # each step back restores them
-    return groups * (length + work if _anchored(tree) else (length + 1) * work)
+    return groups * (length + work if anchored(tree) else (length + 1) * work)
 
 
-def _anchored(tree: Any) -> bool:
+def anchored(tree: Any) -> bool:
     if not len(tree):
         return False
     kind, argument = tree[0]
     if kind is op.SUBPATTERN and not argument[1]:
-        return _anchored(argument[3])
+        return anchored(argument[3])
     if kind is not op.AT:
         return False
     return argument is op.AT_BEGINNING_STRING or (

@@ -62,11 +62,8 @@ class Linear:
         elif kind is op.AT:
             yield self._position(argument, flags)
         elif kind is op.SUBPATTERN:
-            _group, added, removed, body = argument
             yield "(?:"
-            if added & _ALPHABETS:
-                flags &= ~_ALPHABETS
-            yield from self._sequence(body, (flags | added) & ~removed)
+            yield from self._sequence(argument[3], inner_flags(argument, flags))
             yield ")"
         elif kind is op.BRANCH:
             for index, branch in enumerate(argument[1]):
@@ -115,8 +112,8 @@ class Letters:
         self._table = {ord("\n"): "\n" if linear.multiline else _INNER_NEWLINE}
         endless = chain(_OTHERS, map(chr, count(128)))
         self._free = {True: iter(_WORDS), False: endless if linear.word else chain(_WORDS, endless)}
-        self._tests = [_alone(atom) for atom in linear.atoms]
-        self._word = _alone(linear.word) if linear.word else _NOTHING
+        self._tests = [alone(atom) for atom in linear.atoms]
+        self._word = alone(linear.word) if linear.word else _NOTHING
         (self._newline,) = self._kinds_of("\n")
 
     def read(self, text: str) -> str:
@@ -156,7 +153,15 @@ class Letters:
 _NOTHING = re.compile("(?!)")
 
 
-def _alone(atom: Atom) -> re.Pattern[str]:
+def inner_flags(group: Any, flags: int) -> int:
+    """Within a group of the parse tree that may switch flags on and off."""
+    _number, added, removed, _body = group
+    if added & _ALPHABETS:
+        flags &= ~_ALPHABETS
+    return int((flags | added) & ~removed)
+
+
+def alone(atom: Atom) -> re.Pattern[str]:
     """What the atom matches by itself is what it matches within the pattern."""
     node, flags = atom
     state = _parser.State()

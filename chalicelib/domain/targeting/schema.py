@@ -31,8 +31,7 @@ def check(condition: Condition, fields: Mapping[str, Any], is_corrected: bool) -
     operator, value = condition.operator, condition.value
     if operator not in direct.BUILDERS:
         raise Refused("operator", f"is not one of {', '.join(sorted(direct.BUILDERS))}")
-    attribute_type = fields.get("attribute_type")
-    if attribute_type is not None and attribute_type not in _ATTRIBUTE_TYPES:
+    if condition.attribute_type is not None and condition.attribute_type not in _ATTRIBUTE_TYPES:
         raise Refused("attribute_type", f"must be null or one of {', '.join(_ATTRIBUTE_TYPES)}")
     if not isinstance(fields.get("validation_schema"), (dict, type(None))):
         raise Refused("validation_schema", "must be an object or null")

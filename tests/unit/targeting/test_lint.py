@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.targeting import lint, parse
+from chalicelib.domain.targeting import lint, parse, regex
+from chalicelib.domain.targeting.regex_ambiguity import is_catastrophic
+from tests.support.timing import fastest
+from tests.unit.targeting.test_regex import KILLERS, ORDINARY
 
 
 def warnings(
     *conditions: tuple[Any, ...], version: str = "1.0", operator: str = "and", **more: Any
 ) -> list[str]:
-    names = ("attribute", "operator", "value", "additional_value")
+    names = ("attribute", "operator", "value", "additional_value", "attribute_type")
     group = {"operator": operator, "conditions": [dict(zip(names, row, strict=False)) for row in conditions]}
     document = {"version": version, "rules": [{"id": "r", "rule": group}]} | more
     return [str(warning) for warning in lint(parse(document))]
@@ -36,6 +39,14 @@ CONDITION = "rules[0].rule.conditions[0]"
         (("a", "match_regex", r"^(\w+\s?)*$"), f"{CONDITION}.value", "backtracks catastrophically"),
         (("a", "match_regex", "(a|aa)+$"), f"{CONDITION}.value", "backtracks catastrophically"),
         (("a", "match_regex", r"(a+)\1b"), f"{CONDITION}.value", "never matches texts beyond"),
+        (("a", "array_length", {"min": 3, "max": 1}, "between"), f"{CONDITION}.value", "never matches"),
+        (("a", "array_length", -1), f"{CONDITION}.value", "never matches"),
+        (("a", "array_length", 0, "lt"), f"{CONDITION}.value", "never matches"),
+        (("a", "array_length", 0, "gte"), CONDITION, "matches every list, object and text"),
+        (("a", "gt", "inf"), f"{CONDITION}.value", "lies beyond every number"),
+        (("a", "match_regex", ""), CONDITION, "matches every text"),
+        (("a", "match_regex", "^.*"), CONDITION, "matches every text"),
+        (("a", "json_path", "$.items[0].x", 1), f"{CONDITION}.value", "write $.items.0"),
     ],
 )
 def test_a_condition_that_is_hardly_meant_is_named(
@@ -43,6 +54,50 @@ def test_a_condition_that_is_hardly_meant_is_named(
 ) -> None:
     found = warnings(condition)
     assert any(warning.startswith(f"{path}: ") and message in warning for warning in found), found
+
+
+@pytest.mark.parametrize("operator", ["contains", "starts_with", "ends_with"])
+def test_an_empty_part_of_a_text_is_named_in_both_versions(operator: str) -> None:
+    assert warnings(("a", operator, "")) == [f"{CONDITION}: matches whenever a is present"]
+    assert warnings(("a", operator, ""), version="2.0") == [f"{CONDITION}: matches every text and number"]
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        (("a", "gt", 10), ("a", "lt", 5)),
+        (("a", "gt", 5), ("a", "lte", 5)),
+        (("a", "between", 1, 5), ("a", "gte", 6)),
+        (("a", "in", ["x"]), ("a", "in", ["y", "z"])),
+        (("a", "eq", "x"), ("a", "neq", "x")),
+        (("a", "in", [1, 2]), ("a", "gt", 2)),
+        (("a", "eq", "x"), ("a", "not_in", ["y", "x"])),
+        (("a", "after", "2026-02-01T00:00:00Z"), ("a", "before", "2026-01-01T00:00:00Z")),
+        (("a", "gte", 5), ("a", "lte", 5), ("a", "neq", 5)),
+    ],
+)
+def test_conditions_that_no_value_meets_together_are_named(conditions: Any, version: str) -> None:
+    path = f"rules[0].rule.conditions[{len(conditions) - 1}]"
+    assert f"{path}: no a meets it and those before" in warnings(*conditions, version=version)
+    assert warnings(*conditions, version="2.0", operator="or") == []
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        (("a", "gte", 5), ("a", "lte", 5)),
+        (("a", "gt", 5), ("a", "lt", 6), ("a", "neq", 5.5)),
+        (("a", "in", ["x", "y"]), ("a", "neq", "x")),
+        (("a", "after", "2026-01-01T00:00:00Z"), ("a", "before", "2026-01-01T00:00:01Z")),
+        (("a", "gt", 1e9), ("a", "before", "2000-01-01T00:00:00Z")),
+        (("a", "neq", 1), ("a", "neq", 2)),
+        (("a", "gt", 10), ("b", "lt", 5)),
+    ],
+)
+def test_conditions_that_some_value_meets_are_not_named(conditions: Any, version: str) -> None:
+    assert warnings(*conditions, version=version) == []
 
 
 def test_version_2_warns_of_naive_dates_but_reads_milliseconds() -> None:
@@ -58,7 +113,7 @@ def test_groups_that_mean_something_else_are_named() -> None:
     assert warnings(*several, operator="not")[0].startswith("rules[0].rule: `not` of several")
     assert warnings(*several, operator="not", version="2.0") == []
     (warning,) = warnings(("a", "eq", 1), ("a", "eq", 2))
-    assert warning == "rules[0].rule.conditions[1]: a cannot equal two values"
+    assert warning == "rules[0].rule.conditions[1]: no a meets it and those before"
 
 
 def test_rules_behind_one_that_takes_everybody_are_unreachable() -> None:
@@ -67,6 +122,8 @@ def test_rules_behind_one_that_takes_everybody_are_unreachable() -> None:
     rollout = {"id": "half", "rule": {}, "rollout_percentage": 50, "priority": -2}
     found = lint(parse({"rules": [some, rollout, everybody]}))
     assert [str(warning) for warning in found] == ["rules[0]: is never reached: rules[2] takes everybody"]
+    found = lint(parse({"version": "2.0", "rules": [everybody], "default_rule": {"id": "rest", "rule": {}}}))
+    assert [str(warning) for warning in found] == ["default_rule: is never reached: rules[0] takes everybody"]
 
 
 def test_duplicate_ids_ignored_defaults_and_unknown_versions_are_named() -> None:
@@ -79,16 +136,98 @@ def test_duplicate_ids_ignored_defaults_and_unknown_versions_are_named() -> None
 
 
 def test_an_attribute_taken_for_two_types_is_named() -> None:
-    (warning,) = warnings(("age", "gt", 18), ("age", "eq", "adult"))
+    (warning,) = warnings(("age", "gt", 18), ("age", "eq", "adult"), operator="or")
     assert warning == f"rules[0].rule.conditions[1]: takes age for text, {CONDITION} for a number"
     assert warnings(("at", "before", "2026-01-31T00:00:00Z"), ("at", "starts_with", "2026")) == []
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"^([a-z0-9]+\.)+com$", r"^\d{3}-\d{4}$", "^(foo|bar)+$", r"\bcat\b", "(?i)^vip"]
+    "conditions",
+    [
+        (("a", "between", 1, 5), ("a", "eq", "adult")),
+        (("a", "array_length", 1, "gt"), ("a", "gt", 5)),
+        (("a", "contains_all", ["x"]), ("a", "lt", 5)),
+        (("a", "semantic_version", "1.0.0"), ("a", "after", "2026-01-31T00:00:00Z")),
+        (("a", "eq", 1, None, "number"), ("a", "neq", "x")),
+        (("a", "eq", 1, None, "number"), ("a", "neq", 2, None, "string")),
+    ],
+)
+def test_other_types_that_exclude_each_other_are_named(conditions: Any) -> None:
+    assert any("rules[0].rule.conditions[1]: takes a for" in text for text in warnings(*conditions))
+
+
+def test_a_condition_that_contradicts_its_own_declaration_is_named() -> None:
+    (warning,) = warnings(("age", "gt", 18, None, "string"))
+    assert warning == f"{CONDITION}: takes age for a number, itself for text"
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        (("a", "array_length", 1, "gt"), ("a", "starts_with", "x")),
+        (("a", "contains_any", ["x"]), ("a", "array_length", 2, "lt")),
+        (("a", "between", "2026-01-31T00:00:00Z", "2026-02-01T00:00:00Z"), ("a", "starts_with", "2026")),
+        (("a", "gt", 5, None, "number"), ("a", "between", 1, 9)),
+        (("a", "contains", "x"), ("a", "contains_all", ["x"], None, "array")),
+    ],
+)
+def test_types_that_agree_are_not_named(conditions: Any) -> None:
+    assert warnings(*conditions) == []
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *KILLERS,
+        "(a|b|ab)*c",
+        "(ab|a|b)+$",
+        "(a.?)*b$",
+        "(.|a)*b",
+        r"(\d{1,3},?)*$",
+        r"(?:\w{1,5} ?)*;",
+        "^(a|a?)+$",
+        "([a-z]+)*@",
+        r"(\w+)*\s$",
+    ],
+)
+def test_a_catastrophic_pattern_is_named(pattern: str) -> None:
+    found = warnings(("a", "match_regex", pattern))
+    assert any("backtracks catastrophically" in warning for warning in found), found
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *ORDINARY,
+        r"^([a-z0-9]+\.)+com$",
+        r"^\d{3}-\d{4}$",
+        "^(foo|bar)+$",
+        "(?i)^vip",
+        r"^[^@\s]+@[^@\s]+\.[a-z]{2,}$",
+        r"^https?://[\w.-]+(/[\w./-]*)?$",
+        r"^(?:\d{1,3}\.){3}\d{1,3}$",
+        "^([0-9a-f]{32},?)*$",
+        "^([0-9a-f]{2}:){5}[0-9a-f]{2}$",
+        r"^\s*(\w+)\s*$",
+        r"(\w+\.)+\w+$",
+        r"^[A-Z]{2}\d{2}(?: ?\d{4}){4}(?: ?\d{1,2})?$",
+        r"(\b\w+\b\s*)+$",
+        r"^v?\d+(\.\d+)*(-[\w.]+)?$",
+        "[a-z]{2,20}[a-z0-9]{0,20}$",
+        "^(a?b)*$",
+        r"x(a+)+",
+    ],
 )
 def test_harmless_patterns_have_no_warning(pattern: str) -> None:
     assert warnings(("a", "match_regex", pattern)) == []
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(" + "a?" * 250 + ")*$", "((((a{1,9}){1,9}){1,9})x)*$", "([ab]{200}c?)*" * 30]
+)
+def test_a_pattern_too_large_to_judge_is_not_judged_for_long(pattern: str) -> None:
+    tree = regex.parse(pattern)
+    assert fastest(lambda: is_catastrophic(tree), 0.5) < 0.5
 
 
 def test_an_ordinary_document_has_no_warning() -> None:
