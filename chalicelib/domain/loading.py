@@ -219,7 +219,8 @@ def _rule_shares(extra: Mapping[str, Any]) -> dict[str, float] | None:
 def _rule_splits(rules: Rules | None, variants: Sequence[str]) -> tuple[Problem, ...]:
     found = []
     for rule in _by_index(rules):
-        path = f"targeting_rules.rules[{rule.index}]"
+        is_default = rules and rule.index == len(rules.document.rules)
+        path = f"targeting_rules.{'default_rule' if is_default else f'rules[{rule.index}]'}"
         allocation = rule.extra.get("allocation")
         if "variant" in rule.extra and rule.extra["variant"] not in variants:
             found.append(Problem(f"{path}.variant", f"must be one of {', '.join(variants)}"))

@@ -76,6 +76,11 @@ def test_a_key_defined_twice_is_a_problem_that_names_both_places(tmp_path: Path)
             "flags: [{key: x, type: boolean, targeting_rules: {rules: [{id: r, rule: {operator: xor}}]}}]",
             "targeting_rules.rules[0].rule.operator",
         ),
+        (
+            "flags: [{key: x, type: boolean,"
+            " targeting_rules: {default_rule: {id: d, rule: {}, variant: nope}}}]",
+            "flags[0] (x).targeting_rules.default_rule.variant: must be one of on, off",
+        ),
     ],
 )
 def test_a_mistake_is_named_by_file_and_path(tmp_path: Path, text: str, expected: str) -> None:
