@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from chalicelib.domain.targeting import InvalidRules, compile_condition, compile
 
 
 def run(paths: Iterable[str | Path], console: Console) -> int:
-    """Prints every disagreement and ``N passed, M failed``; the exit code is 1 if anything failed."""
+    """Prints every disagreement and ``N passed, M failed``; the exit code is 0 if all did, at least one."""
     passed = failed = 0
     for path in paths:
         for complaint in _check_file(Path(path)):
@@ -28,7 +29,7 @@ def run(paths: Iterable[str | Path], console: Console) -> int:
                 failed += 1
                 console.print(complaint, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{passed} passed, {failed} failed", highlight=False)
-    return 1 if failed else 0
+    return 0 if passed and not failed else 1
 
 
 def _check_file(path: Path) -> Iterator[str | None]:
@@ -39,9 +40,11 @@ def _check_file(path: Path) -> Iterator[str | None]:
     except (OSError, EOFError, ValueError, zlib.error) as error:
         yield f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield _check_line(line, f"{path}:{number}")
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines:
+        yield f"{path}: holds no case"
+    for number, line in lines:
+        yield _check_line(line, f"{path}:{number}")
 
 
 def _check_line(line: str, place: str) -> str | None:
@@ -49,16 +52,32 @@ def _check_line(line: str, place: str) -> str | None:
         case = json.loads(line, parse_constant=_refuse)
         if not isinstance(case, dict):
             return f"{place}: not a case: must be a JSON object"
+        wrong = [name for name, types in _TYPES.items() if name in case and type(case[name]) not in types]
+        if wrong:
+            return f"{place}: not a case: a field is of another type: {', '.join(wrong)}"
         disagreements = list(_document_case(case) if "targeting_rules" in case else _operator_case(case))
     except (ValueError, RecursionError) as error:
         return f"{place}: not a case: {error}"
     except KeyError as error:
         return f"{place}: not a case: needs the field {error}"
-    except TypeError as error:
+    except TypeError as error:  # within the condition
         return f"{place}: not a case: a field is of another type: {error}"
     if not disagreements:
         return None
     return f"{place}: {case.get('id', '-')}: {'; '.join(disagreements)}"
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "condition": (dict,),
+    "context": (dict,),
+    "version": (str,),
+    "salt": (str,),
+    "now": (int, float),
+    "expected": (bool,),
+    "schema_valid": (bool,),
+    "invalid": (bool,),
+    "expected_rule_id": (str, NoneType),
+}
 
 
 def _refuse(name: str) -> Any:

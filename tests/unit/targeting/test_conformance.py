@@ -79,6 +79,10 @@ def test_a_disagreement_names_the_place_the_case_and_both_answers(tmp_path: Path
         ("7", "not a case: must be a JSON object"),
         ('{"condition": 7, "context": {}, "expected": true}', "not a case: a field is of another type"),
         ('{"context": {}}', "needs the field 'condition'"),
+        (json.dumps(CASE | {"context": [1]}), "a field is of another type: context"),
+        (json.dumps(CASE | {"context": "s"}), "a field is of another type: context"),
+        (json.dumps(CASE | {"expected": 1, "now": "0"}), "a field is of another type: now, expected"),
+        (json.dumps(DOCUMENT | {"expected_rule_id": None, "salt": 1}), "a field is of another type: salt"),
         ('{"condition": {"attribute": "a"}, "context": {}, "expected": true}', "needs the field 'operator'"),
         ('{"id": NaN}', "NaN is not JSON"),
         ("[" * 100_000, "not a case"),
@@ -90,6 +94,11 @@ def test_a_malformed_line_is_a_failure_with_its_place(tmp_path: Path, line: str,
     assert (code, total) == (1, "1 passed, 1 failed")
     assert complaint.startswith(f"{path}:2: not a case")
     assert reason in complaint
+
+
+def test_no_case_at_all_is_a_failure(tmp_path: Path) -> None:
+    path = lines(tmp_path / "empty.jsonl", "", "")
+    assert check(path) == (1, [f"{path}: holds no case", "0 passed, 1 failed"])
 
 
 def test_a_case_may_fix_the_clock(tmp_path: Path) -> None:
