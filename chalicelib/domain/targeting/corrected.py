@@ -20,6 +20,7 @@ from chalicelib.domain.targeting.window import CLOCK_FIELDS, clock_checks, time_
 
 NULL_READERS = frozenset({"eq", "neq"})
 
+_LONG = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM = 1e11
 """Seconds reach this in the year 5138, milliseconds did in 1973."""
@@ -79,10 +80,12 @@ def _not_in(condition: Condition) -> Test:
 
 def _contains(condition: Condition) -> Test:
     """An element of a list, or a part of a text."""
-    wanted, same = condition.value, same_as(condition.value)
+    wanted, same, choices = condition.value, same_as(condition.value), Choices([condition.value], typed)
 
     def test(value: Any, _now: float) -> bool:
         if isinstance(value, list):
+            if len(value) > _LONG:  # many conditions may ask about it
+                return choices.among(value) > 0
             return wanted in value and any(map(same, value))
         return text(wanted) in text(value)
 

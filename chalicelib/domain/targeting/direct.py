@@ -21,6 +21,7 @@ from chalicelib.domain.targeting.values import (
     looks_numeric,
     moment,
     never,
+    text_form,
 )
 from chalicelib.domain.targeting.window import time_window
 
@@ -82,22 +83,38 @@ def _values(condition: Condition) -> list[Any]:
 
 def _contains(condition: Condition) -> Test:
     needle = str(condition.value)
-    return (lambda value, _now: needle in str(value)) if needle else always
+    return (
+        (lambda value, _now: needle in (value if type(value) is str else text_form(value)))
+        if needle
+        else always
+    )
 
 
 def _not_contains(condition: Condition) -> Test:
     needle = str(condition.value)
-    return (lambda value, _now: needle not in str(value)) if needle else never
+    return (
+        (lambda value, _now: needle not in (value if type(value) is str else text_form(value)))
+        if needle
+        else never
+    )
 
 
 def _starts_with(condition: Condition) -> Test:
     needle = str(condition.value)
-    return (lambda value, _now: str(value).startswith(needle)) if needle else always
+    return (
+        (lambda value, _now: (value if type(value) is str else text_form(value)).startswith(needle))
+        if needle
+        else always
+    )
 
 
 def _ends_with(condition: Condition) -> Test:
     needle = str(condition.value)
-    return (lambda value, _now: str(value).endswith(needle)) if needle else always
+    return (
+        (lambda value, _now: (value if type(value) is str else text_form(value)).endswith(needle))
+        if needle
+        else always
+    )
 
 
 def _number_compared(compare: Compare) -> Callable[[Condition], Test]:
@@ -187,7 +204,7 @@ def _match_regex(condition: Condition) -> Test:
     from chalicelib.domain.targeting import regex  # few documents have a pattern: not at import
 
     search = regex.searcher(condition.value)
-    return lambda value, _now: search(str(value))
+    return lambda value, _now: search(value if type(value) is str else text_form(value))
 
 
 def _semantic_version(condition: Condition) -> Test:
@@ -224,7 +241,7 @@ def _percentage_bucket(condition: Condition) -> Test:
     share = number(condition.value)
     if not 0 < share < 100:
         return always if share >= 100 else never
-    return lambda value, _now: md5_bucket(str(value)) < share
+    return lambda value, _now: md5_bucket(text_form(value)) < share
 
 
 def md5_bucket(text: str) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.targeting.document import Condition, Unusable
-from chalicelib.domain.targeting.values import Test
+from chalicelib.domain.targeting.values import Latest, Test
 
 
 def json_path(condition: Condition, equals: Callable[[Any], bool]) -> Test:
@@ -15,7 +15,7 @@ def json_path(condition: Condition, equals: Callable[[Any], bool]) -> Test:
     steps = condition.value[2:].split(".")
 
     def test(value: Any, _now: float) -> bool:
-        node = _DECODER.decode(value) if isinstance(value, str) else value
+        node = _decoded(value) if isinstance(value, str) else value
         if not isinstance(node, (dict, list)):
             return False
         for step in steps:
@@ -38,3 +38,14 @@ def _refuse(name: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
+def _decode(text: str) -> Any:
+    """None for what is no JSON."""
+    try:
+        return _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+_decoded = Latest(_decode)

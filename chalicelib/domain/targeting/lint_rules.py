@@ -112,7 +112,7 @@ def _nearly_always(condition: Condition, test: Test) -> Iterator[Problem]:
         yield Problem(path, "matches every text and number")
     if operator == "not_contains" and value == "":
         yield Problem(path, "never matches a text or number")
-    if operator == "match_regex" and finds_nothing(regex.parse(value)):
+    if operator == "match_regex" and finds_nothing(regex.read(value).tree):
         yield Problem(path, "matches every text: its pattern finds the empty text anywhere")
     if operator == "array_length" and condition.additional_value in ("gt", "gte") and test([], 0.0):
         yield Problem(path, "matches every list, object and text")
@@ -124,7 +124,7 @@ def _pattern(condition: Condition) -> Iterator[Problem]:
     path, longest = f"{condition.path}.value", regex.limit(condition.value)
     if longest is not None:
         yield Problem(path, f"never matches texts beyond {longest} characters, since it looks around or back")
-    if is_catastrophic(regex.parse(condition.value)):
+    if is_catastrophic(regex.read(condition.value).tree):
         yield Problem(path, "backtracks catastrophically in most engines: its repeats can take the same text")
 
 

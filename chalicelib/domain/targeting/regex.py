@@ -11,9 +11,10 @@ import re
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from re import _parser  # type: ignore[attr-defined] # the grammar of the reference, from the reference itself
+from functools import lru_cache
+from re import _compiler, _parser  # type: ignore[attr-defined] # the grammar of the reference, from the reference itself
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.domain.targeting.document import Unusable
 from chalicelib.domain.targeting.regex_cost import longest_text
@@ -27,17 +28,61 @@ RE2_STEPS = 500_000
 COMMON_LENGTH = 256
 """Attributes that patterns are written for (addresses, URLs, names) are seldom longer."""
 
-_ASCII = "".join(map(chr, range(128)))
 MAX_KNOWN = 4_096
 """Characters whose letters a pattern remembers, unless one text has more."""
 
 Search = Callable[[str], bool]
 
 
+class Pattern(NamedTuple):
+    """``tree``: the reference's own. ``longest``: the text up to which ``re`` itself may search."""
+
+    tree: Any
+    longest: int
+    search: Search
+
+
 def searcher(pattern: Any) -> Search:
     """Whether the pattern occurs in a text. Raises Unusable for what is no pattern everywhere."""
-    tree = parse(pattern)
-    quick, longest = re.compile(pattern).search, longest_text(tree, STEPS)
+    return read(pattern).search
+
+
+def read(pattern: Any) -> Pattern:
+    if not isinstance(pattern, str):
+        raise Unusable("must be text")
+    return _read(pattern)
+
+
+def require_linear(pattern: Any) -> None:
+    """Version 2.0 has no patterns that only a backtracking engine understands."""
+    try:
+        Linear(read(pattern).tree)
+    except NotLinear as reason:
+        raise Unusable(f"{reason}: version 2.0 takes only patterns that run in linear time") from None
+
+
+def limit(pattern: str) -> int | None:
+    """The length beyond which nothing matches any more, if texts of that length are common."""
+    tree, longest, _search = read(pattern)
+    try:
+        Linear(tree)
+    except NotLinear:
+        return longest if longest < COMMON_LENGTH else None
+    return None
+
+
+@lru_cache(maxsize=1_024)
+def _read(pattern: str) -> Pattern:
+    """Remembered, as a document is checked first and compiled later. Compiles the tree: only that checks
+    look-behind."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # what a later runtime will read differently
+            tree = _parser.parse(pattern)
+            longest = longest_text(tree, STEPS)  # refuses what varies by runtime, and what is slow to compile
+            quick = _compiler.compile(tree).search
+    except (re.error, OverflowError, RecursionError, FutureWarning, ValueError) as error:
+        raise Unusable(f"is not a usable pattern: {error}") from None
     slow: list[Search] = []
 
     def search(text: str) -> bool:
@@ -47,41 +92,7 @@ def searcher(pattern: Any) -> Search:
             slow.append(_linear_search(tree))
         return slow[0](text)
 
-    return search
-
-
-def require_linear(pattern: Any) -> None:
-    """Version 2.0 has no patterns that only a backtracking engine understands."""
-    try:
-        Linear(parse(pattern))
-    except NotLinear as reason:
-        raise Unusable(f"{reason}: version 2.0 takes only patterns that run in linear time") from None
-
-
-def limit(pattern: str) -> int | None:
-    """The length beyond which nothing matches any more, if texts of that length are common."""
-    tree = parse(pattern)
-    try:
-        Linear(tree)
-    except NotLinear:
-        longest = longest_text(tree, STEPS)
-        return longest if longest < COMMON_LENGTH else None
-    return None
-
-
-def parse(pattern: Any) -> Any:
-    """The reference's own parse tree, after a trial compilation: look-behind is only checked there."""
-    if not isinstance(pattern, str):
-        raise Unusable("must be text")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)  # what a later runtime will read differently
-            tree = _parser.parse(pattern)
-            longest_text(tree, STEPS)  # refuses what varies by runtime, and what is slow to compile
-            re.compile(pattern)
-    except (re.error, OverflowError, RecursionError, FutureWarning, ValueError) as error:
-        raise Unusable(f"is not a usable pattern: {error}") from None
-    return tree
+    return Pattern(tree, longest, search)
 
 
 def _linear_search(tree: Any) -> Search:
@@ -101,7 +112,6 @@ class LinearSearch:
     def _start(self) -> None:
         """The longest text is one for all: it must not depend on the texts that came before."""
         self._letters = Letters(self._linear)
-        self._letters.read(_ASCII)
         self._compile()
         self._longest = RE2_STEPS // self._compiled.programsize if self._compiled else -1
 

@@ -115,17 +115,22 @@ class Letters:
         self._tests = [alone(atom) for atom in linear.atoms]
         self._word = alone(linear.word) if linear.word else _NOTHING
         (self._newline,) = self._kinds_of("\n")
+        self._learn({*map(chr, range(128))} - self.known)
 
     def read(self, text: str) -> str:
-        """The text in letters. Raises NotLinear if it has more kinds of characters than there are letters."""
-        new = "".join({*text} - self.known)
+        """The text in letters. Raises NotLinear if it has more kinds of letters than ASCII has."""
+        if not text.isascii():
+            self._learn({*text} - self.known)
+        letters = text.translate(self._table)
+        return letters[:-1] + "\n" if letters.endswith(_INNER_NEWLINE) else letters
+
+    def _learn(self, characters: set[str]) -> None:
+        new = "".join(characters)
         for character, kind in zip(new, self._kinds_of(new), strict=True):
             if kind not in self.kinds:
                 self.kinds[kind] = self._letter(kind[-1])
             self._table[ord(character)] = self.kinds[kind]
-        self.known.update(new)
-        letters = text.translate(self._table)
-        return letters[:-1] + "\n" if letters.endswith(_INNER_NEWLINE) else letters
+        self.known |= characters
 
     def pattern(self) -> str:
         """In RE2's language, right for every text read so far."""

@@ -28,6 +28,37 @@ def always(_value: Any, _now: float) -> bool:
     return True
 
 
+class Latest:
+    """What was made of the value seen last: many conditions ask about one large value of a context.
+
+    By identity, as nothing changes the values of a context. One slot, so that little outlives its request.
+    """
+
+    __slots__ = ("derive", "latest")
+
+    def __init__(self, derive: Callable[[Any], Any]) -> None:
+        self.derive = derive
+        self.latest: tuple[Any, Any] = (object(), None)
+
+    def __call__(self, value: Any) -> Any:
+        known, derived = self.latest
+        if known is not value:
+            derived = self.derive(value)
+            self.latest = value, derived  # one tuple: another thread sees both or neither
+        return derived
+
+
+_list_text = Latest(str)
+
+
+def text_form(value: Any) -> str:
+    """``T`` of the specification."""
+    if isinstance(value, str):
+        return value
+    text: str = _list_text(value) if isinstance(value, (list, dict)) else str(value)
+    return text
+
+
 def frozen(value: Any, leaf: Callable[[Any], Any] | None = None, depth: int = 0) -> Any:
     """A hashable twin: two twins are equal exactly if the values are.
 
@@ -62,26 +93,39 @@ def same_as(wanted: Any) -> Callable[[Any], bool]:
 _OWN_TWINS = frozenset({str, int, float, type(None)})
 
 
+def _elements(twin: Callable[[Any], Any], plain: bool) -> Latest:
+    """Of a list, the twins of its elements, or only of those that are plain."""
+    skipped = (list, dict) if plain else ()
+    return Latest(
+        lambda values: {v if type(v) in _OWN_TWINS else twin(v) for v in values if not isinstance(v, skipped)}
+    )
+
+
+_TWINS: dict[Callable[[Any], Any], Latest] = {twin: Latest(twin) for twin in (frozen, typed)}
+_ELEMENTS: dict[tuple[Callable[[Any], Any], bool], Latest] = {
+    (twin, plain): _elements(twin, plain) for twin in (frozen, typed) for plain in (True, False)
+}
+
+
 class Choices:
     """Membership by value in constant time, for scalars, lists and objects."""
 
-    __slots__ = ("plain", "twin", "twins")
+    __slots__ = ("elements", "plain", "twin", "twins")
 
     def __init__(self, values: Iterable[Any], twin: Callable[[Any], Any] = frozen) -> None:
         self.twin = twin
         self.twins = frozenset(map(twin, values))
         self.plain = not any(isinstance(choice, tuple) for choice in self.twins)
+        self.elements = _ELEMENTS[twin, self.plain]
 
     def has(self, value: Any) -> bool:
-        if self.plain and isinstance(value, (list, dict)):
-            return False
+        if isinstance(value, (list, dict)):
+            return not self.plain and _TWINS[self.twin](value) in self.twins
         return self.twin(value) in self.twins
 
     def among(self, values: list[Any]) -> int:
         """How many of the choices are elements of ``values``."""
-        twin, skipped = self.twin, (list, dict) if self.plain else ()
-        present = {v if type(v) in _OWN_TWINS else twin(v) for v in values if not isinstance(v, skipped)}
-        return len(self.twins & present)
+        return len(self.twins & self.elements(values))
 
 
 def is_number(value: Any) -> bool:

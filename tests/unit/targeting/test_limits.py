@@ -1,11 +1,12 @@
-"""The largest documents and contexts are decided in less than a millisecond."""
+"""The largest contexts are decided in less than a millisecond, the largest documents in a few."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.targeting import Rules, compile_rules, parse
+from chalicelib.domain.targeting import Rules, compile_rules, parse, regex
 from chalicelib.domain.targeting.semver import MEMO_SIZE, key, known
 from tests.support.timing import fastest
 
@@ -15,9 +16,13 @@ NUMBERS: dict[str, Any] = {"user_id": "u", "numbers": list(range(6_000))}
 assert len(json.dumps(NUMBERS)) > 32_000
 
 
-def rules(*conditions: tuple[Any, ...], version: str, count: int = 1, depth: int = 1) -> Rules:
+def named(conditions: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
     names = ("attribute", "operator", "value", "additional_value")
-    group: dict[str, Any] = {"conditions": [dict(zip(names, row, strict=False)) for row in conditions]}
+    return [dict(zip(names, row, strict=False)) for row in conditions]
+
+
+def rules(*conditions: tuple[Any, ...], version: str, count: int = 1, depth: int = 1) -> Rules:
+    group: dict[str, Any] = {"conditions": named(conditions)}
     for _ in range(depth - 1):
         group = {"groups": [group]}
     listed = [{"id": f"r{i}", "rule": group, "rollout_percentage": 99} for i in range(count)]
@@ -53,6 +58,54 @@ def test_the_largest_inputs_take_less_than_a_millisecond(
     compiled = rules(*conditions, version=version, **more)
     compiled.match(context, 0.0)
     assert fastest(lambda: compiled.match(context, 0.0), 0.001) < 0.001
+
+
+LONG_TEXT = "abc " * 8_000
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize(
+    ("conditions", "context", "milliseconds"),
+    [
+        ([("a", "gte", 1)] * 4 + [("a", "gte", 9)], {"a": 5}, 10),
+        ([("a", "in", ["x{}"])], {"a": "y"}, 1),
+        ([("texts", "contains_any", ["absent{}"])], WIDE, 3),
+        ([("texts", "contains_all", ["absent{}"])], WIDE, 3),
+        ([("texts", "in", [["absent{}"]])], WIDE, 50),
+        ([("texts", "contains", "absent{}")], WIDE, 50),
+        ([("a", "json_path", "$.user_id", "absent{}")], {"a": json.dumps(WIDE)}, 3),
+        ([("a", "json_path", "$.user_id", "absent{}")], {"a": json.dumps(WIDE)[:-1]}, 3),
+        ([("a", "contains", "absent{}")], {"a": LONG_TEXT}, 50),
+        ([("a", "match_regex", "(a|b){}$")], {"a": LONG_TEXT}, 300),
+    ],
+)
+def test_a_thousand_rules_about_one_large_value_read_it_once(
+    version: str, conditions: list[tuple[Any, ...]], context: dict[str, Any], milliseconds: float
+) -> None:
+    listed = [
+        {
+            "id": f"r{i}",
+            "rule": {"conditions": json.loads(json.dumps(named(conditions)).replace("{}", str(i)))},
+        }
+        for i in range(1_000)
+    ]
+    compiled = compile_rules(parse({"version": version, "rules": listed}))
+    assert compiled.match(context, 0.0) is None
+    limit = milliseconds / 1_000
+    assert fastest(lambda: compiled.match(context, 0.0), limit) < limit
+
+
+def test_what_is_remembered_of_a_value_is_of_that_value() -> None:
+    compiled = rules(("a", "contains_any", ["x"]), version="1.0")
+    for values, expected in [(["x"], True), (["y"], False), (["x", "y"], True), ([], False), (["x"], True)]:
+        assert (compiled.match({"a": values, "user_id": "u"}, 0.0) is not None) == expected
+    compiled = rules(("a", "contains", "x"), version="1.0")
+    for value, expected in [(["x"], True), ({"y": 1}, False), ({"x": 1}, True), (["y"], False)]:
+        assert (compiled.match({"a": value, "user_id": "u"}, 0.0) is not None) == expected
+
+
+def test_a_pattern_is_read_once_for_the_check_and_for_the_search() -> None:
+    assert regex.read("^only once$") is regex.read("^only once$")
 
 
 def test_membership_costs_the_same_in_10_and_10_000_values() -> None:

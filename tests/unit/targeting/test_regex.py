@@ -57,7 +57,7 @@ def test_a_classic_killer_takes_less_than_5_ms(pattern: str) -> None:
 )
 def test_a_pattern_that_is_slow_to_compile_is_refused_or_quick(pattern: str) -> None:
     def build() -> None:
-        re.purge()
+        regex._read.cache_clear()
         with contextlib.suppress(Unusable):
             regex.searcher(pattern)
 
@@ -80,7 +80,7 @@ def test_short_texts_beyond_ascii_match_as_in_the_reference(pattern: str, text: 
 
 def test_the_bound_holds_at_the_longest_text_each_killer_may_see() -> None:
     for pattern in KILLERS:
-        longest = longest_text(regex.parse(pattern), regex.STEPS)
+        longest = longest_text(regex.read(pattern).tree, regex.STEPS)
         for text in ("a" * longest, "a" * max(0, longest - 1) + "!", "x" * longest):
             assert fastest(lambda text=text, pattern=pattern: re.search(pattern, text), 0.005) < 0.005  # type: ignore[misc]
 
@@ -164,7 +164,7 @@ def test_the_linear_engine_answers_as_the_reference_does(
 
 
 def linear(pattern: str) -> regex.Search:
-    return regex.LinearSearch(Linear(regex.parse(pattern)))
+    return regex.LinearSearch(Linear(regex.read(pattern).tree))
 
 
 ORDINARY = [
