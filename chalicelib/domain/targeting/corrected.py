@@ -186,8 +186,12 @@ def _geo_distance(condition: Condition) -> Test:
     """``[lat, lon]`` with kilometres in ``additional_value``, or an object with ``radius``."""
     if isinstance(condition.value, dict):
         return direct.geo_distance(condition, number)
-    centre, radius = geo.point(condition.value, number), _finite(condition.additional_value or 0)
-    if radius < 0 or condition.additional_value is None:
+    centre = geo.point(condition.value, number)
+    try:
+        radius = _finite(condition.additional_value)
+    except Unusable as unusable:
+        raise Unusable(f"needs kilometres in `additional_value`, which {unusable}") from None
+    if radius < 0:
         raise Unusable("needs kilometres of at least 0 in `additional_value`")
     return lambda value, _now: geo.distance_km(geo.point(value, number), centre) <= radius
 
@@ -198,7 +202,9 @@ def _time_window(condition: Condition) -> Test:
     unknown = window.keys() - {"start", "end", "timezone", *CLOCK_FIELDS}
     if unknown or not window.keys() - {"timezone"}:
         raise Unusable(f"knows start, end, timezone, {', '.join(CLOCK_FIELDS)}, and needs more than timezone")
-    zone = time_zone(window["timezone"]) if window.get("timezone") else UTC
+    zone = time_zone(window["timezone"]) if "timezone" in window else UTC
+    if isinstance(window.get("days"), list) and any(isinstance(day, bool) for day in window["days"]):
+        raise Unusable("must have days from 0 (Monday) to 6 (Sunday), not booleans")
     start = _instant(window["start"]) if "start" in window else None
     end = _instant(window["end"]) if "end" in window else None
     if start and end and start > end:
@@ -250,6 +256,15 @@ def _array_length(condition: Condition) -> Test:
     bounds = [value.get("min"), value.get("max")] if isinstance(value, dict) else [value]
     if any(isinstance(bound, bool) or not isinstance(bound, int) for bound in bounds):
         raise Unusable("must be an integer, or an object with integers min and max for `between`")
+    return _compared(condition)
+
+
+def _compared(condition: Condition) -> Test:
+    """As in 1.0, which takes whatever is empty for ``eq``."""
+    if condition.additional_value is not None and not condition.additional_value:
+        raise Unusable(
+            "is compared by an empty `additional_value`: name the comparison, or leave it out for eq"
+        )
     return direct.build(condition)
 
 
@@ -272,6 +287,7 @@ _BUILDERS: dict[str, Callable[[Condition], Test]] = {
     "contains_all": _contains_all,
     "contains_any": _contains_any,
     "match_regex": _match_regex,
+    "semantic_version": _compared,
     "geo_distance": _geo_distance,
     "time_window": _time_window,
     "json_path": _json_path,

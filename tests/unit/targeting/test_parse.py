@@ -120,6 +120,19 @@ def test_the_largest_document_is_taken_and_a_larger_one_refused(largest: Any, be
         ("geo_distance", [1, 2], None),
         ("geo_distance", [True, 2], 5),
         ("geo_distance", {"lat": 1, "lon": 2, "radius": True}, None),
+        ("geo_distance", [1, 2], False),
+        ("geo_distance", [1, 2], []),
+        ("geo_distance", [1, 2], ""),
+        ("time_window", {"start": 1, "days": [True]}, None),
+        ("time_window", {"start": 1, "timezone": 0}, None),
+        ("time_window", {"start": 1, "timezone": ""}, None),
+        ("semantic_version", "2.3.0", ""),
+        ("semantic_version", "2.3.0", {}),
+        ("array_length", 1, False),
+        ("array_length", -1, None),
+        ("array_length", {"min": 3, "max": 1}, "between"),
+        ("percentage_bucket", 0.0004, None),
+        ("match_regex", "(?m:^a$)|b$", None),
         ("time_window", {}, None),
         ("time_window", {"timezone": "UTC"}, None),
         ("time_window", {"from": 1}, None),
@@ -134,6 +147,19 @@ def test_version_2_refuses_operands_that_1_0_silently_never_matches(operands: tu
     condition = {"attribute": "a", "operator": operator, "value": value, "additional_value": more}
     (problem,) = problems(document(condition, version="2.0"))
     assert problem.path == "rules[0].rule.conditions[0].value"
+
+
+@pytest.mark.parametrize("pattern", ["(?i)müller", r"(?a)\w+", "(a|b$)c", r"(?i)\bstraße\b", r"$\n?^"])
+def test_version_2_takes_every_pattern_without_memory(pattern: str) -> None:
+    parse(document({"attribute": "a", "operator": "match_regex", "value": pattern}, version="2.0"))
+
+
+def test_a_number_that_is_not_finite_is_refused_in_both_versions() -> None:
+    for version in ("1.0", "2.0"):
+        for value in (float("nan"), [1, float("inf")]):
+            held = {"attribute": "a", "operator": "eq", "value": value}
+            (problem,) = problems(document(held, version=version))
+            assert problem.path == "rules[0].rule.conditions[0].value"
 
 
 def test_version_2_refuses_empty_groups_and_ids_it_cannot_hash_by() -> None:
