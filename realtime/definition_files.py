@@ -198,7 +198,8 @@ def _items(path: Path, found: DefinitionSet) -> Iterator[tuple[DefinitionKind, i
     except (ValueError, yaml.YAMLError, OSError) as error:
         found.problems.append(Problem(str(path), " ".join(str(error).split())))
         return
-    if data is None:
+    if data is None or data == {}:
+        found.problems.append(Problem(str(path), "holds no definitions; write flags: [] if none are meant"))
         return
     if not isinstance(data, dict):
         found.problems.append(Problem(str(path), f"must hold {_HOLDS}"))

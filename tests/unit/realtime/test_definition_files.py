@@ -230,3 +230,13 @@ def test_a_missing_path_and_an_empty_folder_are_problems(tmp_path: Path) -> None
         "no such file or folder",
         "holds no .yaml, .yml or .json file",
     ]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}"])
+def test_a_file_that_says_nothing_is_a_problem_unless_it_says_so(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(text)
+    expected = f"{file}: holds no definitions; write flags: [] if none are meant"
+    assert [str(problem) for problem in read([tmp_path]).problems] == [expected]
+    file.write_text("flags: []")
+    assert not read([tmp_path]).problems
