@@ -65,7 +65,12 @@ def _deploy() -> dict[str, Any]:
 PUBLISHING: Calls = {
     "experiments_table": ("dynamodb:Scan", "dynamodb:UpdateItem"),
     "flags_table": ("dynamodb:Scan", "dynamodb:UpdateItem"),
-    "publications_table": ("dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:Query"),
+    "publications_table": (
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+    ),
     "keys_table": ("dynamodb:PutItem", "dynamodb:Scan"),
 }
 """Of the definitions that the smoke tests ask for, and of their key."""
