@@ -111,7 +111,9 @@ def _locust_against(console: Console, stack: LocalStack, options: argparse.Names
 def _locust(options: argparse.Namespace, host: str) -> None:
     command = [sys.executable, "-m", "locust", "-f", str(Path(__file__).with_name("locustfile.py"))]
     command += ["--headless", "--only-summary", "--host", host, "--csv", str(REPORT), "--loglevel", "WARNING"]
-    command += ["-u", str(options.users), "-r", str(options.users), "-t", f"{options.seconds}s"]
+    command += ["-u", str(options.users), "-t", f"{options.seconds}s"]
+    # Within five seconds all are there, and all is warm: what came before does not count.
+    command += ["-r", str(max(1, options.users // 5)), "--reset-stats"]
     command += ["--exit-code-on-error", "0", "--stop-timeout", "5"]
     with REPORT.with_suffix(".log").open("w") as log:
         subprocess.run(command, check=True, env={**os.environ}, stdout=log, stderr=log)
