@@ -68,9 +68,11 @@ def publish(
     a flag may name a prerequisite that another repository publishes.
     """
     found = read(paths)
+    if found.problems:  # of the files alone, so nothing need be asked
+        return _report(console, found, found.problems, strict)
     state = _state(plane.definitions)
     kept = {} if prune else state.documents()
-    status = _report(console, found, found.problems or _whole(kept | found.documents, found), strict)
+    status = _report(console, found, _whole(kept | found.documents, found), strict)
     if status:
         return status
     absent = [name for name in state.rows if name not in found.documents]

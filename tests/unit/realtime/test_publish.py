@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 
 from chalicelib.domain.definitions import Definition
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Conflict, StorageUnavailable
 from chalicelib.domain.loading import load_flag
 from realtime import audit
 from realtime.memory import MemoryDefinitions
@@ -366,3 +366,15 @@ def _share(said: str, words: str) -> float:
     """From the one line that has ``words``."""
     (line,) = (line for line in said.splitlines() if words in line)
     return float(line.split("%")[0].split()[-1]) / 100
+
+
+def test_a_mistake_in_a_file_is_told_though_the_store_cannot_be_reached(to_publish: Publisher) -> None:
+    to_publish.plane.definitions.since = _unreachable  # type: ignore[method-assign]
+    assert to_publish({"key": "f", "type": "bolean"}) == 1
+    assert "flags[0] (f).type" in to_publish.said
+    with pytest.raises(StorageUnavailable):
+        to_publish(FLAG)
+
+
+def _unreachable(version: int | None) -> Any:
+    raise StorageUnavailable
