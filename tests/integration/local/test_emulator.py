@@ -14,8 +14,9 @@ from realtime.local.ports import HOST, LocalError, available
 from tests.support.poll import until
 
 STARTER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background jobs of a shell
 from realtime.local.emulator import emulator
 with emulator(int(sys.argv[1]), Path(sys.argv[2])) as endpoint:
     print(endpoint, flush=True)
