@@ -8,30 +8,29 @@ from functools import cache, cached_property
 from typing import Any
 
 from chalicelib import __version__, extension
-from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.events import Limits
+from chalicelib.domain.stream.event import Limits
 from chalicelib.metrics import Metrics
 from chalicelib.services.assign import Assigner
+from chalicelib.services.assignment_cache import Known
 from chalicelib.services.authorize import Authorizer
-from chalicelib.services.catalog import Catalog
-from chalicelib.services.duplicates import Duplicates
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.definitions.catalog import Catalog
+from chalicelib.services.definitions.platform_overrides import Overridden
 from chalicelib.services.evaluate import Answers, FlagEvaluator
-from chalicelib.services.ingest import Ingest
-from chalicelib.services.known import Known
-from chalicelib.services.overridden import Overridden
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.process import EventProcessor
+from chalicelib.services.events.assignment_sync import AssignmentSync
+from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.ingest import Ingest
+from chalicelib.services.events.processor import EventProcessor
+from chalicelib.services.events.srm import SplitWatch
+from chalicelib.services.events.tracker import FLUSH_SECONDS, Tracker
 from chalicelib.services.results import experiment_results
-from chalicelib.services.split import SplitWatch
-from chalicelib.services.sync import AssignmentSync
-from chalicelib.services.track import FLUSH_SECONDS, Tracker
 from chalicelib.settings import Settings
 from chalicelib.stores.archive import FirehoseArchive, S3Archive
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.counters import CounterStore
-from chalicelib.stores.decisions import DecisionStore
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.event_ids import EventIds
 from chalicelib.stores.keys import KeyStore
@@ -39,6 +38,7 @@ from chalicelib.stores.overrides import OverrideStore
 from chalicelib.stores.postgres import AssignmentHistory
 from chalicelib.stores.quarantine import Quarantine
 from chalicelib.stores.stream import EventStream
+from chalicelib.stores.verdicts import DecisionStore
 
 DAY = 86_400.0
 Remaining = Callable[[], float]

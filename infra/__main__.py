@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra import environments, places
+from infra import environments, resource_names
 from infra.app import compose
 from infra.bundle import BUILD, BundleError
 
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     try:
         if parsed.all:
             for env in environments.NAMES:
-                for platform in places.PLATFORMS:
+                for platform in resource_names.PLATFORMS:
                     _synthesise({"env": env, "platform": platform})
         else:
             _synthesise(context)
@@ -48,15 +48,17 @@ def _synthesise(context: Mapping[str, str]) -> None:
     print(f"{outdir}: {', '.join(stacks)} ({time.monotonic() - began:.1f} s)")
 
 
-def attach(env: str, context: Mapping[str, str]) -> places.Places:
+def attach(env: str, context: Mapping[str, str]) -> resource_names.Places:
     """Where things are, by ``context``."""
     platform = context.get("platform", "standalone")
     if platform == "standalone":
-        return places.find(env, "standalone")
+        return resource_names.find(env, "standalone")
     if platform != "existing":
-        raise ValueError(f"there is no platform {platform!r}; use -c platform={'|'.join(places.PLATFORMS)}")
-    usual = places.defaults(env)
-    attached = places.Attached(
+        raise ValueError(
+            f"there is no platform {platform!r}; use -c platform={'|'.join(resource_names.PLATFORMS)}"
+        )
+    usual = resource_names.defaults(env)
+    attached = resource_names.Attached(
         stream=context.get("stream", usual.stream),
         bucket=context.get("bucket", usual.bucket),
         assignments_stream=context.get("assignments_stream", usual.assignments_stream),
@@ -65,7 +67,7 @@ def attach(env: str, context: Mapping[str, str]) -> places.Places:
         subnets=_listed(context.get("subnets", "")),
         security_groups=_listed(context.get("security_groups", "")),
     )
-    return places.find(env, "existing", attached)
+    return resource_names.find(env, "existing", attached)
 
 
 def _listed(text: str) -> tuple[str, ...]:

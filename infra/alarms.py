@@ -7,7 +7,7 @@ from typing import Any
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL
 from infra.metrics import Dimensions, Query, compared, metric, of_function, of_service, shown
-from infra.places import Places
+from infra.resource_names import Places
 
 RUNBOOK = "docs/runbook.md"
 ERROR_RATE = 1.0

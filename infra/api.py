@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.api.http import error_body
 from infra.environments import Environment, FunctionName, UsagePlan
 from infra.functions import LOGICAL
-from infra.places import sub
+from infra.resource_names import sub
 from realtime.local.gateway import ERRORS
 
 PATHS: tuple[tuple[str, FunctionName], ...] = (

@@ -12,7 +12,7 @@ from infra.data import Data
 from infra.environments import Environment
 from infra.monitoring import Monitoring
 from infra.pipeline import Pipeline
-from infra.places import Places
+from infra.resource_names import Places
 from infra.service import Service
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL, physical
-from infra.places import Places, Value
+from infra.resource_names import Places, Value
 
 WIDTH, HEIGHT = 8, 6
 ARM_GB_SECOND = 0.0000133334

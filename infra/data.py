@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra.environments import Environment
-from infra.places import ARNS, Places, Value, assignments_stream_parameter, sub
+from infra.resource_names import ARNS, Places, Value, assignments_stream_parameter, sub
 from infra.stack import add, kept
 from realtime.resources import Key, Table
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from infra.environments import Domain, Environment
-from infra.places import sub
+from infra.resource_names import sub
 
 REQUESTS_PER_ADDRESS = 100_000
 """In five minutes: above a large customer's egress address, below a flood."""

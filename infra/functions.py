@@ -5,7 +5,7 @@ from typing import Any
 
 from infra.bundle import Target
 from infra.environments import Environment, Function, FunctionName
-from infra.places import Places, sub
+from infra.resource_names import Places, sub
 from infra.roles import statements
 from infra.stack import kept
 from realtime.resources import EventSource

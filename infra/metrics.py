@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
 from infra.functions import physical
-from infra.places import Value
+from infra.resource_names import Value
 
 Query = dict[str, Any]
 Dimensions = dict[str, Value]

@@ -9,7 +9,7 @@ from infra import dashboard, queries
 from infra.alarms import alarms
 from infra.environments import Environment
 from infra.functions import LOGICAL, physical
-from infra.places import Places
+from infra.resource_names import Places
 from infra.stack import add
 
 TOPIC = {"Ref": "Alerts"}

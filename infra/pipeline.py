@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL, physical
-from infra.places import Places, Value, sub
+from infra.resource_names import Places, Value, sub
 from infra.roles import Calls
 from infra.stack import add
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from infra.environments import Environment, FunctionName
-from infra.places import Places, Value
+from infra.resource_names import Places, Value
 
 Calls: TypeAlias = dict[str, tuple[str, ...]]
 _READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem")

@@ -9,8 +9,8 @@ from infra.api import BEHIND
 from infra.environments import Environment, FunctionName
 from infra.functions import ALIAS, LOGICAL, physical
 from infra.metrics import Dimensions, metric, shown
-from infra.places import sub
 from infra.probes import PROBES
+from infra.resource_names import sub
 
 HOOK = Path(__file__).with_name("pre_traffic.py")
 HOOK_SECONDS = 60

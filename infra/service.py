@@ -15,7 +15,7 @@ from infra.bundle import BUILD, Target, build
 from infra.chalice_template import template
 from infra.environments import Environment
 from infra.functions import LOGICAL
-from infra.places import Places
+from infra.resource_names import Places
 from infra.stack import add
 
 

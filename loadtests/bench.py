@@ -19,9 +19,14 @@ from rich.console import Console
 from rich.table import Table
 
 from chalicelib.domain.assignment import decide
-from chalicelib.domain.definitions import Evaluation, Experiment, Flag
+from chalicelib.domain.definitions.compiler import (
+    compile_experiment,
+    compile_flag,
+    parse_experiment,
+    parse_flag,
+)
+from chalicelib.domain.definitions.model import Evaluation, Experiment, Flag
 from chalicelib.domain.evaluation import evaluate
-from chalicelib.domain.loading import compile_experiment, compile_flag, parse_experiment, parse_flag
 from loadtests.bench_local import local_rows
 from loadtests.bench_requests import batch_rows, request_rows
 from loadtests.timing import Row, fastest, row

@@ -8,9 +8,9 @@ from itertools import count
 
 import app as service
 from chalicelib import wiring
-from chalicelib.domain.definitions import Definition
-from chalicelib.domain.instants import iso
-from chalicelib.domain.stream import Put, calls
+from chalicelib.domain.definitions.model import Definition
+from chalicelib.domain.stream.outgoing import Put, calls
+from chalicelib.domain.timestamps import iso
 from chalicelib.settings import Settings
 from loadtests.bench_requests import EVENTS, Event, record
 from loadtests.timing import Row, fastest, row

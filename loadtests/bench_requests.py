@@ -11,13 +11,13 @@ from chalice.app import Chalice
 
 import app as service
 from chalicelib import wiring
-from chalicelib.domain.definitions import Definition
-from chalicelib.services.buffer import Buffer
+from chalicelib.domain.definitions.model import Definition
+from chalicelib.services.events.evaluation_buffer import Buffer
 from chalicelib.settings import Settings
 from loadtests.timing import Row, fastest, row
 from loadtests.workloads import RULES
-from realtime.memory import MemoryAssignments, MemoryDefinitions, MemoryEventStream
-from realtime.memory_events import MemoryArchive, MemoryCounters, MemoryDecisions, MemoryQuarantine
+from realtime.testing.event_stores import MemoryArchive, MemoryCounters, MemoryDecisions, MemoryQuarantine
+from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryEventStream
 
 CALLS = 2_000
 EVENTS = 500

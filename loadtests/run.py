@@ -99,7 +99,7 @@ def report(console: Console, rows: list[Figures]) -> int:
 def _locust_against(console: Console, stack: LocalStack, options: argparse.Namespace) -> None:
     import app as service
     from chalicelib.wiring import plane
-    from realtime.publish import publish
+    from realtime.commands.publish import publish
 
     publish(console, plane(), [DEFINITIONS], strict=True)
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})

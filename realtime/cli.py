@@ -46,7 +46,7 @@ def up(
     demo: Annotated[bool, typer.Option(help="Publish the demo and replay purchases.")] = True,
 ) -> None:
     """Start everything on this machine until Ctrl-C. Example: [b]python -m realtime up --full[/b]"""
-    from realtime.up import run
+    from realtime.commands.up import run
 
     run(console, full=full, demo=demo)
 
@@ -54,7 +54,7 @@ def up(
 @app.command()
 def validate(paths: Paths, strict: Strict = False) -> None:
     """Check definitions without publishing. Example: [b]python -m realtime validate definitions/[/b]"""
-    from realtime.publish import check
+    from realtime.commands.publish import check
 
     raise typer.Exit(check(console, paths, strict))
 
@@ -69,8 +69,8 @@ def publish(
     by: Annotated[str, typer.Option(help="Who publishes, for the history; you.")] = "",
 ) -> None:
     """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
-    from realtime.publish import publish as run
-    from realtime.publish import rollback
+    from realtime.commands.publish import publish as run
+    from realtime.commands.publish import rollback
 
     if bool(paths) == (to is not None):
         raise Mistake("name either files to publish or --rollback VERSION")
@@ -86,7 +86,7 @@ def history(
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
 ) -> None:
     """Who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
-    from realtime.audit import show, show_definition
+    from realtime.commands.history import show, show_definition
 
     if flag and experiment:
         raise Mistake("name --flag KEY or --experiment KEY, or neither for everything")
@@ -101,7 +101,7 @@ def flags(
     stale: Annotated[bool, typer.Option("--stale", help="Only those that can go.")] = False,
 ) -> None:
     """All flags, and which of them can go. Example: [b]python -m realtime flags --stale[/b]"""
-    from realtime.flags import show
+    from realtime.commands.flags import show
 
     show(console, plane(), stale)
 
@@ -111,7 +111,7 @@ def check_rules(
     files: Annotated[list[Path], typer.Argument(help="Corpora of targeting cases, JSON Lines.")],
 ) -> None:
     """Run targeting cases, print disagreements. Example: [b]python -m realtime check-rules cases.jsonl[/b]"""
-    from realtime.check_rules import run
+    from realtime.commands.check_rules import run
 
     raise typer.Exit(run(files, console))
 
@@ -124,7 +124,7 @@ def explain(
     context: Annotated[str, typer.Option(help="Attributes as a JSON object.")] = "{}",
 ) -> None:
     """The decision and its steps. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
-    from realtime.explain import explain_experiment, explain_flag
+    from realtime.commands.explain import explain_experiment, explain_flag
 
     if bool(experiment) == bool(flag):
         raise Mistake("name either --experiment KEY or --flag KEY")
@@ -143,7 +143,7 @@ def replay(
     ] = False,
 ) -> None:
     """Send events, resumable. Example: [b]python -m realtime replay purchases.csv.gz[/b]"""
-    from realtime.replay import replay as run
+    from realtime.commands.replay import replay as run
 
     refused = run(console, plane(), file, restart)
     raise typer.Exit(int(refused > 0))
@@ -156,7 +156,7 @@ def results(
     plot: Annotated[bool, typer.Option("--plot", help="Draw cumulative conversion per variant.")] = False,
 ) -> None:
     """Results per variant, with the sample-ratio test. Example: [b]python -m realtime results cdnow-aa[/b]"""
-    from realtime.results import show
+    from realtime.commands.results import show
 
     found = plane().results(key)
     if as_json:
@@ -171,7 +171,7 @@ def keys_create(
     label: Annotated[str, typer.Option(help="Whose key it is.")],
 ) -> None:
     """Create a key. Example: [b]python -m realtime keys create --scopes assign,flags --label web[/b]"""
-    from realtime.keys import create
+    from realtime.commands.keys import create
 
     create(console, plane().keys, scopes, label)
 
@@ -179,7 +179,7 @@ def keys_create(
 @keys_app.command("list")
 def keys_list() -> None:
     """All keys, by label; a key itself is never stored. Example: [b]python -m realtime keys list[/b]"""
-    from realtime.keys import show
+    from realtime.commands.keys import show
 
     show(console, plane().keys)
 
@@ -187,7 +187,7 @@ def keys_list() -> None:
 @keys_app.command("revoke")
 def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `keys list` shows.")]) -> None:
     """Refuse a key from now on. Example: [b]python -m realtime keys revoke 3f2a9c01d4e5[/b]"""
-    from realtime.keys import revoke
+    from realtime.commands.keys import revoke
 
     revoke(console, plane().keys, key_id)
 
@@ -197,7 +197,7 @@ def quarantine_list(
     as_json: Annotated[bool, typer.Option("--json", help="One line for each, with its payload.")] = False,
 ) -> None:
     """Records that wait, and why. Example: [b]python -m realtime quarantine list[/b]"""
-    from realtime.quarantine import show
+    from realtime.commands.quarantine import show
 
     show(console, plane().quarantine, as_json=as_json)
 
@@ -205,7 +205,7 @@ def quarantine_list(
 @quarantine_app.command("redrive")
 def quarantine_redrive() -> None:
     """Send them back; nothing counts twice. Example: [b]python -m realtime quarantine redrive[/b]"""
-    from realtime.quarantine import redrive
+    from realtime.commands.quarantine import redrive
 
     wired = plane()
     redrive(console, wired.quarantine, wired.stream)

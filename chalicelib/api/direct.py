@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 from chalicelib import deadline
 from chalicelib.api.http import checked, error_body
 from chalicelib.api.models import AssignRequest, FlagRequest
-from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, RealtimeError
 
 Remaining: TypeAlias = Callable[[], float]

@@ -8,7 +8,7 @@ from chalice.app import Request, Response
 
 from chalicelib.api.application import JsonResponse
 from chalicelib.api.http import error_body, json_response
-from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import RealtimeError
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from chalicelib.api.application import Cors, JsonResponse
-from chalicelib.domain.documents import problems
+from chalicelib.domain.definitions.schema import problems
 from chalicelib.domain.errors import (
     InvalidInput,
     NotFound,

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from chalicelib.domain.documents import Key
-from chalicelib.domain.event_document import EventDocument
+from chalicelib.domain.definitions.schema import Key
 from chalicelib.domain.reasons import Reason
+from chalicelib.domain.stream.event_schema import EventDocument
 
 UserId = Annotated[str, Field(description="1 to 1,024 bytes of UTF-8, no control characters")]
 Context = Annotated[dict[str, Any], Field(description="attributes that targeting rules look at, ≤ 32 KB")]

@@ -9,9 +9,9 @@ from chalice.app import Request, Response
 
 from chalicelib.api.flags import Answers, tagged
 from chalicelib.api.http import json_response, log_unexpected, parse_object, within
-from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.context import check_user_id
+from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, NotFound, Problem, RealtimeError, Throttled, TooLarge
-from chalicelib.domain.units import check_user_id
 
 _CODES = {
     "flag_not_found": "FLAG_NOT_FOUND",

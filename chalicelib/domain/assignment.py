@@ -11,7 +11,7 @@ from typing import Any
 from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 from chalicelib.domain.bucketing import halves
-from chalicelib.domain.definitions import Decision, Experiment, Slice, Stored
+from chalicelib.domain.definitions.model import Decision, Experiment, Slice, Stored
 from chalicelib.domain.reasons import Reason
 
 _BY_STATUS = {

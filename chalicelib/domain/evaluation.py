@@ -8,7 +8,7 @@ from typing import Any
 
 from mmh3 import mmh3_x64_128_utupledigest as murmur
 
-from chalicelib.domain.definitions import Evaluation, Flag
+from chalicelib.domain.definitions.model import Evaluation, Flag
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable
 
 FindFlag = Callable[[str], Flag | None]

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from math import erfc, exp, lgamma, log, sqrt
 from typing import Any
 
-from chalicelib.domain.counting import ASSIGNED, UNASSIGNED, Counted, Sums, iso_day
-from chalicelib.domain.definitions import Experiment
-from chalicelib.domain.events import SCALE
+from chalicelib.domain.definitions.model import Experiment
+from chalicelib.domain.stream.counters import ASSIGNED, UNASSIGNED, Counted, Sums, iso_day
+from chalicelib.domain.stream.event import SCALE
 
 EXPOSURE = "exposure"
 ALARM = 0.001

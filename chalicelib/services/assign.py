@@ -5,14 +5,14 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from chalicelib.domain.assignment import FRESH, ahead, assignment_id, current, decide, gate
-from chalicelib.domain.definitions import Decision, DefinitionKind, Experiment, Stored
+from chalicelib.domain.context import check_context, check_user_id
+from chalicelib.domain.definitions.model import Decision, DefinitionKind, Experiment, Stored
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
-from chalicelib.domain.instants import epoch, iso
 from chalicelib.domain.reasons import Reason
-from chalicelib.domain.units import check_context, check_user_id
-from chalicelib.services.known import Known
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.shelf import Metrics
+from chalicelib.domain.timestamps import epoch, iso
+from chalicelib.services.assignment_cache import Known
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.definitions.cache import Metrics
 
 Answer = dict[str, Any]
 

@@ -7,7 +7,7 @@ somebody may have replaced it. Under one version a row that serves stays as it i
 from collections import OrderedDict
 from contextlib import suppress
 
-from chalicelib.domain.definitions import Experiment, Stored
+from chalicelib.domain.definitions.model import Experiment, Stored
 
 
 class Known:

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from chalicelib.domain.definitions import DefinitionKind, Evaluation, Flag
+from chalicelib.domain.context import check_context, check_user_id
+from chalicelib.domain.definitions.model import DefinitionKind, Evaluation, Flag
 from chalicelib.domain.errors import NotFound, RealtimeError
 from chalicelib.domain.evaluation import evaluate, evaluate_all
-from chalicelib.domain.units import check_context, check_user_id
-from chalicelib.services.buffer import Buffer
+from chalicelib.services.events.evaluation_buffer import Buffer
 
 _log = logging.getLogger("realtime")
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from chalicelib.domain.counting import Counted, scope
-from chalicelib.domain.definitions import Experiment
+from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.results import results
+from chalicelib.domain.stream.counters import Counted, scope
 
 
 class Counters(Protocol):

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.archive import Object
 from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.stream.archive import Object
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:

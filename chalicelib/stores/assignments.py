@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.definitions import Experiment, Stored
+from chalicelib.domain.definitions.model import Experiment, Stored
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.instants import epoch, iso
+from chalicelib.domain.timestamps import epoch, iso
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get
 from chalicelib.stores.resilience import guarded

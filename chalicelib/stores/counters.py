@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.counting import Counted, Counter, Sums, Tally, day_number
+from chalicelib.domain.stream.counters import Counted, Counter, Sums, Tally, day_number
 from chalicelib.stores.conditions import refused
 from chalicelib.stores.resilience import guarded
 

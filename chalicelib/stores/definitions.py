@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.definitions import Changes, Definition, DefinitionKind
+from chalicelib.domain.definitions.model import Changes, Definition, DefinitionKind
 from chalicelib.domain.errors import Conflict
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get

@@ -11,7 +11,7 @@ import orjson
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.history import Row
+from chalicelib.domain.stream.assignment_history import Row
 from chalicelib.settings import Settings
 from chalicelib.stores.resilience import OutOfTime, guarded
 

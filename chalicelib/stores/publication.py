@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.definitions import Definition, DefinitionKind
-from chalicelib.domain.instants import iso
+from chalicelib.domain.definitions.model import Definition, DefinitionKind
+from chalicelib.domain.timestamps import iso
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

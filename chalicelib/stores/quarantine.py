@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from chalicelib.domain.quarantine import Quarantined
+from chalicelib.domain.stream.quarantine import Quarantined
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.stream import Put
+from chalicelib.domain.stream.outgoing import Put
 from chalicelib.stores.resilience import THROTTLES, guarded
 
 if TYPE_CHECKING:

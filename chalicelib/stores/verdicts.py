@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.decisions import Decisions, pack, unpack
+from chalicelib.domain.stream.verdicts import Decisions, pack, unpack
 from chalicelib.stores.conditions import refused
 from chalicelib.stores.resilience import guarded
 

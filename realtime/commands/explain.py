@@ -15,13 +15,13 @@ from rich.table import Column, Table
 
 from chalicelib.domain.assignment import current, decide
 from chalicelib.domain.bucketing import BUCKETS, bucket, halves
-from chalicelib.domain.definitions import Experiment, Flag, Slice, Stored
+from chalicelib.domain.context import check_context, check_user_id
+from chalicelib.domain.definitions.model import Experiment, Flag, Slice, Stored
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.evaluation import ALL, evaluate, rollout_at, unit_of
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import Rules
-from chalicelib.domain.units import check_context, check_user_id
-from realtime.explain_rules import Step, rule_steps
+from realtime.commands.explain_rules import Step, rule_steps
 
 DECIDED_AT = {
     Reason.DRAFT: "status",

@@ -8,12 +8,12 @@ from typing import Protocol
 from rich.console import Console
 from rich.table import Column, Table
 
-from chalicelib.domain.counting import Counted, flag_scope, iso_day
-from chalicelib.domain.definitions import Definition, DefinitionKind, Flag
+from chalicelib.domain.definitions.compiler import load_flag
+from chalicelib.domain.definitions.model import Definition, DefinitionKind, Flag
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import ALL, rollout_at
-from chalicelib.domain.instants import epoch
-from chalicelib.domain.loading import load_flag
+from chalicelib.domain.stream.counters import Counted, flag_scope, iso_day
+from chalicelib.domain.timestamps import epoch
 
 DAY = 86_400.0
 SETTLED_DAYS = 90

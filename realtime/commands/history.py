@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from chalicelib.domain.definitions import Definition, DefinitionKind
-from realtime.diff import Change, readable
+from chalicelib.domain.definitions.model import Definition, DefinitionKind
+from realtime.definition_files.diff import Change, readable
 
 SHOWN = 6  # definitions of a publication that are named
 

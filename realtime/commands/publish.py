@@ -9,14 +9,15 @@ from typing import Protocol
 from rich.console import Console
 from rich.markup import escape
 
-from chalicelib.domain import publication
-from chalicelib.domain.definitions import Changes, Definition, DefinitionKind
-from chalicelib.domain.documents import ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions import consistency
+from chalicelib.domain.definitions.model import Changes, Definition, DefinitionKind
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
-from chalicelib.domain.targeting import lint, parse
-from realtime.definition_files import DefinitionSet, Document, Name, definition, read
-from realtime.diff import Change, changes, comparable, dependents, moved, readable
-from realtime.unread import unread
+from chalicelib.domain.targeting import parse
+from chalicelib.domain.targeting.lint.rules import lint_rules
+from realtime.definition_files.diff import Change, changes, comparable, dependents, moved, readable
+from realtime.definition_files.read import DefinitionSet, Document, Name, definition, read
+from realtime.definition_files.unknown_fields import unread
 
 KINDS: tuple[DefinitionKind, ...] = ("experiment", "flag")
 
@@ -117,7 +118,7 @@ def _state(definitions: Definitions) -> State:
 
 def _whole(documents: Mapping[Name, Document], found: DefinitionSet) -> list[Problem]:
     """What is wrong between definitions, each told where it stands in the files."""
-    problems = publication.check(
+    problems = consistency.check(
         [document for document in documents.values() if isinstance(document, ExperimentDocument)],
         [document for document in documents.values() if isinstance(document, FlagDocument)],
     )
@@ -142,7 +143,7 @@ def _warnings(found: DefinitionSet) -> list[Problem]:
     for name, document in found.documents.items():
         rules = document.targeting_rules
         if rules is not None:
-            problems = [Problem(warning.path, warning.message) for warning in lint(parse(rules))]
+            problems = [Problem(warning.path, warning.message) for warning in lint_rules(parse(rules))]
             warnings += [
                 problem.within("targeting_rules").within(found.named(name))
                 for problem in (*problems, *unread(rules, name[0]))

@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Column, Table
 
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream import PARTITION_KEY, Put
+from chalicelib.domain.stream.outgoing import PARTITION_KEY, Put
 from chalicelib.stores.quarantine import Waiting
 
 

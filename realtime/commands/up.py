@@ -13,11 +13,11 @@ from rich.live import Live
 from rich.table import Table
 
 from chalicelib.settings import Settings
+from realtime.commands.replay import forget
 from realtime.demo.run import EXPERIMENTS, run_demo
 from realtime.local.background import flushed_after_responses
 from realtime.local.ports import available, named
 from realtime.local.stack import LocalStack
-from realtime.replay import forget
 
 REFRESH_SECONDS = 2.0
 

@@ -8,12 +8,12 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from chalicelib.domain.assignment import decide
-from chalicelib.domain.definitions import Definition, Flag
-from chalicelib.domain.documents import ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag
+from chalicelib.domain.definitions.model import Definition, Flag
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import evaluate
-from chalicelib.domain.loading import compile_experiment, compile_flag
-from realtime.definition_files import Document, Name, parse
+from realtime.definition_files.read import Document, Name, parse
 
 SAMPLE = 10_000
 """Users whose answers are compared; the share is within one percentage point."""

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from chalicelib.domain import loading, publication
-from chalicelib.domain.definitions import Definition, DefinitionKind
-from chalicelib.domain.documents import MAX_BYTES, ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions import compiler, consistency
+from chalicelib.domain.definitions.model import Definition, DefinitionKind
+from chalicelib.domain.definitions.schema import MAX_BYTES, ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
 
 _HOLDS = "experiments: [...] and/or flags: [...]"
@@ -100,7 +100,7 @@ def read(paths: Iterable[Path]) -> DefinitionSet:
                 found.problems += [problem.within(named) for problem in error.details]
                 continue
             named = f"{place} ({document.key})"
-            found.problems += [problem.within(named) for problem in publication.unclear(document)]
+            found.problems += [problem.within(named) for problem in consistency.unclear(document)]
             if size > MAX_BYTES:
                 message = f"has {size} bytes as JSON, {MAX_BYTES} are allowed; name users by a targeting rule"
                 found.problems.append(Problem(named, message))
@@ -115,7 +115,7 @@ def read(paths: Iterable[Path]) -> DefinitionSet:
 
 def parse(kind: DefinitionKind, data: object) -> Document:
     """Raises InvalidInput with every problem's path."""
-    return loading.parse_experiment(data) if kind == "experiment" else loading.parse_flag(data)
+    return compiler.parse_experiment(data) if kind == "experiment" else compiler.parse_flag(data)
 
 
 def definition(document: Document) -> Definition:

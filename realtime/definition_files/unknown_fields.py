@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from chalicelib.domain.definitions import DefinitionKind
+from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.errors import Problem
 
 DOCUMENT = {"version", "rules", "default_rule"}

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
+from realtime.commands.publish import publish
+from realtime.commands.replay import chunks, progress, replay
 from realtime.demo.cdnow import DEFINITIONS, FILE, SAMPLE, Customer, customers, exposures, in_sample
-from realtime.publish import publish
-from realtime.replay import chunks, progress, replay
 
 EXPERIMENTS = ("cdnow-aa", "cdnow-free-shipping")
 CLIENTS = 8

@@ -1,13 +1,13 @@
-"""The event plane's stores in memory: `realtime.memory` has the others, tests/contract holds all of them."""
+"""The event stream's stores in memory; `realtime.testing.stores` has the others."""
 
 from collections.abc import Iterator, Sequence
 from threading import Lock
 
-from chalicelib.domain.archive import Object
-from chalicelib.domain.counting import Counted, Counter, Sums, Tally
-from chalicelib.domain.decisions import Decisions
-from chalicelib.domain.quarantine import Quarantined
-from chalicelib.domain.stream import Put
+from chalicelib.domain.stream.archive import Object
+from chalicelib.domain.stream.counters import Counted, Counter, Sums, Tally
+from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.stream.quarantine import Quarantined
+from chalicelib.domain.stream.verdicts import Decisions
 
 
 class MemoryCounters:
@@ -36,7 +36,7 @@ class MemoryCounters:
 
 
 class MemoryDecisions:
-    """`chalicelib.stores.decisions.DecisionStore`; ``writes`` counts the calls that wrote."""
+    """`chalicelib.stores.verdicts.DecisionStore`; ``writes`` counts the calls that wrote."""
 
     def __init__(self) -> None:
         self.writes = 0

@@ -6,12 +6,12 @@ from dataclasses import replace
 from threading import Lock
 from typing import Any
 
-from chalicelib.domain.definitions import Changes, Definition, DefinitionKind, Experiment, Stored
+from chalicelib.domain.definitions.model import Changes, Definition, DefinitionKind, Experiment, Stored
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.history import Row
-from chalicelib.domain.instants import iso
 from chalicelib.domain.keys import ApiKey
-from chalicelib.domain.stream import Put
+from chalicelib.domain.stream.assignment_history import Row
+from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.timestamps import iso
 
 
 class MemoryDefinitions:

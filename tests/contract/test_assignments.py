@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.definitions import Stored
+from chalicelib.domain.definitions.model import Stored
 from chalicelib.services.assign import Rows
 from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients
-from realtime.memory import MemoryAssignments
+from realtime.testing.stores import MemoryAssignments
 from tests.support.experiments import experiment
 
 NOW = 1_800_000_000.123

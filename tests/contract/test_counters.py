@@ -6,11 +6,11 @@ from typing import Protocol
 
 import pytest
 
-from chalicelib.domain.counting import Counted, Counter, Entry, Sums, Tally, position
 from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.stream.counters import Counted, Counter, Entry, Sums, Tally, position
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.counters import CounterStore
-from realtime.memory_events import MemoryCounters
+from realtime.testing.event_stores import MemoryCounters
 from tests.support.streams import FIRST
 
 COUNTER = Counter("checkout", "control", "purchase", 20_779, "events/shardId-000000000000")

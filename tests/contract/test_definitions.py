@@ -6,13 +6,13 @@ from typing import Protocol, cast
 
 import pytest
 
-from chalicelib.domain.definitions import Changes, Definition
+from chalicelib.domain.definitions.model import Changes, Definition
 from chalicelib.domain.errors import Conflict
-from chalicelib.services.catalog import Definitions
+from chalicelib.services.definitions.catalog import Definitions
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
-from realtime.memory import MemoryDefinitions
+from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import published, published_flag
 
 NOW = 1_800_000_000.0

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.duplicates import Ids
+from chalicelib.services.events.deduplication import Ids
 from chalicelib.stores.event_ids import EventIds
-from realtime.memory_events import MemoryEventIds
+from realtime.testing.event_stores import MemoryEventIds
 
 LATER = 1_800_000_000.0
 

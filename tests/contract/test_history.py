@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.history import Row, merged
+from chalicelib.domain.stream.assignment_history import Row, merged
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.postgres import AssignmentHistory
-from realtime.memory import MemoryHistory
+from realtime.testing.stores import MemoryHistory
 from tests.support.history import row, stored
 from tests.support.postgres import Postgres
 

@@ -10,15 +10,15 @@ import pytest
 from rich.console import Console
 
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.events import Refusal
-from chalicelib.domain.quarantine import Quarantined
-from chalicelib.domain.records import Poison
-from chalicelib.domain.stream import Put
+from chalicelib.domain.stream.event import Refusal
+from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.stream.quarantine import Quarantined
+from chalicelib.domain.stream.records import Poison
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.quarantine import INLINE, Quarantine
-from realtime.memory_events import MemoryStream
-from realtime.quarantine import redrive, show
+from realtime.commands.quarantine import redrive, show
+from realtime.testing.event_stores import MemoryStream
 
 SHARD = "events/shardId-000000000000"
 NOW = 1_795_341_600.0

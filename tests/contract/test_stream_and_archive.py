@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.archive import Object
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.stream import Put
+from chalicelib.domain.stream.archive import Object
+from chalicelib.domain.stream.outgoing import Put
 from chalicelib.settings import Settings
 from chalicelib.stores.archive import FirehoseArchive, S3Archive
 from chalicelib.stores.clients import Clients

@@ -2,12 +2,12 @@
 
 import pytest
 
-from chalicelib.domain.attribution import Attribution
-from chalicelib.domain.counting import position
-from chalicelib.domain.decisions import Decisions
-from chalicelib.services.process import DecisionLog
-from chalicelib.stores.decisions import DecisionStore
-from realtime.memory_events import MemoryDecisions
+from chalicelib.domain.stream.attribution import Attribution
+from chalicelib.domain.stream.counters import position
+from chalicelib.domain.stream.verdicts import Decisions
+from chalicelib.services.events.processor import DecisionLog
+from chalicelib.stores.verdicts import DecisionStore
+from realtime.testing.event_stores import MemoryDecisions
 from tests.support.streams import FIRST
 
 SHARD = "events/shardId-000000000000"

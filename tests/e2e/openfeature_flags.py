@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from typing import Any
 
-from chalicelib.domain.definitions import Definition, DefinitionKind
+from chalicelib.domain.definitions.model import Definition, DefinitionKind
 from chalicelib.domain.errors import Throttled
-from realtime.memory import MemoryDefinitions
+from realtime.testing.stores import MemoryDefinitions
 from tests.support.flags import rules, variants, where
 from tests.support.service import Service
 

@@ -15,7 +15,7 @@ from chalicelib.settings import Settings
 from infra import environments
 from infra.functions import ALIAS, physical
 from infra.pipeline import validating
-from infra.places import find
+from infra.resource_names import find
 from realtime.local.clients import connect
 from realtime.local.emulator import ROOT, emulator, environment
 from realtime.local.pump import Pump

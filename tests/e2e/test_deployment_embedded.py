@@ -12,7 +12,7 @@ import pytest
 
 from infra import environments
 from infra.functions import physical
-from infra.places import PLATFORM_TABLES, defaults
+from infra.resource_names import PLATFORM_TABLES, defaults
 from realtime.local.clients import Clients, connect
 from realtime.local.emulator import ROOT, emulator, environment
 from tests.smoke.conftest import DEFINITIONS

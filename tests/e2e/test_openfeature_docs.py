@@ -5,16 +5,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from realtime.definition_files import definition, read
+from realtime.definition_files.read import definition, read
 from realtime.demo.cdnow import DEFINITIONS
 from tests.e2e.test_openfeature_node import HERE, node
+from tests.support.paths import ROOT
 from tests.support.service import served
 
-PAGE = Path(__file__).parents[2] / "docs" / "openfeature.md"
+PAGE = ROOT / "docs" / "openfeature.md"
 EXAMPLES = re.findall(r"```(python|js)\n(.*?)```\n\n```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 

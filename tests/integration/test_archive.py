@@ -10,15 +10,16 @@ import duckdb
 import orjson
 import pytest
 
-from chalicelib.domain.events import SCALE
+from chalicelib.domain.stream.event import SCALE
 from chalicelib.settings import Settings
 from chalicelib.stores.archive import S3Archive
 from chalicelib.stores.clients import Clients
 from tests.support.archive import archived
+from tests.support.paths import ROOT
 from tests.support.plane import Plane, experiment
 from tests.support.streams import kinesis, purchase
 
-DOCS = Path(__file__).parents[2] / "docs" / "events.md"
+DOCS = ROOT / "docs" / "events.md"
 [DOCUMENTED] = re.findall(r"^-- DuckDB.*?;$", DOCS.read_text(), re.DOTALL | re.MULTILINE)
 
 Query = Callable[[str], list[Any]]

@@ -17,7 +17,7 @@ from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.wiring import Plane
-from realtime.memory import MemoryMetrics
+from realtime.testing.stores import MemoryMetrics
 from tests.support.experiments import published
 
 PROCESSES, THREADS = 4, 16

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.definitions import Stored
+from chalicelib.domain.definitions.model import Stored
 from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients

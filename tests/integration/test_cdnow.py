@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.instants import iso
 from chalicelib.domain.results import results
-from chalicelib.domain.stream import Put, calls
+from chalicelib.domain.stream.outgoing import Put, calls
+from chalicelib.domain.timestamps import iso
 from chalicelib.stores.counters import CounterStore
 from chalicelib.stores.stream import EventStream
 from realtime.demo.cdnow import FILE

@@ -16,16 +16,16 @@ import requests
 from rich.console import Console
 
 import app as application
-from chalicelib.domain.stream import Put
+from chalicelib.domain.stream.outgoing import Put
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.stream import EventStream
+from realtime.commands.publish import publish, rollback
 from realtime.local.background import flushed_after_responses
 from realtime.local.clients import Clients
 from realtime.local.server import serving
-from realtime.memory import MemoryEventStream
-from realtime.publish import publish, rollback
+from realtime.testing.stores import MemoryEventStream
 from tests.e2e.openfeature_flags import FLAGS, publish_all
 from tests.e2e.test_openfeature_node import run
 from tests.support.poll import until

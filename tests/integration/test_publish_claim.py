@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.definitions import Definition
+from chalicelib.domain.definitions.model import Definition
 from chalicelib.domain.errors import Conflict, StorageUnavailable
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients

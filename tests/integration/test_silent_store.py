@@ -14,7 +14,7 @@ from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.wiring import Plane
 from realtime.local.emulator import environment
-from realtime.memory import MemoryAssignments, MemoryDefinitions, MemoryMetrics
+from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag
 
 SECONDS = 3.0

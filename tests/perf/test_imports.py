@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.support.up import ROOT, clean
+from tests.support.paths import ROOT
+from tests.support.up import clean
 
 LOADED = "import json, sys, app; print(json.dumps(sorted(sys.modules)))"
 

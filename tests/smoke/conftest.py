@@ -22,8 +22,8 @@ from chalicelib.domain.keys import SCOPES
 from infra import environments
 from infra.environments import Environment
 from infra.functions import physical
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DEFINITIONS = Path(__file__).with_name("definitions.yaml")
 
 

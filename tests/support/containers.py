@@ -22,8 +22,8 @@ from typing import Any, BinaryIO
 import orjson
 
 from chalicelib.settings import Settings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 TIMEOUT = 0.15
 """Seconds that the clients wait for an answer."""
 

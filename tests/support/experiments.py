@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from chalicelib.domain.definitions import Definition, Experiment
-from chalicelib.domain.loading import load_experiment
+from chalicelib.domain.definitions.compiler import load_experiment
+from chalicelib.domain.definitions.model import Definition, Experiment
 
 
 def shares(**allocations: float) -> list[dict[str, Any]]:

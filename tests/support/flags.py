@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from chalicelib.domain.definitions import Flag
-from chalicelib.domain.loading import load_flag
+from chalicelib.domain.definitions.compiler import load_flag
+from chalicelib.domain.definitions.model import Flag
 
 
 def flag(key: str = "f", *, type: str = "boolean", version: int = 1, **fields: Any) -> Flag:

@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC
 from typing import Any
 
-from chalicelib.domain.history import Row
+from chalicelib.domain.stream.assignment_history import Row
 from tests.support.postgres import Postgres
 
 

@@ -1,9 +1,8 @@
 """Which metrics the service emits, read from its code."""
 
 import ast
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 def recorded() -> set[str]:

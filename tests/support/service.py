@@ -10,11 +10,11 @@ import pytest
 
 import app as application
 from chalicelib import wiring
-from chalicelib.domain.definitions import Definition
+from chalicelib.domain.definitions.model import Definition
 from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.settings import Settings
 from realtime.local.server import serving
-from realtime.memory import (
+from realtime.testing.stores import (
     MemoryAssignments,
     MemoryDefinitions,
     MemoryEventStream,

@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from infra import environments, places
+from infra import environments, resource_names
 from infra.environments import Domain, Environment, Throttle, UsagePlan
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
-COMBINATIONS = [f"{env}-{platform}" for env in environments.NAMES for platform in places.PLATFORMS]
-EMULATED: dict[str, places.Platform] = {"emulator": "standalone", "emulator-existing": "existing"}
+COMBINATIONS = [f"{env}-{platform}" for env in environments.NAMES for platform in resource_names.PLATFORMS]
+EMULATED: dict[str, resource_names.Platform] = {"emulator": "standalone", "emulator-existing": "existing"}
 """Of dev, for this machine."""
 VARIANTS = [*COMBINATIONS, "everything", *EMULATED]
 LINTED = [*COMBINATIONS, "everything"]
@@ -60,7 +60,7 @@ def of_type(template: Template, kind: str) -> dict[str, Template]:
     return {name: one.get("Properties", {}) for name, one in resources if one["Type"] == kind}
 
 
-def everything() -> tuple[Environment, places.Places]:
+def everything() -> tuple[Environment, resource_names.Places]:
     """All that is optional, switched on."""
     prod = environments.load("prod")
     warm = replace(prod.functions["assignment"], provisioned=(2, 10))
@@ -71,7 +71,7 @@ def everything() -> tuple[Environment, places.Places]:
         domain=Domain("decide.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1", "Z123"),
         alarm_email="on-call@example.com",
     )
-    attached = places.Attached(
+    attached = resource_names.Attached(
         stream="platform-events",
         bucket="platform-lake",
         assignments_stream="/experimentation/prod/dynamodb/assignments-stream",
@@ -79,17 +79,17 @@ def everything() -> tuple[Environment, places.Places]:
         subnets=("subnet-0a1b2c3d", "subnet-1a1b2c3d"),
         security_groups=("sg-0a1b2c3d",),
     )
-    return environment, places.find("prod", "existing", attached)
+    return environment, resource_names.find("prod", "existing", attached)
 
 
-def _variant(name: str) -> tuple[Environment, places.Places]:
+def _variant(name: str) -> tuple[Environment, resource_names.Places]:
     if name == "everything":
         return everything()
     if name in EMULATED:
-        return environments.load("dev"), places.find("dev", EMULATED[name])
+        return environments.load("dev"), resource_names.find("dev", EMULATED[name])
     env, platform = name.split("-")
     found: Any = platform
-    return environments.load(env), places.find(env, found)
+    return environments.load(env), resource_names.find(env, found)
 
 
 def expand(template: Template) -> Template:

@@ -8,12 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from realtime.local.ports import available
+from tests.support.paths import ROOT
 from tests.support.poll import until
 
-ROOT = Path(__file__).parents[2]
 READY = "Ctrl-C stops everything."
 
 

@@ -11,9 +11,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from chalicelib.domain import documents
 from chalicelib.domain.bucketing import BUCKETS, Kind, cumulative, prefix, share_to_buckets, threshold
-from chalicelib.domain.definitions import Decision, Evaluation, Experiment, Flag, Prerequisite, Slice, Split
+from chalicelib.domain.definitions import schema
+from chalicelib.domain.definitions.model import (
+    Decision,
+    Evaluation,
+    Experiment,
+    Flag,
+    Prerequisite,
+    Slice,
+    Split,
+)
 from chalicelib.domain.errors import InvalidInput, Problem
 from chalicelib.domain.reasons import OPENFEATURE, Reason
 from chalicelib.domain.targeting import InvalidRules, Rule, Rules, compile_rules, parse
@@ -29,20 +37,20 @@ def load_flag(text: str, version: int = 0) -> Flag:
     return compile_flag(parse_flag(json.loads(text)), version)
 
 
-def parse_experiment(data: object) -> documents.ExperimentDocument:
+def parse_experiment(data: object) -> schema.ExperimentDocument:
     try:
-        document = documents.ExperimentDocument.model_validate(data)
+        document = schema.ExperimentDocument.model_validate(data)
     except ValidationError as error:
-        raise _invalid("experiment", documents.problems(error)) from None
+        raise _invalid("experiment", schema.problems(error)) from None
     _rules(document.targeting_rules, document.key, "experiment")
     return document
 
 
-def parse_flag(data: object) -> documents.FlagDocument:
+def parse_flag(data: object) -> schema.FlagDocument:
     try:
-        document = documents.FlagDocument.model_validate(data)
+        document = schema.FlagDocument.model_validate(data)
     except ValidationError as error:
-        raise _invalid("flag", documents.problems(error)) from None
+        raise _invalid("flag", schema.problems(error)) from None
     rules = _rules(document.targeting_rules, document.key, "flag")
     wrong = _rule_splits(rules, [variant.key for variant in document.variants])
     if wrong:
@@ -50,7 +58,7 @@ def parse_flag(data: object) -> documents.FlagDocument:
     return document
 
 
-def compile_experiment(document: documents.ExperimentDocument, version: int = 0) -> Experiment:
+def compile_experiment(document: schema.ExperimentDocument, version: int = 0) -> Experiment:
     payloads = {variant.key: variant.payload for variant in document.variants}
     salt = document.salt or document.key
     if document.iteration > 1:
@@ -90,7 +98,7 @@ def compile_experiment(document: documents.ExperimentDocument, version: int = 0)
     )
 
 
-def compile_flag(document: documents.FlagDocument, version: int = 0) -> Flag:
+def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
     salt = document.salt or document.key
     values = {variant.key: variant.value for variant in document.variants}
     texts = {key: json.dumps(value, separators=(",", ":")) for key, value in values.items()}

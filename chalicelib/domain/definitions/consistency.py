@@ -6,8 +6,8 @@ from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 
 from chalicelib.domain.bucketing import BUCKETS, share_to_buckets
-from chalicelib.domain.definitions import DefinitionKind
-from chalicelib.domain.documents import ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions.model import DefinitionKind
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
 
 MOST_LEVELS, MOST_PREREQUISITES = 20, 100

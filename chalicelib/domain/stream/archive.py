@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from chalicelib.domain.attribution import Attribution, Pair
-from chalicelib.domain.counting import FLAG_SCOPE
-from chalicelib.domain.decisions import Verdict
-from chalicelib.domain.definitions import Experiment, Stored
-from chalicelib.domain.events import Event
-from chalicelib.domain.records import Batch, Received
+from chalicelib.domain.definitions.model import Experiment, Stored
+from chalicelib.domain.stream.attribution import Attribution, Pair
+from chalicelib.domain.stream.counters import FLAG_SCOPE
+from chalicelib.domain.stream.event import Event
+from chalicelib.domain.stream.records import Batch, Received
+from chalicelib.domain.stream.verdicts import Verdict
 
 MAX_LINES = 1000
 MAX_BYTES = 5 * 1024 * 1024

@@ -7,7 +7,7 @@ counted. A row that goes (its time to live) has been assigned all the same.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.counting import (
+from chalicelib.domain.stream.counters import (
     ASSIGNED,
     Counter,
     Entry,
@@ -17,7 +17,7 @@ from chalicelib.domain.counting import (
     scope,
     tallies,
 )
-from chalicelib.domain.events import epoch, is_key
+from chalicelib.domain.stream.event import epoch, is_key
 
 
 def changes(records: Sequence[Mapping[str, Any]], shard: str) -> list[Tally]:

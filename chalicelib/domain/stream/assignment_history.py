@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chalicelib.domain.assigned import sequence_number
-from chalicelib.domain.counting import position
-from chalicelib.domain.instants import epoch, iso
+from chalicelib.domain.stream.assignment_changes import sequence_number
+from chalicelib.domain.stream.counters import position
+from chalicelib.domain.timestamps import epoch, iso
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from chalicelib.domain.counting import UNASSIGNED, flag_scope
-from chalicelib.domain.definitions import Experiment, Flag, Stored
-from chalicelib.domain.events import Event
+from chalicelib.domain.definitions.model import Experiment, Flag, Stored
+from chalicelib.domain.stream.counters import UNASSIGNED, flag_scope
+from chalicelib.domain.stream.event import Event
 
 Pair = tuple[str, str]
 """Experiment id, user id: the key of an assignment."""

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from chalicelib.domain.context import MAX_USER_ID, check_user_id
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.units import MAX_USER_ID, check_user_id
 
 MAX_BYTES = 256 * 1024
 """Of one event as JSON."""

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from chalicelib.domain.documents import EventType, Key
+from chalicelib.domain.context import check_user_id
+from chalicelib.domain.definitions.schema import EventType, Key
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.events import MAX_EVENT_ID, MAX_VALUE, epoch
-from chalicelib.domain.units import check_user_id
+from chalicelib.domain.stream.event import MAX_EVENT_ID, MAX_VALUE, epoch
 
 
 def _is_user_id(value: str) -> str:

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from chalicelib.domain.instants import iso
-from chalicelib.domain.records import Poison
+from chalicelib.domain.stream.records import Poison
+from chalicelib.domain.timestamps import iso
 
 
 class Quarantined(NamedTuple):

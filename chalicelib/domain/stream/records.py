@@ -12,8 +12,8 @@ from itertools import count, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from chalicelib.domain.counting import position
-from chalicelib.domain.events import MAX_BYTES, Event, Limits, Refusal, ordinary_events, parse_event
+from chalicelib.domain.stream.counters import position
+from chalicelib.domain.stream.event import MAX_BYTES, Event, Limits, Refusal, ordinary_events, parse_event
 
 MAX_UNPACKED = 64 * 1024 * 1024
 """Bytes that all that is gzip'd in a record may unpack to, and after which a batch is cut short: Lambda

@@ -7,8 +7,8 @@ from typing import Any
 from mmh3 import mmh3_x64_128_digest as digest
 
 from chalicelib.domain.bucketing import halves, prefix
-from chalicelib.domain.definitions import Evaluation
-from chalicelib.domain.instants import iso
+from chalicelib.domain.definitions.model import Evaluation
+from chalicelib.domain.timestamps import iso
 
 EVALUATION = "evaluation"
 ASSIGNMENT = "assignment"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import orjson
 
-from chalicelib.domain.attribution import Attribution
+from chalicelib.domain.stream.attribution import Attribution
 
 Verdict = tuple[Attribution, ...] | None
 """For what an event counts; None: it is a duplicate."""

@@ -6,7 +6,7 @@ Closures take (context, now) and never raise. Why not generated source: docs/adr
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from chalicelib.domain.targeting import corrected, direct, rollout
+from chalicelib.domain.targeting import operators_v1, operators_v2, rollout
 from chalicelib.domain.targeting.document import (
     Condition,
     Group,
@@ -15,7 +15,7 @@ from chalicelib.domain.targeting.document import (
     TargetingRule,
     Unusable,
 )
-from chalicelib.domain.targeting.fast import fast_condition
+from chalicelib.domain.targeting.fast_conditions import fast_condition
 from chalicelib.domain.targeting.values import ERRORS, always, never
 
 Context = Mapping[str, Any]
@@ -172,12 +172,12 @@ def condition_matcher(condition: Condition, is_corrected: bool, hash_prefix: str
     if fast is not None:
         return fast
     try:
-        test = (corrected.build if is_corrected else direct.build)(condition, hash_prefix)
+        test = (operators_v2.build if is_corrected else operators_v1.build)(condition, hash_prefix)
     except Unusable:
         return never
     if test is never:
         return never
-    null_readers = corrected.NULL_READERS if is_corrected else direct.NULL_READERS
+    null_readers = operators_v2.NULL_READERS if is_corrected else operators_v1.NULL_READERS
     attribute, absent = condition.attribute, _MISSING if condition.operator in null_readers else None
 
     def matcher(context: Context, now: float) -> bool:

@@ -201,9 +201,9 @@ def _contains_any(condition: Condition) -> Test:
 
 
 def _match_regex(condition: Condition) -> Test:
-    from chalicelib.domain.targeting import regex  # few documents have a pattern: not at import
+    from chalicelib.domain.targeting.regex import engine
 
-    search = regex.searcher(condition.value)
+    search = engine.searcher(condition.value)
     return lambda value, _now: search(value if type(value) is str else text_form(value))
 
 

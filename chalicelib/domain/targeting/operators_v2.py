@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.domain import bucketing
-from chalicelib.domain.targeting import direct, geo
-from chalicelib.domain.targeting.direct import Compare
+from chalicelib.domain.targeting import geo, operators_v1
 from chalicelib.domain.targeting.document import Condition, Unusable
 from chalicelib.domain.targeting.json_path import json_path
+from chalicelib.domain.targeting.operators_v1 import Compare
 from chalicelib.domain.targeting.rollout import unit_text
 from chalicelib.domain.targeting.values import ERRORS, Choices, Test, always, date_time, never, same_as, typed
 from chalicelib.domain.targeting.window import CLOCK_FIELDS, clock_checks, time_zone
@@ -31,13 +31,13 @@ def build(condition: Condition, hash_prefix: str) -> Test:
     if condition.operator == "percentage_bucket":
         return _percentage_bucket(condition, hash_prefix)
     builder = _BUILDERS.get(condition.operator)
-    return builder(condition) if builder else direct.build(condition)
+    return builder(condition) if builder else operators_v1.build(condition)
 
 
 def number(value: Any) -> float:
     if isinstance(value, bool):
         raise Unusable("must be a number, not a boolean")
-    return direct.number(value)
+    return operators_v1.number(value)
 
 
 def text(value: Any) -> str:
@@ -175,17 +175,17 @@ def _contains_any(condition: Condition) -> Test:
 
 
 def _match_regex(condition: Condition) -> Test:
-    from chalicelib.domain.targeting import regex  # few documents have a pattern: not at import
+    from chalicelib.domain.targeting.regex import engine
 
-    regex.require_linear(condition.value)
-    search = regex.searcher(condition.value)
+    engine.require_linear(condition.value)
+    search = engine.searcher(condition.value)
     return lambda value, _now: search(text(value))
 
 
 def _geo_distance(condition: Condition) -> Test:
     """``[lat, lon]`` with kilometres in ``additional_value``, or an object with ``radius``."""
     if isinstance(condition.value, dict):
-        return direct.geo_distance(condition, number)
+        return operators_v1.geo_distance(condition, number)
     centre = geo.point(condition.value, number)
     try:
         radius = _finite(condition.additional_value)
@@ -265,7 +265,7 @@ def _compared(condition: Condition) -> Test:
         raise Unusable(
             "is compared by an empty `additional_value`: name the comparison, or leave it out for eq"
         )
-    return direct.build(condition)
+    return operators_v1.build(condition)
 
 
 _BUILDERS: dict[str, Callable[[Condition], Test]] = {

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from chalicelib.domain.targeting import corrected, schema
+from chalicelib.domain.targeting import operators_v2, schema
 from chalicelib.domain.targeting.document import (
     MAX_CONDITIONS,
     MAX_NESTING,
@@ -108,7 +108,7 @@ def parse_condition(raw: object, path: str, is_corrected: bool) -> Condition:
         raise _problem(f"{path}.{refused.field}", str(refused)) from None
     if is_corrected:
         try:
-            corrected.build(condition, "")
+            operators_v2.build(condition, "")
         except Unusable as unusable:
             raise _problem(f"{path}.value", str(unusable)) from None
     return condition

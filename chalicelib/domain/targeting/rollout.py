@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain import bucketing
-from chalicelib.domain.targeting.direct import md5_bucket
 from chalicelib.domain.targeting.document import TargetingRule
+from chalicelib.domain.targeting.operators_v1 import md5_bucket
 
 Rollout = Callable[[Mapping[str, Any]], bool]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
-from chalicelib.domain.targeting import direct, geo, semver
+from chalicelib.domain.targeting import geo, operators_v1, semver
 from chalicelib.domain.targeting.document import MAX_NESTING, MAX_PATTERN, MAX_VALUES, Condition, Unusable
 
 _ATTRIBUTE_TYPES = (
@@ -29,8 +29,8 @@ class Refused(ValueError):
 
 def check(condition: Condition, fields: Mapping[str, Any], is_corrected: bool) -> None:
     operator, value = condition.operator, condition.value
-    if operator not in direct.BUILDERS:
-        raise Refused("operator", f"is not one of {', '.join(sorted(direct.BUILDERS))}")
+    if operator not in operators_v1.BUILDERS:
+        raise Refused("operator", f"is not one of {', '.join(sorted(operators_v1.BUILDERS))}")
     if condition.attribute_type is not None and condition.attribute_type not in _ATTRIBUTE_TYPES:
         raise Refused("attribute_type", f"must be null or one of {', '.join(_ATTRIBUTE_TYPES)}")
     if not isinstance(fields.get("validation_schema"), (dict, type(None))):

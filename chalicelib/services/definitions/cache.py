@@ -8,8 +8,8 @@ from typing import Generic, Protocol, TypeVar
 
 from cachetools import LRUCache, TTLCache
 
-from chalicelib.domain.definitions import Definition, DefinitionKind, Experiment, Flag
-from chalicelib.domain.documents import KEY
+from chalicelib.domain.definitions.model import Definition, DefinitionKind, Experiment, Flag
+from chalicelib.domain.definitions.schema import KEY
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.services.patience import patiently
 

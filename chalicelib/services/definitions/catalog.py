@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 from typing import Protocol
 
-from chalicelib.domain.definitions import Changes, DefinitionKind, Experiment, Flag
+from chalicelib.domain.definitions.compiler import load_experiment, load_flag
+from chalicelib.domain.definitions.model import Changes, DefinitionKind, Experiment, Flag
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
-from chalicelib.domain.loading import load_experiment, load_flag
+from chalicelib.services.definitions.cache import RETRY_SECONDS, Metrics, Rows, Shelf
 from chalicelib.services.patience import patiently
-from chalicelib.services.shelf import RETRY_SECONDS, Metrics, Rows, Shelf
 
 
 class Definitions(Rows, Protocol):

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from chalicelib.domain.definitions import Decision, DefinitionKind, Experiment
+from chalicelib.domain.definitions.model import Decision, DefinitionKind, Experiment
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
 from chalicelib.services.assign import Experiments
+from chalicelib.services.definitions.cache import RETRY_SECONDS, Metrics
 from chalicelib.services.patience import patiently
-from chalicelib.services.shelf import RETRY_SECONDS, Metrics
 
 SECONDS = 30.0
 """Until a tester sees a new override; the table is read that often by each container that serves."""

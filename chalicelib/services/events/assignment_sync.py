@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from chalicelib import deadline
-from chalicelib.domain.assigned import changes, sequence_number, shard_of
-from chalicelib.domain.counting import position
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.history import Row, merged, rows
-from chalicelib.services.count import Counters, count
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.split import Metrics, SplitWatch
+from chalicelib.domain.stream.assignment_changes import changes, sequence_number, shard_of
+from chalicelib.domain.stream.assignment_history import Row, merged, rows
+from chalicelib.domain.stream.counters import position
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.events.counting import Counters, count
+from chalicelib.services.events.srm import Metrics, SplitWatch
 
 SECONDS_TO_ANSWER = 2.0
 """As in `process`."""

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from chalicelib.domain.counting import Tally
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.services.parallel import Parallel
+from chalicelib.domain.stream.counters import Tally
+from chalicelib.services.concurrency import Parallel
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ a duplicate of itself. What each level guarantees: docs/events.md.
 from collections.abc import Sequence
 from typing import Protocol
 
-from chalicelib.domain.records import Batch
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.recent import Recent
+from chalicelib.domain.stream.records import Batch
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.events.two_generation_cache import Recent
 
 CLAIMS = 100
 REMEMBERED = 50_000

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import TypeAlias
 
-from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.definitions.model import Evaluation
 
 Told: TypeAlias = tuple[int, str, float, Evaluation | Sequence[Evaluation]]
 """A number, the user, when (epoch seconds), and the answer or answers of one request."""

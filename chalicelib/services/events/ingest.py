@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import orjson
 
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable, Throttled, TooLarge
-from chalicelib.domain.events import TOO_DEEP, Limits, Refusal, parse_event, too_deep
-from chalicelib.domain.stream import PARTITION_KEY, Put, calls
+from chalicelib.domain.stream.event import TOO_DEEP, Limits, Refusal, parse_event, too_deep
+from chalicelib.domain.stream.outgoing import PARTITION_KEY, Put, calls
 
 MAX_EVENTS = 500
 ATTEMPTS = 4

@@ -10,20 +10,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from chalicelib import deadline
-from chalicelib.domain.archive import Object, lines, objects
-from chalicelib.domain.attribution import Attribution, Pair, Plan, attributed, evaluated, holds
-from chalicelib.domain.counting import Counter, Entry, Tally, scope
-from chalicelib.domain.decisions import Decisions, Part, Verdict
-from chalicelib.domain.definitions import Experiment, Flag, Stored
+from chalicelib.domain.definitions.model import Experiment, Flag, Stored
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.events import Limits
-from chalicelib.domain.quarantine import Quarantined
-from chalicelib.domain.records import Batch, Received, batches
-from chalicelib.domain.tracking import EVALUATION
-from chalicelib.services.count import Counters, count
-from chalicelib.services.duplicates import Duplicates
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.recent import Recent
+from chalicelib.domain.stream.archive import Object, lines, objects
+from chalicelib.domain.stream.attribution import Attribution, Pair, Plan, attributed, evaluated, holds
+from chalicelib.domain.stream.counters import Counter, Entry, Tally, scope
+from chalicelib.domain.stream.event import Limits
+from chalicelib.domain.stream.quarantine import Quarantined
+from chalicelib.domain.stream.records import Batch, Received, batches
+from chalicelib.domain.stream.tracking import EVALUATION
+from chalicelib.domain.stream.verdicts import Decisions, Part, Verdict
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.events.counting import Counters, count
+from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.two_generation_cache import Recent
 
 SECONDS_TO_ANSWER = 2.0
 """With less left of the invocation no call is begun: what did not make it is reported instead. Longer than

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from chalicelib.domain.counting import ASSIGNED, Counted, scope
-from chalicelib.domain.definitions import Experiment
+from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.results import sample_ratio
+from chalicelib.domain.stream.counters import ASSIGNED, Counted, scope
 
 SECONDS_BETWEEN = 300.0
 

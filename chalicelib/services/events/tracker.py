@@ -9,12 +9,12 @@ import orjson
 from cachetools import TTLCache
 
 from chalicelib import deadline
-from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
-from chalicelib.domain.stream import PARTITION_KEY, Put, calls
-from chalicelib.domain.tracking import assignment_event, evaluation_event, sampled
-from chalicelib.services.buffer import Buffer
-from chalicelib.services.shelf import Metrics
+from chalicelib.domain.stream.outgoing import PARTITION_KEY, Put, calls
+from chalicelib.domain.stream.tracking import assignment_event, evaluation_event, sampled
+from chalicelib.services.definitions.cache import Metrics
+from chalicelib.services.events.evaluation_buffer import Buffer
 
 ATTEMPTS = 3
 FLUSH_SECONDS = 2.0

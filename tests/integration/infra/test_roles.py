@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.events import MAX_BYTES
+from chalicelib.domain.stream.event import MAX_BYTES
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
@@ -19,7 +19,7 @@ from chalicelib.wiring import Plane
 from infra import environments
 from infra.environments import FunctionName
 from infra.functions import LOGICAL
-from infra.places import Platform, defaults, find
+from infra.resource_names import Platform, defaults, find
 from infra.roles import calls, statements
 from realtime.local.clients import Clients as LocalClients
 from tests.support.calls import actions

@@ -9,7 +9,7 @@ from chalice.app import Chalice
 from chalice.test import Client
 
 import app as application
-from chalicelib.domain.definitions import Definition
+from chalicelib.domain.definitions.model import Definition
 from realtime.local.gateway import Gateway
 from tests.support.service import KEY, Service, service
 

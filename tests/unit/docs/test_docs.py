@@ -14,8 +14,8 @@ from chalicelib.domain.keys import SCOPES, routes
 from chalicelib.domain.reasons import Reason
 from chalicelib.settings import Settings
 from realtime.cli import app as cli
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.assignment import assignment_id, decide
-from chalicelib.domain.definitions import Decision, Experiment, Stored
+from chalicelib.domain.definitions.model import Decision, Experiment, Stored
 from chalicelib.domain.reasons import Reason
 from tests.support.experiments import experiment, shares
 

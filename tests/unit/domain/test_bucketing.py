@@ -2,7 +2,6 @@
 
 import json
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +18,9 @@ from chalicelib.domain.bucketing import (
     threshold,
 )
 from tests.support.murmur import murmur3_x64_128
+from tests.support.paths import ROOT
 
-GOLDEN: dict[str, Any] = json.loads(
-    (Path(__file__).parents[3] / "docs" / "bucketing.json").read_text("utf-8")
-)
+GOLDEN: dict[str, Any] = json.loads((ROOT / "docs" / "bucketing.json").read_text("utf-8"))
 half = st.integers(0, 2**64 - 1)
 HASH = "experiment/checkout:"
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.bucketing import halves
+from chalicelib.domain.context import MAX_CONTEXT, MAX_DEPTH, MAX_USER_ID, check_context, check_user_id
 from chalicelib.domain.errors import InvalidInput, TooLarge
-from chalicelib.domain.units import MAX_CONTEXT, MAX_DEPTH, MAX_USER_ID, check_context, check_user_id
 
 
 @pytest.mark.parametrize(

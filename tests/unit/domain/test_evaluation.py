@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.definitions import Evaluation, Flag
+from chalicelib.domain.definitions.model import Evaluation, Flag
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
 from chalicelib.domain.evaluation import evaluate, evaluate_all
 from chalicelib.domain.reasons import OPENFEATURE, Reason

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.counting import ASSIGNED, Counted, Counter, Sums
 from chalicelib.domain.results import chi_square_p, results, sample_ratio
+from chalicelib.domain.stream.counters import ASSIGNED, Counted, Counter, Sums
 from tests.support.plane import experiment
 
 CHECKOUT = experiment()

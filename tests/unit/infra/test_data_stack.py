@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chalicelib.settings import Settings
-from infra.places import PLATFORM_TABLES
+from infra.resource_names import PLATFORM_TABLES
 from realtime.resources import describe
 from tests.support.synth import of_type
 from tests.unit.infra.conftest import Templates

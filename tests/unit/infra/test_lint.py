@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.accepted import ACCEPTED
-from tests.support.synth import LINTED, ROOT
+from infra.nag_suppressions import ACCEPTED
+from tests.support.paths import ROOT
+from tests.support.synth import LINTED
 
 
 @pytest.mark.parametrize("variant", LINTED)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chalicelib.metrics import NAMESPACE
-from chalicelib.services.split import SECONDS_BETWEEN
+from chalicelib.services.events.srm import SECONDS_BETWEEN
 from infra import environments
 from infra.functions import LOGICAL
 from tests.support.metrics import recorded

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib.settings import Settings
-from infra import alarms, environments, places
+from infra import alarms, environments, resource_names
 from infra.functions import LOGICAL
 from infra.queries import ACCESS, EVERYWHERE, FUNCTIONS
 from infra.roles import calls
 from tests.support.metrics import recorded
-from tests.support.synth import ROOT
+from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = [
@@ -22,7 +22,7 @@ PAGES = [
 OF_FUNCTIONS = [DOCS / "functions" / f"{name}.md" for name in LOGICAL]
 ALL = [*PAGES, *OF_FUNCTIONS]
 PROD = environments.load("prod")
-ALARMS = {one.name: one for one in alarms.alarms(PROD, places.find("prod", "standalone"))}
+ALARMS = {one.name: one for one in alarms.alarms(PROD, resource_names.find("prod", "standalone"))}
 
 
 def name_of(page: Path) -> str:
@@ -108,8 +108,8 @@ def test_a_functions_page_lists_its_permissions(name: environments.FunctionName)
     }
     most = {"REALTIME_ARCHIVE": "firehose", "REALTIME_EVENT_DEDUPE": "table"}
     everything = replace(PROD, settings=most)
-    attached = replace(places.defaults("prod"), postgres_secret="a-name")  # noqa: S106 - a name
-    granted = calls(name, everything, places.find("prod", "existing", attached))
+    attached = replace(resource_names.defaults("prod"), postgres_secret="a-name")  # noqa: S106 - a name
+    granted = calls(name, everything, resource_names.find("prod", "existing", attached))
     assert listed == {(setting, action) for setting, actions in granted.items() for action in actions}
 
 

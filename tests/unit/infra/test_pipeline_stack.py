@@ -4,7 +4,8 @@ from typing import Any
 
 import yaml
 
-from tests.support.synth import ROOT, Template, of_type
+from tests.support.paths import ROOT
+from tests.support.synth import Template, of_type
 from tests.unit.infra.conftest import Templates
 
 

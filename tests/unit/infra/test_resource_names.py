@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.settings import Settings
 from infra.__main__ import attach, main
-from infra.places import find
+from infra.resource_names import find
 from tests.support.synth import of_type
 from tests.unit.infra.conftest import Templates
 

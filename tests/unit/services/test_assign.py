@@ -9,13 +9,13 @@ import pytest
 
 from chalicelib import deadline
 from chalicelib.domain.assignment import assignment_id
-from chalicelib.domain.definitions import Definition, Experiment, Stored
+from chalicelib.domain.definitions.model import Definition, Experiment, Stored
 from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable, Throttled, TooLarge
 from chalicelib.services.assign import Assigner
-from chalicelib.services.catalog import Catalog
-from chalicelib.services.known import Known
-from chalicelib.services.parallel import Parallel
-from realtime.memory import MemoryAssignments, MemoryDefinitions, MemoryMetrics, MemoryTracker
+from chalicelib.services.assignment_cache import Known
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.definitions.catalog import Catalog
+from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics, MemoryTracker
 from tests.support.experiments import experiment, published, published_flag, shares
 
 NOW = 1_800_000_000.5

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.definitions import Definition, Stored
+from chalicelib.domain.definitions.model import Definition, Stored
 from chalicelib.domain.errors import NotFound, StorageUnavailable
 from tests.support.experiments import published, shares
-from tests.unit.test_assign import NOW, TTL, Container
+from tests.unit.services.test_assign import NOW, TTL, Container
 
 ONE = published(variants=shares(a=1.0))
 ADDED = published(variants=shares(a=0.5, c=0.5))

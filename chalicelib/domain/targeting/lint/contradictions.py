@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from math import inf, nextafter
 from typing import Any
 
-from chalicelib.domain.targeting import corrected, direct
+from chalicelib.domain.targeting import operators_v1, operators_v2
 from chalicelib.domain.targeting.compiler import condition_matcher
 from chalicelib.domain.targeting.document import Condition, Group, Problem
 from chalicelib.domain.targeting.values import ERRORS, looks_numeric, moment
@@ -73,11 +73,11 @@ def _is_numeric(condition: Condition) -> bool:
 
 
 def _around_number(bound: Any) -> list[float]:
-    number = direct.number(bound)
+    number = operators_v1.number(bound)
     return [nextafter(number, -inf), number, nextafter(number, inf)]
 
 
 def _around_date(bound: Any, is_corrected: bool) -> list[str]:
-    at: datetime = corrected.instant(bound) if is_corrected else moment(bound)
+    at: datetime = operators_v2.instant(bound) if is_corrected else moment(bound)
     step = timedelta(microseconds=1)
     return [one.isoformat(timespec="microseconds") for one in (at - step, at, at + step)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.domain.targeting import corrected, direct, regex
+from chalicelib.domain.targeting import operators_v1, operators_v2
 from chalicelib.domain.targeting.compiler import group_matcher, rule_matcher
 from chalicelib.domain.targeting.document import (
     Condition,
@@ -13,9 +13,10 @@ from chalicelib.domain.targeting.document import (
     TargetingRule,
     Unusable,
 )
-from chalicelib.domain.targeting.lint_together import contradictions
-from chalicelib.domain.targeting.lint_types import conflicts
-from chalicelib.domain.targeting.regex_ambiguity import finds_nothing, is_catastrophic
+from chalicelib.domain.targeting.lint.contradictions import contradictions
+from chalicelib.domain.targeting.lint.types import conflicts
+from chalicelib.domain.targeting.regex import engine
+from chalicelib.domain.targeting.regex.ambiguity import finds_nothing, is_catastrophic
 from chalicelib.domain.targeting.values import ERRORS, Test, always, date_time, never
 from chalicelib.domain.targeting.window import CLOCK_FIELDS
 
@@ -90,7 +91,7 @@ def _condition(condition: Condition, is_corrected: bool) -> Iterator[Problem]:
     if operator in _TIMES:
         yield from _times(condition, is_corrected)
     try:
-        test = (corrected.build if is_corrected else direct.build)(condition, "")
+        test = (operators_v2.build if is_corrected else operators_v1.build)(condition, "")
     except Unusable as unusable:
         yield Problem(f"{path}.value", f"never matches: {unusable}")
         return
@@ -112,7 +113,7 @@ def _nearly_always(condition: Condition, test: Test) -> Iterator[Problem]:
         yield Problem(path, "matches every text and number")
     if operator == "not_contains" and value == "":
         yield Problem(path, "never matches a text or number")
-    if operator == "match_regex" and finds_nothing(regex.read(value).tree):
+    if operator == "match_regex" and finds_nothing(engine.read(value).tree):
         yield Problem(path, "matches every text: its pattern finds the empty text anywhere")
     if operator == "array_length" and condition.additional_value in ("gt", "gte") and test([], 0.0):
         yield Problem(path, "matches every list, object and text")
@@ -121,10 +122,10 @@ def _nearly_always(condition: Condition, test: Test) -> Iterator[Problem]:
 
 
 def _pattern(condition: Condition) -> Iterator[Problem]:
-    path, longest = f"{condition.path}.value", regex.limit(condition.value)
+    path, longest = f"{condition.path}.value", engine.limit(condition.value)
     if longest is not None:
         yield Problem(path, f"never matches texts beyond {longest} characters, since it looks around or back")
-    if is_catastrophic(regex.read(condition.value).tree):
+    if is_catastrophic(engine.read(condition.value).tree):
         yield Problem(path, "backtracks catastrophically in most engines: its repeats can take the same text")
 
 

@@ -11,8 +11,8 @@ from itertools import product
 from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
 from typing import Any
 
-from chalicelib.domain.targeting.regex_automaton import Automaton, TooLarge, inside
-from chalicelib.domain.targeting.regex_cost import anchored
+from chalicelib.domain.targeting.regex.automaton import Automaton, TooLarge, inside
+from chalicelib.domain.targeting.regex.cost import anchored
 
 _LENGTH = 1_000
 """Characters of the text for which the work is estimated."""

@@ -10,7 +10,7 @@ from functools import reduce
 from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
 from typing import Any, NamedTuple
 
-from chalicelib.domain.targeting.regex_linear import alone, inner_flags
+from chalicelib.domain.targeting.regex.linear import alone, inner_flags
 
 _MANY = 10
 """Rounds from which on a counted repeat is like one without end, unless it stands in a repeat."""

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from chalicelib.domain.loading import parse_experiment, parse_flag
-from chalicelib.domain.publication import check
+from chalicelib.domain.definitions.compiler import parse_experiment, parse_flag
+from chalicelib.domain.definitions.consistency import check
 from tests.support.experiments import document
 
 

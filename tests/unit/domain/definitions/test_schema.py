@@ -1,17 +1,17 @@
 """What a definition of an experiment may say, and what its author is told otherwise."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from chalicelib.domain.documents import DefinitionsDocument
+from chalicelib.domain.definitions.compiler import compile_experiment, load_experiment, parse_experiment
+from chalicelib.domain.definitions.consistency import check
+from chalicelib.domain.definitions.schema import DefinitionsDocument
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.loading import compile_experiment, load_experiment, parse_experiment
-from chalicelib.domain.publication import check
 from tests.support.experiments import document, shares
+from tests.support.paths import ROOT
 
 
 def refused(**fields: Any) -> list[str]:
@@ -111,7 +111,7 @@ def test_an_iteration_has_a_salt_that_no_other_experiment_can_have() -> None:
 
 
 def test_the_example_in_the_documentation_is_valid() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "assignment.md").read_text("utf-8")
+    text = (ROOT / "docs" / "assignment.md").read_text("utf-8")
     (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     found = DefinitionsDocument.model_validate(yaml.safe_load(example))
     assert check(found.experiments, found.flags) == []

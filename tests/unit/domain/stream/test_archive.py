@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain import archive
-from chalicelib.domain.archive import Line, Object, objects
-from chalicelib.domain.counting import day_number
+from chalicelib.domain.stream import archive
+from chalicelib.domain.stream.archive import Line, Object, objects
+from chalicelib.domain.stream.counters import day_number
 from tests.support.plane import Plane, experiment
 from tests.support.streams import kinesis, purchase
 

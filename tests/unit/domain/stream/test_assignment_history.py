@@ -5,8 +5,8 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.counting import position
-from chalicelib.domain.history import Row, merged, rows
+from chalicelib.domain.stream.assignment_history import Row, merged, rows
+from chalicelib.domain.stream.counters import position
 from tests.support.assignments import Image, change
 from tests.support.assignments import row as image
 from tests.support.history import row, second

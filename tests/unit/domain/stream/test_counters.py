@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.counting import (
+from chalicelib.domain.stream.counters import (
     Counter,
     Entry,
     Tally,

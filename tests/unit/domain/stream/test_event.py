@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from chalicelib.domain.event_document import EventDocument
-from chalicelib.domain.events import (
+from chalicelib.domain.stream.event import (
     MAX_BYTES,
     MAX_VALUE,
     Event,
@@ -19,6 +18,7 @@ from chalicelib.domain.events import (
     ordinary_events,
     parse_event,
 )
+from chalicelib.domain.stream.event_schema import EventDocument
 
 ARRIVED = datetime.fromisoformat("2026-11-22T10:00:00Z").timestamp()
 LIMITS = Limits()

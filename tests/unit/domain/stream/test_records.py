@@ -12,8 +12,8 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.events import MAX_BYTES, Limits
-from chalicelib.domain.records import MAX_UNPACKED, Batch, Undecodable, batches, unpack
+from chalicelib.domain.stream.event import MAX_BYTES, Limits
+from chalicelib.domain.stream.records import MAX_UNPACKED, Batch, Undecodable, batches, unpack
 from tests.support.streams import kinesis, purchase, record
 
 

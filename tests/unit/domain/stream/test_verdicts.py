@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.attribution import Attribution
-from chalicelib.domain.counting import position
-from chalicelib.domain.decisions import Decisions, Verdict, pack, unpack
+from chalicelib.domain.stream.attribution import Attribution
+from chalicelib.domain.stream.counters import position
+from chalicelib.domain.stream.verdicts import Decisions, Verdict, pack, unpack
 from tests.support.streams import FIRST
 
 verdicts: st.SearchStrategy[Verdict] = st.sampled_from(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from realtime.check_rules import run
+from realtime.commands.check_rules import run
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 CORPUS = ROOT / "tests" / "conformance"
 
 

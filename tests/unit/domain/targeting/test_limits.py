@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.targeting import Rules, compile_rules, parse, regex
+from chalicelib.domain.targeting import Rules, compile_rules, parse
+from chalicelib.domain.targeting.regex import engine
 from chalicelib.domain.targeting.semver import MEMO_SIZE, key, known
 from tests.support.timing import fastest
 
@@ -105,7 +106,7 @@ def test_what_is_remembered_of_a_value_is_of_that_value() -> None:
 
 
 def test_a_pattern_is_read_once_for_the_check_and_for_the_search() -> None:
-    assert regex.read("^only once$") is regex.read("^only once$")
+    assert engine.read("^only once$") is engine.read("^only once$")
 
 
 def test_membership_costs_the_same_in_10_and_10_000_values() -> None:

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.targeting import lint, parse, regex
-from chalicelib.domain.targeting.regex_ambiguity import is_catastrophic
+from chalicelib.domain.targeting import parse
+from chalicelib.domain.targeting.lint.rules import lint_rules
+from chalicelib.domain.targeting.regex import engine
+from chalicelib.domain.targeting.regex.ambiguity import is_catastrophic
 from tests.support.timing import fastest
-from tests.unit.targeting.test_regex import KILLERS, ORDINARY
+from tests.unit.domain.targeting.test_regex import KILLERS, ORDINARY
 
 
 def warnings(
@@ -16,7 +18,7 @@ def warnings(
     names = ("attribute", "operator", "value", "additional_value", "attribute_type")
     group = {"operator": operator, "conditions": [dict(zip(names, row, strict=False)) for row in conditions]}
     document = {"version": version, "rules": [{"id": "r", "rule": group}]} | more
-    return [str(warning) for warning in lint(parse(document))]
+    return [str(warning) for warning in lint_rules(parse(document))]
 
 
 CONDITION = "rules[0].rule.conditions[0]"
@@ -120,9 +122,11 @@ def test_rules_behind_one_that_takes_everybody_are_unreachable() -> None:
     everybody = {"id": "all", "rule": {}, "priority": -1}
     some = {"id": "some", "rule": {"conditions": [{"attribute": "a", "operator": "eq", "value": 1}]}}
     rollout = {"id": "half", "rule": {}, "rollout_percentage": 50, "priority": -2}
-    found = lint(parse({"rules": [some, rollout, everybody]}))
+    found = lint_rules(parse({"rules": [some, rollout, everybody]}))
     assert [str(warning) for warning in found] == ["rules[0]: is never reached: rules[2] takes everybody"]
-    found = lint(parse({"version": "2.0", "rules": [everybody], "default_rule": {"id": "rest", "rule": {}}}))
+    found = lint_rules(
+        parse({"version": "2.0", "rules": [everybody], "default_rule": {"id": "rest", "rule": {}}})
+    )
     assert [str(warning) for warning in found] == ["default_rule: is never reached: rules[0] takes everybody"]
 
 
@@ -226,7 +230,7 @@ def test_harmless_patterns_have_no_warning(pattern: str) -> None:
     "pattern", ["(" + "a?" * 250 + ")*$", "((((a{1,9}){1,9}){1,9})x)*$", "([ab]{200}c?)*" * 30]
 )
 def test_a_pattern_too_large_to_judge_is_not_judged_for_long(pattern: str) -> None:
-    tree = regex.read(pattern).tree
+    tree = engine.read(pattern).tree
     assert fastest(lambda: is_catastrophic(tree), 0.5) < 0.5
 
 

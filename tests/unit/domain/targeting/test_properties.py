@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.domain.targeting import InvalidRules, compile_rules, lint, parse
-from tests.unit.targeting.interpreter import match
-from tests.unit.targeting.strategies import CONTEXTS, JSON, TEXT, conditions, documents
+from chalicelib.domain.targeting import InvalidRules, compile_rules, parse
+from chalicelib.domain.targeting.lint.rules import lint_rules
+from tests.support.targeting_interpreter import match
+from tests.support.targeting_strategies import CONTEXTS, JSON, TEXT, conditions, documents
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -85,7 +86,9 @@ def test_de_morgan_holds_in_version_2(
 @VERSIONS
 @given(data=st.data())
 def test_lint_reads_every_document(corrected: bool, data: st.DataObject) -> None:
-    assert all(warning.path and warning.message for warning in lint(parse(data.draw(documents(corrected)))))
+    assert all(
+        warning.path and warning.message for warning in lint_rules(parse(data.draw(documents(corrected))))
+    )
 
 
 @given(

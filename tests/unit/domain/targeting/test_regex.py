@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chalicelib.domain.targeting import regex
 from chalicelib.domain.targeting.document import MAX_PATTERN, Unusable
-from chalicelib.domain.targeting.regex_cost import longest_text
-from chalicelib.domain.targeting.regex_linear import Linear, NotLinear
+from chalicelib.domain.targeting.regex import engine
+from chalicelib.domain.targeting.regex.cost import longest_text
+from chalicelib.domain.targeting.regex.linear import Linear, NotLinear
 from tests.support.timing import fastest
 
 KILLERS = [
@@ -41,7 +41,7 @@ TEXTS = ["a" * 10_000 + "!", "a" * 10_000, "x" * 10_000, "ab" * 5_000 + "!", "é
 
 @pytest.mark.parametrize("pattern", KILLERS)
 def test_a_classic_killer_takes_less_than_5_ms(pattern: str) -> None:
-    search = regex.searcher(pattern)
+    search = engine.searcher(pattern)
     for text in TEXTS:
         assert fastest(lambda text=text: search(text), 0.005) < 0.005  # type: ignore[misc] # bound on purpose
 
@@ -57,9 +57,9 @@ def test_a_classic_killer_takes_less_than_5_ms(pattern: str) -> None:
 )
 def test_a_pattern_that_is_slow_to_compile_is_refused_or_quick(pattern: str) -> None:
     def build() -> None:
-        regex._read.cache_clear()
+        engine._read.cache_clear()
         with contextlib.suppress(Unusable):
-            regex.searcher(pattern)
+            engine.searcher(pattern)
 
     assert len(pattern) <= MAX_PATTERN
     assert fastest(build, 0.1) < 0.1
@@ -75,12 +75,12 @@ def test_a_pattern_that_is_slow_to_compile_is_refused_or_quick(pattern: str) -> 
     ],
 )
 def test_short_texts_beyond_ascii_match_as_in_the_reference(pattern: str, text: str) -> None:
-    assert regex.searcher(pattern)(text)
+    assert engine.searcher(pattern)(text)
 
 
 def test_the_bound_holds_at_the_longest_text_each_killer_may_see() -> None:
     for pattern in KILLERS:
-        longest = longest_text(regex.read(pattern).tree, regex.STEPS)
+        longest = longest_text(engine.read(pattern).tree, engine.STEPS)
         for text in ("a" * longest, "a" * max(0, longest - 1) + "!", "x" * longest):
             assert fastest(lambda text=text, pattern=pattern: re.search(pattern, text), 0.005) < 0.005  # type: ignore[misc]
 
@@ -105,16 +105,16 @@ def test_the_bound_holds_at_the_longest_text_each_killer_may_see() -> None:
 def test_long_texts_get_the_right_answer_not_only_a_quick_one(
     pattern: str, text: str, expected: bool
 ) -> None:
-    assert regex.searcher(pattern)(text) == expected
+    assert engine.searcher(pattern)(text) == expected
 
 
 def test_what_is_too_large_for_the_linear_engine_is_no_match_on_long_texts() -> None:
-    search = regex.searcher("^(?:ab|cd){1500}$")
+    search = engine.searcher("^(?:ab|cd){1500}$")
     assert not search("ab" * 1_500)
 
 
 def test_beyond_the_bound_what_needs_backtracking_is_no_match() -> None:
-    search = regex.searcher(r"^(a+)\1$")
+    search = engine.searcher(r"^(a+)\1$")
     assert search("aaaa")
     assert not search("a" * 10_000)
 
@@ -124,7 +124,7 @@ def test_beyond_the_bound_what_needs_backtracking_is_no_match() -> None:
 )
 def test_what_is_no_pattern_in_every_runtime_is_unusable(pattern: object) -> None:
     with pytest.raises(Unusable):
-        regex.searcher(pattern)
+        engine.searcher(pattern)
 
 
 _ATOMS = st.sampled_from(
@@ -163,8 +163,8 @@ def test_the_linear_engine_answers_as_the_reference_does(
             assert search(text) == (re.search(pattern, text) is not None)
 
 
-def linear(pattern: str) -> regex.Search:
-    return regex.LinearSearch(Linear(regex.read(pattern).tree))
+def linear(pattern: str) -> engine.Search:
+    return engine.LinearSearch(Linear(engine.read(pattern).tree))
 
 
 ORDINARY = [
@@ -211,7 +211,7 @@ _UNICODE = st.lists(
 @pytest.mark.parametrize("pattern", ORDINARY)
 @given(st.lists(_UNICODE, min_size=1, max_size=3))
 def test_an_ordinary_pattern_answers_as_the_reference_does(pattern: str, texts: list[str]) -> None:
-    search, slow = regex.searcher(pattern), linear(pattern)
+    search, slow = engine.searcher(pattern), linear(pattern)
     for text in texts:
         expected = re.search(pattern, text) is not None
         assert search(text) == expected

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chalicelib.domain.definitions import Definition, Stored
+from chalicelib.domain.definitions.model import Definition, Stored
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
-from chalicelib.services.catalog import Catalog
-from chalicelib.services.overridden import Overridden
-from realtime.explain import explain_experiment, explain_flag
-from realtime.memory import MemoryAssignments, MemoryDefinitions, MemoryMetrics
+from chalicelib.services.definitions.catalog import Catalog
+from chalicelib.services.definitions.platform_overrides import Overridden
+from realtime.commands.explain import explain_experiment, explain_flag
+from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag, shares
 from tests.support.flags import rules, where
 

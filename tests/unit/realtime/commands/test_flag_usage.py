@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.attribution import Attribution, evaluated
-from chalicelib.domain.events import Event, Limits, parse_event
+from chalicelib.domain.stream.attribution import Attribution, evaluated
+from chalicelib.domain.stream.event import Event, Limits, parse_event
 from tests.support.flags import flag
 from tests.support.plane import Plane
 from tests.support.streams import kinesis

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chalicelib.domain.counting import Counter, Entry, Tally, day_and_hour, flag_scope, position
-from chalicelib.domain.definitions import Definition
-from chalicelib.domain.instants import iso
-from realtime.flags import Usage, settled, show
-from realtime.memory import MemoryDefinitions
-from realtime.memory_events import MemoryCounters
+from chalicelib.domain.definitions.model import Definition
+from chalicelib.domain.stream.counters import Counter, Entry, Tally, day_and_hour, flag_scope, position
+from chalicelib.domain.timestamps import iso
+from realtime.commands.flags import Usage, settled, show
+from realtime.testing.event_stores import MemoryCounters
+from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import published_flag
 from tests.support.flags import flag, rules, variants, where
 

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from realtime.keys import create, revoke, show
-from realtime.memory import MemoryKeys
+from realtime.commands.keys import create, revoke, show
+from realtime.testing.stores import MemoryKeys
 
 LABEL = "the web shop of [bold]a company[/bold] with a long name"
 

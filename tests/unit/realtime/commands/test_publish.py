@@ -9,12 +9,12 @@ import pytest
 import yaml
 from rich.console import Console
 
-from chalicelib.domain.definitions import Definition
+from chalicelib.domain.definitions.compiler import load_flag
+from chalicelib.domain.definitions.model import Definition
 from chalicelib.domain.errors import Conflict, StorageUnavailable
-from chalicelib.domain.loading import load_flag
-from realtime import audit
-from realtime.memory import MemoryDefinitions
-from realtime.publish import check, publish, rollback
+from realtime.commands import history
+from realtime.commands.publish import check, publish, rollback
+from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import document, published_flag
 
 NOW = 1_800_000_000.0
@@ -343,7 +343,7 @@ def test_history_shows_variants_by_their_keys(to_publish: Publisher) -> None:
     split = [{"key": "control", "allocation": 0.2}, {"key": "treatment", "allocation": 0.8}]
     to_publish(experiments=(document(),))
     to_publish(experiments=(document(variants=split),), by="[bold]ada")
-    audit.show_definition(to_publish.console, to_publish.plane.definitions, "experiment", "checkout")
+    history.show_definition(to_publish.console, to_publish.plane.definitions, "experiment", "checkout")
     assert "variants[control].allocation: 0.5 → 0.2" in to_publish.said.split("Published")[1]
     assert "[bold]ada" in to_publish.said
 
@@ -352,14 +352,14 @@ def test_history_says_who_changed_what(to_publish: Publisher) -> None:
     to_publish(FLAG, by="ada")
     to_publish(FLAG | {"rollout_percentage": 5}, by="grace")
     to_publish(prune=True, by="linus")
-    audit.show(to_publish.console, to_publish.plane.definitions)
-    audit.show_definition(to_publish.console, to_publish.plane.definitions, "flag", "f")
+    history.show(to_publish.console, to_publish.plane.definitions)
+    history.show_definition(to_publish.console, to_publish.plane.definitions, "flag", "f")
     said = to_publish.said
     assert "flag f (removed)" in said
     assert "rollout_percentage: 100.0 → 5.0" in said
     assert all(name in said for name in ("ada", "grace", "linus", "2027-01-15T08:00:00.000Z"))
     with pytest.raises(ValueError, match="was ever published"):
-        audit.show_definition(to_publish.console, to_publish.plane.definitions, "flag", "nope")
+        history.show_definition(to_publish.console, to_publish.plane.definitions, "flag", "nope")
 
 
 def _share(said: str, words: str) -> float:

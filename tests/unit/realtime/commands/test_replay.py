@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from realtime.replay import events, forget, replay
+from realtime.commands.replay import events, forget, replay
 
 
 class Recording:

@@ -4,9 +4,9 @@ import io
 
 from rich.console import Console
 
-from chalicelib.domain.counting import ASSIGNED, Counted, Counter, Sums
 from chalicelib.domain.results import results
-from realtime.results import cumulative, show
+from chalicelib.domain.stream.counters import ASSIGNED, Counted, Counter, Sums
+from realtime.commands.results import cumulative, show
 from tests.support.plane import experiment
 
 DAY = 20_779

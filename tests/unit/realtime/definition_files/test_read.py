@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.definition_files import read
+from realtime.definition_files.read import read
 from realtime.demo.cdnow import DEFINITIONS
 
 FLAG = "flags:\n  - {key: dark-mode, type: boolean, rollout_percentage: 10}\n"

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib.domain.definitions import Changes, Definition, DefinitionKind
+from chalicelib.domain.definitions.model import Changes, Definition, DefinitionKind
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
-from chalicelib.services.catalog import Catalog
-from chalicelib.services.shelf import NOT_FOUND_SECONDS, RETRY_SECONDS
-from realtime.memory import MemoryDefinitions, MemoryMetrics
+from chalicelib.services.definitions.cache import NOT_FOUND_SECONDS, RETRY_SECONDS
+from chalicelib.services.definitions.catalog import Catalog
+from realtime.testing.stores import MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag
 from tests.support.poll import until
 

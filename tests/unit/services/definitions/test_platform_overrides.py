@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 
 from chalicelib.domain.assignment import decide
-from chalicelib.domain.definitions import DefinitionKind, Experiment
+from chalicelib.domain.definitions.model import DefinitionKind, Experiment
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable
 from chalicelib.domain.reasons import Reason
-from chalicelib.services.overridden import SECONDS, Overridden
-from realtime.memory import MemoryMetrics
+from chalicelib.services.definitions.platform_overrides import SECONDS, Overridden
+from realtime.testing.stores import MemoryMetrics
 from tests.support.experiments import experiment
 
 NOW = 1_800_000_000.0

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.counting import scope
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.split import SplitWatch
-from chalicelib.services.sync import AssignmentSync
-from realtime.memory import MemoryHistory, MemoryMetrics
-from realtime.memory_events import MemoryCounters
+from chalicelib.domain.stream.counters import scope
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.events.assignment_sync import AssignmentSync
+from chalicelib.services.events.srm import SplitWatch
+from realtime.testing.event_stores import MemoryCounters
+from realtime.testing.stores import MemoryHistory, MemoryMetrics
 from tests.support.assignments import Image, change, row
 from tests.support.faults import Faults, Killed
 from tests.support.plane import FixedDefinitions, experiment

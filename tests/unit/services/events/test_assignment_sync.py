@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.counting import ASSIGNED
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.split import SplitWatch
-from chalicelib.services.sync import AssignmentSync, History
-from realtime.memory import MemoryHistory, MemoryMetrics
-from realtime.memory_events import MemoryCounters
+from chalicelib.domain.stream.counters import ASSIGNED
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.events.assignment_sync import AssignmentSync, History
+from chalicelib.services.events.srm import SplitWatch
+from realtime.testing.event_stores import MemoryCounters
+from realtime.testing.stores import MemoryHistory, MemoryMetrics
 from tests.support.assignments import change, row
 from tests.support.plane import FixedDefinitions, experiment
 

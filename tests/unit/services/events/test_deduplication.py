@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.services.duplicates import Duplicates
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.process import EventProcessor
-from realtime.memory_events import MemoryDecisions, MemoryEventIds
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.processor import EventProcessor
+from realtime.testing.event_stores import MemoryDecisions, MemoryEventIds
 from tests.support.plane import Plane
 from tests.support.streams import ARRIVED, kinesis, purchase
 

@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.definitions import Stored
-from chalicelib.services.duplicates import Duplicates
-from chalicelib.services.parallel import Parallel
-from chalicelib.services.process import EventProcessor
-from realtime.memory_events import MemoryEventIds
+from chalicelib.domain.definitions.model import Stored
+from chalicelib.services.concurrency import Parallel
+from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.processor import EventProcessor
+from realtime.testing.event_stores import MemoryEventIds
 from tests.support.faults import Faults, Killed
 from tests.support.plane import FixedDefinitions, Plane, experiment
 from tests.support.streams import ARRIVED, purchase, record

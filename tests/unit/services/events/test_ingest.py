@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable, Throttled, TooLarge
-from chalicelib.domain.events import Limits
-from chalicelib.domain.stream import MAX_CALL, Put, calls
-from chalicelib.services.ingest import Ingest
-from realtime.memory_events import MemoryStream
+from chalicelib.domain.stream.event import Limits
+from chalicelib.domain.stream.outgoing import MAX_CALL, Put, calls
+from chalicelib.services.events.ingest import Ingest
+from realtime.testing.event_stores import MemoryStream
 from tests.support.streams import ARRIVED, purchase
 
 

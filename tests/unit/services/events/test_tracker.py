@@ -7,13 +7,13 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.definitions import Evaluation
+from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
-from chalicelib.domain.events import Event, Limits, parse_event
-from chalicelib.domain.stream import Put
-from chalicelib.domain.tracking import assignment_event
-from chalicelib.services.track import LONGEST_PAUSE, Tracker
-from realtime.memory import MemoryEventStream, MemoryMetrics
+from chalicelib.domain.stream.event import Event, Limits, parse_event
+from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.stream.tracking import assignment_event
+from chalicelib.services.events.tracker import LONGEST_PAUSE, Tracker
+from realtime.testing.stores import MemoryEventStream, MemoryMetrics
 from tests.support.flags import flag
 
 NOW = 1_800_000_000.0

@@ -17,8 +17,8 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from chalicelib.domain.targeting.document import Unusable
-from chalicelib.domain.targeting.regex_cost import longest_text
-from chalicelib.domain.targeting.regex_linear import Letters, Linear, NotLinear
+from chalicelib.domain.targeting.regex.cost import longest_text
+from chalicelib.domain.targeting.regex.linear import Letters, Linear, NotLinear
 
 STEPS = 200_000
 """Backtracking steps allowed to ``re``: 2 ms at the 9 ns that its slowest kind of step takes."""
