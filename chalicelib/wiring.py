@@ -13,7 +13,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.stream.event import Limits
 from chalicelib.metrics import Metrics
 from chalicelib.services.assign import Assigner
-from chalicelib.services.assignment_cache import Known
+from chalicelib.services.assignment_cache import AssignmentCache
 from chalicelib.services.authorize import Authorizer
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.catalog import Catalog
@@ -23,7 +23,7 @@ from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.deduplication import Duplicates
 from chalicelib.services.events.ingest import Ingest
 from chalicelib.services.events.processor import EventProcessor
-from chalicelib.services.events.srm import SplitWatch
+from chalicelib.services.events.srm import SampleRatioMonitor
 from chalicelib.services.events.tracker import FLUSH_SECONDS, Tracker
 from chalicelib.services.results import experiment_results
 from chalicelib.settings import Settings
@@ -38,7 +38,7 @@ from chalicelib.stores.overrides import OverrideStore
 from chalicelib.stores.postgres import AssignmentHistory
 from chalicelib.stores.quarantine import Quarantine
 from chalicelib.stores.stream import EventStream
-from chalicelib.stores.verdicts import DecisionStore
+from chalicelib.stores.verdicts import VerdictStore
 
 DAY = 86_400.0
 Remaining = Callable[[], float]
@@ -126,7 +126,7 @@ class Plane:
 
     @cached_property
     def assigner(self) -> Assigner:
-        known = Known(self.settings.assignment_cache)
+        known = AssignmentCache(self.settings.assignment_cache)
         kept = self.settings.assignment_ttl_days * DAY
         return Assigner(
             self.experiments,
@@ -169,7 +169,7 @@ class Plane:
         return EventProcessor(
             definitions=self.catalog,
             assignments=self.assignments,
-            decisions=self.decisions,
+            verdicts=self.verdicts,
             counters=self.counters,
             archive=self.archive,
             quarantine=self.quarantine,
@@ -181,7 +181,7 @@ class Plane:
 
     @cached_property
     def assignment_sync(self) -> AssignmentSync:
-        split = SplitWatch(self.catalog, self.counters, self.metrics)
+        split = SampleRatioMonitor(self.catalog, self.counters, self.metrics)
         return AssignmentSync(self.counters, self.parallel, split, self.history, self.metrics)
 
     @cached_property
@@ -218,8 +218,8 @@ class Plane:
         return AssignmentHistory(self.clients, settings) if on else None
 
     @cached_property
-    def decisions(self) -> DecisionStore:
-        return DecisionStore(self.clients, self.settings.counters_table)
+    def verdicts(self) -> VerdictStore:
+        return VerdictStore(self.clients, self.settings.counters_table)
 
     @cached_property
     def keys(self) -> KeyStore:

@@ -48,7 +48,7 @@ def _synthesise(context: Mapping[str, str]) -> None:
     print(f"{outdir}: {', '.join(stacks)} ({time.monotonic() - began:.1f} s)")
 
 
-def attach(env: str, context: Mapping[str, str]) -> resource_names.Places:
+def attach(env: str, context: Mapping[str, str]) -> resource_names.ResourceNames:
     """Where things are, by ``context``."""
     platform = context.get("platform", "standalone")
     if platform == "standalone":

@@ -7,7 +7,7 @@ from typing import Any
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL
 from infra.metrics import Dimensions, Query, compared, metric, of_function, of_service, shown
-from infra.resource_names import Places
+from infra.resource_names import ResourceNames
 
 RUNBOOK = "docs/runbook.md"
 ERROR_RATE = 1.0
@@ -50,7 +50,7 @@ class Alarm:
         }
 
 
-def alarms(environment: Environment, places: Places) -> tuple[Alarm, ...]:
+def alarms(environment: Environment, places: ResourceNames) -> tuple[Alarm, ...]:
     found = [*_functions(environment), *_api(environment), *_data(places), *_service(environment)]
     return tuple(found)
 
@@ -85,7 +85,7 @@ def failures_of_api(environment: Environment) -> tuple[Query, ...]:
     return tuple(shown(RATE, [called, failed]))
 
 
-def _data(places: Places) -> Iterator[Alarm]:
+def _data(places: ResourceNames) -> Iterator[Alarm]:
     for setting in sorted(places.names):
         if setting.endswith("_table"):
             table = {"TableName": places.name(setting)}

@@ -12,13 +12,13 @@ from infra.data import Data
 from infra.environments import Environment
 from infra.monitoring import Monitoring
 from infra.pipeline import Pipeline
-from infra.resource_names import Places
+from infra.resource_names import ResourceNames
 from infra.service import Service
 
 
 def compose(
     environment: Environment,
-    places: Places,
+    places: ResourceNames,
     target: Target = LAMBDA,
     outdir: Path | None = None,
     repository: str | None = None,

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL, physical
-from infra.resource_names import Places, Value
+from infra.resource_names import ResourceNames, Value
 
 WIDTH, HEIGHT = 8, 6
 ARM_GB_SECOND = 0.0000133334
@@ -17,7 +17,7 @@ API_REQUEST = 0.0000035
 DECIDING: tuple[FunctionName, ...] = ("assignment", "feature_flags")
 
 
-def body(environment: Environment, places: Places) -> Value:
+def body(environment: Environment, places: ResourceNames) -> Value:
     widgets = [
         {**widget, "x": WIDTH * (number % 3), "y": HEIGHT * (number // 3), "width": WIDTH, "height": HEIGHT}
         for number, widget in enumerate(_widgets(environment, places))
@@ -25,7 +25,7 @@ def body(environment: Environment, places: Places) -> Value:
     return {"Fn::Sub": json.dumps({"widgets": widgets}, separators=(",", ":"))}
 
 
-def _widgets(environment: Environment, places: Places) -> Iterator[dict[str, Any]]:
+def _widgets(environment: Environment, places: ResourceNames) -> Iterator[dict[str, Any]]:
     def of_lambda(name: str, **drawn: str) -> list[list[Any]]:
         return [
             [

@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra.environments import Environment
-from infra.resource_names import ARNS, Places, Value, assignments_stream_parameter, sub
+from infra.resource_names import ARNS, ResourceNames, Value, assignments_stream_parameter, sub
 from infra.stack import add, kept
 from realtime.resources import Key, Table
 
@@ -16,12 +16,14 @@ QUEUE_DAYS = 14
 
 
 class Data(cdk.Stack):
-    def __init__(self, scope: Construct, environment: Environment, places: Places, **kwargs: Any) -> None:
+    def __init__(
+        self, scope: Construct, environment: Environment, places: ResourceNames, **kwargs: Any
+    ) -> None:
         super().__init__(scope, f"realtime-{environment.name}-data", **kwargs)
         add(self, resources(environment, places), places.parameters)
 
 
-def resources(environment: Environment, places: Places) -> dict[str, dict[str, Any]]:
+def resources(environment: Environment, places: ResourceNames) -> dict[str, dict[str, Any]]:
     owned = {setting: name for setting, name in places.names.items() if setting not in places.platforms}
     tables = {table.name: table for table in places.resources.tables}
     found = {
@@ -70,7 +72,7 @@ def _table(table: Table, environment: Environment) -> dict[str, Any]:
     return _kept("AWS::DynamoDB::Table", properties, environment)
 
 
-def _stream(environment: Environment, places: Places) -> dict[str, Any]:
+def _stream(environment: Environment, places: ResourceNames) -> dict[str, Any]:
     stream = places.resources.stream
     properties: dict[str, Any] = {
         "Name": stream.name,
@@ -84,7 +86,7 @@ def _stream(environment: Environment, places: Places) -> dict[str, Any]:
     return _kept("AWS::Kinesis::Stream", properties, environment)
 
 
-def _bucket(environment: Environment, places: Places) -> dict[str, Any]:
+def _bucket(environment: Environment, places: ResourceNames) -> dict[str, Any]:
     properties = {
         "BucketName": places.name("archive_bucket"),
         "BucketEncryption": {
@@ -155,7 +157,7 @@ def _queue_policy(logical: str) -> dict[str, Any]:
     }
 
 
-def _firehose(environment: Environment, places: Places) -> dict[str, dict[str, Any]]:
+def _firehose(environment: Environment, places: ResourceNames) -> dict[str, dict[str, Any]]:
     """The platform's own layout of the data lake, which its Glue tables read."""
     day = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
     bucket = [places.arn("archive_bucket"), places.arn("archive_bucket", "/*")]

@@ -5,7 +5,7 @@ from typing import Any
 
 from infra.bundle import Target
 from infra.environments import Environment, Function, FunctionName
-from infra.resource_names import Places, sub
+from infra.resource_names import ResourceNames, sub
 from infra.roles import statements
 from infra.stack import kept
 from realtime.resources import EventSource
@@ -27,7 +27,7 @@ ALIAS = "live"
 ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86_64"}
 
 
-def shape(resources: dict[str, Any], environment: Environment, places: Places, target: Target) -> None:
+def shape(resources: dict[str, Any], environment: Environment, places: ResourceNames, target: Target) -> None:
     """Rewrite the functions, roles and log groups of a SAM template in place."""
     for name, logical in LOGICAL.items():
         resources[logical]["Properties"] |= _function(name, environment, places, target)
@@ -40,7 +40,9 @@ def shape(resources: dict[str, Any], environment: Environment, places: Places, t
     _connect(resources[LOGICAL["assignment_sync"]]["Properties"], places)
 
 
-def _function(name: FunctionName, environment: Environment, places: Places, target: Target) -> dict[str, Any]:
+def _function(
+    name: FunctionName, environment: Environment, places: ResourceNames, target: Target
+) -> dict[str, Any]:
     sized = environment.functions[name]
     return {
         "FunctionName": physical(name, environment),
@@ -75,7 +77,7 @@ def _log_group(name: FunctionName, environment: Environment) -> dict[str, Any]:
     }
 
 
-def _connect(sync: dict[str, Any], places: Places) -> None:
+def _connect(sync: dict[str, Any], places: ResourceNames) -> None:
     """To the platform's PostgreSQL, by its secret and its network; no other function needs them."""
     if "postgres_secret" in places.names:
         sync["Environment"]["Variables"]["REALTIME_POSTGRES_SECRET"] = places.name("postgres_secret")
@@ -90,7 +92,7 @@ def physical(name: FunctionName, environment: Environment) -> str:
     return f"realtime-{environment.name}-{name}"
 
 
-def variables(environment: Environment, places: Places) -> dict[str, Any]:
+def variables(environment: Environment, places: ResourceNames) -> dict[str, Any]:
     """The `REALTIME_*` settings of every function."""
     named = {
         f"REALTIME_{setting.upper()}": sub(name)
@@ -117,7 +119,7 @@ def snap_start(runtime: str) -> bool:
     return tuple(int(part) for part in runtime.removeprefix("python").split(".")) >= (3, 12)
 
 
-def _read(resources: dict[str, Any], source: EventSource, places: Places) -> None:
+def _read(resources: dict[str, Any], source: EventSource, places: ResourceNames) -> None:
     logical = LOGICAL[source.function]  # type: ignore[index]  # the description names our functions
     event = resources[logical]["Properties"]["Events"][EVENTS[logical]]
     kinesis = source.function == "event_processor"

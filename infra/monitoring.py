@@ -9,19 +9,21 @@ from infra import dashboard, queries
 from infra.alarms import alarms
 from infra.environments import Environment
 from infra.functions import LOGICAL, physical
-from infra.resource_names import Places
+from infra.resource_names import ResourceNames
 from infra.stack import add
 
 TOPIC = {"Ref": "Alerts"}
 
 
 class Monitoring(cdk.Stack):
-    def __init__(self, scope: Construct, environment: Environment, places: Places, **kwargs: Any) -> None:
+    def __init__(
+        self, scope: Construct, environment: Environment, places: ResourceNames, **kwargs: Any
+    ) -> None:
         super().__init__(scope, f"realtime-{environment.name}-monitoring", **kwargs)
         add(self, resources(environment, places), places.parameters)
 
 
-def resources(environment: Environment, places: Places) -> dict[str, dict[str, Any]]:
+def resources(environment: Environment, places: ResourceNames) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {
         "Alerts": _topic(environment),
         "AlertsPolicy": _topic_policy(),

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL, physical
-from infra.resource_names import Places, Value, sub
+from infra.resource_names import ResourceNames, Value, sub
 from infra.roles import Calls
 from infra.stack import add
 
@@ -22,13 +22,18 @@ SECONDS = 7_200
 
 class Pipeline(cdk.Stack):
     def __init__(
-        self, scope: Construct, environment: Environment, places: Places, repository: str, **kwargs: Any
+        self,
+        scope: Construct,
+        environment: Environment,
+        places: ResourceNames,
+        repository: str,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, f"realtime-{environment.name}-pipeline", **kwargs)
         add(self, resources(environment, places, repository), places.parameters)
 
 
-def resources(environment: Environment, places: Places, repository: str) -> dict[str, dict[str, Any]]:
+def resources(environment: Environment, places: ResourceNames, repository: str) -> dict[str, dict[str, Any]]:
     provider = sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{ISSUER}")
     trust = {
         "Effect": "Allow",
@@ -76,7 +81,7 @@ PUBLISHING: Calls = {
 """Of the definitions that the smoke tests ask for, and of their key."""
 
 
-def validating(environment: Environment, places: Places) -> list[dict[str, Any]]:
+def validating(environment: Environment, places: ResourceNames) -> list[dict[str, Any]]:
     """What tests/smoke asks, and the operator's commands that it calls; tests/e2e/test_deployment.py
     records those calls, and compares both ways."""
     name = environment.name

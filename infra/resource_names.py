@@ -49,7 +49,7 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ResourceNames:
     env: str
     platform: Platform
     names: Mapping[str, str]
@@ -74,7 +74,7 @@ def sub(text: str) -> Value:
     return {"Fn::Sub": text} if "${" in text else text
 
 
-def find(env: str, platform: Platform, attached: Attached | None = None) -> Places:
+def find(env: str, platform: Platform, attached: Attached | None = None) -> ResourceNames:
     settings = Settings.from_env({"REALTIME_ENV": env, "REALTIME_PLATFORM": platform})
     attached = (attached or defaults(env)) if platform == "existing" else None
     resources = describe(settings, attached.stream_hours) if attached else describe(settings)
@@ -95,7 +95,7 @@ def find(env: str, platform: Platform, attached: Attached | None = None) -> Plac
     parameters = {_camel(setting): place for setting, place in found.items() if place.startswith("/")}
     names |= {s: f"${{{_camel(s)}}}" if place.startswith("/") else place for s, place in found.items()}
     platforms = frozenset(found) if attached else frozenset[str]()
-    return Places(env, platform, names, parameters, platforms, resources, attached)
+    return ResourceNames(env, platform, names, parameters, platforms, resources, attached)
 
 
 def defaults(env: str) -> Attached:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from infra.environments import Environment, FunctionName
-from infra.resource_names import Places, Value
+from infra.resource_names import ResourceNames, Value
 
 Calls: TypeAlias = dict[str, tuple[str, ...]]
 _READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem")
@@ -41,7 +41,7 @@ BELOW = {"archive_bucket": ("/raw/events/*", "/quarantine/*"), "postgres_secret"
 
 
 def statements(
-    function: FunctionName, environment: Environment, places: Places, log: Value
+    function: FunctionName, environment: Environment, places: ResourceNames, log: Value
 ) -> list[dict[str, Any]]:
     """The policy of ``function``: its calls, its log (an ARN), its traces, its event source."""
     found = [
@@ -53,7 +53,7 @@ def statements(
     return found + _source(function, places) + _network(function, places)
 
 
-def calls(function: FunctionName, environment: Environment, places: Places) -> Calls:
+def calls(function: FunctionName, environment: Environment, places: ResourceNames) -> Calls:
     """The actions that its own code needs, by the setting that names their resource."""
     found = dict(CALLS[function])
     if function == "assignment" and places.platform == "existing":
@@ -67,7 +67,7 @@ def calls(function: FunctionName, environment: Environment, places: Places) -> C
     return found
 
 
-def _source(function: FunctionName, places: Places) -> list[dict[str, Any]]:
+def _source(function: FunctionName, places: ResourceNames) -> list[dict[str, Any]]:
     """What the Lambda service does in the function's name to read its stream."""
     if function == "event_processor":
         actions = tuple(f"kinesis:{one}" for one in (*READING, "DescribeStreamSummary", "ListShards"))
@@ -80,7 +80,7 @@ def _source(function: FunctionName, places: Places) -> list[dict[str, Any]]:
     return [read, _allow(("sqs:SendMessage",), places.arn("failure_queue"))]
 
 
-def _network(function: FunctionName, places: Places) -> list[dict[str, Any]]:
+def _network(function: FunctionName, places: ResourceNames) -> list[dict[str, Any]]:
     if function != "assignment_sync" or not (places.attached and places.attached.subnets):
         return []
     return [_allow(tuple(f"ec2:{action}" for action in INTERFACES), "*")]

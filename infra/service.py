@@ -15,13 +15,13 @@ from infra.bundle import BUILD, Target, build
 from infra.chalice_template import template
 from infra.environments import Environment
 from infra.functions import LOGICAL
-from infra.resource_names import Places
+from infra.resource_names import ResourceNames
 from infra.stack import add
 
 
 class Service(cdk.Stack):
     def __init__(
-        self, scope: Construct, environment: Environment, places: Places, target: Target, **kwargs: Any
+        self, scope: Construct, environment: Environment, places: ResourceNames, target: Target, **kwargs: Any
     ) -> None:
         super().__init__(scope, f"realtime-{environment.name}-service", **kwargs)
         why = "made by SAM; tests/unit/infra follows every reference after the expansion"
@@ -47,7 +47,9 @@ class Service(cdk.Stack):
 class EmbeddedApp(Chalice):
     """Chalice's construct, given a bundle with byte-code and a template that is already ours."""
 
-    def __init__(self, scope: cdk.Stack, environment: Environment, places: Places, target: Target) -> None:
+    def __init__(
+        self, scope: cdk.Stack, environment: Environment, places: ResourceNames, target: Target
+    ) -> None:
         self._environment, self._places, self._target = environment, places, target
         self.definition: dict[str, Any] = {}
         BUILD.mkdir(exist_ok=True)

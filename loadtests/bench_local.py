@@ -8,8 +8,8 @@ from itertools import count
 
 import app as service
 from chalicelib import wiring
-from chalicelib.domain.definitions.model import Definition
-from chalicelib.domain.stream.outgoing import Put, calls
+from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.domain.stream.outgoing import OutgoingRecord, calls
 from chalicelib.domain.timestamps import iso
 from chalicelib.settings import Settings
 from loadtests.bench_requests import EVENTS, Event, record
@@ -27,7 +27,7 @@ def local_rows() -> Iterator[Row]:
         vars(service)["plane"] = lambda: plane
         variants = [{"key": "a", "allocation": 0.5}, {"key": "b", "allocation": 0.5}]
         document = {"key": "e", "status": "active", "metrics": ["purchase"], "variants": variants}
-        plane.definitions.publish([Definition("experiment", "e", json.dumps(document), "active")], 0, 0.0)
+        plane.definitions.publish([DefinitionRow("experiment", "e", json.dumps(document), "active")], 0, 0.0)
         for user in range(USERS):
             if user % 4:
                 plane.assign(f"user-{user}", "e", {})
@@ -35,7 +35,7 @@ def local_rows() -> Iterator[Row]:
         [whole] = fastest(partial(_process, numbers), rounds=15)
         yield row("batch of 500 events in all, local AWS", whole * 1e3, "ms", 100.0)
 
-        puts = [Put(n, f"user-{n % USERS}", json.dumps(_event(n)).encode()) for n in range(PUMPED)]
+        puts = [OutgoingRecord(n, f"user-{n % USERS}", json.dumps(_event(n)).encode()) for n in range(PUMPED)]
         for call in calls(puts):
             if any(plane.stream.put(call)):
                 raise AssertionError("the stream refused events")

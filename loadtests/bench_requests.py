@@ -11,13 +11,19 @@ from chalice.app import Chalice
 
 import app as service
 from chalicelib import wiring
-from chalicelib.domain.definitions.model import Definition
+from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.services.events.evaluation_buffer import Buffer
 from chalicelib.settings import Settings
 from loadtests.timing import Row, fastest, row
 from loadtests.workloads import RULES
-from realtime.testing.event_stores import MemoryArchive, MemoryCounters, MemoryDecisions, MemoryQuarantine
-from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryEventStream
+from realtime.testing.event_stores import (
+    MemoryArchive,
+    MemoryCounters,
+    MemoryEventStream,
+    MemoryQuarantine,
+    MemoryVerdicts,
+)
+from realtime.testing.stores import MemoryAssignments, MemoryDefinitions
 
 CALLS = 2_000
 EVENTS = 500
@@ -68,7 +74,7 @@ def batch_rows() -> Iterator[Row]:
         if answer != {"batchItemFailures": []}:
             raise AssertionError(f"the batch failed: {answer}")
     yield row("batch of 500 events, own CPU", best * 1e3, "ms", 5.0)
-    writes = (counters.writes + plane.decisions.writes) / 15
+    writes = (counters.writes + plane.verdicts.writes) / 15
     yield row("DynamoDB writes of a batch / distinct counters", writes / 4, "×", 1.0)
 
 
@@ -80,7 +86,7 @@ def over_memory() -> tuple[Any, MemoryCounters]:
         "assignments": MemoryAssignments(),
         "stream": MemoryEventStream(),
         "counters": counters,
-        "decisions": MemoryDecisions(),
+        "decisions": MemoryVerdicts(),
         "archive": MemoryArchive(),
         "quarantine": MemoryQuarantine(),
     }
@@ -91,7 +97,9 @@ def over_memory() -> tuple[Any, MemoryCounters]:
     ]
     variants = [{"key": "a", "allocation": 0.5}, {"key": "b", "allocation": 0.5}]
     experiment = {"key": "e", "status": "active", "metrics": ["purchase"], "variants": variants}
-    definitions.publish([*documents, Definition("experiment", "e", json.dumps(experiment), "active")], 0, 0.0)
+    definitions.publish(
+        [*documents, DefinitionRow("experiment", "e", json.dumps(experiment), "active")], 0, 0.0
+    )
     return plane, counters
 
 
@@ -160,9 +168,9 @@ def record(index: int, event: Event, arrived: float) -> Event:
     }
 
 
-def _flag(key: str, percentage: float, rules: object) -> Definition:
+def _flag(key: str, percentage: float, rules: object) -> DefinitionRow:
     document = {"key": key, "type": "boolean", "rollout_percentage": percentage, "targeting_rules": rules}
-    return Definition("flag", key, json.dumps(document), "active")
+    return DefinitionRow("flag", key, json.dumps(document), "active")
 
 
 def _track(buffer: Any) -> None:

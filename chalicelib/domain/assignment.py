@@ -11,7 +11,7 @@ from typing import Any
 from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 from chalicelib.domain.bucketing import halves
-from chalicelib.domain.definitions.model import Decision, Experiment, Slice, Stored
+from chalicelib.domain.definitions.model import Assignment, Decision, Experiment, Slice
 from chalicelib.domain.reasons import Reason
 
 _BY_STATUS = {
@@ -35,18 +35,18 @@ def decide(
     user_id: str,
     context: Mapping[str, Any],
     now: float,
-    stored: Callable[[], Stored | None],
+    stored: Callable[[], Assignment | None],
 ) -> Decision:
     """``now`` in epoch seconds; ``stored`` reads the user's row, only if nothing before it has decided."""
-    if experiment.gated:
+    if experiment.is_gated:
         decision = gate(experiment, user_id, now)
         if decision is not None:
             return decision
     row = stored()
     if row is not None and not current(row, experiment, now):
         row = None
-    if row is not None and experiment.sticky and row.variant in experiment.kept:
-        return experiment.kept[row.variant]
+    if row is not None and experiment.is_sticky and row.variant in experiment.sticky:
+        return experiment.sticky[row.variant]
     if experiment.rules is not None and experiment.rules.match(context, now) is None:
         return _NOT_TARGETED
     first, second = murmur((experiment.prefix + user_id).encode(), 0)
@@ -56,8 +56,8 @@ def decide(
         if second < upper:
             break
     if row is None:
-        return experiment.decided[variant]
-    return (experiment.kept if row.variant == variant else experiment.moved)[variant]
+        return experiment.assigned[variant]
+    return (experiment.sticky if row.variant == variant else experiment.reassigned)[variant]
 
 
 def gate(experiment: Experiment, user_id: str, now: float) -> Decision | None:
@@ -84,12 +84,12 @@ def assignment_id(experiment: Experiment, user_id: str) -> str:
     return str(uuid.UUID(int=first << 64 | second))
 
 
-def current(row: Stored, experiment: Experiment, now: float) -> bool:
+def current(row: Assignment, experiment: Experiment, now: float) -> bool:
     """DynamoDB deletes expired rows late; a row of an earlier iteration is history."""
     return row.iteration == experiment.iteration and (row.expires_at is None or now < row.expires_at)
 
 
-def ahead(row: Stored, experiment: Experiment) -> bool:
+def ahead(row: Assignment, experiment: Experiment) -> bool:
     """Whether ``row`` was decided by a newer definition than this one, which may not overwrite it then."""
     return row.version > experiment.version or row.iteration > experiment.iteration
 

@@ -6,11 +6,11 @@ from typing import Any, Protocol
 
 from chalicelib.domain.assignment import FRESH, ahead, assignment_id, current, decide, gate
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Decision, DefinitionKind, Experiment, Stored
+from chalicelib.domain.definitions.model import Assignment, Decision, DefinitionKind, Experiment
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.timestamps import epoch, iso
-from chalicelib.services.assignment_cache import Known
+from chalicelib.services.assignment_cache import AssignmentCache
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.cache import Metrics
 
@@ -26,20 +26,22 @@ class Experiments(Protocol):
 
 
 class Rows(Protocol):
-    def get(self, experiment: Experiment, user_id: str) -> Stored | None: ...
-    def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored: ...
+    def get(self, experiment: Experiment, user_id: str) -> Assignment | None: ...
+    def put(
+        self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
+    ) -> Assignment: ...
     def batch_get(
         self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
-    ) -> Mapping[tuple[str, str], Stored]: ...
+    ) -> Mapping[tuple[str, str], Assignment]: ...
 
 
 class Tracker(Protocol):
     def record(self, event: dict[str, Any]) -> None: ...
 
 
-Read = Callable[[Experiment, str], Stored | None]
+Read = Callable[[Experiment, str], Assignment | None]
 
-Outcome = tuple[Experiment, Decision, Stored | None, bool, bool]
+Outcome = tuple[Experiment, Decision, Assignment | None, bool, bool]
 """What has decided, the decision, the row that it has seen, whether that could not be read, and whether the
 experiment was loaded for this very decision. (Named fields would cost a hot user a tenth of the time.)"""
 
@@ -51,7 +53,7 @@ class Assigner:
         self,
         catalog: Experiments,
         rows: Rows,
-        known: Known,
+        known: AssignmentCache,
         tracker: Tracker,
         metrics: Metrics,
         *,
@@ -166,7 +168,7 @@ class Assigner:
         except (StorageUnavailable, Throttled) as error:
             failure = error
 
-            def fail(_experiment: Experiment, _user_id: str) -> Stored | None:
+            def fail(_experiment: Experiment, _user_id: str) -> Assignment | None:
                 raise failure
 
             return fail
@@ -176,17 +178,17 @@ class Assigner:
         self, experiment: Experiment, user_id: str, context: Mapping[str, Any], now: float, read: Read
     ) -> Outcome:
         """As `domain.assignment` does; a row that is ahead of ``experiment`` has that loaded again."""
-        row: Stored | None = None
+        row: Assignment | None = None
         unread = False
 
-        def stored() -> Stored | None:
+        def stored() -> Assignment | None:
             nonlocal row, unread
             row = self._known.get(experiment, user_id)
             if row is None:
                 try:
                     row = read(experiment, user_id)
                 except (StorageUnavailable, Throttled):
-                    if experiment.sticky:
+                    if experiment.is_sticky:
                         raise
                     unread = True  # the hash alone decides, now and when it is asked again
                 if row is not None:
@@ -199,7 +201,7 @@ class Assigner:
         return experiment, decision, row, unread, False
 
     def _decide_anew(
-        self, experiment_key: str, user_id: str, context: Mapping[str, Any], now: float, row: Stored
+        self, experiment_key: str, user_id: str, context: Mapping[str, Any], now: float, row: Assignment
     ) -> Outcome:
         """After a publish that this container has not taken up yet, and that ``row`` knows of."""
         experiment = self._catalog.renewed(experiment_key)
@@ -221,14 +223,14 @@ class Assigner:
         """Writes the decision, and answers with what stands in the table afterwards."""
         experiment, decision, replaced, unread, newest = outcome
         row = self._row(experiment, user_id, str(decision.variant), now)
-        standing: Stored | None = None
+        standing: Assignment | None = None
         if not unread:
             with suppress(StorageUnavailable, Throttled):  # told by `persisted`, the metric and the tracker
                 standing = self._write(experiment, user_id, row, replaced, newest)
         if standing is not None and _serves(experiment, standing, now):
             self._known.put(experiment, user_id, standing)
             if standing != row:  # another container was first
-                winner = experiment.kept[standing.variant]
+                winner = experiment.sticky[standing.variant]
                 return _body(experiment, user_id, winner, standing.assignment_id, standing.timestamp)
         elif standing is not None and ahead(standing, experiment) and not newest:
             anew = self._decide_anew(experiment.key, user_id, context, now, standing)
@@ -240,8 +242,8 @@ class Assigner:
         self._tracker.record(body)
         return body
 
-    def _row(self, experiment: Experiment, user_id: str, variant: str, at: float) -> Stored:
-        return Stored(
+    def _row(self, experiment: Experiment, user_id: str, variant: str, at: float) -> Assignment:
+        return Assignment(
             variant=variant,
             assignment_id=assignment_id(experiment, user_id),
             timestamp=round(at, 3),
@@ -251,8 +253,13 @@ class Assigner:
         )
 
     def _write(
-        self, experiment: Experiment, user_id: str, row: Stored, replaced: Stored | None, newest: bool = False
-    ) -> Stored:
+        self,
+        experiment: Experiment,
+        user_id: str,
+        row: Assignment,
+        replaced: Assignment | None,
+        newest: bool = False,
+    ) -> Assignment:
         """The row that stands afterwards: ``row``, another one that serves, or one that is ahead."""
         standing = self._rows.put(experiment, user_id, row, replaced)
         if (newest or not ahead(standing, experiment)) and _gives_way(standing, experiment, row):
@@ -260,15 +267,15 @@ class Assigner:
         return standing
 
 
-def _gives_way(standing: Stored, experiment: Experiment, row: Stored) -> bool:
+def _gives_way(standing: Assignment, experiment: Experiment, row: Assignment) -> bool:
     """Whether ``row``, which was refused because of ``standing``, replaces it all the same."""
     if not _serves(experiment, standing, row.timestamp):
         return True
-    return not experiment.sticky and standing.variant != row.variant and standing.timestamp < row.timestamp
+    return not experiment.is_sticky and standing.variant != row.variant and standing.timestamp < row.timestamp
 
 
-def _serves(experiment: Experiment, row: Stored, now: float) -> bool:
-    return row.variant in experiment.kept and current(row, experiment, now)
+def _serves(experiment: Experiment, row: Assignment, now: float) -> bool:
+    return row.variant in experiment.sticky and current(row, experiment, now)
 
 
 def _body(

@@ -7,17 +7,17 @@ somebody may have replaced it. Under one version a row that serves stays as it i
 from collections import OrderedDict
 from contextlib import suppress
 
-from chalicelib.domain.definitions.model import Experiment, Stored
+from chalicelib.domain.definitions.model import Assignment, Experiment
 
 
-class Known:
+class AssignmentCache:
     """The ``size`` least recently forgotten; without a lock, as each step is one atomic operation."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._rows: OrderedDict[tuple[str, str, int], Stored] = OrderedDict()
+        self._rows: OrderedDict[tuple[str, str, int], Assignment] = OrderedDict()
 
-    def get(self, experiment: Experiment, user_id: str) -> Stored | None:
+    def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
         name = experiment.id, user_id, experiment.version
         row = self._rows.get(name)
         if row is not None:
@@ -27,7 +27,7 @@ class Known:
                 pass
         return row
 
-    def put(self, experiment: Experiment, user_id: str, row: Stored) -> None:
+    def put(self, experiment: Experiment, user_id: str, row: Assignment) -> None:
         self._rows[experiment.id, user_id, experiment.version] = row
         if len(self._rows) > self._size:
             with suppress(KeyError):  # emptied meanwhile

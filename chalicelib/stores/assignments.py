@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.definitions.model import Experiment, Stored
+from chalicelib.domain.definitions.model import Assignment, Experiment
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.timestamps import epoch, iso
 from chalicelib.settings import Settings
@@ -23,7 +23,7 @@ class AssignmentStore:
         self._platform = settings.platform == "existing"
 
     @guarded
-    def get(self, experiment: Experiment, user_id: str) -> Stored | None:
+    def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
         """Eventually consistent, at half the price: what it misses, the condition of `put` catches."""
         key: Any = _key(experiment.id, user_id)
         item = self._clients.dynamodb.get_item(TableName=self._table, Key=key).get("Item")
@@ -32,7 +32,7 @@ class AssignmentStore:
     @guarded
     def batch_get(
         self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
-    ) -> dict[tuple[str, str], Stored]:
+    ) -> dict[tuple[str, str], Assignment]:
         """The rows of (experiment id, user id) pairs, 100 a call; absent is no row.
 
         Raises StorageUnavailable rather than answer for a part of them.
@@ -43,7 +43,9 @@ class AssignmentStore:
         return {ids[item["id"]["S"]]: _stored(item) for item in items}
 
     @guarded
-    def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored:
+    def put(
+        self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
+    ) -> Assignment:
         """Writes ``row`` unless there is another one than ``replace``, and returns the row that stands.
 
         The loser of a race gets the winner's row with the refusal, so it needs no second read. A write
@@ -75,7 +77,7 @@ class AssignmentStore:
             return _stored(item)
         return row
 
-    def _item(self, experiment: Experiment, user_id: str, row: Stored) -> dict[str, Any]:
+    def _item(self, experiment: Experiment, user_id: str, row: Assignment) -> dict[str, Any]:
         item: dict[str, Any] = {
             **_key(experiment.id, user_id),
             "user_id": {"S": user_id},
@@ -101,8 +103,8 @@ def _key(experiment_id: str, user_id: str) -> dict[str, Any]:
     return {"id": {"S": f"{experiment_id}#{user_id}"}}
 
 
-def _stored(item: Any) -> Stored:
-    return Stored(
+def _stored(item: Any) -> Assignment:
+    return Assignment(
         variant=item["variant"]["S"],
         assignment_id=item["assignment_id"]["S"],
         timestamp=epoch(item["timestamp"]["S"]),

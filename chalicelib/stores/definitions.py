@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.definitions.model import Changes, Definition, DefinitionKind
+from chalicelib.domain.definitions.model import Changes, DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import Conflict
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get
@@ -42,7 +42,7 @@ class DefinitionStore:
         self._newest = 0  # publication that is known to be there
 
     @guarded
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
         """Those that exist: strongly consistent, or a publish that was just seen would be missed."""
         client, table, wanted = self._clients.dynamodb, self._tables[kind], list(dict.fromkeys(keys))
         if len(wanted) == 1:  # a GetItem is the cheaper one
@@ -53,7 +53,7 @@ class DefinitionStore:
         return self._in_force(kind, batch_get(client, table, rows, consistent=True))
 
     @guarded
-    def load_all(self, kind: DefinitionKind) -> dict[str, Definition]:
+    def load_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
         pages = self._clients.dynamodb.get_paginator("scan").paginate(
             TableName=self._tables[kind], ConsistentRead=True
         )
@@ -82,7 +82,7 @@ class DefinitionStore:
         return Changes(newest, frozenset((change["kind"]["S"], change["key"]["S"]) for change in changes))
 
     @guarded
-    def publish(self, definitions: Sequence[Definition], expected: int, now: float, by: str = "") -> int:
+    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
         """Writes ``definitions``, each key once, as publication ``expected + 1`` and returns that.
 
         One without text is removed; ``by`` is who publishes, for the history. Containers take up all or
@@ -100,7 +100,7 @@ class DefinitionStore:
             raise
         return expected + 1
 
-    def _write(self, publication: Publication, definitions: Sequence[Definition], now: float) -> None:
+    def _write(self, publication: Publication, definitions: Sequence[DefinitionRow], now: float) -> None:
         client = self._clients.dynamodb
         claim = client.get_item(TableName=self._publications, Key=CLAIM, ConsistentRead=True).get("Item")
         if claim and float(claim["until"]["N"]) < now:
@@ -115,7 +115,7 @@ class DefinitionStore:
             raise
 
     @guarded
-    def history(self, kind: DefinitionKind, key: str) -> list[Definition]:
+    def history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
         """Every published version of one definition, newest first."""
         pages = self._clients.dynamodb.get_paginator("query").paginate(
             TableName=self._publications,
@@ -128,7 +128,7 @@ class DefinitionStore:
         return [one for one in found if one.version <= newest]
 
     @guarded
-    def published(self) -> list[Definition]:
+    def published(self) -> list[DefinitionRow]:
         """Every version of every definition, in any order."""
         pages = self._clients.dynamodb.get_paginator("scan").paginate(
             TableName=self._publications,
@@ -144,7 +144,7 @@ class DefinitionStore:
         newest = self._newest_publication()
         return [one for one in found if one.version <= newest]
 
-    def _in_force(self, kind: DefinitionKind, items: Iterable[Any]) -> dict[str, Definition]:
+    def _in_force(self, kind: DefinitionKind, items: Iterable[Any]) -> dict[str, DefinitionRow]:
         """Those with a definition; the others are the platform's own, in tables that are shared with it.
 
         Where a publish in parts is under way, or was abandoned, the version before it is in force.
@@ -195,10 +195,12 @@ def _version(item: Any) -> int:
         return 0
 
 
-def _definition(kind: DefinitionKind, key: str, item: Any) -> Definition:
+def _definition(kind: DefinitionKind, key: str, item: Any) -> DefinitionRow:
     def text(name: str) -> str:
         value: str = item.get(name, {}).get("S", "")
         return value
 
     at = text("published_at") or text("updated_at")
-    return Definition(kind, key, text("definition"), text("status"), _version(item), at, text("published_by"))
+    return DefinitionRow(
+        kind, key, text("definition"), text("status"), _version(item), at, text("published_by")
+    )

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.definitions.model import Definition, DefinitionKind
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
 from chalicelib.domain.timestamps import iso
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Publication:
         self._origin: dict[str, Any] = {"published_at": {"S": iso(now)}, "published_by": {"S": by}}
         self._owner = uuid.uuid4().hex
 
-    def transactions(self, definitions: Sequence[Definition]) -> Iterator[list[Any]]:
+    def transactions(self, definitions: Sequence[DefinitionRow]) -> Iterator[list[Any]]:
         """Each to be written before the next is asked for."""
         parts = list(_parts(definitions))
         if len(parts) <= 1:
@@ -85,7 +85,7 @@ class Publication:
             {"Delete": undone},
         ]
 
-    def _publication(self, definitions: Sequence[Definition]) -> Any:
+    def _publication(self, definitions: Sequence[DefinitionRow]) -> Any:
         item: dict[str, Any] = {**self._key("publication"), **self._origin}
         if len(definitions) <= NAMED_CHANGES:
             changes = [{"kind": {"S": one.kind}, "key": {"S": one.key}} for one in definitions]
@@ -102,12 +102,12 @@ class Publication:
         check = {"Key": self._key("publication"), "ConditionExpression": "attribute_not_exists(id)"}
         return {"ConditionCheck": {"TableName": self._publications, **check}}
 
-    def _writes(self, definitions: Sequence[Definition]) -> Iterator[Any]:
+    def _writes(self, definitions: Sequence[DefinitionRow]) -> Iterator[Any]:
         for definition in definitions:
             yield self._row(definition)
             yield self._history(definition)
 
-    def _row(self, definition: Definition) -> Any:
+    def _row(self, definition: DefinitionRow) -> Any:
         """An update, as the platform keeps attributes of its own in the same row."""
         values = {
             "status": {"S": definition.status},
@@ -119,7 +119,7 @@ class Publication:
         table = self._tables[definition.kind]
         return {"Update": _update(table, {"S": definition.key}, values, remember=True)}
 
-    def _history(self, definition: Definition) -> Any:
+    def _history(self, definition: DefinitionRow) -> Any:
         item = {
             **self._key(f"{definition.kind}/{definition.key}"),
             "definition": {"S": definition.text},
@@ -176,7 +176,7 @@ def _update(table: str, row: Any, values: Mapping[str, Any], *, remember: bool =
     return update
 
 
-def _parts(definitions: Sequence[Definition]) -> Iterator[Sequence[Definition]]:
+def _parts(definitions: Sequence[DefinitionRow]) -> Iterator[Sequence[DefinitionRow]]:
     start, size = 0, 0
     for index, definition in enumerate(definitions):
         size += len(definition.text.encode())

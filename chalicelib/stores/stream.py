@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.stores.resilience import THROTTLES, guarded
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ class EventStream:
         self._name = name
 
     @guarded
-    def put(self, records: Sequence[Put]) -> list[str | None]:
+    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
         """One call: of each record None if Kinesis has it, or ``throttled`` or ``storage_unavailable``.
 
         Half-done calls answer 200, so each record's own answer is what counts.

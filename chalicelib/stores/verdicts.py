@@ -1,11 +1,11 @@
-"""A shard's latest decisions: one item in the counters table, ``id`` = ``$shard``/stream/shard."""
+"""A shard's latest verdicts: one item in the counters table, ``id`` = ``$shard``/stream/shard."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.stream.verdicts import Decisions, pack, unpack
+from chalicelib.domain.stream.verdicts import Verdicts, pack, unpack
 from chalicelib.stores.conditions import refused
 from chalicelib.stores.resilience import guarded
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
 
 
-class DecisionStore:
+class VerdictStore:
     def __init__(self, clients: "Clients", table: str) -> None:
         self._clients = clients
         self._table = table
 
     @guarded
-    def read(self, shard: str, positions: Sequence[str]) -> Decisions | None:
+    def read(self, shard: str, positions: Sequence[str]) -> Verdicts | None:
         """What stands about ``positions``, strongly consistent."""
         item: Any = self._clients.dynamodb.get_item(
             TableName=self._table, Key=_key(shard), ConsistentRead=True
         ).get("Item")
-        return _decisions(item, positions) if item else None
+        return _verdicts(item, positions) if item else None
 
     @guarded
     def write(
-        self, shard: str, decisions: Decisions, replaced: Decisions | None, positions: Sequence[str]
-    ) -> Decisions | None:
-        """None, or the decisions that forbid it: later ones, or others than ``replaced``."""
-        values: Any = {":first": {"S": decisions.first}}
+        self, shard: str, verdicts: Verdicts, replaced: Verdicts | None, positions: Sequence[str]
+    ) -> Verdicts | None:
+        """None, or the verdicts that forbid it: later ones, or others than ``replaced``."""
+        values: Any = {":first": {"S": verdicts.first}}
         condition = "attribute_not_exists(#last) OR #last < :first"
         if replaced is not None:
             condition = "#first = :first AND #last = :last"
@@ -41,9 +41,9 @@ class DecisionStore:
                 TableName=self._table,
                 Item={
                     **_key(shard),
-                    "first": {"S": decisions.first},
-                    "last": {"S": decisions.last},
-                    "decided": {"B": pack(decisions, positions)},
+                    "first": {"S": verdicts.first},
+                    "last": {"S": verdicts.last},
+                    "decided": {"B": pack(verdicts, positions)},
                 },
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#last": "last"} | ({"#first": "first"} if replaced else {}),
@@ -51,7 +51,7 @@ class DecisionStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            return _decisions(refused(error), positions)
+            return _verdicts(refused(error), positions)
         return None
 
 
@@ -59,5 +59,5 @@ def _key(shard: str) -> Any:
     return {"id": {"S": f"$shard/{shard}"}, "counter": {"S": "decisions"}}
 
 
-def _decisions(item: Any, positions: Sequence[str]) -> Decisions:
+def _verdicts(item: Any, positions: Sequence[str]) -> Verdicts:
     return unpack(item["first"]["S"], item["last"]["S"], item["decided"]["B"], positions)

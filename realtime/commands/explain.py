@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from chalicelib.domain.assignment import current, decide
 from chalicelib.domain.bucketing import BUCKETS, bucket, halves
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Experiment, Flag, Slice, Stored
+from chalicelib.domain.definitions.model import Assignment, Experiment, Flag, Slice
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.evaluation import ALL, evaluate, rollout_at, unit_of
 from chalicelib.domain.reasons import Reason
@@ -49,7 +49,7 @@ class Flags(Protocol):
 
 
 class Assignments(Protocol):
-    def get(self, experiment: Experiment, user_id: str) -> Stored | None: ...
+    def get(self, experiment: Experiment, user_id: str) -> Assignment | None: ...
 
 
 class Plane(Protocol):
@@ -95,7 +95,7 @@ def experiment_steps(
     user: str,
     context: Mapping[str, Any],
     now: float,
-    stored: Callable[[], Stored | None],
+    stored: Callable[[], Assignment | None],
 ) -> Iterator[Step]:
     yield "status", experiment.status
     yield "schedule", _schedule(experiment)
@@ -175,15 +175,15 @@ def _slice(part: Slice | None, user: str) -> str:
     return f"{part.key}: bucket {place:,}, its range is [{_buckets(part.start):,}, {_buckets(part.end):,})"
 
 
-def _ignored(row: Stored, experiment: Experiment, now: float) -> str:
+def _ignored(row: Assignment, experiment: Experiment, now: float) -> str:
     """Why the row does not decide; empty if it does."""
     if row.iteration != experiment.iteration:
         return f", ignored: the experiment is in iteration {experiment.iteration}"
     if not current(row, experiment, now):
         return f", ignored: expired at {_iso(row.expires_at or 0)}"
-    if row.variant not in experiment.kept:
+    if row.variant not in experiment.sticky:
         return ", ignored: the experiment has no such variant any more"
-    return "" if experiment.sticky else ", not binding: the experiment is not sticky"
+    return "" if experiment.is_sticky else ", not binding: the experiment is not sticky"
 
 
 def _targeting(rules: Rules | None, context: Mapping[str, Any], now: float) -> Iterator[Step]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from chalicelib.domain.definitions.compiler import load_flag
-from chalicelib.domain.definitions.model import Definition, DefinitionKind, Flag
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Flag
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import ALL, rollout_at
 from chalicelib.domain.stream.counters import Counted, flag_scope, iso_day
@@ -21,7 +21,7 @@ UNUSED_DAYS = 30
 
 
 class Definitions(Protocol):
-    def load_all(self, kind: DefinitionKind) -> Mapping[str, Definition]: ...
+    def load_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
 
 
 class Counters(Protocol):
@@ -98,7 +98,9 @@ def show(console: Console, plane: Plane, only_stale: bool, now: float | None = N
     console.print(table if table.row_count else "No flag can go." if only_stale else "There are no flags.")
 
 
-def usages(flags: Mapping[str, Flag], rows: Mapping[str, Definition], counters: Counters) -> Iterator[Usage]:
+def usages(
+    flags: Mapping[str, Flag], rows: Mapping[str, DefinitionRow], counters: Counters
+) -> Iterator[Usage]:
     for key, flag in flags.items():
         days = [counted.counter.day for counted in counters.read(flag_scope(key))]
         required_by = [
@@ -107,7 +109,7 @@ def usages(flags: Mapping[str, Flag], rows: Mapping[str, Definition], counters: 
         yield Usage(flag, rows[key].at, max(days, default=None), required_by)
 
 
-def _readable(row: Definition) -> Flag | None:
+def _readable(row: DefinitionRow) -> Flag | None:
     """None for a row that was edited by hand and is no definition any more."""
     try:
         return load_flag(row.text, row.version)

@@ -8,15 +8,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from chalicelib.domain.definitions.model import Definition, DefinitionKind
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
 from realtime.definition_files.diff import Change, readable
 
 SHOWN = 6  # definitions of a publication that are named
 
 
 class Definitions(Protocol):
-    def published(self) -> Sequence[Definition]: ...
-    def history(self, kind: DefinitionKind, key: str) -> Sequence[Definition]: ...
+    def published(self) -> Sequence[DefinitionRow]: ...
+    def history(self, kind: DefinitionKind, key: str) -> Sequence[DefinitionRow]: ...
 
 
 def show(console: Console, definitions: Definitions) -> None:
@@ -46,7 +46,7 @@ def _table(of: str) -> Table:
     return Table(*(Column(name, overflow="fold") for name in ("version", "published", "by", of)))
 
 
-def _change(row: Definition, previous: Definition | None) -> str:
+def _change(row: DefinitionRow, previous: DefinitionRow | None) -> str:
     if not row.text:
         return "removed"
     if previous is None or not previous.text:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from chalicelib.domain.definitions import consistency
-from chalicelib.domain.definitions.model import Changes, Definition, DefinitionKind
+from chalicelib.domain.definitions.model import Changes, DefinitionKind, DefinitionRow
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import parse
@@ -24,9 +24,9 @@ KINDS: tuple[DefinitionKind, ...] = ("experiment", "flag")
 
 class Definitions(Protocol):
     def since(self, version: int | None) -> Changes: ...
-    def load_all(self, kind: DefinitionKind) -> Mapping[str, Definition]: ...
-    def published(self) -> Sequence[Definition]: ...
-    def publish(self, definitions: Sequence[Definition], expected: int, now: float, by: str) -> int: ...
+    def load_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
+    def published(self) -> Sequence[DefinitionRow]: ...
+    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str) -> int: ...
 
 
 class Plane(Protocol):
@@ -39,7 +39,7 @@ class State:
     """All that is published, as of ``version``."""
 
     version: int
-    rows: Mapping[Name, Definition]
+    rows: Mapping[Name, DefinitionRow]
 
     def documents(self) -> dict[Name, Document]:
         found = {name: readable(row) for name, row in self.rows.items()}
@@ -183,10 +183,10 @@ def _apply(
     return 0
 
 
-def _row(change: Change) -> Definition:
+def _row(change: Change) -> DefinitionRow:
     if change.after is None:
         kind, key = change.name
-        return Definition(kind, key, "", "removed")
+        return DefinitionRow(kind, key, "", "removed")
     return definition(change.after)
 
 

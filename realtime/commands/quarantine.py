@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Column, Table
 
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream.outgoing import PARTITION_KEY, Put
+from chalicelib.domain.stream.outgoing import PARTITION_KEY, OutgoingRecord
 from chalicelib.stores.quarantine import Waiting
 
 
@@ -22,7 +22,7 @@ class Quarantine(Protocol):
 
 
 class Stream(Protocol):
-    def put(self, records: Sequence[Put]) -> list[str | None]: ...
+    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]: ...
 
 
 def show(console: Console, quarantine: Quarantine, *, as_json: bool = False) -> int:
@@ -87,10 +87,10 @@ def _all(quarantine: Quarantine) -> Iterator[Waiting]:
         yield from batch
 
 
-def _put(waiting: Waiting) -> Put:
+def _put(waiting: Waiting) -> OutgoingRecord:
     payload = waiting.payload
     with suppress(orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or nested too deep to write
         event: Any = orjson.loads(payload)
         if isinstance(event, dict) and event.get("event_id") is None:
             payload = orjson.dumps(event | {"event_id": waiting.place})
-    return Put(0, waiting.description["partition_key"][:PARTITION_KEY] or "-", payload)
+    return OutgoingRecord(0, waiting.description["partition_key"][:PARTITION_KEY] or "-", payload)

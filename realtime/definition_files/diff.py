@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.domain.assignment import decide
 from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag
-from chalicelib.domain.definitions.model import Definition, Flag
+from chalicelib.domain.definitions.model import DefinitionRow, Flag
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import evaluate
@@ -51,7 +51,7 @@ class Change:
         return one.sticky and other.sticky and binding and variants
 
 
-def changes(published: Mapping[Name, Definition], wanted: Mapping[Name, Document | None]) -> list[Change]:
+def changes(published: Mapping[Name, DefinitionRow], wanted: Mapping[Name, Document | None]) -> list[Change]:
     """Only of what is ``wanted`` (None: to be removed), in its order; without those that stay the same."""
     found = []
     for name, after in wanted.items():
@@ -61,7 +61,7 @@ def changes(published: Mapping[Name, Definition], wanted: Mapping[Name, Document
     return found
 
 
-def readable(row: Definition) -> Document | None:
+def readable(row: DefinitionRow) -> Document | None:
     """None for a row that was edited by hand and is no definition any more."""
     try:
         return parse(row.kind, json.loads(row.text))

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from chalicelib.domain.definitions import compiler, consistency
-from chalicelib.domain.definitions.model import Definition, DefinitionKind
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
 from chalicelib.domain.definitions.schema import MAX_BYTES, ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
 
@@ -118,14 +118,14 @@ def parse(kind: DefinitionKind, data: object) -> Document:
     return compiler.parse_experiment(data) if kind == "experiment" else compiler.parse_flag(data)
 
 
-def definition(document: Document) -> Definition:
+def definition(document: Document) -> DefinitionRow:
     """As the table holds it: the fields that were written, in the order of the model."""
     text = json.dumps(
         document.model_dump(mode="json", exclude_unset=True), ensure_ascii=False, separators=(",", ":")
     )
     if isinstance(document, ExperimentDocument):
-        return Definition("experiment", document.key, text, document.status)
-    return Definition("flag", document.key, text, "active" if document.enabled else "inactive")
+        return DefinitionRow("experiment", document.key, text, document.status)
+    return DefinitionRow("flag", document.key, text, "active" if document.enabled else "inactive")
 
 
 def _foreign(data: Any, path: str) -> Iterator[Problem]:

@@ -1,13 +1,15 @@
 """The event stream's stores in memory; `realtime.testing.stores` has the others."""
 
+import json
 from collections.abc import Iterator, Sequence
 from threading import Lock
+from typing import Any
 
 from chalicelib.domain.stream.archive import Object
 from chalicelib.domain.stream.counters import Counted, Counter, Sums, Tally
-from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.domain.stream.quarantine import Quarantined
-from chalicelib.domain.stream.verdicts import Decisions
+from chalicelib.domain.stream.verdicts import Verdicts
 
 
 class MemoryCounters:
@@ -35,28 +37,28 @@ class MemoryCounters:
                 yield Counted(counter, _hours(numbers))
 
 
-class MemoryDecisions:
-    """`chalicelib.stores.verdicts.DecisionStore`; ``writes`` counts the calls that wrote."""
+class MemoryVerdicts:
+    """`chalicelib.stores.verdicts.VerdictStore`; ``writes`` counts the calls that wrote."""
 
     def __init__(self) -> None:
         self.writes = 0
-        self._shards: dict[str, Decisions] = {}
+        self._shards: dict[str, Verdicts] = {}
         self._lock = Lock()
 
-    def read(self, shard: str, positions: Sequence[str]) -> Decisions | None:
+    def read(self, shard: str, positions: Sequence[str]) -> Verdicts | None:
         stored = self._shards.get(shard)
         return stored and _about(stored, positions)
 
     def write(
-        self, shard: str, decisions: Decisions, replaced: Decisions | None, positions: Sequence[str]
-    ) -> Decisions | None:
+        self, shard: str, verdicts: Verdicts, replaced: Verdicts | None, positions: Sequence[str]
+    ) -> Verdicts | None:
         with self._lock:
             stored = self._shards.get(shard)
             if stored is not None and (
-                stored.last >= decisions.first if replaced is None else stored[:2] != replaced[:2]
+                stored.last >= verdicts.first if replaced is None else stored[:2] != replaced[:2]
             ):
                 return _about(stored, positions)
-            self._shards[shard] = decisions
+            self._shards[shard] = verdicts
             self.writes += 1
             return None
 
@@ -96,15 +98,19 @@ class MemoryEventIds:
             }
 
 
-class MemoryStream:
+class MemoryEventStream:
     """`chalicelib.stores.stream.EventStream`."""
 
     def __init__(self) -> None:
-        self.records: list[Put] = []
+        self.records: list[OutgoingRecord] = []
 
-    def put(self, records: Sequence[Put]) -> list[str | None]:
-        self.records.extend(records)
+    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
+        self.records += records
         return [None] * len(records)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(record.data) for record in self.records]
 
 
 def _hours(numbers: dict[str, int]) -> dict[int, Sums]:
@@ -116,7 +122,7 @@ def _hours(numbers: dict[str, int]) -> dict[int, Sums]:
     }
 
 
-def _about(stored: Decisions, positions: Sequence[str]) -> Decisions:
+def _about(stored: Verdicts, positions: Sequence[str]) -> Verdicts:
     known = set(positions)
-    verdicts = {part: verdict for part, verdict in stored.verdicts.items() if part[0] in known}
-    return Decisions(stored.first, stored.last, verdicts)
+    by_part = {part: verdict for part, verdict in stored.by_part.items() if part[0] in known}
+    return Verdicts(stored.first, stored.last, by_part)

@@ -1,16 +1,14 @@
 """Every store in memory, for unit tests and benchmarks; tests/contract holds them to the real ones."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any
 
-from chalicelib.domain.definitions.model import Changes, Definition, DefinitionKind, Experiment, Stored
+from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionKind, DefinitionRow, Experiment
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.stream.assignment_history import Row
-from chalicelib.domain.stream.outgoing import Put
 from chalicelib.domain.timestamps import iso
 
 
@@ -18,14 +16,14 @@ class MemoryDefinitions:
     """`chalicelib.stores.definitions.DefinitionStore`."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[DefinitionKind, str], Definition] = {}
-        self._publications: list[list[Definition]] = []
+        self._rows: dict[tuple[DefinitionKind, str], DefinitionRow] = {}
+        self._publications: list[list[DefinitionRow]] = []
         self._lock = Lock()
 
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
         return {key: self._rows[kind, key] for key in keys if (kind, key) in self._rows}
 
-    def load_all(self, kind: DefinitionKind) -> dict[str, Definition]:
+    def load_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
         return {key: row for (of, key), row in self._rows.items() if of == kind}
 
     def since(self, version: int | None) -> Changes:
@@ -35,7 +33,7 @@ class MemoryDefinitions:
         later = [definition for publication in self._publications[version:] for definition in publication]
         return Changes(newest, frozenset((definition.kind, definition.key) for definition in later))
 
-    def publish(self, definitions: Sequence[Definition], expected: int, now: float, by: str = "") -> int:
+    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
         with self._lock:
             if expected != len(self._publications):
                 raise Conflict("publish_conflict", "Somebody else has published in between.")
@@ -46,10 +44,10 @@ class MemoryDefinitions:
             self._publications.append(published)
             return version
 
-    def history(self, kind: DefinitionKind, key: str) -> list[Definition]:
+    def history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
         return [row for row in reversed(self.published()) if (row.kind, row.key) == (kind, key)]
 
-    def published(self) -> list[Definition]:
+    def published(self) -> list[DefinitionRow]:
         return [row for publication in self._publications for row in publication]
 
 
@@ -57,10 +55,10 @@ class MemoryAssignments:
     """`chalicelib.stores.assignments.AssignmentStore`."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], Stored] = {}
+        self.rows: dict[tuple[str, str], Assignment] = {}
         self._lock = Lock()
 
-    def get(self, experiment: Experiment, user_id: str) -> Stored | None:
+    def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
         return self.rows.get((experiment.id, user_id))
 
     def batch_get(
@@ -68,10 +66,12 @@ class MemoryAssignments:
         pairs: Collection[tuple[str, str]],
         *,
         consistent: bool = True,  # noqa: ARG002 - always is
-    ) -> dict[tuple[str, str], Stored]:
+    ) -> dict[tuple[str, str], Assignment]:
         return {pair: self.rows[pair] for pair in pairs if pair in self.rows}
 
-    def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored:
+    def put(
+        self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
+    ) -> Assignment:
         pair = experiment.id, user_id
         with self._lock:
             if pair not in self.rows or (replace is not None and _same(self.rows[pair], replace)):
@@ -113,23 +113,8 @@ class MemoryTracker:
         self.events.append(event)
 
 
-def _same(row: Stored, other: Stored) -> bool:
+def _same(row: Assignment, other: Assignment) -> bool:
     return (row.variant, row.timestamp) == (other.variant, other.timestamp)
-
-
-class MemoryEventStream:
-    """`chalicelib.stores.stream.EventStream`."""
-
-    def __init__(self) -> None:
-        self.records: list[Put] = []
-
-    def put(self, records: Sequence[Put]) -> list[str | None]:
-        self.records += records
-        return [None] * len(records)
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return [json.loads(record.data) for record in self.records]
 
 
 class MemoryKeys:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.definitions.model import Stored
+from chalicelib.domain.definitions.model import Assignment
 from chalicelib.services.assign import Rows
 from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
@@ -17,8 +17,8 @@ from tests.support.experiments import experiment
 NOW = 1_800_000_000.123
 CHECKOUT = experiment("checkout", id="exp-1")
 SEARCH = experiment("search")
-ROW = Stored("control", "id-1", NOW, 1, 1_900_000_000.0)
-OTHER = Stored("treatment", "id-2", 1_800_000_000.124, 2, None, 7)
+ROW = Assignment("control", "id-1", NOW, 1, 1_900_000_000.0)
+OTHER = Assignment("treatment", "id-2", 1_800_000_000.124, 2, None, 7)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

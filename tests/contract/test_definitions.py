@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 import pytest
 
-from chalicelib.domain.definitions.model import Changes, Definition
+from chalicelib.domain.definitions.model import Changes, DefinitionRow
 from chalicelib.domain.errors import Conflict
 from chalicelib.services.definitions.catalog import Definitions
 from chalicelib.settings import Settings
@@ -21,9 +21,9 @@ FLAG = published_flag("a")
 
 
 class Store(Definitions, Protocol):
-    def publish(self, definitions: list[Definition], expected: int, now: float, by: str = "") -> int: ...
-    def history(self, kind: str, key: str) -> list[Definition]: ...
-    def published(self) -> list[Definition]: ...
+    def publish(self, definitions: list[DefinitionRow], expected: int, now: float, by: str = "") -> int: ...
+    def history(self, kind: str, key: str) -> list[DefinitionRow]: ...
+    def published(self) -> list[DefinitionRow]: ...
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -99,7 +99,7 @@ def test_history_says_who_published_and_when(store: Store) -> None:
 
 def test_a_definition_without_text_is_removed_and_can_come_back(store: Store) -> None:
     store.publish([A, B], 0, NOW)
-    gone = Definition("experiment", "a", "", "removed")
+    gone = DefinitionRow("experiment", "a", "", "removed")
     store.publish([gone], 1, NOW, "somebody")
     assert store.load("experiment", ["a"]) == {}
     assert store.load("experiment", ["a", "b"]) == {"b": _at(B, 1)} == store.load_all("experiment")
@@ -123,5 +123,5 @@ def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: S
     assert store.publish([B], 2, NOW) == 3
 
 
-def _at(definition: Definition, version: int) -> Definition:
-    return Definition(definition.kind, definition.key, definition.text, definition.status, version)
+def _at(definition: DefinitionRow, version: int) -> DefinitionRow:
+    return DefinitionRow(definition.kind, definition.key, definition.text, definition.status, version)

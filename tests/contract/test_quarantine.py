@@ -11,14 +11,14 @@ from rich.console import Console
 
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream.event import Refusal
-from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.domain.stream.quarantine import Quarantined
 from chalicelib.domain.stream.records import Poison
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.quarantine import INLINE, Quarantine
 from realtime.commands.quarantine import redrive, show
-from realtime.testing.event_stores import MemoryStream
+from realtime.testing.event_stores import MemoryEventStream
 
 SHARD = "events/shardId-000000000000"
 NOW = 1_795_341_600.0
@@ -99,7 +99,7 @@ def test_an_empty_quarantine_says_so(store: Quarantine, console: Console) -> Non
 def test_redriven_records_keep_their_payload_and_get_one_identity(
     store: Quarantine, console: Console
 ) -> None:
-    stream = MemoryStream()
+    stream = MemoryEventStream()
     store.put([poison(1, b"not json"), poison(2, b'{"event_id": "mine"}'), poison(3, b'{"a": 1}', part=2)])
     store.put([poison(3, b'{"a": 1}', part=2)])  # put aside twice: its first answer was lost
     assert redrive(console, store, stream) == 3
@@ -111,8 +111,8 @@ def test_redriven_records_keep_their_payload_and_get_one_identity(
 
 
 def test_what_the_stream_refuses_stays(store: Quarantine, console: Console) -> None:
-    class Full(MemoryStream):
-        def put(self, records: Sequence[Put]) -> list[str | None]:
+    class Full(MemoryEventStream):
+        def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
             return ["throttled"] if b"1" in records[0].data else super().put(records)
 
     stream = Full()
@@ -124,8 +124,8 @@ def test_what_the_stream_refuses_stays(store: Quarantine, console: Console) -> N
 
 
 def test_a_record_that_can_never_be_sent_holds_up_no_other(store: Quarantine, console: Console) -> None:
-    class Strict(MemoryStream):
-        def put(self, records: Sequence[Put]) -> list[str | None]:
+    class Strict(MemoryEventStream):
+        def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
             if len(records[0].data) > 1_048_576:
                 raise StorageUnavailable  # a ValidationException
             return super().put(records)

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream.archive import Object
-from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.settings import Settings
 from chalicelib.stores.archive import FirehoseArchive, S3Archive
 from chalicelib.stores.clients import Clients
@@ -18,7 +18,7 @@ def test_what_is_put_is_in_the_stream_in_the_order_of_its_key(
     service_clients: Clients, aws_settings: Settings
 ) -> None:
     name = aws_settings.event_stream
-    puts = [Put(number, "user", str(number).encode()) for number in range(500)]
+    puts = [OutgoingRecord(number, "user", str(number).encode()) for number in range(500)]
     assert EventStream(service_clients, name).put(puts) == [None] * 500
     found = []
     for shard in service_clients.kinesis.list_shards(StreamName=name)["Shards"]:
@@ -31,7 +31,7 @@ def test_what_is_put_is_in_the_stream_in_the_order_of_its_key(
 
 def test_a_stream_that_does_not_exist_is_unavailable(service_clients: Clients) -> None:
     with pytest.raises(StorageUnavailable):
-        EventStream(service_clients, "no-such-stream").put([Put(0, "k", b"x")])
+        EventStream(service_clients, "no-such-stream").put([OutgoingRecord(0, "k", b"x")])
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_record_that_kinesis_did_not_take_has_a_code(error: str, code: str) ->
         kinesis = Kinesis()
 
     store = EventStream(HalfDone(), "events")  # type: ignore[arg-type]  # all of the clients that it uses
-    assert store.put([Put(0, "k", b"1"), Put(1, "k", b"2")]) == [None, code]
+    assert store.put([OutgoingRecord(0, "k", b"1"), OutgoingRecord(1, "k", b"2")]) == [None, code]
 
 
 @pytest.mark.parametrize("failing", [1, 9])

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from chalicelib.domain.definitions.model import Definition, DefinitionKind
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import Throttled
 from realtime.testing.stores import MemoryDefinitions
 from tests.support.flags import rules, variants, where
@@ -18,10 +18,10 @@ def publish_all(service: Service) -> None:
 class ThrottledDefinitions(MemoryDefinitions):
     """A table that refuses every read for now."""
 
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
         raise Throttled(retry_after=7)
 
-    def load_all(self, kind: DefinitionKind) -> dict[str, Definition]:
+    def load_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
         raise Throttled(retry_after=7)
 
 

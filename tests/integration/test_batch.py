@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.definitions.model import Stored
+from chalicelib.domain.definitions.model import Assignment
 from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients
@@ -26,7 +26,7 @@ def plane(service_clients: Clients, aws_settings: Settings) -> Plane:
     DefinitionStore(service_clients, aws_settings).publish([published(metrics=["purchase"])], 0, 0.0)
     rows = AssignmentStore(service_clients, aws_settings)
     for user in range(40):
-        row = Stored(("control", "treatment")[user % 2], f"a-{user}", time.time() - 60.0)
+        row = Assignment(("control", "treatment")[user % 2], f"a-{user}", time.time() - 60.0)
         rows.put(CHECKOUT, f"u{user}", row, None)
     plane = Plane(aws_settings)
     plane.clients = service_clients

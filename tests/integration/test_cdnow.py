@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from chalicelib.domain.results import results
-from chalicelib.domain.stream.outgoing import Put, calls
+from chalicelib.domain.stream.outgoing import OutgoingRecord, calls
 from chalicelib.domain.timestamps import iso
 from chalicelib.stores.counters import CounterStore
 from chalicelib.stores.stream import EventStream
@@ -59,7 +59,7 @@ class Purchases(Schedule):
             table = {self.settings.assignments_table: puts[start : start + 25]}
             assert not self.bench.service.dynamodb.batch_write_item(RequestItems=table)["UnprocessedItems"]
 
-    def _purchase(self, number: int, row: dict[str, str]) -> Put:
+    def _purchase(self, number: int, row: dict[str, str]) -> OutgoingRecord:
         count, total = self.cents.get(_variant(row), (0, 0))
         self.cents[_variant(row)] = (count + 1, total + int(row["dollars"].replace(".", "")))
         event = {
@@ -69,7 +69,7 @@ class Purchases(Schedule):
             "timestamp": f"{row['date']}T00:00:00Z",
             "value": float(row["dollars"]),
         }
-        return Put(number, row["customer_id"], orjson.dumps(event))
+        return OutgoingRecord(number, row["customer_id"], orjson.dumps(event))
 
 
 def _variant(row: dict[str, str]) -> str:

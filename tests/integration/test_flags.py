@@ -16,7 +16,7 @@ import requests
 from rich.console import Console
 
 import app as application
-from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
@@ -25,7 +25,7 @@ from realtime.commands.publish import publish, rollback
 from realtime.local.background import flushed_after_responses
 from realtime.local.clients import Clients
 from realtime.local.server import serving
-from realtime.testing.stores import MemoryEventStream
+from realtime.testing.event_stores import MemoryEventStream
 from tests.e2e.openfeature_flags import FLAGS, publish_all
 from tests.e2e.test_openfeature_node import run
 from tests.support.poll import until
@@ -100,7 +100,7 @@ class Hanging(MemoryEventStream):
         super().__init__()
         self.called, self.go = Event(), Event()
 
-    def put(self, records: Sequence[Put]) -> list[str | None]:
+    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
         self.called.set()
         self.go.wait()
         return super().put(records)

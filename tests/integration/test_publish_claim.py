@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.definitions.model import Definition
+from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import Conflict, StorageUnavailable
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
@@ -22,7 +22,7 @@ def store(aws_settings: Settings, service_clients: Clients) -> DefinitionStore:
     return DefinitionStore(service_clients, aws_settings)
 
 
-Dies = Callable[[list[Definition], int], None]
+Dies = Callable[[list[DefinitionRow], int], None]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def dies(aws_settings: Settings, service_clients: Clients) -> Dies:
     """A publisher that writes its claim and one part, and no more."""
     tables: Any = {"experiment": aws_settings.experiments_table, "flag": aws_settings.flags_table}
 
-    def publish(definitions: list[Definition], version: int) -> None:
+    def publish(definitions: list[DefinitionRow], version: int) -> None:
         publication = Publication(tables, aws_settings.publications_table, version, NOW, "")
         transactions = publication.transactions(definitions)
         for _ in range(2):
@@ -59,7 +59,7 @@ def test_a_publisher_that_died_locks_out_nobody_for_long(store: DefinitionStore,
     assert store.publish(MANY, 1, NOW + CLAIM_SECONDS + 2) == 2
 
 
-def in_force(store: DefinitionStore) -> dict[str, Definition]:
+def in_force(store: DefinitionStore) -> dict[str, DefinitionRow]:
     """What a container that starts now takes up."""
     everything = store.load_all("experiment")
     assert store.load("experiment", everything) == everything
@@ -68,9 +68,9 @@ def in_force(store: DefinitionStore) -> dict[str, Definition]:
     return everything
 
 
-def changed() -> list[Definition]:
+def changed() -> list[DefinitionRow]:
     """Of `MANY` one is removed and the others changed, and two are new."""
-    gone = Definition("experiment", "e0", "", "removed")
+    gone = DefinitionRow("experiment", "e0", "", "removed")
     paused = [published(f"e{number}", status="paused") for number in range(1, 100)]
     return [gone, published("new0"), *paused, published("new1")]
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from chalicelib.domain.definitions.compiler import load_experiment
-from chalicelib.domain.definitions.model import Definition, Experiment
+from chalicelib.domain.definitions.model import DefinitionRow, Experiment
 
 
 def shares(**allocations: float) -> list[dict[str, Any]]:
@@ -20,11 +20,11 @@ def experiment(key: str = "checkout", *, version: int = 1, **fields: Any) -> Exp
     return load_experiment(json.dumps(document(key, **fields)), version)
 
 
-def published(key: str = "checkout", **fields: Any) -> Definition:
+def published(key: str = "checkout", **fields: Any) -> DefinitionRow:
     """What is published of `experiment` with the same arguments."""
     fields = document(key, **fields)
-    return Definition("experiment", key, json.dumps(fields), fields["status"])
+    return DefinitionRow("experiment", key, json.dumps(fields), fields["status"])
 
 
-def published_flag(key: str = "dark-mode", **fields: Any) -> Definition:
-    return Definition("flag", key, json.dumps({"key": key, "type": "boolean"} | fields), "active")
+def published_flag(key: str = "dark-mode", **fields: Any) -> DefinitionRow:
+    return DefinitionRow("flag", key, json.dumps({"key": key, "type": "boolean"} | fields), "active")

@@ -15,7 +15,7 @@ class _Contents:
     open: bool = True
 
 
-class MemoryStream:
+class MemoryKinesis:
     arn = ARN
 
     def __init__(self, shards: int = 1, *, now: float = 0.0) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.definitions.compiler import compile_experiment, parse_experiment
-from chalicelib.domain.definitions.model import Experiment, Flag, Stored
+from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.stream.event import Limits
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.deduplication import Duplicates
 from chalicelib.services.events.processor import EventProcessor
-from realtime.testing.event_stores import MemoryArchive, MemoryCounters, MemoryDecisions, MemoryQuarantine
+from realtime.testing.event_stores import MemoryArchive, MemoryCounters, MemoryQuarantine, MemoryVerdicts
 from realtime.testing.stores import MemoryAssignments, MemoryMetrics
 from tests.support.flags import flag
 from tests.support.streams import ARRIVED
@@ -45,7 +45,7 @@ class Plane:
     def __init__(self, *experiments: Experiment, **replaced: Any) -> None:
         self.experiments = FixedDefinitions(*(experiments or [experiment()]))
         self.assignments = MemoryAssignments()
-        self.decisions = MemoryDecisions()
+        self.verdicts = MemoryVerdicts()
         self.counters = MemoryCounters()
         self.archive = MemoryArchive()
         self.quarantine = MemoryQuarantine()
@@ -59,7 +59,7 @@ class Plane:
         arguments: dict[str, Any] = {
             "definitions": self.experiments,
             "assignments": self.assignments,
-            "decisions": self.decisions,
+            "verdicts": self.verdicts,
             "counters": self.counters,
             "archive": self.archive,
             "quarantine": self.quarantine,
@@ -74,7 +74,7 @@ class Plane:
         self, user_id: str, variant: str, *, key: str = "checkout", at: float = ARRIVED - 60.0, **fields: Any
     ) -> None:
         found = self.experiments.found[key]
-        row = Stored(variant=variant, assignment_id="a", timestamp=at, **fields)
+        row = Assignment(variant=variant, assignment_id="a", timestamp=at, **fields)
         self.assignments.rows[found.id, user_id] = row
 
     def deliver(self, event: dict[str, Any]) -> dict[str, Any]:

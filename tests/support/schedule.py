@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
-from chalicelib.domain.definitions.model import Stored
+from chalicelib.domain.definitions.model import Assignment
 from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients as ServiceClients
@@ -230,7 +230,7 @@ class Schedule:
             self._assign("u6", "control")
 
     def _assign(self, user: str, variant: str) -> None:
-        self.assignments.put(CHECKOUT, user, Stored(variant, f"a-{user}", self.now - 60.0), None)
+        self.assignments.put(CHECKOUT, user, Assignment(variant, f"a-{user}", self.now - 60.0), None)
 
     def _reshard(self) -> None:
         shards = self.bench.clients.kinesis.list_shards(StreamName=self.settings.event_stream)["Shards"]

@@ -10,14 +10,14 @@ import pytest
 
 import app as application
 from chalicelib import wiring
-from chalicelib.domain.definitions.model import Definition
+from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.settings import Settings
 from realtime.local.server import serving
+from realtime.testing.event_stores import MemoryEventStream
 from realtime.testing.stores import (
     MemoryAssignments,
     MemoryDefinitions,
-    MemoryEventStream,
     MemoryKeys,
     MemoryMetrics,
 )
@@ -40,7 +40,7 @@ class Service:
     def publish_flag(self, key: str, **fields: Any) -> None:
         text = json.dumps({"key": key, **fields})
         self.definitions.publish(
-            [Definition("flag", key, text, "active")], self.definitions.since(None).version, 0.0
+            [DefinitionRow("flag", key, text, "active")], self.definitions.since(None).version, 0.0
         )
 
 

@@ -60,7 +60,7 @@ def of_type(template: Template, kind: str) -> dict[str, Template]:
     return {name: one.get("Properties", {}) for name, one in resources if one["Type"] == kind}
 
 
-def everything() -> tuple[Environment, resource_names.Places]:
+def everything() -> tuple[Environment, resource_names.ResourceNames]:
     """All that is optional, switched on."""
     prod = environments.load("prod")
     warm = replace(prod.functions["assignment"], provisioned=(2, 10))
@@ -82,7 +82,7 @@ def everything() -> tuple[Environment, resource_names.Places]:
     return environment, resource_names.find("prod", "existing", attached)
 
 
-def _variant(name: str) -> tuple[Environment, resource_names.Places]:
+def _variant(name: str) -> tuple[Environment, resource_names.ResourceNames]:
     if name == "everything":
         return everything()
     if name in EMULATED:

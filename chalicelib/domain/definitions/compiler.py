@@ -78,12 +78,12 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
         status=document.status,
         iteration=document.iteration,
         version=version,
-        sticky=document.sticky,
+        is_sticky=document.sticky,
         variants=payloads,
         split=_ranges([(variant.allocation, variant.key) for variant in document.variants]),
-        decided=outcomes(Reason.ASSIGNED),
-        kept=outcomes(Reason.STICKY),
-        moved=outcomes(Reason.REASSIGNED),
+        assigned=outcomes(Reason.ASSIGNED),
+        sticky=outcomes(Reason.STICKY),
+        reassigned=outcomes(Reason.REASSIGNED),
         overrides={user: overridden[variant] for user, variant in document.overrides.items()},
         traffic=threshold(share_to_buckets(document.traffic_allocation)),
         prefix=prefix("experiment", salt),
@@ -93,7 +93,7 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
         start_at=_epoch(document.start_at),
         end_at=_epoch(document.end_at),
         metrics=frozenset(document.metrics),
-        gated=document.status != "active"
+        is_gated=document.status != "active"
         or bool(document.overrides or layer or holdout or document.start_at or document.end_at),
     )
 

@@ -11,7 +11,7 @@ DefinitionKind = Literal["experiment", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class DefinitionRow:
     """As the table holds it: JSON ``text``, and the ``version`` of the publication that wrote it.
 
     ``at`` (ISO 8601) and ``by`` say when and by whom it was published, as far as was asked; they are no
@@ -45,7 +45,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class Assignment:
     """A user's row in the assignments table; times are epoch seconds, ``expires_at`` None is never.
 
     ``version`` is that of the definition by which it was decided; 0 is unknown.
@@ -76,12 +76,12 @@ class Experiment:
     status: str
     iteration: int
     version: int
-    sticky: bool
+    is_sticky: bool
     variants: Mapping[str, Any]  # key → payload
     split: tuple[tuple[int, str], ...]  # (threshold of the second half, variant), ascending
-    decided: Mapping[str, Decision]  # variant → ASSIGNED
-    kept: Mapping[str, Decision]  # variant → STICKY
-    moved: Mapping[str, Decision]  # variant → REASSIGNED
+    assigned: Mapping[str, Decision]  # variant → ASSIGNED
+    sticky: Mapping[str, Decision]  # variant → STICKY
+    reassigned: Mapping[str, Decision]  # variant → REASSIGNED
     overrides: Mapping[str, Decision]
     traffic: int  # threshold of the first half
     prefix: str
@@ -91,7 +91,7 @@ class Experiment:
     start_at: float | None
     end_at: float | None
     metrics: frozenset[str]
-    gated: bool  # anything that can exclude or override before a stored row is read
+    is_gated: bool  # anything that can exclude or override before a stored row is read
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class HoldoutDocument(Document):
     of_all: bool = False
 
 
-class Definition(Document):
+class DefinitionDocument(Document):
     """What an experiment and a flag have in common; ``id`` and ``salt`` are the key unless written."""
 
     key: Key
@@ -81,7 +81,7 @@ class Definition(Document):
     overrides: dict[str, str] = {}
 
 
-class ExperimentDocument(Definition):
+class ExperimentDocument(DefinitionDocument):
     status: Literal["draft", "active", "paused", "completed"] = "draft"
     variants: list[VariantDocument] = Field(min_length=1)
     traffic_allocation: Share = 1.0
@@ -122,7 +122,7 @@ class RolloutStepDocument(Document):
     percentage: Percentage
 
 
-class FlagDocument(Definition):
+class FlagDocument(DefinitionDocument):
     enabled: bool = True
     type: FlagType
     variants: list[FlagVariantDocument] = []

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from chalicelib.domain.definitions.model import Experiment, Stored
+from chalicelib.domain.definitions.model import Assignment, Experiment
 from chalicelib.domain.stream.attribution import Attribution, Pair
 from chalicelib.domain.stream.counters import FLAG_SCOPE
 from chalicelib.domain.stream.event import Event
@@ -67,7 +67,7 @@ def lines(
     batch: Batch,
     kept: Iterable[tuple[Received, Verdict]],
     experiments: Mapping[str, Experiment],
-    rows: Mapping[Pair, Stored],
+    rows: Mapping[Pair, Assignment],
 ) -> list[Line]:
     """``experiments`` by id; ``rows``: what is known besides the verdicts."""
     found = []
@@ -91,7 +91,7 @@ def _enriched(
     verdict: Iterable[Attribution],
     event: Event,
     experiments: Mapping[str, Experiment],
-    rows: Mapping[Pair, Stored],
+    rows: Mapping[Pair, Assignment],
 ) -> list[dict[str, Any]]:
     found = []
     for experiment_id, iteration, variant in verdict:

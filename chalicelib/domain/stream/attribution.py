@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from chalicelib.domain.definitions.model import Experiment, Flag, Stored
+from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.stream.counters import UNASSIGNED, flag_scope
 from chalicelib.domain.stream.event import Event
 
@@ -38,7 +38,7 @@ class Plan:
 
 
 def attributed(
-    event: Event, experiments: Iterable[Experiment], rows: Mapping[Pair, Stored], arrived: float
+    event: Event, experiments: Iterable[Experiment], rows: Mapping[Pair, Assignment], arrived: float
 ) -> tuple[Attribution, ...]:
     """Its arrival decides, so that a consumer that lags comes to the same result as one that does not."""
     found = []
@@ -60,19 +60,19 @@ def evaluated(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...
     return (Attribution(flag_scope(flag.key), 1, variant),)
 
 
-def holds(row: Stored, experiment: Experiment, first: float, last: float) -> bool:
+def holds(row: Assignment, experiment: Experiment, first: float, last: float) -> bool:
     """Whether a row that was read a while ago still is what the table has, and applies to all arrivals from
     ``first`` to ``last``. A row is replaced once it has expired, once its variant or its iteration is gone,
     and at any time where the experiment is not sticky."""
     return (
-        experiment.sticky
-        and row.variant in experiment.kept
+        experiment.is_sticky
+        and row.variant in experiment.sticky
         and applies(row, experiment.iteration, first)
         and applies(row, experiment.iteration, last)
     )
 
 
-def applies(row: Stored, iteration: int, arrived: float) -> bool:
+def applies(row: Assignment, iteration: int, arrived: float) -> bool:
     """``arrived`` in epoch seconds."""
     return (
         row.iteration == iteration

@@ -10,7 +10,7 @@ PARTITION_KEY = 256
 """Characters of a user id that decide its shard, the most that Kinesis takes."""
 
 
-class Put(NamedTuple):
+class OutgoingRecord(NamedTuple):
     """``at`` is the caller's own number for the record."""
 
     at: int
@@ -18,8 +18,8 @@ class Put(NamedTuple):
     data: bytes
 
 
-def calls(records: Iterable[Put]) -> list[list[Put]]:
-    found: list[list[Put]] = []
+def calls(records: Iterable[OutgoingRecord]) -> list[list[OutgoingRecord]]:
+    found: list[list[OutgoingRecord]] = []
     size = MAX_CALL
     for record in records:
         added = len(record.data) + 4 * len(record.partition_key)

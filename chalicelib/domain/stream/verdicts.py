@@ -19,43 +19,43 @@ Part = tuple[str, int]
 """Position of a record, and the part of it."""
 
 
-class Decisions(NamedTuple):
+class Verdicts(NamedTuple):
     """Of all records from ``first`` to ``last``, both included; records before ``first`` are done."""
 
     first: str
     last: str
-    verdicts: Mapping[Part, Verdict]  # of every part that is an event
+    by_part: Mapping[Part, Verdict]  # of every part that is an event
 
     @property
     def counts(self) -> bool:
-        return any(self.verdicts.values())
+        return any(self.by_part.values())
 
-    def after(self, earlier: "Decisions") -> "Decisions":
+    def after(self, earlier: "Verdicts") -> "Verdicts":
         """These, wherever ``earlier`` has not decided yet; none about what is done already."""
-        later = {part: verdict for part, verdict in self.verdicts.items() if part[0] > earlier.last}
-        kept = {part: verdict for part, verdict in earlier.verdicts.items() if part[0] >= self.first}
-        return Decisions(max(self.first, earlier.first), max(self.last, earlier.last), kept | later)
+        later = {part: verdict for part, verdict in self.by_part.items() if part[0] > earlier.last}
+        kept = {part: verdict for part, verdict in earlier.by_part.items() if part[0] >= self.first}
+        return Verdicts(max(self.first, earlier.first), max(self.last, earlier.last), kept | later)
 
 
-def pack(decisions: Decisions, positions: Collection[str]) -> bytes:
+def pack(verdicts: Verdicts, positions: Collection[str]) -> bytes:
     """Small: each verdict once, and as many last digits as tell the shard's ``positions`` apart."""
     codes: dict[Verdict, int] = {}
     digits = _telling(positions)
     parts = [
         (place[-digits:], part, codes.setdefault(verdict, len(codes)))
-        for (place, part), verdict in decisions.verdicts.items()
+        for (place, part), verdict in verdicts.by_part.items()
     ]
     listed = [None if verdict is None else [list(one) for one in verdict] for verdict in codes]
     return zlib.compress(orjson.dumps([digits, listed, parts]), 1)
 
 
-def unpack(first: str, last: str, packed: bytes, positions: Iterable[str]) -> Decisions:
+def unpack(first: str, last: str, packed: bytes, positions: Iterable[str]) -> Verdicts:
     """Those about ``positions``: all that lie between ``first`` and ``last`` were told apart."""
     digits, listed, parts = orjson.loads(zlib.decompress(packed))
     codes = [None if one is None else tuple(Attribution(*parts) for parts in one) for one in listed]
     places = {place[-digits:]: place for place in positions if first <= place <= last}
-    verdicts = {(places[tail], part): codes[code] for tail, part, code in parts if tail in places}
-    return Decisions(first, last, verdicts)
+    by_part = {(places[tail], part): codes[code] for tail, part, code in parts if tail in places}
+    return Verdicts(first, last, by_part)
 
 
 def _telling(positions: Collection[str]) -> int:

@@ -99,17 +99,17 @@ def rule_matcher(rule: TargetingRule, document: RulesDocument, salt: str) -> Mat
     return matcher
 
 
-def group_matcher(group: Group, is_corrected: bool, hash_prefix: str = "") -> Matcher:
+def group_matcher(group: Group, is_v2: bool, hash_prefix: str = "") -> Matcher:
     """``always`` and ``never`` stand for groups that no context can change."""
-    parts = [condition_matcher(condition, is_corrected, hash_prefix) for condition in group.conditions]
-    parts += [group_matcher(inner, is_corrected, hash_prefix) for inner in group.groups]
+    parts = [condition_matcher(condition, is_v2, hash_prefix) for condition in group.conditions]
+    parts += [group_matcher(inner, is_v2, hash_prefix) for inner in group.groups]
     if not parts:
         return always
     if group.operator == "and":
         return _all(parts)
     if group.operator == "or":
         return _any(parts)
-    return _not(_any(parts) if is_corrected else _all(parts))
+    return _not(_any(parts) if is_v2 else _all(parts))
 
 
 def _all(parts: list[Matcher]) -> Matcher:
@@ -165,19 +165,19 @@ def _not(part: Matcher) -> Matcher:
     return lambda context, now: not part(context, now)
 
 
-def condition_matcher(condition: Condition, is_corrected: bool, hash_prefix: str = "") -> Matcher:
+def condition_matcher(condition: Condition, is_v2: bool, hash_prefix: str = "") -> Matcher:
     """An absent attribute is "no match" for every operator, and so is null for most of them."""
-    path = condition.attribute.split(".") if is_corrected and "." in condition.attribute else None
-    fast = None if path else fast_condition(condition, is_corrected)
+    path = condition.attribute.split(".") if is_v2 and "." in condition.attribute else None
+    fast = None if path else fast_condition(condition, is_v2)
     if fast is not None:
         return fast
     try:
-        test = (operators_v2.build if is_corrected else operators_v1.build)(condition, hash_prefix)
+        test = (operators_v2.build if is_v2 else operators_v1.build)(condition, hash_prefix)
     except Unusable:
         return never
     if test is never:
         return never
-    null_readers = operators_v2.NULL_READERS if is_corrected else operators_v1.NULL_READERS
+    null_readers = operators_v2.NULL_READERS if is_v2 else operators_v1.NULL_READERS
     attribute, absent = condition.attribute, _MISSING if condition.operator in null_readers else None
 
     def matcher(context: Context, now: float) -> bool:

@@ -12,13 +12,13 @@ from chalicelib.domain.targeting.document import Condition
 Matcher = Callable[[Mapping[str, Any], float], bool]
 
 
-def fast_condition(condition: Condition, is_corrected: bool) -> Matcher | None:
+def fast_condition(condition: Condition, is_v2: bool) -> Matcher | None:
     """None if the condition has no faster form."""
     attribute, value = condition.attribute, condition.value
     if condition.operator == "eq" and isinstance(value, str):
         return lambda context, _now: context.get(attribute) == value
     if condition.operator == "eq" and isinstance(value, bool):
-        if is_corrected:
+        if is_v2:
             return lambda context, _now: context.get(attribute) is value
         return lambda context, _now: context.get(attribute) == value
     if condition.operator == "in" and isinstance(value, list) and {*map(type, value)} == {str}:

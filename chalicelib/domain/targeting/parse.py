@@ -34,19 +34,19 @@ def parse(document: object) -> RulesDocument:
     rules = raw.get("rules", [])
     if not isinstance(rules, list) or len(rules) > MAX_RULES:
         raise _problem("rules", f"must be a list of at most {MAX_RULES} rules")
-    is_corrected = version == "2.0"
+    is_v2 = version == "2.0"
     parts = [(rule, f"rules[{index}]", index) for index, rule in enumerate(rules)]
     if raw.get("default_rule") is not None:
         parts.append((raw["default_rule"], "default_rule", len(rules)))
-    parsed = _collect(parts, lambda part: _rule(part[0], part[1], part[2], is_corrected))
+    parsed = _collect(parts, lambda part: _rule(part[0], part[1], part[2], is_v2))
     if sum(_conditions(rule.group) for rule in parsed) > MAX_CONDITIONS:
         raise _problem("rules", f"hold more than {MAX_CONDITIONS} conditions")
-    if is_corrected:
+    if is_v2:
         _ids_of_their_own(parsed)
     return RulesDocument(version, parsed[: len(rules)], parsed[-1] if len(parsed) > len(rules) else None)
 
 
-def _rule(raw: object, path: str, index: int, is_corrected: bool) -> TargetingRule:
+def _rule(raw: object, path: str, index: int, is_v2: bool) -> TargetingRule:
     fields = _object(raw, path)
     rule_id = _text(fields, "id", path)
     for name in ("name", "description"):
@@ -58,12 +58,12 @@ def _rule(raw: object, path: str, index: int, is_corrected: bool) -> TargetingRu
     priority = _integer(fields, "priority", path, 0)
     if "rule" not in fields:
         raise _problem(f"{path}.rule", "is required: a group of conditions, {} for everybody")
-    group = parse_group(fields["rule"], f"{path}.rule", is_corrected)
+    group = parse_group(fields["rule"], f"{path}.rule", is_v2)
     extra = {name: value for name, value in fields.items() if name not in _RULE_FIELDS}
     return TargetingRule(path, Rule(index, rule_id, extra), group, percentage, priority)
 
 
-def parse_group(raw: object, path: str, is_corrected: bool, depth: int = 1) -> Group:
+def parse_group(raw: object, path: str, is_v2: bool, depth: int = 1) -> Group:
     if depth > MAX_NESTING:
         raise _problem(path, f"is nested more than {MAX_NESTING} groups deep")
     fields = _object(raw, path)
@@ -75,23 +75,19 @@ def parse_group(raw: object, path: str, is_corrected: bool, depth: int = 1) -> G
     for name, value in (("conditions", conditions), ("groups", groups)):
         if not isinstance(value, list):
             raise _problem(f"{path}.{name}", "must be a list")
-    if is_corrected and operator != "and" and not conditions and not groups:
+    if is_v2 and operator != "and" and not conditions and not groups:
         raise _problem(
             path, f"an empty `{operator}` decides nothing: add a condition, or use `and` for everybody"
         )
     return Group(
         path,
         operator,
-        _collect(
-            enumerate(conditions), lambda c: parse_condition(c[1], f"{path}.conditions[{c[0]}]", is_corrected)
-        ),
-        _collect(
-            enumerate(groups), lambda g: parse_group(g[1], f"{path}.groups[{g[0]}]", is_corrected, depth + 1)
-        ),
+        _collect(enumerate(conditions), lambda c: parse_condition(c[1], f"{path}.conditions[{c[0]}]", is_v2)),
+        _collect(enumerate(groups), lambda g: parse_group(g[1], f"{path}.groups[{g[0]}]", is_v2, depth + 1)),
     )
 
 
-def parse_condition(raw: object, path: str, is_corrected: bool) -> Condition:
+def parse_condition(raw: object, path: str, is_v2: bool) -> Condition:
     fields = _object(raw, path)
     attribute = _text(fields, "attribute", path)
     if len(attribute) > 100 or not attribute.replace("_", "").replace(".", "").isalnum():
@@ -103,10 +99,10 @@ def parse_condition(raw: object, path: str, is_corrected: bool) -> Condition:
         path, attribute, operator, fields["value"], fields.get("additional_value"), declared
     )
     try:
-        schema.check(condition, fields, is_corrected)
+        schema.check(condition, fields, is_v2)
     except schema.Refused as refused:
         raise _problem(f"{path}.{refused.field}", str(refused)) from None
-    if is_corrected:
+    if is_v2:
         try:
             operators_v2.build(condition, "")
         except Unusable as unusable:

@@ -27,7 +27,7 @@ class Refused(ValueError):
         self.field = field
 
 
-def check(condition: Condition, fields: Mapping[str, Any], is_corrected: bool) -> None:
+def check(condition: Condition, fields: Mapping[str, Any], is_v2: bool) -> None:
     operator, value = condition.operator, condition.value
     if operator not in operators_v1.BUILDERS:
         raise Refused("operator", f"is not one of {', '.join(sorted(operators_v1.BUILDERS))}")
@@ -42,7 +42,7 @@ def check(condition: Condition, fields: Mapping[str, Any], is_corrected: bool) -
             raise Refused(name, "holds a number that is not finite, which is no JSON")
     if operator == "match_regex" and isinstance(value, str) and len(value) > MAX_PATTERN:
         raise Refused("value", f"is a pattern longer than {MAX_PATTERN} characters")
-    if is_corrected and operator in ("geo_distance", "time_window"):
+    if is_v2 and operator in ("geo_distance", "time_window"):
         return  # both take more shapes, which their own builders check
     demanded = _VALUE.get(operator)
     if demanded and not demanded[0](value):

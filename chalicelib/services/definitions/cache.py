@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from cachetools import LRUCache, TTLCache
 
-from chalicelib.domain.definitions.model import Definition, DefinitionKind, Experiment, Flag
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Experiment, Flag
 from chalicelib.domain.definitions.schema import KEY
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.services.patience import patiently
@@ -25,8 +25,8 @@ T = TypeVar("T", Experiment, Flag)
 
 
 class Rows(Protocol):
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> Mapping[str, Definition]: ...
-    def load_all(self, kind: DefinitionKind) -> Mapping[str, Definition]: ...
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> Mapping[str, DefinitionRow]: ...
+    def load_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
 
 
 class Metrics(Protocol):
@@ -37,12 +37,12 @@ class Metrics(Protocol):
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
     value: T
-    row: Definition
+    row: DefinitionRow
     loaded: float
     until: float
 
 
-class Shelf(Generic[T]):
+class DefinitionCache(Generic[T]):
     """``compiled`` makes a value of a row's text and version; times are monotonic seconds."""
 
     def __init__(
@@ -189,7 +189,7 @@ class Shelf(Generic[T]):
         try:
             while True:
                 reloads = self._reloads
-                rows: Mapping[str, Definition] = self._store.load(self._kind, keys)
+                rows: Mapping[str, DefinitionRow] = self._store.load(self._kind, keys)
                 with self._lock:
                     if reloads == self._reloads:
                         made = {key: self._put(key, rows.get(key), now) for key in keys}
@@ -202,7 +202,7 @@ class Shelf(Generic[T]):
         self.misses += 1
         while True:
             reloads = self._reloads
-            rows: Mapping[str, Definition] = self._store.load_all(self._kind)
+            rows: Mapping[str, DefinitionRow] = self._store.load_all(self._kind)
             with self._lock:
                 if reloads == self._reloads:
                     self._entries = dict(self._entries)  # all is all: no bound from now on
@@ -228,7 +228,7 @@ class Shelf(Generic[T]):
         self._metrics.peak("DefinitionsAge", now - entry.loaded)
         return entry.value
 
-    def _put(self, key: str, row: Definition | None, now: float) -> T | RealtimeError | None:
+    def _put(self, key: str, row: DefinitionRow | None, now: float) -> T | RealtimeError | None:
         old = self._entries.get(key)
         self._broken.pop(key, None)
         if row is None:

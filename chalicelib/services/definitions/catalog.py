@@ -13,7 +13,7 @@ from typing import Protocol
 from chalicelib.domain.definitions.compiler import load_experiment, load_flag
 from chalicelib.domain.definitions.model import Changes, DefinitionKind, Experiment, Flag
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
-from chalicelib.services.definitions.cache import RETRY_SECONDS, Metrics, Rows, Shelf
+from chalicelib.services.definitions.cache import RETRY_SECONDS, DefinitionCache, Metrics, Rows
 from chalicelib.services.patience import patiently
 
 
@@ -38,7 +38,7 @@ class Catalog:
         self._metrics = metrics
         self._check = check
         self._timer = timer
-        self._experiments: Shelf[Experiment] = Shelf(
+        self._experiments: DefinitionCache[Experiment] = DefinitionCache(
             "experiment",
             load_experiment,
             store,
@@ -47,7 +47,7 @@ class Catalog:
             max_entries=max_entries,
             timer=timer,
         )
-        self._flags: Shelf[Flag] = Shelf(
+        self._flags: DefinitionCache[Flag] = DefinitionCache(
             "flag", load_flag, store, metrics=metrics, ttl=ttl, max_entries=max_entries, timer=timer
         )
         self._told = 0, 0  # look-ups and misses

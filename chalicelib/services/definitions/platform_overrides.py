@@ -71,7 +71,7 @@ class Overridden:
                 for user, variant in forced.items()
                 if variant in experiment.variants
             }
-            made = replace(experiment, overrides={**decisions, **experiment.overrides}, gated=True)
+            made = replace(experiment, overrides={**decisions, **experiment.overrides}, is_gated=True)
             self._made[experiment.id] = experiment, made
         return made
 

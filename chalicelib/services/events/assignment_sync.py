@@ -15,7 +15,7 @@ from chalicelib.domain.stream.assignment_history import Row, merged, rows
 from chalicelib.domain.stream.counters import position
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.counting import Counters, count
-from chalicelib.services.events.srm import Metrics, SplitWatch
+from chalicelib.services.events.srm import Metrics, SampleRatioMonitor
 
 SECONDS_TO_ANSWER = 2.0
 """As in `process`."""
@@ -37,7 +37,7 @@ class AssignmentSync:
         self,
         counters: Counters,
         parallel: Parallel,
-        split: SplitWatch,
+        split: SampleRatioMonitor,
         history: History | None,
         metrics: Metrics,
     ) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from chalicelib.domain.stream.records import Batch
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.two_generation_cache import Recent
+from chalicelib.services.events.two_generation_cache import TwoGenerationCache
 
 CLAIMS = 100
 REMEMBERED = 50_000
@@ -33,7 +33,7 @@ class Duplicates:
         self._ids = ids
         self._parallel = parallel
         self._seconds = seconds
-        self._recent: Recent[tuple[str, str], Place] = Recent(REMEMBERED, seconds)
+        self._recent: TwoGenerationCache[tuple[str, str], Place] = TwoGenerationCache(REMEMBERED, seconds)
 
     def among(self, batch: Batch, now: float) -> set[Place]:
         """Whoever owns an id keeps it, even if the attempt at its batch fails: there will be another one."""

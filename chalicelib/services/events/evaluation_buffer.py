@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from chalicelib.domain.definitions.model import Evaluation
 
-Told: TypeAlias = tuple[int, str, float, Evaluation | Sequence[Evaluation]]
+PendingEvaluation: TypeAlias = tuple[int, str, float, Evaluation | Sequence[Evaluation]]
 """A number, the user, when (epoch seconds), and the answer or answers of one request."""
 
 
-class Buffer(deque[Told]):
+class Buffer(deque[PendingEvaluation]):
     """Keeps the latest ``capacity`` requests. ``number()`` numbers one, so that those that had to go
     can be counted: ``buffer.append((buffer.number(), user_id, now, evaluation))``.
     """
@@ -22,7 +22,7 @@ class Buffer(deque[Told]):
         self._expected = 0
         self.lost = 0
 
-    def take(self) -> Iterator[Told]:
+    def take(self) -> Iterator[PendingEvaluation]:
         """What waits, the oldest first; ``lost`` grows by the requests that were pushed out before it.
 
         Threads may append out of order: one that comes late takes back what its absence has added, so

@@ -7,7 +7,7 @@ import orjson
 
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable, Throttled, TooLarge
 from chalicelib.domain.stream.event import TOO_DEEP, Limits, Refusal, parse_event, too_deep
-from chalicelib.domain.stream.outgoing import PARTITION_KEY, Put, calls
+from chalicelib.domain.stream.outgoing import PARTITION_KEY, OutgoingRecord, calls
 
 MAX_EVENTS = 500
 ATTEMPTS = 4
@@ -16,7 +16,7 @@ FIRST_PAUSE = 0.05
 
 
 class Stream(Protocol):
-    def put(self, records: Sequence[Put]) -> list[str | None]: ...
+    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]: ...
 
 
 class Ingest:
@@ -37,7 +37,7 @@ class Ingest:
         """
         events = _events(body)
         ids: list[str | None] = []
-        puts: list[Put] = []
+        puts: list[OutgoingRecord] = []
         rejected: list[dict[str, Any]] = []
         for index, data in enumerate(events):
             given = data.get("event_id") if isinstance(data, dict) else None
@@ -61,7 +61,7 @@ class Ingest:
             "event_ids": ids,
         }
 
-    def _prepare(self, data: Any, index: int, now: float) -> Put | Refusal:
+    def _prepare(self, data: Any, index: int, now: float) -> OutgoingRecord | Refusal:
         """The same verdict as the processor's, on the very bytes that it will get."""
         if isinstance(data, dict) and data.get("event_id") is None:
             data["event_id"] = self._new_id()
@@ -74,9 +74,13 @@ class Ingest:
         found = parse_event(text, now, self._limits)
         if not isinstance(found, Refusal) and found.data != data:  # 1e400 is infinite, and written as null
             return Refusal("invalid_json", "The event holds a number beyond 64 bits.")
-        return found if isinstance(found, Refusal) else Put(index, found.user_id[:PARTITION_KEY], text)
+        return (
+            found
+            if isinstance(found, Refusal)
+            else OutgoingRecord(index, found.user_id[:PARTITION_KEY], text)
+        )
 
-    def _put(self, puts: Sequence[Put]) -> dict[int, str]:
+    def _put(self, puts: Sequence[OutgoingRecord]) -> dict[int, str]:
         """Only failed records are sent again; the code of each that failed to the end."""
         failed: dict[int, str] = {}
         for attempt in range(ATTEMPTS):
@@ -90,7 +94,7 @@ class Ingest:
                 break
         return failed
 
-    def _call(self, call: Sequence[Put]) -> dict[int, str]:
+    def _call(self, call: Sequence[OutgoingRecord]) -> dict[int, str]:
         try:
             codes = self._stream.put(call)
         except (StorageUnavailable, Throttled) as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from chalicelib import deadline
-from chalicelib.domain.definitions.model import Experiment, Flag, Stored
+from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.stream.archive import Object, lines, objects
 from chalicelib.domain.stream.attribution import Attribution, Pair, Plan, attributed, evaluated, holds
@@ -19,11 +19,11 @@ from chalicelib.domain.stream.event import Limits
 from chalicelib.domain.stream.quarantine import Quarantined
 from chalicelib.domain.stream.records import Batch, Received, batches
 from chalicelib.domain.stream.tracking import EVALUATION
-from chalicelib.domain.stream.verdicts import Decisions, Part, Verdict
+from chalicelib.domain.stream.verdicts import Part, Verdict, Verdicts
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.counting import Counters, count
 from chalicelib.services.events.deduplication import Duplicates
-from chalicelib.services.events.two_generation_cache import Recent
+from chalicelib.services.events.two_generation_cache import TwoGenerationCache
 
 SECONDS_TO_ANSWER = 2.0
 """With less left of the invocation no call is begun: what did not make it is reported instead. Longer than
@@ -42,14 +42,14 @@ class Definitions(Protocol):
 
 
 class Assignments(Protocol):
-    def batch_get(self, pairs: Collection[Pair]) -> dict[Pair, Stored]: ...
+    def batch_get(self, pairs: Collection[Pair]) -> dict[Pair, Assignment]: ...
 
 
-class DecisionLog(Protocol):
-    def read(self, shard: str, positions: Sequence[str]) -> Decisions | None: ...
+class VerdictLog(Protocol):
+    def read(self, shard: str, positions: Sequence[str]) -> Verdicts | None: ...
     def write(
-        self, shard: str, decisions: Decisions, replaced: Decisions | None, positions: Sequence[str]
-    ) -> Decisions | None: ...
+        self, shard: str, verdicts: Verdicts, replaced: Verdicts | None, positions: Sequence[str]
+    ) -> Verdicts | None: ...
 
 
 class Archive(Protocol):
@@ -67,10 +67,10 @@ class Metrics(Protocol):
 class Decided(NamedTuple):
     """``kept`` are the events that are not done, each with its verdict."""
 
-    decisions: Decisions
+    verdicts: Verdicts
     kept: list[tuple[Received, Verdict]]
     plan: Plan
-    rows: Mapping[Pair, Stored]
+    rows: Mapping[Pair, Assignment]
 
 
 class EventProcessor:
@@ -81,7 +81,7 @@ class EventProcessor:
         *,
         definitions: Definitions,
         assignments: Assignments,
-        decisions: DecisionLog,
+        verdicts: VerdictLog,
         counters: Counters,
         archive: Archive,
         quarantine: Quarantine,
@@ -92,7 +92,7 @@ class EventProcessor:
     ) -> None:
         self._definitions = definitions
         self._assignments = assignments
-        self._decisions = decisions
+        self._verdicts = verdicts
         self._counters = counters
         self._archive = archive
         self._quarantine = quarantine
@@ -101,7 +101,7 @@ class EventProcessor:
         self._limits = limits
         self._metrics = metrics
         self._plan = Plan({})
-        self._rows: Recent[Pair, Stored] = Recent(ROWS_CACHED, ROW_SECONDS)
+        self._rows: TwoGenerationCache[Pair, Assignment] = TwoGenerationCache(ROWS_CACHED, ROW_SECONDS)
 
     def __call__(
         self, event: Mapping[str, Any], remaining: Callable[[], float], now: float
@@ -124,7 +124,7 @@ class EventProcessor:
             return 0
         done = self._archived(batch, decided)
         done = self._counted(batch, decided, done)
-        done = self._put_aside(batch, decided.decisions, done, now)
+        done = self._put_aside(batch, decided.verdicts, done, now)
         self._metrics.record("EventsProcessed", sum(one.at < done for one, _ in decided.kept))
         return done
 
@@ -136,30 +136,30 @@ class EventProcessor:
         concerned = [plan.of(one.event) for one in batch.events]
         rows = self._assigned(batch, concerned, now)
         duplicates = self._duplicates.among(batch, now)
-        verdicts: dict[Part, Verdict] = {}
+        by_part: dict[Part, Verdict] = {}
         for (_, part, position, arrived, event, _), of in zip(batch.events, concerned, strict=True):
             place = position, part
             if place in duplicates:
-                verdicts[place] = None
+                by_part[place] = None
             elif event.type == EVALUATION:
-                verdicts[place] = attributed(event, of, rows, arrived) + evaluated(
+                by_part[place] = attributed(event, of, rows, arrived) + evaluated(
                     event, self._definitions.flags()
                 )
             else:
-                verdicts[place] = attributed(event, of, rows, arrived)
-        fresh = Decisions(batch.positions[0], batch.positions[-1], verdicts)
-        decisions = settle(self._decisions, batch.shard, fresh, batch.positions)
-        if decisions is fresh:
-            kept = list(zip(batch.events, verdicts.values(), strict=True))
+                by_part[place] = attributed(event, of, rows, arrived)
+        fresh = Verdicts(batch.positions[0], batch.positions[-1], by_part)
+        verdicts = settle(self._verdicts, batch.shard, fresh, batch.positions)
+        if verdicts is fresh:
+            kept = list(zip(batch.events, by_part.values(), strict=True))
         else:
-            settled, first = decisions.verdicts, decisions.first
+            settled, first = verdicts.by_part, verdicts.first
             still = [one for one in batch.events if one.position >= first]
             kept = [(one, settled.get((one.position, one.part), ())) for one in still]
-        return Decided(decisions, kept, plan, rows)
+        return Decided(verdicts, kept, plan, rows)
 
     def _assigned(
         self, batch: Batch, concerned: Sequence[Sequence[Experiment]], now: float
-    ) -> dict[Pair, Stored]:
+    ) -> dict[Pair, Assignment]:
         """Only rows are cached, as long as they hold: who has none yet may have one in a moment."""
         wanted = {
             (experiment.id, one.event.user_id)
@@ -195,12 +195,12 @@ class EventProcessor:
         failed = count(self._counters, _tallies(batch.shard, decided.kept, done), self._parallel)
         return done if failed is None else batch.positions.index(failed)
 
-    def _put_aside(self, batch: Batch, decisions: Decisions, done: int, now: float) -> int:
+    def _put_aside(self, batch: Batch, verdicts: Verdicts, done: int, now: float) -> int:
         """Last, and only what will not be delivered again: a retry would put it aside twice."""
         poison = [
             Quarantined(one.at, batch.shard, batch.sequence_numbers[one.at], one, now)
             for one in batch.poison
-            if one.at < done and one.position >= decisions.first
+            if one.at < done and one.position >= verdicts.first
         ]
 
         def attempt(some: list[Quarantined]) -> int:
@@ -217,17 +217,17 @@ class EventProcessor:
         return min([done, *self._parallel.map(attempt, chunks)])
 
 
-def settle(log_: DecisionLog, shard: str, fresh: Decisions, positions: Sequence[str]) -> Decisions:
+def settle(log_: VerdictLog, shard: str, fresh: Verdicts, positions: Sequence[str]) -> Verdicts:
     """What holds for the batch: what an earlier attempt decided, and ``fresh`` for the rest of it."""
-    decisions = fresh
+    verdicts = fresh
     # Nothing to count needs no note, but an earlier attempt may have had something.
     stored = log_.write(shard, fresh, None, positions) if fresh.counts else log_.read(shard, positions)
     while stored is not None and stored.last >= fresh.first:
-        decisions = fresh.after(stored)
+        verdicts = fresh.after(stored)
         if fresh.last <= stored.last:
             break
-        stored = log_.write(shard, decisions, stored, positions)
-    return decisions
+        stored = log_.write(shard, verdicts, stored, positions)
+    return verdicts
 
 
 def _tallies(shard: str, kept: Sequence[tuple[Received, Verdict]], done: int) -> list[Tally]:

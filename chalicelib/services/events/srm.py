@@ -28,7 +28,7 @@ class Metrics(Protocol):
     def peak(self, name: str, value: float) -> None: ...
 
 
-class SplitWatch:
+class SampleRatioMonitor:
     def __init__(self, experiments: Experiments, counters: Counters, metrics: Metrics) -> None:
         self._experiments = experiments
         self._counters = counters

@@ -11,7 +11,7 @@ from cachetools import TTLCache
 from chalicelib import deadline
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
-from chalicelib.domain.stream.outgoing import PARTITION_KEY, Put, calls
+from chalicelib.domain.stream.outgoing import PARTITION_KEY, OutgoingRecord, calls
 from chalicelib.domain.stream.tracking import assignment_event, evaluation_event, sampled
 from chalicelib.services.definitions.cache import Metrics
 from chalicelib.services.events.evaluation_buffer import Buffer
@@ -26,7 +26,7 @@ REMEMBERED = 50_000
 
 
 class Stream(Protocol):
-    def put(self, records: Sequence[Put]) -> list[str | None]: ...
+    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]: ...
 
 
 class Tracker:
@@ -60,7 +60,7 @@ class Tracker:
         self._assigned: deque[Mapping[str, Any]] = deque()
         self._dropped = 0
         self._told: TTLCache[tuple[str, str, str], None] = TTLCache(REMEMBERED, window, timer)
-        self._unsent: list[Put] = []
+        self._unsent: list[OutgoingRecord] = []
         self._unstored: list[Mapping[str, Any]] = []
         self._failures = 0
         self._not_before = 0.0
@@ -123,7 +123,7 @@ class Tracker:
             self._metrics.record("TrackingSent", before - len(self._unsent))
         return not self._unsent
 
-    def _failed(self, call: Sequence[Put]) -> Sequence[Put]:
+    def _failed(self, call: Sequence[OutgoingRecord]) -> Sequence[OutgoingRecord]:
         assert self._stream is not None  # noqa: S101 - without one there is nothing to send
         try:
             codes = self._stream.put(call)
@@ -161,6 +161,6 @@ def _shorten(waiting: list[Any], length: int) -> int:
     return excess
 
 
-def _put(event: Mapping[str, Any]) -> Put:
+def _put(event: Mapping[str, Any]) -> OutgoingRecord:
     user_id: str = event["user_id"]
-    return Put(0, user_id[:PARTITION_KEY], orjson.dumps(event))
+    return OutgoingRecord(0, user_id[:PARTITION_KEY], orjson.dumps(event))

@@ -7,7 +7,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Recent(Generic[K, V]):
+class TwoGenerationCache(Generic[K, V]):
     """Two generations: whatever is put stays for one of them, at most ``size`` entries or ``seconds`` long,
     and is gone after two. An LRU or TTL cache costs several microseconds an entry, this a tenth of one."""
 

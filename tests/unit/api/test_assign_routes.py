@@ -9,7 +9,7 @@ from chalice.app import Chalice
 from chalice.test import Client
 
 import app as application
-from chalicelib.domain.definitions.model import Definition
+from chalicelib.domain.definitions.model import DefinitionRow
 from realtime.local.gateway import Gateway
 from tests.support.service import KEY, Service, service
 
@@ -39,7 +39,7 @@ def app() -> Chalice:
 @pytest.fixture
 def running() -> Iterator[Service]:
     with service() as made:
-        definition = Definition("experiment", "checkout", json.dumps(EXPERIMENT), "active")
+        definition = DefinitionRow("experiment", "checkout", json.dumps(EXPERIMENT), "active")
         made.definitions.publish([definition], 0, 0.0)
         yield made
 

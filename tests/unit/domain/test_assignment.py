@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.assignment import assignment_id, decide
-from chalicelib.domain.definitions.model import Decision, Experiment, Stored
+from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
 from chalicelib.domain.reasons import Reason
 from tests.support.experiments import experiment, shares
 
@@ -31,16 +31,16 @@ germans = {
 }
 
 
-def decided(one: Experiment, user: str = "u", row: Stored | None = None, **context: Any) -> Decision:
+def decided(one: Experiment, user: str = "u", row: Assignment | None = None, **context: Any) -> Decision:
     return decide(one, user, context, NOW, lambda: row)
 
 
-def reason(one: Experiment, user: str = "u", row: Stored | None = None, **context: Any) -> Reason:
+def reason(one: Experiment, user: str = "u", row: Assignment | None = None, **context: Any) -> Reason:
     return decided(one, user, row, **context).reason
 
 
-def stored(variant: str = "control", **fields: Any) -> Stored:
-    return replace(Stored(variant, "id", NOW - 60), **fields)
+def stored(variant: str = "control", **fields: Any) -> Assignment:
+    return replace(Assignment(variant, "id", NOW - 60), **fields)
 
 
 # every exit
@@ -147,7 +147,7 @@ def test_a_new_iteration_forgets_the_rows_and_the_buckets_of_the_one_before() ->
 
 
 def test_the_row_is_not_read_if_something_before_it_decides() -> None:
-    def refuse() -> Stored | None:
+    def refuse() -> Assignment | None:
         raise AssertionError
 
     gated = experiment(status="paused"), experiment(overrides={"u": "control"})

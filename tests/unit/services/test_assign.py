@@ -9,10 +9,10 @@ import pytest
 
 from chalicelib import deadline
 from chalicelib.domain.assignment import assignment_id
-from chalicelib.domain.definitions.model import Definition, Experiment, Stored
+from chalicelib.domain.definitions.model import Assignment, DefinitionRow, Experiment
 from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable, Throttled, TooLarge
 from chalicelib.services.assign import Assigner
-from chalicelib.services.assignment_cache import Known
+from chalicelib.services.assignment_cache import AssignmentCache
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.catalog import Catalog
 from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics, MemoryTracker
@@ -33,17 +33,19 @@ class Counted(MemoryAssignments):
         self.failing: dict[str, Exception] = {}
         self.time_left: list[float] = []
 
-    def get(self, experiment: Experiment, user_id: str) -> Stored | None:
+    def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
         self._called("get")
         return super().get(experiment, user_id)
 
     def batch_get(
         self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
-    ) -> dict[tuple[str, str], Stored]:
+    ) -> dict[tuple[str, str], Assignment]:
         self._called("batch_get")
         return super().batch_get(pairs, consistent=consistent)
 
-    def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored:
+    def put(
+        self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
+    ) -> Assignment:
         self._called("put")
         return super().put(experiment, user_id, row, replace)
 
@@ -57,7 +59,7 @@ class Counted(MemoryAssignments):
 class Container:
     """One container; give ``beside`` for another one on the same tables."""
 
-    def __init__(self, *definitions: Definition, beside: "Container | None" = None) -> None:
+    def __init__(self, *definitions: DefinitionRow, beside: "Container | None" = None) -> None:
         self.now = NOW
         self.definitions: MemoryDefinitions = beside.definitions if beside else MemoryDefinitions()
         self.rows: Counted = beside.rows if beside else Counted()
@@ -66,7 +68,7 @@ class Container:
         self.assigner = Assigner(
             self.catalog,
             self.rows,
-            Known(10_000),
+            AssignmentCache(10_000),
             self.tracker,
             self.metrics,
             ttl=TTL,
@@ -75,7 +77,7 @@ class Container:
         if definitions:
             self.publish(*definitions)
 
-    def publish(self, *definitions: Definition) -> None:
+    def publish(self, *definitions: DefinitionRow) -> None:
         self.definitions.publish(definitions, self.definitions.since(None).version, 0.0)
 
     def assign(self, user: str = "u", key: str = "checkout", **context: Any) -> dict[str, Any]:
@@ -120,7 +122,9 @@ def test_a_new_user_gets_the_whole_answer_and_it_is_stored() -> None:
         "timestamp": AT,
         "reason": "ASSIGNED",
     }
-    assert container.rows.rows == {("exp-1", "u"): Stored("b", identity, NOW, 1, float(int(NOW + TTL)), 1)}
+    assert container.rows.rows == {
+        ("exp-1", "u"): Assignment("b", identity, NOW, 1, float(int(NOW + TTL)), 1)
+    }
 
 
 def test_a_known_user_gets_the_stored_assignment_with_its_own_time() -> None:
@@ -233,10 +237,10 @@ def test_who_is_decided_before_the_row_costs_no_call(fields: dict[str, Any]) -> 
 
 
 def test_known_assignments_are_bounded() -> None:
-    known = Known(3)
+    known = AssignmentCache(3)
     one = experiment()
     for number in range(5):
-        known.put(one, str(number), Stored("v", "i", NOW))
+        known.put(one, str(number), Assignment("v", "i", NOW))
         known.get(one, "2")
     assert [number for number in range(5) if known.get(one, str(number))] == [2, 3, 4]
 
@@ -322,12 +326,14 @@ def test_who_is_not_sticky_is_stored_anew_when_the_hash_moves() -> None:
 
 def test_the_loser_of_a_race_answers_with_the_winners_row_and_reads_nothing_again() -> None:
     container = Container(published())
-    winner = Stored("treatment" if container.assign("x") else "", "winner", NOW - 1, 1, NOW + TTL)
+    winner = Assignment("treatment" if container.assign("x") else "", "winner", NOW - 1, 1, NOW + TTL)
     user = user_in("control")
     container.calls()
 
     class Raced(Counted):
-        def put(self, experiment: Experiment, user_id: str, row: Stored, replace: Stored | None) -> Stored:
+        def put(
+            self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
+        ) -> Assignment:
             self.rows.setdefault((experiment.id, user_id), winner)
             return super().put(experiment, user_id, row, replace)
 
@@ -342,7 +348,7 @@ def test_the_loser_of_a_race_answers_with_the_winners_row_and_reads_nothing_agai
 
 def test_a_winner_that_does_not_serve_any_more_is_replaced() -> None:
     container = Container(published())
-    stale = Stored("removed", "stale", NOW - 1, 1, NOW + TTL)
+    stale = Assignment("removed", "stale", NOW - 1, 1, NOW + TTL)
     container.rows.rows["checkout", "u"] = stale
     container.rows.get = lambda *_: None  # type: ignore[method-assign] # a read that is behind
     answer = container.assign()
@@ -421,7 +427,7 @@ def test_what_is_stored_later_of_who_is_not_sticky_replaces_what_stood_before() 
     later = Container(beside=container)
     later.now += 11
     assert later.assign(user)["timestamp"] == answer["timestamp"]
-    row = Stored("control", "newer", NOW + 20, 1, NOW + TTL, row.version)
+    row = Assignment("control", "newer", NOW + 20, 1, NOW + TTL, row.version)
     container.rows.rows["checkout", user] = row
     other.assigner.store_again(answer)
     assert container.rows.rows["checkout", user] == row

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.definitions.model import Definition, Stored
+from chalicelib.domain.definitions.model import Assignment, DefinitionRow
 from chalicelib.domain.errors import NotFound, StorageUnavailable
 from tests.support.experiments import published, shares
 from tests.unit.services.test_assign import NOW, TTL, Container
@@ -14,7 +14,7 @@ ADDED = published(variants=shares(a=0.5, c=0.5))
 RESTARTED = published(variants=shares(a=0.5, c=0.5), iteration=2)
 
 
-def two(before: Definition, after: Definition) -> tuple[Container, Container]:
+def two(before: DefinitionRow, after: DefinitionRow) -> tuple[Container, Container]:
     """A container that serves ``before`` for some seconds yet, and one that has started since."""
     old = Container(before)
     old.assign("warm")
@@ -32,7 +32,9 @@ def same(container: Container, user: str, answer: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(("before", "after"), [(ONE, ADDED), (ADDED, RESTARTED)])
-def test_it_never_overwrites_what_a_newer_definition_assigned(before: Definition, after: Definition) -> None:
+def test_it_never_overwrites_what_a_newer_definition_assigned(
+    before: DefinitionRow, after: DefinitionRow
+) -> None:
     old, new = two(before, after)
     user = somebody(new, "c")
     answer = new.assign(user)
@@ -111,7 +113,7 @@ def test_a_newer_definition_that_it_cannot_read_overwrites_nothing_either() -> N
     old, new = two(ONE, ADDED)
     user = somebody(new, "c")
     row = new.rows.rows["checkout", user]
-    old.publish(Definition("experiment", "checkout", '{"key": "checkout", "of_tomorrow": 1}', "active"))
+    old.publish(DefinitionRow("experiment", "checkout", '{"key": "checkout", "of_tomorrow": 1}', "active"))
     with pytest.raises(StorageUnavailable):
         old.assign(user)
     assert new.rows.rows["checkout", user] == row
@@ -120,14 +122,14 @@ def test_a_newer_definition_that_it_cannot_read_overwrites_nothing_either() -> N
 def test_of_a_removed_experiment_it_learns_so() -> None:
     old, new = two(ONE, ADDED)
     user = somebody(new, "c")
-    old.publish(Definition("experiment", "checkout", "", "removed"))
+    old.publish(DefinitionRow("experiment", "checkout", "", "removed"))
     with pytest.raises(NotFound):
         old.assign(user)
 
 
 def test_rows_ahead_of_tables_that_were_set_up_again_are_replaced_once() -> None:
     container = Container(ONE)
-    left = Stored("gone", "left", NOW - 1, 3, NOW + TTL, 99)
+    left = Assignment("gone", "left", NOW - 1, 3, NOW + TTL, 99)
     container.rows.rows["checkout", "u"] = left
     assert container.assign()["reason"] == "ASSIGNED"
     assert container.rows.rows["checkout", "u"].version == 1

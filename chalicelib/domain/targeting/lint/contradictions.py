@@ -20,7 +20,7 @@ _NAMED = frozenset({"eq", "in"})
 _COMPARED = _NUMBERS | _DATES | _NAMED | {"neq", "not_in", "between"}
 
 
-def contradictions(group: Group, is_corrected: bool) -> Iterator[Problem]:
+def contradictions(group: Group, is_v2: bool) -> Iterator[Problem]:
     """At most one per attribute, at the condition that rules the last value out."""
     together: dict[str, list[Condition]] = {}
     for condition in group.conditions if group.operator == "and" else ():
@@ -28,17 +28,17 @@ def contradictions(group: Group, is_corrected: bool) -> Iterator[Problem]:
             together.setdefault(condition.attribute, []).append(condition)
     for attribute, conditions in together.items():
         for count in range(2, len(conditions) + 1):
-            if _rule_each_other_out(conditions[:count], is_corrected):
+            if _rule_each_other_out(conditions[:count], is_v2):
                 yield Problem(conditions[count - 1].path, f"no {attribute} meets it and those before")
                 break
 
 
-def _rule_each_other_out(conditions: list[Condition], is_corrected: bool) -> bool:
+def _rule_each_other_out(conditions: list[Condition], is_v2: bool) -> bool:
     try:
-        candidates = list(_candidates(conditions, is_corrected))
+        candidates = list(_candidates(conditions, is_v2))
     except ERRORS:  # an operand that means nothing has a warning of its own
         return False
-    matchers = [condition_matcher(condition, is_corrected) for condition in conditions]
+    matchers = [condition_matcher(condition, is_v2) for condition in conditions]
     return bool(candidates) and not any(
         all(
             matcher({condition.attribute: value}, 0.0)
@@ -48,7 +48,7 @@ def _rule_each_other_out(conditions: list[Condition], is_corrected: bool) -> boo
     )
 
 
-def _candidates(conditions: list[Condition], is_corrected: bool) -> Iterator[Any]:
+def _candidates(conditions: list[Condition], is_v2: bool) -> Iterator[Any]:
     named = next((condition for condition in conditions if condition.operator in _NAMED), None)
     if named:
         yield from named.value if named.operator == "in" else [named.value]
@@ -62,7 +62,7 @@ def _candidates(conditions: list[Condition], is_corrected: bool) -> Iterator[Any
         if condition.operator == "between":
             bounds.append(condition.additional_value)
         for bound in bounds:
-            yield from _around_number(bound) if numeric == {True} else _around_date(bound, is_corrected)
+            yield from _around_number(bound) if numeric == {True} else _around_date(bound, is_v2)
 
 
 def _is_numeric(condition: Condition) -> bool:
@@ -77,7 +77,7 @@ def _around_number(bound: Any) -> list[float]:
     return [nextafter(number, -inf), number, nextafter(number, inf)]
 
 
-def _around_date(bound: Any, is_corrected: bool) -> list[str]:
-    at: datetime = operators_v2.instant(bound) if is_corrected else moment(bound)
+def _around_date(bound: Any, is_v2: bool) -> list[str]:
+    at: datetime = operators_v2.instant(bound) if is_v2 else moment(bound)
     step = timedelta(microseconds=1)
     return [one.isoformat(timespec="microseconds") for one in (at - step, at, at + step)]

@@ -73,25 +73,25 @@ def _groups(group: Group) -> Iterator[Group]:
         yield from _groups(inner)
 
 
-def _group(group: Group, is_corrected: bool) -> Iterator[Problem]:
+def _group(group: Group, is_v2: bool) -> Iterator[Problem]:
     children = len(group.conditions) + len(group.groups)
     if group.operator != "and" and not children:
         yield Problem(group.path, f"an empty `{group.operator}` is always true in version 1.0")
-    if group.operator == "not" and children > 1 and not is_corrected:
+    if group.operator == "not" and children > 1 and not is_v2:
         yield Problem(
             group.path, "`not` of several is true unless all of them are: nest an `or` for none of them"
         )
-    yield from contradictions(group, is_corrected)
-    if children and group_matcher(group, is_corrected) is always:
+    yield from contradictions(group, is_v2)
+    if children and group_matcher(group, is_v2) is always:
         yield Problem(group.path, "is always true")
 
 
-def _condition(condition: Condition, is_corrected: bool) -> Iterator[Problem]:
+def _condition(condition: Condition, is_v2: bool) -> Iterator[Problem]:
     path, operator = condition.path, condition.operator
     if operator in _TIMES:
-        yield from _times(condition, is_corrected)
+        yield from _times(condition, is_v2)
     try:
-        test = (operators_v2.build if is_corrected else operators_v1.build)(condition, "")
+        test = (operators_v2.build if is_v2 else operators_v1.build)(condition, "")
     except Unusable as unusable:
         yield Problem(f"{path}.value", f"never matches: {unusable}")
         return
@@ -101,7 +101,7 @@ def _condition(condition: Condition, is_corrected: bool) -> Iterator[Problem]:
         yield Problem(path, f"matches whenever {condition.attribute} is present")
     else:
         yield from _nearly_always(condition, test)
-    if operator == "time_window" and not is_corrected and not condition.value.keys() & set(CLOCK_FIELDS):
+    if operator == "time_window" and not is_v2 and not condition.value.keys() & set(CLOCK_FIELDS):
         yield Problem(path, "is always true: version 1.0 ignores start and end; version 2.0 reads them")
     if operator == "match_regex":
         yield from _pattern(condition)
@@ -129,17 +129,17 @@ def _pattern(condition: Condition) -> Iterator[Problem]:
         yield Problem(path, "backtracks catastrophically in most engines: its repeats can take the same text")
 
 
-def _times(condition: Condition, is_corrected: bool) -> Iterator[Problem]:
+def _times(condition: Condition, is_v2: bool) -> Iterator[Problem]:
     value, more = condition.value, condition.additional_value
     if condition.operator == "time_window":
-        parts = [(f"value.{name}", value.get(name)) for name in ("start", "end")] if is_corrected else []
+        parts = [(f"value.{name}", value.get(name)) for name in ("start", "end")] if is_v2 else []
     else:
         parts = [("value", value), ("additional_value", more)]
     for name, part in parts:
         if isinstance(part, str) and _is_naive(part):
-            meaning = "is read as UTC" if is_corrected else "never matches an attribute with an offset"
+            meaning = "is read as UTC" if is_v2 else "never matches an attribute with an offset"
             yield Problem(f"{condition.path}.{name}", f"has no offset and {meaning}: add Z or +hh:mm")
-        if condition.operator != "between" and not is_corrected and _is_milliseconds(part):
+        if condition.operator != "between" and not is_v2 and _is_milliseconds(part):
             yield Problem(f"{condition.path}.{name}", "looks like milliseconds; version 1.0 reads seconds")
 
 

@@ -94,7 +94,13 @@ def test_what_is_not_written_has_an_open_default() -> None:
     found = load_experiment(
         '{"key": "k", "status": "active", "variants": [{"key": "a", "allocation": 1}]}', 7
     )
-    assert (found.id, found.version, found.iteration, found.sticky, found.gated) == ("k", 7, 1, True, False)
+    assert (found.id, found.version, found.iteration, found.is_sticky, found.is_gated) == (
+        "k",
+        7,
+        1,
+        True,
+        False,
+    )
     assert found.prefix == "experiment/k:"
     assert found.traffic == 1 << 64
 

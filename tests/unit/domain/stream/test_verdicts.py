@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.stream.attribution import Attribution
 from chalicelib.domain.stream.counters import position
-from chalicelib.domain.stream.verdicts import Decisions, Verdict, pack, unpack
+from chalicelib.domain.stream.verdicts import Verdict, Verdicts, pack, unpack
 from tests.support.streams import FIRST
 
 verdicts: st.SearchStrategy[Verdict] = st.sampled_from(
@@ -14,7 +14,7 @@ verdicts: st.SearchStrategy[Verdict] = st.sampled_from(
 
 
 @st.composite
-def decided(draw: st.DrawFn) -> tuple[list[str], Decisions]:
+def decided(draw: st.DrawFn) -> tuple[list[str], Verdicts]:
     """Consecutive records of a shard, some of them without an event."""
     gaps = draw(st.lists(st.integers(1, 10**30), min_size=1, max_size=20))
     places, at = [], FIRST
@@ -22,41 +22,41 @@ def decided(draw: st.DrawFn) -> tuple[list[str], Decisions]:
         at += gap
         places.append(position(str(at)))
     parts = st.dictionaries(st.tuples(st.sampled_from(places), st.integers(0, 2)), verdicts)
-    return places, Decisions(places[0], places[-1], draw(parts))
+    return places, Verdicts(places[0], places[-1], draw(parts))
 
 
 @given(decided(), st.data())
 def test_decisions_are_unpacked_about_any_of_their_records(
-    found: tuple[list[str], Decisions], data: st.DataObject
+    found: tuple[list[str], Verdicts], data: st.DataObject
 ) -> None:
-    places, decisions = found
+    places, verdicts = found
     some = data.draw(st.lists(st.sampled_from(places), unique=True).map(sorted))
-    about = {part: verdict for part, verdict in decisions.verdicts.items() if part[0] in some}
-    unpacked = unpack(decisions.first, decisions.last, pack(decisions, places), some)
-    assert unpacked == decisions._replace(verdicts=about)
+    about = {part: verdict for part, verdict in verdicts.by_part.items() if part[0] in some}
+    unpacked = unpack(verdicts.first, verdicts.last, pack(verdicts, places), some)
+    assert unpacked == verdicts._replace(by_part=about)
 
 
 def test_positions_outside_of_the_decisions_are_not_mistaken_for_others() -> None:
     inside, outside = position("1000001"), position("2000001")
-    packed = pack(Decisions(inside, inside, {(inside, 0): None}), [inside])
-    assert unpack(inside, inside, packed, [inside, outside]).verdicts == {(inside, 0): None}
+    packed = pack(Verdicts(inside, inside, {(inside, 0): None}), [inside])
+    assert unpack(inside, inside, packed, [inside, outside]).by_part == {(inside, 0): None}
 
 
 def test_an_earlier_decision_wins_and_only_what_is_new_is_added() -> None:
     a, b = (Attribution("e", 1, "a"),), (Attribution("e", 1, "b"),)
-    earlier = Decisions("1", "3", {("2", 0): a, ("3", 0): a})
-    later = Decisions("2", "4", {("2", 0): b, ("3", 0): b, ("4", 0): b})
-    assert later.after(earlier) == Decisions("2", "4", {("2", 0): a, ("3", 0): a, ("4", 0): b})
+    earlier = Verdicts("1", "3", {("2", 0): a, ("3", 0): a})
+    later = Verdicts("2", "4", {("2", 0): b, ("3", 0): b, ("4", 0): b})
+    assert later.after(earlier) == Verdicts("2", "4", {("2", 0): a, ("3", 0): a, ("4", 0): b})
 
 
 def test_records_before_the_decided_ones_are_done() -> None:
-    earlier = Decisions("5", "9", {("5", 0): ()})
-    assert Decisions("1", "3", {("2", 0): ()}).after(earlier).first == "5"
-    assert Decisions("1", "6", {("2", 0): (), ("6", 0): ()}).after(earlier).first == "5"
+    earlier = Verdicts("5", "9", {("5", 0): ()})
+    assert Verdicts("1", "3", {("2", 0): ()}).after(earlier).first == "5"
+    assert Verdicts("1", "6", {("2", 0): (), ("6", 0): ()}).after(earlier).first == "5"
 
 
 def test_five_hundred_decisions_take_few_bytes() -> None:
     places = [position(str(FIRST + number * 33_554_467)) for number in range(500)]
     options = [(Attribution("checkout", 1, variant),) for variant in ("control", "treatment")]
     found = {(place, 0): options[number * 7 % 3 % 2] for number, place in enumerate(places)}
-    assert len(pack(Decisions(places[0], places[-1], found), places)) < 4000
+    assert len(pack(Verdicts(places[0], places[-1], found), places)) < 4000

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chalicelib.domain.definitions.model import Definition, Stored
+from chalicelib.domain.definitions.model import Assignment, DefinitionRow
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.definitions.platform_overrides import Overridden
@@ -18,7 +18,7 @@ from tests.support.experiments import published, published_flag, shares
 from tests.support.flags import rules, where
 
 NOW = 1_800_000_000.0
-ROW = Stored("treatment", "id", NOW - 100, 1, NOW + 100)
+ROW = Assignment("treatment", "id", NOW - 100, 1, NOW + 100)
 GERMANS = {"targeting_rules": rules({"rule": where("country", "eq", "DE")})}
 
 
@@ -26,7 +26,10 @@ class Bench:
     """``row`` is what user u has in experiment checkout; ``forced`` what the platform's table has."""
 
     def __init__(
-        self, *definitions: Definition, row: Stored | None = None, forced: Mapping[str, str] | None = None
+        self,
+        *definitions: DefinitionRow,
+        row: Assignment | None = None,
+        forced: Mapping[str, str] | None = None,
     ) -> None:
         store, metrics, self.assignments = MemoryDefinitions(), MemoryMetrics(), MemoryAssignments()
         store.publish(definitions, 0, NOW)
@@ -69,7 +72,7 @@ class Bench:
     ],
 )
 def test_the_last_step_is_the_one_that_decided(
-    fields: dict[str, Any], row: Stored | None, last: str, reason: str
+    fields: dict[str, Any], row: Assignment | None, last: str, reason: str
 ) -> None:
     steps, answer = Bench(published(**fields), row=row).experiment()
     assert steps[-1].startswith(last)
@@ -82,7 +85,7 @@ def test_the_last_step_is_the_one_that_decided(
         ({}, None, "no assignment yet"),
         (
             {},
-            Stored("treatment", "id", 0, 1, NOW),
+            Assignment("treatment", "id", 0, 1, NOW),
             "treatment (iteration 1), ignored: expired at 2027-01-15T08:00:00Z",
         ),
         ({"iteration": 2}, ROW, "treatment (iteration 1), ignored: the experiment is in iteration 2"),
@@ -95,7 +98,7 @@ def test_the_last_step_is_the_one_that_decided(
     ],
 )
 def test_an_assignment_that_does_not_count_says_why(
-    fields: dict[str, Any], row: Stored | None, seen: str
+    fields: dict[str, Any], row: Assignment | None, seen: str
 ) -> None:
     steps, _ = Bench(published(**fields), row=row).experiment()
     assert f"stored: {seen}" in steps

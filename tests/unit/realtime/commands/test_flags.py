@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chalicelib.domain.definitions.model import Definition
+from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.stream.counters import Counter, Entry, Tally, day_and_hour, flag_scope, position
 from chalicelib.domain.timestamps import iso
 from realtime.commands.flags import Usage, settled, show
@@ -73,7 +73,7 @@ def test_why_a_flag_can_go(
 
 
 class Plane:
-    def __init__(self, *flags: Definition, published: float) -> None:
+    def __init__(self, *flags: DefinitionRow, published: float) -> None:
         self.definitions, self.counters = MemoryDefinitions(), MemoryCounters()
         self.definitions.publish(flags, 0, published)
 
@@ -117,7 +117,7 @@ def test_a_flag_that_others_require_cannot_go_and_they_are_named() -> None:
 
 
 def test_a_flag_that_cannot_be_read_hides_no_other() -> None:
-    plane = Plane(published_flag("a"), Definition("flag", "b", "{broken", "active"), published=NOW)
+    plane = Plane(published_flag("a"), DefinitionRow("flag", "b", "{broken", "active"), published=NOW)
     lines = shown(plane, only_stale=False).splitlines()
     assert any(line.startswith("│ a") for line in lines)
     assert any(line.startswith("│ b") and "cannot be read: publish it again" in line for line in lines)

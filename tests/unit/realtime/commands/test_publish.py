@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 
 from chalicelib.domain.definitions.compiler import load_flag
-from chalicelib.domain.definitions.model import Definition
+from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import Conflict, StorageUnavailable
 from realtime.commands import history
 from realtime.commands.publish import check, publish, rollback
@@ -318,7 +318,7 @@ def test_rollback_to_a_version_that_is_not_past_is_refused(to_publish: Publisher
 class Overtaken(MemoryDefinitions):
     """Somebody else is always quicker."""
 
-    def publish(self, definitions: Sequence[Definition], expected: int, now: float, by: str = "") -> int:
+    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
         super().publish([published_flag("theirs")], expected, now)
         return super().publish(definitions, expected, now, by)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from realtime.local.pump import Pump
 from realtime.resources import EventSource
-from tests.support.memory_stream import MemoryStream
+from tests.support.memory_stream import MemoryKinesis
 from tests.support.poll import until
 
 SOURCE = EventSource("event_processor", "events", batch_size=4, window=0.0, retries=2)
@@ -22,7 +22,7 @@ SOURCE = EventSource("event_processor", "events", batch_size=4, window=0.0, retr
 class Bench:
     """A pump whose handler, clock and destination are the test's."""
 
-    stream: MemoryStream = field(default_factory=MemoryStream)
+    stream: MemoryKinesis = field(default_factory=MemoryKinesis)
     source: EventSource = SOURCE
     answer: Callable[[list[str]], object] = lambda texts: None
     checkpoints: dict[str, str] = field(default_factory=dict)
@@ -112,7 +112,7 @@ def test_each_attempt_gets_an_event_of_its_own() -> None:
         if len(seen) == 1:
             raise ValueError
 
-    stream = MemoryStream()
+    stream = MemoryKinesis()
     stream.put("a")
     Pump(SOURCE, stream, handle, lambda message: None, wait=lambda seconds: None).drain()
     assert seen == [1, 1]
@@ -184,7 +184,7 @@ def test_latest_skips_what_was_there_but_nothing_of_a_child_shard() -> None:
 
 
 def test_children_wait_until_their_parents_are_drained() -> None:
-    bench = Bench(stream=MemoryStream(shards=2))
+    bench = Bench(stream=MemoryKinesis(shards=2))
     bench.stream.put(*"abcdef", shard=0)
     bench.stream.put("g", shard=1)
     bench.stream.merge(0, 1)
@@ -206,7 +206,7 @@ def test_an_expired_iterator_loses_and_repeats_nothing() -> None:
 
 
 def test_a_pump_resumes_after_its_checkpoints() -> None:
-    bench = Bench(stream=MemoryStream(shards=2))
+    bench = Bench(stream=MemoryKinesis(shards=2))
     bench.stream.put(*"abcdef", shard=0)
     bench.stream.put("g", shard=1)
     first = bench.pump()
@@ -223,7 +223,7 @@ def test_more_than_one_consumer_a_shard_is_refused() -> None:
 
 
 def test_a_failed_delivery_to_the_destination_is_not_taken_for_done() -> None:
-    stream = MemoryStream()
+    stream = MemoryKinesis()
     seen: list[object] = []
     stream.put("a")
 
@@ -250,7 +250,7 @@ def test_a_failed_delivery_to_the_destination_is_not_taken_for_done() -> None:
 def test_every_record_is_acknowledged_or_discarded_once_and_in_order_of_its_shard(
     counts: list[int], batch_size: int, retries: int, bisect: bool, data: st.DataObject
 ) -> None:
-    stream = MemoryStream(shards=len(counts))
+    stream = MemoryKinesis(shards=len(counts))
     given_records = {
         f"shard-{shard}": stream.put(*[f"{shard}"] * count, shard=shard) for shard, count in enumerate(counts)
     }
@@ -295,7 +295,7 @@ def test_every_record_is_acknowledged_or_discarded_once_and_in_order_of_its_shar
 def test_with_bisect_exactly_the_poison_is_discarded_one_by_one(
     poison: set[int], batch_size: int, reporting: bool
 ) -> None:
-    stream = MemoryStream()
+    stream = MemoryKinesis()
     lost: list[dict[str, Any]] = []
     numbers = stream.put(*map(str, range(20)))
     attempts = dict.fromkeys(poison, 0)
@@ -319,7 +319,7 @@ def test_with_bisect_exactly_the_poison_is_discarded_one_by_one(
 
 
 def test_threads_deliver_shards_side_by_side_and_drain_and_stop_end_them() -> None:
-    stream = MemoryStream(shards=2)
+    stream = MemoryKinesis(shards=2)
     both = threading.Barrier(2, timeout=10)
     seen: list[str] = []
 
@@ -338,7 +338,7 @@ def test_threads_deliver_shards_side_by_side_and_drain_and_stop_end_them() -> No
 
 
 def test_a_stopped_pump_continues_where_it_was() -> None:
-    stream, seen = MemoryStream(), []
+    stream, seen = MemoryKinesis(), []
     stream.put("a")
     pump = Pump(
         SOURCE, stream, lambda event, context: seen.append(len(event["Records"])), lambda message: None
@@ -364,7 +364,7 @@ def test_a_stop_interrupts_the_wait_between_retries() -> None:
 
 
 def test_a_fault_of_the_pump_itself_is_raised_not_swallowed() -> None:
-    class Broken(MemoryStream):
+    class Broken(MemoryKinesis):
         def read(self, shard: str, iterator: str, limit: int) -> None:
             raise KeyError(shard)
 
@@ -376,7 +376,7 @@ def test_a_fault_of_the_pump_itself_is_raised_not_swallowed() -> None:
 
 
 def test_an_unreachable_stream_is_asked_again() -> None:
-    class Absent(MemoryStream):
+    class Absent(MemoryKinesis):
         def read(self, shard: str, iterator: str, limit: int) -> Any:
             if not self.reads:
                 self.reads += 1

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib.domain.definitions.model import Changes, Definition, DefinitionKind
+from chalicelib.domain.definitions.model import Changes, DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from chalicelib.services.definitions.cache import NOT_FOUND_SECONDS, RETRY_SECONDS
 from chalicelib.services.definitions.catalog import Catalog
@@ -26,11 +26,11 @@ class Counted(MemoryDefinitions):
         self.calls: Counter[str] = Counter()
         self.dead: set[str] = set()
 
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
         self._called("load")
         return super().load(kind, keys)
 
-    def load_all(self, kind: DefinitionKind) -> dict[str, Definition]:
+    def load_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
         self._called("load_all")
         return super().load_all(kind)
 
@@ -45,7 +45,7 @@ class Counted(MemoryDefinitions):
 
 
 class Container:
-    def __init__(self, *definitions: Definition, max_entries: int = 100) -> None:
+    def __init__(self, *definitions: DefinitionRow, max_entries: int = 100) -> None:
         self.now = 1000.0
         self.store = Counted()
         self.version = 0
@@ -60,7 +60,7 @@ class Container:
             timer=lambda: self.now,
         )
 
-    def publish(self, *definitions: Definition) -> None:
+    def publish(self, *definitions: DefinitionRow) -> None:
         if definitions:
             self.version = self.store.publish(definitions, self.version, 0.0)
 
@@ -288,7 +288,7 @@ def test_what_was_not_found_is_found_after_the_next_check() -> None:
 def test_a_removed_definition_is_gone_after_the_next_check() -> None:
     container = Container(published())
     container.status()
-    container.publish(Definition("experiment", "checkout", "", "removed"))
+    container.publish(DefinitionRow("experiment", "checkout", "", "removed"))
     container.now += CHECK
     assert container.status() is None
 
@@ -344,7 +344,7 @@ def test_all_are_loaded_by_one_call_and_then_kept_up_to_date() -> None:
     assert container.status("missing") is None
     assert set(container.catalog.some_experiments(["a", "missing"])) == {"a"}
     assert container.calls() == {}
-    container.publish(published("c"), Definition("experiment", "a", "", "removed"))
+    container.publish(published("c"), DefinitionRow("experiment", "a", "", "removed"))
     container.now += CHECK
     after = container.catalog.experiments()
     assert set(after) == {"b", "c"}
@@ -374,8 +374,8 @@ def test_more_changes_than_can_be_told_reload_everything() -> None:
 def test_of_an_unreadable_row_the_last_good_definition_serves() -> None:
     container = Container(published(), published("other"))
     container.status()
-    broken = Definition("experiment", "checkout", "{not json", "active")
-    container.publish(broken, Definition("experiment", "other", '{"key": "other"}', "active"))
+    broken = DefinitionRow("experiment", "checkout", "{not json", "active")
+    container.publish(broken, DefinitionRow("experiment", "other", '{"key": "other"}', "active"))
     container.now += CHECK
     assert container.status() == "active"
     assert container.metrics.recorded["InvalidDefinition"]
@@ -385,8 +385,8 @@ def test_of_an_unreadable_row_the_last_good_definition_serves() -> None:
 
 
 def test_an_unreadable_row_is_the_same_failure_before_and_after_all_are_asked_for() -> None:
-    broken = Definition("experiment", "broken", "{not json", "active")
-    container = Container(published("good"), broken, Definition("flag", "broken", "{}", "active"))
+    broken = DefinitionRow("experiment", "broken", "{not json", "active")
+    container = Container(published("good"), broken, DefinitionRow("flag", "broken", "{}", "active"))
     for all_are_asked_for in (False, True):
         if all_are_asked_for:
             assert set(container.catalog.experiments()) == {"good"}
@@ -409,7 +409,7 @@ def test_an_unreadable_row_is_the_same_failure_before_and_after_all_are_asked_fo
 
 
 def test_an_unreadable_row_that_was_repaired_is_taken_up() -> None:
-    container = Container(Definition("experiment", "checkout", "{}", "active"))
+    container = Container(DefinitionRow("experiment", "checkout", "{}", "active"))
     with pytest.raises(StorageUnavailable):
         container.status()
     container.publish(published())
@@ -425,8 +425,8 @@ class Slow(Counted):
         self.asked = threading.Event()
         self.go_on = threading.Event()
 
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, Definition]:
-        rows: Mapping[str, Definition] = super().load(kind, keys)
+    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
+        rows: Mapping[str, DefinitionRow] = super().load(kind, keys)
         if kind == "experiment":
             self.asked.set()
             assert self.go_on.wait(10)

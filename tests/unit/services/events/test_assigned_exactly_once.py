@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.stream.counters import scope
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.assignment_sync import AssignmentSync
-from chalicelib.services.events.srm import SplitWatch
+from chalicelib.services.events.srm import SampleRatioMonitor
 from realtime.testing.event_stores import MemoryCounters
 from realtime.testing.stores import MemoryHistory, MemoryMetrics
 from tests.support.assignments import Image, change, row
@@ -37,7 +37,7 @@ class Schedule:
 
     def _container(self) -> AssignmentSync:
         counters, history = self.faults.around(self.counters), self.faults.around(self.history)
-        split = SplitWatch(FixedDefinitions(experiment()), self.counters, MemoryMetrics())
+        split = SampleRatioMonitor(FixedDefinitions(experiment()), self.counters, MemoryMetrics())
         return AssignmentSync(counters, Parallel(1), split, history, MemoryMetrics())
 
     def _change(self, number: int) -> None:

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream.counters import ASSIGNED
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.assignment_sync import AssignmentSync, History
-from chalicelib.services.events.srm import SplitWatch
+from chalicelib.services.events.srm import SampleRatioMonitor
 from realtime.testing.event_stores import MemoryCounters
 from realtime.testing.stores import MemoryHistory, MemoryMetrics
 from tests.support.assignments import change, row
@@ -21,7 +21,7 @@ class Counted:
     def __init__(self, counters: MemoryCounters | None = None, history: History | None = None) -> None:
         self.counters = counters or MemoryCounters()
         self.metrics = MemoryMetrics()
-        split = SplitWatch(FixedDefinitions(experiment()), self.counters, self.metrics)
+        split = SampleRatioMonitor(FixedDefinitions(experiment()), self.counters, self.metrics)
         self.sync = AssignmentSync(self.counters, Parallel(1), split, history, self.metrics)
 
     def deliver(self, *records: dict[str, Any], **event: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.deduplication import Duplicates
 from chalicelib.services.events.processor import EventProcessor
-from realtime.testing.event_stores import MemoryDecisions, MemoryEventIds
+from realtime.testing.event_stores import MemoryEventIds, MemoryVerdicts
 from tests.support.plane import Plane
 from tests.support.streams import ARRIVED, kinesis, purchase
 
@@ -59,7 +59,7 @@ def test_a_claim_whose_answer_was_lost_counts_when_it_is_made_again() -> None:
 
 def test_a_claim_counts_though_another_container_takes_it_over() -> None:
     plane, ids = Plane(), MemoryEventIds()
-    first = plane.container(duplicates=table(ids), decisions=Failing(MemoryDecisions()))
+    first = plane.container(duplicates=table(ids), verdicts=Failing(MemoryVerdicts()))
     second = plane.container(duplicates=table(ids))
     assert not deliver(first, A)
     assert deliver(second, B)
@@ -69,11 +69,11 @@ def test_a_claim_counts_though_another_container_takes_it_over() -> None:
 
 def test_without_a_table_shards_that_swap_containers_count_each_event_of_theirs() -> None:
     plane = Plane()
-    decisions = Failing(plane.decisions)
-    first, second = plane.container(decisions=decisions), plane.container(decisions=decisions)
+    verdicts = Failing(plane.verdicts)
+    first, second = plane.container(verdicts=verdicts), plane.container(verdicts=verdicts)
     assert not deliver(first, A)
     assert not deliver(second, B)
-    decisions.down = False
+    verdicts.down = False
     assert deliver(second, A)
     assert deliver(first, B)
     assert counted(plane) == 2  # across shards only the table knows

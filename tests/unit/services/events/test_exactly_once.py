@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.definitions.model import Stored
+from chalicelib.domain.definitions.model import Assignment
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.deduplication import Duplicates
 from chalicelib.services.events.processor import EventProcessor
@@ -101,7 +101,7 @@ class Schedule:
     def _meanwhile(self) -> None:
         """An assignment lands late, a container starts, the experiment is published again."""
         if self.chance.random() < 0.1:
-            row = Stored(variant="control", assignment_id="a", timestamp=ARRIVED - 1)
+            row = Assignment(variant="control", assignment_id="a", timestamp=ARRIVED - 1)
             self.plane.assignments.rows["checkout", "late"] = row
         if self.chance.random() < 0.1:
             self.container = self._new_container()

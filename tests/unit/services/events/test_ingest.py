@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable, Throttled, TooLarge
 from chalicelib.domain.stream.event import Limits
-from chalicelib.domain.stream.outgoing import MAX_CALL, Put, calls
+from chalicelib.domain.stream.outgoing import MAX_CALL, OutgoingRecord, calls
 from chalicelib.services.events.ingest import Ingest
-from realtime.testing.event_stores import MemoryStream
+from realtime.testing.event_stores import MemoryEventStream
 from tests.support.streams import ARRIVED, purchase
 
 
@@ -22,7 +22,7 @@ def nested(levels: int) -> Any:
     return found
 
 
-class Refusing(MemoryStream):
+class Refusing(MemoryEventStream):
     """Answers each call with the next of ``answers``: codes of records by their number, or an error."""
 
     def __init__(self, *answers: dict[int, str] | Exception) -> None:
@@ -30,7 +30,7 @@ class Refusing(MemoryStream):
         self.answers = iter(answers)
         self.calls: list[list[int]] = []
 
-    def put(self, records: Sequence[Put]) -> list[str | None]:
+    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
         self.calls.append([record.at for record in records])
         answer = next(self.answers, {})
         if isinstance(answer, Exception):
@@ -41,15 +41,17 @@ class Refusing(MemoryStream):
 
 
 def send(
-    body: object, stream: MemoryStream | None = None, pauses: list[float] | None = None
+    body: object, stream: MemoryEventStream | None = None, pauses: list[float] | None = None
 ) -> dict[str, Any]:
     numbers = itertools.count(1)
     pause = (pauses if pauses is not None else []).append
-    return Ingest(stream or MemoryStream(), Limits(), lambda: f"new-{next(numbers)}", pause)(body, ARRIVED)
+    return Ingest(stream or MemoryEventStream(), Limits(), lambda: f"new-{next(numbers)}", pause)(
+        body, ARRIVED
+    )
 
 
 def test_one_event_is_accepted_with_its_id() -> None:
-    stream = MemoryStream()
+    stream = MemoryEventStream()
     sent = purchase("u1", event_id="e1", unknown=[1])
     assert send(sent, stream) == {"accepted": 1, "rejected": [], "event_ids": ["e1"]}
     [put] = stream.records
@@ -57,7 +59,7 @@ def test_one_event_is_accepted_with_its_id() -> None:
 
 
 def test_an_id_is_generated_returned_and_sent_where_there_is_none() -> None:
-    stream = MemoryStream()
+    stream = MemoryEventStream()
     answer = send({"events": [purchase(event_id=None), purchase(event_id="mine")]}, stream)
     assert answer["event_ids"] == ["new-1", "mine"]
     assert [orjson.loads(put.data)["event_id"] for put in stream.records] == ["new-1", "mine"]
@@ -65,7 +67,7 @@ def test_an_id_is_generated_returned_and_sent_where_there_is_none() -> None:
 
 @pytest.mark.parametrize("fields", [{"value": float("inf")}, {"properties": {"a": [float("-inf")]}}])
 def test_a_number_that_would_be_archived_as_null_is_refused(fields: dict[str, Any]) -> None:
-    stream = MemoryStream()
+    stream = MemoryEventStream()
     [rejected] = send(purchase(event_id="e1", **fields), stream)["rejected"]
     assert (rejected["code"], stream.records) == ("invalid_json", [])
 
@@ -152,16 +154,16 @@ def test_a_request_without_a_good_event_asks_nothing_of_the_stream() -> None:
 
 
 def test_a_long_user_id_is_cut_for_the_partition_key_only() -> None:
-    stream = MemoryStream()
+    stream = MemoryEventStream()
     send(purchase("ü" * 300), stream)
     assert stream.records[0].partition_key == "ü" * 256
     assert orjson.loads(stream.records[0].data)["user_id"] == "ü" * 300
 
 
 def test_calls_keep_to_the_limits_of_kinesis() -> None:
-    puts = [Put(number, "k", b"x") for number in range(1001)]
+    puts = [OutgoingRecord(number, "k", b"x") for number in range(1001)]
     assert [len(call) for call in calls(puts)] == [500, 500, 1]
-    large = [Put(number, "k", b"x" * 1_000_000) for number in range(9)]
+    large = [OutgoingRecord(number, "k", b"x" * 1_000_000) for number in range(9)]
     assert [len(call) for call in calls(large)] == [4, 4, 1]
     assert all(sum(len(put.data) for put in call) <= MAX_CALL for call in calls(large))
     assert calls([]) == []

@@ -10,10 +10,11 @@ import pytest
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.stream.event import Event, Limits, parse_event
-from chalicelib.domain.stream.outgoing import Put
+from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.domain.stream.tracking import assignment_event
 from chalicelib.services.events.tracker import LONGEST_PAUSE, Tracker
-from realtime.testing.stores import MemoryEventStream, MemoryMetrics
+from realtime.testing.event_stores import MemoryEventStream
+from realtime.testing.stores import MemoryMetrics
 from tests.support.flags import flag
 
 NOW = 1_800_000_000.0
@@ -40,7 +41,7 @@ class Stream(MemoryEventStream):
         self.answers: list[RealtimeError | list[str | None]] = []
         self.calls: list[int] = []
 
-    def put(self, records: Sequence[Put]) -> list[str | None]:
+    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
         self.calls.append(len(records))
         none: list[str | None] = [None] * len(records)
         answer = self.answers.pop(0) if self.answers else none
