@@ -27,6 +27,7 @@ with_trace_ids()
 app = Application(app_name="realtime", configure_logs=False)  # its own handler would write text, not JSON
 app.api.binary_types = []  # every answer is JSON text; matching binary types costs a third of a request
 app.api.cors = CORS
+STREAM_SECONDS = 60.0  # for a batch of a stream, where Lambda does not say how long
 JSON: dict[str, Any] = {"content_types": []}  # ours is checked with the body, and refused in our error shape
 
 
@@ -139,7 +140,7 @@ def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
     maximum_batching_window_in_seconds=1,
 )
 def event_processor(event: KinesisEvent) -> dict[str, Any]:
-    return plane().process(event.to_dict(), direct.remaining(event.context))
+    return plane().process(event.to_dict(), deadline.read_remaining(event.context, STREAM_SECONDS))
 
 
 @app.on_dynamodb_record(
@@ -150,7 +151,7 @@ def event_processor(event: KinesisEvent) -> dict[str, Any]:
     maximum_batching_window_in_seconds=1,
 )
 def assignment_sync(event: DynamoDBEvent) -> dict[str, Any]:
-    return plane().sync(event.to_dict(), direct.remaining(event.context))
+    return plane().sync(event.to_dict(), deadline.read_remaining(event.context, STREAM_SECONDS))
 
 
 def _request() -> Request:

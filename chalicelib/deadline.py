@@ -18,11 +18,17 @@ _remaining: ContextVar[Callable[[], float]] = ContextVar("remaining", default=un
 
 
 ONLINE_SECONDS = 3.0
-"""A caller who waits is better told to try again than kept for as long as Lambda would allow."""
+"""Answer a waiting caller with "try again" after this time, though Lambda would allow more."""
+
+
+def read_remaining(context: Any, default: float) -> Callable[[], float]:
+    """A reader of the seconds left of ``context``, Lambda's; ``default`` without one (a test, a REPL)."""
+    milliseconds = getattr(context, "get_remaining_time_in_millis", None)
+    return (lambda: milliseconds() / 1000) if milliseconds else (lambda: default)
 
 
 class online:  # noqa: N801 - used as a function; a generator would cost every request a microsecond
-    """The invocation of a function that somebody waits for; ``context`` is Lambda's, or None."""
+    """The invocation of a function whose caller waits; ``context`` is Lambda's, or None."""
 
     __slots__ = ("_context", "_token")
 
@@ -30,8 +36,7 @@ class online:  # noqa: N801 - used as a function; a generator would cost every r
         self._context = context
 
     def __enter__(self) -> None:
-        milliseconds = getattr(self._context, "get_remaining_time_in_millis", None)
-        end = time.monotonic() + min(ONLINE_SECONDS, milliseconds() / 1000 if milliseconds else inf)
+        end = time.monotonic() + min(ONLINE_SECONDS, read_remaining(self._context, inf)())
         self._token = _remaining.set(lambda: end - time.monotonic())
 
     def __exit__(self, *_: object) -> None:

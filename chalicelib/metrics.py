@@ -4,11 +4,18 @@ import json
 from collections.abc import Callable
 from math import inf
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 NAMESPACE = "realtime"
 MAX_METRICS = 100
 """That CloudWatch takes in a directive."""
+
+
+class MetricsRecorder(Protocol):
+    """What services and stores need of `Metrics`."""
+
+    def record(self, name: str, value: float = 1) -> None: ...
+    def peak(self, name: str, value: float) -> None: ...
 
 
 class Metrics:

@@ -85,7 +85,7 @@ class Plane:
     def results(self, experiment_key: str) -> dict[str, Any]:
         experiment = self.catalog.experiment(experiment_key)
         if experiment is None:
-            raise NotFound("experiment_not_found", f"There is no experiment {experiment_key!r}.")
+            raise NotFound.experiment(experiment_key)
         return experiment_results(experiment, self.counters)
 
     def after_response(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ import app as service
 from chalicelib import wiring
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.stream.outgoing import OutgoingRecord, calls
-from chalicelib.domain.timestamps import iso
+from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.settings import Settings
 from loadtests.bench_requests import EVENTS, Event, record
 from loadtests.timing import Row, fastest, row
@@ -66,6 +66,6 @@ def _event(number: int) -> Event:
     return {
         "event_type": "purchase",
         "user_id": f"user-{number % USERS}",
-        "timestamp": iso(hour),
+        "timestamp": format_timestamp(hour),
         "value": number % 10_000 / 100,
     }

@@ -86,7 +86,7 @@ def over_memory() -> tuple[Any, MemoryCounters]:
         "assignments": MemoryAssignments(),
         "stream": MemoryEventStream(),
         "counters": counters,
-        "decisions": MemoryVerdicts(),
+        "verdicts": MemoryVerdicts(),
         "archive": MemoryArchive(),
         "quarantine": MemoryQuarantine(),
     }

@@ -1,17 +1,13 @@
 """Direct invocation: the body of the route as the event, its answer or error body as the result."""
 
 import json
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from chalicelib import deadline
 from chalicelib.api.http import checked, error_body
 from chalicelib.api.models import AssignRequest, FlagRequest
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, RealtimeError
-
-Remaining: TypeAlias = Callable[[], float]
-"""Seconds left of the invocation."""
 
 
 class Assigns(Protocol):
@@ -40,12 +36,6 @@ def evaluate(plane: Evaluates, event: Any, context: Any) -> dict[str, Any]:
         return error_body(error.code, error.message, error.details)
     result: dict[str, Any] = json.loads(found.encoded)
     return result
-
-
-def remaining(context: Any) -> Remaining:
-    """From a Lambda context; without one (a test, a REPL) there is a minute."""
-    milliseconds = getattr(context, "get_remaining_time_in_millis", None)
-    return (lambda: milliseconds() / 1000.0) if milliseconds else (lambda: 60.0)
 
 
 def _object(event: Any) -> dict[str, Any]:

@@ -4,7 +4,8 @@ The first 64-bit half decides traffic or rollout, the second the variant, so tha
 splits 50/50. Frozen by the golden vectors in docs/bucketing.json: changing one is a new hash version.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import accumulate
 from typing import Literal
@@ -13,6 +14,10 @@ from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 BUCKETS = 100_000
 """Resolution: one bucket is 0.001 %."""
+
+KEY_PATTERN = "[A-Za-z0-9._-]{1,128}"
+"""Of keys, ids and salts. They are parts of a hash's input, which separates parts by ``/`` and ``:``."""
+is_key = re.compile(KEY_PATTERN).fullmatch
 
 Kind = Literal["experiment", "flag", "layer", "holdout", "rule", "tracking"]
 
@@ -56,11 +61,3 @@ def cumulative(shares: Iterable[float | Decimal]) -> tuple[int, ...]:
     """
     sums = list(accumulate(Decimal(str(share)) for share in shares))
     return tuple([share_to_buckets(total) for total in sums[:-1]] + [BUCKETS])
-
-
-def choose(half: int, thresholds: Sequence[int]) -> int:
-    """Index of the first range whose threshold lies above ``half``; a scan, as ranges are few."""
-    for index, upper in enumerate(thresholds):
-        if half < upper:
-            return index
-    return len(thresholds) - 1

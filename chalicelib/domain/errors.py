@@ -42,6 +42,14 @@ class InvalidInput(RealtimeError):
 class NotFound(RealtimeError):
     """No experiment or flag has this key."""
 
+    @classmethod
+    def experiment(cls, key: str) -> "NotFound":
+        return cls("experiment_not_found", f"There is no experiment {key!r}.")
+
+    @classmethod
+    def flag(cls, key: str) -> "NotFound":
+        return cls("flag_not_found", f"There is no flag {key!r}.")
+
 
 class TooLarge(RealtimeError):
     """The input exceeds a stated limit."""

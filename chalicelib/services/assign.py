@@ -9,7 +9,7 @@ from chalicelib.domain.context import check_context, check_user_id
 from chalicelib.domain.definitions.model import Assignment, Decision, DefinitionKind, Experiment
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
-from chalicelib.domain.timestamps import epoch, iso
+from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 from chalicelib.services.assignment_cache import AssignmentCache
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.cache import Metrics
@@ -80,7 +80,7 @@ class Assigner:
         check_context(context)
         experiment = self._catalog.experiment(experiment_key)
         if experiment is None:
-            raise _not_found(experiment_key)
+            raise NotFound.experiment(experiment_key)
         about_user = {**context, "user_id": user_id}
         outcome = self._decide(experiment, user_id, about_user, now, self._rows.get)
         return self._answer(outcome, user_id, about_user, now)
@@ -113,8 +113,8 @@ class Assigner:
         key: str = answer["experiment_key"]
         experiment = self._catalog.experiment(key)
         if experiment is None:
-            raise _not_found(key)
-        at = epoch(answer["timestamp"])
+            raise NotFound.experiment(key)
+        at = parse_timestamp(answer["timestamp"])
         user_id: str = answer["user_id"]
         row = self._row(experiment, user_id, answer["variant"], at)
         if row.assignment_id == answer["assignment_id"]:  # or it is restarted, and this one is history
@@ -128,7 +128,7 @@ class Assigner:
             active = [pair for pair in self._catalog.experiments().items() if pair[1].status == "active"]
             return [*active, *self._catalog.unreadable("experiment").items()]
         found = self._catalog.some_experiments(dict.fromkeys(keys))
-        return [(key, found.get(key) or _not_found(key)) for key in dict.fromkeys(keys)]
+        return [(key, found.get(key) or NotFound.experiment(key)) for key in dict.fromkeys(keys)]
 
     def _many(
         self, experiments: Collection[Experiment], user_id: str, context: Mapping[str, Any], now: float
@@ -206,7 +206,7 @@ class Assigner:
         """After a publish that this container has not taken up yet, and that ``row`` knows of."""
         experiment = self._catalog.renewed(experiment_key)
         if experiment is None:
-            raise _not_found(experiment_key)
+            raise NotFound.experiment(experiment_key)
         decision = decide(experiment, user_id, context, now, lambda: row)
         return experiment, decision, row, False, True
 
@@ -288,7 +288,7 @@ def _body(
         "variant": decision.variant,
         "payload": decision.payload,
         "assignment_id": assignment,
-        "timestamp": iso(at),
+        "timestamp": format_timestamp(at),
         "reason": decision.reason,
     }
 
@@ -298,7 +298,3 @@ def _shown(answer: Answer | RealtimeError) -> Answer:
         details = [{"field": problem.path, "message": problem.message} for problem in answer.details]
         return {"error": {"code": answer.code, "message": answer.message, "details": details}}
     return answer
-
-
-def _not_found(key: str) -> NotFound:
-    return NotFound("experiment_not_found", f"There is no experiment {key!r}.")

@@ -44,7 +44,7 @@ class FlagEvaluator:
         _with_unit(user_id, context)
         flag = self._catalog.flag(flag_key)
         if flag is None:
-            raise _unknown(flag_key)
+            raise NotFound.flag(flag_key)
         found = evaluate(flag, user_id, context, now, self._catalog.flag)
         append, number = self._append, self._number
         if append is not None and number is not None and user_id is not None:
@@ -84,17 +84,13 @@ def _named(
     found = list(filter(None, map(flags.get, unique)))
     if len(found) == len(unique):
         return found, {}
-    return found, {key: unreadable.get(key) or _unknown(key) for key in unique if key not in flags}
+    return found, {key: unreadable.get(key) or NotFound.flag(key) for key in unique if key not in flags}
 
 
 def _with_unit(user_id: str | None, context: dict[str, Any]) -> None:
     check_context(context)
     if user_id is not None:
         context["user_id"] = check_user_id(user_id)
-
-
-def _unknown(key: str) -> NotFound:
-    return NotFound("flag_not_found", f"There is no flag {key!r}.")
 
 
 def _told(error: Exception) -> RealtimeError:

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.domain.definitions.model import Assignment, Experiment
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.timestamps import epoch, iso
+from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get
 from chalicelib.stores.resilience import guarded
@@ -58,7 +58,7 @@ class AssignmentStore:
                 "ExpressionAttributeNames": {"#at": "timestamp"},
                 "ExpressionAttributeValues": {
                     ":variant": {"S": replace.variant},
-                    ":at": {"S": iso(replace.timestamp)},
+                    ":at": {"S": format_timestamp(replace.timestamp)},
                 },
             }
         try:
@@ -85,7 +85,7 @@ class AssignmentStore:
             "experiment_key": {"S": experiment.key},
             "variant": {"S": row.variant},
             "assignment_id": {"S": row.assignment_id},
-            "timestamp": {"S": iso(row.timestamp)},
+            "timestamp": {"S": format_timestamp(row.timestamp)},
         }
         if row.iteration != 1:
             item["iteration"] = {"N": str(row.iteration)}
@@ -107,7 +107,7 @@ def _stored(item: Any) -> Assignment:
     return Assignment(
         variant=item["variant"]["S"],
         assignment_id=item["assignment_id"]["S"],
-        timestamp=epoch(item["timestamp"]["S"]),
+        timestamp=parse_timestamp(item["timestamp"]["S"]),
         iteration=int(item["iteration"]["N"]) if "iteration" in item else 1,
         expires_at=float(item["ttl"]["N"]) if "ttl" in item else None,
         version=int(item["version"]["N"]) if "version" in item else 0,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
-from chalicelib.domain.timestamps import iso
+from chalicelib.domain.timestamps import format_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +30,10 @@ class Publication:
         self._publications = publications
         self._version = version
         self._now = now
-        self._origin: dict[str, Any] = {"published_at": {"S": iso(now)}, "published_by": {"S": by}}
+        self._origin: dict[str, Any] = {
+            "published_at": {"S": format_timestamp(now)},
+            "published_by": {"S": by},
+        }
         self._owner = uuid.uuid4().hex
 
     def transactions(self, definitions: Sequence[DefinitionRow]) -> Iterator[list[Any]]:

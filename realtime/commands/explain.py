@@ -68,7 +68,7 @@ def explain_experiment(
     about_user = {**check_context(context), "user_id": check_user_id(user)}
     experiment = plane.experiments.experiment(key)
     if experiment is None:
-        raise NotFound("experiment_not_found", f"There is no experiment {key!r}.")
+        raise NotFound.experiment(key)
     at = time.time() if now is None else now
     stored = cache(lambda: plane.assignments.get(experiment, user))
     decision = decide(experiment, user, about_user, at, stored)
@@ -83,7 +83,7 @@ def explain_flag(
     about_user = {**check_context(context), "user_id": check_user_id(user)}
     flag = plane.catalog.flag(key)
     if flag is None:
-        raise NotFound("flag_not_found", f"There is no flag {key!r}.")
+        raise NotFound.flag(key)
     at = time.time() if now is None else now
     answer = evaluate(flag, user, about_user, at, plane.catalog.flag)
     _show(console, flag_steps(flag, user, about_user, at, plane.catalog), answer.reason)

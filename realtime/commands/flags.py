@@ -13,7 +13,7 @@ from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, F
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import ALL, rollout_at
 from chalicelib.domain.stream.counters import Counted, flag_scope, iso_day
-from chalicelib.domain.timestamps import epoch
+from chalicelib.domain.timestamps import parse_timestamp
 
 DAY = 86_400.0
 SETTLED_DAYS = 90
@@ -51,7 +51,7 @@ class Usage:
         """Why it can go. A flag counts as unused only when it has been there long enough to be used."""
         if self.required_by:
             return
-        published = epoch(self.at)
+        published = parse_timestamp(self.at)
         answer = settled(self.flag, now)
         unchanged = (now - max(published, last_step(self.flag, now))) / DAY
         if answer is not None and unchanged >= SETTLED_DAYS:

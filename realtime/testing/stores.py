@@ -9,7 +9,7 @@ from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionK
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.stream.assignment_history import Row
-from chalicelib.domain.timestamps import iso
+from chalicelib.domain.timestamps import format_timestamp
 
 
 class MemoryDefinitions:
@@ -38,7 +38,9 @@ class MemoryDefinitions:
             if expected != len(self._publications):
                 raise Conflict("publish_conflict", "Somebody else has published in between.")
             version = expected + 1
-            published = [replace(each, version=version, at=iso(now), by=by) for each in definitions]
+            published = [
+                replace(each, version=version, at=format_timestamp(now), by=by) for each in definitions
+            ]
             self._rows |= {(d.kind, d.key): d for d in published}
             self._rows = {name: row for name, row in self._rows.items() if row.text}
             self._publications.append(published)

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.results import results
 from chalicelib.domain.stream.outgoing import OutgoingRecord, calls
-from chalicelib.domain.timestamps import iso
+from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.stores.counters import CounterStore
 from chalicelib.stores.stream import EventStream
 from realtime.demo.cdnow import FILE
@@ -41,7 +41,7 @@ class Purchases(Schedule):
 
     def _assign_all(self, variants: Mapping[str, str]) -> None:
         """As `AssignmentStore` writes a row, 25 of them a call."""
-        at = {"S": iso(self.now - 60.0)}
+        at = {"S": format_timestamp(self.now - 60.0)}
         puts: list[Any] = [
             {
                 "PutRequest": {

@@ -9,6 +9,9 @@ from chalicelib.domain.targeting import Rules
 
 DefinitionKind = Literal["experiment", "flag"]
 
+EVENT_TYPE_PATTERN = "[A-Za-z0-9._:-]{1,128}"
+"""Of the event types that an experiment's ``metrics`` name."""
+
 
 @dataclass(frozen=True, slots=True)
 class DefinitionRow:

@@ -1,22 +1,23 @@
 """What a user writes: definitions as pydantic models, checked as far as one document can be by itself.
 
-``definitions.py`` turns them into the frozen values that decide; ``publication.py`` checks a set.
+``compiler.py`` turns them into the frozen values that decide; ``consistency.py`` checks a set of them.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from chalicelib.domain.bucketing import KEY_PATTERN
+from chalicelib.domain.definitions.model import EVENT_TYPE_PATTERN
 from chalicelib.domain.errors import Problem
 
 MAX_BYTES = 350_000
 """Of a definition as JSON in UTF-8: an item of DynamoDB has 400 KB, with its names and other attributes."""
-KEY = r"^[A-Za-z0-9._-]{1,128}$"
-Key = Annotated[str, Field(pattern=KEY)]
-EventType = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+Key = Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")]
+EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE_PATTERN}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
@@ -175,13 +176,6 @@ class FlagDocument(DefinitionDocument):
         return {key: float(key == others[0]) for key in written}
 
 
-class DefinitionsDocument(Document):
-    """One file; several files and folders are one set."""
-
-    experiments: list[ExperimentDocument] = []
-    flags: list[FlagDocument] = []
-
-
 def _unique(keys: Sequence[str]) -> Sequence[str]:
     for key in keys:
         if keys.count(key) > 1:
@@ -260,11 +254,3 @@ def _fix(item: Any, message: str) -> str:
         limits["characters"] = "A-Z a-z 0-9 . _ : -" if ":" in limits["pattern"] else "A-Z a-z 0-9 . _ -"
     fix = _FIXES.get(item["type"])
     return fix.format(**limits) if fix else message[:1].lower() + message[1:]
-
-
-def parse_instant(text: str) -> datetime:
-    """An ISO 8601 text with an offset as UTC; raises ValueError otherwise."""
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("needs a time zone, such as 2026-01-31T09:00:00Z")
-    return at.astimezone(UTC)

@@ -7,6 +7,7 @@ counted. A row that goes (its time to live) has been assigned all the same.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.stream.counters import (
     ASSIGNED,
     Counter,
@@ -17,7 +18,7 @@ from chalicelib.domain.stream.counters import (
     scope,
     tallies,
 )
-from chalicelib.domain.stream.event import epoch, is_key
+from chalicelib.domain.timestamps import parse_timestamp
 
 
 def changes(records: Sequence[Mapping[str, Any]], shard: str) -> list[Tally]:
@@ -57,12 +58,12 @@ def _counted_as(image: Mapping[str, Any] | None, shard: str) -> tuple[Counter, i
     if not image:
         return None
     try:
-        at, experiment_id, variant = (image[name]["S"] for name in ("timestamp", "experiment_id", "variant"))
+        experiment_id, variant = image["experiment_id"]["S"], image["variant"]["S"]
+        timestamp = parse_timestamp(image["timestamp"]["S"])
         iteration = int(image["iteration"]["N"]) if "iteration" in image else 1
     except (KeyError, ValueError):  # written by something else, in other types
         return None
-    timestamp = epoch(at)
-    if timestamp is None or not is_key(experiment_id) or not is_key(variant):
+    if not is_key(experiment_id) or not is_key(variant):
         return None
     day, hour = day_and_hour(timestamp)
     return Counter(scope(experiment_id, iteration), variant, ASSIGNED, day, shard), hour

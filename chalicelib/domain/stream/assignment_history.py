@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.domain.stream.assignment_changes import sequence_number
 from chalicelib.domain.stream.counters import position
-from chalicelib.domain.timestamps import epoch, iso
+from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def merged(rows: Iterable[Row]) -> Sequence[Row]:
 def _row(image: Mapping[str, Any]) -> Row | None:
     """None for what something else has written."""
     try:
-        at = iso(epoch(image["timestamp"]["S"]))
+        at = format_timestamp(parse_timestamp(image["timestamp"]["S"]))
         return Row(
             id=image["assignment_id"]["S"],
             experiment_id=image["experiment_id"]["S"],

@@ -14,8 +14,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.context import MAX_USER_ID, check_user_id
+from chalicelib.domain.definitions.model import EVENT_TYPE_PATTERN
 from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.timestamps import parse_timestamp
 
 MAX_BYTES = 256 * 1024
 """Of one event as JSON."""
@@ -27,11 +30,8 @@ SCALE = 10_000
 """Values are counted in ten-thousandths, as integers: sums are exact, whatever their order."""
 FIRST, LAST = datetime.min.replace(tzinfo=UTC).timestamp(), datetime.max.replace(tzinfo=UTC).timestamp()
 """Epoch seconds that are a date; an offset leads beyond them."""
-EVENT_TYPE = r"^[A-Za-z0-9._:-]{1,128}\Z"
-KEY = r"^[A-Za-z0-9._-]{1,128}\Z"
 
-_is_event_type = re.compile(EVENT_TYPE).match
-is_key = re.compile(KEY).match
+_is_event_type = re.compile(EVENT_TYPE_PATTERN).fullmatch
 
 
 class Refusal(NamedTuple):
@@ -66,16 +66,18 @@ def parse_event(text: bytes, arrived: float, limits: Limits) -> Event | Refusal:
     if type(data) is not dict:
         return data if type(data) is Refusal else _NOT_AN_OBJECT
     get = data.get
-    event_type, user_id, instant, value = get("event_type"), get("user_id"), get("timestamp"), get("value")
+    event_type, user_id, value = get("event_type"), get("user_id"), get("value")
+    written_timestamp: Any = get("timestamp")
     if type(event_type) is not str or not _is_event_type(event_type):
         return _invalid("event_type", event_type, "must be 1 to 128 of A-Z a-z 0-9 . _ : -")
     try:
         user_id = check_user_id(user_id)
     except InvalidInput as error:
         return _invalid("user_id", user_id, error.details[0].message)
-    timestamp = epoch(instant) if type(instant) is str else None
-    if timestamp is None:
-        return _invalid("timestamp", instant, "must be an ISO 8601 date and time")
+    try:
+        timestamp = parse_timestamp(written_timestamp)
+    except (ValueError, TypeError):
+        return _invalid("timestamp", written_timestamp, "must be an ISO 8601 date and time")
     if not -limits.max_age <= timestamp - arrived <= limits.max_future:
         return _out_of_time(timestamp < arrived, limits)
     if value is not None:
@@ -193,15 +195,6 @@ TOO_DEEP = Refusal("too_deep", f"The event is nested deeper than {MAX_DEPTH} lev
 _NOT_AN_OBJECT = Refusal("not_an_object", "An event must be a JSON object.")
 _NUMBERS = (int, float)
 _OBJECT_OR_NULL = (dict, type(None))
-
-
-def epoch(text: str) -> float | None:
-    """Without an offset it is UTC. None if it is no date there, as an offset may lead out of the calendar."""
-    try:
-        at = datetime.fromisoformat(text)
-        return (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _invalid(field: str, value: object, rule: str) -> Refusal:

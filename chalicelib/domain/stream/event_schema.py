@@ -7,7 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from chalicelib.domain.context import check_user_id
 from chalicelib.domain.definitions.schema import EventType, Key
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.stream.event import MAX_EVENT_ID, MAX_VALUE, epoch
+from chalicelib.domain.stream.event import MAX_EVENT_ID, MAX_VALUE
+from chalicelib.domain.timestamps import parse_timestamp
 
 
 def _is_user_id(value: str) -> str:
@@ -18,8 +19,10 @@ def _is_user_id(value: str) -> str:
 
 
 def _is_date(text: str) -> str:
-    if epoch(text) is None:
-        raise ValueError("must be an ISO 8601 date and time")
+    try:
+        parse_timestamp(text)
+    except ValueError:
+        raise ValueError("must be an ISO 8601 date and time") from None
     return text
 
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from chalicelib.domain.stream.records import Poison
-from chalicelib.domain.timestamps import iso
+from chalicelib.domain.timestamps import format_timestamp
 
 
 class Quarantined(NamedTuple):
@@ -30,8 +30,8 @@ class Quarantined(NamedTuple):
             "code": poison.refusal.code,
             "message": poison.refusal.message,
             "field": poison.refusal.field or None,
-            "arrived_at": iso(poison.arrived),
-            "quarantined_at": iso(self.now),
+            "arrived_at": format_timestamp(poison.arrived),
+            "quarantined_at": format_timestamp(self.now),
         }
 
     def object_key(self) -> str:

@@ -8,7 +8,7 @@ from mmh3 import mmh3_x64_128_digest as digest
 
 from chalicelib.domain.bucketing import halves, prefix
 from chalicelib.domain.definitions.model import Evaluation
-from chalicelib.domain.timestamps import iso
+from chalicelib.domain.timestamps import format_timestamp
 
 EVALUATION = "evaluation"
 ASSIGNMENT = "assignment"
@@ -28,7 +28,7 @@ def evaluation_event(user_id: str, evaluation: Evaluation, now: float, window: f
         "event_id": _identity(name),
         "event_type": EVALUATION,
         "user_id": user_id,
-        "timestamp": iso(now),
+        "timestamp": format_timestamp(now),
         "flag_key": evaluation.flag_key,
         "properties": {
             "variant": evaluation.variant,

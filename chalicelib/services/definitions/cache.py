@@ -1,6 +1,5 @@
 """The cached definitions of one kind: by key, bounded, and all of them for those who ask for all."""
 
-import re
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -8,10 +7,10 @@ from typing import Generic, Protocol, TypeVar
 
 from cachetools import LRUCache, TTLCache
 
+from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Experiment, Flag
-from chalicelib.domain.definitions.schema import KEY
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
-from chalicelib.services.patience import patiently
+from chalicelib.services.concurrency import call_within
 
 RETRY_SECONDS = 1.0
 """After a failure; so that a kill switch is in force within 10 s though one check failed."""
@@ -19,7 +18,6 @@ NOT_FOUND_SECONDS = 10.0
 NOT_FOUND_MAX = 1000
 """Apart from what exists, so that made-up keys cannot push that out."""
 
-_is_key = re.compile(KEY.removesuffix("$")).fullmatch  # where $ would let a line feed pass
 
 T = TypeVar("T", Experiment, Flag)
 
@@ -84,7 +82,7 @@ class DefinitionCache(Generic[T]):
             entry = self._entries.get(key)
             if entry is not None and now < entry.until:
                 return entry.value
-            if key in self._missing or not _is_key(key):
+            if key in self._missing or not is_key(key):
                 return None
             if now < self._broken.get(key, 0):
                 raise self._unreadable()
@@ -109,7 +107,7 @@ class DefinitionCache(Generic[T]):
             return self._renewed_all(now)
         if now >= self._all_until:
             try:
-                return patiently(lambda: self._renewed_all(now))
+                return call_within(lambda: self._renewed_all(now))
             except (StorageUnavailable, Throttled):
                 self._all_until = self._timer() + RETRY_SECONDS
                 self._metrics.peak("DefinitionsAge", now - self._all_loaded)
@@ -160,7 +158,7 @@ class DefinitionCache(Generic[T]):
                     found[key] = entry.value
                 elif now < self._broken.get(key, 0):
                     found[key] = self._unreadable()
-                elif key not in self._missing and _is_key(key):  # no definition can have another one
+                elif key not in self._missing and is_key(key):  # no definition can have another one
                     wanted.append(key)
         return found, wanted
 
@@ -171,7 +169,7 @@ class DefinitionCache(Generic[T]):
         if not old:
             return self._loaded(keys, now)
         try:
-            return patiently(lambda: self._loaded(keys, now))
+            return call_within(lambda: self._loaded(keys, now))
         except StorageUnavailable as error:
             return {key: self._stale(key, now) or error for key in keys}
 

@@ -13,8 +13,8 @@ from typing import Protocol
 from chalicelib.domain.definitions.compiler import load_experiment, load_flag
 from chalicelib.domain.definitions.model import Changes, DefinitionKind, Experiment, Flag
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
+from chalicelib.services.concurrency import call_within
 from chalicelib.services.definitions.cache import RETRY_SECONDS, DefinitionCache, Metrics, Rows
-from chalicelib.services.patience import patiently
 
 
 class Definitions(Rows, Protocol):
@@ -103,7 +103,7 @@ class Catalog:
             if self._version is None:
                 self._take_up(now)
             else:
-                patiently(lambda: self._take_up(now))
+                call_within(lambda: self._take_up(now))
         except (StorageUnavailable, Throttled):
             # From when it failed: a store that is silent for a second would be asked all the time.
             self._next_check = self._timer() + min(RETRY_SECONDS, self._check)

@@ -9,8 +9,8 @@ from chalicelib.domain.definitions.model import Decision, DefinitionKind, Experi
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
 from chalicelib.services.assign import Experiments
+from chalicelib.services.concurrency import call_within
 from chalicelib.services.definitions.cache import RETRY_SECONDS, Metrics
-from chalicelib.services.patience import patiently
 
 SECONDS = 30.0
 """Until a tester sees a new override; the table is read that often by each container that serves."""
@@ -79,7 +79,7 @@ class Overridden:
         self._due = now + SECONDS
         try:
             found = (
-                patiently(lambda: self._overrides.all(now)) if self._was_read else self._overrides.all(now)
+                call_within(lambda: self._overrides.all(now)) if self._was_read else self._overrides.all(now)
             )
             self._forced, self._made, self._was_read = found, {}, True
         except (StorageUnavailable, Throttled):

@@ -1,4 +1,4 @@
-"""How long one waits who has something to answer with."""
+"""Calls with a time limit."""
 
 import threading
 
@@ -6,12 +6,12 @@ import pytest
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.services.patience import patiently
+from chalicelib.services.concurrency import call_within
 from tests.support.poll import until
 
 
 def test_what_comes_in_time_is_the_answer() -> None:
-    assert patiently(lambda: 7) == 7
+    assert call_within(lambda: 7) == 7
 
 
 def test_a_failure_is_raised_as_it_is() -> None:
@@ -19,12 +19,12 @@ def test_a_failure_is_raised_as_it_is() -> None:
         raise Throttled
 
     with pytest.raises(Throttled):
-        patiently(fail)
+        call_within(fail)
 
 
 def test_the_call_knows_how_much_time_the_request_has_left() -> None:
     with deadline.within(lambda: 1.5):
-        assert patiently(deadline.remaining) == 1.5
+        assert call_within(deadline.remaining) == 1.5
 
 
 def test_it_is_given_up_when_the_time_is_over_and_goes_on() -> None:
@@ -35,7 +35,7 @@ def test_it_is_given_up_when_the_time_is_over_and_goes_on() -> None:
         done.set()
 
     with pytest.raises(StorageUnavailable):
-        patiently(slow, 0.01)
+        call_within(slow, 0.01)
     assert not done.is_set()
     go_on.set()
     assert until(done.is_set, seconds=10)

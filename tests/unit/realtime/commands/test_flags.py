@@ -8,7 +8,7 @@ from rich.console import Console
 
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.stream.counters import Counter, Entry, Tally, day_and_hour, flag_scope, position
-from chalicelib.domain.timestamps import iso
+from chalicelib.domain.timestamps import format_timestamp
 from realtime.commands.flags import Usage, settled, show
 from realtime.testing.event_stores import MemoryCounters
 from realtime.testing.stores import MemoryDefinitions
@@ -33,8 +33,20 @@ TARGETED = {"targeting_rules": rules({"rule": where("country", "eq", "DE")})}
         (TARGETED | {"enabled": False}, "off"),
         ({"overrides": {"u1": "off"}}, None),
         ({"prerequisites": [{"flag": "g", "variants": ["on"]}]}, None),
-        ({"rollout_percentage": 0, "rollout_schedule": [{"at": iso(NOW - DAY), "percentage": 100}]}, "on"),
-        ({"rollout_percentage": 0, "rollout_schedule": [{"at": iso(NOW + DAY), "percentage": 100}]}, None),
+        (
+            {
+                "rollout_percentage": 0,
+                "rollout_schedule": [{"at": format_timestamp(NOW - DAY), "percentage": 100}],
+            },
+            "on",
+        ),
+        (
+            {
+                "rollout_percentage": 0,
+                "rollout_schedule": [{"at": format_timestamp(NOW + DAY), "percentage": 100}],
+            },
+            None,
+        ),
         ({"type": "string", "default_variant": "a", "variants": variants(a=0.5, b=0.5)}, None),
         ({"type": "string", "default_variant": "a", "variants": variants(a=0, b=1)}, "b"),
     ],
@@ -45,7 +57,10 @@ def test_a_flag_is_settled_when_nothing_decides_any_more(fields: dict[str, Any],
 
 def stepped(days: float) -> dict[str, Any]:
     """For everyone since so many days."""
-    return {"rollout_percentage": 0, "rollout_schedule": [{"at": iso(NOW - days * DAY), "percentage": 100}]}
+    return {
+        "rollout_percentage": 0,
+        "rollout_schedule": [{"at": format_timestamp(NOW - days * DAY), "percentage": 100}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -69,7 +84,7 @@ def stepped(days: float) -> dict[str, Any]:
 def test_why_a_flag_can_go(
     fields: dict[str, Any], age: int, evaluated: int | None, reasons: list[str]
 ) -> None:
-    assert list(Usage(flag(**fields), iso(NOW - age * DAY), evaluated).stale(NOW)) == reasons
+    assert list(Usage(flag(**fields), format_timestamp(NOW - age * DAY), evaluated).stale(NOW)) == reasons
 
 
 class Plane:

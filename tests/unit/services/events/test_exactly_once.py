@@ -46,7 +46,7 @@ class Schedule:
 
     def _new_container(self) -> EventProcessor:
         plane, parallel = self.plane, Parallel(1)
-        names = ("assignments", "decisions", "counters", "archive", "quarantine")
+        names = ("assignments", "verdicts", "counters", "archive", "quarantine")
         stores = {name: self.faults.around(getattr(plane, name)) for name in names}
         duplicates = Duplicates(self.faults.around(self.ids), parallel, 86_400.0)
         return plane.container(duplicates=duplicates, parallel=parallel, **stores)
