@@ -143,10 +143,9 @@ def _warnings(found: DefinitionSet) -> list[Problem]:
     for name, document in found.documents.items():
         rules = document.targeting_rules
         if rules is not None:
-            problems = [Problem(warning.path, warning.message) for warning in lint_rules(parse(rules))]
             warnings += [
                 problem.within("targeting_rules").within(found.named(name))
-                for problem in (*problems, *unread(rules, name[0]))
+                for problem in (*lint_rules(parse(rules)), *unread(rules, name[0]))
             ]
     return warnings
 

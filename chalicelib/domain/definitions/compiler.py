@@ -204,8 +204,7 @@ def _rules(data: object, salt: str, kind: str) -> Rules | None:
     try:
         return compile_rules(parse(data), salt)
     except InvalidRules as error:
-        found = tuple(Problem(problem.path, problem.message) for problem in error.problems)
-        raise _invalid(kind, tuple(problem.within("targeting_rules") for problem in found)) from None
+        raise _invalid(kind, tuple(problem.within("targeting_rules") for problem in error.problems)) from None
 
 
 def _by_index(rules: Rules | None) -> tuple[Rule, ...]:

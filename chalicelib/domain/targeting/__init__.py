@@ -4,12 +4,11 @@ Versions and operators are specified in docs/targeting.md.
 """
 
 from chalicelib.domain.targeting.compiler import Rules, compile_condition, compile_rules
-from chalicelib.domain.targeting.document import InvalidRules, Problem, Rule, RulesDocument
+from chalicelib.domain.targeting.document import InvalidRules, Rule, RulesDocument
 from chalicelib.domain.targeting.parse import parse
 
 __all__ = [
     "InvalidRules",
-    "Problem",
     "Rule",
     "Rules",
     "RulesDocument",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from chalicelib.domain.errors import Problem
+
 MAX_RULES = 1_000
 MAX_CONDITIONS = 5_000
 MAX_NESTING = 64
@@ -12,17 +14,6 @@ MAX_VALUES = 10_000
 """Elements of one condition's value, nested ones included."""
 MAX_PATTERN = 512
 """Characters of a regular expression."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong, and where in the document: ``rules[0].rule.conditions[2].value``."""
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 class InvalidRules(ValueError):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import operators_v2, schema
 from chalicelib.domain.targeting.document import (
     MAX_CONDITIONS,
@@ -12,7 +13,6 @@ from chalicelib.domain.targeting.document import (
     Condition,
     Group,
     InvalidRules,
-    Problem,
     Rule,
     RulesDocument,
     TargetingRule,

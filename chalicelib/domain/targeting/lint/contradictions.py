@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from math import inf, nextafter
 from typing import Any
 
+from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import operators_v1, operators_v2
 from chalicelib.domain.targeting.compiler import condition_matcher
-from chalicelib.domain.targeting.document import Condition, Group, Problem
+from chalicelib.domain.targeting.document import Condition, Group
 from chalicelib.domain.targeting.values import ERRORS, looks_numeric, moment
 
 _NUMBERS = frozenset({"gt", "gte", "lt", "lte"})

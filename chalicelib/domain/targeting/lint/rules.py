@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import operators_v1, operators_v2
 from chalicelib.domain.targeting.compiler import group_matcher, rule_matcher
 from chalicelib.domain.targeting.document import (
     Condition,
     Group,
-    Problem,
     RulesDocument,
     TargetingRule,
     Unusable,

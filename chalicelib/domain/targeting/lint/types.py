@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from chalicelib.domain.targeting.document import Condition, Problem
+from chalicelib.domain.errors import Problem
+from chalicelib.domain.targeting.document import Condition
 from chalicelib.domain.targeting.values import looks_numeric
 
 _FORMS = {

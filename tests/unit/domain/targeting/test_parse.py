@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.targeting import InvalidRules, Problem, compile_rules, parse
+from chalicelib.domain.errors import Problem
+from chalicelib.domain.targeting import InvalidRules, compile_rules, parse
 from chalicelib.domain.targeting.document import (
     MAX_CONDITIONS,
     MAX_NESTING,
