@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import operators_v2, schema
 from chalicelib.domain.targeting.document import (
@@ -21,7 +22,6 @@ from chalicelib.domain.targeting.document import (
 
 _T = TypeVar("_T")
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
-_RULE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _RULE_FIELDS = frozenset({"id", "name", "description", "rule", "rollout_percentage", "priority"})
 
 
@@ -115,7 +115,7 @@ def _ids_of_their_own(rules: tuple[TargetingRule, ...]) -> None:
     seen: set[str] = set()
     problems = []
     for rule in rules:
-        if not _RULE_ID.fullmatch(rule.rule.id):
+        if not is_key(rule.rule.id):
             problems.append(
                 Problem(f"{rule.path}.id", "must be 1 to 128 of A-Z a-z 0-9 . _ - in version 2.0")
             )
