@@ -10,7 +10,7 @@ import pytest
 
 from realtime.definition_files.read import definition, read
 from realtime.demo.cdnow import DEFINITIONS
-from tests.e2e.test_openfeature_node import HERE, node
+from tests.support.node import FOLDER, find_node
 from tests.support.paths import ROOT
 from tests.support.service import served
 
@@ -30,13 +30,13 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize(("language", "code", "expected"), EXAMPLES)
 def test_an_example_prints_what_the_page_says(url: str, language: str, code: str, expected: str) -> None:
     code = code.replace("http://127.0.0.1:8000", url)
-    command = [sys.executable, "-"] if language == "python" else [node(), "--input-type=module", "-"]
+    command = [sys.executable, "-"] if language == "python" else [find_node(), "--input-type=module", "-"]
     done = subprocess.run(
-        command, input=code, cwd=HERE, capture_output=True, text=True, timeout=60, check=False
+        command, input=code, cwd=FOLDER, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.stdout, done.returncode) == (expected, 0), done.stderr
 
 
 def test_there_is_one_for_each_client() -> None:
     assert [language for language, _, _ in EXAMPLES] == ["python", "js", "js"]
-    assert shutil.which(node())
+    assert shutil.which(find_node())

@@ -15,7 +15,7 @@ from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
 from chalicelib.settings import Settings
-from tests.e2e.openfeature_flags import FLAGS, ThrottledDefinitions, publish_all
+from tests.support.openfeature_flags import FLAGS, ThrottledDefinitions, publish_all
 from tests.support.service import KEY, WITHOUT_SCOPES, served
 
 GERMAN = EvaluationContext("u1", {"country": "DE"})

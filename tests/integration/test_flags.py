@@ -26,8 +26,8 @@ from realtime.local.background import flushed_after_responses
 from realtime.local.clients import Clients
 from realtime.local.server import serving
 from realtime.testing.event_stores import MemoryEventStream
-from tests.e2e.openfeature_flags import FLAGS, publish_all
-from tests.e2e.test_openfeature_node import run
+from tests.support.node import run_node_tests
+from tests.support.openfeature_flags import FLAGS, publish_all
 from tests.support.poll import until
 from tests.support.service import KEY, Service, served, service
 
@@ -69,8 +69,8 @@ def test_openfeature_clients_get_what_was_published_and_it_is_told(
 ) -> None:
     url, running = stored
     publish_all(running)
-    run("server.test.mjs", url)
-    run("web.test.mjs", url)
+    run_node_tests("server.test.mjs", url)
+    run_node_tests("web.test.mjs", url)
     assert running.plane.tracker.flush() == 0
     told = events(aws_clients, running.plane.settings.event_stream)
     assert {event["flag_key"] for event in told} == set(FLAGS) - {"by-account"}
