@@ -13,9 +13,9 @@ from chalicelib.settings import Settings
 from realtime.demo.cdnow import DEFINITIONS
 from realtime.local.ports import available
 from realtime.local.stack import LocalStack, variables
-from tests.conftest import unique_names
 from tests.support.paths import ROOT
 from tests.support.poll import until
+from tests.support.unique_names import unique_names
 from tests.support.up import command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

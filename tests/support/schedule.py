@@ -23,10 +23,10 @@ from realtime.local.provision import provision
 from realtime.local.pump import Pump
 from realtime.local.streams import KinesisStream
 from realtime.resources import EventSource, Stream, describe
-from tests.conftest import unique_names
 from tests.support.containers import Container, ContainerDied
 from tests.support.experiments import experiment, published
 from tests.support.proxy import FAULTS, Call, FaultProxy
+from tests.support.unique_names import unique_names
 
 METRICS = ["purchase", "signup"]
 CHECKOUT = experiment(metrics=METRICS)

@@ -2,7 +2,7 @@ from chalicelib.settings import Settings
 from realtime.local.clients import Clients
 from realtime.local.provision import provision
 from realtime.resources import describe
-from tests.conftest import unique_names
+from tests.support.unique_names import unique_names
 
 
 def test_a_first_run_creates_everything_and_a_second_finds_it(aws_clients: Clients) -> None:
