@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ VARIANTS = [*COMBINATIONS, "everything", *EMULATED]
 LINTED = [*COMBINATIONS, "everything"]
 STACKS = ("data", "service", "monitoring")
 Template = dict[str, Any]
+Templates = Callable[[str, str], Template]
+"""Give the template of a variant and a stack."""
 
 
 def shared(factory: pytest.TempPathFactory) -> Path:

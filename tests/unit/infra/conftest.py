@@ -1,14 +1,11 @@
 """The templates, synthesised once for all workers (30 s), as dictionaries."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support import synth
-from tests.support.synth import Template, load
-
-Templates = Callable[[str, str], Template]
+from tests.support.synth import Templates, load
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

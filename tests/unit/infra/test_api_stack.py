@@ -6,8 +6,7 @@ import pytest
 
 from infra.api import OPEN, operations, owner
 from infra.functions import LOGICAL
-from tests.support.synth import VARIANTS, Template, of_type
-from tests.unit.infra.conftest import Templates
+from tests.support.synth import VARIANTS, Template, Templates, of_type
 
 
 def body(template: Templates, variant: str = "prod-standalone") -> Template:

@@ -7,8 +7,7 @@ import pytest
 from chalicelib.settings import Settings
 from infra.resource_names import PLATFORM_TABLES
 from realtime.resources import describe
-from tests.support.synth import of_type
-from tests.unit.infra.conftest import Templates
+from tests.support.synth import Templates, of_type
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 TABLE = "AWS::DynamoDB::Table"

@@ -9,8 +9,7 @@ from chalicelib.services.events.srm import SECONDS_BETWEEN
 from infra import environments
 from infra.functions import LOGICAL
 from tests.support.metrics import recorded
-from tests.support.synth import COMBINATIONS, Template, of_type
-from tests.unit.infra.conftest import Templates
+from tests.support.synth import COMBINATIONS, Template, Templates, of_type
 
 ASKED_FOR = {
     "api-errors",

@@ -5,8 +5,7 @@ from typing import Any
 import yaml
 
 from tests.support.paths import ROOT
-from tests.support.synth import Template, of_type
-from tests.unit.infra.conftest import Templates
+from tests.support.synth import Template, Templates, of_type
 
 
 def role(template: Templates) -> Template:

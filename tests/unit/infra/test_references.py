@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.synth import COMBINATIONS, STACKS, VARIANTS, Template, load
-from tests.unit.infra.conftest import Templates
+from tests.support.synth import COMBINATIONS, STACKS, VARIANTS, Template, Templates, load
 
 
 def mentions(node: Any) -> Iterator[str]:

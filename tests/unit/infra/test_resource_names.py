@@ -5,8 +5,7 @@ import pytest
 from chalicelib.settings import Settings
 from infra.__main__ import attach, main
 from infra.resource_names import find
-from tests.support.synth import of_type
-from tests.unit.infra.conftest import Templates
+from tests.support.synth import Templates, of_type
 
 
 def test_a_stand_alone_deployment_has_the_names_of_the_settings() -> None:

@@ -11,8 +11,7 @@ from infra.environments import Function
 from infra.functions import LOGICAL, physical, snap_start
 from infra.rollout import preference
 from realtime.resources import describe
-from tests.support.synth import COMBINATIONS, Template, of_type
-from tests.unit.infra.conftest import Templates
+from tests.support.synth import COMBINATIONS, Template, Templates, of_type
 
 FUNCTIONS = tuple(LOGICAL)
 SOURCES = {
