@@ -1,10 +1,6 @@
 """Attached to an existing platform: its tables, stream and bucket are found by SSM and used as they are."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,10 +10,10 @@ from infra import environments
 from infra.functions import physical
 from infra.resource_names import PLATFORM_TABLES, defaults
 from realtime.local.clients import Clients, connect
-from realtime.local.emulator import ROOT, emulator, environment
-from tests.smoke.conftest import DEFINITIONS
+from realtime.local.emulator import emulator, environment
 from tests.support import synth
 from tests.support.deployment import deploy
+from tests.support.deployment_target import SMOKE_DEFINITIONS, run_toolkit
 from tests.support.poll import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.aws, pytest.mark.timeout(300)]
@@ -47,9 +43,9 @@ def api(
     # as docs/runbook.md has an operator do it: the names that SSM told are in the functions' settings
     told = lambda_.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     scopes = "assign,flags,events,results"
-    made = _toolkit(environ | told, "keys", "create", "--scopes", scopes, "--label", "embedded")
+    made = run_toolkit(environ | told, "keys", "create", "--scopes", scopes, "--label", "embedded")
     key = made.split()[0]
-    _toolkit(environ | told, "publish", str(DEFINITIONS))
+    run_toolkit(environ | told, "publish", str(SMOKE_DEFINITIONS))
     with httpx.Client(
         base_url=deployed.address, timeout=30, headers={"Authorization": f"Bearer {key}"}
     ) as client:
@@ -84,14 +80,6 @@ def _platform(clients: Clients, environ: dict[str, str]) -> None:
     clients.s3.create_bucket(Bucket=BUCKET)
     for name, value in tell.items():
         ssm.put_parameter(Name=name, Value=value, Type="String")
-
-
-def _toolkit(environ: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-m", "realtime", *arguments]
-    whole = os.environ | environ | {"COLUMNS": "200"}
-    done = subprocess.run(command, cwd=Path(ROOT), env=whole, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def assign(api: httpx.Client, user: str) -> dict[str, Any]:

@@ -7,14 +7,14 @@ import pytest
 from infra.functions import ALIAS, LOGICAL, physical
 from infra.pre_traffic import holds
 from infra.probes import PROBES
-from tests.smoke.conftest import Target
+from tests.support.deployment_target import DeploymentTarget
 
 ALARM = "AWS::CloudWatch::Alarm"
 
 
-def test_tables_are_active_and_recoverable(target: Target) -> None:
+def test_tables_are_active_and_recoverable(target: DeploymentTarget) -> None:
     dynamodb = target.client("dynamodb")
-    tables = target.stack("data", "AWS::DynamoDB::Table")
+    tables = target.list_resources("data", "AWS::DynamoDB::Table")
     assert tables
     for name in tables:
         assert dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE"
@@ -22,15 +22,15 @@ def test_tables_are_active_and_recoverable(target: Target) -> None:
         assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
-def test_the_stream_is_active_for_a_week_back(target: Target) -> None:
-    name = target.settings()["REALTIME_EVENT_STREAM"]
+def test_the_stream_is_active_for_a_week_back(target: DeploymentTarget) -> None:
+    name = target.get_settings()["REALTIME_EVENT_STREAM"]
     found = target.client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
     assert found["StreamStatus"] == "ACTIVE"
     assert found["RetentionPeriodHours"] >= 24
 
 
 @pytest.mark.parametrize("name", LOGICAL)
-def test_each_function_answers_its_probes_at_its_alias(target: Target, name: str) -> None:
+def test_each_function_answers_its_probes_at_its_alias(target: DeploymentTarget, name: str) -> None:
     function = f"{physical(name, target.environment)}:{ALIAS}"  # type: ignore[arg-type]  # a key of LOGICAL
     for one in PROBES[name]:  # type: ignore[index]  # as above
         answer = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(one.event))
@@ -40,15 +40,15 @@ def test_each_function_answers_its_probes_at_its_alias(target: Target, name: str
 
 
 @pytest.mark.parametrize("name", LOGICAL)
-def test_each_function_keeps_its_log_as_long_as_it_should(target: Target, name: str) -> None:
+def test_each_function_keeps_its_log_as_long_as_it_should(target: DeploymentTarget, name: str) -> None:
     group = f"/aws/lambda/{physical(name, target.environment)}"  # type: ignore[arg-type]  # a key of LOGICAL
     found = target.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     (mine,) = [one for one in found if one["logGroupName"] == group]
     assert mine["retentionInDays"] == target.environment.log_days
 
 
-def test_every_alarm_is_there_and_none_of_the_new_versions_rings(target: Target) -> None:
-    expected = target.stack("service", ALARM) | target.stack("monitoring", ALARM)
+def test_every_alarm_is_there_and_none_of_the_new_versions_rings(target: DeploymentTarget) -> None:
+    expected = target.list_resources("service", ALARM) | target.list_resources("monitoring", ALARM)
     found = alarms(target)
     assert found.keys() >= expected
     assert f"realtime-{target.environment.name}-quarantine-not-empty" in found
@@ -56,20 +56,20 @@ def test_every_alarm_is_there_and_none_of_the_new_versions_rings(target: Target)
 
 
 @pytest.mark.state
-def test_no_alarm_rings(target: Target) -> None:
+def test_no_alarm_rings(target: DeploymentTarget) -> None:
     assert ringing(alarms(target)) == []
 
 
 @pytest.mark.state
-def test_nothing_waits_in_quarantine(target: Target) -> None:
-    sqs, quarantine = target.client("sqs"), target.settings()["REALTIME_QUARANTINE_QUEUE"]
+def test_nothing_waits_in_quarantine(target: DeploymentTarget) -> None:
+    sqs, quarantine = target.client("sqs"), target.get_settings()["REALTIME_QUARANTINE_QUEUE"]
     for queue in (quarantine, f"{quarantine}-batches"):
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         assert found["Attributes"]["ApproximateNumberOfMessages"] == "0"
 
 
-def alarms(target: Target) -> dict[str, str]:
+def alarms(target: DeploymentTarget) -> dict[str, str]:
     """States by name."""
     pages = target.client("cloudwatch").get_paginator("describe_alarms")
     found = pages.paginate(AlarmNamePrefix=f"realtime-{target.environment.name}-")

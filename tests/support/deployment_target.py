@@ -1,0 +1,64 @@
+"""A deployed environment, as the smoke tests see it through AWS's own interfaces."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.environments import Environment
+from infra.functions import physical
+from tests.support.paths import ROOT
+
+SMOKE_DEFINITIONS = ROOT / "tests" / "smoke" / "definitions.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentTarget:
+    environment: Environment
+    session: Any
+    """Of boto3."""
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service)
+
+    def list_resources(self, stack: str, resource_type: str) -> set[str]:
+        """Physical names of a stack's resources of one type."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        name = f"realtime-{self.environment.name}-{stack}"
+        return {
+            resource["PhysicalResourceId"]
+            for page in pages.paginate(StackName=name)
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == resource_type
+        }
+
+    def get_outputs(self) -> dict[str, str]:
+        """Of the service stack."""
+        name = f"realtime-{self.environment.name}-service"
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def get_settings(self) -> dict[str, str]:
+        """The `REALTIME_*` variables of the deployed functions.
+
+        The names of an existing platform's resources are nowhere else.
+        """
+        function = physical("ingest", self.environment)
+        configuration = self.client("lambda").get_function_configuration(FunctionName=function)
+        variables: dict[str, str] = configuration["Environment"]["Variables"]
+        return variables
+
+    def run_toolkit(self, *arguments: str) -> str:
+        """Run `python -m realtime …` against this environment; returns what it prints."""
+        return run_toolkit(self.get_settings(), *arguments)
+
+
+def run_toolkit(environ: Mapping[str, str], *arguments: str) -> str:
+    """Run `python -m realtime …` with ``environ`` beside the inherited variables; returns what it prints."""
+    command = [sys.executable, "-m", "realtime", *arguments]
+    whole = {**os.environ, **environ, "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=ROOT, env=whole, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
+    return done.stdout
