@@ -71,7 +71,7 @@ def document() -> str:
             "info": {
                 "title": "realtime",
                 "version": __version__,
-                "license": {"name": "MIT", "identifier": "MIT"},
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "servers": [{"url": "/"}],
             "security": [{"key": []}],
