@@ -19,7 +19,7 @@ from chalicelib.api.http import (
     read_query,
 )
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
-from chalicelib.extension import answers
+from chalicelib.extension import signal_answer
 from chalicelib.log import with_trace_ids
 from chalicelib.wiring import plane, settings, start_extension
 
@@ -121,13 +121,13 @@ def openapi_document() -> str:
 
 
 @app.lambda_function(name="assignment")
-@answers
+@signal_answer
 def assignment(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _routed(event, context) or direct.assign(plane(), event, context)
 
 
 @app.lambda_function(name="feature_flags")
-@answers
+@signal_answer
 def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _routed(event, context) or direct.evaluate(plane(), event, context)
 

@@ -28,7 +28,7 @@ _running = threading.Event()
 _log = logging.getLogger("realtime")
 
 
-def answers(handler: Handler) -> Handler:
+def signal_answer(handler: Handler) -> Handler:
     """A Lambda handler; the runtime sends what it returns at once, as it holds the interpreter's lock."""
 
     @functools.wraps(handler)

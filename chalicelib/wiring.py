@@ -20,7 +20,7 @@ from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.definitions.platform_overrides import Overridden
 from chalicelib.services.evaluate import Answers, FlagEvaluator
 from chalicelib.services.events.assignment_sync import AssignmentSync
-from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.ingest import Ingest
 from chalicelib.services.events.processor import EventProcessor
 from chalicelib.services.events.srm import SampleRatioMonitor
@@ -32,7 +32,7 @@ from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.counters import CounterStore
 from chalicelib.stores.definitions import DefinitionStore
-from chalicelib.stores.event_ids import EventIds
+from chalicelib.stores.event_ids import EventIdStore
 from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.overrides import OverrideStore
 from chalicelib.stores.postgres import AssignmentHistory
@@ -165,7 +165,7 @@ class Plane:
     @cached_property
     def event_processor(self) -> EventProcessor:
         settings = self.settings
-        ids = EventIds(self.clients, settings.dedupe_table) if settings.event_dedupe == "table" else None
+        ids = EventIdStore(self.clients, settings.dedupe_table) if settings.event_dedupe == "table" else None
         return EventProcessor(
             definitions=self.catalog,
             assignments=self.assignments,
@@ -173,7 +173,7 @@ class Plane:
             counters=self.counters,
             archive=self.archive,
             quarantine=self.quarantine,
-            duplicates=Duplicates(ids, self.parallel, settings.event_dedupe_ttl),
+            duplicates=Deduplicator(ids, self.parallel, settings.event_dedupe_ttl),
             parallel=self.parallel,
             metrics=self.metrics,
             limits=self.limits,

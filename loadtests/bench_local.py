@@ -9,7 +9,7 @@ from itertools import count
 import app as service
 from chalicelib import wiring
 from chalicelib.domain.definitions.model import DefinitionRow
-from chalicelib.domain.stream.outgoing import OutgoingRecord, calls
+from chalicelib.domain.stream.outgoing import OutgoingRecord, split_into_calls
 from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.settings import Settings
 from loadtests.bench_requests import EVENTS, Event, record
@@ -36,7 +36,7 @@ def local_rows() -> Iterator[Row]:
         yield row("batch of 500 events in all, local AWS", whole * 1e3, "ms", 100.0)
 
         puts = [OutgoingRecord(n, f"user-{n % USERS}", json.dumps(_event(n)).encode()) for n in range(PUMPED)]
-        for call in calls(puts):
+        for call in split_into_calls(puts):
             if any(plane.stream.put(call)):
                 raise AssertionError("the stream refused events")
         started = time.perf_counter()

@@ -12,7 +12,7 @@ from chalice.app import Chalice
 import app as service
 from chalicelib import wiring
 from chalicelib.domain.definitions.model import DefinitionRow
-from chalicelib.services.events.evaluation_buffer import Buffer
+from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 from chalicelib.settings import Settings
 from loadtests.timing import Row, fastest, row
 from loadtests.workloads import RULES
@@ -47,7 +47,7 @@ def request_rows() -> Iterator[Row]:
     runs = [partial(_repeat, service.app, event) for event in (flag, assigned)]
     runs += [partial(_repeat, service.app, event, CALLS // 10) for event in (bulk, hundred)]
     # It is emptied after each answer, so never has as much to throw out as a full one, which no cache holds.
-    runs += [partial(_track, Buffer(10)), partial(_track, None)]
+    runs += [partial(_track, EvaluationBuffer(10)), partial(_track, None)]
     empty, one, hot, all_flags, named, tracked, loop = fastest(
         partial(_repeat, empty_route(), nothing), *runs
     )

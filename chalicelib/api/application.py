@@ -10,13 +10,13 @@ from typing import Any
 from chalice.app import Chalice, CORSConfig, Response, RestAPIEventHandler
 
 from chalicelib import deadline
-from chalicelib.extension import answers
+from chalicelib.extension import signal_answer
 
 
 class Application(Chalice):
     """A Lambda handler; `chalice local` and the tests' client use Chalice's own way."""
 
-    @answers
+    @signal_answer
     def __call__(self, event: Any, context: Any) -> Any:
         return self.answer(event, context)
 

@@ -9,7 +9,7 @@ from math import erfc, exp, lgamma, log, sqrt
 from typing import Any
 
 from chalicelib.domain.definitions.model import Experiment
-from chalicelib.domain.stream.counters import ASSIGNED, UNASSIGNED, Counted, Sums, iso_day
+from chalicelib.domain.stream.counters import ASSIGNED, UNASSIGNED, CounterItem, Sums, format_day
 from chalicelib.domain.stream.event import SCALE
 
 EXPOSURE = "exposure"
@@ -25,14 +25,14 @@ ByType = dict[str, Sums]
 ByVariant = dict[str, ByType]
 
 
-def results(experiment: Experiment, counted: Iterable[Counted]) -> dict[str, Any]:
+def compute_results(experiment: Experiment, counted: Iterable[CounterItem]) -> dict[str, Any]:
     """All of the current iteration. ``conversions`` are the types that count as one, null: all of them;
     ``windows`` has every day and the latest 48 hours with events, UTC."""
     totals: ByVariant = {}
     days: dict[str, ByVariant] = {}
     hours: dict[str, ByVariant] = {}
     for counter, by_hour in counted:
-        day = iso_day(counter.day)
+        day = format_day(counter.day)
         for hour, sums in by_hour.items():
             for window in (totals, days.setdefault(day, {}), hours.setdefault(f"{day}T{hour:02d}", {})):
                 types = window.setdefault(counter.variant, {})
@@ -40,7 +40,7 @@ def results(experiment: Experiment, counted: Iterable[Counted]) -> dict[str, Any
     unassigned = totals.pop(UNASSIGNED, {})
     variants = {key: _variant(experiment, totals.pop(key, {})) for key in experiment.variants}
     variants |= {key: _variant(experiment, types) for key, types in sorted(totals.items())}
-    srm = sample_ratio(experiment, {key: one["assigned"] for key, one in variants.items()})
+    srm = check_sample_ratio(experiment, {key: one["assigned"] for key, one in variants.items()})
     return {
         "experiment_key": experiment.key,
         "experiment_id": experiment.id,
@@ -58,7 +58,7 @@ def results(experiment: Experiment, counted: Iterable[Counted]) -> dict[str, Any
     }
 
 
-def sample_ratio(experiment: Experiment, assigned: Mapping[str, int]) -> dict[str, Any]:
+def check_sample_ratio(experiment: Experiment, assigned: Mapping[str, int]) -> dict[str, Any]:
     """χ² of assigned users against the split; None where the numbers allow no test."""
     shares: dict[str, float] = {}
     below = 0
@@ -72,11 +72,11 @@ def sample_ratio(experiment: Experiment, assigned: Mapping[str, int]) -> dict[st
     chi_square = sum(
         (assigned.get(variant, 0) - share * total) ** 2 / (share * total) for variant, share in shares.items()
     )
-    p_value = chi_square_p(chi_square, len(shares) - 1)
+    p_value = chi_square_p_value(chi_square, len(shares) - 1)
     return {"chi_square": chi_square, "p_value": p_value, "alarm": p_value < ALARM}
 
 
-def chi_square_p(chi_square: float, degrees: int) -> float:
+def chi_square_p_value(chi_square: float, degrees: int) -> float:
     """The chance of at least this value: the regularised upper incomplete gamma Q(degrees/2, χ²/2).
 
     Exact for whole degrees of freedom: Q(a + 1, x) = Q(a, x) + x^a e^-x / Γ(a + 1).

@@ -8,7 +8,7 @@ from chalicelib.domain.context import check_context, check_user_id
 from chalicelib.domain.definitions.model import DefinitionKind, Evaluation, Flag
 from chalicelib.domain.errors import NotFound, RealtimeError
 from chalicelib.domain.evaluation import evaluate, evaluate_all
-from chalicelib.services.events.evaluation_buffer import Buffer
+from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 
 _log = logging.getLogger("realtime")
 
@@ -33,7 +33,7 @@ class FlagEvaluator:
     is OFREP's way; then there is nobody to track either.
     """
 
-    def __init__(self, catalog: Flags, buffer: Buffer | None) -> None:
+    def __init__(self, catalog: Flags, buffer: EvaluationBuffer | None) -> None:
         self._catalog = catalog
         # Bound once: on the buffer they cost each request a third of what tracking costs.
         self._append = None if buffer is None else buffer.append

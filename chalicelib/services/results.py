@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from chalicelib.domain.definitions.model import Experiment
-from chalicelib.domain.results import results
-from chalicelib.domain.stream.counters import Counted, scope
+from chalicelib.domain.results import compute_results
+from chalicelib.domain.stream.counters import CounterItem, experiment_scope
 
 
 class Counters(Protocol):
-    def read(self, scope: str) -> Iterable[Counted]: ...
+    def read(self, scope: str) -> Iterable[CounterItem]: ...
 
 
 def experiment_results(experiment: Experiment, counters: Counters) -> dict[str, Any]:
     """Of its current iteration; raises StorageUnavailable or Throttled."""
-    return results(experiment, counters.read(scope(experiment.id, experiment.iteration)))
+    return compute_results(experiment, counters.read(experiment_scope(experiment.id, experiment.iteration)))

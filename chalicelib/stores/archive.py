@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.stream.archive import Object
+from chalicelib.domain.stream.archive import ArchiveObject
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ class S3Archive:
         self._bucket = bucket
 
     @guarded
-    def put(self, archived: Object) -> None:
+    def put(self, archived: ArchiveObject) -> None:
         self._clients.s3.put_object(
             Bucket=self._bucket,
             Key=archived.key,
-            Body=archived.body(),
+            Body=archived.compress(),
             ContentType="application/gzip",  # no Content-Encoding: a reader would unpack it twice
         )
 
@@ -35,9 +35,9 @@ class FirehoseArchive:
         self._name = delivery_stream
 
     @guarded
-    def put(self, archived: Object) -> None:
+    def put(self, archived: ArchiveObject) -> None:
         """A retry sends lines again: `realtime.place` tells."""
-        for chunk in _chunks(archived.text().splitlines(keepends=True)):
+        for chunk in _chunks(archived.encode().splitlines(keepends=True)):
             self._send(chunk)
 
     def _send(self, lines: list[bytes]) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.stream.counters import Counted, Counter, Sums, Tally, day_number
+from chalicelib.domain.stream.counters import Counter, CounterItem, Sums, Tally, parse_day
 from chalicelib.stores.conditions import refused
 from chalicelib.stores.resilience import guarded
 
@@ -49,7 +49,7 @@ class CounterStore:
             return str(refused(error)["seq"]["S"])
         return None
 
-    def read(self, scope: str) -> Iterator[Counted]:
+    def read(self, scope: str) -> Iterator[CounterItem]:
         """All items of an experiment's iteration, one for each day, variant, event type and shard."""
         start: dict[str, Any] = {}
         while True:
@@ -71,7 +71,7 @@ class CounterStore:
         return answer["Items"], answer.get("LastEvaluatedKey", {})
 
 
-def _counted(item: Any) -> Counted:
+def _counted(item: Any) -> CounterItem:
     day, variant, event_type, shard = item["counter"]["S"].split("#", 3)
 
     def number(name: str) -> int:
@@ -82,4 +82,4 @@ def _counted(item: Any) -> Counted:
         for hour in range(24)
         if f"n{hour:02d}" in item
     }
-    return Counted(Counter(item["id"]["S"], variant, event_type, day_number(day), shard), hours)
+    return CounterItem(Counter(item["id"]["S"], variant, event_type, parse_day(day), shard), hours)

@@ -13,7 +13,7 @@ BATCH = 100
 ATTEMPTS = 5
 
 
-class EventIds:
+class EventIdStore:
     """Rows: ``id`` event id, ``place`` where it was first seen, ``ttl`` epoch seconds."""
 
     def __init__(self, clients: "Clients", table: str) -> None:

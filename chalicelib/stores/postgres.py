@@ -11,7 +11,7 @@ import orjson
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.stream.assignment_history import Row
+from chalicelib.domain.stream.assignment_history import HistoryRow
 from chalicelib.settings import Settings
 from chalicelib.stores.resilience import OutOfTime, guarded
 
@@ -52,7 +52,7 @@ class AssignmentHistory:
         self._url = settings.postgres_url
         self._connection: Connection | None = None
 
-    def upsert(self, rows: Sequence[Row]) -> list[str]:
+    def upsert(self, rows: Sequence[HistoryRow]) -> list[str]:
         """Writes ``rows``, of distinct ids, in one statement. The SQLSTATE of each that will never fit.
 
         Those are found by halving; all others are written.
@@ -67,7 +67,7 @@ class AssignmentHistory:
         return []
 
     @guarded
-    def _write(self, rows: Sequence[Row]) -> None:
+    def _write(self, rows: Sequence[HistoryRow]) -> None:
         kept = self._connection is not None
         try:
             self._run(rows)
@@ -76,7 +76,7 @@ class AssignmentHistory:
                 raise
             self._run(rows)  # a connection may have died while the container was frozen
 
-    def _run(self, rows: Sequence[Row]) -> None:
+    def _run(self, rows: Sequence[HistoryRow]) -> None:
         from pg8000.native import DatabaseError, Error
 
         if deadline.remaining() < SECONDS:
@@ -99,7 +99,7 @@ class AssignmentHistory:
         """Asks for the secret anew each time, since it may have been rotated."""
         from pg8000.native import Connection
 
-        address = from_url(self._url) if self._url else from_secret(self._secret_value())
+        address = parse_url(self._url) if self._url else parse_secret(self._secret_value())
         return Connection(
             address.user,
             host=address.host,
@@ -146,12 +146,12 @@ class Address:
         return context
 
 
-def from_secret(text: str) -> Address:
+def parse_secret(text: str) -> Address:
     """A secret as RDS and the platform write it; raises ValueError that names what is missing."""
     return _address(json.loads(text), "the secret of REALTIME_POSTGRES_SECRET")
 
 
-def from_url(url: str) -> Address:
+def parse_url(url: str) -> Address:
     """`postgresql://user:password@host:port/database?sslmode=disable`."""
     parts = urlsplit(url)
     named = {

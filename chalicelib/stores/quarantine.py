@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from chalicelib.domain.stream.quarantine import Quarantined
+from chalicelib.domain.stream.quarantine import QuarantineEntry
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
 
-INLINE = 16_000
+MAX_INLINE_BYTES = 16_000
 """Bytes of payload in a message: ten of them, in base64 and with their reasons, fit the 256 KB of a call.
 A larger payload lies in the bucket."""
 BATCH = 10
 HIDDEN_SECONDS = 120
 
 
-class Waiting(NamedTuple):
+class QuarantinedRecord(NamedTuple):
     """A record in quarantine: how it is described there (docs/events.md), and what was received."""
 
     handle: str
@@ -40,7 +40,7 @@ class Quarantine:
         self._url = ""
 
     @guarded
-    def put(self, poison: Sequence[Quarantined]) -> list[bool]:
+    def put(self, poison: Sequence[QuarantineEntry]) -> list[bool]:
         """At most ten; which of them the queue has acknowledged."""
         entries: list[Any] = [
             {"Id": str(number), "MessageBody": self._message(one)} for number, one in enumerate(poison)
@@ -50,7 +50,7 @@ class Quarantine:
         return [entry["Id"] in sent for entry in entries]
 
     @guarded
-    def receive(self, wait: int = 0) -> list["Waiting"]:
+    def receive(self, wait: int = 0) -> list["QuarantinedRecord"]:
         """At most ten, hidden from others for two minutes; empty once none is visible any more.
 
         Only with a ``wait`` in seconds SQS looks at all of its servers, and not at a sample of them.
@@ -64,29 +64,29 @@ class Quarantine:
         return [self._waiting(message) for message in answer.get("Messages", [])]
 
     @guarded
-    def release(self, waiting: "Waiting") -> None:
+    def release(self, waiting: "QuarantinedRecord") -> None:
         """Back into the queue, at once."""
         self._clients.sqs.change_message_visibility(
             QueueUrl=self._queue_url(), ReceiptHandle=waiting.handle, VisibilityTimeout=0
         )
 
     @guarded
-    def remove(self, waiting: "Waiting") -> None:
+    def remove(self, waiting: "QuarantinedRecord") -> None:
         """For good; a payload in the bucket stays, as its record may wait here twice."""
         self._clients.sqs.delete_message(QueueUrl=self._queue_url(), ReceiptHandle=waiting.handle)
 
-    def _waiting(self, message: Any) -> "Waiting":
+    def _waiting(self, message: Any) -> "QuarantinedRecord":
         description = orjson.loads(message["Body"])
         where = description.pop("payload_at", None)
         if where is None:
             payload = base64.b64decode(description.pop("payload"))
         else:
             payload = self._clients.s3.get_object(Bucket=where["bucket"], Key=where["key"])["Body"].read()
-        return Waiting(message["ReceiptHandle"], description, payload)
+        return QuarantinedRecord(message["ReceiptHandle"], description, payload)
 
-    def _message(self, one: Quarantined) -> str:
+    def _message(self, one: QuarantineEntry) -> str:
         message = one.description()
-        if len(one.payload) <= INLINE:
+        if len(one.payload) <= MAX_INLINE_BYTES:
             message["payload"] = base64.b64encode(one.payload).decode()
         else:
             key = one.object_key()

@@ -12,7 +12,7 @@ from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Flag
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import ALL, rollout_at
-from chalicelib.domain.stream.counters import Counted, flag_scope, iso_day
+from chalicelib.domain.stream.counters import CounterItem, flag_scope, format_day
 from chalicelib.domain.timestamps import parse_timestamp
 
 DAY = 86_400.0
@@ -25,7 +25,7 @@ class Definitions(Protocol):
 
 
 class Counters(Protocol):
-    def read(self, scope: str) -> Iterable[Counted]: ...
+    def read(self, scope: str) -> Iterable[CounterItem]: ...
 
 
 class Plane(Protocol):
@@ -59,7 +59,7 @@ class Usage:
         unused = now // DAY - (self.evaluated or 0)
         old = (now - published) / DAY >= UNUSED_DAYS
         if old and unused > UNUSED_DAYS and self.flag.off.tracked:  # untracked: nobody knows
-            yield f"not evaluated {f'since {iso_day(self.evaluated)}' if self.evaluated else 'ever'}"
+            yield f"not evaluated {f'since {format_day(self.evaluated)}' if self.evaluated else 'ever'}"
 
 
 def last_step(flag: Flag, now: float) -> float:
@@ -91,7 +91,7 @@ def show(console: Console, plane: Plane, only_stale: bool, now: float | None = N
         reasons = list(usage.stale(at))
         needed = f"no: required by {', '.join(usage.required_by)}" if usage.required_by else ""
         if reasons or not only_stale:
-            seen = iso_day(usage.evaluated) if usage.evaluated is not None else "never"
+            seen = format_day(usage.evaluated) if usage.evaluated is not None else "never"
             table.add_row(usage.flag.key, usage.flag.type, usage.at[:10], seen, "\n".join(reasons) or needed)
     for key in rows.keys() - flags.keys() if not only_stale else ():
         table.add_row(key, "", rows[key].at[:10], "", "cannot be read: publish it again")

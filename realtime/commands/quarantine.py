@@ -11,14 +11,14 @@ from rich.progress import track
 from rich.table import Column, Table
 
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream.outgoing import PARTITION_KEY, OutgoingRecord
-from chalicelib.stores.quarantine import Waiting
+from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord
+from chalicelib.stores.quarantine import QuarantinedRecord
 
 
 class Quarantine(Protocol):
-    def receive(self, wait: int) -> list[Waiting]: ...
-    def release(self, waiting: Waiting) -> None: ...
-    def remove(self, waiting: Waiting) -> None: ...
+    def receive(self, wait: int) -> list[QuarantinedRecord]: ...
+    def release(self, waiting: QuarantinedRecord) -> None: ...
+    def remove(self, waiting: QuarantinedRecord) -> None: ...
 
 
 class Stream(Protocol):
@@ -55,7 +55,7 @@ def redrive(console: Console, quarantine: Quarantine, stream: Stream) -> int:
     nothing counts twice.
     """
     sent: set[str] = set()
-    kept: list[Waiting] = []
+    kept: list[QuarantinedRecord] = []
     try:
         for waiting in track(_all(quarantine), "Redriving", console=console, total=None):
             if waiting.place in sent or _accepted(stream, waiting):
@@ -73,7 +73,7 @@ def redrive(console: Console, quarantine: Quarantine, stream: Stream) -> int:
     return len(sent)
 
 
-def _accepted(stream: Stream, waiting: Waiting) -> bool:
+def _accepted(stream: Stream, waiting: QuarantinedRecord) -> bool:
     try:
         [refused] = stream.put([_put(waiting)])
     except (StorageUnavailable, Throttled):
@@ -81,16 +81,16 @@ def _accepted(stream: Stream, waiting: Waiting) -> bool:
     return not refused
 
 
-def _all(quarantine: Quarantine) -> Iterator[Waiting]:
+def _all(quarantine: Quarantine) -> Iterator[QuarantinedRecord]:
     """Until none is visible: what was received stays hidden until it is released or removed."""
     while batch := quarantine.receive(1):
         yield from batch
 
 
-def _put(waiting: Waiting) -> OutgoingRecord:
+def _put(waiting: QuarantinedRecord) -> OutgoingRecord:
     payload = waiting.payload
     with suppress(orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or nested too deep to write
         event: Any = orjson.loads(payload)
         if isinstance(event, dict) and event.get("event_id") is None:
             payload = orjson.dumps(event | {"event_id": waiting.place})
-    return OutgoingRecord(0, waiting.description["partition_key"][:PARTITION_KEY] or "-", payload)
+    return OutgoingRecord(0, waiting.description["partition_key"][:MAX_PARTITION_KEY] or "-", payload)

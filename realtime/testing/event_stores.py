@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from threading import Lock
 from typing import Any
 
-from chalicelib.domain.stream.archive import Object
-from chalicelib.domain.stream.counters import Counted, Counter, Sums, Tally
+from chalicelib.domain.stream.archive import ArchiveObject
+from chalicelib.domain.stream.counters import Counter, CounterItem, Sums, Tally
 from chalicelib.domain.stream.outgoing import OutgoingRecord
-from chalicelib.domain.stream.quarantine import Quarantined
+from chalicelib.domain.stream.quarantine import QuarantineEntry
 from chalicelib.domain.stream.verdicts import Verdicts
 
 
@@ -31,10 +31,10 @@ class MemoryCounters:
             self.writes += 1
             return None
 
-    def read(self, scope: str) -> Iterator[Counted]:
+    def read(self, scope: str) -> Iterator[CounterItem]:
         for counter, (_, numbers) in sorted(self._items.items()):
             if counter.scope == scope:
-                yield Counted(counter, _hours(numbers))
+                yield CounterItem(counter, _hours(numbers))
 
 
 class MemoryVerdicts:
@@ -69,23 +69,23 @@ class MemoryArchive:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def put(self, archived: Object) -> None:
-        self.objects[archived.key] = archived.body()
+    def put(self, archived: ArchiveObject) -> None:
+        self.objects[archived.key] = archived.compress()
 
 
 class MemoryQuarantine:
     """`chalicelib.stores.quarantine.Quarantine`."""
 
     def __init__(self) -> None:
-        self.poison: list[Quarantined] = []
+        self.poison: list[QuarantineEntry] = []
 
-    def put(self, poison: Sequence[Quarantined]) -> list[bool]:
+    def put(self, poison: Sequence[QuarantineEntry]) -> list[bool]:
         self.poison.extend(poison)
         return [True] * len(poison)
 
 
 class MemoryEventIds:
-    """`chalicelib.stores.event_ids.EventIds`."""
+    """`chalicelib.stores.event_ids.EventIdStore`."""
 
     def __init__(self) -> None:
         self._owners: dict[str, str] = {}
@@ -124,5 +124,5 @@ def _hours(numbers: dict[str, int]) -> dict[int, Sums]:
 
 def _about(stored: Verdicts, positions: Sequence[str]) -> Verdicts:
     known = set(positions)
-    by_part = {part: verdict for part, verdict in stored.by_part.items() if part[0] in known}
-    return Verdicts(stored.first, stored.last, by_part)
+    by_event = {part: verdict for part, verdict in stored.by_event.items() if part[0] in known}
+    return Verdicts(stored.first, stored.last, by_event)

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionKind, DefinitionRow, Experiment
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.keys import ApiKey
-from chalicelib.domain.stream.assignment_history import Row
+from chalicelib.domain.stream.assignment_history import HistoryRow
 from chalicelib.domain.timestamps import format_timestamp
 
 
@@ -85,12 +85,12 @@ class MemoryHistory:
     """`chalicelib.stores.postgres.AssignmentHistory`."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, HistoryRow] = {}
 
-    def upsert(self, rows: Sequence[Row]) -> list[str]:
+    def upsert(self, rows: Sequence[HistoryRow]) -> list[str]:
         fitting = [row for row in rows if "\0" not in row.user_id]
         for row in fitting:
-            self.rows[row.id] = self.rows[row.id].merged(row) if row.id in self.rows else row
+            self.rows[row.id] = self.rows[row.id].merge(row) if row.id in self.rows else row
         return ["22P05"] * (len(rows) - len(fitting))
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import pytest
 
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.stream.counters import Counted, Counter, Entry, Sums, Tally, position
+from chalicelib.domain.stream.counters import Counter, CounterItem, Entry, Sums, Tally, format_position
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.counters import CounterStore
 from realtime.testing.event_stores import MemoryCounters
@@ -18,7 +18,7 @@ COUNTER = Counter("checkout", "control", "purchase", 20_779, "events/shardId-000
 
 class Store(Protocol):
     def add(self, tally: Tally, counted: str | None) -> str | None: ...
-    def read(self, scope: str) -> Iterable[Counted]: ...
+    def read(self, scope: str) -> Iterable[CounterItem]: ...
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -30,7 +30,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 def at(number: int) -> str:
-    return position(str(FIRST + number))
+    return format_position(str(FIRST + number))
 
 
 def tally(*numbers: int, counter: Counter = COUNTER, amount: int | None = None) -> Tally:
@@ -39,7 +39,7 @@ def tally(*numbers: int, counter: Counter = COUNTER, amount: int | None = None) 
 
 def test_a_new_counter_takes_the_whole_tally(store: Store) -> None:
     assert store.add(tally(1, 2, 3, amount=123_456), None) is None
-    assert list(store.read("checkout")) == [Counted(COUNTER, {10: Sums(3, 370_368, 3 * 123_456**2)})]
+    assert list(store.read("checkout")) == [CounterItem(COUNTER, {10: Sums(3, 370_368, 3 * 123_456**2)})]
 
 
 def test_sums_are_exact_beyond_what_a_float_holds(store: Store) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.stream.assignment_history import Row, merged
+from chalicelib.domain.stream.assignment_history import HistoryRow, merge_rows
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.postgres import AssignmentHistory
@@ -18,12 +18,12 @@ from tests.support.postgres import Postgres
 
 
 class Store(Protocol):
-    def upsert(self, rows: Sequence[Row]) -> list[str]: ...
+    def upsert(self, rows: Sequence[HistoryRow]) -> list[str]: ...
 
 
 class History(NamedTuple):
     store: Store
-    rows: Callable[[], dict[str, Row]]
+    rows: Callable[[], dict[str, HistoryRow]]
 
 
 @pytest.fixture
@@ -96,10 +96,10 @@ ROWS = st.builds(
 @given(batches=st.lists(st.lists(ROWS, max_size=8), max_size=6))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_agree_whatever_comes_in_whatever_order(
-    database: Postgres, postgres_history: AssignmentHistory, batches: list[list[Row]]
+    database: Postgres, postgres_history: AssignmentHistory, batches: list[list[HistoryRow]]
 ) -> None:
     database.run("TRUNCATE assignments")
     memory = MemoryHistory()
     for batch in batches:
-        assert postgres_history.upsert(merged(batch)) == memory.upsert(merged(batch)) == []
+        assert postgres_history.upsert(merge_rows(batch)) == memory.upsert(merge_rows(batch)) == []
     assert stored(database) == memory.rows

@@ -12,11 +12,11 @@ from rich.console import Console
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream.event import Refusal
 from chalicelib.domain.stream.outgoing import OutgoingRecord
-from chalicelib.domain.stream.quarantine import Quarantined
-from chalicelib.domain.stream.records import Poison
+from chalicelib.domain.stream.quarantine import QuarantineEntry
+from chalicelib.domain.stream.records import PoisonRecord
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
-from chalicelib.stores.quarantine import INLINE, Quarantine
+from chalicelib.stores.quarantine import MAX_INLINE_BYTES, Quarantine
 from realtime.commands.quarantine import redrive, show
 from realtime.testing.event_stores import MemoryEventStream
 
@@ -40,10 +40,10 @@ def console() -> Console:
     return Console(file=io.StringIO(), width=200)
 
 
-def poison(number: int, payload: bytes, part: int = 0) -> Quarantined:
+def poison(number: int, payload: bytes, part: int = 0) -> QuarantineEntry:
     refusal = Refusal("invalid_json", "The event is not valid JSON.", "")
-    return Quarantined(
-        number, SHARD, str(number), Poison(number, part, "", NOW, "key", payload, refusal), NOW + 1
+    return QuarantineEntry(
+        number, SHARD, str(number), PoisonRecord(number, part, "", NOW, "key", payload, refusal), NOW + 1
     )
 
 
@@ -53,7 +53,7 @@ def printed(console: Console) -> str:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"\xff\x00", b"x" * INLINE, b"x" * (INLINE + 1), b"\x00" * 1_048_576]
+    "payload", [b"", b"\xff\x00", b"x" * MAX_INLINE_BYTES, b"x" * (MAX_INLINE_BYTES + 1), b"\x00" * 1_048_576]
 )
 def test_a_record_comes_back_as_it_was_received(store: Quarantine, payload: bytes) -> None:
     assert store.put([poison(7, payload, part=3)]) == [True]
@@ -74,7 +74,7 @@ def test_a_record_comes_back_as_it_was_received(store: Quarantine, payload: byte
 
 
 def test_ten_of_the_largest_inline_payloads_fit_one_call(store: Quarantine) -> None:
-    assert store.put([poison(number, b"x" * INLINE) for number in range(10)]) == [True] * 10
+    assert store.put([poison(number, b"x" * MAX_INLINE_BYTES) for number in range(10)]) == [True] * 10
 
 
 def test_looking_changes_nothing(

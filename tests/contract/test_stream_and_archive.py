@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.stream.archive import Object
+from chalicelib.domain.stream.archive import ArchiveObject
 from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.settings import Settings
 from chalicelib.stores.archive import FirehoseArchive, S3Archive
@@ -68,7 +68,7 @@ def test_firehose_gets_only_what_failed_again(failing: int) -> None:
         firehose = Firehose()
 
     store = FirehoseArchive(OnlyFirehose(), "archive")  # type: ignore[arg-type]  # all of the clients that it uses
-    archived = Object("key", 0, [{"n": 1}, {"n": 2}])
+    archived = ArchiveObject("key", 0, [{"n": 1}, {"n": 2}])
     if failing > 1:
         with pytest.raises(StorageUnavailable):
             store.put(archived)
@@ -80,7 +80,7 @@ def test_firehose_gets_only_what_failed_again(failing: int) -> None:
 def test_an_object_is_overwritten_by_its_retry(service_clients: Clients, aws_settings: Settings) -> None:
     archive = S3Archive(service_clients, aws_settings.archive_bucket)
     for number in (1, 2):
-        archive.put(Object("events/a.jsonl.gz", 0, [{"n": number}]))
+        archive.put(ArchiveObject("events/a.jsonl.gz", 0, [{"n": number}]))
     listed = service_clients.s3.list_objects_v2(Bucket=aws_settings.archive_bucket)["Contents"]
     assert [one["Key"] for one in listed] == ["events/a.jsonl.gz"]
     found = service_clients.s3.get_object(Bucket=aws_settings.archive_bucket, Key="events/a.jsonl.gz")
@@ -96,7 +96,9 @@ def test_lines_are_handed_to_firehose_500_at_a_time(service_clients: Clients, aw
             "BucketARN": f"arn:aws:s3:::{bucket}",
         },
     )
-    FirehoseArchive(service_clients, bucket).put(Object("key", 0, [{"n": number} for number in range(501)]))
+    FirehoseArchive(service_clients, bucket).put(
+        ArchiveObject("key", 0, [{"n": number} for number in range(501)])
+    )
     keys = [
         one["Key"]
         for page in service_clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)

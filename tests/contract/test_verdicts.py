@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.stream.attribution import Attribution
-from chalicelib.domain.stream.counters import position
+from chalicelib.domain.stream.counters import format_position
 from chalicelib.domain.stream.verdicts import Verdicts
 from chalicelib.services.events.processor import VerdictLog
 from chalicelib.stores.verdicts import VerdictStore
@@ -11,7 +11,7 @@ from realtime.testing.event_stores import MemoryVerdicts
 from tests.support.streams import FIRST
 
 SHARD = "events/shardId-000000000000"
-PLACES = [position(str(FIRST + number * 33_554_467)) for number in range(600)]
+PLACES = [format_position(str(FIRST + number * 33_554_467)) for number in range(600)]
 CONTROL = (Attribution("checkout", 1, "control"),)
 
 

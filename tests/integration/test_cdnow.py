@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.results import results
-from chalicelib.domain.stream.outgoing import OutgoingRecord, calls
+from chalicelib.domain.results import compute_results
+from chalicelib.domain.stream.outgoing import OutgoingRecord, split_into_calls
 from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.stores.counters import CounterStore
 from chalicelib.stores.stream import EventStream
@@ -36,7 +36,7 @@ class Purchases(Schedule):
         self._assign_all({row["customer_id"]: _variant(row) for row in rows})
         puts = [self._purchase(number, row) for number, row in enumerate(rows)]
         stream = EventStream(self.bench.service, self.settings.event_stream)
-        for call in calls(puts):
+        for call in split_into_calls(puts):
             assert not any(stream.put(call))
 
     def _assign_all(self, variants: Mapping[str, str]) -> None:
@@ -81,7 +81,7 @@ def test_cdnow_in_full_agrees_to_the_cent(bench: Bench) -> None:
     schedule = Purchases(bench)
     schedule.run()
     service, settings = bench.service, schedule.settings
-    found = results(CHECKOUT, CounterStore(service, settings.counters_table).read("checkout"))
+    found = compute_results(CHECKOUT, CounterStore(service, settings.counters_table).read("checkout"))
     sums = {key: one["events"]["purchase"] for key, one in found["variants"].items()}
     assert {key: (one["count"], round(one["sum"] * 100)) for key, one in sums.items()} == schedule.cents
     assert sum(count for count, _ in schedule.cents.values()) == 69_659

@@ -4,11 +4,11 @@ import uuid
 from datetime import UTC
 from typing import Any
 
-from chalicelib.domain.stream.assignment_history import Row
+from chalicelib.domain.stream.assignment_history import HistoryRow
 from tests.support.postgres import Postgres
 
 
-def row(number: int = 1, *, at: int = 0, since: int | None = None, **fields: Any) -> Row:
+def row(number: int = 1, *, at: int = 0, since: int | None = None, **fields: Any) -> HistoryRow:
     """``number`` tells its id and user; ``at`` and ``since`` are seconds of one minute."""
     defaults = {
         "id": str(uuid.UUID(int=number)),
@@ -18,18 +18,18 @@ def row(number: int = 1, *, at: int = 0, since: int | None = None, **fields: Any
         "created_at": second(at if since is None else since),
         "updated_at": second(at),
     }
-    return Row(**defaults | fields)
+    return HistoryRow(**defaults | fields)
 
 
 def second(number: int) -> str:
     return f"2026-11-22T10:30:{number:02d}.000Z"
 
 
-def stored(database: Postgres) -> dict[str, Row]:
+def stored(database: Postgres) -> dict[str, HistoryRow]:
     found = database.run(
         "SELECT id, experiment_id, variant_id, user_id, created_at, updated_at FROM assignments"
     )
-    return {str(one[0]): Row(str(one[0]), *one[1:4], *map(_iso, one[4:])) for one in found}
+    return {str(one[0]): HistoryRow(str(one[0]), *one[1:4], *map(_iso, one[4:])) for one in found}
 
 
 def _iso(at: Any) -> str:

@@ -7,7 +7,7 @@ from chalicelib.domain.definitions.compiler import compile_experiment, parse_exp
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.stream.event import Limits
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.processor import EventProcessor
 from realtime.testing.event_stores import MemoryArchive, MemoryCounters, MemoryQuarantine, MemoryVerdicts
 from realtime.testing.stores import MemoryAssignments, MemoryMetrics
@@ -63,7 +63,7 @@ class Plane:
             "counters": self.counters,
             "archive": self.archive,
             "quarantine": self.quarantine,
-            "duplicates": Duplicates(None, parallel, 86_400.0),
+            "duplicates": Deduplicator(None, parallel, 86_400.0),
             "parallel": parallel,
             "metrics": self.metrics,
             "limits": Limits(),

@@ -14,23 +14,23 @@ from chalicelib.domain.stream.counters import (
     Entry,
     Tally,
     day_and_hour,
-    position,
-    scope,
-    tallies,
+    experiment_scope,
+    format_position,
+    tally_entries,
 )
 from chalicelib.domain.timestamps import parse_timestamp
 
 
-def changes(records: Sequence[Mapping[str, Any]], shard: str) -> list[Tally]:
+def tally_changes(records: Sequence[Mapping[str, Any]], shard: str) -> list[Tally]:
     """``records`` of one shard, in order, as Lambda delivers them with NEW_AND_OLD_IMAGES."""
-    return tallies(entry for record in records for entry in _entries(record, shard))
+    return tally_entries(entry for record in records for entry in _entries(record, shard))
 
 
 def sequence_number(record: Mapping[str, Any]) -> str:
     return str(record["dynamodb"]["SequenceNumber"])
 
 
-def shard_of(event: Mapping[str, Any]) -> str:
+def read_shard(event: Mapping[str, Any]) -> str:
     """Which sequence of sequence numbers the batch belongs to: the stream's label and the shard.
 
     Lambda names the shard in the events of a mapping with a tumbling window, and in no others.
@@ -41,7 +41,7 @@ def shard_of(event: Mapping[str, Any]) -> str:
 
 
 def _entries(record: Mapping[str, Any], shard: str) -> Iterator[tuple[Counter, Entry]]:
-    place = position(sequence_number(record))
+    place = format_position(sequence_number(record))
     images = record["dynamodb"]
     new, old = _counted_as(images.get("NewImage"), shard), _counted_as(images.get("OldImage"), shard)
     if new is None or (old is not None and old[0][:2] == new[0][:2]):
@@ -66,4 +66,4 @@ def _counted_as(image: Mapping[str, Any] | None, shard: str) -> tuple[Counter, i
     if not is_key(experiment_id) or not is_key(variant):
         return None
     day, hour = day_and_hour(timestamp)
-    return Counter(scope(experiment_id, iteration), variant, ASSIGNED, day, shard), hour
+    return Counter(experiment_scope(experiment_id, iteration), variant, ASSIGNED, day, shard), hour

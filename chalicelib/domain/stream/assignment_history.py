@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.domain.stream.assignment_changes import sequence_number
-from chalicelib.domain.stream.counters import position
+from chalicelib.domain.stream.counters import format_position
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class HistoryRow:
     """The platform's columns; times as ISO 8601 in UTC with milliseconds, which order as text."""
 
     id: str
@@ -24,30 +24,30 @@ class Row:
     created_at: str
     updated_at: str
 
-    def merged(self, other: "Row") -> "Row":
+    def merge(self, other: "HistoryRow") -> "HistoryRow":
         latest = other if other.updated_at > self.updated_at else self
         return replace(latest, created_at=min(self.created_at, other.created_at))
 
 
-def rows(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, Row]]:
+def read_rows(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, HistoryRow]]:
     """The position and the new row of each record that has one; what expires stays in the history."""
     found = ((record, _row(record["dynamodb"].get("NewImage") or {})) for record in records)
-    return [(position(sequence_number(record)), row) for record, row in found if row]
+    return [(format_position(sequence_number(record)), row) for record, row in found if row]
 
 
-def merged(rows: Iterable[Row]) -> Sequence[Row]:
+def merge_rows(rows: Iterable[HistoryRow]) -> Sequence[HistoryRow]:
     """One row for each id: a statement can meet a row only once."""
-    by_id: dict[str, Row] = {}
+    by_id: dict[str, HistoryRow] = {}
     for row in rows:
-        by_id[row.id] = by_id[row.id].merged(row) if row.id in by_id else row
+        by_id[row.id] = by_id[row.id].merge(row) if row.id in by_id else row
     return list(by_id.values())
 
 
-def _row(image: Mapping[str, Any]) -> Row | None:
+def _row(image: Mapping[str, Any]) -> HistoryRow | None:
     """None for what something else has written."""
     try:
         at = format_timestamp(parse_timestamp(image["timestamp"]["S"]))
-        return Row(
+        return HistoryRow(
             id=image["assignment_id"]["S"],
             experiment_id=image["experiment_id"]["S"],
             variant_id=image["variant"]["S"],

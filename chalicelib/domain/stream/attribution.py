@@ -7,7 +7,7 @@ from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.stream.counters import UNASSIGNED, flag_scope
 from chalicelib.domain.stream.event import Event
 
-Pair = tuple[str, str]
+AssignmentKey = tuple[str, str]
 """Experiment id, user id: the key of an assignment."""
 
 
@@ -17,7 +17,7 @@ class Attribution(NamedTuple):
     variant: str
 
 
-class Plan:
+class ExperimentIndex:
     """All experiments, by what an event may name: their key, or an event type of an active one."""
 
     def __init__(self, experiments: Mapping[str, Experiment]) -> None:
@@ -37,21 +37,21 @@ class Plan:
         return self._by_key.get(event.experiment_key, ())
 
 
-def attributed(
-    event: Event, experiments: Iterable[Experiment], rows: Mapping[Pair, Assignment], arrived: float
+def attribute_event(
+    event: Event, experiments: Iterable[Experiment], rows: Mapping[AssignmentKey, Assignment], arrived: float
 ) -> tuple[Attribution, ...]:
     """Its arrival decides, so that a consumer that lags comes to the same result as one that does not."""
     found = []
     for experiment in experiments:
         row = rows.get((experiment.id, event.user_id))
         variant = (
-            UNASSIGNED if row is None or not applies(row, experiment.iteration, arrived) else row.variant
+            UNASSIGNED if row is None or not is_valid(row, experiment.iteration, arrived) else row.variant
         )
         found.append(Attribution(experiment.id, experiment.iteration, variant))
     return tuple(found)
 
 
-def evaluated(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...]:
+def attribute_evaluation(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...]:
     """An evaluation counts for its flag, by variant: that is how anybody knows which flags are in use."""
     flag = flags.get(event.data.get("flag_key") or "")
     variant = (event.data.get("properties") or {}).get("variant")
@@ -60,19 +60,19 @@ def evaluated(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...
     return (Attribution(flag_scope(flag.key), 1, variant),)
 
 
-def holds(row: Assignment, experiment: Experiment, first: float, last: float) -> bool:
+def is_reusable(row: Assignment, experiment: Experiment, first: float, last: float) -> bool:
     """Whether a row that was read a while ago still is what the table has, and applies to all arrivals from
     ``first`` to ``last``. A row is replaced once it has expired, once its variant or its iteration is gone,
     and at any time where the experiment is not sticky."""
     return (
         experiment.is_sticky
         and row.variant in experiment.sticky
-        and applies(row, experiment.iteration, first)
-        and applies(row, experiment.iteration, last)
+        and is_valid(row, experiment.iteration, first)
+        and is_valid(row, experiment.iteration, last)
     )
 
 
-def applies(row: Assignment, iteration: int, arrived: float) -> bool:
+def is_valid(row: Assignment, iteration: int, arrived: float) -> bool:
     """``arrived`` in epoch seconds."""
     return (
         row.iteration == iteration

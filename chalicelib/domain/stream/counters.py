@@ -20,13 +20,13 @@ _LENGTHS = [f"{length:03d}" for length in range(130)]
 _DAY_0 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def position(sequence_number: str) -> str:
+def format_position(sequence_number: str) -> str:
     """Sequence numbers have up to 129 digits, DynamoDB's numbers 38: text that orders as the number does."""
     digits = sequence_number.lstrip("0")
     return _LENGTHS[len(digits)] + digits
 
 
-def scope(experiment_id: str, iteration: int) -> str:
+def experiment_scope(experiment_id: str, iteration: int) -> str:
     """What a counter belongs to: a restarted experiment counts from zero."""
     return experiment_id if iteration == 1 else f"{experiment_id}@{iteration}"
 
@@ -47,7 +47,7 @@ class Counter(NamedTuple):
 
     @property
     def sort_key(self) -> str:
-        return f"{iso_day(self.day)}#{self.variant}#{self.event_type}#{self.shard}"
+        return f"{format_day(self.day)}#{self.variant}#{self.event_type}#{self.shard}"
 
 
 class Entry(NamedTuple):
@@ -110,14 +110,14 @@ class Sums:
         return Sums(self.count + other.count, self.total + other.total, self.squares + other.squares)
 
 
-class Counted(NamedTuple):
+class CounterItem(NamedTuple):
     """One item as it is read: hours that have anything."""
 
     counter: Counter
     hours: Mapping[int, Sums]
 
 
-def tallies(entries: Iterable[tuple[Counter, Entry]]) -> list[Tally]:
+def tally_entries(entries: Iterable[tuple[Counter, Entry]]) -> list[Tally]:
     """One for each counter; entries must come in the order of their records."""
     found: dict[Counter, list[Entry]] = {}
     for counter, entry in entries:
@@ -134,9 +134,9 @@ def day_and_hour(timestamp: float) -> tuple[int, int]:
     return divmod(int(timestamp // 3600), 24)
 
 
-def iso_day(day: int) -> str:
+def format_day(day: int) -> str:
     return (_DAY_0 + timedelta(days=day)).date().isoformat()
 
 
-def day_number(day: str) -> int:
+def parse_day(day: str) -> int:
     return (datetime.fromisoformat(day).replace(tzinfo=UTC) - _DAY_0).days

@@ -91,7 +91,9 @@ def parse_event(text: bytes, arrived: float, limits: Limits) -> Event | Refusal:
     return Event(data, get("event_id"), event_type, user_id, timestamp, hour, get("experiment_key"), value)
 
 
-def ordinary_events(texts: Sequence[bytes], arrived: Sequence[float], limits: Limits) -> list[Event] | None:
+def parse_ordinary_events(
+    texts: Sequence[bytes], arrived: Sequence[float], limits: Limits
+) -> list[Event] | None:
     """`parse_event` of each, column by column and several times as fast.
 
     None if any of them is out of the ordinary: wrong, or right in a way that only `parse_event` knows.
@@ -171,7 +173,7 @@ def _loaded(text: bytes) -> Any:
     except orjson.JSONDecodeError:
         return _not_json(text)
     # Brackets bound the depth, and hardly any event has this many.
-    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and too_deep(data):
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and is_too_deep(data):
         return TOO_DEEP
     return data
 
@@ -220,7 +222,7 @@ def _not_json(text: bytes) -> Refusal:
     )
 
 
-def too_deep(value: object) -> bool:
+def is_too_deep(value: object) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MAX_RECORDS = 500
-MAX_CALL = 4_500_000
+MAX_CALL_BYTES = 4_500_000
 """Bytes of data and partition keys; Kinesis takes 5 MiB a call."""
-PARTITION_KEY = 256
+MAX_PARTITION_KEY = 256
 """Characters of a user id that decide its shard, the most that Kinesis takes."""
 
 
@@ -18,12 +18,12 @@ class OutgoingRecord(NamedTuple):
     data: bytes
 
 
-def calls(records: Iterable[OutgoingRecord]) -> list[list[OutgoingRecord]]:
+def split_into_calls(records: Iterable[OutgoingRecord]) -> list[list[OutgoingRecord]]:
     found: list[list[OutgoingRecord]] = []
-    size = MAX_CALL
+    size = MAX_CALL_BYTES
     for record in records:
         added = len(record.data) + 4 * len(record.partition_key)
-        if size + added > MAX_CALL or len(found[-1]) == MAX_RECORDS:
+        if size + added > MAX_CALL_BYTES or len(found[-1]) == MAX_RECORDS:
             found.append([])
             size = 0
         found[-1].append(record)

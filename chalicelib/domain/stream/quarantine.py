@@ -2,17 +2,17 @@
 
 from typing import Any, NamedTuple
 
-from chalicelib.domain.stream.records import Poison
+from chalicelib.domain.stream.records import PoisonRecord
 from chalicelib.domain.timestamps import format_timestamp
 
 
-class Quarantined(NamedTuple):
+class QuarantineEntry(NamedTuple):
     """``at`` is the record's number in its batch; shard, sequence number and part are its identity."""
 
     at: int
     shard: str
     sequence_number: str
-    poison: Poison
+    poison: PoisonRecord
     now: float  # epoch seconds
 
     @property

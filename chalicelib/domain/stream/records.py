@@ -12,8 +12,15 @@ from itertools import count, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from chalicelib.domain.stream.counters import position
-from chalicelib.domain.stream.event import MAX_BYTES, Event, Limits, Refusal, ordinary_events, parse_event
+from chalicelib.domain.stream.counters import format_position
+from chalicelib.domain.stream.event import (
+    MAX_BYTES,
+    Event,
+    Limits,
+    Refusal,
+    parse_event,
+    parse_ordinary_events,
+)
 
 MAX_UNPACKED = 64 * 1024 * 1024
 """Bytes that all that is gzip'd in a record may unpack to, and after which a batch is cut short: Lambda
@@ -25,7 +32,7 @@ _DIGEST = 16
 _OBJECT = ord("{")
 
 
-class Received(NamedTuple):
+class ReceivedEvent(NamedTuple):
     """An event and its place in the stream: record ``at`` of the batch, ``part`` of that record."""
 
     at: int
@@ -36,7 +43,7 @@ class Received(NamedTuple):
     size: int  # bytes
 
 
-class Poison(NamedTuple):
+class PoisonRecord(NamedTuple):
     """What can never be an event; ``payload`` is as it was received, or unpacked where that is possible."""
 
     at: int
@@ -57,11 +64,11 @@ class Batch(NamedTuple):
     shard: str
     sequence_numbers: Sequence[str]
     positions: Sequence[str]
-    events: list[Received]
-    poison: list[Poison]
+    events: list[ReceivedEvent]
+    poison: list[PoisonRecord]
 
 
-class Undecodable(Exception):
+class UndecodableRecord(Exception):
     """A record whose parts cannot be told apart, or a part that cannot be unpacked."""
 
     def __init__(self, code: str, message: str, payload: bytes) -> None:
@@ -70,7 +77,7 @@ class Undecodable(Exception):
         self.payload = payload
 
 
-def batches(records: Sequence[Mapping[str, Any]], limits: Limits) -> list[Batch]:
+def read_batches(records: Sequence[Mapping[str, Any]], limits: Limits) -> list[Batch]:
     """One for each shard in ``records``: Lambda delivers one at a time, a replay by hand might not."""
     shards: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for record in records:
@@ -85,7 +92,7 @@ def batches(records: Sequence[Mapping[str, Any]], limits: Limits) -> list[Batch]
 def _batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits) -> Batch:
     bodies = [record["kinesis"] for record in records]
     numbers = [body["sequenceNumber"] for body in bodies]
-    batch = Batch(shard, numbers, list(map(position, numbers)), [], [])
+    batch = Batch(shard, numbers, list(map(format_position, numbers)), [], [])
     if not _all_ordinary(batch, bodies, limits):
         parts: dict[str, int] = {}
         unpacked = 0
@@ -110,11 +117,11 @@ def _all_ordinary(batch: Batch, bodies: Sequence[Mapping[str, Any]], limits: Lim
     except (ValueError, TypeError, LookupError):
         return False
     arrived = [body["approximateArrivalTimestamp"] for body in bodies]
-    events = ordinary_events(payloads, arrived, limits) if plain else None
+    events = parse_ordinary_events(payloads, arrived, limits) if plain else None
     if events is None:
         return False
     batch.events.extend(
-        map(Received, count(), repeat(0), batch.positions, arrived, events, map(len, payloads))
+        map(ReceivedEvent, count(), repeat(0), batch.positions, arrived, events, map(len, payloads))
     )
     return True
 
@@ -130,9 +137,9 @@ def _add(batch: Batch, at: int, body: Mapping[str, Any], limits: Limits, first: 
         body.get("partitionKey", ""),
     )
     try:
-        parts = unpack(body.get("data"))
-    except Undecodable as error:
-        batch.poison.append(Poison(at, first, place, arrived, key, error.payload, error.refusal))
+        parts = split_parts(body.get("data"))
+    except UndecodableRecord as error:
+        batch.poison.append(PoisonRecord(at, first, place, arrived, key, error.payload, error.refusal))
         return 1, 0
     left = MAX_UNPACKED
     for part, (part_key, received) in enumerate(parts, first):
@@ -142,27 +149,29 @@ def _add(batch: Batch, at: int, body: Mapping[str, Any], limits: Limits, first: 
                 payload = _gunzip(received, min(MAX_BYTES, left))
                 left -= len(payload)
             found = parse_event(payload, arrived, limits)
-        except Undecodable as error:
+        except UndecodableRecord as error:
             found = error.refusal
         if isinstance(found, Event):
-            batch.events.append(Received(at, part, place, arrived, found, len(payload)))
+            batch.events.append(ReceivedEvent(at, part, place, arrived, found, len(payload)))
         else:
-            batch.poison.append(Poison(at, part, place, arrived, part_key or key, payload, found))
+            batch.poison.append(PoisonRecord(at, part, place, arrived, part_key or key, payload, found))
     return len(parts), MAX_UNPACKED - left
 
 
-def unpack(data: object) -> list[tuple[str | None, bytes]]:
+def split_parts(data: object) -> list[tuple[str | None, bytes]]:
     """The parts of a record's ``data`` (base64), each with its own partition key if it has one.
 
     A part may be gzip'd.
     """
     if not isinstance(data, str):
-        raise Undecodable("invalid_base64", "The record has no data.", b"")
+        raise UndecodableRecord("invalid_base64", "The record has no data.", b"")
     try:
         content = binascii.a2b_base64(data, strict_mode=True)
     except ValueError:  # binascii.Error, or a character outside of ASCII
         received = data.encode("utf-8", "surrogatepass")
-        raise Undecodable("invalid_base64", "The record's data is not valid base64.", received) from None
+        raise UndecodableRecord(
+            "invalid_base64", "The record's data is not valid base64.", received
+        ) from None
     return _disaggregated(content) if content.startswith(_AGGREGATED) else [(None, content)]
 
 
@@ -174,11 +183,13 @@ def _gunzip(content: bytes, most: int) -> bytes:
         try:
             unpacked += member.decompress(rest, most + 1 - len(unpacked))
         except zlib.error:
-            raise Undecodable("invalid_gzip", "The record begins like gzip and is none.", content) from None
+            raise UndecodableRecord(
+                "invalid_gzip", "The record begins like gzip and is none.", content
+            ) from None
         if len(unpacked) > most:
-            raise Undecodable("too_large", f"Unpacked, it has more than {most} bytes.", content)
+            raise UndecodableRecord("too_large", f"Unpacked, it has more than {most} bytes.", content)
         if not member.eof:
-            raise Undecodable("invalid_gzip", "The gzip'd record is cut off.", content)
+            raise UndecodableRecord("invalid_gzip", "The gzip'd record is cut off.", content)
         rest = member.unused_data
     return unpacked
 
@@ -187,14 +198,16 @@ def _disaggregated(content: bytes) -> list[tuple[str | None, bytes]]:
     """Magic number, protocol buffer, MD5 of it (amazon-kinesis-producer, aggregation-format.md)."""
     message, digest = content[len(_AGGREGATED) : -_DIGEST], content[-_DIGEST:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
-        raise Undecodable("invalid_aggregate", "The aggregated record's checksum is wrong.", content)
+        raise UndecodableRecord("invalid_aggregate", "The aggregated record's checksum is wrong.", content)
     try:
         fields = list(_fields(message))
         keys = [value.decode() for number, value in fields if number == 1 and isinstance(value, bytes)]
         parts = [dict(_fields(value)) for number, value in fields if number == 3 and isinstance(value, bytes)]
         return [(keys[part[1]], part[3]) for part in parts]  # type: ignore[misc, index]  # a wrong type is caught below
     except (LookupError, ValueError, TypeError):
-        raise Undecodable("invalid_aggregate", "The aggregated record cannot be read.", content) from None
+        raise UndecodableRecord(
+            "invalid_aggregate", "The aggregated record cannot be read.", content
+        ) from None
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:

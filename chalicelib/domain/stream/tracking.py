@@ -14,13 +14,13 @@ EVALUATION = "evaluation"
 ASSIGNMENT = "assignment"
 
 
-def sampled(evaluation: Evaluation, user_id: str) -> bool:
+def is_sampled(evaluation: Evaluation, user_id: str) -> bool:
     """The same users for as long as the share stays, and more of them when it is raised."""
     first, _ = halves(prefix("tracking", evaluation.flag_key), user_id)
     return first < evaluation.tracked
 
 
-def evaluation_event(user_id: str, evaluation: Evaluation, now: float, window: float) -> dict[str, Any]:
+def build_evaluation_event(user_id: str, evaluation: Evaluation, now: float, window: float) -> dict[str, Any]:
     """Every container gives the same answer within ``window`` seconds the same id: it counts once."""
     period = int(now // window) if window else now
     name = f"evaluation/{evaluation.flag_key}/{evaluation.variant}/{period}:{user_id}"
@@ -38,7 +38,7 @@ def evaluation_event(user_id: str, evaluation: Evaluation, now: float, window: f
     }
 
 
-def assignment_event(assignment: Mapping[str, Any]) -> dict[str, Any]:
+def build_assignment_event(assignment: Mapping[str, Any]) -> dict[str, Any]:
     """``assignment`` is an answer of `/assign`. Its key is a property: the assignments table counts it."""
     name = f"assignment/{assignment['assignment_id']}/{assignment['variant']}:{assignment['user_id']}"
     properties = ("experiment_key", "experiment_id", "variant", "assignment_id", "reason", "persisted")

@@ -15,7 +15,7 @@ from chalicelib.domain.stream.attribution import Attribution
 
 Verdict = tuple[Attribution, ...] | None
 """For what an event counts; None: it is a duplicate."""
-Part = tuple[str, int]
+EventPosition = tuple[str, int]
 """Position of a record, and the part of it."""
 
 
@@ -24,16 +24,16 @@ class Verdicts(NamedTuple):
 
     first: str
     last: str
-    by_part: Mapping[Part, Verdict]  # of every part that is an event
+    by_event: Mapping[EventPosition, Verdict]  # of every part that is an event
 
     @property
     def counts(self) -> bool:
-        return any(self.by_part.values())
+        return any(self.by_event.values())
 
     def after(self, earlier: "Verdicts") -> "Verdicts":
         """These, wherever ``earlier`` has not decided yet; none about what is done already."""
-        later = {part: verdict for part, verdict in self.by_part.items() if part[0] > earlier.last}
-        kept = {part: verdict for part, verdict in earlier.by_part.items() if part[0] >= self.first}
+        later = {part: verdict for part, verdict in self.by_event.items() if part[0] > earlier.last}
+        kept = {part: verdict for part, verdict in earlier.by_event.items() if part[0] >= self.first}
         return Verdicts(max(self.first, earlier.first), max(self.last, earlier.last), kept | later)
 
 
@@ -43,7 +43,7 @@ def pack(verdicts: Verdicts, positions: Collection[str]) -> bytes:
     digits = _telling(positions)
     parts = [
         (place[-digits:], part, codes.setdefault(verdict, len(codes)))
-        for (place, part), verdict in verdicts.by_part.items()
+        for (place, part), verdict in verdicts.by_event.items()
     ]
     listed = [None if verdict is None else [list(one) for one in verdict] for verdict in codes]
     return zlib.compress(orjson.dumps([digits, listed, parts]), 1)
@@ -54,8 +54,8 @@ def unpack(first: str, last: str, packed: bytes, positions: Iterable[str]) -> Ve
     digits, listed, parts = orjson.loads(zlib.decompress(packed))
     codes = [None if one is None else tuple(Attribution(*parts) for parts in one) for one in listed]
     places = {place[-digits:]: place for place in positions if first <= place <= last}
-    by_part = {(places[tail], part): codes[code] for tail, part, code in parts if tail in places}
-    return Verdicts(first, last, by_part)
+    by_event = {(places[tail], part): codes[code] for tail, part, code in parts if tail in places}
+    return Verdicts(first, last, by_event)
 
 
 def _telling(positions: Collection[str]) -> int:

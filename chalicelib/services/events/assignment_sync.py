@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream.assignment_changes import changes, sequence_number, shard_of
-from chalicelib.domain.stream.assignment_history import Row, merged, rows
-from chalicelib.domain.stream.counters import position
+from chalicelib.domain.stream.assignment_changes import read_shard, sequence_number, tally_changes
+from chalicelib.domain.stream.assignment_history import HistoryRow, merge_rows, read_rows
+from chalicelib.domain.stream.counters import format_position
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.counting import Counters, count
 from chalicelib.services.events.srm import Metrics, SampleRatioMonitor
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class History(Protocol):
-    def upsert(self, rows: Sequence[Row]) -> list[str]: ...
+    def upsert(self, rows: Sequence[HistoryRow]) -> list[str]: ...
 
 
 class AssignmentSync:
@@ -53,22 +53,22 @@ class AssignmentSync:
         """Lambda takes an answer without ``state`` for a failure where the event has a window."""
         records = event.get("Records") or []  # none in the call that ends a window
         with deadline.within(lambda: remaining() - SECONDS_TO_ANSWER):
-            tallies = changes(records, shard_of(event))
+            tallies = tally_changes(records, read_shard(event))
             # Either may be repeated, so neither waits for the other: what one has not done, both get again.
             failed = [count(self._counters, tallies, self._parallel), self._keep(records)]
             self._split.look({tally.counter.scope for tally in tallies}, now)
         lowest = min((place for place in failed if place is not None), default=None)
         numbers = [sequence_number(record) for record in records]
-        failures = [{"itemIdentifier": number} for number in numbers if position(number) == lowest]
+        failures = [{"itemIdentifier": number} for number in numbers if format_position(number) == lowest]
         return {"batchItemFailures": failures} | ({"state": {}} if "window" in event else {})
 
     def _keep(self, records: Sequence[Mapping[str, Any]]) -> str | None:
         """The lowest position that is not in the history yet; None if all of them are."""
-        found = rows(records) if self._history else []
+        found = read_rows(records) if self._history else []
         if not self._history or not found:
             return None
         try:
-            refused = self._history.upsert(merged(row for _, row in found))
+            refused = self._history.upsert(merge_rows(row for _, row in found))
         except (StorageUnavailable, Throttled) as error:
             log.warning("assignments could not be written to PostgreSQL: %s", error)
             return min(place for place, _ in found)

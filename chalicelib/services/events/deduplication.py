@@ -14,32 +14,34 @@ from chalicelib.services.events.two_generation_cache import TwoGenerationCache
 CLAIMS = 100
 REMEMBERED = 50_000
 
-Place = tuple[str, int]
+EventPosition = tuple[str, int]
 """Position of the record, and part: unique in a stream, whatever the shard."""
 
 
-class Ids(Protocol):
+class EventIds(Protocol):
     def claim(self, claims: Sequence[tuple[str, str]], expires_at: float) -> set[str]: ...
 
 
-class Duplicates:
+class Deduplicator:
     """``ids`` None: duplicates are known within a batch and within this container's memory only.
 
     Memory is of one shard at a time: only there the first place is settled before the second is seen. Of two
     shards, each might wait for the other to count the event, and neither would.
     """
 
-    def __init__(self, ids: Ids | None, parallel: Parallel, seconds: float) -> None:
+    def __init__(self, ids: EventIds | None, parallel: Parallel, seconds: float) -> None:
         self._ids = ids
         self._parallel = parallel
         self._seconds = seconds
-        self._recent: TwoGenerationCache[tuple[str, str], Place] = TwoGenerationCache(REMEMBERED, seconds)
+        self._recent: TwoGenerationCache[tuple[str, str], EventPosition] = TwoGenerationCache(
+            REMEMBERED, seconds
+        )
 
-    def among(self, batch: Batch, now: float) -> set[Place]:
+    def among(self, batch: Batch, now: float) -> set[EventPosition]:
         """Whoever owns an id keeps it, even if the attempt at its batch fails: there will be another one."""
         shard = batch.shard
-        owners: dict[tuple[str, str], Place] = {}
-        duplicates: set[Place] = set()
+        owners: dict[tuple[str, str], EventPosition] = {}
+        duplicates: set[EventPosition] = set()
         for _, part, position, _, event, _ in batch.events:
             if event.event_id is not None:
                 place = position, part
@@ -52,7 +54,9 @@ class Duplicates:
         self._recent.update(owners | known, now)
         return duplicates
 
-    def _owned_by_others(self, ids: Ids, owners: dict[tuple[str, str], Place], now: float) -> set[Place]:
+    def _owned_by_others(
+        self, ids: EventIds, owners: dict[tuple[str, str], EventPosition], now: float
+    ) -> set[EventPosition]:
         claims = [(event_id, f"{shard}:{at}:{part}") for (shard, event_id), (at, part) in owners.items()]
         places = {event_id: place for (_, event_id), place in owners.items()}
         chunks = [claims[start : start + CLAIMS] for start in range(0, len(claims), CLAIMS)]

@@ -11,7 +11,7 @@ PendingEvaluation: TypeAlias = tuple[int, str, float, Evaluation | Sequence[Eval
 """A number, the user, when (epoch seconds), and the answer or answers of one request."""
 
 
-class Buffer(deque[PendingEvaluation]):
+class EvaluationBuffer(deque[PendingEvaluation]):
     """Keeps the latest ``capacity`` requests. ``number()`` numbers one, so that those that had to go
     can be counted: ``buffer.append((buffer.number(), user_id, now, evaluation))``.
     """

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import orjson
 
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable, Throttled, TooLarge
-from chalicelib.domain.stream.event import TOO_DEEP, Limits, Refusal, parse_event, too_deep
-from chalicelib.domain.stream.outgoing import PARTITION_KEY, OutgoingRecord, calls
+from chalicelib.domain.stream.event import TOO_DEEP, Limits, Refusal, is_too_deep, parse_event
+from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, split_into_calls
 
 MAX_EVENTS = 500
 ATTEMPTS = 4
@@ -68,7 +68,7 @@ class Ingest:
         try:
             text = orjson.dumps(data)
         except TypeError:  # orjson writes 254 levels, no lone surrogates and no integers beyond 64 bits
-            if too_deep(data):
+            if is_too_deep(data):
                 return TOO_DEEP
             return Refusal("invalid_json", "The event holds a lone surrogate or an integer beyond 64 bits.")
         found = parse_event(text, now, self._limits)
@@ -77,7 +77,7 @@ class Ingest:
         return (
             found
             if isinstance(found, Refusal)
-            else OutgoingRecord(index, found.user_id[:PARTITION_KEY], text)
+            else OutgoingRecord(index, found.user_id[:MAX_PARTITION_KEY], text)
         )
 
     def _put(self, puts: Sequence[OutgoingRecord]) -> dict[int, str]:
@@ -87,7 +87,7 @@ class Ingest:
             if attempt:
                 self._pause(FIRST_PAUSE * 2 ** (attempt - 1))
             failed = {}
-            for call in calls(puts):
+            for call in split_into_calls(puts):
                 failed.update(self._call(call))
             puts = [put for put in puts if put.at in failed]
             if not puts:

@@ -12,17 +12,24 @@ from typing import Any, NamedTuple, Protocol
 from chalicelib import deadline
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream.archive import Object, lines, objects
-from chalicelib.domain.stream.attribution import Attribution, Pair, Plan, attributed, evaluated, holds
-from chalicelib.domain.stream.counters import Counter, Entry, Tally, scope
+from chalicelib.domain.stream.archive import ArchiveObject, build_lines, group_lines
+from chalicelib.domain.stream.attribution import (
+    AssignmentKey,
+    Attribution,
+    ExperimentIndex,
+    attribute_evaluation,
+    attribute_event,
+    is_reusable,
+)
+from chalicelib.domain.stream.counters import Counter, Entry, Tally, experiment_scope
 from chalicelib.domain.stream.event import Limits
-from chalicelib.domain.stream.quarantine import Quarantined
-from chalicelib.domain.stream.records import Batch, Received, batches
+from chalicelib.domain.stream.quarantine import QuarantineEntry
+from chalicelib.domain.stream.records import Batch, ReceivedEvent, read_batches
 from chalicelib.domain.stream.tracking import EVALUATION
-from chalicelib.domain.stream.verdicts import Part, Verdict, Verdicts
+from chalicelib.domain.stream.verdicts import EventPosition, Verdict, Verdicts
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.counting import Counters, count
-from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.two_generation_cache import TwoGenerationCache
 
 SECONDS_TO_ANSWER = 2.0
@@ -42,7 +49,7 @@ class Definitions(Protocol):
 
 
 class Assignments(Protocol):
-    def batch_get(self, pairs: Collection[Pair]) -> dict[Pair, Assignment]: ...
+    def batch_get(self, pairs: Collection[AssignmentKey]) -> dict[AssignmentKey, Assignment]: ...
 
 
 class VerdictLog(Protocol):
@@ -53,24 +60,24 @@ class VerdictLog(Protocol):
 
 
 class Archive(Protocol):
-    def put(self, archived: Object) -> None: ...
+    def put(self, archived: ArchiveObject) -> None: ...
 
 
 class Quarantine(Protocol):
-    def put(self, poison: Sequence[Quarantined]) -> list[bool]: ...
+    def put(self, poison: Sequence[QuarantineEntry]) -> list[bool]: ...
 
 
 class Metrics(Protocol):
     def record(self, name: str, value: float = 1) -> None: ...
 
 
-class Decided(NamedTuple):
+class JudgedBatch(NamedTuple):
     """``kept`` are the events that are not done, each with its verdict."""
 
     verdicts: Verdicts
-    kept: list[tuple[Received, Verdict]]
-    plan: Plan
-    rows: Mapping[Pair, Assignment]
+    kept: list[tuple[ReceivedEvent, Verdict]]
+    plan: ExperimentIndex
+    rows: Mapping[AssignmentKey, Assignment]
 
 
 class EventProcessor:
@@ -85,7 +92,7 @@ class EventProcessor:
         counters: Counters,
         archive: Archive,
         quarantine: Quarantine,
-        duplicates: Duplicates,
+        duplicates: Deduplicator,
         parallel: Parallel,
         metrics: Metrics,
         limits: Limits,
@@ -100,15 +107,17 @@ class EventProcessor:
         self._parallel = parallel
         self._limits = limits
         self._metrics = metrics
-        self._plan = Plan({})
-        self._rows: TwoGenerationCache[Pair, Assignment] = TwoGenerationCache(ROWS_CACHED, ROW_SECONDS)
+        self._plan = ExperimentIndex({})
+        self._rows: TwoGenerationCache[AssignmentKey, Assignment] = TwoGenerationCache(
+            ROWS_CACHED, ROW_SECONDS
+        )
 
     def __call__(
         self, event: Mapping[str, Any], remaining: Callable[[], float], now: float
     ) -> dict[str, Any]:
         failures = []
         with deadline.within(lambda: remaining() - SECONDS_TO_ANSWER):
-            for batch in batches(event["Records"], self._limits):
+            for batch in read_batches(event["Records"], self._limits):
                 done = self._process(batch, now)
                 if done < len(batch.sequence_numbers):
                     failures.append({"itemIdentifier": batch.sequence_numbers[done]})
@@ -128,38 +137,38 @@ class EventProcessor:
         self._metrics.record("EventsProcessed", sum(one.at < done for one, _ in decided.kept))
         return done
 
-    def _decide(self, batch: Batch, now: float) -> Decided:
+    def _decide(self, batch: Batch, now: float) -> JudgedBatch:
         experiments = self._definitions.experiments()
         if experiments is not self._plan.experiments:
-            self._plan = Plan(experiments)
+            self._plan = ExperimentIndex(experiments)
         plan = self._plan
         concerned = [plan.of(one.event) for one in batch.events]
         rows = self._assigned(batch, concerned, now)
         duplicates = self._duplicates.among(batch, now)
-        by_part: dict[Part, Verdict] = {}
+        by_event: dict[EventPosition, Verdict] = {}
         for (_, part, position, arrived, event, _), of in zip(batch.events, concerned, strict=True):
             place = position, part
             if place in duplicates:
-                by_part[place] = None
+                by_event[place] = None
             elif event.type == EVALUATION:
-                by_part[place] = attributed(event, of, rows, arrived) + evaluated(
+                by_event[place] = attribute_event(event, of, rows, arrived) + attribute_evaluation(
                     event, self._definitions.flags()
                 )
             else:
-                by_part[place] = attributed(event, of, rows, arrived)
-        fresh = Verdicts(batch.positions[0], batch.positions[-1], by_part)
+                by_event[place] = attribute_event(event, of, rows, arrived)
+        fresh = Verdicts(batch.positions[0], batch.positions[-1], by_event)
         verdicts = settle(self._verdicts, batch.shard, fresh, batch.positions)
         if verdicts is fresh:
-            kept = list(zip(batch.events, by_part.values(), strict=True))
+            kept = list(zip(batch.events, by_event.values(), strict=True))
         else:
-            settled, first = verdicts.by_part, verdicts.first
+            settled, first = verdicts.by_event, verdicts.first
             still = [one for one in batch.events if one.position >= first]
             kept = [(one, settled.get((one.position, one.part), ())) for one in still]
-        return Decided(verdicts, kept, plan, rows)
+        return JudgedBatch(verdicts, kept, plan, rows)
 
     def _assigned(
         self, batch: Batch, concerned: Sequence[Sequence[Experiment]], now: float
-    ) -> dict[Pair, Assignment]:
+    ) -> dict[AssignmentKey, Assignment]:
         """Only rows are cached, as long as they hold: who has none yet may have one in a moment."""
         wanted = {
             (experiment.id, one.event.user_id)
@@ -170,7 +179,7 @@ class EventProcessor:
         first, last = min(arrivals, default=now), max(arrivals, default=now)
         by_id = self._plan.by_id
         cached = self._rows.among(wanted)
-        found = {pair: row for pair, row in cached.items() if holds(row, by_id[pair[0]], first, last)}
+        found = {pair: row for pair, row in cached.items() if is_reusable(row, by_id[pair[0]], first, last)}
         missing = [pair for pair in wanted if pair not in found]
         chunks = [missing[start : start + ROWS_A_CALL] for start in range(0, len(missing), ROWS_A_CALL)]
         for rows in self._parallel.map(self._assignments.batch_get, chunks):
@@ -178,10 +187,10 @@ class EventProcessor:
             self._rows.update(rows, now)
         return found
 
-    def _archived(self, batch: Batch, decided: Decided) -> int:
-        found = lines(batch, decided.kept, decided.plan.by_id, decided.rows)
+    def _archived(self, batch: Batch, decided: JudgedBatch) -> int:
+        found = build_lines(batch, decided.kept, decided.plan.by_id, decided.rows)
 
-        def attempt(archived: Object) -> int:
+        def attempt(archived: ArchiveObject) -> int:
             try:
                 self._archive.put(archived)
             except (StorageUnavailable, Throttled) as error:
@@ -189,21 +198,21 @@ class EventProcessor:
                 return archived.at
             return len(batch.positions)
 
-        return min(self._parallel.map(attempt, objects(found, batch.shard)), default=len(batch.positions))
+        return min(self._parallel.map(attempt, group_lines(found, batch.shard)), default=len(batch.positions))
 
-    def _counted(self, batch: Batch, decided: Decided, done: int) -> int:
+    def _counted(self, batch: Batch, decided: JudgedBatch, done: int) -> int:
         failed = count(self._counters, _tallies(batch.shard, decided.kept, done), self._parallel)
         return done if failed is None else batch.positions.index(failed)
 
     def _put_aside(self, batch: Batch, verdicts: Verdicts, done: int, now: float) -> int:
         """Last, and only what will not be delivered again: a retry would put it aside twice."""
         poison = [
-            Quarantined(one.at, batch.shard, batch.sequence_numbers[one.at], one, now)
+            QuarantineEntry(one.at, batch.shard, batch.sequence_numbers[one.at], one, now)
             for one in batch.poison
             if one.at < done and one.position >= verdicts.first
         ]
 
-        def attempt(some: list[Quarantined]) -> int:
+        def attempt(some: list[QuarantineEntry]) -> int:
             try:
                 sent = self._quarantine.put(some)
             except (StorageUnavailable, Throttled) as error:
@@ -230,7 +239,7 @@ def settle(log_: VerdictLog, shard: str, fresh: Verdicts, positions: Sequence[st
     return verdicts
 
 
-def _tallies(shard: str, kept: Sequence[tuple[Received, Verdict]], done: int) -> list[Tally]:
+def _tallies(shard: str, kept: Sequence[tuple[ReceivedEvent, Verdict]], done: int) -> list[Tally]:
     """Of the first ``done`` records. Grouped by what differs within a batch, as that is what it costs."""
     found: dict[tuple[Attribution, str, int], list[Entry]] = {}
     for (at, _, position, _, event, _), verdict in kept:
@@ -244,6 +253,9 @@ def _tallies(shard: str, kept: Sequence[tuple[Received, Verdict]], done: int) ->
             else:
                 found[key] = [entry]
     return [
-        Tally(Counter(scope(of.experiment_id, of.iteration), of.variant, event_type, day, shard), entries)
+        Tally(
+            Counter(experiment_scope(of.experiment_id, of.iteration), of.variant, event_type, day, shard),
+            entries,
+        )
         for (of, event_type, day), entries in found.items()
     ]

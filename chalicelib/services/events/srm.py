@@ -7,8 +7,8 @@ from typing import Protocol
 
 from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.results import sample_ratio
-from chalicelib.domain.stream.counters import ASSIGNED, Counted, scope
+from chalicelib.domain.results import check_sample_ratio
+from chalicelib.domain.stream.counters import ASSIGNED, CounterItem, experiment_scope
 
 SECONDS_BETWEEN = 300.0
 
@@ -20,7 +20,7 @@ class Experiments(Protocol):
 
 
 class Counters(Protocol):
-    def read(self, scope: str) -> Iterable[Counted]: ...
+    def read(self, scope: str) -> Iterable[CounterItem]: ...
 
 
 class Metrics(Protocol):
@@ -45,10 +45,10 @@ class SampleRatioMonitor:
             return
         try:
             for experiment in self._experiments.experiments().values():
-                of = scope(experiment.id, experiment.iteration)
+                of = experiment_scope(experiment.id, experiment.iteration)
                 if of in due:
                     assigned = self._assigned(of)
-                    alarm = sample_ratio(experiment, assigned)["alarm"]
+                    alarm = check_sample_ratio(experiment, assigned)["alarm"]
                     self._metrics.peak("SampleRatioMismatch", float(alarm))
                     for variant, number in assigned.items():
                         self._metrics.peak(f"Assigned.{experiment.key}.{variant}", number)

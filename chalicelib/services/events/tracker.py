@@ -11,10 +11,10 @@ from cachetools import TTLCache
 from chalicelib import deadline
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
-from chalicelib.domain.stream.outgoing import PARTITION_KEY, OutgoingRecord, calls
-from chalicelib.domain.stream.tracking import assignment_event, evaluation_event, sampled
+from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, split_into_calls
+from chalicelib.domain.stream.tracking import build_assignment_event, build_evaluation_event, is_sampled
 from chalicelib.services.definitions.cache import Metrics
-from chalicelib.services.events.evaluation_buffer import Buffer
+from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 
 ATTEMPTS = 3
 FLUSH_SECONDS = 2.0
@@ -56,7 +56,7 @@ class Tracker:
         self._window = window
         self._linger = linger
         self._timer = timer
-        self.buffer = Buffer(capacity)
+        self.buffer = EvaluationBuffer(capacity)
         self._assigned: deque[Mapping[str, Any]] = deque()
         self._dropped = 0
         self._told: TTLCache[tuple[str, str, str], None] = TTLCache(REMEMBERED, window, timer)
@@ -97,15 +97,15 @@ class Tracker:
             evaluated += len(evaluations)
             for evaluation in evaluations:
                 answer = user_id, evaluation.flag_key, evaluation.variant
-                if answer not in self._told and sampled(evaluation, user_id):
+                if answer not in self._told and is_sampled(evaluation, user_id):
                     self._told[answer] = None
-                    self._unsent.append(_put(evaluation_event(user_id, evaluation, now, self._window)))
+                    self._unsent.append(_put(build_evaluation_event(user_id, evaluation, now, self._window)))
         if evaluated:
             self._metrics.record("FlagEvaluations", evaluated)
         while self._assigned:
             event = self._assigned.popleft()
             if self._stream is not None:
-                self._unsent.append(_put(assignment_event(event)))
+                self._unsent.append(_put(build_assignment_event(event)))
             if not event.get("persisted", True):
                 self._unstored.append(event)
         self._dropped += _shorten(self._unsent, self._capacity) + _shorten(self._unstored, self._capacity)
@@ -114,7 +114,7 @@ class Tracker:
         """Whether all was sent; only records that failed are sent again."""
         before = len(self._unsent)
         for _ in range(ATTEMPTS):
-            failed = [put for call in calls(self._unsent) for put in self._failed(call)]
+            failed = [put for call in split_into_calls(self._unsent) for put in self._failed(call)]
             progressed = len(failed) < len(self._unsent)
             self._unsent = failed
             if not progressed:
@@ -163,4 +163,4 @@ def _shorten(waiting: list[Any], length: int) -> int:
 
 def _put(event: Mapping[str, Any]) -> OutgoingRecord:
     user_id: str = event["user_id"]
-    return OutgoingRecord(0, user_id[:PARTITION_KEY], orjson.dumps(event))
+    return OutgoingRecord(0, user_id[:MAX_PARTITION_KEY], orjson.dumps(event))

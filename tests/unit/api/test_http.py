@@ -4,7 +4,15 @@ from typing import Any
 import pytest
 from chalice.app import Request, Response
 
-from chalicelib.api.http import MAX_BODY, MAX_EVENTS, answer, checked, read_json, read_query, status_of
+from chalicelib.api.http import (
+    MAX_BODY,
+    MAX_EVENTS,
+    answer,
+    checked,
+    read_json,
+    read_query,
+    status_of,
+)
 from chalicelib.api.models import AssignRequest
 from chalicelib.domain.errors import (
     InvalidInput,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.results import chi_square_p, results, sample_ratio
-from chalicelib.domain.stream.counters import ASSIGNED, Counted, Counter, Sums
+from chalicelib.domain.results import check_sample_ratio, chi_square_p_value, compute_results
+from chalicelib.domain.stream.counters import ASSIGNED, Counter, CounterItem, Sums
 from tests.support.plane import experiment
 
 CHECKOUT = experiment()
@@ -33,21 +33,21 @@ SCIPY = [
 
 @pytest.mark.parametrize(("chi_square", "degrees", "p_value"), SCIPY)
 def test_p_values_are_scipys(chi_square: float, degrees: int, p_value: float) -> None:
-    assert chi_square_p(chi_square, degrees) == pytest.approx(p_value, rel=1e-11)
+    assert chi_square_p_value(chi_square, degrees) == pytest.approx(p_value, rel=1e-11)
 
 
 def counted(
     variant: str, event_type: str, sums: Sums, *, day: int = DAY, hour: int = 10, shard: str = "s/0"
-) -> Counted:
-    return Counted(Counter("checkout", variant, event_type, day, shard), {hour: sums})
+) -> CounterItem:
+    return CounterItem(Counter("checkout", variant, event_type, day, shard), {hour: sums})
 
 
 def test_an_even_split_raises_no_alarm_and_a_skewed_one_does() -> None:
-    even = sample_ratio(CHECKOUT, {"control": 5050, "treatment": 4950})
+    even = check_sample_ratio(CHECKOUT, {"control": 5050, "treatment": 4950})
     assert even["chi_square"] == pytest.approx(1.0)
     assert even["p_value"] == pytest.approx(0.31731050786291415)
     assert even["alarm"] is False
-    assert sample_ratio(CHECKOUT, {"control": 5300, "treatment": 4700})["alarm"] is True
+    assert check_sample_ratio(CHECKOUT, {"control": 5300, "treatment": 4700})["alarm"] is True
 
 
 def test_the_split_is_the_one_of_the_definition() -> None:
@@ -58,18 +58,18 @@ def test_the_split_is_the_one_of_the_definition() -> None:
             {"key": "off", "allocation": 0.0},
         ]
     )
-    srm = sample_ratio(three, {"a": 800, "b": 200, "off": 3})
+    srm = check_sample_ratio(three, {"a": 800, "b": 200, "off": 3})
     assert srm["chi_square"] == pytest.approx(0.0, abs=1e-9)
     assert srm["p_value"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("assigned", [{}, {"control": 4, "treatment": 5}])
 def test_too_few_users_are_no_test(assigned: dict[str, int]) -> None:
-    assert sample_ratio(CHECKOUT, assigned) == {"chi_square": None, "p_value": None, "alarm": False}
+    assert check_sample_ratio(CHECKOUT, assigned) == {"chi_square": None, "p_value": None, "alarm": False}
 
 
 def test_results_of_an_experiment_that_nobody_has_seen() -> None:
-    found = results(CHECKOUT, [])
+    found = compute_results(CHECKOUT, [])
     nothing: dict[str, Any] = {
         "assigned": 0,
         "exposures": 0,
@@ -85,7 +85,7 @@ def test_results_of_an_experiment_that_nobody_has_seen() -> None:
 
 
 def test_counters_of_all_shards_hours_and_days_are_added() -> None:
-    found = results(
+    found = compute_results(
         CHECKOUT,
         [
             counted("control", ASSIGNED, Sums(1000)),
@@ -120,18 +120,18 @@ def test_counters_of_all_shards_hours_and_days_are_added() -> None:
 
 
 def test_a_sum_is_the_number_that_is_closest_to_the_exact_one() -> None:
-    found = results(CHECKOUT, [counted("control", "purchase", Sums(3, 25_003_156_300, 1))])
+    found = compute_results(CHECKOUT, [counted("control", "purchase", Sums(3, 25_003_156_300, 1))])
     assert found["variants"]["control"]["events"]["purchase"]["sum"] == 2_500_315.63
 
 
 def test_a_variant_that_was_removed_keeps_its_numbers() -> None:
-    found = results(CHECKOUT, [counted("old", ASSIGNED, Sums(3))])
+    found = compute_results(CHECKOUT, [counted("old", ASSIGNED, Sums(3))])
     assert list(found["variants"]) == ["control", "treatment", "old"]
     assert found["variants"]["old"]["assigned"] == 3
 
 
 def test_only_the_latest_hours_are_shown() -> None:
-    found = results(
+    found = compute_results(
         CHECKOUT, [counted("control", "purchase", Sums(1), day=day, hour=day % 24) for day in range(100)]
     )
     assert len(found["windows"]["hour"]) == 48
@@ -141,10 +141,12 @@ def test_only_the_latest_hours_are_shown() -> None:
 
 def test_without_metrics_every_event_but_an_exposure_is_a_conversion() -> None:
     plain = experiment(metrics=[])
-    found = results(plain, [counted("control", "signup", Sums(3)), counted("control", "exposure", Sums(9))])
+    found = compute_results(
+        plain, [counted("control", "signup", Sums(3)), counted("control", "exposure", Sums(9))]
+    )
     assert found["variants"]["control"]["conversions"] == 3
 
 
 def test_an_alarm_comes_with_a_note() -> None:
     skewed = [counted("control", ASSIGNED, Sums(900)), counted("treatment", ASSIGNED, Sums(600))]
-    assert "sample_ratio_mismatch" in [note["code"] for note in results(CHECKOUT, skewed)["notes"]]
+    assert "sample_ratio_mismatch" in [note["code"] for note in compute_results(CHECKOUT, skewed)["notes"]]

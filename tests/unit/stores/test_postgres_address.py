@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.stores.postgres import Address, from_secret, from_url
+from chalicelib.stores.postgres import Address, parse_secret, parse_url
 
 SECRET = {
     "engine": "postgres",
@@ -20,23 +20,23 @@ SECRET = {
 
 def test_a_secret_is_read_as_rds_writes_it() -> None:
     expected = Address("db.internal", 5433, "experimentation", "realtime", "p@ss/word")
-    assert from_secret(json.dumps(SECRET)) == expected
-    assert from_secret(json.dumps(SECRET | {"port": "5433"})) == expected
-    assert from_secret(json.dumps({**SECRET, "port": None})).port == 5432
+    assert parse_secret(json.dumps(SECRET)) == expected
+    assert parse_secret(json.dumps(SECRET | {"port": "5433"})) == expected
+    assert parse_secret(json.dumps({**SECRET, "port": None})).port == 5432
 
 
 def test_a_url_says_the_same() -> None:
     url = "postgresql://realtime:p%40ss%2Fword@db.internal:5433/experimentation"
-    assert from_url(url) == from_secret(json.dumps(SECRET))
-    assert from_url("postgresql://u@h/d?sslmode=disable") == Address("h", 5432, "d", "u", "", "disable")
+    assert parse_url(url) == parse_secret(json.dumps(SECRET))
+    assert parse_url("postgresql://u@h/d?sslmode=disable") == Address("h", 5432, "d", "u", "", "disable")
 
 
 @pytest.mark.parametrize("name", ["host", "dbname", "username"])
 def test_what_is_missing_is_named(name: str) -> None:
     with pytest.raises(ValueError, match=f"REALTIME_POSTGRES_SECRET must have {name}$"):
-        from_secret(json.dumps({**SECRET, name: ""}))
+        parse_secret(json.dumps({**SECRET, name: ""}))
     with pytest.raises(ValueError, match=r"REALTIME_POSTGRES_URL must have dbname, username$"):
-        from_url("postgresql://host")
+        parse_url("postgresql://host")
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_what_is_missing_is_named(name: str) -> None:
 def test_a_connection_is_encrypted_unless_told_otherwise(
     mode: dict[str, Any], checks_name: bool, verifies: ssl.VerifyMode
 ) -> None:
-    context = from_secret(json.dumps(SECRET | mode)).tls()
+    context = parse_secret(json.dumps(SECRET | mode)).tls()
     assert isinstance(context, ssl.SSLContext)
     assert (context.check_hostname, context.verify_mode) == (checks_name, verifies)
-    assert from_secret(json.dumps(SECRET | {"sslmode": "disable"})).tls() is False
+    assert parse_secret(json.dumps(SECRET | {"sslmode": "disable"})).tls() is False
 
 
 def test_a_mode_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="sslmode must be disable, require or verify-full; it is 'prefer'"):
-        from_url("postgresql://u@h/d?sslmode=prefer")
+        parse_url("postgresql://u@h/d?sslmode=prefer")

@@ -7,34 +7,34 @@ import orjson
 import pytest
 
 from chalicelib.domain.stream import archive
-from chalicelib.domain.stream.archive import Line, Object, objects
-from chalicelib.domain.stream.counters import day_number
+from chalicelib.domain.stream.archive import ArchiveLine, ArchiveObject, group_lines
+from chalicelib.domain.stream.counters import parse_day
 from tests.support.plane import Plane, experiment
 from tests.support.streams import kinesis, purchase
 
 SHARD = "events/shardId-000000000007"
-HOUR = day_number("2026-11-22") * 24 + 10
+HOUR = parse_day("2026-11-22") * 24 + 10
 
 
-def at(number: int, hour: int = HOUR, size: int = 100) -> Line:
-    return Line(number, 0, str(1000 + number), hour, size, {"n": number})
+def at(number: int, hour: int = HOUR, size: int = 100) -> ArchiveLine:
+    return ArchiveLine(number, 0, str(1000 + number), hour, size, {"n": number})
 
 
 @pytest.mark.parametrize(
     "lines", [[{}], [{"a": 1}, {"b": [",\n,"]}], [{"text": "a\nb,\r\n"}, {"é": "ü"}, {"n": 1.5}] * 3]
 )
 def test_an_object_is_gzipped_json_lines(lines: list[dict[str, Any]]) -> None:
-    text = gzip.decompress(Object("key", 0, lines).body())
+    text = gzip.decompress(ArchiveObject("key", 0, lines).compress())
     assert text.endswith(b"}\n")
     assert [orjson.loads(line) for line in text.splitlines()] == lines
 
 
 def test_the_same_lines_give_the_same_bytes() -> None:
-    assert Object("k", 0, [{"a": 1}]).body() == Object("k", 0, [{"a": 1}]).body()
+    assert ArchiveObject("k", 0, [{"a": 1}]).compress() == ArchiveObject("k", 0, [{"a": 1}]).compress()
 
 
 def test_events_lie_by_the_hour_of_their_own_time() -> None:
-    found = objects([at(1), at(2, HOUR + 14), at(3)], SHARD)
+    found = group_lines([at(1), at(2, HOUR + 14), at(3)], SHARD)
     assert [(one.key, one.at, one.lines) for one in found] == [
         (
             "raw/events/year=2026/month=11/day=22/hour=10/events-shardId-000000000007-1001.0-1003.0.jsonl.gz",
@@ -50,13 +50,13 @@ def test_events_lie_by_the_hour_of_their_own_time() -> None:
 
 
 def test_an_object_has_at_most_a_thousand_lines() -> None:
-    found = objects([at(number) for number in range(2001)], SHARD)
+    found = group_lines([at(number) for number in range(2001)], SHARD)
     assert [(one.at, len(one.lines)) for one in found] == [(0, 1000), (1000, 1000), (2000, 1)]
     assert len({one.key for one in found}) == 3
 
 
 def test_an_object_has_at_most_five_megabytes() -> None:
-    found = objects([at(number, size=archive.MAX_BYTES // 3) for number in range(7)], SHARD)
+    found = group_lines([at(number, size=archive.MAX_BYTES // 3) for number in range(7)], SHARD)
     assert [len(one.lines) for one in found] == [3, 3, 1]
 
 
@@ -71,5 +71,5 @@ def test_the_experiments_of_an_event_count_for_its_size() -> None:
 
 
 def test_a_line_larger_than_the_limit_is_alone() -> None:
-    found = objects([at(1), at(2, size=archive.MAX_BYTES * 2), at(3)], SHARD)
+    found = group_lines([at(1), at(2, size=archive.MAX_BYTES * 2), at(3)], SHARD)
     assert [len(one.lines) for one in found] == [1, 1, 1]

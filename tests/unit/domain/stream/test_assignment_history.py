@@ -5,8 +5,8 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.stream.assignment_history import Row, merged, rows
-from chalicelib.domain.stream.counters import position
+from chalicelib.domain.stream.assignment_history import HistoryRow, merge_rows, read_rows
+from chalicelib.domain.stream.counters import format_position
 from tests.support.assignments import Image, change
 from tests.support.assignments import row as image
 from tests.support.history import row, second
@@ -17,14 +17,14 @@ def assigned(user: str = "u1", variant: str = "control", at: int = 0) -> Image:
 
 
 def test_a_new_row_and_a_changed_one_are_taken_as_they_are_now() -> None:
-    found = rows([change(1, assigned()), change(2, assigned(variant="treatment", at=5), assigned())])
-    first = Row("a-u1", "checkout", "control", "u1", second(0), second(0))
-    second_ = Row("a-u1", "checkout", "treatment", "u1", second(5), second(5))
-    assert found == [(position(f"{1:030d}"), first), (position(f"{2:030d}"), second_)]
+    found = read_rows([change(1, assigned()), change(2, assigned(variant="treatment", at=5), assigned())])
+    first = HistoryRow("a-u1", "checkout", "control", "u1", second(0), second(0))
+    second_ = HistoryRow("a-u1", "checkout", "treatment", "u1", second(5), second(5))
+    assert found == [(format_position(f"{1:030d}"), first), (format_position(f"{2:030d}"), second_)]
 
 
 def test_what_expires_stays_in_the_history() -> None:
-    assert rows([change(1, None, assigned())]) == []
+    assert read_rows([change(1, None, assigned())]) == []
 
 
 def test_what_something_else_has_written_is_no_assignment() -> None:
@@ -34,16 +34,16 @@ def test_what_something_else_has_written_is_no_assignment() -> None:
         assigned() | {"timestamp": {"S": "then"}},
         assigned() | {"user_id": {"N": "1"}},
     ]
-    assert rows(change(number, one) for number, one in enumerate(strange, 1)) == []
+    assert read_rows(change(number, one) for number, one in enumerate(strange, 1)) == []
 
 
 def test_times_are_stored_as_utc_with_milliseconds() -> None:
-    [(_, found)] = rows([change(1, assigned() | {"timestamp": {"S": "2026-11-22T12:30:00+02:00"}})])
+    [(_, found)] = read_rows([change(1, assigned() | {"timestamp": {"S": "2026-11-22T12:30:00+02:00"}})])
     assert found.updated_at == "2026-11-22T10:30:00.000Z"
 
 
 def test_a_user_who_moved_keeps_the_first_time_and_has_the_latest_variant() -> None:
-    moved = merged([row(at=1), row(at=9, variant_id="treatment"), row(at=5, variant_id="third"), row(2)])
+    moved = merge_rows([row(at=1), row(at=9, variant_id="treatment"), row(at=5, variant_id="third"), row(2)])
     assert moved == [row(since=1, at=9, variant_id="treatment"), row(2)]
 
 
@@ -52,4 +52,4 @@ def test_order_and_repetition_make_no_difference(times: list[int], data: st.Data
     one_by_one = [row(at=at, variant_id=f"v{at}") for at in times]
     again = data.draw(st.permutations(one_by_one + data.draw(st.lists(st.sampled_from(one_by_one)))))
     expected = row(since=min(times), at=max(times), variant_id=f"v{max(times)}")
-    assert reduce(Row.merged, again) == expected
+    assert reduce(HistoryRow.merge, again) == expected

@@ -8,10 +8,10 @@ from chalicelib.domain.stream.counters import (
     Entry,
     Tally,
     day_and_hour,
-    day_number,
-    iso_day,
-    position,
-    scope,
+    experiment_scope,
+    format_day,
+    format_position,
+    parse_day,
 )
 
 COUNTER = Counter("checkout", "control", "purchase", 20_779, "events/shardId-000000000000")
@@ -20,15 +20,15 @@ numbers = st.integers(1, 10**129 - 1)
 
 @given(numbers, numbers)
 def test_positions_order_as_sequence_numbers_do(one: int, other: int) -> None:
-    assert (position(str(one)) < position(str(other))) == (one < other)
-    assert position(str(one)) == position(f"000{one}")
+    assert (format_position(str(one)) < format_position(str(other))) == (one < other)
+    assert format_position(str(one)) == format_position(f"000{one}")
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, unique=True).map(sorted), st.integers(0, 51))
 def test_what_is_left_of_a_tally_lies_after_the_position(found: list[int], counted: int) -> None:
-    tally = Tally(COUNTER, [Entry(position(str(one)), 0) for one in found])
-    rest = tally.after(position(str(counted)))
-    expected = [position(str(one)) for one in found if one > counted]
+    tally = Tally(COUNTER, [Entry(format_position(str(one)), 0) for one in found])
+    rest = tally.after(format_position(str(counted)))
+    expected = [format_position(str(one)) for one in found if one > counted]
     assert [entry.position for entry in (rest.entries if rest else [])] == expected
 
 
@@ -48,9 +48,9 @@ def test_a_day_is_divided_into_24_hours_of_utc(timestamp: float) -> None:
     day, hour = day_and_hour(timestamp)
     assert day * 86_400 + hour * 3_600 <= timestamp < day * 86_400 + (hour + 1) * 3_600
     assert 0 <= hour < 24
-    assert day_number(iso_day(day)) == day
+    assert parse_day(format_day(day)) == day
 
 
 def test_a_restarted_experiment_counts_from_zero() -> None:
-    assert scope("checkout", 1) == "checkout"
-    assert scope("checkout", 2) == "checkout@2"
+    assert experiment_scope("checkout", 1) == "checkout"
+    assert experiment_scope("checkout", 2) == "checkout@2"

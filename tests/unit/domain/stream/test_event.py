@@ -15,8 +15,8 @@ from chalicelib.domain.stream.event import (
     Event,
     Limits,
     Refusal,
-    ordinary_events,
     parse_event,
+    parse_ordinary_events,
 )
 from chalicelib.domain.stream.event_schema import EventDocument
 
@@ -141,7 +141,7 @@ def test_a_clock_of_2099_is_in_the_future() -> None:
 def test_a_time_that_is_no_date_in_utc_is_refused_whatever_the_limits(timestamp: str) -> None:
     event = GOOD | {"timestamp": timestamp}
     assert refusal(event, ALWAYS) == ("invalid_field", "timestamp")
-    assert ordinary_events([orjson.dumps(event)], [ARRIVED], ALWAYS) is None
+    assert parse_ordinary_events([orjson.dumps(event)], [ARRIVED], ALWAYS) is None
 
 
 def test_limits_may_be_lifted() -> None:
@@ -239,7 +239,7 @@ def test_the_model_accepts_what_the_reader_accepts(data: dict[str, Any]) -> None
 )
 def test_ordinary_events_are_read_as_one_by_one(batch: list[tuple[bytes, float]]) -> None:
     texts, arrived = [text for text, _ in batch], [at for _, at in batch]
-    found = ordinary_events(texts, arrived, LIMITS)
+    found = parse_ordinary_events(texts, arrived, LIMITS)
     one_by_one = [parse_event(text, at, LIMITS) for text, at in batch]
     assert found == (one_by_one if found is not None else None)
 
@@ -251,7 +251,7 @@ def test_what_most_producers_send_is_ordinary() -> None:
         | {"event_id": "e1", "experiment_key": "k", "flag_key": "f", "value": 2.5, "properties": {"a": [1]}},
         GOOD | {"event_id": None, "value": None, "metadata": {}, "user_id": "a b.c@d", "more": {"b": {}}},
     ]
-    assert ordinary_events([orjson.dumps(one) for one in sent], [ARRIVED] * 3, LIMITS) is not None
+    assert parse_ordinary_events([orjson.dumps(one) for one in sent], [ARRIVED] * 3, LIMITS) is not None
 
 
 def _json(value: Any) -> bytes:

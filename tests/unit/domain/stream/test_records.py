@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.stream.event import MAX_BYTES, Limits
-from chalicelib.domain.stream.records import MAX_UNPACKED, Batch, Undecodable, batches, unpack
+from chalicelib.domain.stream.records import MAX_UNPACKED, Batch, UndecodableRecord, read_batches, split_parts
 from tests.support.streams import kinesis, purchase, record
 
 
@@ -30,19 +30,19 @@ def aggregated(*parts: tuple[str, bytes]) -> bytes:
 
 
 def code(content: object) -> str:
-    with pytest.raises(Undecodable) as caught:
-        unpack(content)
+    with pytest.raises(UndecodableRecord) as caught:
+        split_parts(content)
     return caught.value.refusal.code
 
 
 def read(*payloads: object) -> Batch:
-    [batch] = batches(kinesis(payloads)["Records"], Limits())
+    [batch] = read_batches(kinesis(payloads)["Records"], Limits())
     return batch
 
 
 def test_plain_data_is_one_part() -> None:
-    assert unpack(data(b'{"a":1}')) == [(None, b'{"a":1}')]
-    assert unpack("") == [(None, b"")]
+    assert split_parts(data(b'{"a":1}')) == [(None, b'{"a":1}')]
+    assert split_parts("") == [(None, b"")]
 
 
 @pytest.mark.parametrize("text", ["%%%", "YWJj\n", "YWJ", "YQ==YQ==", "é", "\ud800", None, 7, []])
@@ -81,11 +81,11 @@ def test_a_bomb_is_refused_before_it_has_unpacked() -> None:
 def test_a_batch_that_would_unpack_without_end_is_cut_short_and_the_rest_read_next() -> None:
     large, many = of_size(MAX_BYTES), MAX_UNPACKED // MAX_BYTES + 3
     event = kinesis([large] * many)
-    [batch] = batches(event["Records"], Limits())
+    [batch] = read_batches(event["Records"], Limits())
     done = len(batch.positions)
     assert done == MAX_UNPACKED // MAX_BYTES == len(batch.events)
     assert len(batch.sequence_numbers) == many
-    [rest] = batches(event["Records"][done:], Limits())
+    [rest] = read_batches(event["Records"][done:], Limits())
     assert len(rest.positions) == many - done
 
 
@@ -99,7 +99,7 @@ def test_what_a_record_unpacks_to_is_bounded_whatever_comes_before_it() -> None:
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=20), st.binary(max_size=50)), min_size=1, max_size=5))
 def test_aggregated_records_are_read_as_the_library_writes_them(parts: list[tuple[str, bytes]]) -> None:
-    assert unpack(data(aggregated(*parts))) == parts
+    assert split_parts(data(aggregated(*parts))) == parts
 
 
 def test_parts_of_an_aggregate_may_be_gzipped_and_a_broken_one_spoils_no_other() -> None:
@@ -113,8 +113,8 @@ def test_parts_of_an_aggregate_may_be_gzipped_and_a_broken_one_spoils_no_other()
 @given(st.binary(max_size=60))
 def test_a_message_that_is_no_aggregate_is_refused_and_never_crashes(message: bytes) -> None:
     digest = hashlib.md5(message, usedforsecurity=False).digest()
-    with suppress(Undecodable):
-        unpack(data(b"\xf3\x89\x9a\xc2" + message + digest))
+    with suppress(UndecodableRecord):
+        split_parts(data(b"\xf3\x89\x9a\xc2" + message + digest))
 
 
 def test_an_aggregate_with_a_wrong_checksum_is_refused() -> None:
@@ -150,7 +150,7 @@ def test_poison_keeps_what_was_received() -> None:
 def test_each_shard_of_each_stream_is_a_batch_of_its_own() -> None:
     mixed = [record(purchase(), 1), record(purchase(), 2, shard=1), record(purchase(), 3)]
     mixed.append(record(purchase(), 4) | {"eventSourceARN": "arn:aws:kinesis:us-east-1:0:stream/other"})
-    found = {batch.shard: len(batch.events) for batch in batches(mixed, Limits())}
+    found = {batch.shard: len(batch.events) for batch in read_batches(mixed, Limits())}
     assert found == {
         "events/shardId-000000000000": 2,
         "events/shardId-000000000001": 1,
@@ -160,6 +160,6 @@ def test_each_shard_of_each_stream_is_a_batch_of_its_own() -> None:
 
 def test_records_that_share_a_sequence_number_are_parts_of_one_position() -> None:
     same = [record(payload, 7) for payload in (purchase("u1"), b"{", purchase("u2"))]
-    [batch] = batches(same, Limits())
+    [batch] = read_batches(same, Limits())
     assert [(one.at, one.part, one.event.user_id) for one in batch.events] == [(0, 0, "u1"), (2, 2, "u2")]
     assert [(one.at, one.part) for one in batch.poison] == [(1, 1)]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.stream.attribution import Attribution
-from chalicelib.domain.stream.counters import position
+from chalicelib.domain.stream.counters import format_position
 from chalicelib.domain.stream.verdicts import Verdict, Verdicts, pack, unpack
 from tests.support.streams import FIRST
 
@@ -20,7 +20,7 @@ def decided(draw: st.DrawFn) -> tuple[list[str], Verdicts]:
     places, at = [], FIRST
     for gap in gaps:
         at += gap
-        places.append(position(str(at)))
+        places.append(format_position(str(at)))
     parts = st.dictionaries(st.tuples(st.sampled_from(places), st.integers(0, 2)), verdicts)
     return places, Verdicts(places[0], places[-1], draw(parts))
 
@@ -31,15 +31,15 @@ def test_decisions_are_unpacked_about_any_of_their_records(
 ) -> None:
     places, verdicts = found
     some = data.draw(st.lists(st.sampled_from(places), unique=True).map(sorted))
-    about = {part: verdict for part, verdict in verdicts.by_part.items() if part[0] in some}
+    about = {part: verdict for part, verdict in verdicts.by_event.items() if part[0] in some}
     unpacked = unpack(verdicts.first, verdicts.last, pack(verdicts, places), some)
-    assert unpacked == verdicts._replace(by_part=about)
+    assert unpacked == verdicts._replace(by_event=about)
 
 
 def test_positions_outside_of_the_decisions_are_not_mistaken_for_others() -> None:
-    inside, outside = position("1000001"), position("2000001")
+    inside, outside = format_position("1000001"), format_position("2000001")
     packed = pack(Verdicts(inside, inside, {(inside, 0): None}), [inside])
-    assert unpack(inside, inside, packed, [inside, outside]).by_part == {(inside, 0): None}
+    assert unpack(inside, inside, packed, [inside, outside]).by_event == {(inside, 0): None}
 
 
 def test_an_earlier_decision_wins_and_only_what_is_new_is_added() -> None:
@@ -56,7 +56,7 @@ def test_records_before_the_decided_ones_are_done() -> None:
 
 
 def test_five_hundred_decisions_take_few_bytes() -> None:
-    places = [position(str(FIRST + number * 33_554_467)) for number in range(500)]
+    places = [format_position(str(FIRST + number * 33_554_467)) for number in range(500)]
     options = [(Attribution("checkout", 1, variant),) for variant in ("control", "treatment")]
     found = {(place, 0): options[number * 7 % 3 % 2] for number, place in enumerate(places)}
     assert len(pack(Verdicts(places[0], places[-1], found), places)) < 4000

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from chalicelib.domain.definitions.model import DefinitionRow
-from chalicelib.domain.stream.counters import Counter, Entry, Tally, day_and_hour, flag_scope, position
+from chalicelib.domain.stream.counters import Counter, Entry, Tally, day_and_hour, flag_scope, format_position
 from chalicelib.domain.timestamps import format_timestamp
 from realtime.commands.flags import Usage, settled, show
 from realtime.testing.event_stores import MemoryCounters
@@ -95,7 +95,7 @@ class Plane:
     def evaluate(self, key: str, at: float) -> None:
         day, hour = day_and_hour(at)
         counter = Counter(flag_scope(key), "on", "evaluation", day, "shard-0")
-        self.counters.add(Tally(counter, [Entry(position("1"), hour)]), None)
+        self.counters.add(Tally(counter, [Entry(format_position("1"), hour)]), None)
 
 
 def shown(plane: Plane, only_stale: bool, width: int = 200) -> str:

@@ -4,19 +4,19 @@ import io
 
 from rich.console import Console
 
-from chalicelib.domain.results import results
-from chalicelib.domain.stream.counters import ASSIGNED, Counted, Counter, Sums
+from chalicelib.domain.results import compute_results
+from chalicelib.domain.stream.counters import ASSIGNED, Counter, CounterItem, Sums
 from realtime.commands.results import cumulative, show
 from tests.support.plane import experiment
 
 DAY = 20_779
 
 
-def counted(variant: str, event_type: str, sums: Sums, day: int = DAY) -> Counted:
-    return Counted(Counter("checkout", variant, event_type, day, "s/0"), {10: sums})
+def counted(variant: str, event_type: str, sums: Sums, day: int = DAY) -> CounterItem:
+    return CounterItem(Counter("checkout", variant, event_type, day, "s/0"), {10: sums})
 
 
-FOUND = results(
+FOUND = compute_results(
     experiment(),
     [
         counted("control", ASSIGNED, Sums(1000)),
@@ -68,7 +68,7 @@ def test_the_plot_is_drawn_in_the_terminal() -> None:
 
 def test_without_conversions_the_axis_begins_at_zero() -> None:
     console = Console(file=io.StringIO(), width=120)
-    show(results(experiment(), [counted("control", ASSIGNED, Sums(5))]), console, plot=True)
+    show(compute_results(experiment(), [counted("control", ASSIGNED, Sums(5))]), console, plot=True)
     assert isinstance(console.file, io.StringIO)
     plot = console.file.getvalue().partition("cumulative")[2]
     assert "0.00" in plot
@@ -77,6 +77,6 @@ def test_without_conversions_the_axis_begins_at_zero() -> None:
 
 def test_without_events_there_is_nothing_to_plot() -> None:
     console = Console(file=io.StringIO(), width=120)
-    show(results(experiment(), []), console, plot=True)
+    show(compute_results(experiment(), []), console, plot=True)
     assert isinstance(console.file, io.StringIO)
     assert "Nothing to plot yet" in console.file.getvalue()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.stream.counters import scope
+from chalicelib.domain.stream.counters import experiment_scope
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.srm import SampleRatioMonitor
@@ -91,7 +91,7 @@ class Schedule:
     def counted(self) -> Multiset[tuple[int, str]]:
         found: Multiset[tuple[int, str]] = Multiset()
         for iteration in {iteration for iteration, _ in self.assigned}:
-            for counter, hours in self.counters.read(scope("checkout", iteration)):
+            for counter, hours in self.counters.read(experiment_scope("checkout", iteration)):
                 found[iteration, counter.variant] += sum(sums.count for sums in hours.values())
         return found
 

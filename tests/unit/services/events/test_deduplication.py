@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.processor import EventProcessor
 from realtime.testing.event_stores import MemoryEventIds, MemoryVerdicts
 from tests.support.plane import Plane
@@ -34,8 +34,8 @@ class Failing:
         return call
 
 
-def table(ids: Any) -> Duplicates:
-    return Duplicates(ids, Parallel(1), 86_400.0)
+def table(ids: Any) -> Deduplicator:
+    return Deduplicator(ids, Parallel(1), 86_400.0)
 
 
 def deliver(container: EventProcessor, event: Any) -> bool:

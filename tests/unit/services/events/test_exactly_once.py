@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.domain.definitions.model import Assignment
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.deduplication import Duplicates
+from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.processor import EventProcessor
 from realtime.testing.event_stores import MemoryEventIds
 from tests.support.faults import Faults, Killed
@@ -48,7 +48,7 @@ class Schedule:
         plane, parallel = self.plane, Parallel(1)
         names = ("assignments", "verdicts", "counters", "archive", "quarantine")
         stores = {name: self.faults.around(getattr(plane, name)) for name in names}
-        duplicates = Duplicates(self.faults.around(self.ids), parallel, 86_400.0)
+        duplicates = Deduplicator(self.faults.around(self.ids), parallel, 86_400.0)
         return plane.container(duplicates=duplicates, parallel=parallel, **stores)
 
     def _add(self, number: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.stream.attribution import Attribution, evaluated
+from chalicelib.domain.stream.attribution import Attribution, attribute_evaluation
 from chalicelib.domain.stream.event import Event, Limits, parse_event
 from tests.support.flags import flag
 from tests.support.plane import Plane
@@ -23,7 +23,7 @@ def event(**fields: Any) -> Event:
 
 
 def test_an_evaluation_counts_for_its_flag_and_variant() -> None:
-    found = evaluated(event(flag_key="f", properties={"variant": "on"}), FLAGS)
+    found = attribute_evaluation(event(flag_key="f", properties={"variant": "on"}), FLAGS)
     assert found == (Attribution("flag/f", 1, "on"),)
 
 
@@ -39,7 +39,7 @@ def test_an_evaluation_counts_for_its_flag_and_variant() -> None:
     ],
 )
 def test_one_of_no_known_flag_or_variant_counts_for_nothing(fields: dict[str, Any]) -> None:
-    assert evaluated(event(**fields), FLAGS) == ()
+    assert attribute_evaluation(event(**fields), FLAGS) == ()
 
 
 def test_it_is_counted_once_however_often_it_is_delivered_and_archived_as_no_experiments() -> None:

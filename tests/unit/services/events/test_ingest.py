@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable, Throttled, TooLarge
 from chalicelib.domain.stream.event import Limits
-from chalicelib.domain.stream.outgoing import MAX_CALL, OutgoingRecord, calls
+from chalicelib.domain.stream.outgoing import MAX_CALL_BYTES, OutgoingRecord, split_into_calls
 from chalicelib.services.events.ingest import Ingest
 from realtime.testing.event_stores import MemoryEventStream
 from tests.support.streams import ARRIVED, purchase
@@ -162,8 +162,8 @@ def test_a_long_user_id_is_cut_for_the_partition_key_only() -> None:
 
 def test_calls_keep_to_the_limits_of_kinesis() -> None:
     puts = [OutgoingRecord(number, "k", b"x") for number in range(1001)]
-    assert [len(call) for call in calls(puts)] == [500, 500, 1]
+    assert [len(call) for call in split_into_calls(puts)] == [500, 500, 1]
     large = [OutgoingRecord(number, "k", b"x" * 1_000_000) for number in range(9)]
-    assert [len(call) for call in calls(large)] == [4, 4, 1]
-    assert all(sum(len(put.data) for put in call) <= MAX_CALL for call in calls(large))
-    assert calls([]) == []
+    assert [len(call) for call in split_into_calls(large)] == [4, 4, 1]
+    assert all(sum(len(put.data) for put in call) <= MAX_CALL_BYTES for call in split_into_calls(large))
+    assert split_into_calls([]) == []

@@ -11,7 +11,7 @@ from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.stream.event import Event, Limits, parse_event
 from chalicelib.domain.stream.outgoing import OutgoingRecord
-from chalicelib.domain.stream.tracking import assignment_event
+from chalicelib.domain.stream.tracking import build_assignment_event
 from chalicelib.services.events.tracker import LONGEST_PAUSE, Tracker
 from realtime.testing.event_stores import MemoryEventStream
 from realtime.testing.stores import MemoryMetrics
@@ -295,7 +295,7 @@ def test_without_a_stream_assignments_are_still_stored() -> None:
 
 def test_another_variant_of_the_same_assignment_is_another_event() -> None:
     moved = ASSIGNMENT | {"variant": "control", "reason": "REASSIGNED"}
-    assert assignment_event(moved)["event_id"] != assignment_event(ASSIGNMENT)["event_id"]
+    assert build_assignment_event(moved)["event_id"] != build_assignment_event(ASSIGNMENT)["event_id"]
 
 
 def test_a_record_is_json_that_any_producer_could_have_sent(world: World) -> None:
