@@ -10,7 +10,7 @@ from chalicelib.api.application import Application
 from chalicelib.api.http import (
     CORS,
     DENY,
-    MAX_EVENTS,
+    MAX_EVENTS_BODY_BYTES,
     Model,
     answer,
     checked,
@@ -99,7 +99,7 @@ def ofrep_flags() -> Response:
 @app.route("/events", methods=["POST"], authorizer=api_key, **JSON)
 @answer
 def events() -> Response:
-    return json_response(plane().ingest(read_json(_request(), MAX_EVENTS)), 202)
+    return json_response(plane().ingest(read_json(_request(), MAX_EVENTS_BODY_BYTES)), 202)
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)

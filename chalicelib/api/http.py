@@ -24,7 +24,7 @@ from chalicelib.domain.errors import (
 )
 
 MAX_BODY = 256 * 1024
-MAX_EVENTS = 4 * 1024 * 1024
+MAX_EVENTS_BODY_BYTES = 4 * 1024 * 1024
 """Bytes of a body of events; Lambda takes 6 MB, in which the body is text with its quotes escaped."""
 
 CORS = Cors(

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from chalicelib.domain.definitions.schema import Key
 from chalicelib.domain.reasons import Reason
+from chalicelib.domain.stream.event import MAX_EVENTS
 from chalicelib.domain.stream.event_schema import EventDocument
 
 UserId = Annotated[str, Field(description="1 to 1,024 bytes of UTF-8, no control characters")]
@@ -41,7 +42,7 @@ class FlagBatchRequest(RequestModel):
 
 
 class EventList(BaseModel):
-    events: list[EventDocument] = Field(min_length=1, max_length=500)
+    events: list[EventDocument] = Field(min_length=1, max_length=MAX_EVENTS)
 
 
 class EventsRequest(RootModel[EventDocument | EventList]):

@@ -20,6 +20,8 @@ from chalicelib.domain.definitions.model import EVENT_TYPE_PATTERN
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.timestamps import parse_timestamp
 
+MAX_EVENTS = 500
+"""In one request."""
 MAX_BYTES = 256 * 1024
 """Of one event as JSON."""
 MAX_DEPTH = 32

@@ -6,10 +6,9 @@ from typing import Any, Protocol
 import orjson
 
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable, Throttled, TooLarge
-from chalicelib.domain.stream.event import TOO_DEEP, Limits, Refusal, is_too_deep, parse_event
+from chalicelib.domain.stream.event import MAX_EVENTS, TOO_DEEP, Limits, Refusal, is_too_deep, parse_event
 from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, split_into_calls
 
-MAX_EVENTS = 500
 ATTEMPTS = 4
 FIRST_PAUSE = 0.05
 """Seconds before the second attempt, doubled before each later one."""

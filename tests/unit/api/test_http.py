@@ -6,7 +6,7 @@ from chalice.app import Request, Response
 
 from chalicelib.api.http import (
     MAX_BODY,
-    MAX_EVENTS,
+    MAX_EVENTS_BODY_BYTES,
     answer,
     checked,
     read_json,
@@ -108,9 +108,9 @@ def test_a_large_body_is_refused_with_the_limit() -> None:
 def test_a_body_of_events_may_be_larger() -> None:
     events = json.dumps({"events": ["x" * 1000] * 500})
     assert len(events) > MAX_BODY
-    assert len(read_json(request(events), MAX_EVENTS)["events"]) == 500
-    with pytest.raises(TooLarge, match=str(MAX_EVENTS)):
-        read_json(request("x" * (MAX_EVENTS + 1)), MAX_EVENTS)
+    assert len(read_json(request(events), MAX_EVENTS_BODY_BYTES)["events"]) == 500
+    with pytest.raises(TooLarge, match=str(MAX_EVENTS_BODY_BYTES)):
+        read_json(request("x" * (MAX_EVENTS_BODY_BYTES + 1)), MAX_EVENTS_BODY_BYTES)
 
 
 def test_a_query_is_read_like_a_body() -> None:
