@@ -36,7 +36,7 @@ from chalicelib.stores.event_ids import EventIdStore
 from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.overrides import OverrideStore
 from chalicelib.stores.postgres import AssignmentHistory
-from chalicelib.stores.quarantine import Quarantine
+from chalicelib.stores.quarantine import QuarantineQueue
 from chalicelib.stores.stream import EventStream
 from chalicelib.stores.verdicts import VerdictStore
 
@@ -236,8 +236,8 @@ class Plane:
         return S3Archive(self.clients, self.settings.archive_bucket)
 
     @cached_property
-    def quarantine(self) -> Quarantine:
-        return Quarantine(self.clients, self.settings.quarantine_queue, self.settings.archive_bucket)
+    def quarantine(self) -> QuarantineQueue:
+        return QuarantineQueue(self.clients, self.settings.quarantine_queue, self.settings.archive_bucket)
 
 
 @cache

@@ -1,15 +1,10 @@
 """What an experiment's counters say so far."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.results import compute_results
-from chalicelib.domain.stream.counters import CounterItem, experiment_scope
-
-
-class Counters(Protocol):
-    def read(self, scope: str) -> Iterable[CounterItem]: ...
+from chalicelib.domain.stream.counters import Counters, experiment_scope
 
 
 def experiment_results(experiment: Experiment, counters: Counters) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 import base64
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from chalicelib.domain.stream.quarantine import QuarantineEntry
+from chalicelib.domain.stream.quarantine import QuarantinedRecord, QuarantineEntry
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
@@ -19,20 +19,7 @@ BATCH = 10
 HIDDEN_SECONDS = 120
 
 
-class QuarantinedRecord(NamedTuple):
-    """A record in quarantine: how it is described there (docs/events.md), and what was received."""
-
-    handle: str
-    description: dict[str, Any]
-    payload: bytes
-
-    @property
-    def place(self) -> str:
-        """What tells a record from any other, however often it was put here."""
-        return "{shard}:{sequence_number}:{part}".format(**self.description)
-
-
-class Quarantine:
+class QuarantineQueue:
     def __init__(self, clients: "Clients", queue: str, bucket: str) -> None:
         self._clients = clients
         self._queue = queue
@@ -50,7 +37,7 @@ class Quarantine:
         return [entry["Id"] in sent for entry in entries]
 
     @guarded
-    def receive(self, wait: int = 0) -> list["QuarantinedRecord"]:
+    def receive(self, wait: int = 0) -> list[QuarantinedRecord]:
         """At most ten, hidden from others for two minutes; empty once none is visible any more.
 
         Only with a ``wait`` in seconds SQS looks at all of its servers, and not at a sample of them.
@@ -64,18 +51,18 @@ class Quarantine:
         return [self._waiting(message) for message in answer.get("Messages", [])]
 
     @guarded
-    def release(self, waiting: "QuarantinedRecord") -> None:
+    def release(self, waiting: QuarantinedRecord) -> None:
         """Back into the queue, at once."""
         self._clients.sqs.change_message_visibility(
             QueueUrl=self._queue_url(), ReceiptHandle=waiting.handle, VisibilityTimeout=0
         )
 
     @guarded
-    def remove(self, waiting: "QuarantinedRecord") -> None:
+    def remove(self, waiting: QuarantinedRecord) -> None:
         """For good; a payload in the bucket stays, as its record may wait here twice."""
         self._clients.sqs.delete_message(QueueUrl=self._queue_url(), ReceiptHandle=waiting.handle)
 
-    def _waiting(self, message: Any) -> "QuarantinedRecord":
+    def _waiting(self, message: Any) -> QuarantinedRecord:
         description = orjson.loads(message["Body"])
         where = description.pop("payload_at", None)
         if where is None:

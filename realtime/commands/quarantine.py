@@ -1,9 +1,9 @@
 """Records in quarantine for the command line: looked at, and sent back once their cause is fixed."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from rich.console import Console
@@ -11,18 +11,8 @@ from rich.progress import track
 from rich.table import Column, Table
 
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord
-from chalicelib.stores.quarantine import QuarantinedRecord
-
-
-class Quarantine(Protocol):
-    def receive(self, wait: int) -> list[QuarantinedRecord]: ...
-    def release(self, waiting: QuarantinedRecord) -> None: ...
-    def remove(self, waiting: QuarantinedRecord) -> None: ...
-
-
-class Stream(Protocol):
-    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]: ...
+from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream
+from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
 
 
 def show(console: Console, quarantine: Quarantine, *, as_json: bool = False) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.domain.stream.archive import ArchiveObject
 from chalicelib.domain.stream.counters import Counter, CounterItem, Sums, Tally
 from chalicelib.domain.stream.outgoing import OutgoingRecord
-from chalicelib.domain.stream.quarantine import QuarantineEntry
+from chalicelib.domain.stream.quarantine import QuarantinedRecord, QuarantineEntry
 from chalicelib.domain.stream.verdicts import Verdicts
 
 
@@ -74,14 +74,29 @@ class MemoryArchive:
 
 
 class MemoryQuarantine:
-    """`chalicelib.stores.quarantine.Quarantine`."""
+    """`chalicelib.stores.quarantine.QuarantineQueue`; ``entries`` has all that was ever put."""
 
     def __init__(self) -> None:
-        self.poison: list[QuarantineEntry] = []
+        self.entries: list[QuarantineEntry] = []
+        self._visible: dict[str, QuarantinedRecord] = {}
 
-    def put(self, poison: Sequence[QuarantineEntry]) -> list[bool]:
-        self.poison.extend(poison)
-        return [True] * len(poison)
+    def put(self, entries: Sequence[QuarantineEntry]) -> list[bool]:
+        for entry in entries:
+            self.entries.append(entry)
+            self.release(QuarantinedRecord(str(len(self.entries)), entry.description(), entry.payload))
+        return [True] * len(entries)
+
+    def receive(self, wait: int = 0) -> list[QuarantinedRecord]:  # noqa: ARG002 - everything is here at once
+        records = list(self._visible.values())[:10]
+        for record in records:
+            self.remove(record)
+        return records
+
+    def release(self, record: QuarantinedRecord) -> None:
+        self._visible[record.handle] = record
+
+    def remove(self, record: QuarantinedRecord) -> None:
+        self._visible.pop(record.handle, None)
 
 
 class MemoryEventIds:

@@ -1,13 +1,19 @@
 """What every store of counters does: the one in memory and the one in DynamoDB."""
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import pytest
 
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.stream.counters import Counter, CounterItem, Entry, Sums, Tally, format_position
+from chalicelib.domain.stream.counters import (
+    Counter,
+    CounterItem,
+    Counters,
+    Entry,
+    Sums,
+    Tally,
+    format_position,
+)
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.counters import CounterStore
 from realtime.testing.event_stores import MemoryCounters
@@ -16,13 +22,8 @@ from tests.support.streams import FIRST
 COUNTER = Counter("checkout", "control", "purchase", 20_779, "events/shardId-000000000000")
 
 
-class Store(Protocol):
-    def add(self, tally: Tally, counted: str | None) -> str | None: ...
-    def read(self, scope: str) -> Iterable[CounterItem]: ...
-
-
 @pytest.fixture(params=["memory", "dynamodb"])
-def store(request: pytest.FixtureRequest) -> Store:
+def store(request: pytest.FixtureRequest) -> Counters:
     if request.param == "memory":
         return MemoryCounters()
     settings = request.getfixturevalue("aws_settings")
@@ -37,12 +38,12 @@ def tally(*numbers: int, counter: Counter = COUNTER, amount: int | None = None) 
     return Tally(counter, [Entry(at(number), 10, amount) for number in numbers])
 
 
-def test_a_new_counter_takes_the_whole_tally(store: Store) -> None:
+def test_a_new_counter_takes_the_whole_tally(store: Counters) -> None:
     assert store.add(tally(1, 2, 3, amount=123_456), None) is None
     assert list(store.read("checkout")) == [CounterItem(COUNTER, {10: Sums(3, 370_368, 3 * 123_456**2)})]
 
 
-def test_sums_are_exact_beyond_what_a_float_holds(store: Store) -> None:
+def test_sums_are_exact_beyond_what_a_float_holds(store: Counters) -> None:
     most = 1_000_000_000 * 10_000  # squared 27 digits: the emulator adds with 28, DynamoDB with 38
     store.add(tally(1, amount=most), None)
     store.add(tally(2, amount=-1), None)
@@ -50,7 +51,7 @@ def test_sums_are_exact_beyond_what_a_float_holds(store: Store) -> None:
     assert counted.hours[10] == Sums(2, most - 1, most * most + 1)
 
 
-def test_a_write_that_was_done_is_refused_with_the_position_that_stands(store: Store) -> None:
+def test_a_write_that_was_done_is_refused_with_the_position_that_stands(store: Counters) -> None:
     store.add(tally(1, 5), None)
     for repeated in [tally(1, 5), tally(1), tally(5, 6), tally(2, 3)]:
         assert store.add(repeated, None) == at(5)
@@ -58,7 +59,7 @@ def test_a_write_that_was_done_is_refused_with_the_position_that_stands(store: S
     assert counted.hours[10].count == 2
 
 
-def test_the_rest_of_a_tally_is_added_where_the_counter_stands(store: Store) -> None:
+def test_the_rest_of_a_tally_is_added_where_the_counter_stands(store: Counters) -> None:
     store.add(tally(1, 5), None)
     assert store.add(tally(6, 7), at(4)) == at(5)
     assert store.add(tally(6, 7), at(5)) is None
@@ -67,14 +68,14 @@ def test_the_rest_of_a_tally_is_added_where_the_counter_stands(store: Store) -> 
     assert counted.hours[10].count == 4
 
 
-def test_hours_and_what_they_sum_are_kept_apart(store: Store) -> None:
+def test_hours_and_what_they_sum_are_kept_apart(store: Counters) -> None:
     entries = [Entry(at(1), 0, 10), Entry(at(2), 23), Entry(at(3), 23, None, -1)]
     store.add(Tally(COUNTER, entries), None)
     [counted] = store.read("checkout")
     assert counted.hours == {0: Sums(1, 10, 100), 23: Sums(0, 0, 0)}
 
 
-def test_a_scope_is_read_with_all_its_counters_and_no_other(store: Store) -> None:
+def test_a_scope_is_read_with_all_its_counters_and_no_other(store: Counters) -> None:
     others = [COUNTER._replace(**change) for change in ({"day": 0}, {"variant": "b"}, {"shard": "s/1"})]
     for counter in [*others, COUNTER._replace(scope="checkout@2"), COUNTER._replace(scope="check")]:
         store.add(tally(1, counter=counter), None)
@@ -89,7 +90,7 @@ def test_a_table_that_is_not_there_is_unavailable(service_clients: Clients) -> N
         list(store.read("checkout"))
 
 
-def test_of_the_same_write_many_times_at_once_one_takes_effect(store: Store) -> None:
+def test_of_the_same_write_many_times_at_once_one_takes_effect(store: Counters) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: store.add(tally(1, 2), None), range(16)))
     assert answers.count(None) == 1

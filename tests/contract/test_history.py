@@ -1,14 +1,14 @@
 """What every history of assignments does: the one in memory and the one in PostgreSQL."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.stream.assignment_history import HistoryRow, merge_rows
+from chalicelib.domain.stream.assignment_history import History, HistoryRow, merge_rows
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.postgres import AssignmentHistory
@@ -17,12 +17,8 @@ from tests.support.history import row, stored
 from tests.support.postgres import Postgres
 
 
-class Store(Protocol):
-    def upsert(self, rows: Sequence[HistoryRow]) -> list[str]: ...
-
-
-class History(NamedTuple):
-    store: Store
+class HistoryUnderTest(NamedTuple):
+    store: History
     rows: Callable[[], dict[str, HistoryRow]]
 
 
@@ -35,42 +31,42 @@ def postgres_history(database: Postgres) -> Iterator[AssignmentHistory]:
 
 
 @pytest.fixture(params=["memory", "postgres"])
-def history(request: pytest.FixtureRequest) -> History:
+def history(request: pytest.FixtureRequest) -> HistoryUnderTest:
     if request.param == "memory":
         memory = MemoryHistory()
-        return History(memory, lambda: memory.rows)
+        return HistoryUnderTest(memory, lambda: memory.rows)
     database: Postgres = request.getfixturevalue("database")
-    return History(request.getfixturevalue("postgres_history"), lambda: stored(database))
+    return HistoryUnderTest(request.getfixturevalue("postgres_history"), lambda: stored(database))
 
 
-def test_what_is_written_is_there(history: History) -> None:
+def test_what_is_written_is_there(history: HistoryUnderTest) -> None:
     written = [row(number, at=number % 60) for number in range(500)]
     assert history.store.upsert(written) == []
     assert list(history.rows().values()) == written
 
 
-def test_a_newer_row_replaces_the_variant_and_keeps_the_first_time(history: History) -> None:
+def test_a_newer_row_replaces_the_variant_and_keeps_the_first_time(history: HistoryUnderTest) -> None:
     history.store.upsert([row(1), row(2)])
     history.store.upsert([row(1, at=5, variant_id="treatment")])
     changed = row(1, since=0, at=5, variant_id="treatment")
     assert history.rows() == {changed.id: changed, row(2).id: row(2)}
 
 
-def test_an_older_row_that_comes_late_changes_only_the_first_time(history: History) -> None:
+def test_an_older_row_that_comes_late_changes_only_the_first_time(history: HistoryUnderTest) -> None:
     history.store.upsert([row(1, at=5, variant_id="treatment")])
     history.store.upsert([row(1)])
     assert history.rows() == {row().id: row(1, since=0, at=5, variant_id="treatment")}
 
 
 @pytest.mark.parametrize("size", [1, 2, 500])
-def test_rows_that_can_never_be_stored_keep_no_other_from_it(history: History, size: int) -> None:
+def test_rows_that_can_never_be_stored_keep_no_other_from_it(history: HistoryUnderTest, size: int) -> None:
     poison = {0, size // 2, size - 1}
     rows = [row(number, user_id="a\0b" if number in poison else "u") for number in range(size)]
     assert history.store.upsert(rows) == ["22P05"] * len(poison)
     assert list(history.rows()) == [one.id for number, one in enumerate(rows) if number not in poison]
 
 
-def test_no_text_is_taken_for_anything_else(history: History) -> None:
+def test_no_text_is_taken_for_anything_else(history: HistoryUnderTest) -> None:
     texts = [
         "'; DROP TABLE assignments --",
         ":rows",

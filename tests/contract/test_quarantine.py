@@ -1,4 +1,4 @@
-"""Quarantine keeps whatever it is given, and gives it back."""
+"""What every quarantine does: the one in memory and the one in SQS and S3."""
 
 import io
 import json
@@ -12,27 +12,35 @@ from rich.console import Console
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream.event import Refusal
 from chalicelib.domain.stream.outgoing import OutgoingRecord
-from chalicelib.domain.stream.quarantine import QuarantineEntry
+from chalicelib.domain.stream.quarantine import Quarantine, QuarantineEntry
 from chalicelib.domain.stream.records import PoisonRecord
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
-from chalicelib.stores.quarantine import MAX_INLINE_BYTES, Quarantine
+from chalicelib.stores.quarantine import MAX_INLINE_BYTES, QuarantineQueue
 from realtime.commands.quarantine import redrive, show
-from realtime.testing.event_stores import MemoryEventStream
+from realtime.testing.event_stores import MemoryEventStream, MemoryQuarantine
 
 SHARD = "events/shardId-000000000000"
 NOW = 1_795_341_600.0
 
 
 @pytest.fixture
-def store(
+def queue(
     aws_environment: dict[str, str], aws_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Quarantine:
-    """With the patience of the command line, as an empty queue is waited for."""
+) -> QuarantineQueue:
+    """With the command line's read timeout, which is longer than the wait for an empty queue."""
     for name, value in aws_environment.items():
         monkeypatch.setenv(name, value)
     clients = Clients(replace(aws_settings, read_timeout=5.0))
-    return Quarantine(clients, aws_settings.quarantine_queue, aws_settings.archive_bucket)
+    return QuarantineQueue(clients, aws_settings.quarantine_queue, aws_settings.archive_bucket)
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def store(request: pytest.FixtureRequest) -> Quarantine:
+    if request.param == "memory":
+        return MemoryQuarantine()
+    queue: QuarantineQueue = request.getfixturevalue("queue")
+    return queue
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import pytest
 
 from chalicelib.domain.stream.attribution import Attribution
 from chalicelib.domain.stream.counters import format_position
-from chalicelib.domain.stream.verdicts import Verdicts
-from chalicelib.services.events.processor import VerdictLog
+from chalicelib.domain.stream.verdicts import VerdictLog, Verdicts
 from chalicelib.stores.verdicts import VerdictStore
 from realtime.testing.event_stores import MemoryVerdicts
 from tests.support.streams import FIRST

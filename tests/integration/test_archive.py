@@ -91,7 +91,7 @@ def test_a_line_that_was_archived_before_anything_was_decided_does_not_hide_the_
 ) -> None:
     event = kinesis([b"{", purchase("u1", value=2), purchase("u2", value=3)])
     experiments, put = plane.experiments.found, plane.quarantine.put
-    plane.experiments.found, plane.quarantine.put = {}, lambda poison: [False]  # type: ignore[method-assign]
+    plane.experiments.found, plane.quarantine.put = {}, lambda entries: [False]  # type: ignore[method-assign]
     plane.deliver({"Records": event["Records"][:2]})
     plane.experiments.found, plane.quarantine.put = experiments, put  # type: ignore[method-assign]
     plane.deliver(event)

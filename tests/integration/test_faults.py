@@ -8,7 +8,7 @@ import os
 import pytest
 
 from chalicelib.stores.counters import CounterStore
-from chalicelib.stores.quarantine import Quarantine
+from chalicelib.stores.quarantine import QuarantineQueue
 from tests.support.archive import archived_lines
 from tests.support.schedule import Bench, Schedule
 
@@ -40,7 +40,7 @@ def check(schedule: Schedule) -> None:
     counted = {(one["place"], part["variant"]) for one in about for part in one["experiments"]}
     assert len(counted) == len(schedule.sent), "what the archive says was counted"
 
-    quarantine = Quarantine(service, settings.quarantine_queue, settings.archive_bucket)
+    quarantine = QuarantineQueue(service, settings.quarantine_queue, settings.archive_bucket)
     waiting = set()
     while batch := quarantine.receive():
         waiting |= {(one.description["sequence_number"], one.description["part"]) for one in batch}

@@ -7,7 +7,7 @@ of its first and last event, so that a retry overwrites it.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -56,6 +56,12 @@ class ArchiveObject(NamedTuple):
         from isal import isal_zlib
 
         return isal_zlib.compress(self.encode(), GZIP_LEVEL, 31)
+
+
+class Archive(Protocol):
+    def put(self, archived: ArchiveObject) -> None:
+        """Store the lines; a retry may store them again. Raises StorageUnavailable or Throttled."""
+        ...
 
 
 _NEWLINE = orjson.Fragment(b"\n")

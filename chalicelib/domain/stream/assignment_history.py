@@ -6,7 +6,7 @@ time, and the variant of the latest.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.domain.stream.assignment_changes import sequence_number
 from chalicelib.domain.stream.counters import format_position
@@ -27,6 +27,15 @@ class HistoryRow:
     def merge(self, other: "HistoryRow") -> "HistoryRow":
         latest = other if other.updated_at > self.updated_at else self
         return replace(latest, created_at=min(self.created_at, other.created_at))
+
+
+class History(Protocol):
+    def upsert(self, rows: Sequence[HistoryRow]) -> list[str]:
+        """Write ``rows``, of distinct ids; the SQLSTATE of each row that PostgreSQL refuses for good.
+
+        Raises StorageUnavailable or Throttled if the rows may be written later.
+        """
+        ...
 
 
 def read_rows(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, HistoryRow]]:

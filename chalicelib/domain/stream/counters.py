@@ -7,7 +7,7 @@ to which its shard is counted. Both change in one conditional write (docs/adr/00
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 UNASSIGNED = "$unassigned"
 """Counted instead of a variant; no variant's key can hold a ``$``."""
@@ -115,6 +115,23 @@ class CounterItem(NamedTuple):
 
     counter: Counter
     hours: Mapping[int, Sums]
+
+
+class Counters(Protocol):
+    """The store of counters. Both methods raise StorageUnavailable or Throttled."""
+
+    def add(self, tally: Tally, counted: str | None) -> str | None:
+        """Add ``tally`` and move the counter's position to its last one, in one conditional write.
+
+        The write takes place if nothing from the tally's first position on is counted yet, or if the
+        counter stands exactly at ``counted``. A repeated or late write therefore adds nothing twice.
+        Returns None, or the position that the counter stands at if the condition failed.
+        """
+        ...
+
+    def read(self, scope: str) -> Iterable[CounterItem]:
+        """All items of ``scope``, one for each day, variant, event type and shard."""
+        ...
 
 
 def tally_entries(entries: Iterable[tuple[Counter, Entry]]) -> list[Tally]:

@@ -1,7 +1,7 @@
 """What goes into the event stream, in calls of the size that Kinesis takes. Pure."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 MAX_RECORDS = 500
 MAX_CALL_BYTES = 4_500_000
@@ -16,6 +16,15 @@ class OutgoingRecord(NamedTuple):
     at: int
     partition_key: str
     data: bytes
+
+
+class Stream(Protocol):
+    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
+        """One call. For each record None if the stream has it, or ``throttled`` or ``storage_unavailable``.
+
+        Raises StorageUnavailable or Throttled if the call as a whole failed.
+        """
+        ...
 
 
 def split_into_calls(records: Iterable[OutgoingRecord]) -> list[list[OutgoingRecord]]:

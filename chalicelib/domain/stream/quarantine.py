@@ -1,6 +1,7 @@
 """A poison record as it is kept: what it was, where it was, and why it can never be an event. Pure."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 from chalicelib.domain.stream.records import PoisonRecord
 from chalicelib.domain.timestamps import format_timestamp
@@ -36,3 +37,39 @@ class QuarantineEntry(NamedTuple):
 
     def object_key(self) -> str:
         return f"quarantine/{self.shard.replace('/', '-')}-{self.sequence_number}.{self.poison.part}"
+
+
+class QuarantinedRecord(NamedTuple):
+    """A record as it is read from quarantine: its description (docs/events.md) and the payload."""
+
+    handle: str
+    description: dict[str, Any]
+    payload: bytes
+
+    @property
+    def place(self) -> str:
+        """The identity of the record, however often it is in quarantine."""
+        return "{shard}:{sequence_number}:{part}".format(**self.description)
+
+
+class Quarantine(Protocol):
+    """The store of poison records. All methods raise StorageUnavailable or Throttled."""
+
+    def put(self, entries: Sequence[QuarantineEntry]) -> list[bool]:
+        """Store at most ten; for each, whether it is stored."""
+        ...
+
+    def receive(self, wait: int = 0) -> list[QuarantinedRecord]:
+        """At most ten, hidden from other readers for two minutes; empty once none is visible.
+
+        ``wait`` in seconds. Only with one, all visible records are found.
+        """
+        ...
+
+    def release(self, record: QuarantinedRecord) -> None:
+        """Make the record visible again, at once."""
+        ...
+
+    def remove(self, record: QuarantinedRecord) -> None:
+        """Delete the record."""
+        ...

@@ -6,8 +6,8 @@ to it (docs/adr/005-exactly-once-counters.md).
 """
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -35,6 +35,23 @@ class Verdicts(NamedTuple):
         later = {part: verdict for part, verdict in self.by_event.items() if part[0] > earlier.last}
         kept = {part: verdict for part, verdict in earlier.by_event.items() if part[0] >= self.first}
         return Verdicts(max(self.first, earlier.first), max(self.last, earlier.last), kept | later)
+
+
+class VerdictLog(Protocol):
+    """The latest verdicts of each shard. Both methods raise StorageUnavailable or Throttled."""
+
+    def read(self, shard: str, positions: Sequence[str]) -> Verdicts | None:
+        """The stored verdicts about ``positions``, strongly consistent."""
+        ...
+
+    def write(
+        self, shard: str, verdicts: Verdicts, replaced: Verdicts | None, positions: Sequence[str]
+    ) -> Verdicts | None:
+        """Store ``verdicts`` if they are later than the stored ones, or if those are ``replaced``.
+
+        Returns None, or the stored verdicts about ``positions`` if the condition failed.
+        """
+        ...
 
 
 def pack(verdicts: Verdicts, positions: Collection[str]) -> bytes:

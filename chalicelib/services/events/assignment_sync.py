@@ -6,25 +6,22 @@ Each row counts one, whatever tracking dropped.
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.stream.assignment_changes import read_shard, sequence_number, tally_changes
-from chalicelib.domain.stream.assignment_history import HistoryRow, merge_rows, read_rows
-from chalicelib.domain.stream.counters import format_position
+from chalicelib.domain.stream.assignment_history import History, merge_rows, read_rows
+from chalicelib.domain.stream.counters import Counters, format_position
+from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.counting import Counters, count
-from chalicelib.services.events.srm import Metrics, SampleRatioMonitor
+from chalicelib.services.events.counting import count
+from chalicelib.services.events.srm import SampleRatioMonitor
 
 SECONDS_TO_ANSWER = 2.0
 """As in `process`."""
 
 log = logging.getLogger(__name__)
-
-
-class History(Protocol):
-    def upsert(self, rows: Sequence[HistoryRow]) -> list[str]: ...
 
 
 class AssignmentSync:
@@ -39,7 +36,7 @@ class AssignmentSync:
         parallel: Parallel,
         split: SampleRatioMonitor,
         history: History | None,
-        metrics: Metrics,
+        metrics: MetricsRecorder,
     ) -> None:
         self._counters = counters
         self._parallel = parallel

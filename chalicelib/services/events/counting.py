@@ -2,17 +2,12 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Protocol
 
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream.counters import Tally
+from chalicelib.domain.stream.counters import Counters, Tally
 from chalicelib.services.concurrency import Parallel
 
 log = logging.getLogger(__name__)
-
-
-class Counters(Protocol):
-    def add(self, tally: Tally, counted: str | None) -> str | None: ...
 
 
 def count(store: Counters, tallies: Sequence[Tally], parallel: Parallel) -> str | None:

@@ -19,7 +19,15 @@ EventPosition = tuple[str, int]
 
 
 class EventIds(Protocol):
-    def claim(self, claims: Sequence[tuple[str, str]], expires_at: float) -> set[str]: ...
+    """Which place in the stream owns an event id."""
+
+    def claim(self, claims: Sequence[tuple[str, str]], expires_at: float) -> set[str]:
+        """Claim at most 100 (event id, place) of distinct ids; returns the ids that another place owns.
+
+        A place that claims an id again still owns it, so a retry after a crash counts the event.
+        ``expires_at`` in epoch seconds. Raises StorageUnavailable or Throttled.
+        """
+        ...
 
 
 class Deduplicator:

@@ -1,21 +1,17 @@
 """Take events from a request into the stream; accepted is what Kinesis has acknowledged."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable, Throttled, TooLarge
 from chalicelib.domain.stream.event import MAX_EVENTS, TOO_DEEP, Limits, Refusal, is_too_deep, parse_event
-from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, split_into_calls
+from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.05
 """Seconds before the second attempt, doubled before each later one."""
-
-
-class Stream(Protocol):
-    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]: ...
 
 
 class Ingest:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from chalicelib import deadline
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream.archive import ArchiveObject, build_lines, group_lines
+from chalicelib.domain.stream.archive import Archive, ArchiveObject, build_lines, group_lines
 from chalicelib.domain.stream.attribution import (
     AssignmentKey,
     Attribution,
@@ -21,14 +21,15 @@ from chalicelib.domain.stream.attribution import (
     attribute_event,
     is_reusable,
 )
-from chalicelib.domain.stream.counters import Counter, Entry, Tally, experiment_scope
+from chalicelib.domain.stream.counters import Counter, Counters, Entry, Tally, experiment_scope
 from chalicelib.domain.stream.event import Limits
-from chalicelib.domain.stream.quarantine import QuarantineEntry
+from chalicelib.domain.stream.quarantine import Quarantine, QuarantineEntry
 from chalicelib.domain.stream.records import Batch, ReceivedEvent, read_batches
 from chalicelib.domain.stream.tracking import EVALUATION
-from chalicelib.domain.stream.verdicts import EventPosition, Verdict, Verdicts
+from chalicelib.domain.stream.verdicts import EventPosition, Verdict, VerdictLog, Verdicts
+from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.counting import Counters, count
+from chalicelib.services.events.counting import count
 from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.two_generation_cache import TwoGenerationCache
 
@@ -50,25 +51,6 @@ class Definitions(Protocol):
 
 class Assignments(Protocol):
     def batch_get(self, pairs: Collection[AssignmentKey]) -> dict[AssignmentKey, Assignment]: ...
-
-
-class VerdictLog(Protocol):
-    def read(self, shard: str, positions: Sequence[str]) -> Verdicts | None: ...
-    def write(
-        self, shard: str, verdicts: Verdicts, replaced: Verdicts | None, positions: Sequence[str]
-    ) -> Verdicts | None: ...
-
-
-class Archive(Protocol):
-    def put(self, archived: ArchiveObject) -> None: ...
-
-
-class Quarantine(Protocol):
-    def put(self, poison: Sequence[QuarantineEntry]) -> list[bool]: ...
-
-
-class Metrics(Protocol):
-    def record(self, name: str, value: float = 1) -> None: ...
 
 
 class JudgedBatch(NamedTuple):
@@ -94,7 +76,7 @@ class EventProcessor:
         quarantine: Quarantine,
         duplicates: Deduplicator,
         parallel: Parallel,
-        metrics: Metrics,
+        metrics: MetricsRecorder,
         limits: Limits,
     ) -> None:
         self._definitions = definitions

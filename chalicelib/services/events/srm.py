@@ -8,7 +8,8 @@ from typing import Protocol
 from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.results import check_sample_ratio
-from chalicelib.domain.stream.counters import ASSIGNED, CounterItem, experiment_scope
+from chalicelib.domain.stream.counters import ASSIGNED, Counters, experiment_scope
+from chalicelib.metrics import MetricsRecorder
 
 SECONDS_BETWEEN = 300.0
 
@@ -19,17 +20,8 @@ class Experiments(Protocol):
     def experiments(self) -> Mapping[str, Experiment]: ...
 
 
-class Counters(Protocol):
-    def read(self, scope: str) -> Iterable[CounterItem]: ...
-
-
-class Metrics(Protocol):
-    def record(self, name: str, value: float = 1) -> None: ...
-    def peak(self, name: str, value: float) -> None: ...
-
-
 class SampleRatioMonitor:
-    def __init__(self, experiments: Experiments, counters: Counters, metrics: Metrics) -> None:
+    def __init__(self, experiments: Experiments, counters: Counters, metrics: MetricsRecorder) -> None:
         self._experiments = experiments
         self._counters = counters
         self._metrics = metrics

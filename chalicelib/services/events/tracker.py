@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from cachetools import TTLCache
@@ -11,9 +11,9 @@ from cachetools import TTLCache
 from chalicelib import deadline
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
-from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, split_into_calls
+from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
 from chalicelib.domain.stream.tracking import build_assignment_event, build_evaluation_event, is_sampled
-from chalicelib.services.definitions.cache import Metrics
+from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 
 ATTEMPTS = 3
@@ -23,10 +23,6 @@ LONGEST_PAUSE = 30.0
 """Seconds without a try after a failure, doubled with each: a dead stream must not occupy containers."""
 REMEMBERED = 50_000
 """Answers that are not told again, whatever the time."""
-
-
-class Stream(Protocol):
-    def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]: ...
 
 
 class Tracker:
@@ -42,7 +38,7 @@ class Tracker:
         self,
         stream: Stream | None,
         store: Callable[[Mapping[str, Any]], object],
-        metrics: Metrics,
+        metrics: MetricsRecorder,
         *,
         capacity: int,
         window: float,

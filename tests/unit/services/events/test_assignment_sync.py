@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.stream.assignment_history import History
 from chalicelib.domain.stream.counters import ASSIGNED
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.assignment_sync import AssignmentSync, History
+from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.srm import SampleRatioMonitor
 from realtime.testing.event_stores import MemoryCounters
 from realtime.testing.stores import MemoryHistory, MemoryMetrics

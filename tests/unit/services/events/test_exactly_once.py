@@ -124,7 +124,7 @@ def check(schedule: Schedule) -> None:
             found[variant, event_type, hour] = list(sums_)
     assert found == expected
     assert loose == schedule.loose
-    quarantined = {(one.sequence_number, one.poison.part) for one in schedule.plane.quarantine.poison}
+    quarantined = {(one.sequence_number, one.poison.part) for one in schedule.plane.quarantine.entries}
     assert quarantined == schedule.poison
     lines = [
         orjson.loads(line)

@@ -43,7 +43,7 @@ def test_poison_goes_into_quarantine_and_the_batch_goes_on() -> None:
     plane = Plane()
     answer = plane.deliver(kinesis([purchase(), b"{", purchase()]))
     assert answer == {"batchItemFailures": []}
-    assert [one.poison.refusal.code for one in plane.quarantine.poison] == ["invalid_json"]
+    assert [one.poison.refusal.code for one in plane.quarantine.entries] == ["invalid_json"]
     assert plane.counted() == {("$unassigned", "purchase", DAY, 10): (2, 0, 0)}
 
 
