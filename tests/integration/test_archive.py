@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 from tests.support.plane import Plane, experiment
 from tests.support.streams import kinesis, purchase
 
-DOCS = ROOT / "docs" / "events.md"
+DOCS = ROOT / "docs" / "archive.md"
 [DOCUMENTED] = re.findall(r"^-- DuckDB.*?;$", DOCS.read_text(), re.DOTALL | re.MULTILINE)
 
 Query = Callable[[str], list[Any]]
