@@ -21,6 +21,7 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.evaluation import ALL, evaluate, rollout_at, unit_of
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import Rules
+from chalicelib.domain.timestamps import format_timestamp
 from realtime.commands.explain_rules import Step, rule_steps
 
 DECIDED_AT = {
@@ -156,12 +157,8 @@ def _answer(console: Console, variant: str | None, reason: str, value: Any) -> N
 
 def _schedule(experiment: Experiment) -> str:
     times = [("from", experiment.start_at), ("until", experiment.end_at)]
-    text = [f"{word} {_iso(at)}" for word, at in times if at is not None]
+    text = [f"{word} {format_timestamp(at, 'seconds')}" for word, at in times if at is not None]
     return " ".join(text) or "always"
-
-
-def _iso(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 
 def _named(answer: Any) -> str:
@@ -180,7 +177,7 @@ def _ignored(row: Assignment, experiment: Experiment, now: float) -> str:
     if row.iteration != experiment.iteration:
         return f", ignored: the experiment is in iteration {experiment.iteration}"
     if not current(row, experiment, now):
-        return f", ignored: expired at {_iso(row.expires_at or 0)}"
+        return f", ignored: expired at {format_timestamp(row.expires_at or 0, 'seconds')}"
     if row.variant not in experiment.sticky:
         return ", ignored: the experiment has no such variant any more"
     return "" if experiment.is_sticky else ", not binding: the experiment is not sticky"

@@ -1,9 +1,9 @@
 """API keys for the command line: created, listed, revoked."""
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Protocol
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from chalicelib.domain.keys import SCOPES, ApiKey, digest
+from chalicelib.domain.timestamps import format_timestamp
 
 SHOWN = 12  # characters of the digest that name a key
 
@@ -31,7 +32,7 @@ def create(
     if not label.strip():
         raise ValueError("--label: say whose key it is")
     key = f"rt_{token()}"
-    keys.put(ApiKey(digest(key), label, tuple(wanted), _now()))
+    keys.put(ApiKey(digest(key), label, tuple(wanted), format_timestamp(time.time(), "seconds")))
     console.print(f"{key}", highlight=False, soft_wrap=True)
     console.print(f"[dim]Shown once. Scopes: {', '.join(wanted)}. Id: {digest(key)[:SHOWN]}[/dim]")
     return key
@@ -54,9 +55,5 @@ def revoke(console: Console, keys: Keys, key_id: str) -> None:
         raise ValueError(f"{len(found)} keys have an id that starts with {key_id!r}; see `keys list`")
     if found[0].revoked:
         raise ValueError(f"the key is revoked already, since {found[0].revoked}")
-    keys.put(replace(found[0], revoked=_now()))
+    keys.put(replace(found[0], revoked=format_timestamp(time.time(), "seconds")))
     console.print(f"Revoked {escape(repr(found[0].label))}; refused everywhere within a minute or two.")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -8,7 +8,7 @@ import os
 import shutil
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeAlias
@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from chalicelib.services.concurrency import batched
 
 Event: TypeAlias = dict[str, Any]
 BATCH = 500
@@ -54,7 +56,7 @@ def replay(
     first: dict[str, str] = {}
     with progress(console) as bar:
         task = bar.add_task(file.name, total=total, completed=done)
-        for batch in chunks(islice(filter(keep, events(file, digest)), done, None), BATCH):
+        for batch in batched(islice(filter(keep, events(file, digest)), done, None), BATCH):
             answer = plane.ingest({"events": batch})
             accepted += answer["accepted"]
             for item in answer["rejected"]:
@@ -116,12 +118,6 @@ def purchase(row: dict[str, str]) -> Event:
         "value": float(row["dollars"]),
         "properties": {"cds": int(row["cds"])},
     }
-
-
-def chunks(items: Iterable[Event], size: int) -> Iterator[list[Event]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def progress(console: Console) -> Progress:

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
+from chalicelib.services.concurrency import batched
 from realtime.commands.publish import publish
-from realtime.commands.replay import chunks, progress, replay
+from realtime.commands.replay import progress, replay
 from realtime.demo.cdnow import DEFINITIONS, FILE, SAMPLE, Customer, customers, exposures, in_sample
 
 EXPERIMENTS = ("cdnow-aa", "cdnow-free-shipping")
@@ -27,7 +28,7 @@ def run_demo(console: Console, plane: Any, url: str, key: str, full: bool) -> No
     answers = assign_all(console, url, key, people)
     exposed = {user for user, found in answers if found["cdnow-free-shipping"]["variant"]}
     seen = exposures((person for person in people if person.id in exposed), "cdnow-free-shipping")
-    for batch in chunks(seen, 500):
+    for batch in batched(seen, 500):
         plane.ingest({"events": batch})
     replay(console, plane, FILE, restart=True, keep=lambda event: in_sample(event["user_id"], every))
 

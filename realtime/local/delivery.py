@@ -6,9 +6,9 @@ Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Literal
 
+from chalicelib.domain.timestamps import format_timestamp
 from realtime.resources import EventSource
 
 MAX_PAYLOAD = 6_000_000
@@ -119,7 +119,7 @@ def failure_message(
     """The body that the on-failure destination receives: where the records are, never the records."""
     region, account = stream_arn.split(":")[3:5]
     kinesis = stream_arn.startswith("arn:aws:kinesis:")
-    precision = "milliseconds" if kinesis else "seconds"
+    precision: Literal["milliseconds", "seconds"] = "milliseconds" if kinesis else "seconds"
     first, last = discarded.batch.records[0], discarded.batch.records[-1]
     message: dict[str, Any] = {
         "requestContext": {
@@ -130,13 +130,13 @@ def failure_message(
         },
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
         "version": "1.0",
-        "timestamp": _time(now, "milliseconds"),
+        "timestamp": format_timestamp(now),
         "KinesisBatchInfo" if kinesis else "DDBStreamBatchInfo": {
             "shardId": shard,
             "startSequenceNumber": first.sequence_number,
             "endSequenceNumber": last.sequence_number,
-            "approximateArrivalOfFirstRecord": _time(first.arrived, precision),
-            "approximateArrivalOfLastRecord": _time(last.arrived, precision),
+            "approximateArrivalOfFirstRecord": format_timestamp(first.arrived, precision),
+            "approximateArrivalOfLastRecord": format_timestamp(last.arrived, precision),
             "batchSize": len(discarded.batch.records),
             "streamArn": stream_arn,
         },
@@ -144,7 +144,3 @@ def failure_message(
     if not discarded.batch.invocations:
         del message["responseContext"]
     return message
-
-
-def _time(seconds: float, precision: str) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")

@@ -6,11 +6,11 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from chalicelib.domain.timestamps import format_timestamp
 from realtime.local.delivery import Batch, first_failure
 from realtime.resources import EventSource
 
@@ -66,17 +66,13 @@ def _event(source: EventSource, batch: Batch, shard: str) -> dict[str, Any]:
         start = batch.records[0].arrived // source.tumbling_window * source.tumbling_window
         end = start + source.tumbling_window
         event |= {
-            "window": {"start": _time(start), "end": _time(end)},
+            "window": {"start": format_timestamp(start, "seconds"), "end": format_timestamp(end, "seconds")},
             "state": {},
             "shardId": shard,
             "isFinalInvokeForWindow": False,
             "isWindowTerminatedEarly": False,
         }
     return event
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 def place(error: BaseException) -> str:
