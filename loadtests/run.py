@@ -13,7 +13,7 @@ from rich.table import Table
 
 from chalicelib.settings import Settings
 from realtime.demo.cdnow import DEFINITIONS
-from realtime.local.background import flushed_after_responses
+from realtime.local.background import flush_after_responses
 from realtime.local.stack import LocalStack
 
 REPORT = Path("build") / "load"
@@ -103,7 +103,7 @@ def _locust_against(console: Console, stack: LocalStack, options: argparse.Names
 
     publish(console, plane(), [DEFINITIONS], strict=True)
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
-    with flushed_after_responses(plane().tracker.flush) as after_response:
+    with flush_after_responses(plane().tracker.flush) as after_response:
         _locust(options, stack.serve(service.app, after_response=after_response))
     stack.drain(120)
 

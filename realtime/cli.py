@@ -214,12 +214,12 @@ def quarantine_redrive() -> None:
 def plane() -> Any:
     """The service on the AWS that the environment names; the local stack unless it says otherwise."""
     from chalicelib.wiring import plane as wired
-    from realtime.local.emulator import environment
-    from realtime.local.ports import HOST, named
+    from realtime.local.emulator import build_environment
+    from realtime.local.ports import HOST, read_port
 
     local = os.environ.get("REALTIME_ENV", "local") == "local"
     if local and "AWS_ENDPOINT_URL" not in os.environ:
-        os.environ.update(environment(f"http://{HOST}:{named('AWS_PORT', 4566)}"))
+        os.environ.update(build_environment(f"http://{HOST}:{read_port('AWS_PORT', 4566)}"))
     os.environ.setdefault("REALTIME_READ_TIMEOUT", "5")  # nobody's request waits for it
     return wired()
 

@@ -1,7 +1,7 @@
-"""The one description of tables, stream, bucket, queue and event sources.
+"""Tables, stream, bucket, queues and event sources of a deployment, described once.
 
-The local stack creates them from it and `infra` synthesises them from it, so that the two cannot drift.
-Key shapes of the first three tables are the platform's own (docs/architecture.md).
+The local stack and `infra` both create them from this description, so that they are the same. The
+key shapes of the first three tables are the platform's own (docs/architecture.md).
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from typing import Literal
 from chalicelib.settings import Settings
 
 QUEUE_RETENTION = 14 * 86_400
-"""Seconds that what failed is kept: the longest that SQS allows."""
+"""Seconds that a failed record is kept; SQS allows no more."""
 STREAM_HOURS = 168
 TABLE_STREAM_HOURS = 24
-"""That DynamoDB keeps a change; nobody can say otherwise."""
-LONGEST_WAIT = 604_800
-"""Seconds: the most that Lambda takes."""
+"""DynamoDB keeps a change for so long; this cannot be configured."""
+MAX_RECORD_AGE = 604_800
+"""Seconds; Lambda accepts no more."""
 KeyType = Literal["S", "N"]
 
 
@@ -49,11 +49,11 @@ class EventSource:
     source: str
     batch_size: int = 500
     window: float = 1.0
-    retries: int = -1  # poison goes into quarantine, so what fails again and again is AWS itself
-    max_record_age: int = -1  # by `describe` a little less than what the stream keeps
+    retries: int = -1  # poison goes into quarantine, so a batch that keeps failing fails because of AWS
+    max_record_age: int = -1  # `describe` sets a little less than the stream's retention
     bisect: bool = True
-    tumbling_window: int = 0  # seconds; with one, the event names its shard
-    parallelization: int = 1  # the counters need one consumer a shard: their sequence numbers only grow
+    tumbling_window: int = 0  # seconds; if it is set, the event names its shard
+    parallelization: int = 1  # the counters need one consumer a shard, as their sequence numbers only grow
     starting_position: Literal["TRIM_HORIZON", "LATEST"] = "TRIM_HORIZON"
 
 
@@ -68,8 +68,9 @@ class Resources:
 
 
 def describe(settings: Settings, stream_hours: int = STREAM_HOURS) -> Resources:
-    """Everything that a stand-alone deployment owns, by the names in ``settings``; ``stream_hours`` is how
-    long the event stream keeps a record.
+    """Everything that a stand-alone deployment owns, with the names in ``settings``.
+
+    ``stream_hours`` is how long the event stream keeps a record.
     """
     stream = Stream(settings.event_stream, retention_hours=stream_hours)
     return Resources(
@@ -88,17 +89,20 @@ def describe(settings: Settings, stream_hours: int = STREAM_HOURS) -> Resources:
         quarantine_queue=settings.quarantine_queue,
         failure_queue=f"{settings.quarantine_queue}-batches",
         event_sources=(
-            EventSource("event_processor", stream.name, max_record_age=given_up_after(stream_hours)),
+            EventSource("event_processor", stream.name, max_record_age=limit_record_age(stream_hours)),
             EventSource(
                 "assignment_sync",
                 settings.assignments_table,
                 tumbling_window=900,
-                max_record_age=given_up_after(TABLE_STREAM_HOURS),
+                max_record_age=limit_record_age(TABLE_STREAM_HOURS),
             ),
         ),
     )
 
 
-def given_up_after(hours: int) -> int:
-    """Seconds, a 24th less than the stream keeps a record: one that the stream forgets is in no queue."""
-    return min(hours * 3600 * 23 // 24, LONGEST_WAIT)
+def limit_record_age(hours: int) -> int:
+    """In seconds, a 24th less than the stream keeps a record.
+
+    A record that the stream drops before Lambda gives it up would reach no failure queue.
+    """
+    return min(hours * 3600 * 23 // 24, MAX_RECORD_AGE)

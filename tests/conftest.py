@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients as ServiceClients
 from realtime.local.clients import Clients, connect
-from realtime.local.emulator import emulator, environment
+from realtime.local.emulator import build_environment, start_emulator
 from realtime.local.provision import provision
 from realtime.resources import describe
 from tests.support.postgres import Postgres, postgres
@@ -55,8 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def aws_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Environment variables that point an AWS client at this worker's emulator."""
-    with emulator(log=tmp_path_factory.mktemp("aws") / "aws.log") as endpoint:
-        yield environment(endpoint)
+    with start_emulator(log=tmp_path_factory.mktemp("aws") / "aws.log") as endpoint:
+        yield build_environment(endpoint)
 
 
 @pytest.fixture(scope="session")

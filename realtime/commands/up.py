@@ -15,8 +15,8 @@ from rich.table import Table
 from chalicelib.settings import Settings
 from realtime.commands.replay import forget
 from realtime.demo.run import EXPERIMENTS, run_demo
-from realtime.local.background import flushed_after_responses
-from realtime.local.ports import available, named
+from realtime.local.background import flush_after_responses
+from realtime.local.ports import find_free_port, read_port
 from realtime.local.stack import LocalStack
 
 REFRESH_SECONDS = 2.0
@@ -28,9 +28,9 @@ class Stopped(BaseException):
 
 def run(console: Console, full: bool, demo: bool) -> None:
     """Blocks until Ctrl-C or SIGTERM; LocalError if a port is taken."""
-    port, aws_port = named("PORT", 8000), named("AWS_PORT", 4566)
-    available(port)
-    available(aws_port)
+    port, aws_port = read_port("PORT", 8000), read_port("AWS_PORT", 4566)
+    find_free_port(port)
+    find_free_port(aws_port)
     os.environ["REALTIME_ENV"] = "local"
     settings = Settings.from_env()
     stop = threading.Event()
@@ -57,7 +57,7 @@ def _serve(
 
     forget()  # where replays of an earlier stack had got to
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
-    with flushed_after_responses(plane().tracker.flush) as after_response:
+    with flush_after_responses(plane().tracker.flush) as after_response:
         url = stack.serve(service.app, port, after_response=after_response)
         console.print(f"API on [b]{url}[/b], key [b]{settings.demo_key}[/b]")
         if demo:
@@ -104,7 +104,7 @@ Try it:
 
 def _elsewhere() -> str:
     """What the other commands must be told to find this stack."""
-    port = named("AWS_PORT", 4566)
+    port = read_port("AWS_PORT", 4566)
     return "" if port == 4566 else f"AWS_PORT={port} "
 
 

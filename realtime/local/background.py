@@ -1,28 +1,31 @@
-"""What the Lambda extension does in the cloud: tracked decisions are sent after the response has left."""
+"""Send tracked decisions after the response has left, as the Lambda extension does in the cloud."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-EVERY_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
 
 
 @contextmanager
-def flushed_after_responses(flush: Callable[[], object]) -> Iterator[Callable[[], None]]:
-    """A hook that only rings; a thread of its own calls ``flush`` within a second, and once at the end."""
-    waiting, stopping = threading.Event(), threading.Event()
+def flush_after_responses(flush: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """The value is a hook to call after each response: ``flush`` runs within a second, in another thread.
 
-    def work() -> None:
-        while not stopping.wait(EVERY_SECONDS):
-            if waiting.is_set():
-                waiting.clear()
+    It also runs once at the end of the block.
+    """
+    is_due, is_stopping = threading.Event(), threading.Event()
+
+    def flush_when_due() -> None:
+        while not is_stopping.wait(FLUSH_SECONDS):
+            if is_due.is_set():
+                is_due.clear()
                 flush()
         flush()
 
-    thread = threading.Thread(target=work, name="tracking", daemon=True)
+    thread = threading.Thread(target=flush_when_due, name="tracking", daemon=True)
     thread.start()
     try:
-        yield waiting.set
+        yield is_due.set
     finally:
-        stopping.set()
+        is_stopping.set()
         thread.join()

@@ -1,4 +1,4 @@
-"""Low-level AWS clients for an environment that is given, not this process's own."""
+"""Low-level AWS clients for a given environment, not for this process's own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

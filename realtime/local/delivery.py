@@ -1,4 +1,4 @@
-"""What the Lambda service does with a batch of stream records, before and after it is answered. Pure.
+"""How Lambda delivers a batch of stream records: its size, its age limit, and what follows an answer. Pure.
 
 Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams":
 "Configuring partial batch response" and "Retain discarded batch records". Where it is silent: docs/adr/004.
@@ -19,14 +19,14 @@ Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 @dataclass(frozen=True, slots=True)
 class Record:
     sequence_number: str
-    arrived: float  # Unix seconds
+    arrived_at: float  # epoch seconds
     size: int  # bytes in the event
     event: Mapping[str, Any]  # as the handler sees it
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one shard in order; what it has used of the retry quota, and of invocations."""
+    """Records of one shard in order, with the retries and invocations that they have used."""
 
     records: tuple[Record, ...]
     retries: int = 0
@@ -34,22 +34,22 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Discarded:
+class DiscardedBatch:
     batch: Batch
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """A batch's records, in order: ``done``, then either to ``retry`` or ``discarded``."""
+class BatchOutcome:
+    """A batch's records in order: ``done``, then those to ``retry`` or the ``discarded`` ones."""
 
     done: tuple[Record, ...] = ()
     retry: tuple[Batch, ...] = ()
-    discarded: Discarded | None = None
+    discarded: DiscardedBatch | None = None
 
 
-def fits(records: Sequence[Record], batch_size: int) -> int:
-    """How many of ``records`` go into one invocation: at least one, else up to its size and payload limit."""
+def count_fitting(records: Sequence[Record], batch_size: int) -> int:
+    """How many of ``records`` fit one invocation, by count and payload; at least one of them always does."""
     payload = 0
     for count, record in enumerate(records[:batch_size]):
         payload += record.size
@@ -58,10 +58,10 @@ def fits(records: Sequence[Record], batch_size: int) -> int:
     return min(len(records), batch_size)
 
 
-def first_failure(answer: object, batch: Batch) -> int | None:
-    """Where to resume, by the lowest sequence number that ``answer`` reports; None after a full success.
+def find_first_failure(answer: object, batch: Batch) -> int | None:
+    """The index of the first record that ``answer`` reports as failed; None after a full success.
 
-    An answer that cannot be understood, or names a record that was not in the batch, fails all of it: 0.
+    0 if the answer is malformed or names a record that is not in the batch: the whole batch failed.
     """
     if answer is None:
         return None
@@ -72,51 +72,70 @@ def first_failure(answer: object, batch: Batch) -> int | None:
         return None
     if not isinstance(failures, list):
         return 0
-    positions = {record.sequence_number: index for index, record in enumerate(batch.records)}
+    indexes = {record.sequence_number: index for index, record in enumerate(batch.records)}
     lowest: int | None = None
     for failure in failures:
         identifier = failure.get("itemIdentifier") if isinstance(failure, Mapping) else None
-        position = positions.get(identifier) if isinstance(identifier, str) else None
-        if position is None:
+        index = indexes.get(identifier) if isinstance(identifier, str) else None
+        if index is None:
             return 0
-        lowest = position if lowest is None else min(lowest, position)
+        lowest = index if lowest is None else min(lowest, index)
     return lowest
 
 
-def settle(batch: Batch, failed_at: int | None, source: EventSource) -> Settled:
-    """What becomes of an invoked batch. A failure that splits it costs no retry; any other one does."""
+def settle(batch: Batch, failed_at: int | None, source: EventSource) -> BatchOutcome:
+    """The outcome of an invocation. A failure that splits the batch uses no retry; any other one does."""
     if failed_at is None:
-        return Settled(done=batch.records)
+        return BatchOutcome(done=batch.records)
     batch = replace(batch, invocations=batch.invocations + 1)
     done, rest = batch.records[:failed_at], batch.records[failed_at:]
     if source.bisect and done:  # split at the reported sequence number
-        return Settled(done, retry=(replace(batch, records=rest),))
+        return BatchOutcome(done, retry=(replace(batch, records=rest),))
     if source.bisect and len(rest) > 1:
         middle = len(rest) // 2
-        return Settled(retry=(replace(batch, records=rest[:middle]), replace(batch, records=rest[middle:])))
+        return BatchOutcome(
+            retry=(replace(batch, records=rest[:middle]), replace(batch, records=rest[middle:]))
+        )
     if 0 <= source.retries <= batch.retries:
-        return Settled(done, discarded=Discarded(replace(batch, records=rest), "RetryAttemptsExhausted"))
-    return Settled(done, retry=(replace(batch, records=rest, retries=batch.retries + 1),))
+        return BatchOutcome(
+            done, discarded=DiscardedBatch(replace(batch, records=rest), "RetryAttemptsExhausted")
+        )
+    return BatchOutcome(done, retry=(replace(batch, records=rest, retries=batch.retries + 1),))
 
 
-def expire(batch: Batch, now: float, source: EventSource) -> Settled:
-    """The batch without the records that are older than the source allows, before an invocation."""
+def expire_records(batch: Batch, now: float, source: EventSource) -> BatchOutcome:
+    """Before an invocation: discard the records that are older than the source allows."""
     if source.max_record_age < 0:
-        return Settled(retry=(batch,))
-    young = next(
-        (i for i, record in enumerate(batch.records) if now - record.arrived <= source.max_record_age),
+        return BatchOutcome(retry=(batch,))
+    first_young = next(
+        (
+            index
+            for index, record in enumerate(batch.records)
+            if now - record.arrived_at <= source.max_record_age
+        ),
         len(batch.records),
     )
-    if not young:
-        return Settled(retry=(batch,))
-    old, rest = replace(batch, records=batch.records[:young]), replace(batch, records=batch.records[young:])
-    return Settled(retry=(rest,) if rest.records else (), discarded=Discarded(old, "RecordAgeExceeded"))
+    if not first_young:
+        return BatchOutcome(retry=(batch,))
+    old, rest = (
+        replace(batch, records=batch.records[:first_young]),
+        replace(batch, records=batch.records[first_young:]),
+    )
+    return BatchOutcome(
+        retry=(rest,) if rest.records else (), discarded=DiscardedBatch(old, "RecordAgeExceeded")
+    )
 
 
-def failure_message(
-    discarded: Discarded, source: EventSource, *, stream_arn: str, shard: str, now: float, request_id: str
+def build_failure_message(
+    discarded: DiscardedBatch,
+    source: EventSource,
+    *,
+    stream_arn: str,
+    shard: str,
+    now: float,
+    request_id: str,
 ) -> dict[str, Any]:
-    """The body that the on-failure destination receives: where the records are, never the records."""
+    """The message to the on-failure destination: where the records are, but not their content."""
     region, account = stream_arn.split(":")[3:5]
     kinesis = stream_arn.startswith("arn:aws:kinesis:")
     precision: Literal["milliseconds", "seconds"] = "milliseconds" if kinesis else "seconds"
@@ -135,8 +154,8 @@ def failure_message(
             "shardId": shard,
             "startSequenceNumber": first.sequence_number,
             "endSequenceNumber": last.sequence_number,
-            "approximateArrivalOfFirstRecord": format_timestamp(first.arrived, precision),
-            "approximateArrivalOfLastRecord": format_timestamp(last.arrived, precision),
+            "approximateArrivalOfFirstRecord": format_timestamp(first.arrived_at, precision),
+            "approximateArrivalOfLastRecord": format_timestamp(last.arrived_at, precision),
             "batchSize": len(discarded.batch.records),
             "streamArn": stream_arn,
         },

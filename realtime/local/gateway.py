@@ -1,4 +1,4 @@
-"""What API Gateway does in front of the app: routes, methods, the authorizer, errors in the API's shape."""
+"""API Gateway in front of the app: routes, methods, the authorizer, errors in the API's shape."""
 
 import base64
 import json
@@ -12,9 +12,9 @@ from chalice.config import Config
 from chalice.local import LocalChalice, LocalGateway, LocalGatewayException, RouteMatcher
 
 from chalicelib.api.http import error_body
-from realtime.local.invocation import place
+from realtime.local.invocation import describe_error
 
-FUNCTION_SECONDS = 29  # API Gateway waits no longer
+FUNCTION_SECONDS = 29  # the limit of API Gateway
 ERRORS = {
     400: ("bad_request", "The request is not valid HTTP."),
     401: ("unauthorized", "Send a key in the header Authorization: Bearer KEY."),
@@ -38,7 +38,7 @@ class Answer:
 
 
 class Gateway:
-    """Thread-safe; makes ``app`` serve each thread its own request, as `chalice local` does."""
+    """Thread-safe. Gives ``app`` the class of `chalice local`, which serves each thread its own request."""
 
     def __init__(self, app: Chalice) -> None:
         app.__class__ = LocalChalice
@@ -47,39 +47,39 @@ class Gateway:
         self._local = LocalGateway(app, Config.create(lambda_timeout=FUNCTION_SECONDS))
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        bare, mark, query = path.partition("?")
-        path = (bare.removesuffix("/") or "/") + mark + query  # the authorizer's policy knows no other form
+        route_path, mark, query = path.partition("?")
+        path = (route_path.removesuffix("/") or "/") + mark + query  # as the authorizer's policy writes it
         try:
             route = self._routes.match_route(path).route
         except ValueError:
-            return self.error(404, path)
+            return self.build_error(404, path)
         methods = self._app.routes[route]
         if method not in methods and method != "OPTIONS":
-            return self.error(405, path, {"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
+            return self.build_error(405, path, {"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
         try:
             response = self._local.handle_request(method, path, dict(headers), body)
-        except LocalGatewayException as refusal:
-            return self.error(refusal.CODE, path)
+        except LocalGatewayException as error:
+            return self.build_error(error.CODE, path)
         except Exception as error:  # noqa: BLE001 - an authorizer that fails is a 500, whatever it raised
-            log.error("%s %s: %s", method, route, place(error))  # noqa: TRY400 - no user's data
-            return self.error(500, path)
-        return _from_lambda(response)
+            log.error("%s %s: %s", method, route, describe_error(error))  # noqa: TRY400 - no user's data
+            return self.build_error(500, path)
+        return _parse_response(response)
 
-    def error(self, status: int, path: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """In the shape of the API, or of OFREP under its path; browsers may read it."""
+    def build_error(self, status: int, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """In the shape of the API, or of OFREP under its path, with the headers that browsers need."""
         code, message = ERRORS[status]
         body: Mapping[str, Any] = error_body(code, message)
         if path.startswith("/ofrep/"):
             body = {"key": "", "errorCode": "GENERAL", "errorDetails": message}
-        sent: dict[str, str | list[str]] = {"Content-Type": "application/json", **(headers or {})}
+        all_headers: dict[str, str | list[str]] = {"Content-Type": "application/json", **(headers or {})}
         if status == 401:
-            sent["WWW-Authenticate"] = "Bearer"
+            all_headers["WWW-Authenticate"] = "Bearer"
         if isinstance(self._app.api.cors, CORSConfig):
-            sent.update(self._app.api.cors.get_access_control_headers())
-        return Answer(status, sent, json.dumps(body, separators=(",", ":")).encode())
+            all_headers.update(self._app.api.cors.get_access_control_headers())
+        return Answer(status, all_headers, json.dumps(body, separators=(",", ":")).encode())
 
 
-def _from_lambda(response: Mapping[str, Any]) -> Answer:
+def _parse_response(response: Mapping[str, Any]) -> Answer:
     body = response["body"] or ""
     encoded = base64.b64decode(body) if response.get("isBase64Encoded") else body.encode()
     return Answer(response["statusCode"], {**response["headers"], **response["multiValueHeaders"]}, encoded)

@@ -1,4 +1,4 @@
-"""One invocation of a stream handler, as far as it can be told from Lambda's."""
+"""One invocation of a stream handler, as Lambda does it."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from chalicelib.domain.timestamps import format_timestamp
-from realtime.local.delivery import Batch, first_failure
+from realtime.local.delivery import Batch, find_first_failure
 from realtime.resources import EventSource
 
 Handler = Callable[[Any, Any], object]
@@ -22,7 +22,7 @@ LIMIT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a function may ask of its invocation. The time limit is told, not enforced."""
+    """The context object of a Lambda function. The time limit is reported but not enforced."""
 
     function_name: str
     aws_request_id: str
@@ -35,21 +35,24 @@ class Context:
 
 
 def invoke(handler: Handler, source: EventSource, batch: Batch, shard: str) -> int | None:
-    """Where to resume in ``batch``; None after a full success. Both ways through JSON, as in Lambda."""
+    """The index in ``batch`` to resume at; None after a full success.
+
+    Event and answer pass through JSON, as in Lambda.
+    """
     function = source.function
-    event = orjson.loads(orjson.dumps(_event(source, batch, shard)))
+    event = orjson.loads(orjson.dumps(_build_event(source, batch, shard)))
     context = Context(function, str(uuid.uuid4()), time.monotonic() + LIMIT_SECONDS)
     try:
         answer = orjson.loads(orjson.dumps(handler(event, context)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - Lambda retries whatever a handler raised
-        reason = place(error)
+        reason = describe_error(error)
         failed_at: int | None = 0
     else:
-        reason, failed_at = "reported", first_failure(answer, batch)
+        reason, failed_at = "reported", find_first_failure(answer, batch)
         if source.tumbling_window and not (isinstance(answer, Mapping) and "state" in answer):
             reason, failed_at = "no state", 0
     if failed_at is not None:
-        # the place, not the message: that may quote a user's data
+        # no message of the error: it may quote a user's data
         log.warning(
             "%s: %d of %d records failed (%s)",
             function,
@@ -60,10 +63,10 @@ def invoke(handler: Handler, source: EventSource, batch: Batch, shard: str) -> i
     return failed_at
 
 
-def _event(source: EventSource, batch: Batch, shard: str) -> dict[str, Any]:
+def _build_event(source: EventSource, batch: Batch, shard: str) -> dict[str, Any]:
     event: dict[str, Any] = {"Records": [record.event for record in batch.records]}
     if source.tumbling_window:
-        start = batch.records[0].arrived // source.tumbling_window * source.tumbling_window
+        start = batch.records[0].arrived_at // source.tumbling_window * source.tumbling_window
         end = start + source.tumbling_window
         event |= {
             "window": {"start": format_timestamp(start, "seconds"), "end": format_timestamp(end, "seconds")},
@@ -75,7 +78,7 @@ def _event(source: EventSource, batch: Batch, shard: str) -> dict[str, Any]:
     return event
 
 
-def place(error: BaseException) -> str:
-    """What went wrong and where, without the message."""
+def describe_error(error: BaseException) -> str:
+    """Type and place of an error, without its message, which may quote a user's data."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"

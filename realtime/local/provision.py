@@ -1,4 +1,4 @@
-"""Creates what `describe` lists, where it is not there yet."""
+"""Create the resources that `describe` lists and that do not exist yet."""
 
 import time
 from collections.abc import Callable
@@ -22,61 +22,61 @@ ACTIVE_SECONDS = 60.0
 @dataclass(frozen=True, slots=True)
 class Provisioned:
     created: tuple[str, ...]
-    found: tuple[str, ...]
+    existing: tuple[str, ...]
 
     def __str__(self) -> str:
-        if not self.found:
+        if not self.existing:
             return f"clean start: {len(self.created)} resources created"
-        return f"resumed: {len(self.found)} resources found, {len(self.created)} created"
+        return f"resumed: {len(self.existing)} resources found, {len(self.created)} created"
 
 
 def provision(resources: Resources, clients: Clients) -> Provisioned:
-    """Every resource exists and is active afterwards; idempotent, keeps the contents of what it finds."""
-    new = {table.name: _table(clients.dynamodb, table) for table in resources.tables}
-    new[resources.stream.name] = _stream(clients.kinesis, resources.stream)
-    new[resources.bucket] = _bucket(clients.s3, resources.bucket)
+    """Every resource exists and is active afterwards. One that existed keeps its content."""
+    is_new = {table.name: _create_table(clients.dynamodb, table) for table in resources.tables}
+    is_new[resources.stream.name] = _create_stream(clients.kinesis, resources.stream)
+    is_new[resources.bucket] = _create_bucket(clients.s3, resources.bucket)
     for queue in (resources.quarantine_queue, resources.failure_queue):
-        new[queue] = _queue(clients.sqs, queue)
+        is_new[queue] = _create_queue(clients.sqs, queue)
     return Provisioned(
-        created=tuple(name for name, created in new.items() if created),
-        found=tuple(name for name, created in new.items() if not created),
+        created=tuple(name for name, created in is_new.items() if created),
+        existing=tuple(name for name, created in is_new.items() if not created),
     )
 
 
-def _table(dynamodb: "DynamoDBClient", table: Table) -> bool:
+def _create_table(dynamodb: "DynamoDBClient", table: Table) -> bool:
     keys = [(table.partition_key, "HASH")] + ([(table.sort_key, "RANGE")] if table.sort_key else [])
     definition: dict[str, Any] = {
         "TableName": table.name,
         "BillingMode": "PAY_PER_REQUEST",
         "KeySchema": [{"AttributeName": key.name, "KeyType": role} for key, role in keys],
-        "AttributeDefinitions": [_attribute(key) for key, _ in keys],
+        "AttributeDefinitions": [_define_attribute(key) for key, _ in keys],
     }
     if table.stream:
         definition["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    created = _done(lambda: dynamodb.create_table(**definition), unless="ResourceInUseException")
-    _until_active(lambda: dynamodb.describe_table(TableName=table.name)["Table"]["TableStatus"])
+    created = _succeeds(lambda: dynamodb.create_table(**definition), unless="ResourceInUseException")
+    _wait_until_active(lambda: dynamodb.describe_table(TableName=table.name)["Table"]["TableStatus"])
     if table.ttl_attribute:
         expiry: Any = {"Enabled": True, "AttributeName": table.ttl_attribute}
-        _done(
+        _succeeds(
             lambda: dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=expiry),
-            unless="ValidationException",  # it is enabled already
+            unless="ValidationException",  # already enabled
         )
     return created
 
 
-def _attribute(key: Key) -> dict[str, str]:
+def _define_attribute(key: Key) -> dict[str, str]:
     return {"AttributeName": key.name, "AttributeType": key.type}
 
 
-def _stream(kinesis: "KinesisClient", stream: Stream) -> bool:
+def _create_stream(kinesis: "KinesisClient", stream: Stream) -> bool:
     def summary() -> Any:
         return kinesis.describe_stream_summary(StreamName=stream.name)["StreamDescriptionSummary"]
 
-    created = _done(
+    created = _succeeds(
         lambda: kinesis.create_stream(StreamName=stream.name, ShardCount=stream.shards),
         unless="ResourceInUseException",
     )
-    _until_active(lambda: summary()["StreamStatus"])
+    _wait_until_active(lambda: summary()["StreamStatus"])
     if created:
         kinesis.increase_stream_retention_period(
             StreamName=stream.name, RetentionPeriodHours=stream.retention_hours
@@ -84,9 +84,9 @@ def _stream(kinesis: "KinesisClient", stream: Stream) -> bool:
     return created
 
 
-def _bucket(s3: "S3Client", bucket: str) -> bool:
+def _create_bucket(s3: "S3Client", bucket: str) -> bool:
     try:
-        s3.head_bucket(Bucket=bucket)  # creating it twice is no error in the first region
+        s3.head_bucket(Bucket=bucket)  # us-east-1 creates a bucket twice without an error
     except ClientError as error:
         if error.response["Error"]["Code"] != "404":
             raise
@@ -95,7 +95,7 @@ def _bucket(s3: "S3Client", bucket: str) -> bool:
     return False
 
 
-def _queue(sqs: "SQSClient", queue: str) -> bool:
+def _create_queue(sqs: "SQSClient", queue: str) -> bool:
     try:
         sqs.get_queue_url(QueueName=queue)
     except sqs.exceptions.QueueDoesNotExist:
@@ -104,8 +104,8 @@ def _queue(sqs: "SQSClient", queue: str) -> bool:
     return False
 
 
-def _done(call: Callable[[], object], unless: str) -> bool:
-    """Whether ``call`` did its work; False if its service answered the error code ``unless``."""
+def _succeeds(call: Callable[[], object], unless: str) -> bool:
+    """Call AWS. False if it answers the error code ``unless``; other errors are raised."""
     try:
         call()
     except ClientError as error:
@@ -115,9 +115,9 @@ def _done(call: Callable[[], object], unless: str) -> bool:
     return True
 
 
-def _until_active(status: Callable[[], str]) -> None:
+def _wait_until_active(status: Callable[[], str]) -> None:
     deadline = time.monotonic() + ACTIVE_SECONDS
-    while (now := status()) != "ACTIVE":
+    while (current := status()) != "ACTIVE":
         if time.monotonic() > deadline:
-            raise TimeoutError(f"still {now} after {ACTIVE_SECONDS:.0f} s")
+            raise TimeoutError(f"still {current} after {ACTIVE_SECONDS:.0f} s")
         time.sleep(0.05)

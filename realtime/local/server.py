@@ -1,4 +1,4 @@
-"""The app over HTTP on this machine, at the speed of a production server and with its errors."""
+"""Serve the app over HTTP on this machine, with the errors of API Gateway."""
 
 import errno
 import logging
@@ -15,35 +15,37 @@ from typing import Any
 from chalice.app import Chalice
 
 from realtime.local.gateway import ERRORS, Answer, Gateway
-from realtime.local.invocation import place
+from realtime.local.invocation import describe_error
 from realtime.local.ports import HOST, LocalError
 
 STOP_SECONDS = 5.0
 IDLE_SECONDS = 75.0
-MAX_BODY = 10 * 1024 * 1024  # API Gateway's; the service's own limit is lower, and it says so itself
-DISCARD = 10 * 1024 * 1024  # bytes of a refused request
+MAX_BODY = 10 * 1024 * 1024  # of API Gateway; the service itself refuses smaller bodies
+MAX_DISCARDED = 10 * 1024 * 1024  # bytes of a refused request that are read and dropped
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def serving(
+def serve(
     app: Chalice,
     port: int = 0,
     *,
     max_body: int = MAX_BODY,
     after_response: Callable[[], object] | None = None,
 ) -> Iterator[str]:
-    """The URL at which ``app`` is served on ``port`` (0: a free one) until the block ends.
+    """Serve ``app`` on ``port`` (0: a free one) until the block ends; the value is its URL.
 
-    ``after_response`` is called when a response has left, in the thread that served it. A request that is
-    being answered at the end gets its answer.
+    ``after_response`` is called after each response has left, in the thread that served it. Requests that
+    are running at the end are still answered.
     """
     try:
         server = _Server(Gateway(app), port, max_body, after_response or (lambda: None))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        raise LocalError(f"port {port} is taken: stop who uses it, or choose another with PORT") from None
+        raise LocalError(
+            f"port {port} is taken: stop the process that uses it, or choose another with PORT"
+        ) from None
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="http", daemon=True)
     thread.start()
     try:
@@ -61,37 +63,36 @@ class _Server(ThreadingHTTPServer):
         self, gateway: Gateway, port: int, max_body: int, after_response: Callable[[], object]
     ) -> None:
         self.gateway, self.max_body, self.after_response = gateway, max_body, after_response
-        self._open: set[Any] = set()  # connections
+        self._connections: set[Any] = set()
         super().__init__((HOST, port), _Handler)
 
     def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(
-            self
-        )  # HTTPServer's own asks for this machine's name, maybe slowly
+        # HTTPServer's own looks up the name of this machine, which may be slow.
+        socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
+        self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
-        self._open.discard(request)
+        self._connections.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         del request, client_address
         error = sys.exception()
         if error and not isinstance(error, (ConnectionError, TimeoutError)):  # clients come and go
-            log.error("request failed: %s", place(error))
+            log.error("request failed: %s", describe_error(error))
 
     def stop(self) -> None:
         self.shutdown()
         self.server_close()
-        for connection in list(self._open):
+        for connection in list(self._connections):
             with suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)  # idle: it ends now; answering: after the answer
+                connection.shutdown(socket.SHUT_RD)  # ends it now if it is idle, else after its answer
         deadline = time.monotonic() + STOP_SECONDS
-        while self._open and time.monotonic() < deadline:
+        while self._connections and time.monotonic() < deadline:
             time.sleep(0.01)
 
 
@@ -99,26 +100,26 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "realtime", ""
     disable_nagle_algorithm = True  # with it and delayed acknowledgements: 22 requests/s on a connection
-    wbufsize = -1  # headers and body leave in one packet
+    wbufsize = -1  # sends headers and body in one packet
     timeout = IDLE_SECONDS
     server: _Server
 
     def _serve(self) -> None:
-        refusal = self._refusal()
-        if refusal:
-            self._refuse(refusal)
+        status = self._check_headers()
+        if status:
+            self._refuse(status)
             return
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else None
         if body is not None and len(body) < length:
-            self.close_connection = True  # the client is gone
+            self.close_connection = True  # the client has closed the connection
             return
         self._send(self.server.gateway.answer(self.command, self.path, dict(self.headers), body))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
-    def _refusal(self) -> int | None:
-        """The status of a request whose body is not read; its connection ends with the answer."""
+    def _check_headers(self) -> int | None:
+        """The error status of a request whose body is not read; None if the body can be read."""
         length = self.headers.get("Content-Length") or "0"
         if "Transfer-Encoding" in self.headers:
             return 411
@@ -129,8 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
         for name, value in answer.headers.items():
-            for each in value if isinstance(value, list) else [value]:
-                self.send_header(name, each)
+            for text in value if isinstance(value, list) else [value]:
+                self.send_header(name, text)
         if answer.status >= 200 and answer.status not in {204, 304}:
             self.send_header("Content-Length", str(len(answer.body)))
         if self.close_connection:
@@ -142,22 +143,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.after_response()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What http.server itself refuses, such as a request line that is none."""
+        """Answer what http.server itself refuses, such as a malformed request line."""
         del message, explain  # they quote the request
         self.request_version = self.protocol_version
-        self._refuse(
-            405 if code == 501 else code if code in ERRORS else 400
-        )  # 501: a method that nobody knows
+        # http.server answers an unknown method with 501.
+        self._refuse(405 if code == 501 else code if code in ERRORS else 400)
 
     def _refuse(self, status: int) -> None:
         self.close_connection = True
-        self._send(self.server.gateway.error(status, getattr(self, "path", "")))
-        with suppress(OSError):  # a client that still sends would lose the answer if the socket closed now
+        self._send(self.server.gateway.build_error(status, getattr(self, "path", "")))
+        with suppress(OSError):  # closing now would lose the answer of a client that still sends
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(1.0)
-            left = DISCARD
-            while left > 0 and (chunk := self.connection.recv(65_536)):
-                left -= len(chunk)
+            bytes_left = MAX_DISCARDED
+            while bytes_left > 0 and (chunk := self.connection.recv(65_536)):
+                bytes_left -= len(chunk)
 
     def log_message(self, format: str, *args: Any) -> None:
         """No request log: a path may hold a user id."""

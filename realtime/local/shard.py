@@ -1,123 +1,128 @@
-"""One shard's consumer: reads it in order, and delivers one batch at a time until it is settled."""
+"""The consumer of one shard: it reads records in order and delivers one batch at a time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from realtime.local.delivery import Batch, Discarded, Record, expire, fits, settle
+from realtime.local.delivery import Batch, DiscardedBatch, Record, count_fitting, expire_records, settle
 from realtime.local.streams import CLOSED, Page, Position, Shard, Stream
 from realtime.resources import EventSource
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PumpContext:
     """What the consumers of one stream share."""
 
     source: EventSource
     stream: Stream
     invoke: Callable[[Batch, str], int | None]
-    discard: Callable[[Discarded, str], object]
-    trying: Callable[[Callable[[], Any]], Any]  # repeats a call to AWS for as long as AWS cannot be reached
+    discard: Callable[[DiscardedBatch, str], object]
+    retry_unreachable: Callable[[Callable[[], Any]], Any]  # repeats a call while AWS cannot be reached
     clock: Callable[[], float]
-    tick: Callable[[], int]
+    next_tick: Callable[[], int]
     wait: Callable[[float], object]
-    stopped: Callable[[], bool]
-    in_haste: Callable[[], bool]
+    is_stopping: Callable[[], bool]
+    is_draining: Callable[[], bool]  # or stopping: deliver a partial batch at once
     backoff: tuple[float, float]
-    poll: float
+    poll_seconds: float
 
 
 @dataclass(slots=True)
 class ShardConsumer:
-    """A record that was read is in ``buffer``, then in ``pending``, until it is settled."""
+    """Records wait in ``buffer``, then in ``pending`` batches, until they are handled or discarded.
+
+    ``checkpoint`` is the sequence number of the last record that was handled or discarded.
+    """
 
     shard: Shard
-    around: Surroundings
+    context: PumpContext
     position: Position
-    settled_to: str | None = None
-    tip: int = 0  # the tick of the last read that found nothing more
-    closed: bool = False
+    checkpoint: str | None = None
+    tip_tick: int = 0  # of the last read that found no more records
+    is_closed: bool = False
     buffer: list[Record] = field(default_factory=list)
     pending: list[Batch] = field(default_factory=list)
     _iterator: str | None = None
-    _read_to: str | None = None
-    _failures: int = 0  # in a row
+    _last_read: str | None = None
+    _consecutive_failures: int = 0
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         return not self.buffer and not self.pending
 
     @property
-    def drained(self) -> bool:
-        return self.closed and self.idle
+    def is_drained(self) -> bool:
+        return self.is_closed and self.is_idle
 
-    def turn(self, window: float) -> int:
-        """Gathers a batch for at most ``window`` seconds and delivers it; how many records it settled."""
+    def deliver_next(self, window: float) -> int:
+        """Gather a batch for at most ``window`` seconds and deliver it.
+
+        Returns how many records were handled or discarded.
+        """
         if not self.pending:
             self._gather(window)
         return self._deliver()
 
     def _gather(self, window: float) -> None:
-        around, size = self.around, self.around.source.batch_size
+        context, size = self.context, self.context.source.batch_size
         self._read(size - len(self.buffer))
-        deadline = around.clock() + window
-        while self.buffer and fits(self.buffer, size) == len(self.buffer) < size:
-            if self.closed or around.in_haste() or around.clock() >= deadline:
+        deadline = context.clock() + window
+        while self.buffer and count_fitting(self.buffer, size) == len(self.buffer) < size:
+            if self.is_closed or context.is_draining() or context.clock() >= deadline:
                 break
-            around.wait(around.poll)
+            context.wait(context.poll_seconds)
             self._read(size - len(self.buffer))
-        if count := fits(self.buffer, size):
+        if count := count_fitting(self.buffer, size):
             self.pending.append(Batch(tuple(self.buffer[:count])))
             del self.buffer[:count]
 
     def _read(self, limit: int) -> None:
-        if self.closed or limit <= 0:
+        if self.is_closed or limit <= 0:
             return
-        asked = self.around.tick()
-        page: Page = self.around.trying(lambda: self._page(limit))
+        tick = self.context.next_tick()
+        page: Page = self.context.retry_unreachable(lambda: self._read_page(limit))
         self.buffer.extend(page.records)
         if page.records:
-            self._read_to = page.records[-1].sequence_number
-        self._iterator, self.closed = page.iterator, page.iterator is None
+            self._last_read = page.records[-1].sequence_number
+        self._iterator, self.is_closed = page.iterator, page.iterator is None
         if page.at_tip:
-            self.tip = asked
+            self.tip_tick = tick
 
-    def _page(self, limit: int) -> Page:
-        stream, shard = self.around.stream, self.shard.id
+    def _read_page(self, limit: int) -> Page:
+        stream, shard = self.context.stream, self.shard.id
         while True:
-            iterator = self._iterator or stream.iterator(
-                shard, self._read_to or self.settled_to, self.position
-            )
+            after = self._last_read or self.checkpoint
+            iterator = self._iterator or stream.get_iterator(shard, after, self.position)
             if iterator is None:
                 return CLOSED
             page = stream.read(shard, iterator, limit)
             if page is not None:
                 return page
-            self._iterator = None  # expired while a batch was retried
+            self._iterator = None  # it expired while a batch was retried
 
     def _deliver(self) -> int:
-        around, total = self.around, 0
-        while self.pending and not around.stopped():
+        context, count = self.context, 0
+        while self.pending and not context.is_stopping():
             batch, delay = self.pending[0], 0.0
-            settled = expire(batch, around.clock(), around.source)
-            if not settled.discarded:
-                failed_at = around.invoke(batch, self.shard.id)
-                settled = settle(batch, failed_at, around.source)
-                delay = self._backoff(failed=failed_at is not None)
-            over = settled.done
-            if settled.discarded:
-                around.trying(partial(around.discard, settled.discarded, self.shard.id))
-                over += settled.discarded.batch.records
-            if over:
-                total += len(over)
-                self.settled_to = over[-1].sequence_number
-            self.pending[:1] = settled.retry
-            if delay and settled.retry:
-                around.wait(delay)
-        return total
+            outcome = expire_records(batch, context.clock(), context.source)
+            if not outcome.discarded:
+                failed_at = context.invoke(batch, self.shard.id)
+                outcome = settle(batch, failed_at, context.source)
+                delay = self._next_delay(has_failed=failed_at is not None)
+            finished = outcome.done
+            if outcome.discarded:
+                context.retry_unreachable(partial(context.discard, outcome.discarded, self.shard.id))
+                finished += outcome.discarded.batch.records
+            if finished:
+                count += len(finished)
+                self.checkpoint = finished[-1].sequence_number
+            self.pending[:1] = outcome.retry
+            if delay and outcome.retry:
+                context.wait(delay)
+        return count
 
-    def _backoff(self, *, failed: bool) -> float:
-        self._failures = self._failures + 1 if failed else 0
-        first, most = self.around.backoff
-        return min(most, first * 2 ** min(self._failures - 1, 20)) if failed else 0.0
+    def _next_delay(self, *, has_failed: bool) -> float:
+        self._consecutive_failures = self._consecutive_failures + 1 if has_failed else 0
+        first, longest = self.context.backoff
+        return min(longest, first * 2 ** min(self._consecutive_failures - 1, 20)) if has_failed else 0.0

@@ -1,4 +1,4 @@
-"""The local stack: AWS, its resources, the pumps and the API, started in this order, stopped in reverse."""
+"""The local stack: AWS, resources, pumps and API. They start in this order and stop in reverse."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from chalicelib.settings import Settings
 from realtime.local.clients import connect
-from realtime.local.emulator import LOG, emulator, environment
+from realtime.local.emulator import LOG, build_environment, start_emulator
 from realtime.local.invocation import Handler
 from realtime.local.provision import provision
 from realtime.local.pump import BACKOFF, Pump
@@ -20,9 +20,10 @@ from realtime.resources import describe
 
 
 class LocalStack:
-    """A context manager: inside it AWS runs on ``aws_port`` (0: a free one) and holds what ``settings`` name.
+    """A context manager: inside, AWS runs on ``aws_port`` (0: a free one) with the resources of ``settings``.
 
-    ``environment`` points a process at it, and this process is: import the app inside the block.
+    ``environment`` points a process at this AWS. The block sets it for this process too, so import the app
+    inside the block.
     """
 
     def __init__(self, settings: Settings, *, aws_port: int = 0, log: Path = LOG) -> None:
@@ -33,9 +34,9 @@ class LocalStack:
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
-            endpoint = starting.enter_context(emulator(self._aws_port, self._log))
-            self.environment = environment(endpoint) | variables(self._settings)
-            starting.enter_context(_exported(self.environment))
+            endpoint = starting.enter_context(start_emulator(self._aws_port, self._log))
+            self.environment = build_environment(endpoint) | settings_to_environment(self._settings)
+            starting.enter_context(_set_environment(self.environment))
             self.clients = connect(self.environment)
             self.provisioned = provision(self._resources, self.clients)
             self._running = starting.pop_all()
@@ -47,7 +48,7 @@ class LocalStack:
         self._running.__exit__(kind, error, trace)
 
     def pump(self, handlers: Mapping[str, Handler], backoff: tuple[float, float] = BACKOFF) -> None:
-        """Starts a pump for each event source whose function is among ``handlers``."""
+        """Start a pump for each event source whose function is in ``handlers``."""
         url = self.clients.sqs.get_queue_url(QueueName=self._resources.failure_queue)["QueueUrl"]
 
         def discard(message: dict[str, Any]) -> None:
@@ -55,31 +56,31 @@ class LocalStack:
 
         for source in self._resources.event_sources:
             if source.function in handlers:
-                stream, handler = self._stream(source.source), handlers[source.function]
+                stream, handler = self._open_stream(source.source), handlers[source.function]
                 pump = Pump(source, stream, handler, discard, backoff=backoff)
                 pump.start()
                 self._running.callback(pump.stop)
                 self.pumps.append(pump)
 
     def drain(self, seconds: float = 60.0) -> None:
-        """Returns when all that was in the streams at the time of the call is settled."""
+        """Return when every record that was in the streams at the call is handled or discarded."""
         for pump in self.pumps:
             pump.drain(seconds)
 
     def serve(self, app: Any, port: int = 0, after_response: Callable[[], object] | None = None) -> str:
-        """The URL at which the Chalice ``app`` is served from now on."""
-        from realtime.local.server import serving
+        """Serve the Chalice ``app`` until the stack stops, and return its URL."""
+        from realtime.local.server import serve
 
-        return self._running.enter_context(serving(app, port, after_response=after_response))
+        return self._running.enter_context(serve(app, port, after_response=after_response))
 
-    def _stream(self, name: str) -> Stream:
+    def _open_stream(self, name: str) -> Stream:
         if name == self._resources.stream.name:
             return KinesisStream(self.clients.kinesis, name)
         return TableStream(self.clients.table_streams, name)
 
 
-def variables(settings: Settings) -> dict[str, str]:
-    """``settings`` as the ``REALTIME_*`` variables from which `Settings.from_env` reads them again."""
+def settings_to_environment(settings: Settings) -> dict[str, str]:
+    """``settings`` as ``REALTIME_*`` variables; `Settings.from_env` reads them back."""
     values = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {
         f"REALTIME_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
@@ -88,13 +89,13 @@ def variables(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def _exported(environ: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in environ}
+def _set_environment(environ: Mapping[str, str]) -> Iterator[None]:
+    previous = {name: os.environ.get(name) for name in environ}
     os.environ.update(environ)
     try:
         yield
     finally:
-        for name, value in before.items():
+        for name, value in previous.items():
             if value is None:
                 os.environ.pop(name, None)
             else:

@@ -1,6 +1,6 @@
-"""Runs in the emulator's own environment: ministack, ended when whoever started it is gone.
+"""Run ministack, in its own environment, and stop it when the process that started it ends.
 
-The starter holds the other end of standard input. However it ends, SIGKILL included, the pipe closes.
+That process holds the other end of standard input. The pipe closes however it ends, by SIGKILL too.
 """
 
 import os
@@ -11,12 +11,12 @@ import time
 from ministack.app import main
 
 
-def _watch() -> None:
+def _stop_with_parent() -> None:
     os.read(0, 1)  # not sys.stdin: its lock, held by this thread, would break the interpreter's shutdown
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(3)
     os.killpg(0, signal.SIGKILL)
 
 
-threading.Thread(target=_watch, daemon=True).start()
+threading.Thread(target=_stop_with_parent, daemon=True).start()
 main()

@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib.settings import Settings
 from realtime.demo.cdnow import DEFINITIONS
-from realtime.local.ports import available
-from realtime.local.stack import LocalStack, variables
+from realtime.local.ports import find_free_port
+from realtime.local.stack import LocalStack, settings_to_environment
 from tests.support.paths import ROOT
 from tests.support.poll import until
 from tests.support.unique_names import unique_names
@@ -23,10 +23,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 def test_chalice_local_assigns_and_evaluates(tmp_path: Path) -> None:
     settings = unique_names(Settings.from_env({}))
-    port = available()
+    port = find_free_port()
     said = tmp_path / "chalice.log"
     with said.open("w") as log, LocalStack(settings, log=tmp_path / "aws.log") as stack:
-        environ = {**os.environ, **stack.environment, **variables(settings)}
+        environ = {**os.environ, **stack.environment, **settings_to_environment(settings)}
         assert command(environ, "publish", str(DEFINITIONS)).returncode == 0
         process = subprocess.Popen(
             [

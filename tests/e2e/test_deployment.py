@@ -17,7 +17,7 @@ from infra.functions import ALIAS, physical
 from infra.pipeline import validating
 from infra.resource_names import find
 from realtime.local.clients import connect
-from realtime.local.emulator import ROOT, emulator, environment
+from realtime.local.emulator import ROOT, build_environment, start_emulator
 from realtime.local.pump import Pump
 from realtime.local.streams import KinesisStream, Stream, TableStream
 from realtime.resources import describe
@@ -30,8 +30,8 @@ DEV = environments.load("dev")
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with emulator(log=tmp_path_factory.mktemp("deployed") / "aws.log") as endpoint:
-        yield environment(endpoint)
+    with start_emulator(log=tmp_path_factory.mktemp("deployed") / "aws.log") as endpoint:
+        yield build_environment(endpoint)
 
 
 @pytest.fixture(scope="module")

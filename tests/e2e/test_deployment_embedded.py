@@ -10,7 +10,7 @@ from infra import environments
 from infra.functions import physical
 from infra.resource_names import PLATFORM_TABLES, defaults
 from realtime.local.clients import Clients, connect
-from realtime.local.emulator import emulator, environment
+from realtime.local.emulator import build_environment, start_emulator
 from tests.support import synth
 from tests.support.deployment import deploy
 from tests.support.deployment_target import SMOKE_DEFINITIONS, run_toolkit
@@ -22,8 +22,8 @@ TABLE, STREAM, BUCKET = "platform-{}-x7f3", "platform-events-x7f3", "platform-la
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with emulator(log=tmp_path_factory.mktemp("embedded") / "aws.log") as endpoint:
-        yield environment(endpoint)
+    with start_emulator(log=tmp_path_factory.mktemp("embedded") / "aws.log") as endpoint:
+        yield build_environment(endpoint)
 
 
 @pytest.fixture(scope="module")

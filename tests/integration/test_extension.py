@@ -14,7 +14,7 @@ from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from infra.bundle import HOST, build
-from realtime.local.stack import variables
+from realtime.local.stack import settings_to_environment
 from tests.support.experiments import published, published_flag
 from tests.support.lambda_service import Container, LambdaService, lambda_service
 from tests.support.poll import until
@@ -53,7 +53,7 @@ def start(
     DefinitionStore(service_clients, aws_settings).publish(
         [published_flag("new"), published_flag("other"), published("checkout")], 0, time.time()
     )
-    environment = aws_environment | variables(aws_settings) | {"REALTIME_ENV": "local"}
+    environment = aws_environment | settings_to_environment(aws_settings) | {"REALTIME_ENV": "local"}
     started: list[Container] = []
 
     def run(handler: str = "app.feature_flags", **more: str) -> Container:

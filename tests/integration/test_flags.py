@@ -22,9 +22,9 @@ from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.stream import EventStream
 from realtime.commands.publish import publish, rollback
-from realtime.local.background import flushed_after_responses
+from realtime.local.background import flush_after_responses
 from realtime.local.clients import Clients
-from realtime.local.server import serving
+from realtime.local.server import serve
 from realtime.testing.event_stores import MemoryEventStream
 from tests.support.node import run_node_tests
 from tests.support.openfeature_flags import FLAGS, publish_all
@@ -111,8 +111,8 @@ def test_a_stream_that_hangs_changes_neither_answers_nor_their_time() -> None:
     with service(stream=stream) as running:
         publish_all(running)
         seconds = []
-        with flushed_after_responses(running.plane.tracker.flush) as after_response:
-            with serving(application.app, after_response=after_response) as url:
+        with flush_after_responses(running.plane.tracker.flush) as after_response:
+            with serve(application.app, after_response=after_response) as url:
                 expected = evaluate(url, "boolean")
                 assert stream.called.wait(10)
                 for number in range(30):

@@ -21,7 +21,7 @@ from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.batches import FRUITLESS
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.resilience import FAILURES_TO_OPEN, SECONDS_OPEN
-from realtime.local.emulator import environment
+from realtime.local.emulator import build_environment
 from tests.support.experiments import experiment
 from tests.support.poll import until
 
@@ -84,7 +84,7 @@ def nobody() -> str:
 
 
 def store(url: str, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AssignmentStore:
-    for name, value in environment(url).items():
+    for name, value in build_environment(url).items():
         monkeypatch.setenv(name, value)
     used = replace(Settings.from_env({}), **settings)
     clients = Clients(used)

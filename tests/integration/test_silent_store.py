@@ -13,7 +13,7 @@ from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.wiring import Plane
-from realtime.local.emulator import environment
+from realtime.local.emulator import build_environment
 from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag
 
@@ -33,7 +33,7 @@ class Failover:
 @pytest.fixture
 def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Plane, Failover]]:
     with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
-        for name, value in environment(f"http://127.0.0.1:{server.getsockname()[1]}").items():
+        for name, value in build_environment(f"http://127.0.0.1:{server.getsockname()[1]}").items():
             monkeypatch.setenv(name, value)
         settings = Settings.from_env({"REALTIME_DEFINITIONS_CHECK": "1", "REALTIME_DEFINITIONS_TTL": "2"})
         plane, healthy = Plane(settings), MemoryDefinitions()

@@ -48,10 +48,10 @@ class MemoryKinesis:
         self._shards[f"shard-{one}"].open = self._shards[f"shard-{other}"].open = False
         self._add(f"shard-{one}", f"shard-{other}")
 
-    def shards(self) -> list[Shard]:
+    def list_shards(self) -> list[Shard]:
         return [contents.shard for contents in reversed(self._shards.values())]  # children first
 
-    def iterator(self, shard: str, after: str | None, position: Position) -> str | None:
+    def get_iterator(self, shard: str, after: str | None, position: Position) -> str | None:
         records = self._shards[shard].records
         if after:
             return str(next(i + 1 for i, record in enumerate(records) if record.sequence_number == after))

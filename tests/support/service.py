@@ -13,7 +13,7 @@ from chalicelib import wiring
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.settings import Settings
-from realtime.local.server import serving
+from realtime.local.server import serve
 from realtime.testing.event_stores import MemoryEventStream
 from realtime.testing.stores import (
     MemoryAssignments,
@@ -59,5 +59,5 @@ def service(settings: Settings | None = None, **stores: Any) -> Iterator[Service
 @contextmanager
 def served(settings: Settings | None = None, **stores: Any) -> Iterator[tuple[str, Service]]:
     """`service` at a URL."""
-    with service(settings, **stores) as made, serving(application.app) as url:
+    with service(settings, **stores) as made, serve(application.app) as url:
         yield url, made

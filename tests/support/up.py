@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from realtime.local.ports import available
+from realtime.local.ports import find_free_port
 from tests.support.paths import ROOT
 from tests.support.poll import until
 
@@ -60,7 +60,7 @@ def clean() -> dict[str, str]:
 
 @contextmanager
 def up(*arguments: str, port: int = 0, aws_port: int = 0) -> Iterator[Up]:
-    port, aws_port = port or available(), aws_port or available()
+    port, aws_port = port or find_free_port(), aws_port or find_free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "realtime", "up", *arguments],
         cwd=ROOT,

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from realtime.local.emulator import ROOT, emulator, interpreter
-from realtime.local.ports import HOST, LocalError, available
+from realtime.local.emulator import ROOT, find_interpreter, start_emulator
+from realtime.local.ports import HOST, LocalError, find_free_port
 from tests.support.poll import until
 
 STARTER = """
 import signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background jobs of a shell
-from realtime.local.emulator import emulator
-with emulator(int(sys.argv[1]), Path(sys.argv[2])) as endpoint:
+from realtime.local.emulator import start_emulator
+with start_emulator(int(sys.argv[1]), Path(sys.argv[2])) as endpoint:
     print(endpoint, flush=True)
     time.sleep(600)
 """
@@ -41,7 +41,7 @@ def port_of(endpoint: str) -> int:
 @pytest.fixture
 def starter(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     """Another process that starts an emulator, and the port."""
-    port = available()
+    port = find_free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", STARTER, str(port), str(tmp_path / "aws.log")],
         stdout=subprocess.PIPE,
@@ -56,7 +56,7 @@ def starter(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
 
 
 def test_it_listens_on_loopback_only_and_is_gone_after_the_block(tmp_path: Path) -> None:
-    with emulator(log=tmp_path / "aws.log") as endpoint:
+    with start_emulator(log=tmp_path / "aws.log") as endpoint:
         port = port_of(endpoint)
         listeners = [
             line.split()[1]
@@ -69,7 +69,7 @@ def test_it_listens_on_loopback_only_and_is_gone_after_the_block(tmp_path: Path)
 
 
 def test_it_is_gone_after_an_exception_in_the_block(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), emulator(log=tmp_path / "aws.log") as endpoint:
+    with pytest.raises(KeyError), start_emulator(log=tmp_path / "aws.log") as endpoint:
         raise KeyError
     assert not listening(port_of(endpoint))
 
@@ -103,14 +103,14 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         with (
             pytest.raises(LocalError, match=f"^port {port} is taken .*$"),
-            emulator(port, tmp_path / "aws.log"),
+            start_emulator(port, tmp_path / "aws.log"),
         ):
             pass
 
 
 def test_a_missing_environment_names_the_fix() -> None:
     with pytest.raises(LocalError, match=r"run `make \.venv-aws/stamp`, or set REALTIME_AWS_PYTHON"):
-        interpreter({"REALTIME_AWS_PYTHON": "/nowhere/python"})
+        find_interpreter({"REALTIME_AWS_PYTHON": "/nowhere/python"})
 
 
 def test_a_death_during_the_start_shows_the_end_of_its_log(
@@ -120,5 +120,8 @@ def test_a_death_during_the_start_shows_the_end_of_its_log(
     broken.write_text("#!/bin/sh\necho first >&2\necho 'no module named ministack' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("REALTIME_AWS_PYTHON", str(broken))
-    with pytest.raises(LocalError, match="no module named ministack"), emulator(log=tmp_path / "aws.log"):
+    with (
+        pytest.raises(LocalError, match="no module named ministack"),
+        start_emulator(log=tmp_path / "aws.log"),
+    ):
         pass

@@ -20,7 +20,7 @@ def test_a_first_run_creates_everything_and_a_second_finds_it(aws_clients: Clien
     assert str(first) == f"clean start: {len(names)} resources created"
 
     second = provision(resources, aws_clients)
-    assert (set(second.found), second.created) == (names, ())
+    assert (set(second.existing), second.created) == (names, ())
     assert str(second) == f"resumed: {len(names)} resources found, 0 created"
 
 

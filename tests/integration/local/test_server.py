@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from realtime.local.ports import HOST, LocalError
-from realtime.local.server import serving
+from realtime.local.server import serve
 from tests.support.http_app import http_app
 from tests.support.poll import until
 
@@ -20,7 +20,7 @@ LIMIT = 1000
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    with serving(http_app(), max_body=LIMIT) as url:
+    with serve(http_app(), max_body=LIMIT) as url:
         yield urlsplit(url).port or 0
 
 
@@ -116,7 +116,7 @@ def test_the_hook_runs_after_the_response_has_left() -> None:
         if received.wait(5):  # the client has its answer although the hook has not ended
             ran.set()
 
-    with serving(http_app(), after_response=hook) as url:
+    with serve(http_app(), after_response=hook) as url:
         client = http.client.HTTPConnection(HOST, urlsplit(url).port or 0, timeout=5)
         assert ask(client, "GET", "/echo/a")[0].status == 200
         received.set()
@@ -125,7 +125,7 @@ def test_the_hook_runs_after_the_response_has_left() -> None:
 
 
 def test_a_taken_port_is_one_line(port: int) -> None:
-    with pytest.raises(LocalError, match=f"^port {port} is taken.*$"), serving(http_app(), port):
+    with pytest.raises(LocalError, match=f"^port {port} is taken.*$"), serve(http_app(), port):
         pass
 
 
@@ -140,7 +140,7 @@ def test_a_stop_answers_what_was_asked_and_closes_idle_connections() -> None:
         return "done"
 
     with ThreadPoolExecutor(1) as threads:
-        with serving(app) as url:
+        with serve(app) as url:
             port = urlsplit(url).port or 0
             idle = http.client.HTTPConnection(HOST, port, timeout=5)
             assert ask(idle, "GET", "/echo/a")[0].status == 200

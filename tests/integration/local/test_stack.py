@@ -12,17 +12,17 @@ import pytest
 
 from chalicelib.settings import Settings
 from realtime.local import stack as stack_module
-from realtime.local.ports import HOST, LocalError, available
-from realtime.local.stack import LocalStack, variables
+from realtime.local.ports import HOST, LocalError, find_free_port
+from realtime.local.stack import LocalStack, settings_to_environment
 from realtime.resources import describe
 from tests.support.http_app import http_app
 
 
 def test_settings_survive_the_environment() -> None:
     settings = Settings.from_env({"REALTIME_TRACKING": "false", "REALTIME_EVENT_MAX_AGE": "60"})
-    assert Settings.from_env(variables(settings)) == settings
+    assert Settings.from_env(settings_to_environment(settings)) == settings
     unlimited = Settings.from_env({})
-    assert Settings.from_env(variables(unlimited)) == unlimited
+    assert Settings.from_env(settings_to_environment(unlimited)) == unlimited
 
 
 def test_it_runs_handlers_and_api_and_leaves_nothing(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_it_runs_handlers_and_api_and_leaves_nothing(tmp_path: Path) -> None:
         client.close()
     assert dict(os.environ) == before
     for used in (port, urlsplit(stack.environment["AWS_ENDPOINT_URL"]).port or 0):
-        assert available(used) == used
+        assert find_free_port(used) == used
 
 
 def test_what_a_handler_cannot_do_ends_in_the_failure_queue(
@@ -86,4 +86,4 @@ def test_a_second_stack_on_the_same_ports_is_refused_and_the_first_stays(tmp_pat
             stack.serve(http_app(), taken)
         with pytest.raises(LocalError, match="taken"), LocalStack(Settings.from_env({}), aws_port=taken):
             pass
-    assert available(taken) == taken
+    assert find_free_port(taken) == taken

@@ -113,9 +113,9 @@ def test_shards_that_were_split_and_merged_are_followed(aws_clients: Clients, aw
     pump.start()
     put(aws_clients, aws_settings, "a")
     pump.drain()
-    lower, upper = sorted(shard.id for shard in stream.shards())
+    lower, upper = sorted(shard.id for shard in stream.list_shards())
     kinesis.split_shard(StreamName=name, ShardToSplit=lower, NewStartingHashKey=str(HALF // 2))
-    children = [shard for shard in stream.shards() if lower in shard.parents]
+    children = [shard for shard in stream.list_shards() if lower in shard.parents]
     assert len(children) == 2
     put(aws_clients, aws_settings, "b")
     pump.drain()

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from realtime.local.delivery import (
     MAX_PAYLOAD,
     Batch,
-    Discarded,
+    BatchOutcome,
+    DiscardedBatch,
     Record,
-    Settled,
-    expire,
-    failure_message,
-    first_failure,
-    fits,
+    build_failure_message,
+    count_fitting,
+    expire_records,
+    find_first_failure,
     settle,
 )
 from realtime.resources import EventSource
@@ -37,7 +37,7 @@ def report(*identifiers: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("answer", [None, {}, {"batchItemFailures": None}, report()])
 def test_an_empty_answer_is_full_success(answer: object) -> None:
-    assert first_failure(answer, batch(8, 9, 10)) is None
+    assert find_first_failure(answer, batch(8, 9, 10)) is None
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_an_empty_answer_is_full_success(answer: object) -> None:
     ],
 )
 def test_a_malformed_answer_or_an_unknown_record_fails_the_whole_batch(answer: object) -> None:
-    assert first_failure(answer, batch(8, 9, 10)) == 0
+    assert find_first_failure(answer, batch(8, 9, 10)) == 0
 
 
 def test_it_resumes_at_the_lowest_reported_record_whatever_their_order_in_the_answer() -> None:
-    assert first_failure(report("10", "9", "10"), batch(8, 9, 10)) == 1
+    assert find_first_failure(report("10", "9", "10"), batch(8, 9, 10)) == 1
 
 
 def test_records_before_the_failure_are_done_and_all_after_it_are_replayed() -> None:
@@ -98,28 +98,28 @@ def test_minus_one_retries_for_ever() -> None:
 
 def test_only_records_over_the_age_limit_are_discarded_before_an_invocation() -> None:
     limited = replace(SOURCE, max_record_age=60)
-    settled = expire(batch(0, 39, 40, 41), now=100.0, source=limited)
-    assert settled.discarded == Discarded(batch(0, 39), "RecordAgeExceeded")
+    settled = expire_records(batch(0, 39, 40, 41), now=100.0, source=limited)
+    assert settled.discarded == DiscardedBatch(batch(0, 39), "RecordAgeExceeded")
     assert settled.retry == (batch(40, 41),)
-    assert expire(batch(40), now=100.0, source=limited) == Settled(retry=(batch(40),))
-    assert expire(batch(0), now=100.0, source=limited).retry == ()
-    assert expire(batch(0), now=1e9, source=SOURCE) == Settled(retry=(batch(0),))
+    assert expire_records(batch(40), now=100.0, source=limited) == BatchOutcome(retry=(batch(40),))
+    assert expire_records(batch(0), now=100.0, source=limited).retry == ()
+    assert expire_records(batch(0), now=1e9, source=SOURCE) == BatchOutcome(retry=(batch(0),))
 
 
 def test_a_batch_ends_at_its_size_or_its_payload_but_is_never_empty() -> None:
     def of(*sizes: int) -> list[Record]:
         return [Record(str(i), 0.0, size, {}) for i, size in enumerate(sizes)]
 
-    assert fits([], 10) == 0
-    assert fits(of(1, 1, 1), 2) == 2
-    assert fits(of(MAX_PAYLOAD - 1, 1, 1), 10) == 2
-    assert fits(of(MAX_PAYLOAD + 1, 1), 10) == 1
+    assert count_fitting([], 10) == 0
+    assert count_fitting(of(1, 1, 1), 2) == 2
+    assert count_fitting(of(MAX_PAYLOAD - 1, 1, 1), 10) == 2
+    assert count_fitting(of(MAX_PAYLOAD + 1, 1), 10) == 1
 
 
 def test_the_failure_message_says_where_the_records_are_and_nothing_of_them() -> None:
     stream = "arn:aws:kinesis:eu-west-1:123456789012:stream/events"
-    failed = Discarded(replace(batch(1, 2), invocations=3), "RetryAttemptsExhausted")
-    assert failure_message(failed, SOURCE, stream_arn=stream, shard="s-1", now=3.5, request_id="r") == {
+    failed = DiscardedBatch(replace(batch(1, 2), invocations=3), "RetryAttemptsExhausted")
+    assert build_failure_message(failed, SOURCE, stream_arn=stream, shard="s-1", now=3.5, request_id="r") == {
         "requestContext": {
             "requestId": "r",
             "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:event_processor",
@@ -143,8 +143,8 @@ def test_the_failure_message_says_where_the_records_are_and_nothing_of_them() ->
 
 def test_the_failure_message_of_a_table_has_its_own_section_and_precision() -> None:
     stream = "arn:aws:dynamodb:eu-west-1:123456789012:table/assignments/stream/1"
-    aged = Discarded(batch(1), "RecordAgeExceeded")
-    message = failure_message(aged, SOURCE, stream_arn=stream, shard="s-1", now=3.5, request_id="r")
+    aged = DiscardedBatch(batch(1), "RecordAgeExceeded")
+    message = build_failure_message(aged, SOURCE, stream_arn=stream, shard="s-1", now=3.5, request_id="r")
     assert message["DDBStreamBatchInfo"]["approximateArrivalOfFirstRecord"] == "1970-01-01T00:00:01Z"
     assert "responseContext" not in message  # it was never invoked
 
