@@ -22,7 +22,7 @@ from chalicelib.domain.evaluation import ALL, evaluate, rollout_at, unit_of
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import Rules
 from chalicelib.domain.timestamps import format_timestamp
-from realtime.commands.explain_rules import Step, rule_steps
+from realtime.commands.explain_rules import Step, explain_rules
 
 DECIDED_AT = {
     Reason.DRAFT: "status",
@@ -187,7 +187,7 @@ def _targeting(rules: Rules | None, context: Mapping[str, Any], now: float) -> I
     if rules is None:
         yield "targeting", "everybody"
         return
-    yield from rule_steps(rules, context, now)
+    yield from explain_rules(rules, context, now)
     rule = rules.match(context, now)
     yield "targeting", f"rule {rule.id!r} matches" if rule else "no rule matches"
 

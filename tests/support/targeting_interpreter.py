@@ -1,6 +1,6 @@
-"""The rules engine again: slow, obvious, written from the specification, sharing no code with the other.
+"""A second rules engine: slow and obvious, written from the specification, without code of the first.
 
-It evaluates raw JSON documents; nothing is prepared, cached or skipped. Any error in a condition is "false".
+It evaluates raw JSON documents without compiling or caching. Any error in a condition means "false".
 """
 
 import hashlib
@@ -21,37 +21,35 @@ def match(
     document: Mapping[str, Json], context: Mapping[str, Json], now: float, salt: str = ""
 ) -> str | None:
     """The id of the rule that decides."""
-    corrected = document.get("version") == "2.0"
+    is_v2 = document.get("version") == "2.0"
     rules = sorted(document.get("rules", []), key=lambda rule: int(rule.get("priority", 0)))
     default = document.get("default_rule")
-    if corrected and default:
+    if is_v2 and default:
         rules, default = [*rules, default], None
     for rule in rules:
         prefix = f"rule/{salt}/{rule['id']}:"
-        if group(rule["rule"], context, now, corrected, prefix) and included(
-            rule, context, corrected, prefix
-        ):
+        if group(rule["rule"], context, now, is_v2, prefix) and included(rule, context, is_v2, prefix):
             return str(rule["id"])
     return default["id"] if default else None
 
 
-def group(raw: Json, context: Json, now: float, corrected: bool, prefix: str) -> bool:
-    results = [condition(c, context, now, corrected, prefix) for c in raw.get("conditions", [])]
-    results += [group(g, context, now, corrected, prefix) for g in raw.get("groups") or []]
+def group(raw: Json, context: Json, now: float, is_v2: bool, prefix: str) -> bool:
+    results = [condition(c, context, now, is_v2, prefix) for c in raw.get("conditions", [])]
+    results += [group(g, context, now, is_v2, prefix) for g in raw.get("groups") or []]
     if not results:
         return True
     operator = raw.get("operator", "and")
     if operator == "not":
-        return not any(results) if corrected else not all(results)
+        return not any(results) if is_v2 else not all(results)
     return all(results) if operator == "and" else any(results)
 
 
-def included(rule: Json, context: Json, corrected: bool, prefix: str) -> bool:
+def included(rule: Json, context: Json, is_v2: bool, prefix: str) -> bool:
     percentage = int(rule.get("rollout_percentage", 100))
     if percentage in (0, 100):
         return percentage == 100
     try:
-        if corrected:
+        if is_v2:
             return murmur_bucket(prefix, context.get("user_id"), half=0) < percentage * 1000
         return md5_bucket(f"{identity(context)}:{rule['id']}") < percentage
     except (UnicodeEncodeError, TypeError):
@@ -76,19 +74,19 @@ def identity(context: Json) -> str:
     return hashlib.md5(str(sorted(context.items())).encode()).hexdigest()  # noqa: S324 - the backend's choice
 
 
-def condition(raw: Json, context: Json, now: float, corrected: bool, prefix: str) -> bool:
-    found, a = look_up(context, raw["attribute"], corrected)
-    if not found:
+def condition(raw: Json, context: Json, now: float, is_v2: bool, prefix: str) -> bool:
+    is_present, a = look_up(context, raw["attribute"], is_v2)
+    if not is_present:
         return False
-    evaluate = operator_2 if corrected else operator_1
+    evaluate = operator_v2 if is_v2 else operator_v1
     try:
         return bool(evaluate(raw["operator"], a, raw["value"], raw.get("additional_value"), now, prefix))
     except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, OSError, AttributeError):
         return False
 
 
-def look_up(context: Json, attribute: str, corrected: bool) -> tuple[bool, Json]:
-    if attribute in context or not corrected:
+def look_up(context: Json, attribute: str, is_v2: bool) -> tuple[bool, Json]:
+    if attribute in context or not is_v2:
         return attribute in context, context.get(attribute)
     value = context
     for step in attribute.split("."):
@@ -101,7 +99,7 @@ def look_up(context: Json, attribute: str, corrected: bool) -> tuple[bool, Json]
 # Version 1.0
 
 
-def operator_1(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str) -> Any:  # noqa: C901, PLR0912 - a table of operators
+def operator_v1(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str) -> Any:  # noqa: C901, PLR0912 - a table of operators
     if a is None and operator not in ("eq", "neq", "time_window", "percentage_bucket", "json_path"):
         return False
     match operator:
@@ -142,7 +140,7 @@ def operator_1(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str
         case "geo_distance":
             return within(a, v, boolean_is_number=True)
         case "time_window":
-            return window_1(a, v, now)
+            return window_v1(a, v, now)
         case "percentage_bucket":
             return md5_bucket(str(a)) < float(v)
         case "json_path":
@@ -193,7 +191,7 @@ def version(text: str) -> Json:
 
 
 def within(a: Json, v: Json, boolean_is_number: bool) -> bool:
-    """Spherical law in chords, not haversine: another road to the same distance."""
+    """The chord between two unit vectors, not haversine: an independent way to the distance."""
     unit, comparison = v.get("unit", "km"), v.get("comparison")
     comparison = "lte" if comparison is None else comparison
     scale = {"km": 1, "kilometers": 1, "kilometre": 1, "kilometres": 1, "miles": 0.621371, "mi": 0.621371}
@@ -227,38 +225,38 @@ def coordinates(value: Json, boolean_is_number: bool) -> tuple[float, float]:
     return float(lat), float(lon)
 
 
-def window_1(a: Json, v: Json, now: float) -> bool:
+def window_v1(a: Json, v: Json, now: float) -> bool:
     if not isinstance(v, dict) or v == {}:
         return v == {}
     zone = ZoneInfo(v["timezone"]) if v.get("timezone") else None
     try:
-        at = moment(a) if isinstance(a, (str, int, float)) else None
+        local = moment(a) if isinstance(a, (str, int, float)) else None
     except ValueError:
         if not isinstance(a, str):
             raise
-        at = None
-    if at is None:
-        at = datetime.fromtimestamp(now, zone or UTC)
-    elif zone and at.tzinfo:
-        at = at.astimezone(zone)
-    return clock_shows(at, v)
+        local = None
+    if local is None:
+        local = datetime.fromtimestamp(now, zone or UTC)
+    elif zone and local.tzinfo:
+        local = local.astimezone(zone)
+    return is_in_clock_window(local, v)
 
 
-def clock_shows(at: datetime, v: Json) -> bool:
+def is_in_clock_window(local: datetime, v: Json) -> bool:
     if "days" in v and not all(isinstance(day, int) and 0 <= day <= 6 for day in v["days"]):
         return False
-    if "days" in v and at.weekday() not in v["days"]:
+    if "days" in v and local.weekday() not in v["days"]:
         return False
     if ("start_time" in v) != ("end_time" in v) or ("start_date" in v) != ("end_date" in v):
         return False
     if "start_time" in v:
         start, end = clock(v["start_time"]), clock(v["end_time"])
-        before_end = at.time() <= end or (at.hour, at.minute) == (end.hour, end.minute)
-        if not (at.time() >= start or before_end if start > end else at.time() >= start and before_end):
+        before_end = local.time() <= end or (local.hour, local.minute) == (end.hour, end.minute)
+        if not (local.time() >= start or before_end if start > end else local.time() >= start and before_end):
             return False
     if "start_date" in v:
         first, last = (date(*map(int, v[name].split("-"))) for name in ("start_date", "end_date"))
-        return first <= at.date() <= last
+        return first <= local.date() <= last
     return True
 
 
@@ -289,7 +287,7 @@ def length_is(a: Json, v: Json, x: Json) -> bool:
 # Version 2.0
 
 
-def operator_2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str) -> Any:  # noqa: C901, PLR0912 - a table of operators
+def operator_v2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str) -> Any:  # noqa: C901, PLR0912 - a table of operators
     if operator in ("eq", "neq"):
         return same(a, v) == (operator == "eq")
     if a is None:
@@ -307,7 +305,7 @@ def operator_2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str
         case "gt" | "gte" | "lt" | "lte":
             return compared(operator, number_of(a), number_of(v))
         case "between":
-            return between_2(a, v, x)
+            return between_v2(a, v, x)
         case "before":
             return instant(a) < instant(v)
         case "after":
@@ -326,14 +324,14 @@ def operator_2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: str
         case "geo_distance":
             return within(a, v, boolean_is_number=False)
         case "time_window":
-            return window_2(a, v)
+            return window_v2(a, v)
         case "percentage_bucket" if v in (0, 100):
             return bool(v == 100)
         case "percentage_bucket":
             return murmur_bucket(prefix, a, half=1) < round(v * 1000)
         case "json_path":
             return same(at_path(a, v), x)
-    return operator_1(operator, a, v, x, now, prefix)
+    return operator_v1(operator, a, v, x, now, prefix)
 
 
 def same(a: Json, b: Json) -> bool:
@@ -358,7 +356,7 @@ def number_of(value: Json) -> float:
     return float(value)
 
 
-def between_2(a: Json, v: Json, x: Json) -> bool:
+def between_v2(a: Json, v: Json, x: Json) -> bool:
     try:
         low, high = number_of(v), number_of(x)
     except (TypeError, ValueError):
@@ -376,11 +374,11 @@ def instant(value: Json) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
-def window_2(a: Json, v: Json) -> bool:
+def window_v2(a: Json, v: Json) -> bool:
     v = {name: part for name, part in v.items() if part is not None}
-    at = instant(a)
-    if "start" in v and at < instant(v["start"]):
+    time_of_a = instant(a)
+    if "start" in v and time_of_a < instant(v["start"]):
         return False
-    if "end" in v and at > instant(v["end"]):
+    if "end" in v and time_of_a > instant(v["end"]):
         return False
-    return clock_shows(at.astimezone(ZoneInfo(v.get("timezone") or "UTC")), v)
+    return is_in_clock_window(time_of_a.astimezone(ZoneInfo(v.get("timezone") or "UTC")), v)

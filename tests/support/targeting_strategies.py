@@ -76,9 +76,9 @@ _WINDOW_PARTS = {
 
 
 @st.composite
-def windows(draw: st.DrawFn, corrected: bool) -> dict[str, Any]:
+def windows(draw: st.DrawFn, is_v2: bool) -> dict[str, Any]:
     window: dict[str, Any] = {}
-    if not corrected or draw(st.booleans()):
+    if not is_v2 or draw(st.booleans()):
         window |= {"start": "2024-01-01T00:00:00Z", "end": 1735689600}
     for name, part in _WINDOW_PARTS.items():
         if draw(st.booleans()):
@@ -90,7 +90,7 @@ def windows(draw: st.DrawFn, corrected: bool) -> dict[str, Any]:
     return window if window.keys() - {"timezone"} else window | {"days": [1, 2]}
 
 
-def _operands(corrected: bool) -> dict[str, st.SearchStrategy[tuple[Any, Any]]]:
+def _operands(is_v2: bool) -> dict[str, st.SearchStrategy[tuple[Any, Any]]]:
     nothing = st.none()
     lists = st.lists(JSON | SCALARS, max_size=5)
     objects = st.sampled_from(
@@ -102,7 +102,7 @@ def _operands(corrected: bool) -> dict[str, st.SearchStrategy[tuple[Any, Any]]]:
     lengths = st.tuples(st.integers(0, 3), COMPARISONS).filter((0, "lt").__ne__) | st.just(
         ({"min": 1, "max": 2}, "between")
     )
-    old = {} if corrected else {"loose": st.tuples(VALUES, VALUES)}
+    old = {} if is_v2 else {"loose": st.tuples(VALUES, VALUES)}
     return old | {
         **dict.fromkeys(("eq", "neq"), st.tuples(VALUES, nothing)),
         **dict.fromkeys(("in", "not_in", "contains_all", "contains_any"), st.tuples(lists, nothing)),
@@ -114,8 +114,8 @@ def _operands(corrected: bool) -> dict[str, st.SearchStrategy[tuple[Any, Any]]]:
         "match_regex": st.tuples(st.sampled_from(PATTERNS), nothing),
         "semantic_version": st.tuples(STRICT_VERSIONS, COMPARISONS),
         "geo_distance": st.tuples(st.just([52.5, 13.4]), st.sampled_from([0, 900.5]))
-        | (st.tuples(objects, nothing) if corrected else st.nothing()),
-        "time_window": st.tuples(windows(corrected), nothing),
+        | (st.tuples(objects, nothing) if is_v2 else st.nothing()),
+        "time_window": st.tuples(windows(is_v2), nothing),
         "percentage_bucket": st.tuples(st.sampled_from([0, 12.5, 50, 99, 100]), nothing),
         "json_path": st.tuples(st.sampled_from(["$.a", "$.a.b", "$.a.0", "$.0.0", "$.", "$.²"]), JSON),
         "array_length": lengths,
@@ -137,14 +137,14 @@ _LOOSE = [
     "percentage_bucket",
     "array_length",
 ]
-_OPERANDS = {corrected: _operands(corrected) for corrected in (False, True)}
+_OPERANDS = {is_v2: _operands(is_v2) for is_v2 in (False, True)}
 
 
 @st.composite
-def conditions(draw: st.DrawFn, corrected: bool) -> dict[str, Any]:
+def conditions(draw: st.DrawFn, is_v2: bool) -> dict[str, Any]:
     """Valid ones; in version 1.0 also operands that nobody means but the schema accepts."""
-    operator = draw(st.sampled_from(list(_OPERANDS[corrected])))
-    value, more = draw(_OPERANDS[corrected][operator])
+    operator = draw(st.sampled_from(list(_OPERANDS[is_v2])))
+    value, more = draw(_OPERANDS[is_v2][operator])
     if operator == "loose":
         operator, more = draw(st.sampled_from(_LOOSE)), 1 if more is None else more
     attribute = draw(st.sampled_from(ATTRIBUTES))
@@ -152,20 +152,20 @@ def conditions(draw: st.DrawFn, corrected: bool) -> dict[str, Any]:
 
 
 @st.composite
-def groups(draw: st.DrawFn, corrected: bool, depth: int = 0) -> dict[str, Any]:
+def groups(draw: st.DrawFn, is_v2: bool, depth: int = 0) -> dict[str, Any]:
     group: dict[str, Any] = {
         "operator": draw(st.sampled_from(["and", "or", "not"])),
-        "conditions": draw(st.lists(conditions(corrected), min_size=int(corrected), max_size=3)),
+        "conditions": draw(st.lists(conditions(is_v2), min_size=int(is_v2), max_size=3)),
     }
     if depth < 2 and draw(st.integers(0, 2)) == 0:
-        group["groups"] = draw(st.lists(groups(corrected, depth + 1), max_size=2))
+        group["groups"] = draw(st.lists(groups(is_v2, depth + 1), max_size=2))
     return group
 
 
 @st.composite
-def documents(draw: st.DrawFn, corrected: bool) -> dict[str, Any]:
+def documents(draw: st.DrawFn, is_v2: bool) -> dict[str, Any]:
     rules = st.fixed_dictionaries(
-        {"rule": groups(corrected)},
+        {"rule": groups(is_v2)},
         optional={
             "rollout_percentage": st.sampled_from([0, 30, 50, 99, 100]),
             "priority": st.integers(-2, 2),
@@ -174,7 +174,7 @@ def documents(draw: st.DrawFn, corrected: bool) -> dict[str, Any]:
     )
     default = draw(st.none() | rules)
     return {
-        "version": "2.0" if corrected else "1.0",
+        "version": "2.0" if is_v2 else "1.0",
         "rules": [
             {"id": f"rule-{index}"} | rule for index, rule in enumerate(draw(st.lists(rules, max_size=2)))
         ],

@@ -1,6 +1,7 @@
-"""RulesDocument → Rules: one closure per condition, group and rule, made at the first match.
+"""RulesDocument → Rules: a closure for each condition, group and rule, compiled at the first match.
 
-Closures take (context, now) and never raise. Why not generated source: docs/adr/002-targeting-compiled.md.
+Closures take (context, now) and never raise. Why they are not generated source:
+docs/adr/002-targeting-compiled.md.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,12 +11,12 @@ from chalicelib.domain.targeting import operators_v1, operators_v2, rollout
 from chalicelib.domain.targeting.document import (
     Condition,
     Group,
+    InvalidOperand,
     Rule,
     RulesDocument,
     TargetingRule,
-    Unusable,
 )
-from chalicelib.domain.targeting.fast_conditions import fast_condition
+from chalicelib.domain.targeting.fast_conditions import build_fast_matcher
 from chalicelib.domain.targeting.values import ERRORS, always, never
 
 Context = Mapping[str, Any]
@@ -27,8 +28,8 @@ _MISSING = object()
 class Rules:
     """``match(context, now)`` returns the rule that decides, or None. ``now`` is epoch seconds, UTC.
 
-    It never raises on a context of JSON values. Compiled when first called: a container loads every
-    definition but is asked about few. Two threads may both compile; they make the same thing.
+    It never raises on a context of JSON values. The first call compiles: a container loads every definition
+    but evaluates few. Two threads may both compile, with the same result.
     """
 
     __slots__ = ("document", "match", "salt")
@@ -40,7 +41,7 @@ class Rules:
         self.salt = salt
 
         def first_match(context: Context, now: float) -> Rule | None:
-            self.match = _document(document, salt)
+            self.match = _compile_document(document, salt)
             return self.match(context, now)
 
         self.match = first_match
@@ -52,68 +53,70 @@ def compile_rules(document: RulesDocument, salt: str = "") -> Rules:
 
 
 def compile_condition(condition: Mapping[str, Any], version: str = "1.0") -> Matcher:
-    """One condition by itself, even one that the schema would refuse: for check-rules."""
+    """One condition by itself, for check-rules. The schema need not accept it."""
     attribute, operator, value = (condition[name] for name in ("attribute", "operator", "value"))
     parsed = Condition("", attribute, operator, value, condition.get("additional_value"))
-    return condition_matcher(parsed, version == "2.0")
+    return build_condition_matcher(parsed, version == "2.0")
 
 
-def _document(document: RulesDocument, salt: str) -> Callable[[Context, float], Rule | None]:
-    compiled = [(rule_matcher(rule, document, salt), rule.rule) for rule in document.by_priority()]
+def _compile_document(document: RulesDocument, salt: str) -> Callable[[Context, float], Rule | None]:
+    compiled = [(build_rule_matcher(rule, document, salt), rule.rule) for rule in document.by_priority()]
     steps = [(matcher, rule) for matcher, rule in compiled if matcher is not never]
     default = document.default_rule
-    if default and document.corrected:
-        steps.append((rule_matcher(default, document, salt), default.rule))
+    if default and document.is_v2:
+        steps.append((build_rule_matcher(default, document, salt), default.rule))
         default = None
-    otherwise = default.rule if default else None
+    fallback = default.rule if default else None
 
     if len(steps) == 1:
-        ((only, rule),) = steps
-        return lambda context, now: rule if only(context, now) else otherwise
+        ((matches, rule),) = steps
+        return lambda context, now: rule if matches(context, now) else fallback
 
     def match(context: Context, now: float) -> Rule | None:
         for matcher, rule in steps:
             if matcher(context, now):
                 return rule
-        return otherwise
+        return fallback
 
     return match
 
 
-def rule_matcher(rule: TargetingRule, document: RulesDocument, salt: str) -> Matcher:
+def build_rule_matcher(rule: TargetingRule, document: RulesDocument, salt: str) -> Matcher:
     """Conditions and rollout; a user whom the rollout excludes falls through to the next rule."""
     if rule.rollout_percentage == 0:
         return never
-    prefix = rollout.hash_prefix(salt, rule.rule.id) if document.corrected else ""
-    matches = group_matcher(rule.group, document.corrected, prefix)
+    prefix = rollout.build_hash_prefix(salt, rule.rule.id) if document.is_v2 else ""
+    matches = build_group_matcher(rule.group, document.is_v2, prefix)
     if rule.rollout_percentage == 100 or matches is never:
         return matches
-    included = rollout.corrected(rule, salt) if document.corrected else rollout.direct(rule)
+    is_included = (
+        rollout.compile_rollout_v2(rule, salt) if document.is_v2 else rollout.compile_rollout_v1(rule)
+    )
 
     def matcher(context: Context, now: float) -> bool:
         try:
-            return matches(context, now) and included(context)
+            return matches(context, now) and is_included(context)
         except ERRORS:  # an identity that cannot be hashed
             return False
 
     return matcher
 
 
-def group_matcher(group: Group, is_v2: bool, hash_prefix: str = "") -> Matcher:
-    """``always`` and ``never`` stand for groups that no context can change."""
-    parts = [condition_matcher(condition, is_v2, hash_prefix) for condition in group.conditions]
-    parts += [group_matcher(inner, is_v2, hash_prefix) for inner in group.groups]
+def build_group_matcher(group: Group, is_v2: bool, hash_prefix: str = "") -> Matcher:
+    """Returns ``always`` or ``never`` if the context does not matter."""
+    parts = [build_condition_matcher(condition, is_v2, hash_prefix) for condition in group.conditions]
+    parts += [build_group_matcher(inner, is_v2, hash_prefix) for inner in group.groups]
     if not parts:
         return always
     if group.operator == "and":
-        return _all(parts)
+        return _match_all(parts)
     if group.operator == "or":
-        return _any(parts)
-    return _not(_any(parts) if is_v2 else _all(parts))
+        return _match_any(parts)
+    return _negate(_match_any(parts) if is_v2 else _match_all(parts))
 
 
-def _all(parts: list[Matcher]) -> Matcher:
-    """Two and three are unrolled: most groups are that small, and a loop costs as much as a condition."""
+def _match_all(parts: list[Matcher]) -> Matcher:
+    """Most groups have two or three parts: these need no loop, which costs as much as a condition."""
     if never in parts:
         return never
     parts = [part for part in parts if part is not always]
@@ -127,16 +130,16 @@ def _all(parts: list[Matcher]) -> Matcher:
         case [a, b, c]:
             return lambda context, now: a(context, now) and b(context, now) and c(context, now)
 
-    def every(context: Context, now: float) -> bool:
+    def match_every_part(context: Context, now: float) -> bool:
         for part in parts:  # noqa: SIM110 - all() of a generator takes twice as long
             if not part(context, now):
                 return False
         return True
 
-    return every
+    return match_every_part
 
 
-def _any(parts: list[Matcher]) -> Matcher:
+def _match_any(parts: list[Matcher]) -> Matcher:
     if always in parts:
         return always
     parts = [part for part in parts if part is not never]
@@ -148,16 +151,16 @@ def _any(parts: list[Matcher]) -> Matcher:
         case [a, b]:
             return lambda context, now: a(context, now) or b(context, now)
 
-    def some(context: Context, now: float) -> bool:
+    def match_some_part(context: Context, now: float) -> bool:
         for part in parts:  # noqa: SIM110 - any() of a generator takes twice as long
             if part(context, now):
                 return True
         return False
 
-    return some
+    return match_some_part
 
 
-def _not(part: Matcher) -> Matcher:
+def _negate(part: Matcher) -> Matcher:
     if part is always:
         return never
     if part is never:
@@ -165,15 +168,15 @@ def _not(part: Matcher) -> Matcher:
     return lambda context, now: not part(context, now)
 
 
-def condition_matcher(condition: Condition, is_v2: bool, hash_prefix: str = "") -> Matcher:
+def build_condition_matcher(condition: Condition, is_v2: bool, hash_prefix: str = "") -> Matcher:
     """An absent attribute is "no match" for every operator, and so is null for most of them."""
     path = condition.attribute.split(".") if is_v2 and "." in condition.attribute else None
-    fast = None if path else fast_condition(condition, is_v2)
-    if fast is not None:
-        return fast
+    fast_matcher = None if path else build_fast_matcher(condition, is_v2)
+    if fast_matcher is not None:
+        return fast_matcher
     try:
         test = (operators_v2.build if is_v2 else operators_v1.build)(condition, hash_prefix)
-    except Unusable:
+    except InvalidOperand:
         return never
     if test is never:
         return never
@@ -189,10 +192,10 @@ def condition_matcher(condition: Condition, is_v2: bool, hash_prefix: str = "") 
         except ERRORS:
             return False
 
-    def descending(context: Context, now: float) -> bool:
+    def nested_matcher(context: Context, now: float) -> bool:
         value = context.get(attribute, _MISSING)
         if value is _MISSING:
-            value = _descend(context, path or (), absent)
+            value = _follow_path(context, path or (), absent)
         if value is absent:
             return False
         try:
@@ -200,10 +203,10 @@ def condition_matcher(condition: Condition, is_v2: bool, hash_prefix: str = "") 
         except ERRORS:
             return False
 
-    return descending if path else matcher
+    return nested_matcher if path else matcher
 
 
-def _descend(context: Context, path: Iterable[str], absent: object) -> Any:
+def _follow_path(context: Context, path: Iterable[str], absent: object) -> Any:
     """Version 2.0: ``a.b`` is the key ``a.b`` if there is one, else ``b`` of the object ``a``."""
     value: Any = context
     for step in path:

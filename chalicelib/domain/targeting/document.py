@@ -1,4 +1,4 @@
-"""A ``targeting_rules`` document as frozen values; ``parse.py`` reads it, ``compiler.py`` makes it run."""
+"""A ``targeting_rules`` document as immutable values. ``parse.py`` reads it, ``compiler.py`` compiles it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,20 +17,23 @@ MAX_PATTERN = 512
 
 
 class InvalidRules(ValueError):
-    """Every mistake that was found in the document."""
+    """The document has mistakes; ``problems`` names each with its path."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = problems
 
 
-class Unusable(ValueError):
-    """The operand cannot be used: version 2.0 refuses it, version 1.0 has a condition that never matches."""
+class InvalidOperand(ValueError):
+    """The operator cannot use its operand. Version 2.0 refuses it; in 1.0 the condition never matches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a match returns. The default rule's index is the number of rules; ``extra`` are unknown fields."""
+    """What a match returns. ``extra`` holds fields that targeting does not read, such as a variant.
+
+    The default rule's index is the number of rules.
+    """
 
     index: int
     id: str
@@ -66,14 +69,14 @@ class TargetingRule:
 
 @dataclass(frozen=True, slots=True)
 class RulesDocument:
-    """``corrected``: written for version 2.0; any other version text means the backend's behaviour."""
+    """Only the text ``2.0`` means version 2.0; any other means 1.0, the backend's behaviour."""
 
     version: str
     rules: tuple[TargetingRule, ...]
     default_rule: TargetingRule | None
 
     @property
-    def corrected(self) -> bool:
+    def is_v2(self) -> bool:
         return self.version == "2.0"
 
     def by_priority(self) -> list[TargetingRule]:

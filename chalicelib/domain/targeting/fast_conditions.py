@@ -1,6 +1,6 @@
-"""The conditions that most rules are made of, without a second call: measured, they halve a rule's time.
+"""Faster matchers for the most common conditions: one function call less each, which halves a rule's time.
 
-Each must give the answer of its general form in direct.py or corrected.py; the tests compare them.
+Each must give the same answer as its general form in operators_v1.py or operators_v2.py; tests compare them.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from chalicelib.domain.targeting.document import Condition
 Matcher = Callable[[Mapping[str, Any], float], bool]
 
 
-def fast_condition(condition: Condition, is_v2: bool) -> Matcher | None:
+def build_fast_matcher(condition: Condition, is_v2: bool) -> Matcher | None:
     """None if the condition has no faster form."""
     attribute, value = condition.attribute, condition.value
     if condition.operator == "eq" and isinstance(value, str):
@@ -22,32 +22,32 @@ def fast_condition(condition: Condition, is_v2: bool) -> Matcher | None:
             return lambda context, _now: context.get(attribute) is value
         return lambda context, _now: context.get(attribute) == value
     if condition.operator == "in" and isinstance(value, list) and {*map(type, value)} == {str}:
-        return _in_texts(attribute, frozenset(value))
+        return _match_text_in(attribute, frozenset(value))
     if condition.operator == "semantic_version" and condition.additional_value == "gte":
-        least = semver.key(value)
-        return _version_from(attribute, least) if least else None
+        minimum = semver.read_key(value)
+        return _match_version_from(attribute, minimum) if minimum else None
     return None
 
 
-def _in_texts(attribute: str, texts: frozenset[str]) -> Matcher:
+def _match_text_in(attribute: str, texts: frozenset[str]) -> Matcher:
     def matcher(context: Mapping[str, Any], _now: float) -> bool:
         try:
             return context.get(attribute) in texts
-        except TypeError:  # a list or an object cannot be looked up, nor be one of the texts
+        except TypeError:  # a list or an object is not hashable, and not a text
             return False
 
     return matcher
 
 
-def _version_from(attribute: str, least: Any) -> Matcher:
-    known, key_of = semver.known, semver.key
+def _match_version_from(attribute: str, minimum: Any) -> Matcher:
+    key_cache, read_key = semver.key_cache, semver.read_key
 
     def matcher(context: Mapping[str, Any], _now: float) -> bool:
         try:
             value = context.get(attribute)
-            key = known.get(value) or key_of(value)  # type: ignore[arg-type] # any JSON value may be looked up
-        except (TypeError, ValueError):  # unhashable, or more digits than Python reads
+            key = key_cache.get(value) or read_key(value)  # type: ignore[arg-type] # any JSON value may be looked up
+        except (TypeError, ValueError):  # not hashable, or more digits than Python converts
             return False
-        return key is not None and key >= least
+        return key is not None and key >= minimum
 
     return matcher

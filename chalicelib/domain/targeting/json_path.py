@@ -1,31 +1,31 @@
-"""``json_path``: dotted steps into an object, a list, or JSON text of one; no brackets or wildcards."""
+"""``json_path``: dotted steps into an object, a list, or JSON text of one, without brackets or wildcards."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.domain.targeting.document import Condition, Unusable
-from chalicelib.domain.targeting.values import Latest, Test
+from chalicelib.domain.targeting.document import Condition, InvalidOperand
+from chalicelib.domain.targeting.values import LastResultCache, Test
 
 
-def json_path(condition: Condition, equals: Callable[[Any], bool]) -> Test:
-    """Whether the value at the path ``equals`` the wanted one; an absent path never does, not even null."""
+def build_json_path(condition: Condition, equals: Callable[[Any], bool]) -> Test:
+    """``equals`` decides about the value at the path. An absent path never matches, not even null."""
     if not isinstance(condition.value, str):
-        raise Unusable("must be text that starts with `$.`")
+        raise InvalidOperand("must be text that starts with `$.`")
     steps = condition.value[2:].split(".")
 
     def test(value: Any, _now: float) -> bool:
-        node = _decoded(value) if isinstance(value, str) else value
+        node = _decode_json(value) if isinstance(value, str) else value
         if not isinstance(node, (dict, list)):
             return False
         for step in steps:
-            node = _descend(node, step)
+            node = _take_step(node, step)
         return equals(node)
 
     return test
 
 
-def _descend(node: Any, step: str) -> Any:
+def _take_step(node: Any, step: str) -> Any:
     if isinstance(node, dict):
         return node[step]
     if isinstance(node, list) and step.isdigit():
@@ -33,19 +33,19 @@ def _descend(node: Any, step: str) -> Any:
     raise LookupError(step)
 
 
-def _refuse(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 
 
-def _decode(text: str) -> Any:
-    """None for what is no JSON."""
+def _decode_or_none(text: str) -> Any:
+    """None if the text is not JSON."""
     try:
         return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
 
 
-_decoded = Latest(_decode)
+_decode_json = LastResultCache(_decode_or_none)

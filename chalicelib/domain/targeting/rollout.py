@@ -1,25 +1,33 @@
-"""Whether a rule's rollout includes the user of a context."""
+"""Percentages of users, in both versions: a rule's rollout, and the operator ``percentage_bucket``."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain import bucketing
-from chalicelib.domain.targeting.document import TargetingRule
-from chalicelib.domain.targeting.operators_v1 import md5_bucket
+from chalicelib.domain.targeting.document import Condition, InvalidOperand, TargetingRule
+from chalicelib.domain.targeting.values import (
+    Test,
+    always,
+    never,
+    read_finite_number_v2,
+    read_number_v1,
+    read_text_v1,
+)
 
 Rollout = Callable[[Mapping[str, Any]], bool]
+"""Context -> whether the rollout includes its user."""
 
 _IDENTIFIERS = ("user_id", "id", "email", "username", "device_id", "client_id", "session_id")
 
 
-def direct(rule: TargetingRule) -> Rollout:
-    """Version 1.0: MD5 of the first truthy identifier, or of the whole context."""
+def compile_rollout_v1(rule: TargetingRule) -> Rollout:
+    """MD5 of the first identifier that is not empty, or of the whole context."""
     suffix, percentage = f":{rule.rule.id}", rule.rollout_percentage
-    return lambda context: md5_bucket(_identity(context) + suffix) < percentage
+    return lambda context: _hash_to_percent(_identify(context) + suffix) < percentage
 
 
-def _identity(context: Mapping[str, Any]) -> str:
+def _identify(context: Mapping[str, Any]) -> str:
     for name in _IDENTIFIERS:
         value = context.get(name)
         if value:
@@ -28,25 +36,57 @@ def _identity(context: Mapping[str, Any]) -> str:
     return hashlib.md5(pairs.encode(), usedforsecurity=False).hexdigest()
 
 
-def hash_prefix(salt: str, rule_id: str) -> str:
+def build_percentage_bucket_v1(condition: Condition) -> Test:
+    """MD5 of the attribute: every rule with the same percentage includes the same users."""
+    share = read_number_v1(condition.value)
+    if not 0 < share < 100:
+        return always if share >= 100 else never
+    return lambda value, _now: _hash_to_percent(read_text_v1(value)) < share
+
+
+def _hash_to_percent(text: str) -> int:
+    """0 … 99. Raises UnicodeEncodeError for a lone surrogate, which cannot be hashed."""
+    return int.from_bytes(hashlib.md5(text.encode(), usedforsecurity=False).digest()) % 100
+
+
+def build_hash_prefix(salt: str, rule_id: str) -> str:
     """Version 2.0 hashes ``rule/{salt}/{rule id}:{user}``; neither salt nor id can contain ``/`` or ``:``."""
     return bucketing.prefix("rule", f"{salt}/{rule_id}")
 
 
-def corrected(rule: TargetingRule, salt: str) -> Rollout:
-    """Version 2.0: the first half of MurmurHash3 of ``user_id``; without one the user is excluded."""
-    prefix = hash_prefix(salt, rule.rule.id)
+def compile_rollout_v2(rule: TargetingRule, salt: str) -> Rollout:
+    """The first half of MurmurHash3 of ``user_id``; without one the user is excluded."""
+    prefix = build_hash_prefix(salt, rule.rule.id)
     limit = bucketing.threshold(rule.rollout_percentage * bucketing.BUCKETS // 100)
 
-    def included(context: Mapping[str, Any]) -> bool:
-        unit = unit_text(context.get("user_id"))
+    def is_included(context: Mapping[str, Any]) -> bool:
+        unit = _read_unit(context.get("user_id"))
         return unit is not None and bucketing.halves(prefix, unit)[0] < limit
 
-    return included
+    return is_included
 
 
-def unit_text(value: Any) -> str | None:
-    """What version 2.0 hashes: text that is not empty, or an integer in decimal."""
+def build_percentage_bucket_v2(condition: Condition, hash_prefix: str) -> Test:
+    """The second half of the hash: the first decides the rule's rollout, so the two are independent."""
+    share = read_finite_number_v2(condition.value)
+    if not 0 <= share <= 100:
+        raise InvalidOperand("must be a percentage between 0 and 100")
+    buckets = bucketing.share_to_buckets(share / 100)
+    if share and not buckets:
+        raise InvalidOperand("must be 0, or at least 0.001: there are no smaller buckets")
+    if buckets in (0, bucketing.BUCKETS):
+        return always if buckets else never
+    limit = bucketing.threshold(buckets)
+
+    def test(value: Any, _now: float) -> bool:
+        unit = _read_unit(value)
+        return unit is not None and bucketing.halves(hash_prefix, unit)[1] < limit
+
+    return test
+
+
+def _read_unit(value: Any) -> str | None:
+    """Version 2.0 hashes text that is not empty, and integers in decimal. None for other values."""
     if isinstance(value, str):
         return value or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

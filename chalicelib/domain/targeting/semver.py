@@ -1,7 +1,13 @@
-"""Semantic versions (semver.org 2.0.0) as keys that sort by precedence; build metadata is ignored."""
+"""``semantic_version``: versions (semver.org 2.0.0) as keys that sort by precedence, and the operator.
+
+Build metadata is ignored.
+"""
 
 import re
 from typing import Any
+
+from chalicelib.domain.targeting.document import Condition, InvalidOperand
+from chalicelib.domain.targeting.values import COMPARISONS, Test
 
 Key = tuple[int, int, int, tuple[Any, ...]]
 
@@ -13,38 +19,53 @@ _VERSION = re.compile(
 )
 _RELEASE = (1,)
 
-MEMO_SIZE, MEMO_TEXT = 4_096, 64
-known: dict[str, Key] = {}
-"""Attribute texts seen before: apps send few versions, many times. Bounded in entries and in characters."""
+CACHE_SIZE, CACHED_LENGTH = 4_096, 64
+key_cache: dict[str, Key] = {}
+"""Keys of attribute texts: apps send few versions, many times. Bounded in entries and in characters."""
 
 
-def parse(text: str) -> Key | None:
-    """None unless strict: no leading ``v``, no missing part, no leading zero."""
+def build_semantic_version(condition: Condition) -> Test:
+    """The same in both versions of the rules."""
+    wanted, compare = read_key(condition.value), COMPARISONS.get(condition.additional_value or "eq")
+    if wanted is None:
+        raise InvalidOperand("must be a semantic version like 2.3.0")
+    if compare is None:
+        raise InvalidOperand("is compared by an unknown `additional_value`: use eq, gt, gte, lt or lte")
+
+    def test(value: Any, _now: float) -> bool:
+        key = read_key(value)
+        return key is not None and compare(key, wanted)
+
+    return test
+
+
+def parse_strict(text: str) -> Key | None:
+    """None if there is a leading ``v``, a missing part or a leading zero."""
     match = _VERSION.fullmatch(text)
     if match is None:
         return None
-    major, minor, patch, pre = match.groups()
+    major, minor, patch, prerelease = match.groups()
     return (
         int(major),
         int(minor),
         int(patch),
-        _RELEASE if pre is None else (0, *map(_identifier, pre.split("."))),
+        _RELEASE if prerelease is None else (0, *map(_parse_identifier, prerelease.split("."))),
     )
 
 
-def _identifier(text: str) -> tuple[int, int | str]:
+def _parse_identifier(text: str) -> tuple[int, int | str]:
     return (0, int(text)) if text.isdigit() else (1, text)
 
 
-def key(value: object) -> Key | None:
-    """Of an attribute: leading ``v`` are dropped, all of them; None if it is no version."""
+def read_key(value: object) -> Key | None:
+    """The key of an attribute, without leading ``v``, however many. None if it is not a version."""
     if not isinstance(value, str):
         return None
-    found = known.get(value)
-    if found is None:
-        found = parse(value.lstrip("v"))
-        if found is not None and len(value) <= MEMO_TEXT:
-            if len(known) >= MEMO_SIZE:
-                known.clear()
-            known[value] = found
-    return found
+    key = key_cache.get(value)
+    if key is None:
+        key = parse_strict(value.lstrip("v"))
+        if key is not None and len(value) <= CACHED_LENGTH:
+            if len(key_cache) >= CACHE_SIZE:
+                key_cache.clear()
+            key_cache[value] = key
+    return key

@@ -1,131 +1,87 @@
-"""What JSON values mean to version 1.0: text, number and date forms, and equality by value.
+"""How conditions read attribute values: as text, a number or a time, in version 1.0 and in 2.0.
 
-The backend is written in Python, so ``str``, ``float``, ``int``, ``==`` and ``hash`` *are* its forms:
-``True == 1``, integers compare exactly with floats, and a list's text form quotes its elements.
+The platform's backend is written in Python, so version 1.0 uses Python's ``str``, ``float``, ``int`` and
+``==``: ``True == 1``, integers compare exactly with floats, and a list's text quotes its elements. Version
+2.0 keeps types apart: booleans are not numbers, and only text and numbers have a text form.
 """
 
+import operator
 import re
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.targeting.document import MAX_NESTING
+from chalicelib.domain.targeting.document import InvalidOperand
 
 Test = Callable[[Any, float], bool]
 """(value of the attribute, now in epoch seconds) -> whether the condition holds."""
 
 ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, OSError)
-"""What a condition can raise on some JSON value; each of them means that it does not hold."""
+"""What a test may raise on some JSON value. Each of them means that the condition does not hold."""
+
+Compare = Callable[[Any, Any], bool]
+COMPARISONS: dict[str, Compare] = {
+    "eq": operator.eq,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+
+MILLISECONDS_FROM = 1e11
+"""Timestamps from here on are milliseconds: as seconds this is the year 5138, as milliseconds 1973."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def never(_value: Any, _now: float) -> bool:
-    """Recognised by identity: lint and the compiler know that the condition cannot hold."""
+    """The condition cannot hold. The compiler and lint recognise this function by identity."""
     return False
 
 
 def always(_value: Any, _now: float) -> bool:
-    """Recognised by identity: the condition holds whenever the attribute is there."""
+    """The condition holds if the attribute is present. Recognised by identity, like ``never``."""
     return True
 
 
-class Latest:
-    """What was made of the value seen last: many conditions ask about one large value of a context.
+class LastResultCache:
+    """Keeps the last result of ``compute``: many conditions ask about the same large value of a context.
 
-    By identity, as nothing changes the values of a context. One slot, so that little outlives its request.
+    It compares values by identity, as nothing changes a context. It has one entry, so that it keeps little
+    alive after a request.
     """
 
-    __slots__ = ("derive", "latest")
+    __slots__ = ("compute", "last")
 
-    def __init__(self, derive: Callable[[Any], Any]) -> None:
-        self.derive = derive
-        self.latest: tuple[Any, Any] = (object(), None)
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self.compute = compute
+        self.last: tuple[Any, Any] = (object(), None)
 
     def __call__(self, value: Any) -> Any:
-        known, derived = self.latest
-        if known is not value:
-            derived = self.derive(value)
-            self.latest = value, derived  # one tuple: another thread sees both or neither
-        return derived
+        last_value, result = self.last
+        if last_value is not value:
+            result = self.compute(value)
+            self.last = value, result  # one tuple: another thread sees both or neither
+        return result
 
 
-_list_text = Latest(str)
+_list_to_text = LastResultCache(str)
 
 
-def text_form(value: Any) -> str:
-    """``T`` of the specification."""
+def read_text_v1(value: Any) -> str:
+    """Every value has a text form: ``T`` of the specification."""
     if isinstance(value, str):
         return value
-    text: str = _list_text(value) if isinstance(value, (list, dict)) else str(value)
+    text: str = _list_to_text(value) if isinstance(value, (list, dict)) else str(value)
     return text
 
 
-def frozen(value: Any, leaf: Callable[[Any], Any] | None = None, depth: int = 0) -> Any:
-    """A hashable twin: two twins are equal exactly if the values are.
-
-    A value deeper than any in a document equals none of them, so that its twin may be any fresh object.
-    """
-    if isinstance(value, list):
-        if depth > MAX_NESTING:
-            return object()
-        return (list, tuple([frozen(item, leaf, depth + 1) for item in value]))
-    if isinstance(value, dict):
-        if depth > MAX_NESTING:
-            return object()
-        return (dict, frozenset([(key, frozen(item, leaf, depth + 1)) for key, item in value.items()]))
-    return leaf(value) if leaf else value
-
-
-def typed(value: Any) -> Any:
-    """The twin by which version 2.0 compares: booleans equal only booleans."""
-    return frozen(value, _typed_leaf)
-
-
-def _typed_leaf(value: Any) -> Any:
-    return (bool, value) if isinstance(value, bool) else value
-
-
-def same_as(wanted: Any) -> Callable[[Any], bool]:
-    """Equality of version 2.0. Values that ``==`` tells apart, which are nearly all, get no twin."""
-    twin = typed(wanted)
-    return lambda value: bool(value == wanted) and bool(typed(value) == twin)
-
-
-_OWN_TWINS = frozenset({str, int, float, type(None)})
-
-
-def _elements(twin: Callable[[Any], Any], plain: bool) -> Latest:
-    """Of a list, the twins of its elements, or only of those that are plain."""
-    skipped = (list, dict) if plain else ()
-    return Latest(
-        lambda values: {v if type(v) in _OWN_TWINS else twin(v) for v in values if not isinstance(v, skipped)}
-    )
-
-
-_TWINS: dict[Callable[[Any], Any], Latest] = {twin: Latest(twin) for twin in (frozen, typed)}
-_ELEMENTS: dict[tuple[Callable[[Any], Any], bool], Latest] = {
-    (twin, plain): _elements(twin, plain) for twin in (frozen, typed) for plain in (True, False)
-}
-
-
-class Choices:
-    """Membership by value in constant time, for scalars, lists and objects."""
-
-    __slots__ = ("elements", "plain", "twin", "twins")
-
-    def __init__(self, values: Iterable[Any], twin: Callable[[Any], Any] = frozen) -> None:
-        self.twin = twin
-        self.twins = frozenset(map(twin, values))
-        self.plain = not any(isinstance(choice, tuple) for choice in self.twins)
-        self.elements = _ELEMENTS[twin, self.plain]
-
-    def has(self, value: Any) -> bool:
-        if isinstance(value, (list, dict)):
-            return not self.plain and _TWINS[self.twin](value) in self.twins
-        return self.twin(value) in self.twins
-
-    def among(self, values: list[Any]) -> int:
-        """How many of the choices are elements of ``values``."""
-        return len(self.twins & self.elements(values))
+def read_text_v2(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidOperand("must be text or a number")
 
 
 def is_number(value: Any) -> bool:
@@ -138,27 +94,64 @@ def looks_numeric(value: Any) -> bool:
     return value.replace(".", "", 1).isdigit() if isinstance(value, str) else is_number(value)
 
 
+def read_number_v1(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidOperand("must be a number that fits a double, or text of one") from None
+
+
+def read_number_v2(value: Any) -> float:
+    if isinstance(value, bool):
+        raise InvalidOperand("must be a number, not a boolean")
+    return read_number_v1(value)
+
+
+def read_finite_number_v2(value: Any) -> float:
+    number = read_number_v2(value)
+    if number - number != 0:
+        raise InvalidOperand("must be finite")
+    return number
+
+
 _DATE_TIME = re.compile(
     r"\d{4}-\d\d-\d\d(?:.(?:[01]\d|2[0-3])(?::\d\d(?::\d\d(?:\.(?:\d{3}|\d{6}))?)?)?"
     r"(?:[+-](?:[01]\d|2[0-3]):\d\d(?::\d\d)?)?)?",
     re.ASCII | re.DOTALL,
 )
-_LONGEST_DATE_TIME = 48
+_MAX_DATE_TIME = 48
 
 
-def date_time(text: str) -> datetime:
-    """ISO 8601 as every runtime reads it; naive without an offset. ``fromisoformat`` alone takes more."""
-    if len(text) <= _LONGEST_DATE_TIME:
+def parse_date_time(text: str) -> datetime:
+    """Only ISO 8601 that every runtime reads: ``fromisoformat`` accepts more. Naive without an offset."""
+    if len(text) <= _MAX_DATE_TIME:
         text = text.replace("Z", "+00:00")
         if _DATE_TIME.fullmatch(text):
             return datetime.fromisoformat(text)
     raise ValueError("not a date-time")
 
 
-def moment(value: Any) -> datetime:
-    """Text as a date-time; a number as seconds since the epoch, naive, on a machine that runs in UTC."""
+def read_time_v1(value: Any) -> datetime:
+    """Text is a date-time. A number is seconds since the epoch, read as a naive time in UTC."""
     if isinstance(value, str):
-        return date_time(value)
+        return parse_date_time(value)
     if is_number(value):
         return datetime.fromtimestamp(value, UTC).replace(tzinfo=None)
     raise TypeError("neither text nor a number")
+
+
+def read_time_v2(value: Any) -> datetime:
+    """Text is UTC unless it has an offset. A number is seconds since the epoch, or milliseconds."""
+    if isinstance(value, str):
+        time = parse_date_time(value)
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _EPOCH + timedelta(seconds=value / 1000 if abs(value) >= MILLISECONDS_FROM else value)
+    raise InvalidOperand("must be a date-time or a timestamp")
+
+
+def read_time_operand_v2(value: Any) -> datetime:
+    try:
+        return read_time_v2(value)
+    except ERRORS:
+        raise InvalidOperand("must be a date-time like 2026-01-31T09:00:00Z, or a timestamp") from None

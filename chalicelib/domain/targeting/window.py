@@ -1,4 +1,4 @@
-"""``time_window``: days of the week, hours of the day and dates, on the wall clock of a time zone."""
+"""``time_window``: weekdays, hours and dates on the clock of a time zone, in both versions."""
 
 import re
 from collections.abc import Callable
@@ -6,122 +6,159 @@ from datetime import UTC, date, datetime, time, tzinfo
 from functools import cache
 from typing import Any
 
-from chalicelib.domain.targeting.document import Condition, Unusable
-from chalicelib.domain.targeting.values import Test, always, date_time, is_number, moment
+from chalicelib.domain.targeting.document import Condition, InvalidOperand
+from chalicelib.domain.targeting.values import (
+    Test,
+    always,
+    is_number,
+    parse_date_time,
+    read_time_operand_v2,
+    read_time_v1,
+    read_time_v2,
+)
 
-Clock = Callable[[datetime], bool]
-"""Whether a wall-clock time lies in the window."""
+ClockCheck = Callable[[datetime], bool]
+"""Local time -> whether it lies in the window."""
 
 CLOCK_FIELDS = ("days", "start_time", "end_time", "start_date", "end_date")
 
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
 
 
-def time_window(condition: Condition) -> Test:
-    """Version 1.0: ``start`` and ``end`` are ignored; a time that cannot be read is now."""
+def build_time_window_v1(condition: Condition) -> Test:
+    """``start`` and ``end`` are ignored. A time that cannot be read is now."""
     window = condition.value
     if not isinstance(window, dict):
-        raise Unusable("must be an object")
+        raise InvalidOperand("must be an object")
     if not window:
         return always
-    zone = time_zone(window["timezone"]) if window.get("timezone") else None
-    checks = clock_checks(window)
+    zone = _load_zone(window["timezone"]) if window.get("timezone") else None
+    checks = _build_clock_checks(window)
 
     def test(value: Any, now: float) -> bool:
-        at = _read(value)
-        if at is None:
-            at = datetime.fromtimestamp(now, zone or UTC)
-        elif zone is not None and at.tzinfo is not None:
-            at = at.astimezone(zone)
-        return all(check(at) for check in checks)
+        local = _read_time_or_none(value)
+        if local is None:
+            local = datetime.fromtimestamp(now, zone or UTC)
+        elif zone is not None and local.tzinfo is not None:
+            local = local.astimezone(zone)
+        return all(check(local) for check in checks)
 
     return test
 
 
-def _read(value: Any) -> datetime | None:
+def _read_time_or_none(value: Any) -> datetime | None:
     if is_number(value):
-        return moment(value)
+        return read_time_v1(value)
     if isinstance(value, str):
         try:
-            return date_time(value)
+            return parse_date_time(value)
         except ValueError:
             return None
     return None
 
 
-def clock_checks(window: dict[str, Any]) -> list[Clock]:
-    checks: list[Clock] = []
+def build_time_window_v2(condition: Condition) -> Test:
+    """``start`` and ``end`` are instants, inclusive; all else is local time in ``timezone`` or UTC."""
+    if not isinstance(condition.value, dict):
+        raise InvalidOperand("must be an object")
+    window = {name: value for name, value in condition.value.items() if value is not None}
+    unknown = window.keys() - {"start", "end", "timezone", *CLOCK_FIELDS}
+    if unknown or not window.keys() - {"timezone"}:
+        raise InvalidOperand(
+            f"knows start, end, timezone, {', '.join(CLOCK_FIELDS)}, and needs more than timezone"
+        )
+    zone = _load_zone(window["timezone"]) if "timezone" in window else UTC
+    if isinstance(window.get("days"), list) and any(isinstance(day, bool) for day in window["days"]):
+        raise InvalidOperand("must have days from 0 (Monday) to 6 (Sunday), not booleans")
+    start = read_time_operand_v2(window["start"]) if "start" in window else None
+    end = read_time_operand_v2(window["end"]) if "end" in window else None
+    if start and end and start > end:
+        raise InvalidOperand("ends before it starts")
+    checks = _build_clock_checks(window)
+
+    def test(value: Any, _now: float) -> bool:
+        time = read_time_v2(value)
+        if (start and time < start) or (end and time > end):
+            return False
+        local = time.astimezone(zone)
+        return all(check(local) for check in checks)
+
+    return test
+
+
+def _build_clock_checks(window: dict[str, Any]) -> list[ClockCheck]:
+    checks: list[ClockCheck] = []
     if "days" in window:
-        checks.append(_days(window["days"]))
-    for name, check in (("time", _hours), ("date", _dates)):
+        checks.append(_build_days_check(window["days"]))
+    for name, build_check in (("time", _build_hours_check), ("date", _build_dates_check)):
         start, end = f"start_{name}", f"end_{name}"
         if start in window and end in window:
-            checks.append(check(window[start], window[end]))
+            checks.append(build_check(window[start], window[end]))
         elif start in window or end in window:
-            raise Unusable(f"must have both {start} and {end}, or neither")
+            raise InvalidOperand(f"must have both {start} and {end}, or neither")
     return checks
 
 
-def _days(value: Any) -> Clock:
+def _build_days_check(value: Any) -> ClockCheck:
     if not isinstance(value, list) or not all(isinstance(day, int) and 0 <= day <= 6 for day in value):
-        raise Unusable("must have days from 0 (Monday) to 6 (Sunday)")
+        raise InvalidOperand("must have days from 0 (Monday) to 6 (Sunday)")
     if not value:
-        raise Unusable("has an empty list of days")
+        raise InvalidOperand("has an empty list of days")
     days = frozenset(value)
-    return lambda at: at.weekday() in days
+    return lambda local: local.weekday() in days
 
 
-def _hours(first: Any, last: Any) -> Clock:
-    """Start is exact, the end lasts through its minute; a start after the end means overnight."""
-    start, end = _time(first), _time(last)
+def _build_hours_check(first: Any, last: Any) -> ClockCheck:
+    """The end lasts through its minute: 17:00 includes 17:00:59. A start after the end means overnight."""
+    start, end = _parse_time(first), _parse_time(last)
     minute = end.hour, end.minute
 
-    def until_end(at: time) -> bool:
-        return at <= end or (at.hour, at.minute) == minute
+    def is_until_end(clock: time) -> bool:
+        return clock <= end or (clock.hour, clock.minute) == minute
 
     if start > end:
-        return lambda at: at.time() >= start or until_end(at.time())
-    return lambda at: at.time() >= start and until_end(at.time())
+        return lambda local: local.time() >= start or is_until_end(local.time())
+    return lambda local: local.time() >= start and is_until_end(local.time())
 
 
-def _time(text: Any) -> time:
+def _parse_time(text: Any) -> time:
     try:
         parts = [int(part) for part in text.split(":")]
         hour, minute, second = (*parts, 0) if len(parts) == 2 else parts
         return time(hour, minute, second)
     except (AttributeError, ValueError, OverflowError):
-        raise Unusable("must have times like 09:00 or 17:30:00") from None
+        raise InvalidOperand("must have times like 09:00 or 17:30:00") from None
 
 
-def _dates(first: Any, last: Any) -> Clock:
-    start, end = _date(first), _date(last)
+def _build_dates_check(first: Any, last: Any) -> ClockCheck:
+    start, end = _parse_date(first), _parse_date(last)
     if start > end:
-        raise Unusable("ends before its start_date")
-    return lambda at: start <= at.date() <= end
+        raise InvalidOperand("ends before its start_date")
+    return lambda local: start <= local.date() <= end
 
 
-def _date(text: Any) -> date:
+def _parse_date(text: Any) -> date:
     match = _DATE.fullmatch(text) if isinstance(text, str) else None
     try:
         if match:
             return date(*map(int, match.groups()))
     except ValueError:
         pass
-    raise Unusable("must have dates like 2026-01-31")
+    raise InvalidOperand("must have dates like 2026-01-31")
 
 
-def time_zone(name: Any) -> tzinfo:
-    """IANA name, aliases included, in any case. Imports its data only when a rule names a zone."""
-    known = _zone_names().get(name.lower()) if isinstance(name, str) else None
-    if known is None:
-        raise Unusable("must have an IANA timezone like Europe/Berlin")
+def _load_zone(name: Any) -> tzinfo:
+    """By IANA name, aliases included, in any case. Imports the data only when a rule names a zone."""
+    zone_name = _read_zone_names().get(name.lower()) if isinstance(name, str) else None
+    if zone_name is None:
+        raise InvalidOperand("must have an IANA timezone like Europe/Berlin")
     from zoneinfo import ZoneInfo
 
-    return ZoneInfo(known)
+    return ZoneInfo(zone_name)
 
 
 @cache
-def _zone_names() -> dict[str, str]:
+def _read_zone_names() -> dict[str, str]:
     from importlib.resources import files
 
     names = (files("tzdata") / "zones").read_text(encoding="ascii").split()

@@ -1,45 +1,53 @@
-"""Conditions of one ``and`` that no value of their attribute meets together.
+"""Warnings about conditions of one ``and`` that no value meets together, such as ``gt 5`` and ``lt 3``.
 
-Each is tried on the values at which its answer can change: those it names, and the next ones on both sides of
-its bounds. If none of them meets all conditions, no value does.
+Only some values need a try: those that a condition lists, and each bound with its neighbours, where an answer
+can change. If none of them meets all conditions, no value does.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import inf, nextafter
 from typing import Any
 
 from chalicelib.domain.errors import Problem
-from chalicelib.domain.targeting import operators_v1, operators_v2
-from chalicelib.domain.targeting.compiler import condition_matcher
+from chalicelib.domain.targeting.compiler import build_condition_matcher
 from chalicelib.domain.targeting.document import Condition, Group
-from chalicelib.domain.targeting.values import ERRORS, looks_numeric, moment
+from chalicelib.domain.targeting.values import (
+    ERRORS,
+    looks_numeric,
+    read_number_v1,
+    read_time_v1,
+    read_time_v2,
+)
 
 _NUMBERS = frozenset({"gt", "gte", "lt", "lte"})
 _DATES = frozenset({"before", "after"})
-_NAMED = frozenset({"eq", "in"})
-_COMPARED = _NUMBERS | _DATES | _NAMED | {"neq", "not_in", "between"}
+_LISTS = frozenset({"eq", "in"})
+_COMPARED = _NUMBERS | _DATES | _LISTS | {"neq", "not_in", "between"}
 
 
-def contradictions(group: Group, is_v2: bool) -> Iterator[Problem]:
-    """At most one per attribute, at the condition that rules the last value out."""
-    together: dict[str, list[Condition]] = {}
+def find_contradictions(group: Group, is_v2: bool) -> Iterator[Problem]:
+    """At most one for each attribute, at the first condition that leaves no value."""
+    by_attribute: dict[str, list[Condition]] = {}
     for condition in group.conditions if group.operator == "and" else ():
         if condition.operator in _COMPARED:
-            together.setdefault(condition.attribute, []).append(condition)
-    for attribute, conditions in together.items():
+            by_attribute.setdefault(condition.attribute, []).append(condition)
+    for attribute, conditions in by_attribute.items():
         for count in range(2, len(conditions) + 1):
-            if _rule_each_other_out(conditions[:count], is_v2):
-                yield Problem(conditions[count - 1].path, f"no {attribute} meets it and those before")
+            if _is_contradiction(conditions[:count], is_v2):
+                yield Problem(
+                    conditions[count - 1].path,
+                    f"no value of {attribute} meets this condition and those before it",
+                )
                 break
 
 
-def _rule_each_other_out(conditions: list[Condition], is_v2: bool) -> bool:
+def _is_contradiction(conditions: list[Condition], is_v2: bool) -> bool:
     try:
-        candidates = list(_candidates(conditions, is_v2))
-    except ERRORS:  # an operand that means nothing has a warning of its own
+        candidates = list(_list_candidates(conditions, is_v2))
+    except ERRORS:  # an operand that cannot be used has its own warning
         return False
-    matchers = [condition_matcher(condition, is_v2) for condition in conditions]
+    matchers = [build_condition_matcher(condition, is_v2) for condition in conditions]
     return bool(candidates) and not any(
         all(
             matcher({condition.attribute: value}, 0.0)
@@ -49,21 +57,21 @@ def _rule_each_other_out(conditions: list[Condition], is_v2: bool) -> bool:
     )
 
 
-def _candidates(conditions: list[Condition], is_v2: bool) -> Iterator[Any]:
-    named = next((condition for condition in conditions if condition.operator in _NAMED), None)
-    if named:
-        yield from named.value if named.operator == "in" else [named.value]
+def _list_candidates(conditions: list[Condition], is_v2: bool) -> Iterator[Any]:
+    listing = next((condition for condition in conditions if condition.operator in _LISTS), None)
+    if listing:
+        yield from listing.value if listing.operator == "in" else [listing.value]
         return
     ranges = [condition for condition in conditions if condition.operator not in ("neq", "not_in")]
     numeric = {_is_numeric(condition) for condition in ranges}
-    if len(numeric) != 1:  # a timestamp may be both
+    if len(numeric) != 1:  # a timestamp may be both a number and a date
         return
     for condition in ranges:
         bounds = [condition.value]
         if condition.operator == "between":
             bounds.append(condition.additional_value)
         for bound in bounds:
-            yield from _around_number(bound) if numeric == {True} else _around_date(bound, is_v2)
+            yield from _list_numbers_around(bound) if numeric == {True} else _list_dates_around(bound, is_v2)
 
 
 def _is_numeric(condition: Condition) -> bool:
@@ -73,12 +81,12 @@ def _is_numeric(condition: Condition) -> bool:
     )
 
 
-def _around_number(bound: Any) -> list[float]:
-    number = operators_v1.number(bound)
+def _list_numbers_around(bound: Any) -> list[float]:
+    number = read_number_v1(bound)
     return [nextafter(number, -inf), number, nextafter(number, inf)]
 
 
-def _around_date(bound: Any, is_v2: bool) -> list[str]:
-    at: datetime = operators_v2.instant(bound) if is_v2 else moment(bound)
+def _list_dates_around(bound: Any, is_v2: bool) -> list[str]:
+    time = read_time_v2(bound) if is_v2 else read_time_v1(bound)
     step = timedelta(microseconds=1)
-    return [one.isoformat(timespec="microseconds") for one in (at - step, at, at + step)]
+    return [date.isoformat(timespec="microseconds") for date in (time - step, time, time + step)]

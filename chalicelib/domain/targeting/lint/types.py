@@ -1,4 +1,4 @@
-"""Attributes that are taken, or declared, for one type here and another there."""
+"""Warnings about attributes that two conditions read, or declare, as types that exclude each other."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting.document import Condition
 from chalicelib.domain.targeting.values import looks_numeric
 
-_FORMS = {
+_JSON_TYPES = {
     "a number": {"number"},
     "a boolean": {"boolean"},
     "text": {"text"},
@@ -19,10 +19,10 @@ _FORMS = {
     "a list or text": {"list", "text"},
     "something with a length": {"list", "object", "text"},
 }
-"""As what JSON each kind of attribute may come."""
-_MEANINGS = frozenset({"a version", "a time", "a place", "an object"})
-"""No attribute is two of them, though all may come as text."""
-_OPERATORS = {
+"""The JSON types that each kind of attribute may have."""
+_EXCLUSIVE_KINDS = frozenset({"a version", "a time", "a place", "an object"})
+"""No attribute is two of these, although most may be JSON text."""
+_OPERATOR_KINDS = {
     **dict.fromkeys(("gt", "gte", "lt", "lte"), "a number"),
     **dict.fromkeys(("before", "after", "time_window"), "a time"),
     **dict.fromkeys(("starts_with", "ends_with", "match_regex"), "text"),
@@ -32,7 +32,7 @@ _OPERATORS = {
     "geo_distance": "a place",
     "json_path": "an object",
 }
-_DECLARED = {
+_DECLARED_KINDS = {
     "string": "text",
     "number": "a number",
     "boolean": "a boolean",
@@ -44,38 +44,40 @@ _DECLARED = {
 }
 
 
-def conflicts(conditions: Iterable[Condition]) -> Iterator[Problem]:
-    """The first condition that takes an attribute for something decides."""
+def find_type_conflicts(conditions: Iterable[Condition]) -> Iterator[Problem]:
+    """Compares each condition with the first one about the same attribute."""
     first: dict[str, tuple[str, str]] = {}
     for condition in conditions:
-        for kind in _kinds(condition):
-            known, path = first.setdefault(condition.attribute, (kind, condition.path))
-            if not _fit(kind, known):
-                place = "itself" if path == condition.path else path
-                yield Problem(condition.path, f"takes {condition.attribute} for {kind}, {place} for {known}")
+        for kind in _list_kinds(condition):
+            first_kind, path = first.setdefault(condition.attribute, (kind, condition.path))
+            if not _is_compatible(kind, first_kind):
+                other = "its attribute_type says" if path == condition.path else f"{path} reads it as"
+                message = f"reads {condition.attribute} as {kind}, but {other} {first_kind}"
+                yield Problem(condition.path, message)
                 break
 
 
-def _fit(one: str, other: str) -> bool:
-    apart = one != other and {one, other} <= _MEANINGS
-    return not apart and bool(_FORMS[one] & _FORMS[other])
+def _is_compatible(a: str, b: str) -> bool:
+    if a != b and {a, b} <= _EXCLUSIVE_KINDS:
+        return False
+    return bool(_JSON_TYPES[a] & _JSON_TYPES[b])
 
 
-def _kinds(condition: Condition) -> list[str]:
-    """What it declares the attribute to be, and what that must be for the condition to mean anything."""
-    kinds = [_DECLARED.get(condition.attribute_type or ""), _OPERATORS.get(condition.operator)]
+def _list_kinds(condition: Condition) -> list[str]:
+    """The kind that the condition declares, and the kinds that its operator and operand need."""
+    kinds = [_DECLARED_KINDS.get(condition.attribute_type or ""), _OPERATOR_KINDS.get(condition.operator)]
     if condition.operator in ("eq", "neq"):
-        kinds.append(_value_kind(condition.value))
+        kinds.append(_kind_of_value(condition.value))
     elif condition.operator in ("in", "not_in"):
-        inside = {_value_kind(value) for value in condition.value}
-        kinds.append(inside.pop() if len(inside) == 1 else None)
+        listed = {_kind_of_value(value) for value in condition.value}
+        kinds.append(listed.pop() if len(listed) == 1 else None)
     elif condition.operator == "between":
         bounds = condition.value, condition.additional_value
         kinds.append("a number" if all(map(looks_numeric, bounds)) else "a time")
     return [kind for kind in kinds if kind]
 
 
-def _value_kind(value: Any) -> str | None:
+def _kind_of_value(value: Any) -> str | None:
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, (int, float)):

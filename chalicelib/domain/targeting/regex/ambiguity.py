@@ -1,9 +1,9 @@
-"""Which patterns backtrack catastrophically in the engines that do: exponentially, or beyond the square.
+"""Finds patterns that backtrack catastrophically: in exponential time, or worse than quadratic.
 
-For lint only: no decision depends on it, since regex_cost bounds every pattern. Two different ways from a
-state of the pattern's automaton back to itself on one text double the work with each round (Weber and Seidl,
-1991). Repeats in a row that take the same character multiply theirs. The search is bounded: what is too large
-for it gets no warning.
+Only lint uses it: cost.py bounds every search here, but other engines may have no bound. If two different
+paths on one text lead from a state of the automaton back to itself, each round doubles the work (Weber and
+Seidl, 1991). Repeats in a row that accept the same character multiply their work. A pattern that is too large
+for this analysis gets no warning.
 """
 
 from collections.abc import Iterator
@@ -11,67 +11,74 @@ from itertools import product
 from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
 from typing import Any
 
-from chalicelib.domain.targeting.regex.automaton import Automaton, TooLarge, inside
-from chalicelib.domain.targeting.regex.cost import anchored
+from chalicelib.domain.targeting.regex.automaton import Automaton, TooLarge, list_children
+from chalicelib.domain.targeting.regex.cost import is_anchored
 
 _LENGTH = 1_000
 """Characters of the text for which the work is estimated."""
-_STEPS = 1e8
-"""Seconds, in most engines."""
-_EDGES = 500_000
+_CATASTROPHIC_STEPS = 1e8
+"""Most engines need seconds for as many."""
+_MAX_EDGES = 500_000
 
 Pair = tuple[int, int]
+"""The states of two paths."""
 
 
 def is_catastrophic(tree: Any) -> bool:
     try:
-        return any(_is_catastrophic(part, tree) for part in (tree, *_assertions(tree)))
+        return any(_is_part_catastrophic(part, tree) for part in (tree, *_list_assertions(tree)))
     except TooLarge:
         return False
 
 
-def finds_nothing(tree: Any) -> bool:
-    """Whether it finds the empty text in any other, where it looks first."""
-    starts = len(tree) and tree[0][0] is op.AT and anchored(tree)
-    return tree.getwidth()[0] == 0 and _is_free(tree[1:] if starts else tree)
+def is_found_in_every_text(tree: Any) -> bool:
+    """Whether the pattern matches the empty text at the first position of every text."""
+    has_anchor = len(tree) and tree[0][0] is op.AT and is_anchored(tree)
+    return tree.getwidth()[0] == 0 and _is_unconditional(tree[1:] if has_anchor else tree)
 
 
-def _is_free(nodes: Any) -> bool:
-    bound = (op.AT, op.ASSERT, op.ASSERT_NOT, op.GROUPREF)
-    return all(node[0] not in bound and all(map(_is_free, inside(node))) for node in nodes)
+def _is_unconditional(nodes: Any) -> bool:
+    conditional = (op.AT, op.ASSERT, op.ASSERT_NOT, op.GROUPREF)
+    return all(
+        node[0] not in conditional and all(map(_is_unconditional, list_children(node))) for node in nodes
+    )
 
 
-def _assertions(nodes: Any) -> Iterator[Any]:
+def _list_assertions(nodes: Any) -> Iterator[Any]:
     for node in nodes:
         if node[0] in (op.ASSERT, op.ASSERT_NOT):
             yield node[1][1]
-        for inner in inside(node):
-            yield from _assertions(inner)
+        for inner in list_children(node):
+            yield from _list_assertions(inner)
 
 
-def _is_catastrophic(nodes: Any, tree: Any) -> bool:
+def _is_part_catastrophic(nodes: Any, tree: Any) -> bool:
     automaton = Automaton(nodes, tree)
-    start = 1 if anchored(tree) else _LENGTH
-    return automaton.doubles or _is_exponential(automaton) or _chain(automaton, start) > _STEPS
+    attempts = 1 if is_anchored(tree) else _LENGTH
+    return (
+        automaton.has_empty_rounds
+        or _is_exponential(automaton)
+        or _count_steps(automaton, attempts) > _CATASTROPHIC_STEPS
+    )
 
 
 def _is_exponential(automaton: Automaton) -> bool:
     """Whether two different paths on one text lead from a state back to itself."""
-    loops = components(automaton.follow)
+    component = number_components(automaton.follow)
     edges = {
-        state: {after: ways for after, ways in following.items() if loops[after] == loops[state]}
+        state: {after: ways for after, ways in following.items() if component[after] == component[state]}
         for state, following in automaton.follow.items()
     }
     if any(ways > 1 for following in edges.values() for ways in following.values()):
         return True
-    pairs = _pairs(automaton, edges)
-    found = components(pairs)
-    twins = {found[a, b] for a, b in pairs if a == b}
-    return any(a != b and found[a, b] in twins for a, b in pairs)
+    pairs = _build_pair_graph(automaton, edges)
+    pair_component = number_components(pairs)
+    meeting = {pair_component[a, b] for a, b in pairs if a == b}
+    return any(a != b and pair_component[a, b] in meeting for a, b in pairs)
 
 
-def _pairs(automaton: Automaton, edges: dict[int, dict[int, int]]) -> dict[Pair, dict[Pair, int]]:
-    """Where two paths that read the same text can stand, from where they part."""
+def _build_pair_graph(automaton: Automaton, edges: dict[int, dict[int, int]]) -> dict[Pair, dict[Pair, int]]:
+    """The pairs of states in which two paths that start together and read the same text can be."""
     graph: dict[Pair, dict[Pair, int]] = {}
     waiting, count = [(state, state) for state in edges], 0
     while waiting:
@@ -80,41 +87,44 @@ def _pairs(automaton: Automaton, edges: dict[int, dict[int, int]]) -> dict[Pair,
             continue
         a, b = pair
         graph[pair] = {
-            (c, d): 1 for c, d in product(edges[a], edges[b]) if automaton.takes[c] & automaton.takes[d]
+            (c, d): 1 for c, d in product(edges[a], edges[b]) if automaton.accepts[c] & automaton.accepts[d]
         }
         waiting += graph[pair]
         count += len(edges[a]) * len(edges[b])
-        if count > _EDGES:
+        if count > _MAX_EDGES:
             raise TooLarge
     return graph
 
 
-def _chain(automaton: Automaton, start: int) -> float:
-    """Steps on a text of one character: the product of the repeats that it can be divided between."""
-    alphabet = frozenset[str]().union(*automaton.takes)
-    kinds = {tuple(state for state, taken in enumerate(automaton.takes) if one in taken) for one in alphabet}
-    return max((_steps(automaton, states, start) for states in kinds), default=1.0)
+def _count_steps(automaton: Automaton, attempts: int) -> float:
+    """On a text that repeats one character: the product of the repeats among which it can be divided."""
+    alphabet = frozenset[str]().union(*automaton.accepts)
+    state_sets = {
+        tuple(state for state, accepted in enumerate(automaton.accepts) if character in accepted)
+        for character in alphabet
+    }
+    return max((_count_path_steps(automaton, states, attempts) for states in state_sets), default=1.0)
 
 
-def _steps(automaton: Automaton, states: tuple[int, ...], start: int) -> float:
-    """The largest product on a path through ``states``, which all take the text's only character."""
-    inside = frozenset(states)
-    graph = {state: inside & automaton.follow[state].keys() for state in states}
-    number = components(graph)
-    rounds = dict.fromkeys(number.values(), 1)
+def _count_path_steps(automaton: Automaton, states: tuple[int, ...], attempts: int) -> float:
+    """The largest product on a path through ``states``, which all accept the text's only character."""
+    accepting = frozenset(states)
+    graph = {state: accepting & automaton.follow[state].keys() for state in states}
+    component = number_components(graph)
+    rounds = dict.fromkeys(component.values(), 1)
     for state in states:
-        if any(number[after] == number[state] for after in graph[state]):
-            rounds[number[state]] = max(rounds[number[state]], automaton.rounds.get(state, _LENGTH))
+        if any(component[after] == component[state] for after in graph[state]):
+            rounds[component[state]] = max(rounds[component[state]], automaton.rounds.get(state, _LENGTH))
     steps: dict[int, float] = {}
-    for state in sorted(states, key=number.__getitem__, reverse=True):
-        own = number[state]
-        behind = max((steps[number[after]] for after in graph[state] if number[after] != own), default=1.0)
-        steps[own] = max(steps.get(own, 1.0), rounds[own] * behind)
-    return max(steps[number[state]] * (start if state in automaton.first else 1) for state in states)
+    for state in sorted(states, key=component.__getitem__, reverse=True):
+        own = component[state]
+        others = (steps[component[after]] for after in graph[state] if component[after] != own)
+        steps[own] = max(steps.get(own, 1.0), rounds[own] * max(others, default=1.0))
+    return max(steps[component[state]] * (attempts if state in automaton.first else 1) for state in states)
 
 
-def components(graph: Any) -> dict[Any, int]:
-    """Node → number of its strongly connected component; edges lead to the same number or a higher one."""
+def number_components(graph: Any) -> dict[Any, int]:
+    """Node → number of its strongly connected component. Edges lead to the same number or a higher one."""
     order: list[Any] = []
     seen: set[Any] = set()
     for root in graph:
@@ -122,7 +132,7 @@ def components(graph: Any) -> dict[Any, int]:
         seen.add(root)
         while stack:
             node, following = stack[-1]
-            after = next((one for one in following if one not in seen), None)
+            after = next((successor for successor in following if successor not in seen), None)
             if after is None:
                 order.append(stack.pop()[0])
             else:

@@ -1,8 +1,8 @@
-"""How many steps a backtracking matcher can take: an upper bound, computed from the parse tree of a pattern.
+"""An upper bound on the steps of a backtracking search, computed from a pattern's parse tree.
 
-For each node: in how many ways it can match at one position (``ways``), and the steps to try them all
-(``work``). What follows a node is tried once per way. Look-arounds are never entered again: one way.
-The bound ignores which characters are there, so it errs on the safe side only.
+Each node has ``ways``, in which it can match at one position, and ``work``, the steps to try them all. What
+follows a node is tried once for each way. A look-around is never entered again, so it has one way. The bound
+ignores which characters occur, so it can only be too high.
 """
 
 import re
@@ -10,45 +10,46 @@ from bisect import bisect
 from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
 from typing import Any
 
-from chalicelib.domain.targeting.document import Unusable
+from chalicelib.domain.targeting.document import InvalidOperand
 
-LONGEST = 1 << 16
-WIDEST = 1 << 16
+MAX_LENGTH = 1 << 16
+MAX_CLASS_SIZE = 1 << 16
 """Code points in the classes of a case-insensitive pattern: compiling visits each of them."""
 
 Cost = tuple[float, float]
+"""Ways and work."""
 _ONE_STEP = frozenset({op.LITERAL, op.NOT_LITERAL, op.ANY, op.AT})
 _ONE_CHARACTER = frozenset({op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN})
 
 
-def longest_text(tree: Any, steps: int) -> int:
-    """A length up to which a search provably takes at most ``steps``, at least 8/9 of the largest; or -1."""
-    if tree.state.flags & re.IGNORECASE and _width(tree) > WIDEST:
-        raise Unusable("has a class too wide to ignore case in")
-    if search_steps(tree, 0) > steps:
+def find_longest_text(tree: Any, steps: int) -> int:
+    """A length up to which no search exceeds ``steps``, at least 8/9 of the largest; -1 if none."""
+    if tree.state.flags & re.IGNORECASE and _count_code_points(tree) > MAX_CLASS_SIZE:
+        raise InvalidOperand("has a class too wide to ignore case in")
+    if count_search_steps(tree, 0) > steps:
         return -1
-    powers = range(LONGEST.bit_length())
-    fitting = bisect(powers, False, key=lambda power: search_steps(tree, 1 << power) > steps)
+    powers = range(MAX_LENGTH.bit_length())
+    fitting = bisect(powers, False, key=lambda power: count_search_steps(tree, 1 << power) > steps)
     longest = 1 << fitting >> 1
     for eighth in (longest >> 1, longest >> 2, longest >> 3):
-        if longest < LONGEST and eighth and search_steps(tree, longest + eighth) <= steps:
+        if longest < MAX_LENGTH and eighth and count_search_steps(tree, longest + eighth) <= steps:
             longest += eighth
     return longest
 
 
-def search_steps(tree: Any, length: int) -> float:
+def count_search_steps(tree: Any, length: int) -> float:
     """One attempt per position, unless the pattern can only match at the start."""
-    _ways, work = _sequence(tree, length)
-    groups: float = 1 + tree.state.groups / 16  # each step back restores them
-    return groups * (length + work if anchored(tree) else (length + 1) * work)
+    _ways, work = _bound_sequence(tree, length)
+    groups: float = 1 + tree.state.groups / 16  # each step back restores all groups
+    return groups * (length + work if is_anchored(tree) else (length + 1) * work)
 
 
-def anchored(tree: Any) -> bool:
+def is_anchored(tree: Any) -> bool:
     if not len(tree):
         return False
     kind, argument = tree[0]
     if kind is op.SUBPATTERN and not argument[1]:
-        return anchored(argument[3])
+        return is_anchored(argument[3])
     if kind is not op.AT:
         return False
     return argument is op.AT_BEGINNING_STRING or (
@@ -56,45 +57,45 @@ def anchored(tree: Any) -> bool:
     )
 
 
-def _sequence(nodes: Any, length: int) -> Cost:
+def _bound_sequence(nodes: Any, length: int) -> Cost:
     ways, work = 1.0, 1.0
     for node in nodes:
-        more_ways, more_work = _node(node, length)
+        more_ways, more_work = _bound_node(node, length)
         work += ways * more_work
         ways = ways * more_ways
     return ways, work
 
 
-def _node(node: Any, length: int) -> Cost:
+def _bound_node(node: Any, length: int) -> Cost:
     kind, argument = node
     if kind in _ONE_STEP:
         return 1, 1
     if kind is op.IN:
         return 1, len(argument)
     if kind is op.SUBPATTERN:
-        return _sequence(argument[3], length)
+        return _bound_sequence(argument[3], length)
     if kind is op.BRANCH:
-        return _either(argument[1], length)
+        return _bound_branches(argument[1], length)
     if kind in (op.MAX_REPEAT, op.MIN_REPEAT):
         least, most, body = argument
-        return _repeat(least, most, body, length)
+        return _bound_repeat(least, most, body, length)
     if kind in (op.ASSERT, op.ASSERT_NOT):
-        return 1, _sequence(argument[1], length)[1] + 1
+        return 1, _bound_sequence(argument[1], length)[1] + 1
     if kind is op.GROUPREF:
         return 1, length + 1
     if kind is op.GROUPREF_EXISTS:
-        return _either([argument[1], argument[2] or ()], length)
-    raise Unusable("has possessive or atomic parts, which runtimes read differently")
+        return _bound_branches([argument[1], argument[2] or ()], length)
+    raise InvalidOperand("has possessive or atomic parts, which Python versions read differently")
 
 
-def _either(branches: Any, length: int) -> Cost:
-    costs = [_sequence(branch, length) for branch in branches]
+def _bound_branches(branches: Any, length: int) -> Cost:
+    costs = [_bound_sequence(branch, length) for branch in branches]
     return sum(ways for ways, _ in costs), 1 + sum(work for _, work in costs)
 
 
-def _repeat(least: int, most: int, body: Any, length: int) -> Cost:
-    """A body that matches b ways matches k times in b^k; beyond ``least``, each round consumes something."""
-    ways, work = _sequence(body, length)
+def _bound_repeat(least: int, most: int, body: Any, length: int) -> Cost:
+    """A body with b ways has b^k ways to match k times. Each round after ``least`` consumes a character."""
+    ways, work = _bound_sequence(body, length)
     one_character = len(body) == 1 and body[0][0] in _ONE_CHARACTER
     rounds = min(int(most), length + (0 if one_character else int(least) + 1))
     if ways <= 1:
@@ -108,15 +109,15 @@ def _repeat(least: int, most: int, body: Any, length: int) -> Cost:
     return total, total * (work + 1)
 
 
-def _width(nodes: Any) -> int:
+def _count_code_points(nodes: Any) -> int:
     total = 0
     for kind, argument in nodes:
         if kind is op.RANGE:
             total += argument[1] - argument[0]
         elif kind in (op.IN, op.SUBPATTERN, op.ASSERT, op.ASSERT_NOT, op.MAX_REPEAT, op.MIN_REPEAT):
-            total += _width(argument if kind is op.IN else argument[-1])
+            total += _count_code_points(argument if kind is op.IN else argument[-1])
         elif kind is op.BRANCH:
-            total += sum(map(_width, argument[1]))
+            total += sum(map(_count_code_points, argument[1]))
         elif kind is op.GROUPREF_EXISTS:
-            total += sum(_width(part) for part in argument[1:] if part)
+            total += sum(_count_code_points(part) for part in argument[1:] if part)
     return total

@@ -1,10 +1,10 @@
-"""Regular expressions with the answers of the backend's language, Python, that cannot stall a worker.
+"""Searches texts for a pattern as Python's ``re`` does (the backend's language), but in bounded time.
 
-Three steps, each with a proven bound on its work:
+There are three ways, each with a proven bound on its work:
 
-1. ``re`` itself, on texts so short that it cannot take more than STEPS (regex_cost bounds it).
-2. RE2 on longer texts, if regex_linear can say the same thing in RE2's language: linear time.
-3. Otherwise the condition is false, as the corpus recommends for a pattern over the limit.
+1. ``re`` itself, on texts so short that it takes at most MAX_STEPS (cost.py computes the bound).
+2. RE2 on longer texts, in linear time, if linear.py can translate the pattern into RE2's syntax.
+3. Otherwise there is no match, as the corpus recommends for a pattern over the limit.
 """
 
 import re
@@ -12,135 +12,139 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from re import _compiler, _parser  # type: ignore[attr-defined] # the grammar of the reference, from the reference itself
+from re import _compiler, _parser  # type: ignore[attr-defined] # the same parser as the backend's
 from threading import Lock
 from typing import Any, NamedTuple
 
-from chalicelib.domain.targeting.document import Unusable
-from chalicelib.domain.targeting.regex.cost import longest_text
-from chalicelib.domain.targeting.regex.linear import Letters, Linear, NotLinear
+from chalicelib.domain.targeting.document import InvalidOperand
+from chalicelib.domain.targeting.regex.cost import find_longest_text
+from chalicelib.domain.targeting.regex.linear import Alphabet, LinearPattern, NotLinear
 
-STEPS = 200_000
-"""Backtracking steps allowed to ``re``: 2 ms at the 9 ns that its slowest kind of step takes."""
-RE2_STEPS = 500_000
-"""Characters × instructions allowed to RE2: 7 ms at the 15 ns that each takes if its automaton explodes."""
+MAX_STEPS = 200_000
+"""Backtracking steps of ``re``: 2 ms at 9 ns, the time of its slowest kind of step."""
+MAX_RE2_STEPS = 500_000
+"""Characters × instructions of RE2: 7 ms at 15 ns, the time of each if its automaton grows too large."""
 
 COMMON_LENGTH = 256
 """Attributes that patterns are written for (addresses, URLs, names) are seldom longer."""
 
-MAX_KNOWN = 4_096
-"""Characters whose letters a pattern remembers, unless one text has more."""
+MAX_CHARACTERS = 4_096
+"""Characters whose letters a pattern keeps, unless one text has more."""
 
 Search = Callable[[str], bool]
 
 
 class Pattern(NamedTuple):
-    """``tree``: the reference's own. ``longest``: the text up to which ``re`` itself may search."""
+    """``tree``: Python's parse tree. ``longest``: the length up to which ``re`` itself may search a text."""
 
     tree: Any
     longest: int
     search: Search
 
 
-def searcher(pattern: Any) -> Search:
-    """Whether the pattern occurs in a text. Raises Unusable for what is no pattern everywhere."""
-    return read(pattern).search
+def compile_search(pattern: Any) -> Search:
+    """Text -> whether the pattern occurs in it. Raises InvalidOperand unless every Python accepts it."""
+    return read_pattern(pattern).search
 
 
-def read(pattern: Any) -> Pattern:
+def read_pattern(pattern: Any) -> Pattern:
+    """Cached, as a document is checked first and compiled later."""
     if not isinstance(pattern, str):
-        raise Unusable("must be text")
-    return _read(pattern)
+        raise InvalidOperand("must be text")
+    return _read_cached(pattern)
 
 
 def require_linear(pattern: Any) -> None:
-    """Version 2.0 has no patterns that only a backtracking engine understands."""
+    """Version 2.0 refuses patterns that only a backtracking engine can search for."""
     try:
-        Linear(read(pattern).tree)
+        LinearPattern(read_pattern(pattern).tree)
     except NotLinear as reason:
-        raise Unusable(f"{reason}: version 2.0 takes only patterns that run in linear time") from None
+        raise InvalidOperand(f"{reason}: version 2.0 takes only patterns that run in linear time") from None
 
 
-def limit(pattern: str) -> int | None:
-    """The length beyond which nothing matches any more, if texts of that length are common."""
-    tree, longest, _search = read(pattern)
+def find_length_limit(pattern: str) -> int | None:
+    """The length beyond which no text matches, if texts of that length are common."""
+    tree, longest, _search = read_pattern(pattern)
     try:
-        Linear(tree)
+        LinearPattern(tree)
     except NotLinear:
         return longest if longest < COMMON_LENGTH else None
     return None
 
 
-@lru_cache(maxsize=1_024)
-def _read(pattern: str) -> Pattern:
-    """Remembered, as a document is checked first and compiled later. Compiles the tree: only that checks
-    look-behind."""
+def compile_pattern(pattern: str) -> Pattern:
+    """Also compiles with ``re``, as only that checks look-behind."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)  # what a later runtime will read differently
+            warnings.simplefilter("error", FutureWarning)  # a later Python will read it differently
             tree = _parser.parse(pattern)
-            longest = longest_text(tree, STEPS)  # refuses what varies by runtime, and what is slow to compile
-            quick = _compiler.compile(tree).search
+            longest = find_longest_text(tree, MAX_STEPS)  # refuses what would be slow to compile
+            backtracking_search = _compiler.compile(tree).search
     except (re.error, OverflowError, RecursionError, FutureWarning, ValueError) as error:
-        raise Unusable(f"is not a usable pattern: {error}") from None
-    slow: list[Search] = []
+        raise InvalidOperand(f"is not a usable pattern: {error}") from None
+    linear_search: Search | None = None
 
     def search(text: str) -> bool:
+        nonlocal linear_search
         if len(text) <= longest:
-            return quick(text) is not None
-        if not slow:
-            slow.append(_linear_search(tree))
-        return slow[0](text)
+            return backtracking_search(text) is not None
+        if linear_search is None:
+            linear_search = _build_linear_search(tree)
+        return linear_search(text)
 
     return Pattern(tree, longest, search)
 
 
-def _linear_search(tree: Any) -> Search:
+_read_cached = lru_cache(maxsize=1_024)(compile_pattern)
+
+
+def _build_linear_search(tree: Any) -> Search:
     try:
-        return LinearSearch(Linear(tree))
+        return LinearSearch(LinearPattern(tree))
     except NotLinear:
         return _no_match
 
 
 class LinearSearch:
-    """RE2 over the letters of a text. Compiled again when a text has a kind of character not met before."""
+    """Searches with RE2 the letters of a text. Compiles again when a text has a new kind of character."""
 
-    def __init__(self, linear: Linear) -> None:
-        self._linear, self._lock = linear, Lock()
-        self._start()
+    def __init__(self, pattern: LinearPattern) -> None:
+        self._pattern, self._lock = pattern, Lock()
+        self._reset()
 
-    def _start(self) -> None:
-        """The longest text is one for all: it must not depend on the texts that came before."""
-        self._letters = Letters(self._linear)
+    def _reset(self) -> None:
+        """The longest text depends on the pattern alone, not on the texts that came before."""
+        self._alphabet = Alphabet(self._pattern)
         self._compile()
-        self._longest = RE2_STEPS // self._compiled.programsize if self._compiled else -1
+        self._longest = MAX_RE2_STEPS // self._compiled.programsize if self._compiled else -1
 
     def _compile(self) -> None:
-        self._compiled, self._kinds = _re2(self._letters.pattern()), len(self._letters.kinds)
+        self._compiled = _compile_re2(self._alphabet.build_pattern())
+        self._compiled_kinds = len(self._alphabet.kinds)
 
     def __call__(self, text: str) -> bool:
         if len(text) > self._longest:
             return False
         with self._lock:
             try:
-                letters = self._read(text)
+                letters = self._encode(text)
             except NotLinear:
                 return False
-            if len(self._letters.kinds) > self._kinds:
+            if len(self._alphabet.kinds) > self._compiled_kinds:
                 self._compile()
             return self._compiled is not None and self._compiled.search(letters.encode()) is not None
 
-    def _read(self, text: str) -> str:
-        """Whether there are too many kinds of letters must depend on this text alone, too."""
-        if len(self._letters.known) <= MAX_KNOWN:
+    def _encode(self, text: str) -> str:
+        """Raises NotLinear if this text alone has too many kinds of characters, whatever came before."""
+        if len(self._alphabet.characters) <= MAX_CHARACTERS:
             with suppress(NotLinear):
-                return self._letters.read(text)
-        self._start()
-        return self._letters.read(text)
+                return self._alphabet.encode(text)
+        self._reset()
+        return self._alphabet.encode(text)
 
 
-def _re2(pattern: str) -> Any:
-    """None if it is too large. Imported only now: most patterns meet nothing but short texts."""
+def _compile_re2(pattern: str) -> Any:
+    """None if the pattern is too large. Imports RE2 only now: most patterns search only short texts."""
     import re2
 
     options = re2.Options()

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.targeting import Rules, compile_rules, parse
 from chalicelib.domain.targeting.regex import engine
-from chalicelib.domain.targeting.semver import MEMO_SIZE, key, known
+from chalicelib.domain.targeting.semver import CACHE_SIZE, key_cache, read_key
 from tests.support.timing import fastest
 
 WIDE: dict[str, Any] = {"user_id": "u", "texts": [f"text-{i}" for i in range(2_560)]}
@@ -106,7 +106,7 @@ def test_what_is_remembered_of_a_value_is_of_that_value() -> None:
 
 
 def test_a_pattern_is_read_once_for_the_check_and_for_the_search() -> None:
-    assert engine.read("^only once$") is engine.read("^only once$")
+    assert engine.read_pattern("^only once$") is engine.read_pattern("^only once$")
 
 
 def test_membership_costs_the_same_in_10_and_10_000_values() -> None:
@@ -121,12 +121,12 @@ def test_membership_costs_the_same_in_10_and_10_000_values() -> None:
 
 
 def test_parsed_versions_are_remembered_within_bounds() -> None:
-    for number in range(2 * MEMO_SIZE):
-        assert key(f"1.0.{number}") is not None
-        assert key(f"not a version {number}") is None
-    key("1.0.0-" + "a" * 30_000)
-    assert len(known) <= MEMO_SIZE
-    assert max(map(len, known)) <= 64
+    for number in range(2 * CACHE_SIZE):
+        assert read_key(f"1.0.{number}") is not None
+        assert read_key(f"not a version {number}") is None
+    read_key("1.0.0-" + "a" * 30_000)
+    assert len(key_cache) <= CACHE_SIZE
+    assert max(map(len, key_cache)) <= 64
 
 
 def test_json_text_however_deep_is_just_no_match() -> None:

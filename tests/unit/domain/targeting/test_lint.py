@@ -8,8 +8,8 @@ from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.lint.rules import lint_rules
 from chalicelib.domain.targeting.regex import engine
 from chalicelib.domain.targeting.regex.ambiguity import is_catastrophic
+from tests.support.targeting_patterns import CATASTROPHIC_PATTERNS, ORDINARY_PATTERNS
 from tests.support.timing import fastest
-from tests.unit.domain.targeting.test_regex import KILLERS, ORDINARY
 
 
 def warnings(
@@ -54,8 +54,8 @@ CONDITION = "rules[0].rule.conditions[0]"
 def test_a_condition_that_is_hardly_meant_is_named(
     condition: tuple[Any, ...], path: str, message: str
 ) -> None:
-    found = warnings(condition)
-    assert any(warning.startswith(f"{path}: ") and message in warning for warning in found), found
+    messages = warnings(condition)
+    assert any(text.startswith(f"{path}: ") and message in text for text in messages), messages
 
 
 @pytest.mark.parametrize("operator", ["contains", "starts_with", "ends_with"])
@@ -81,7 +81,9 @@ def test_an_empty_part_of_a_text_is_named_in_both_versions(operator: str) -> Non
 )
 def test_conditions_that_no_value_meets_together_are_named(conditions: Any, version: str) -> None:
     path = f"rules[0].rule.conditions[{len(conditions) - 1}]"
-    assert f"{path}: no a meets it and those before" in warnings(*conditions, version=version)
+    assert f"{path}: no value of a meets this condition and those before it" in warnings(
+        *conditions, version=version
+    )
     assert warnings(*conditions, version="2.0", operator="or") == []
 
 
@@ -115,19 +117,23 @@ def test_groups_that_mean_something_else_are_named() -> None:
     assert warnings(*several, operator="not")[0].startswith("rules[0].rule: `not` of several")
     assert warnings(*several, operator="not", version="2.0") == []
     (warning,) = warnings(("a", "eq", 1), ("a", "eq", 2))
-    assert warning == "rules[0].rule.conditions[1]: no a meets it and those before"
+    assert warning == "rules[0].rule.conditions[1]: no value of a meets this condition and those before it"
 
 
-def test_rules_behind_one_that_takes_everybody_are_unreachable() -> None:
+def test_rules_behind_one_that_matches_everybody_are_unreachable() -> None:
     everybody = {"id": "all", "rule": {}, "priority": -1}
-    some = {"id": "some", "rule": {"conditions": [{"attribute": "a", "operator": "eq", "value": 1}]}}
+    targeted = {"id": "targeted", "rule": {"conditions": [{"attribute": "a", "operator": "eq", "value": 1}]}}
     rollout = {"id": "half", "rule": {}, "rollout_percentage": 50, "priority": -2}
-    found = lint_rules(parse({"rules": [some, rollout, everybody]}))
-    assert [str(warning) for warning in found] == ["rules[0]: is never reached: rules[2] takes everybody"]
-    found = lint_rules(
+    problems = lint_rules(parse({"rules": [targeted, rollout, everybody]}))
+    assert [str(warning) for warning in problems] == [
+        "rules[0]: is never reached: rules[2] matches everybody"
+    ]
+    problems = lint_rules(
         parse({"version": "2.0", "rules": [everybody], "default_rule": {"id": "rest", "rule": {}}})
     )
-    assert [str(warning) for warning in found] == ["default_rule: is never reached: rules[0] takes everybody"]
+    assert [str(warning) for warning in problems] == [
+        "default_rule: is never reached: rules[0] matches everybody"
+    ]
 
 
 def test_duplicate_ids_ignored_defaults_and_unknown_versions_are_named() -> None:
@@ -139,9 +145,9 @@ def test_duplicate_ids_ignored_defaults_and_unknown_versions_are_named() -> None
     ]
 
 
-def test_an_attribute_taken_for_two_types_is_named() -> None:
+def test_an_attribute_read_as_two_types_is_named() -> None:
     (warning,) = warnings(("age", "gt", 18), ("age", "eq", "adult"), operator="or")
-    assert warning == f"rules[0].rule.conditions[1]: takes age for text, {CONDITION} for a number"
+    assert warning == f"rules[0].rule.conditions[1]: reads age as text, but {CONDITION} reads it as a number"
     assert warnings(("at", "before", "2026-01-31T00:00:00Z"), ("at", "starts_with", "2026")) == []
 
 
@@ -157,12 +163,12 @@ def test_an_attribute_taken_for_two_types_is_named() -> None:
     ],
 )
 def test_other_types_that_exclude_each_other_are_named(conditions: Any) -> None:
-    assert any("rules[0].rule.conditions[1]: takes a for" in text for text in warnings(*conditions))
+    assert any("rules[0].rule.conditions[1]: reads a as" in text for text in warnings(*conditions))
 
 
 def test_a_condition_that_contradicts_its_own_declaration_is_named() -> None:
     (warning,) = warnings(("age", "gt", 18, None, "string"))
-    assert warning == f"{CONDITION}: takes age for a number, itself for text"
+    assert warning == f"{CONDITION}: reads age as a number, but its attribute_type says text"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +188,7 @@ def test_types_that_agree_are_not_named(conditions: Any) -> None:
 @pytest.mark.parametrize(
     "pattern",
     [
-        *KILLERS,
+        *CATASTROPHIC_PATTERNS,
         "(a|b|ab)*c",
         "(ab|a|b)+$",
         "(a.?)*b$",
@@ -195,14 +201,14 @@ def test_types_that_agree_are_not_named(conditions: Any) -> None:
     ],
 )
 def test_a_catastrophic_pattern_is_named(pattern: str) -> None:
-    found = warnings(("a", "match_regex", pattern))
-    assert any("backtracks catastrophically" in warning for warning in found), found
+    messages = warnings(("a", "match_regex", pattern))
+    assert any("backtracks catastrophically" in message for message in messages), messages
 
 
 @pytest.mark.parametrize(
     "pattern",
     [
-        *ORDINARY,
+        *ORDINARY_PATTERNS,
         r"^([a-z0-9]+\.)+com$",
         r"^\d{3}-\d{4}$",
         "^(foo|bar)+$",
@@ -230,7 +236,7 @@ def test_harmless_patterns_have_no_warning(pattern: str) -> None:
     "pattern", ["(" + "a?" * 250 + ")*$", "((((a{1,9}){1,9}){1,9})x)*$", "([ab]{200}c?)*" * 30]
 )
 def test_a_pattern_too_large_to_judge_is_not_judged_for_long(pattern: str) -> None:
-    tree = engine.read(pattern).tree
+    tree = engine.read_pattern(pattern).tree
     assert fastest(lambda: is_catastrophic(tree), 0.5) < 0.5
 
 

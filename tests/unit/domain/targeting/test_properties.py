@@ -16,7 +16,7 @@ from tests.support.targeting_strategies import CONTEXTS, JSON, TEXT, conditions,
 pytestmark = pytest.mark.timeout(3600)
 
 NOW = 1_714_557_600.0
-VERSIONS = pytest.mark.parametrize("corrected", [False, True], ids=["1.0", "2.0"])
+VERSIONS = pytest.mark.parametrize("is_v2", [False, True], ids=["1.0", "2.0"])
 
 
 def decide(document: Any, context: Any) -> str | None:
@@ -26,8 +26,8 @@ def decide(document: Any, context: Any) -> str | None:
 
 @VERSIONS
 @given(data=st.data())
-def test_compiled_rules_decide_as_the_interpreter_does(corrected: bool, data: st.DataObject) -> None:
-    document = data.draw(documents(corrected))
+def test_compiled_rules_decide_as_the_interpreter_does(is_v2: bool, data: st.DataObject) -> None:
+    document = data.draw(documents(is_v2))
     rules = compile_rules(parse(document), "salt")
     for context in data.draw(st.lists(CONTEXTS, min_size=1, max_size=4)):
         rule = rules.match(context, NOW)
@@ -36,11 +36,9 @@ def test_compiled_rules_decide_as_the_interpreter_does(corrected: bool, data: st
 
 @VERSIONS
 @given(data=st.data())
-def test_one_condition_holds_exactly_when_the_interpreter_says_so(
-    corrected: bool, data: st.DataObject
-) -> None:
-    rule = {"id": "held", "rule": {"conditions": [data.draw(conditions(corrected))]}}
-    document = {"version": "2.0" if corrected else "1.0", "rules": [rule]}
+def test_one_condition_holds_exactly_when_the_interpreter_says_so(is_v2: bool, data: st.DataObject) -> None:
+    rule = {"id": "held", "rule": {"conditions": [data.draw(conditions(is_v2))]}}
+    document = {"version": "2.0" if is_v2 else "1.0", "rules": [rule]}
     context = data.draw(CONTEXTS)
     assert decide(document, context) == match(document, context, NOW, "salt")
 
@@ -48,22 +46,22 @@ def test_one_condition_holds_exactly_when_the_interpreter_says_so(
 @VERSIONS
 @given(data=st.data(), context=st.dictionaries(st.sampled_from(["a", "b", "user", "user_id"]) | TEXT, JSON))
 @example(data=None, context={"a": [[]] * 3, "user_id": "\ud800"})
-def test_no_context_makes_evaluation_raise(corrected: bool, data: Any, context: dict[str, Any]) -> None:
+def test_no_context_makes_evaluation_raise(is_v2: bool, data: Any, context: dict[str, Any]) -> None:
     everybody = {
-        "version": "2.0" if corrected else "1.0",
+        "version": "2.0" if is_v2 else "1.0",
         "rules": [{"id": "r", "rule": {}, "rollout_percentage": 50}],
     }
-    document = data.draw(documents(corrected)) if data else everybody
+    document = data.draw(documents(is_v2)) if data else everybody
     compile_rules(parse(document)).match(context, NOW)
 
 
 @VERSIONS
 @given(data=st.data())
-def test_equal_documents_behave_equally(corrected: bool, data: st.DataObject) -> None:
-    document = data.draw(documents(corrected))
-    twin = json.loads(json.dumps(document, sort_keys=True))
+def test_equal_documents_behave_equally(is_v2: bool, data: st.DataObject) -> None:
+    document = data.draw(documents(is_v2))
+    copy = json.loads(json.dumps(document, sort_keys=True))
     context = data.draw(CONTEXTS)
-    assert decide(document, context) == decide(twin, context)
+    assert decide(document, context) == decide(copy, context)
 
 
 @given(first=conditions(True), second=conditions(True), context=CONTEXTS)
@@ -85,10 +83,8 @@ def test_de_morgan_holds_in_version_2(
 
 @VERSIONS
 @given(data=st.data())
-def test_lint_reads_every_document(corrected: bool, data: st.DataObject) -> None:
-    assert all(
-        warning.path and warning.message for warning in lint_rules(parse(data.draw(documents(corrected))))
-    )
+def test_lint_reads_every_document(is_v2: bool, data: st.DataObject) -> None:
+    assert all(warning.path and warning.message for warning in lint_rules(parse(data.draw(documents(is_v2)))))
 
 
 @given(
