@@ -17,7 +17,7 @@ from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.lint.rules import lint_rules
 from realtime.definition_files.diff import Change, changes, comparable, dependents, moved, readable
 from realtime.definition_files.read import DefinitionSet, Document, Name, definition, read
-from realtime.definition_files.unknown_fields import unread
+from realtime.definition_files.unknown_fields import find_unknown_fields
 
 KINDS: tuple[DefinitionKind, ...] = ("experiment", "flag")
 
@@ -145,7 +145,7 @@ def _warnings(found: DefinitionSet) -> list[Problem]:
         if rules is not None:
             warnings += [
                 problem.within("targeting_rules").within(found.named(name))
-                for problem in (*lint_rules(parse(rules)), *unread(rules, name[0]))
+                for problem in (*lint_rules(parse(rules)), *find_unknown_fields(rules, name[0]))
             ]
     return warnings
 

@@ -1,39 +1,49 @@
-"""Fields of targeting rules that nobody reads: accepted, as the platform accepts them, and often misspelt."""
+"""Finds unknown fields of targeting rules. They are accepted, as on the platform, but are often misspelt."""
 
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.errors import Problem
+from chalicelib.domain.targeting.parse import RULE_FIELDS
 
-DOCUMENT = {"version", "rules", "default_rule"}
-RULE = {"id", "name", "description", "rule", "rollout_percentage", "priority"}
-OF_KIND: Mapping[DefinitionKind, Set[str]] = {"experiment": set(), "flag": {"variant", "allocation"}}
-"""What a rule may hold beside: docs/flags.md."""
-GROUP = {"operator", "conditions", "groups"}
-CONDITION = {"attribute", "attribute_type", "operator", "value", "additional_value", "validation_schema"}
+DOCUMENT_FIELDS = {"version", "rules", "default_rule"}
+EXTRA_RULE_FIELDS: Mapping[DefinitionKind, Set[str]] = {
+    "experiment": set(),
+    "flag": {"variant", "allocation"},
+}
+"""What a flag's rule may hold besides: docs/flags.md."""
+GROUP_FIELDS = {"operator", "conditions", "groups"}
+CONDITION_FIELDS = {
+    "attribute",
+    "attribute_type",
+    "operator",
+    "value",
+    "additional_value",
+    "validation_schema",
+}
 
 
-def unread(document: Mapping[str, Any], kind: DefinitionKind) -> Iterator[Problem]:
-    """``document`` is one that `parse` accepts."""
-    yield from _beside(document, DOCUMENT, "")
+def find_unknown_fields(document: Mapping[str, Any], kind: DefinitionKind) -> Iterator[Problem]:
+    """``document`` must be one that ``targeting.parse`` accepts."""
+    yield from _compare(document, DOCUMENT_FIELDS, "")
     rules = {f"rules[{index}]": rule for index, rule in enumerate(document.get("rules", []))}
     if document.get("default_rule") is not None:
         rules["default_rule"] = document["default_rule"]
     for path, rule in rules.items():
-        yield from _beside(rule, RULE | OF_KIND[kind], path)
-        yield from _of_group(rule["rule"], f"{path}.rule")
+        yield from _compare(rule, RULE_FIELDS | EXTRA_RULE_FIELDS[kind], path)
+        yield from _check_group(rule["rule"], f"{path}.rule")
 
 
-def _of_group(group: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    yield from _beside(group, GROUP, path)
+def _check_group(group: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    yield from _compare(group, GROUP_FIELDS, path)
     for index, condition in enumerate(group.get("conditions", [])):
-        yield from _beside(condition, CONDITION, f"{path}.conditions[{index}]")
+        yield from _compare(condition, CONDITION_FIELDS, f"{path}.conditions[{index}]")
     for index, inner in enumerate(group.get("groups") or []):
-        yield from _of_group(inner, f"{path}.groups[{index}]")
+        yield from _check_group(inner, f"{path}.groups[{index}]")
 
 
-def _beside(fields: Mapping[str, Any], read: Set[str], path: str) -> Iterator[Problem]:
+def _compare(fields: Mapping[str, Any], known: Set[str], path: str) -> Iterator[Problem]:
     for name in fields:
-        if name not in read:
-            yield Problem(str(name), "is read by nobody; remove it or correct its spelling").within(path)
+        if name not in known:
+            yield Problem(str(name), "unknown field; remove it or correct its spelling").within(path)

@@ -144,7 +144,7 @@ def test_a_field_of_a_rule_that_nobody_reads_is_a_warning(
     to_publish: Publisher, document: dict[str, Any], place: str
 ) -> None:
     assert to_publish.check(FLAG | {"targeting_rules": document}) == 0
-    told = f"flags[0] (f).targeting_rules.{place}: is read by nobody; remove it or correct its spelling"
+    told = f"flags[0] (f).targeting_rules.{place}: unknown field; remove it or correct its spelling"
     assert told in to_publish.said
 
 
@@ -153,7 +153,7 @@ def test_what_a_flags_rule_may_hold_is_no_warning_and_is_one_in_an_experiment(to
     to_publish(FLAG | {"targeting_rules": rules})
     assert "0 warnings" in to_publish.said
     to_publish(experiments=(document(targeting_rules=rules),))
-    assert "targeting_rules.rules[0].variant: is read by nobody" in to_publish.said
+    assert "targeting_rules.rules[0].variant: unknown field" in to_publish.said
 
 
 def test_the_difference_is_shown_and_only_what_changed_is_written(to_publish: Publisher) -> None:
