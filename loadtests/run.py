@@ -101,7 +101,7 @@ def _locust_against(console: Console, stack: LocalStack, options: argparse.Names
     from chalicelib.wiring import plane
     from realtime.commands.publish import publish
 
-    publish(console, plane(), [DEFINITIONS], strict=True)
+    publish(console, plane().definitions, [DEFINITIONS], strict=True)
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
     with flush_after_responses(plane().tracker.flush) as after_response:
         _locust(options, stack.serve(service.app, after_response=after_response))

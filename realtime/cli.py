@@ -5,13 +5,16 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from realtime.local.ports import LocalError
+
+if TYPE_CHECKING:
+    from chalicelib.domain.definitions.model import DefinitionKind
 
 app = typer.Typer(
     help="Experiments, feature flags and events. Example: [b]python -m realtime up[/b]",
@@ -54,9 +57,9 @@ def up(
 @app.command()
 def validate(paths: Paths, strict: Strict = False) -> None:
     """Check definitions without publishing. Example: [b]python -m realtime validate definitions/[/b]"""
-    from realtime.commands.publish import check
+    from realtime.commands.validate import validate as run
 
-    raise typer.Exit(check(console, paths, strict))
+    raise typer.Exit(run(console, paths, strict))
 
 
 @app.command()
@@ -70,14 +73,16 @@ def publish(
 ) -> None:
     """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
     from realtime.commands.publish import publish as run
-    from realtime.commands.publish import rollback
+    from realtime.commands.publish import roll_back
 
     if bool(paths) == (to is not None):
         raise Mistake("name either files to publish or --rollback VERSION")
     by = by or _user()
     if to is not None:
-        raise typer.Exit(rollback(console, plane(), to, by=by, dry_run=dry_run))
-    raise typer.Exit(run(console, plane(), paths or [], strict, by=by, prune=prune, dry_run=dry_run))
+        raise typer.Exit(roll_back(console, plane().definitions, to, by=by, dry_run=dry_run))
+    raise typer.Exit(
+        run(console, plane().definitions, paths or [], strict, by=by, prune=prune, dry_run=dry_run)
+    )
 
 
 @app.command()
@@ -86,14 +91,16 @@ def history(
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
 ) -> None:
     """Who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
-    from realtime.commands.history import show, show_definition
+    from realtime.commands.history import show_definition_history, show_history
 
     if flag and experiment:
         raise Mistake("name --flag KEY or --experiment KEY, or neither for everything")
+    definitions = plane().definitions
     if flag or experiment:
-        show_definition(console, plane().definitions, "flag" if flag else "experiment", flag or experiment)
+        kind: DefinitionKind = "flag" if flag else "experiment"
+        show_definition_history(console, definitions, kind, flag or experiment)
     else:
-        show(console, plane().definitions)
+        show_history(console, definitions)
 
 
 @app.command()

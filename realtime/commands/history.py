@@ -1,4 +1,4 @@
-"""`history`: who published what and when; every version is kept."""
+"""`history`: who published what and when. Every version is kept."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,9 +9,10 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
-from realtime.definition_files.diff import Change, readable
+from realtime.definition_files.diff import DefinitionChange
+from realtime.definition_files.documents import parse_row
 
-SHOWN = 6  # definitions of a publication that are named
+MAX_NAMES = 6  # definitions that are named in the row of a publication
 
 
 class Definitions(Protocol):
@@ -19,37 +20,40 @@ class Definitions(Protocol):
     def history(self, kind: DefinitionKind, key: str) -> Sequence[DefinitionRow]: ...
 
 
-def show(console: Console, definitions: Definitions) -> None:
-    """All publications, the newest first."""
-    table = _table("definitions")
+def show_history(console: Console, definitions: Definitions) -> None:
+    """Print all publications, newest first."""
+    table = _create_table("definitions")
     rows = sorted(definitions.published(), key=lambda row: (-row.version, row.kind, row.key))
     for version, group in groupby(rows, key=lambda row: row.version):
-        published = list(group)
-        names = [f"{row.kind} {row.key}{'' if row.text else ' (removed)'}" for row in published]
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        table.add_row(str(version), published[0].at, escape(published[0].by), ", ".join(names[:SHOWN]) + more)
+        publication = list(group)
+        names = [f"{row.kind} {row.key}{'' if row.text else ' (removed)'}" for row in publication]
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+        first = publication[0]
+        table.add_row(str(version), first.at, escape(first.by), ", ".join(names[:MAX_NAMES]) + more)
     console.print(table)
 
 
-def show_definition(console: Console, definitions: Definitions, kind: DefinitionKind, key: str) -> None:
-    """All versions of one definition, the newest first, each with what it changed."""
+def show_definition_history(
+    console: Console, definitions: Definitions, kind: DefinitionKind, key: str
+) -> None:
+    """Print all versions of one definition and what each changed, newest first."""
     rows = list(definitions.history(kind, key))
     if not rows:
         raise ValueError(f"no {kind} {key!r} was ever published")
-    table = _table("change")
+    table = _create_table("change")
     for row, previous in zip(rows, [*rows[1:], None], strict=True):
-        table.add_row(str(row.version), row.at, escape(row.by), escape(_change(row, previous)))
+        table.add_row(str(row.version), row.at, escape(row.by), escape(_describe_change(row, previous)))
     console.print(table)
 
 
-def _table(of: str) -> Table:
-    return Table(*(Column(name, overflow="fold") for name in ("version", "published", "by", of)))
+def _create_table(last_column: str) -> Table:
+    return Table(*(Column(name, overflow="fold") for name in ("version", "published", "by", last_column)))
 
 
-def _change(row: DefinitionRow, previous: DefinitionRow | None) -> str:
+def _describe_change(row: DefinitionRow, previous: DefinitionRow | None) -> str:
     if not row.text:
         return "removed"
     if previous is None or not previous.text:
         return "added"
-    change = Change((row.kind, row.key), readable(previous), readable(row))
-    return "\n".join(f"{field}: {old} → {new}" for field, old, new in change.fields())
+    change = DefinitionChange((row.kind, row.key), parse_row(previous), parse_row(row))
+    return "\n".join(f"{field}: {old} → {new}" for field, old, new in change.list_fields())

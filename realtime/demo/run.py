@@ -4,7 +4,6 @@ import http.client
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import local
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +21,7 @@ CLIENTS = 8
 
 def run_demo(console: Console, plane: Any, url: str, key: str, full: bool) -> None:
     """Everything goes the way a user's does: files, HTTP, Kinesis."""
-    publish(console, plane, [Path(DEFINITIONS)], strict=True)
+    publish(console, plane.definitions, [DEFINITIONS], strict=True)
     every = 1 if full else SAMPLE
     people = customers(every)
     answers = assign_all(console, url, key, people)

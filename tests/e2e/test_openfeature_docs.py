@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime.definition_files.read import definition, read
+from realtime.definition_files.documents import build_row
+from realtime.definition_files.read import read_definitions
 from realtime.demo.cdnow import DEFINITIONS
 from tests.support.node import FOLDER, find_node
 from tests.support.paths import ROOT
@@ -21,8 +22,8 @@ EXAMPLES = re.findall(r"```(python|js)\n(.*?)```\n\n```text\n(.*?)```", PAGE.rea
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with served() as (url, service):
-        documents = read([DEFINITIONS]).documents.values()
-        service.definitions.publish([definition(document) for document in documents], 0, 0.0)
+        documents = read_definitions([DEFINITIONS]).documents.values()
+        service.definitions.publish([build_row(document) for document in documents], 0, 0.0)
         yield url
 
 

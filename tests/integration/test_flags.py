@@ -8,7 +8,6 @@ from io import StringIO
 from pathlib import Path
 from statistics import median
 from threading import Event
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.stream import EventStream
-from realtime.commands.publish import publish, rollback
+from realtime.commands.publish import publish, roll_back
 from realtime.local.background import flush_after_responses
 from realtime.local.clients import Clients
 from realtime.local.server import serve
@@ -82,13 +81,13 @@ def test_a_kill_switch_is_in_force_at_once_and_a_rollback_undoes_it(
     stored: tuple[str, Service], tmp_path: Path
 ) -> None:
     url, running = stored
-    console, plane = Console(file=StringIO()), SimpleNamespace(definitions=running.definitions)
+    console = Console(file=StringIO())
     file = tmp_path / "flags.yaml"
     for enabled, reason in (("true", "STATIC"), ("false", "DISABLED")):
         file.write_text(f"flags: [{{key: checkout, type: boolean, enabled: {enabled}}}]")
-        assert publish(console, plane, [file], strict=True, by="test") == 0
+        assert publish(console, running.definitions, [file], strict=True, by="test") == 0
         until(lambda reason=reason: evaluate(url, "checkout")["reason"] == reason, 5)  # type: ignore[misc]
-    assert rollback(console, plane, 1, by="test") == 0
+    assert roll_back(console, running.definitions, 1, by="test") == 0
     until(lambda: evaluate(url, "checkout")["reason"] == "STATIC", 5)
     assert [row.by for row in running.definitions.history("flag", "checkout")] == ["test"] * 3
 

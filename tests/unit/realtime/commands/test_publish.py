@@ -12,8 +12,9 @@ from rich.console import Console
 from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import Conflict, StorageUnavailable
-from realtime.commands import history
-from realtime.commands.publish import check, publish, rollback
+from realtime.commands.history import show_definition_history, show_history
+from realtime.commands.publish import publish, roll_back
+from realtime.commands.validate import validate
 from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import document, published_flag
 
@@ -22,16 +23,11 @@ FLAG = {"key": "f", "type": "boolean"}
 RULES = {"rules": [{"id": "r", "rule": {"conditions": [{"attribute": "a", "operator": "eq", "value": 1}]}}]}
 
 
-class Plane:
-    def __init__(self) -> None:
-        self.definitions = MemoryDefinitions()
-
-
 class Publisher:
     """Publishes sets of documents; ``said`` is all that was printed."""
 
     def __init__(self, folder: Path) -> None:
-        self.plane = Plane()
+        self.definitions = MemoryDefinitions()
         self.folder = folder
         self.console = Console(file=io.StringIO(), width=200)
 
@@ -50,18 +46,18 @@ class Publisher:
     ) -> int:
         self.console.file = io.StringIO()
         path = self.file([*flags], [*experiments])
-        return publish(self.console, self.plane, [path], strict, now=NOW, **options)
+        return publish(self.console, self.definitions, [path], strict, now=NOW, **options)
 
-    def back_to(self, version: int, **options: Any) -> int:
+    def roll_back(self, version: int, **options: Any) -> int:
         self.console.file = io.StringIO()
-        return rollback(self.console, self.plane, version, now=NOW, **options)
+        return roll_back(self.console, self.definitions, version, now=NOW, **options)
 
-    def check(self, *flags: Any, strict: bool = False) -> int:
+    def validate(self, *flags: Any, strict: bool = False) -> int:
         self.console.file = io.StringIO()
-        return check(self.console, [self.file([*flags], [])], strict)
+        return validate(self.console, [self.file([*flags], [])], strict)
 
     def keys(self) -> list[str]:
-        return sorted(self.plane.definitions.load_all("flag"))
+        return sorted(self.definitions.load_all("flag"))
 
 
 @pytest.fixture
@@ -100,7 +96,7 @@ def test_what_is_wrong_between_definitions_is_told_where_it_stands(to_publish: P
 
 def test_a_prerequisite_may_have_been_published_before(to_publish: Publisher) -> None:
     needs = FLAG | {"key": "g", "prerequisites": [{"flag": "f", "variants": ["on"]}]}
-    assert to_publish.check(needs) == 1
+    assert to_publish.validate(needs) == 1
     assert to_publish(FLAG) == 0
     assert to_publish(needs) == 0
     assert to_publish.keys() == ["f", "g"]
@@ -143,7 +139,7 @@ CONDITION = {"attribute": "a", "operator": "eq", "value": 1}
 def test_a_field_of_a_rule_that_nobody_reads_is_a_warning(
     to_publish: Publisher, document: dict[str, Any], place: str
 ) -> None:
-    assert to_publish.check(FLAG | {"targeting_rules": document}) == 0
+    assert to_publish.validate(FLAG | {"targeting_rules": document}) == 0
     told = f"flags[0] (f).targeting_rules.{place}: unknown field; remove it or correct its spelling"
     assert told in to_publish.said
 
@@ -165,14 +161,14 @@ def test_the_difference_is_shown_and_only_what_changed_is_written(to_publish: Pu
     assert "+ flag new" in to_publish.said
     assert "same" not in to_publish.said
     assert "Published version 2: 1 added, 1 changed." in to_publish.said
-    assert to_publish.plane.definitions.load_all("flag")["same"].version == 1
+    assert to_publish.definitions.load_all("flag")["same"].version == 1
 
 
 def test_publishing_the_same_again_is_no_publication(to_publish: Publisher) -> None:
     to_publish(FLAG | {"rollout_percentage": 10})
     assert to_publish(FLAG | {"rollout_percentage": 10.0, "enabled": True}) == 0
     assert "Nothing changes: version 1 stays in force." in to_publish.said
-    assert to_publish.plane.definitions.since(None).version == 1
+    assert to_publish.definitions.since(None).version == 1
 
 
 @pytest.mark.parametrize(
@@ -298,13 +294,13 @@ def test_rollback_restores_all_that_was_in_force_as_a_new_version(to_publish: Pu
     to_publish(FLAG | {"rollout_percentage": 10}, FLAG | {"key": "g"})
     to_publish(FLAG | {"rollout_percentage": 50}, FLAG | {"key": "new"}, prune=True)
     assert to_publish.keys() == ["f", "new"]
-    assert to_publish.back_to(1) == 0
+    assert to_publish.roll_back(1) == 0
     assert "rollout_percentage: 50.0 → 10.0" in to_publish.said
     assert "Published version 3: 1 added, 1 changed, 1 removed." in to_publish.said
     assert to_publish.keys() == ["f", "g"]
-    assert to_publish.back_to(2) == 0
+    assert to_publish.roll_back(2) == 0
     assert to_publish.keys() == ["f", "new"]
-    assert to_publish.back_to(0) == 0
+    assert to_publish.roll_back(0) == 0
     assert to_publish.keys() == []
 
 
@@ -312,7 +308,7 @@ def test_rollback_restores_all_that_was_in_force_as_a_new_version(to_publish: Pu
 def test_rollback_to_a_version_that_is_not_past_is_refused(to_publish: Publisher, version: int) -> None:
     to_publish(FLAG)
     with pytest.raises(ValueError, match="--rollback"):
-        to_publish.back_to(version)
+        to_publish.roll_back(version)
 
 
 class Overtaken(MemoryDefinitions):
@@ -324,7 +320,7 @@ class Overtaken(MemoryDefinitions):
 
 
 def test_of_two_who_publish_at_once_one_is_told_to_look_again(to_publish: Publisher) -> None:
-    to_publish.plane.definitions = Overtaken()
+    to_publish.definitions = Overtaken()
     with pytest.raises(Conflict):
         to_publish(FLAG)
     assert to_publish.keys() == ["theirs"]
@@ -335,7 +331,7 @@ def test_numbers_keep_type_and_precision_on_their_way_to_the_table(to_publish: P
     to_publish(
         {"key": "f", "type": "object", "default_variant": "a", "variants": [{"key": "a", "value": value}]}
     )
-    loaded = load_flag(to_publish.plane.definitions.load_all("flag")["f"].text).off.value
+    loaded = load_flag(to_publish.definitions.load_all("flag")["f"].text).off.value
     assert repr(loaded) == repr(value)
 
 
@@ -343,7 +339,7 @@ def test_history_shows_variants_by_their_keys(to_publish: Publisher) -> None:
     split = [{"key": "control", "allocation": 0.2}, {"key": "treatment", "allocation": 0.8}]
     to_publish(experiments=(document(),))
     to_publish(experiments=(document(variants=split),), by="[bold]ada")
-    history.show_definition(to_publish.console, to_publish.plane.definitions, "experiment", "checkout")
+    show_definition_history(to_publish.console, to_publish.definitions, "experiment", "checkout")
     assert "variants[control].allocation: 0.5 → 0.2" in to_publish.said.split("Published")[1]
     assert "[bold]ada" in to_publish.said
 
@@ -352,14 +348,14 @@ def test_history_says_who_changed_what(to_publish: Publisher) -> None:
     to_publish(FLAG, by="ada")
     to_publish(FLAG | {"rollout_percentage": 5}, by="grace")
     to_publish(prune=True, by="linus")
-    history.show(to_publish.console, to_publish.plane.definitions)
-    history.show_definition(to_publish.console, to_publish.plane.definitions, "flag", "f")
+    show_history(to_publish.console, to_publish.definitions)
+    show_definition_history(to_publish.console, to_publish.definitions, "flag", "f")
     said = to_publish.said
     assert "flag f (removed)" in said
     assert "rollout_percentage: 100.0 → 5.0" in said
     assert all(name in said for name in ("ada", "grace", "linus", "2027-01-15T08:00:00.000Z"))
     with pytest.raises(ValueError, match="was ever published"):
-        history.show_definition(to_publish.console, to_publish.plane.definitions, "flag", "nope")
+        show_definition_history(to_publish.console, to_publish.definitions, "flag", "nope")
 
 
 def _share(said: str, words: str) -> float:
@@ -369,7 +365,7 @@ def _share(said: str, words: str) -> float:
 
 
 def test_a_mistake_in_a_file_is_told_though_the_store_cannot_be_reached(to_publish: Publisher) -> None:
-    to_publish.plane.definitions.since = _unreachable  # type: ignore[method-assign]
+    to_publish.definitions.since = _unreachable  # type: ignore[method-assign]
     assert to_publish({"key": "f", "type": "bolean"}) == 1
     assert "flags[0] (f).type" in to_publish.said
     with pytest.raises(StorageUnavailable):

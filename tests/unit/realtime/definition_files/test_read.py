@@ -3,25 +3,25 @@ from pathlib import Path
 
 import pytest
 
-from realtime.definition_files.read import read
+from realtime.definition_files.read import read_definitions
 from realtime.demo.cdnow import DEFINITIONS
 
 FLAG = "flags:\n  - {key: dark-mode, type: boolean, rollout_percentage: 10}\n"
 
 
 def test_the_demo_is_valid() -> None:
-    found = read([DEFINITIONS])
-    assert found.problems == []
-    assert {flag.type for flag in found.flags} == {"boolean", "string", "integer", "float", "object"}
-    assert len(found.experiments) == 2
+    definitions = read_definitions([DEFINITIONS])
+    assert definitions.problems == []
+    assert {flag.type for flag in definitions.flags} == {"boolean", "string", "integer", "float", "object"}
+    assert len(definitions.experiments) == 2
 
 
 def test_several_files_and_folders_are_one_set(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "flags.yaml").write_text(FLAG)
     (tmp_path / "more" / "f.json").write_text('{"flags": [{"key": "other", "type": "boolean"}]}')
-    found = read([tmp_path])
-    assert [flag.key for flag in found.flags] == ["dark-mode", "other"]
+    definitions = read_definitions([tmp_path])
+    assert [flag.key for flag in definitions.flags] == ["dark-mode", "other"]
 
 
 def test_on_and_off_are_text(tmp_path: Path) -> None:
@@ -33,13 +33,13 @@ flags:
     default_variant: off
     variants: [{key: off, value: no}, {key: on, value: yes, allocation: 1}]
 """)
-    assert [variant.value for variant in read([file]).flags[0].variants] == ["no", "yes"]
+    assert [variant.value for variant in read_definitions([file]).flags[0].variants] == ["no", "yes"]
 
 
 def test_a_key_defined_twice_is_a_problem_that_names_both_places(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(FLAG)
     (tmp_path / "b.yaml").write_text(FLAG)
-    problem = str(read([tmp_path]).problems[0])
+    problem = str(read_definitions([tmp_path]).problems[0])
     assert "b.yaml: flags[0].key" in problem
     assert "a.yaml" in problem
 
@@ -86,7 +86,7 @@ def test_a_key_defined_twice_is_a_problem_that_names_both_places(tmp_path: Path)
 def test_a_mistake_is_named_by_file_and_path(tmp_path: Path, text: str, expected: str) -> None:
     file = tmp_path / "f.yaml"
     file.write_text(text)
-    problem = str(read([file]).problems[0])
+    problem = str(read_definitions([file]).problems[0])
     assert problem.startswith(str(file))
     assert expected in problem
 
@@ -102,7 +102,7 @@ def test_a_mistake_is_named_by_file_and_path(tmp_path: Path, text: str, expected
 def test_json_that_cannot_be_read_as_meant_is_a_problem(tmp_path: Path, text: bytes, expected: str) -> None:
     file = tmp_path / "f.json"
     file.write_bytes(text)
-    assert expected in str(read([file]).problems[0])
+    assert expected in str(read_definitions([file]).problems[0])
 
 
 def test_a_definition_that_fits_no_row_is_a_problem_that_names_it(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_definition_that_fits_no_row_is_a_problem_that_names_it(tmp_path: Path
         {"key": "fits", "type": "boolean", "description": "x" * 349_800},
     ]
     (tmp_path / "f.json").write_text(json.dumps({"flags": flags}))
-    problems = [str(problem) for problem in read([tmp_path]).problems]
+    problems = [str(problem) for problem in read_definitions([tmp_path]).problems]
     assert len(problems) == 2
     assert f"{tmp_path / 'f.json'}: flags[0] (big): has 516" in problems[0]
     assert "350000 are allowed" in problems[0]
@@ -136,7 +136,7 @@ flags:
         - {id: a, variant: on, rule: &a {conditions: [{attribute: a, operator: eq, value: b}]}}
         - {id: b, variant: on, allocation: {on: 1}, rule: *a}
 """)
-    assert [str(problem).partition("flags")[2] for problem in read([tmp_path]).problems] == [
+    assert [str(problem).partition("flags")[2] for problem in read_definitions([tmp_path]).problems] == [
         "[0] (fine).rollout_percentage: must be a multiple of 0.001: users are divided into 100,000 buckets",
         "[1] (good).rollout_schedule[0].percentage: must be a multiple of 0.001: "
         "users are divided into 100,000 buckets",
@@ -171,9 +171,11 @@ def one_condition(folder: Path, condition: str) -> Path:
     ],
 )
 def test_a_plain_scalar_means_what_yaml_1_2_says(tmp_path: Path, written: str, read_as: object) -> None:
-    found = read([one_condition(tmp_path, f"{{attribute: a, operator: eq, value: {written}}}")])
-    assert not found.problems
-    rules = found.flags[0].targeting_rules
+    definitions = read_definitions(
+        [one_condition(tmp_path, f"{{attribute: a, operator: eq, value: {written}}}")]
+    )
+    assert not definitions.problems
+    rules = definitions.flags[0].targeting_rules
     assert rules is not None
     value = rules["rules"][0]["rule"]["conditions"][0]["value"]
     assert (value, type(value)) == (read_as, type(read_as))
@@ -188,14 +190,14 @@ def test_a_plain_scalar_means_what_yaml_1_2_says(tmp_path: Path, written: str, r
         ("!!timestamp 2026-01-31", "value", "must be a JSON value, not a date"),
         ("!!set {a, b}", "value", "must be a JSON value, not a set"),
         ("!!binary aGk=", "value", "must be a JSON value, not a bytes"),
-        ("{1: 2}", "value", "the field 1 must have a text for its name: quote it"),
+        ("{1: 2}", "value", "the field name 1 must be text: quote it"),
     ],
 )
 def test_what_the_table_could_not_hold_is_refused_with_its_path(
     tmp_path: Path, value: str, path: str, message: str
 ) -> None:
     file = one_condition(tmp_path, f"{{attribute: a, operator: eq, value: {value}}}")
-    (problem,) = read([file]).problems
+    (problem,) = read_definitions([file]).problems
     place = f"{file}: flags[0] (x).targeting_rules.rules[0].rule.conditions[0].{path}"
     assert str(problem) == f"{place}: {message}"
 
@@ -203,14 +205,14 @@ def test_what_the_table_could_not_hold_is_refused_with_its_path(
 def test_json_beyond_a_double_is_refused_as_well(tmp_path: Path) -> None:
     file = tmp_path / "f.json"
     file.write_text('{"flags": [{"key": "x", "type": "boolean", "rollout_percentage": 1e999}]}')
-    (problem,) = read([file]).problems
+    (problem,) = read_definitions([file]).problems
     assert str(problem) == f"{file}: flags[0] (x).rollout_percentage: must be a finite number, not inf"
 
 
 def test_a_version_that_is_a_number_is_told_to_be_quoted(tmp_path: Path) -> None:
     file = tmp_path / "f.yaml"
     file.write_text("flags: [{key: x, type: boolean, targeting_rules: {version: 2.0}}]")
-    (problem,) = read([file]).problems
+    (problem,) = read_definitions([file]).problems
     assert str(problem).endswith('targeting_rules.version: must be text: quote it, "2.0"')
 
 
@@ -219,14 +221,14 @@ def test_a_merged_field_may_be_written_anew(tmp_path: Path) -> None:
     file.write_text(
         "flags:\n  - &base {key: x, type: boolean}\n  - &next {<<: *base, key: y}\n  - {<<: *next, key: z}\n"
     )
-    found = read([file])
-    assert [flag.key for flag in found.flags] == ["x", "y", "z"]
-    assert not found.problems
+    definitions = read_definitions([file])
+    assert [flag.key for flag in definitions.flags] == ["x", "y", "z"]
+    assert not definitions.problems
 
 
 def test_a_missing_path_and_an_empty_folder_are_problems(tmp_path: Path) -> None:
-    found = read([tmp_path / "none.yaml", tmp_path])
-    assert [problem.message for problem in found.problems] == [
+    definitions = read_definitions([tmp_path / "none.yaml", tmp_path])
+    assert [problem.message for problem in definitions.problems] == [
         "no such file or folder",
         "holds no .yaml, .yml or .json file",
     ]
@@ -237,6 +239,6 @@ def test_a_file_that_says_nothing_is_a_problem_unless_it_says_so(tmp_path: Path,
     file = tmp_path / "f.yaml"
     file.write_text(text)
     expected = f"{file}: holds no definitions; write flags: [] if none are meant"
-    assert [str(problem) for problem in read([tmp_path]).problems] == [expected]
+    assert [str(problem) for problem in read_definitions([tmp_path]).problems] == [expected]
     file.write_text("flags: []")
-    assert not read([tmp_path]).problems
+    assert not read_definitions([tmp_path]).problems

@@ -1,0 +1,61 @@
+"""`validate`: check definition files as one set, and print every problem and warning."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from chalicelib.domain.definitions import consistency
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
+from chalicelib.domain.errors import Problem
+from chalicelib.domain.targeting import parse
+from chalicelib.domain.targeting.lint.rules import lint_rules
+from realtime.definition_files.documents import DefinitionName, Document
+from realtime.definition_files.read import DefinitionSet, read_definitions
+from realtime.definition_files.unknown_fields import find_unknown_fields
+
+
+def validate(console: Console, paths: Sequence[Path], strict: bool) -> int:
+    """Returns the exit status."""
+    definitions = read_definitions(paths)
+    problems = definitions.problems or find_conflicts(definitions.documents, definitions)
+    return print_report(console, definitions, problems, strict)
+
+
+def find_conflicts(documents: Mapping[DefinitionName, Document], definitions: DefinitionSet) -> list[Problem]:
+    """What is wrong between ``documents``, with the location of those that ``definitions`` has read."""
+    misfits = consistency.check(
+        [document for document in documents.values() if isinstance(document, ExperimentDocument)],
+        [document for document in documents.values() if isinstance(document, FlagDocument)],
+    )
+    return [problem.within(definitions.locate(name)) for name, problem in misfits]
+
+
+def print_report(
+    console: Console, definitions: DefinitionSet, problems: Sequence[Problem], strict: bool
+) -> int:
+    """Print ``problems`` and the warnings; return the exit status."""
+    warnings = _find_warnings(definitions)
+    for problem in problems:
+        console.print(f"[red]error[/red]   {escape(str(problem))}", highlight=False, soft_wrap=True)
+    for warning in warnings:
+        console.print(f"[yellow]warning[/yellow] {escape(str(warning))}", highlight=False, soft_wrap=True)
+    has_failed = bool(problems) or (strict and bool(warnings))
+    verdict = "[red]Nothing is published.[/red]" if has_failed else "[green]Valid.[/green]"
+    count = len(definitions.documents)
+    summary = f"{count} valid definitions, {len(problems)} errors, {len(warnings)} warnings."
+    console.print(f"{summary} {verdict}", highlight=False)
+    return int(has_failed)
+
+
+def _find_warnings(definitions: DefinitionSet) -> list[Problem]:
+    warnings = []
+    for name, document in definitions.documents.items():
+        rules = document.targeting_rules
+        if rules is not None:
+            warnings += [
+                problem.within("targeting_rules").within(definitions.locate(name))
+                for problem in (*lint_rules(parse(rules)), *find_unknown_fields(rules, name[0]))
+            ]
+    return warnings
