@@ -1,4 +1,4 @@
-"""`python -m realtime`: the operator's commands. Each is thin; what it does stands in a module of its own."""
+"""`python -m realtime`: the table of commands. Each imports its module when it runs."""
 
 import getpass
 import json
@@ -15,6 +15,7 @@ from realtime.local.ports import LocalError
 
 if TYPE_CHECKING:
     from chalicelib.domain.definitions.model import DefinitionKind
+    from chalicelib.wiring import Plane
 
 app = typer.Typer(
     help="Experiments, feature flags and events. Example: [b]python -m realtime up[/b]",
@@ -39,8 +40,8 @@ Paths = Annotated[list[Path], typer.Argument(help="Definition files (YAML or JSO
 Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as errors.")]
 
 
-class Mistake(Exception):
-    """The user's mistake, told in one line."""
+class UsageError(Exception):
+    """A mistake in the command line, with one line for the user."""
 
 
 @app.command()
@@ -49,9 +50,9 @@ def up(
     demo: Annotated[bool, typer.Option(help="Publish the demo and replay purchases.")] = True,
 ) -> None:
     """Start everything on this machine until Ctrl-C. Example: [b]python -m realtime up --full[/b]"""
-    from realtime.commands.up import run
+    from realtime.commands.up import run_stack
 
-    run(console, full=full, demo=demo)
+    run_stack(console, full=full, demo=demo)
 
 
 @app.command()
@@ -66,20 +67,24 @@ def validate(paths: Paths, strict: Strict = False) -> None:
 def publish(
     paths: Annotated[list[Path] | None, typer.Argument(help="Definition files or folders.")] = None,
     strict: Strict = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove what the files do not define.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove definitions that are not in the files.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the difference and stop.")] = False,
-    to: Annotated[int | None, typer.Option("--rollback", help="Restore a version, as a new one.")] = None,
-    by: Annotated[str, typer.Option(help="Who publishes, for the history; you.")] = "",
+    version: Annotated[
+        int | None, typer.Option("--rollback", help="Restore a version, as a new one.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who publishes, for the history. Default: you.")] = "",
 ) -> None:
     """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
     from realtime.commands.publish import publish as run
     from realtime.commands.publish import roll_back
 
-    if bool(paths) == (to is not None):
-        raise Mistake("name either files to publish or --rollback VERSION")
-    by = by or _user()
-    if to is not None:
-        raise typer.Exit(roll_back(console, plane().definitions, to, by=by, dry_run=dry_run))
+    if bool(paths) == (version is not None):
+        raise UsageError("name either files to publish or --rollback VERSION")
+    by = by or _get_user_name()
+    if version is not None:
+        raise typer.Exit(roll_back(console, plane().definitions, version, by=by, dry_run=dry_run))
     raise typer.Exit(
         run(console, plane().definitions, paths or [], strict, by=by, prune=prune, dry_run=dry_run)
     )
@@ -90,11 +95,11 @@ def history(
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
 ) -> None:
-    """Who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
+    """Show who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
     from realtime.commands.history import show_definition_history, show_history
 
     if flag and experiment:
-        raise Mistake("name --flag KEY or --experiment KEY, or neither for everything")
+        raise UsageError("name --flag KEY or --experiment KEY, or neither for everything")
     definitions = plane().definitions
     if flag or experiment:
         kind: DefinitionKind = "flag" if flag else "experiment"
@@ -105,12 +110,13 @@ def history(
 
 @app.command()
 def flags(
-    stale: Annotated[bool, typer.Option("--stale", help="Only those that can go.")] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Show only flags that can go.")] = False,
 ) -> None:
-    """All flags, and which of them can go. Example: [b]python -m realtime flags --stale[/b]"""
-    from realtime.commands.flags import show
+    """List flags, and which of them can go. Example: [b]python -m realtime flags --stale[/b]"""
+    from realtime.commands.flags import list_flags
 
-    show(console, plane(), stale)
+    services = plane()
+    list_flags(console, services.definitions, services.counters, stale)
 
 
 @app.command("check-rules")
@@ -130,12 +136,12 @@ def explain(
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
     context: Annotated[str, typer.Option(help="Attributes as a JSON object.")] = "{}",
 ) -> None:
-    """The decision and its steps. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
+    """Show how it is decided. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
     from realtime.commands.explain import explain_experiment, explain_flag
 
     if bool(experiment) == bool(flag):
-        raise Mistake("name either --experiment KEY or --flag KEY")
-    attributes = _json_object(context, "--context")
+        raise UsageError("name either --experiment KEY or --flag KEY")
+    attributes = _parse_json_object(context, "--context")
     if experiment:
         explain_experiment(console, plane(), user, experiment, attributes)
     else:
@@ -152,24 +158,24 @@ def replay(
     """Send events, resumable. Example: [b]python -m realtime replay purchases.csv.gz[/b]"""
     from realtime.commands.replay import replay as run
 
-    refused = run(console, plane(), file, restart)
+    refused = run(console, plane().ingest, file, restart)
     raise typer.Exit(int(refused > 0))
 
 
 @app.command()
 def results(
     key: Annotated[str, typer.Argument(help="An experiment's key.")],
-    as_json: Annotated[bool, typer.Option("--json", help="The route's answer, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, as the route answers.")] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw cumulative conversion per variant.")] = False,
 ) -> None:
-    """Results per variant, with the sample-ratio test. Example: [b]python -m realtime results cdnow-aa[/b]"""
-    from realtime.commands.results import show
+    """Show results and the sample-ratio test. Example: [b]python -m realtime results cdnow-aa[/b]"""
+    from realtime.commands.results import show_results
 
-    found = plane().results(key)
+    answer = plane().results(key)
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(answer))
     else:
-        show(found, console, plot=plot)
+        show_results(console, answer, plot=plot)
 
 
 @keys_app.command("create")
@@ -178,94 +184,96 @@ def keys_create(
     label: Annotated[str, typer.Option(help="Whose key it is.")],
 ) -> None:
     """Create a key. Example: [b]python -m realtime keys create --scopes assign,flags --label web[/b]"""
-    from realtime.commands.keys import create
+    from realtime.commands.keys import create_key
 
-    create(console, plane().keys, scopes, label)
+    create_key(console, plane().keys, scopes, label)
 
 
 @keys_app.command("list")
 def keys_list() -> None:
-    """All keys, by label; a key itself is never stored. Example: [b]python -m realtime keys list[/b]"""
-    from realtime.commands.keys import show
+    """List the keys by label; a key itself is never stored. Example: [b]python -m realtime keys list[/b]"""
+    from realtime.commands.keys import list_keys
 
-    show(console, plane().keys)
+    list_keys(console, plane().keys)
 
 
 @keys_app.command("revoke")
 def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `keys list` shows.")]) -> None:
     """Refuse a key from now on. Example: [b]python -m realtime keys revoke 3f2a9c01d4e5[/b]"""
-    from realtime.commands.keys import revoke
+    from realtime.commands.keys import revoke_key
 
-    revoke(console, plane().keys, key_id)
+    revoke_key(console, plane().keys, key_id)
 
 
 @quarantine_app.command("list")
 def quarantine_list(
-    as_json: Annotated[bool, typer.Option("--json", help="One line for each, with its payload.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line for each, with its payload.")
+    ] = False,
 ) -> None:
-    """Records that wait, and why. Example: [b]python -m realtime quarantine list[/b]"""
-    from realtime.commands.quarantine import show
+    """List the records and their errors. Example: [b]python -m realtime quarantine list[/b]"""
+    from realtime.commands.quarantine import list_quarantine
 
-    show(console, plane().quarantine, as_json=as_json)
+    list_quarantine(console, plane().quarantine, as_json=as_json)
 
 
 @quarantine_app.command("redrive")
 def quarantine_redrive() -> None:
-    """Send them back; nothing counts twice. Example: [b]python -m realtime quarantine redrive[/b]"""
-    from realtime.commands.quarantine import redrive
+    """Send the records back; nothing counts twice. Example: [b]python -m realtime quarantine redrive[/b]"""
+    from realtime.commands.quarantine import redrive_quarantine
 
-    wired = plane()
-    redrive(console, wired.quarantine, wired.stream)
+    services = plane()
+    redrive_quarantine(console, services.quarantine, services.stream)
 
 
-def plane() -> Any:
-    """The service on the AWS that the environment names; the local stack unless it says otherwise."""
-    from chalicelib.wiring import plane as wired
+def plane() -> "Plane":
+    """The services on the AWS that the environment names; by default on the local stack."""
+    from chalicelib.wiring import plane as get_plane
     from realtime.local.emulator import build_environment
     from realtime.local.ports import HOST, read_port
 
-    local = os.environ.get("REALTIME_ENV", "local") == "local"
-    if local and "AWS_ENDPOINT_URL" not in os.environ:
+    is_local = os.environ.get("REALTIME_ENV", "local") == "local"
+    if is_local and "AWS_ENDPOINT_URL" not in os.environ:
         os.environ.update(build_environment(f"http://{HOST}:{read_port('AWS_PORT', 4566)}"))
-    os.environ.setdefault("REALTIME_READ_TIMEOUT", "5")  # nobody's request waits for it
-    return wired()
+    os.environ.setdefault("REALTIME_READ_TIMEOUT", "5")  # a command can wait longer than a request
+    return get_plane()
 
 
-def _user() -> str:
+def _get_user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container whose user has no name
         return str(os.getuid())
 
 
-def _json_object(text: str, option: str) -> dict[str, Any]:
+def _parse_json_object(text: str, option: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Mistake(f"{option} is not JSON: {error}") from None
+        raise UsageError(f"{option} is not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise Mistake(f"{option} must be a JSON object")
+        raise UsageError(f"{option} must be a JSON object")
     return value
 
 
 def main() -> None:
-    """Runs the command line; a user's mistake is one line on standard error and exit status 1 or 2."""
+    """Run the command line. A mistake of the user is one line on standard error, with exit status 1 or 2."""
     try:
         sys.exit(app(prog_name=PROGRAM, standalone_mode=False))
     except typer.TyperException as error:
-        message = error.format_message()  # empty if no command was named: the help has been printed
+        message = error.format_message()  # empty without a command: the help is printed then
         context = getattr(error, "ctx", None)
         command = context.command_path if context else PROGRAM
-        _refuse(f"{message} Try: {command} --help" if message else "", error.exit_code)
+        _exit(f"{message} Try: {command} --help" if message else "", error.exit_code)
     except StorageUnavailable as error:
-        _refuse(f"{error} (Asked: {os.environ.get('AWS_ENDPOINT_URL', 'AWS')}.)")
+        _exit(f"{error} (Asked: {os.environ.get('AWS_ENDPOINT_URL', 'AWS')}.)")
     except OSError as error:
-        _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (Mistake, LocalError, RealtimeError, ValueError) as error:
-        _refuse(str(error))
+        _exit(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (UsageError, LocalError, RealtimeError, ValueError) as error:
+        _exit(str(error))
 
 
-def _refuse(message: str, status: int = 1) -> NoReturn:
+def _exit(message: str, status: int = 1) -> NoReturn:
     if message:
         print(f"realtime: {message}", file=sys.stderr)
     sys.exit(status)

@@ -1,7 +1,7 @@
-"""`flags`: what is there, and which of them can go."""
+"""`flags`: list the flags, and which of them can be removed."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,11 +12,11 @@ from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Flag
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import ALL, rollout_at
-from chalicelib.domain.stream.counters import CounterItem, flag_scope, format_day
+from chalicelib.domain.stream.counters import Counters, flag_scope, format_day
 from chalicelib.domain.timestamps import parse_timestamp
 
 DAY = 86_400.0
-SETTLED_DAYS = 90
+UNCHANGED_DAYS = 90
 UNUSED_DAYS = 30
 
 
@@ -24,93 +24,95 @@ class Definitions(Protocol):
     def load_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
 
 
-class Counters(Protocol):
-    def read(self, scope: str) -> Iterable[CounterItem]: ...
-
-
-class Plane(Protocol):
-    @property
-    def definitions(self) -> Definitions: ...
-    @property
-    def counters(self) -> Counters: ...
-
-
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """``evaluated`` is the last day on which a user got an answer, in days since 1970; None: never seen.
+class FlagUsage:
+    """``published_at`` is ISO 8601. ``evaluated_on`` is the last day with an evaluation, in days since 1970.
 
-    ``required_by`` are the flags whose prerequisite it is: they ask for it, which is not told to the stream.
+    ``required_by`` are the flags that have this one as a prerequisite. Their evaluations of it are not
+    tracked.
     """
 
     flag: Flag
-    at: str
-    evaluated: int | None
+    published_at: str
+    evaluated_on: int | None
     required_by: Sequence[str] = ()
 
-    def stale(self, now: float) -> Iterator[str]:
-        """Why it can go. A flag counts as unused only when it has been there long enough to be used."""
+    def find_removal_reasons(self, now: float) -> Iterator[str]:
+        """Why the flag can be removed. A flag counts as unused only if it is old enough to have been used."""
         if self.required_by:
             return
-        published = parse_timestamp(self.at)
-        answer = settled(self.flag, now)
-        unchanged = (now - max(published, last_step(self.flag, now))) / DAY
-        if answer is not None and unchanged >= SETTLED_DAYS:
-            yield f"{answer} for everyone for {unchanged:.0f} days"
-        unused = now // DAY - (self.evaluated or 0)
-        old = (now - published) / DAY >= UNUSED_DAYS
-        if old and unused > UNUSED_DAYS and self.flag.off.tracked:  # untracked: nobody knows
-            yield f"not evaluated {f'since {format_day(self.evaluated)}' if self.evaluated else 'ever'}"
+        published_at = parse_timestamp(self.published_at)
+        variant = find_constant_variant(self.flag, now)
+        unchanged_days = (now - max(published_at, find_last_step(self.flag, now))) / DAY
+        if variant is not None and unchanged_days >= UNCHANGED_DAYS:
+            yield f"{variant} for everyone for {unchanged_days:.0f} days"
+        unused_days = now // DAY - (self.evaluated_on or 0)
+        is_old = (now - published_at) / DAY >= UNUSED_DAYS
+        if is_old and unused_days > UNUSED_DAYS and self.flag.off.tracked:  # untracked: use is unknown
+            since = f"since {format_day(self.evaluated_on)}" if self.evaluated_on else "ever"
+            yield f"not evaluated {since}"
 
 
-def last_step(flag: Flag, now: float) -> float:
-    """When the schedule changed the rollout last; 0 if it has not, or the flag is off and obeys none."""
-    return max((at for at, _ in flag.rollout_steps if at <= now and flag.enabled), default=0.0)
+def list_flags(
+    console: Console,
+    definitions: Definitions,
+    counters: Counters,
+    only_removable: bool,
+    now: float | None = None,
+) -> None:
+    """Print a table of all flags, or of those that can be removed and why."""
+    now = time.time() if now is None else now
+    names = "flag", "type", "published", "last evaluated", "can go"
+    table = Table(*(Column(name, overflow="fold") for name in names))
+    rows = dict(sorted(definitions.load_all("flag").items()))
+    flags = {key: flag for key, row in rows.items() if (flag := _load_flag(row))}
+    for usage in find_usage(flags, rows, counters):
+        reasons = list(usage.find_removal_reasons(now))
+        required = f"no: required by {', '.join(usage.required_by)}" if usage.required_by else ""
+        if reasons or not only_removable:
+            flag, published_on = usage.flag, usage.published_at[:10]
+            evaluated_on = format_day(usage.evaluated_on) if usage.evaluated_on is not None else "never"
+            table.add_row(flag.key, flag.type, published_on, evaluated_on, "\n".join(reasons) or required)
+    for key in rows.keys() - flags.keys() if not only_removable else ():
+        table.add_row(key, "", rows[key].at[:10], "", "cannot be read: publish it again")
+    empty = "No flag can go." if only_removable else "There are no flags."
+    console.print(table if table.row_count else empty)
 
 
-def settled(flag: Flag, now: float) -> str | None:
-    """The variant that everybody gets from now on; None while it depends on anything."""
+def find_usage(
+    flags: Mapping[str, Flag], rows: Mapping[str, DefinitionRow], counters: Counters
+) -> Iterator[FlagUsage]:
+    for key, flag in flags.items():
+        days = [item.counter.day for item in counters.read(flag_scope(key))]
+        required_by = [
+            dependent.key
+            for dependent in flags.values()
+            if key in (prerequisite.flag for prerequisite in dependent.prerequisites)
+        ]
+        yield FlagUsage(flag, rows[key].at, max(days, default=None), required_by)
+
+
+def find_constant_variant(flag: Flag, now: float) -> str | None:
+    """The variant that all users get from ``now`` on; None if users or times differ."""
     if not flag.enabled:
         return flag.off.variant
-    depends = flag.overrides or flag.prerequisites or any(at > now for at, _ in flag.rollout_steps)
+    has_steps_ahead = any(starts_at > now for starts_at, _ in flag.rollout_steps)
     rollout = rollout_at(flag, now)
-    if depends or (flag.rules is not None and rollout):
+    if flag.overrides or flag.prerequisites or has_steps_ahead or (flag.rules is not None and rollout):
         return None
     if rollout == 0:
         return flag.not_in_rollout.variant
     return flag.everyone.fixed.variant if flag.everyone.fixed and rollout >= ALL else None
 
 
-def show(console: Console, plane: Plane, only_stale: bool, now: float | None = None) -> None:
-    """A table of all flags, or of those that can go and why."""
-    at = time.time() if now is None else now
-    names = "flag", "type", "published", "last evaluated", "can go"
-    table = Table(*(Column(name, overflow="fold") for name in names))
-    rows = dict(sorted(plane.definitions.load_all("flag").items()))
-    flags = {key: flag for key, row in rows.items() if (flag := _readable(row))}
-    for usage in usages(flags, rows, plane.counters):
-        reasons = list(usage.stale(at))
-        needed = f"no: required by {', '.join(usage.required_by)}" if usage.required_by else ""
-        if reasons or not only_stale:
-            seen = format_day(usage.evaluated) if usage.evaluated is not None else "never"
-            table.add_row(usage.flag.key, usage.flag.type, usage.at[:10], seen, "\n".join(reasons) or needed)
-    for key in rows.keys() - flags.keys() if not only_stale else ():
-        table.add_row(key, "", rows[key].at[:10], "", "cannot be read: publish it again")
-    console.print(table if table.row_count else "No flag can go." if only_stale else "There are no flags.")
+def find_last_step(flag: Flag, now: float) -> float:
+    """When the schedule last changed the rollout; 0 if it has not yet, or if the flag is off."""
+    steps = (starts_at for starts_at, _ in flag.rollout_steps if starts_at <= now and flag.enabled)
+    return max(steps, default=0.0)
 
 
-def usages(
-    flags: Mapping[str, Flag], rows: Mapping[str, DefinitionRow], counters: Counters
-) -> Iterator[Usage]:
-    for key, flag in flags.items():
-        days = [counted.counter.day for counted in counters.read(flag_scope(key))]
-        required_by = [
-            other.key for other in flags.values() if key in (item.flag for item in other.prerequisites)
-        ]
-        yield Usage(flag, rows[key].at, max(days, default=None), required_by)
-
-
-def _readable(row: DefinitionRow) -> Flag | None:
-    """None for a row that was edited by hand and is no definition any more."""
+def _load_flag(row: DefinitionRow) -> Flag | None:
+    """None if the row is not a valid flag, for example after it was edited by hand."""
     try:
         return load_flag(row.text, row.version)
     except (InvalidInput, ValueError):

@@ -1,4 +1,4 @@
-"""Records in quarantine for the command line: looked at, and sent back once their cause is fixed."""
+"""`quarantine`: list the records that could not be processed, and send them back after a fix."""
 
 import json
 from collections.abc import Iterator
@@ -15,72 +15,76 @@ from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord,
 from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
 
 
-def show(console: Console, quarantine: Quarantine, *, as_json: bool = False) -> int:
-    """How many wait. ``as_json`` prints one line for each, with its payload; the table shows no payload."""
-    received = list(_all(quarantine))
-    for waiting in received:
-        quarantine.release(waiting)
-    found = {waiting.place: waiting for waiting in received}
-    ordered = sorted(found.values(), key=lambda one: str(one.description["arrived_at"]))
+def list_quarantine(console: Console, quarantine: Quarantine, *, as_json: bool = False) -> int:
+    """Print the records and return how many there are.
+
+    ``as_json`` prints one line for each, with its payload; the table shows no payload.
+    """
+    received = list(_receive_all(quarantine))
+    for record in received:
+        quarantine.release(record)
+    records = {record.place: record for record in received}
+    ordered = sorted(records.values(), key=lambda record: str(record.description["arrived_at"]))
     if as_json:
-        for waiting in ordered:
-            payload = waiting.payload.decode("utf-8", "backslashreplace")
-            print(json.dumps(waiting.description | {"payload": payload}))
-        return len(found)
+        for record in ordered:
+            payload = record.payload.decode("utf-8", "backslashreplace")
+            print(json.dumps(record.description | {"payload": payload}))
+        return len(records)
     names = "arrived", "code", "field", "bytes", "place"
     table = Table(*(Column(name, overflow="fold") for name in names))
-    for waiting in ordered:
-        about = waiting.description
-        cells = about["arrived_at"], about["code"], about["field"] or "", str(len(waiting.payload))
-        table.add_row(*cells, waiting.place)
-    console.print(table if found else "Nothing is in quarantine.")
-    return len(found)
+    for record in ordered:
+        description, size = record.description, str(len(record.payload))
+        cells = description["arrived_at"], description["code"], description["field"] or "", size
+        table.add_row(*cells, record.place)
+    console.print(table if records else "Nothing is in quarantine.")
+    return len(records)
 
 
-def redrive(console: Console, quarantine: Quarantine, stream: Stream) -> int:
-    """Sends every record back into the stream under its identity; how many. Those that fail again return.
+def redrive_quarantine(console: Console, quarantine: Quarantine, stream: Stream) -> int:
+    """Send every record back into the stream and return how many were sent. Those that fail again return.
 
-    A record leaves quarantine only after the stream has it; one that the stream refuses holds up no other.
-    An event without an id gets its first place in the stream as its id, the same one each time, so that
+    A record leaves quarantine only after the stream has it; one that the stream refuses does not stop the
+    others. An event without an id gets the record's place as its id, the same one each time, so that
     nothing counts twice.
     """
     sent: set[str] = set()
-    kept: list[QuarantinedRecord] = []
+    refused: list[QuarantinedRecord] = []
     try:
-        for waiting in track(_all(quarantine), "Redriving", console=console, total=None):
-            if waiting.place in sent or _accepted(stream, waiting):
-                sent.add(waiting.place)
-                quarantine.remove(waiting)
+        for record in track(_receive_all(quarantine), "Redriving", console=console, total=None):
+            if record.place in sent or _send(stream, record):
+                sent.add(record.place)
+                quarantine.remove(record)
             else:
-                kept.append(waiting)
+                refused.append(record)
     finally:
-        for waiting in kept:
-            quarantine.release(waiting)
+        for record in refused:
+            quarantine.release(record)
         console.print(f"Sent {len(sent)} records back.")
-    if kept:
-        places = ", ".join(sorted({waiting.place for waiting in kept}))
+    if refused:
+        places = ", ".join(sorted({record.place for record in refused}))
         raise StorageUnavailable(f"The stream refused what stays in quarantine: {places}.")
     return len(sent)
 
 
-def _accepted(stream: Stream, waiting: QuarantinedRecord) -> bool:
-    try:
-        [refused] = stream.put([_put(waiting)])
-    except (StorageUnavailable, Throttled):
-        return False
-    return not refused
-
-
-def _all(quarantine: Quarantine) -> Iterator[QuarantinedRecord]:
-    """Until none is visible: what was received stays hidden until it is released or removed."""
+def _receive_all(quarantine: Quarantine) -> Iterator[QuarantinedRecord]:
+    """All visible records. They stay hidden until they are released or removed."""
     while batch := quarantine.receive(1):
         yield from batch
 
 
-def _put(waiting: QuarantinedRecord) -> OutgoingRecord:
-    payload = waiting.payload
-    with suppress(orjson.JSONDecodeError, orjson.JSONEncodeError):  # no JSON, or nested too deep to write
+def _send(stream: Stream, record: QuarantinedRecord) -> bool:
+    """Whether the stream has it."""
+    try:
+        [error] = stream.put([_build_outgoing(record)])
+    except (StorageUnavailable, Throttled):
+        return False
+    return not error
+
+
+def _build_outgoing(record: QuarantinedRecord) -> OutgoingRecord:
+    payload = record.payload
+    with suppress(orjson.JSONDecodeError, orjson.JSONEncodeError):  # not JSON, or nested too deeply to write
         event: Any = orjson.loads(payload)
         if isinstance(event, dict) and event.get("event_id") is None:
-            payload = orjson.dumps(event | {"event_id": waiting.place})
-    return OutgoingRecord(0, waiting.description["partition_key"][:MAX_PARTITION_KEY] or "-", payload)
+            payload = orjson.dumps(event | {"event_id": record.place})
+    return OutgoingRecord(0, record.description["partition_key"][:MAX_PARTITION_KEY] or "-", payload)

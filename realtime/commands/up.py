@@ -1,4 +1,4 @@
-"""`make run`: the whole service on this machine, with the demo, until Ctrl-C."""
+"""`up`: run the whole service on this machine, with the demo, until Ctrl-C."""
 
 import os
 import signal
@@ -6,39 +6,42 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
 from chalicelib.settings import Settings
-from realtime.commands.replay import forget
+from realtime.commands.replay import delete_positions
 from realtime.demo.run import EXPERIMENTS, run_demo
 from realtime.local.background import flush_after_responses
 from realtime.local.ports import find_free_port, read_port
 from realtime.local.stack import LocalStack
 
+if TYPE_CHECKING:
+    from chalicelib.wiring import Plane
+
 REFRESH_SECONDS = 2.0
 
 
-class Stopped(BaseException):
-    """Ctrl-C or SIGTERM: everything that was started is stopped on the way out."""
+class StopSignal(BaseException):
+    """Ctrl-C or SIGTERM. It unwinds the stack, which stops everything that was started."""
 
 
-def run(console: Console, full: bool, demo: bool) -> None:
-    """Blocks until Ctrl-C or SIGTERM; LocalError if a port is taken."""
+def run_stack(console: Console, full: bool, demo: bool) -> None:
+    """Block until Ctrl-C or SIGTERM; LocalError if a port is taken."""
     port, aws_port = read_port("PORT", 8000), read_port("AWS_PORT", 4566)
     find_free_port(port)
     find_free_port(aws_port)
     os.environ["REALTIME_ENV"] = "local"
     settings = Settings.from_env()
-    stop = threading.Event()
+    is_stopping = threading.Event()
     try:
-        with _stopping_on_signals(stop), LocalStack(settings, aws_port=aws_port) as stack:
+        with _stop_on_signals(is_stopping), LocalStack(settings, aws_port=aws_port) as stack:
             console.print(f"Local AWS on {stack.environment['AWS_ENDPOINT_URL']}: {stack.provisioned}.")
-            _serve(console, stack, settings, port, full, demo, stop)
-    except Stopped:
+            _serve(console, stack, settings, port, full, demo, is_stopping)
+    except StopSignal:
         pass
     console.print("Stopped; nothing is left running.")
 
@@ -50,12 +53,12 @@ def _serve(
     port: int,
     full: bool,
     demo: bool,
-    stop: threading.Event,
+    is_stopping: threading.Event,
 ) -> None:
     import app as service
     from chalicelib.wiring import plane
 
-    forget()  # where replays of an earlier stack had got to
+    delete_positions()  # of replays into an earlier stack
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
     with flush_after_responses(plane().tracker.flush) as after_response:
         url = stack.serve(service.app, port, after_response=after_response)
@@ -63,63 +66,63 @@ def _serve(
         if demo:
             run_demo(console, plane(), url, settings.demo_key, full)
             stack.drain(600)
-        console.print(_guide(url, settings.demo_key), soft_wrap=True, highlight=False)
-        _watch(console, plane(), stop)
+        console.print(_format_guide(url, settings.demo_key), soft_wrap=True, highlight=False)
+        _show_results(console, plane(), is_stopping)
 
 
-def _watch(console: Console, plane: Any, stop: threading.Event) -> None:
-    """The live summary; without a terminal, once."""
+def _show_results(console: Console, plane: "Plane", is_stopping: threading.Event) -> None:
+    """Show the results live; without a terminal, print them once."""
     if not console.is_terminal:
-        console.print(summary(plane))
+        console.print(_summarize_results(plane))
         console.print("Ctrl-C stops everything.")
-        stop.wait()
+        is_stopping.wait()
         return
-    with Live(summary(plane), console=console, refresh_per_second=1) as live:
-        while not stop.wait(REFRESH_SECONDS):
-            live.update(Group(summary(plane), "Ctrl-C stops everything."))
+    with Live(_summarize_results(plane), console=console, refresh_per_second=1) as live:
+        while not is_stopping.wait(REFRESH_SECONDS):
+            live.update(Group(_summarize_results(plane), "Ctrl-C stops everything."))
 
 
-def summary(plane: Any) -> Table:
+def _summarize_results(plane: "Plane") -> Table:
     table = Table("experiment", "variant", "assigned", "purchases", "value", title="Results so far")
     for key in EXPERIMENTS:
         experiment = plane.catalog.experiment(key)
         if experiment is None:
             continue
-        for variant, counted in plane.results(key)["variants"].items():
-            purchases = counted["events"].get("purchase", {"count": 0, "sum": 0})
-            assigned, count = f"{counted['assigned']:,}", f"{purchases['count']:,}"
+        for variant, totals in plane.results(key)["variants"].items():
+            purchases = totals["events"].get("purchase", {"count": 0, "sum": 0})
+            assigned, count = f"{totals['assigned']:,}", f"{purchases['count']:,}"
             table.add_row(key, variant, assigned, count, f"{float(purchases['sum']):,.2f}")
     return table
 
 
-def _guide(url: str, key: str) -> str:
+def _format_guide(url: str, key: str) -> str:
     return f"""
 Try it:
   curl {url}/health
   curl -H 'Authorization: Bearer {key}' '{url}/assign?user_id=you&experiment_key=cdnow-aa'
   curl -H 'Authorization: Bearer {key}' '{url}/flags/evaluate?user_id=you&flag_key=new-checkout'
-  {_elsewhere()}.venv/bin/python -m realtime results cdnow-free-shipping
+  {_format_variables()}.venv/bin/python -m realtime results cdnow-free-shipping
 """
 
 
-def _elsewhere() -> str:
-    """What the other commands must be told to find this stack."""
+def _format_variables() -> str:
+    """Environment variables that other commands need to find this stack."""
     port = read_port("AWS_PORT", 4566)
     return "" if port == 4566 else f"AWS_PORT={port} "
 
 
 @contextmanager
-def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """The first signal unwinds the stack; later ones are ignored, so that what was started gets stopped."""
+def _stop_on_signals(is_stopping: threading.Event) -> Iterator[None]:
+    """The first signal unwinds the stack. Later ones are ignored, so that they do not interrupt that."""
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
-        if not stop.is_set():
-            stop.set()
-            raise Stopped
+        if not is_stopping.is_set():
+            is_stopping.set()
+            raise StopSignal
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous_handlers = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in previous.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)

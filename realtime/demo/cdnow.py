@@ -13,7 +13,7 @@ SAMPLE = 8  # every eighth customer: 2,946
 
 @dataclass(slots=True)
 class Customer:
-    """What the shop knows when the customer is assigned; ``cohort`` is the month of the first order."""
+    """A customer at the time of the assignment; ``cohort`` is the month of the first order."""
 
     id: str
     cohort: str
@@ -25,24 +25,24 @@ class Customer:
         return {"cohort": self.cohort, "first_order_value": self.first_order_value, "orders": self.orders}
 
 
-def customers(every: int = 1, file: Path = FILE) -> list[Customer]:
-    """Each ``every``-th customer, in order of id."""
-    found: dict[str, Customer] = {}
+def read_customers(every: int = 1, file: Path = FILE) -> list[Customer]:
+    """Each ``every``-th customer, in the order of ids."""
+    customers: dict[str, Customer] = {}
     with gzip.open(file, "rt", newline="") as text:
         for row in csv.DictReader(text):
-            if in_sample(row["customer_id"], every):
-                known = found.setdefault(row["customer_id"], _first(row))
-                known.orders += 1
-    return list(found.values())
+            if is_in_sample(row["customer_id"], every):
+                customer = customers.setdefault(row["customer_id"], _build_customer(row))
+                customer.orders += 1
+    return list(customers.values())
 
 
-def in_sample(customer_id: str, every: int) -> bool:
+def is_in_sample(customer_id: str, every: int) -> bool:
     return int(customer_id) % every == 0
 
 
-def exposures(seen: Iterable[Customer], experiment_key: str) -> Iterable[dict[str, object]]:
-    """One event a customer at the first order, which is where the shop would show the treatment."""
-    for customer in seen:
+def build_exposures(customers: Iterable[Customer], experiment_key: str) -> Iterable[dict[str, object]]:
+    """One event for each customer at the first order, where the shop would show the treatment."""
+    for customer in customers:
         yield {
             "event_id": f"{experiment_key}-{customer.id}",
             "event_type": "exposure",
@@ -52,5 +52,5 @@ def exposures(seen: Iterable[Customer], experiment_key: str) -> Iterable[dict[st
         }
 
 
-def _first(row: dict[str, str]) -> Customer:
+def _build_customer(row: dict[str, str]) -> Customer:
     return Customer(row["customer_id"], row["date"][:7], float(row["dollars"]), row["date"])

@@ -17,7 +17,7 @@ from chalicelib.domain.stream.records import PoisonRecord
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.quarantine import MAX_INLINE_BYTES, QuarantineQueue
-from realtime.commands.quarantine import redrive, show
+from realtime.commands.quarantine import list_quarantine, redrive_quarantine
 from realtime.testing.event_stores import MemoryEventStream, MemoryQuarantine
 
 SHARD = "events/shardId-000000000000"
@@ -90,8 +90,8 @@ def test_looking_changes_nothing(
 ) -> None:
     store.put([poison(number, b"secret") for number in range(10)])
     store.put([poison(10, b"secret"), poison(3, b"secret")])
-    assert show(console, store) == 11
-    assert show(console, store, as_json=True) == 11
+    assert list_quarantine(console, store) == 11
+    assert list_quarantine(console, store, as_json=True) == 11
     assert "invalid_json" in printed(console)
     assert "secret" not in printed(console)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -100,7 +100,7 @@ def test_looking_changes_nothing(
 
 
 def test_an_empty_quarantine_says_so(store: Quarantine, console: Console) -> None:
-    assert show(console, store) == 0
+    assert list_quarantine(console, store) == 0
     assert "Nothing is in quarantine" in printed(console)
 
 
@@ -110,12 +110,12 @@ def test_redriven_records_keep_their_payload_and_get_one_identity(
     stream = MemoryEventStream()
     store.put([poison(1, b"not json"), poison(2, b'{"event_id": "mine"}'), poison(3, b'{"a": 1}', part=2)])
     store.put([poison(3, b'{"a": 1}', part=2)])  # put aside twice: its first answer was lost
-    assert redrive(console, store, stream) == 3
+    assert redrive_quarantine(console, store, stream) == 3
     sent = {put.data for put in stream.records}
     expected = orjson.dumps({"a": 1, "event_id": f"{SHARD}:3:2"})
     assert sent == {b"not json", b'{"event_id": "mine"}', expected}
     assert {put.partition_key for put in stream.records} == {"key"}
-    assert redrive(console, store, stream) == 0
+    assert redrive_quarantine(console, store, stream) == 0
 
 
 def test_what_the_stream_refuses_stays(store: Quarantine, console: Console) -> None:
@@ -126,7 +126,7 @@ def test_what_the_stream_refuses_stays(store: Quarantine, console: Console) -> N
     stream = Full()
     store.put([poison(1, b"1"), poison(2, b"2")])
     with pytest.raises(StorageUnavailable, match=rf"stays in quarantine: {SHARD}:1:0\."):
-        redrive(console, store, stream)
+        redrive_quarantine(console, store, stream)
     assert [put.data for put in stream.records] == [b"2"]
     assert [waiting.payload for waiting in store.receive()] == [b"1"]
 
@@ -143,6 +143,6 @@ def test_a_record_that_can_never_be_sent_holds_up_no_other(store: Quarantine, co
     stream = Strict()
     store.put([poison(1, huge), poison(2, deep), poison(3, b"{")])
     with pytest.raises(StorageUnavailable, match=rf": {SHARD}:1:0\."):
-        redrive(console, store, stream)
+        redrive_quarantine(console, store, stream)
     assert sorted(put.data for put in stream.records) == [b"{", deep]
     assert [waiting.payload for waiting in store.receive()] == [huge]

@@ -9,7 +9,7 @@ from rich.console import Console
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.stream.counters import Counter, Entry, Tally, day_and_hour, flag_scope, format_position
 from chalicelib.domain.timestamps import format_timestamp
-from realtime.commands.flags import Usage, settled, show
+from realtime.commands.flags import FlagUsage, find_constant_variant, list_flags
 from realtime.testing.event_stores import MemoryCounters
 from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import published_flag
@@ -52,7 +52,7 @@ TARGETED = {"targeting_rules": rules({"rule": where("country", "eq", "DE")})}
     ],
 )
 def test_a_flag_is_settled_when_nothing_decides_any_more(fields: dict[str, Any], answer: str | None) -> None:
-    assert settled(flag(**fields), NOW) == answer
+    assert find_constant_variant(flag(**fields), NOW) == answer
 
 
 def stepped(days: float) -> dict[str, Any]:
@@ -84,10 +84,11 @@ def stepped(days: float) -> dict[str, Any]:
 def test_why_a_flag_can_go(
     fields: dict[str, Any], age: int, evaluated: int | None, reasons: list[str]
 ) -> None:
-    assert list(Usage(flag(**fields), format_timestamp(NOW - age * DAY), evaluated).stale(NOW)) == reasons
+    usage = FlagUsage(flag(**fields), format_timestamp(NOW - age * DAY), evaluated)
+    assert list(usage.find_removal_reasons(NOW)) == reasons
 
 
-class Plane:
+class Stores:
     def __init__(self, *flags: DefinitionRow, published: float) -> None:
         self.definitions, self.counters = MemoryDefinitions(), MemoryCounters()
         self.definitions.publish(flags, 0, published)
@@ -98,19 +99,21 @@ class Plane:
         self.counters.add(Tally(counter, [Entry(format_position("1"), hour)]), None)
 
 
-def shown(plane: Plane, only_stale: bool, width: int = 200) -> str:
+def shown(stores: Stores, only_stale: bool, width: int = 200) -> str:
     console = Console(file=io.StringIO(), width=width)
-    show(console, plane, only_stale, NOW)
+    list_flags(console, stores.definitions, stores.counters, only_stale, NOW)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 def test_the_list_has_every_flag_or_only_those_that_can_go() -> None:
     half = {"rollout_percentage": 50}
-    plane = Plane(published_flag("used", **half), published_flag("unused", **half), published=NOW - 40 * DAY)
-    plane.evaluate("used", NOW - DAY)
-    plane.evaluate("used", NOW - 20 * DAY)
-    everything, stale = shown(plane, only_stale=False), shown(plane, only_stale=True)
+    stores = Stores(
+        published_flag("used", **half), published_flag("unused", **half), published=NOW - 40 * DAY
+    )
+    stores.evaluate("used", NOW - DAY)
+    stores.evaluate("used", NOW - 20 * DAY)
+    everything, stale = shown(stores, only_stale=False), shown(stores, only_stale=True)
     assert "2027-01-14" in everything
     assert "unused" in everything
     assert "│ used" not in stale
@@ -119,31 +122,31 @@ def test_the_list_has_every_flag_or_only_those_that_can_go() -> None:
 
 def test_a_flag_that_others_require_cannot_go_and_they_are_named() -> None:
     needs = {"prerequisites": [{"flag": "needed", "variants": ["on"]}]}
-    plane = Plane(
+    stores = Stores(
         published_flag("needed"),
         published_flag("one", **needs),
         published_flag("two", **needs),
         published=NOW - 100 * DAY,
     )
-    assert "│ needed" not in shown(plane, only_stale=True)
-    assert "│ one" in shown(plane, only_stale=True)
-    (line,) = (line for line in shown(plane, only_stale=False).splitlines() if "│ needed" in line)
+    assert "│ needed" not in shown(stores, only_stale=True)
+    assert "│ one" in shown(stores, only_stale=True)
+    (line,) = (line for line in shown(stores, only_stale=False).splitlines() if "│ needed" in line)
     assert "no: required by one, two" in line
 
 
 def test_a_flag_that_cannot_be_read_hides_no_other() -> None:
-    plane = Plane(published_flag("a"), DefinitionRow("flag", "b", "{broken", "active"), published=NOW)
-    lines = shown(plane, only_stale=False).splitlines()
+    stores = Stores(published_flag("a"), DefinitionRow("flag", "b", "{broken", "active"), published=NOW)
+    lines = shown(stores, only_stale=False).splitlines()
     assert any(line.startswith("│ a") for line in lines)
     assert any(line.startswith("│ b") and "cannot be read: publish it again" in line for line in lines)
-    assert "No flag can go." in shown(plane, only_stale=True)
+    assert "No flag can go." in shown(stores, only_stale=True)
 
 
 def test_80_columns_cut_off_nothing() -> None:
-    plane = Plane(published_flag("a-flag-whose-name-is-long", enabled=False), published=NOW - 100 * DAY)
-    assert "…" not in shown(plane, only_stale=True, width=80)
+    stores = Stores(published_flag("a-flag-whose-name-is-long", enabled=False), published=NOW - 100 * DAY)
+    assert "…" not in shown(stores, only_stale=True, width=80)
 
 
 def test_nothing_to_show_is_said() -> None:
-    assert "There are no flags." in shown(Plane(published=NOW), only_stale=False)
-    assert "No flag can go." in shown(Plane(published_flag("f"), published=NOW), only_stale=True)
+    assert "There are no flags." in shown(Stores(published=NOW), only_stale=False)
+    assert "No flag can go." in shown(Stores(published_flag("f"), published=NOW), only_stale=True)

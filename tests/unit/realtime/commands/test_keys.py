@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from realtime.commands.keys import create, revoke, show
+from realtime.commands.keys import create_key, list_keys, revoke_key
 from realtime.testing.stores import MemoryKeys
 
 LABEL = "the web shop of [bold]a company[/bold] with a long name"
@@ -18,12 +18,12 @@ def said(console: Console) -> str:
 
 def test_80_columns_cut_off_nothing_and_a_label_is_no_markup() -> None:
     keys, console = MemoryKeys(), Console(file=io.StringIO(), width=80)
-    key = create(console, keys, "assign,flags,events,results", LABEL)
+    key = create_key(console, keys, "assign,flags,events,results", LABEL)
     assert key in said(console).splitlines()
-    revoke(console, keys, keys.all()[0].id[:12])
+    revoke_key(console, keys, keys.all()[0].id[:12])
     assert "[bold]a company[/bold]" in said(console)
     console.file = io.StringIO()
-    show(console, keys)
+    list_keys(console, keys)
     assert "…" not in said(console)
     assert "[bold]" in said(console)
 
@@ -31,25 +31,25 @@ def test_80_columns_cut_off_nothing_and_a_label_is_no_markup() -> None:
 @pytest.mark.parametrize("scopes", ["", " , ", "assign,everything"])
 def test_unknown_scopes_are_refused_with_those_that_exist(scopes: str) -> None:
     with pytest.raises(ValueError, match="there are assign, flags, events, results"):
-        create(Console(file=io.StringIO()), MemoryKeys(), scopes, "web")
+        create_key(Console(file=io.StringIO()), MemoryKeys(), scopes, "web")
 
 
 @pytest.mark.parametrize("key_id", ["", "nope"])
 def test_only_a_key_that_exists_can_be_revoked(key_id: str) -> None:
     with pytest.raises(ValueError, match="0 keys have an id that starts with"):
-        revoke(Console(file=io.StringIO()), MemoryKeys(), key_id)
+        revoke_key(Console(file=io.StringIO()), MemoryKeys(), key_id)
 
 
 def test_a_key_says_whose_it_is() -> None:
     with pytest.raises(ValueError, match="--label: say whose key it is"):
-        create(Console(file=io.StringIO()), MemoryKeys(), "assign", " ")
+        create_key(Console(file=io.StringIO()), MemoryKeys(), "assign", " ")
 
 
 def test_a_key_is_revoked_once_and_keeps_the_time() -> None:
     keys, console = MemoryKeys(), Console(file=io.StringIO())
-    create(console, keys, "assign", "web")
-    revoke(console, keys, keys.all()[0].id)
+    create_key(console, keys, "assign", "web")
+    revoke_key(console, keys, keys.all()[0].id)
     (first,) = keys.all()
     with pytest.raises(ValueError, match=f"revoked already, since {first.revoked}"):
-        revoke(console, keys, first.id)
+        revoke_key(console, keys, first.id)
     assert keys.all() == [first]

@@ -1,4 +1,3 @@
-import gzip
 import io
 import json
 from pathlib import Path
@@ -7,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from realtime.commands.replay import events, forget, replay
+from realtime.commands.replay import delete_positions, replay
 
 
 class Recording:
@@ -34,33 +33,13 @@ def quiet() -> Console:
     return Console(file=io.StringIO(), width=200)
 
 
-@pytest.fixture
-def purchases(tmp_path: Path) -> Path:
-    lines = [f"{n:05},1997-01-{n % 28 + 1:02},1,{n}.25" for n in range(1, 1201)]
-    file = tmp_path / "purchases.csv.gz"
-    file.write_bytes(gzip.compress("\n".join(["customer_id,date,cds,dollars", *lines]).encode()))
-    return file
-
-
-def test_cdnow_lines_become_purchases(purchases: Path) -> None:
-    event = next(events(purchases, "d"))
-    assert event == {
-        "event_id": "d-1",
-        "event_type": "purchase",
-        "user_id": "00001",
-        "timestamp": "1997-01-02T00:00:00Z",
-        "value": 1.25,
-        "properties": {"cds": 1},
-    }
-
-
 def test_an_interrupted_run_resumes_after_the_last_acknowledged_batch(
     purchases: Path, tmp_path: Path
 ) -> None:
     first, second = Recording(limit=1), Recording()
     with pytest.raises(ConnectionError):
-        replay(quiet(), first, purchases, restart=False, positions=tmp_path)
-    replay(quiet(), second, purchases, restart=False, positions=tmp_path)
+        replay(quiet(), first.ingest, purchases, restart=False, positions=tmp_path)
+    replay(quiet(), second.ingest, purchases, restart=False, positions=tmp_path)
     ids = [event["event_id"] for event in first.sent + second.sent]
     assert len(ids) == len(set(ids)) == 1200
 
@@ -68,15 +47,15 @@ def test_an_interrupted_run_resumes_after_the_last_acknowledged_batch(
 def test_restart_begins_again(purchases: Path, tmp_path: Path) -> None:
     for _ in range(2):
         again = Recording()
-        replay(quiet(), again, purchases, restart=True, positions=tmp_path)
+        replay(quiet(), again.ingest, purchases, restart=True, positions=tmp_path)
         assert len(again.sent) == 1200
 
 
 def test_a_stack_that_starts_empty_has_no_positions(purchases: Path, tmp_path: Path) -> None:
-    replay(quiet(), Recording(), purchases, restart=False, positions=tmp_path)
-    forget(tmp_path)
+    replay(quiet(), Recording().ingest, purchases, restart=False, positions=tmp_path)
+    delete_positions(tmp_path)
     again = Recording()
-    replay(quiet(), again, purchases, restart=False, positions=tmp_path)
+    replay(quiet(), again.ingest, purchases, restart=False, positions=tmp_path)
     assert len(again.sent) == 1200
 
 
@@ -84,19 +63,13 @@ def test_a_file_that_is_cut_off_is_refused_before_anything_is_sent(purchases: Pa
     purchases.write_bytes(purchases.read_bytes()[:-100])
     sent = Recording()
     with pytest.raises(ValueError, match="cannot be read"):
-        replay(quiet(), sent, purchases, restart=False, positions=tmp_path)
+        replay(quiet(), sent.ingest, purchases, restart=False, positions=tmp_path)
     assert not sent.sent
-
-
-def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
-    file = tmp_path / "e.jsonl"
-    file.write_text('{"user_id": "a"}\n\n{"user_id": "b"}\n\n')
-    assert [event["event_id"] for event in events(file, "d")] == ["d-1", "d-3"]
 
 
 def test_keep_selects_events(purchases: Path, tmp_path: Path) -> None:
     sent = Recording()
-    replay(quiet(), sent, purchases, True, tmp_path, keep=lambda event: event["user_id"] == "00007")
+    replay(quiet(), sent.ingest, purchases, True, tmp_path, keep=lambda event: event["user_id"] == "00007")
     assert [event["value"] for event in sent.sent] == [7.25]
 
 
@@ -104,17 +77,10 @@ def test_refusals_are_told_by_code(tmp_path: Path) -> None:
     file = tmp_path / "e.jsonl"
     file.write_text('{"event_type": "x", "user_id": "old"}\n{"event_type": "x", "user_id": "u"}\n')
     console = Console(file=io.StringIO(), width=200)
-    assert replay(console, Recording(), file, restart=False, positions=tmp_path) == 1
+    assert replay(console, Recording().ingest, file, restart=False, positions=tmp_path) == 1
     assert isinstance(console.file, io.StringIO)
     assert "1 events accepted, 1 refused: too_old." in console.file.getvalue()
     assert "First too_old: event 1: timestamp [is] too old." in console.file.getvalue()
-
-
-def test_other_columns_become_properties(tmp_path: Path) -> None:
-    file = tmp_path / "e.csv"
-    file.write_text("event_type,user_id,timestamp,value,color\nclick,u1,2026-01-01T00:00:00Z,2.5,red\n")
-    (event,) = events(file, "d")
-    assert (event["value"], event["properties"]) == (2.5, {"color": "red"})
 
 
 @pytest.mark.parametrize(
@@ -135,4 +101,4 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path, name: str, text: str,
     file = tmp_path / name
     file.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ValueError, match=hint):
-        replay(quiet(), Recording(), file, restart=False, positions=tmp_path)
+        replay(quiet(), Recording().ingest, file, restart=False, positions=tmp_path)

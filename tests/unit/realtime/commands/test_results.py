@@ -6,7 +6,7 @@ from rich.console import Console
 
 from chalicelib.domain.results import compute_results
 from chalicelib.domain.stream.counters import ASSIGNED, Counter, CounterItem, Sums
-from realtime.commands.results import cumulative, show
+from realtime.commands.results import accumulate_conversions, show_results
 from tests.support.plane import experiment
 
 DAY = 20_779
@@ -16,7 +16,7 @@ def counted(variant: str, event_type: str, sums: Sums, day: int = DAY) -> Counte
     return CounterItem(Counter("checkout", variant, event_type, day, "s/0"), {10: sums})
 
 
-FOUND = compute_results(
+RESULTS = compute_results(
     experiment(),
     [
         counted("control", ASSIGNED, Sums(1000)),
@@ -32,7 +32,7 @@ FOUND = compute_results(
 
 def shown(plot: bool = False, width: int = 120) -> str:
     console = Console(file=io.StringIO(), width=width)
-    show(FOUND, console, plot=plot)
+    show_results(console, RESULTS, plot=plot)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -55,7 +55,7 @@ def test_a_mismatch_and_what_it_means_are_shown() -> None:
 
 
 def test_conversions_accumulate_per_assigned_user() -> None:
-    days, curves = cumulative(FOUND)
+    days, curves = accumulate_conversions(RESULTS)
     assert days == ["2026-11-22", "2026-11-23"]
     assert curves == {"control": [0.01, 0.04], "treatment": [0.0, 0.01]}
 
@@ -68,7 +68,7 @@ def test_the_plot_is_drawn_in_the_terminal() -> None:
 
 def test_without_conversions_the_axis_begins_at_zero() -> None:
     console = Console(file=io.StringIO(), width=120)
-    show(compute_results(experiment(), [counted("control", ASSIGNED, Sums(5))]), console, plot=True)
+    show_results(console, compute_results(experiment(), [counted("control", ASSIGNED, Sums(5))]), plot=True)
     assert isinstance(console.file, io.StringIO)
     plot = console.file.getvalue().partition("cumulative")[2]
     assert "0.00" in plot
@@ -77,6 +77,6 @@ def test_without_conversions_the_axis_begins_at_zero() -> None:
 
 def test_without_events_there_is_nothing_to_plot() -> None:
     console = Console(file=io.StringIO(), width=120)
-    show(compute_results(experiment(), []), console, plot=True)
+    show_results(console, compute_results(experiment(), []), plot=True)
     assert isinstance(console.file, io.StringIO)
     assert "Nothing to plot yet" in console.file.getvalue()
