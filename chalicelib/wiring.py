@@ -72,15 +72,15 @@ class Plane:
         return {"status": "ok", "version": __version__, "cache_hit_rate": round(self.catalog.hit_rate(), 4)}
 
     def ingest(self, body: dict[str, Any]) -> dict[str, Any]:
-        return self.ingestion(body, self.clock())
+        return self.ingestion.ingest(body, self.clock())
 
     def process(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
         with self._told():
-            return self.event_processor(event, remaining, self.clock())
+            return self.event_processor.process(event, remaining, self.clock())
 
     def sync(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
         with self._told():
-            return self.assignment_sync(event, remaining, self.clock())
+            return self.assignment_sync.sync(event, remaining, self.clock())
 
     def results(self, experiment_key: str) -> dict[str, Any]:
         experiment = self.catalog.experiment(experiment_key)

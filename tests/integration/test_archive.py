@@ -81,7 +81,7 @@ def test_the_archive_reconciles_with_the_counters(plane: Plane, query: Query) ->
     sent[20] = sent[10]  # a duplicate
     event = kinesis(sent)
     for start, end in [(0, 250), (100, 400), (100, 300)]:  # delivered twice, in other batches
-        plane.container()({"Records": event["Records"][start:end]}, lambda: 60.0, 0.0)
+        plane.new_container().process({"Records": event["Records"][start:end]}, lambda: 60.0, 0.0)
     check_reconciles(plane, query, "purchase")
     check_reconciles(plane, query, "exposure")
 

@@ -51,9 +51,9 @@ class Plane:
         self.quarantine = MemoryQuarantine()
         self.metrics = MemoryMetrics()
         self._replaced = replaced
-        self.process = self.container()
+        self.processor = self.new_container()
 
-    def container(self, **replaced: Any) -> EventProcessor:
+    def new_container(self, **replaced: Any) -> EventProcessor:
         """A processor that remembers nothing, over the same stores."""
         parallel = Parallel(4)
         arguments: dict[str, Any] = {
@@ -78,7 +78,7 @@ class Plane:
         self.assignments.rows[found.id, user_id] = row
 
     def deliver(self, event: dict[str, Any]) -> dict[str, Any]:
-        return self.process(event, lambda: 60.0, ARRIVED + 1)
+        return self.processor.process(event, lambda: 60.0, ARRIVED + 1)
 
     def counted(self, scope: str = "checkout") -> dict[tuple[str, str, int, int], tuple[int, int, int]]:
         """(variant, event type, day, hour) → count, sum and sum of squares, over all shards."""

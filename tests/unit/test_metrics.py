@@ -111,14 +111,17 @@ def test_what_a_batch_of_a_stream_records_is_told_with_it(fails: bool) -> None:
     plane = Plane(Settings.from_env({"REALTIME_ENV": "prod"}))
     plane.metrics = container.metrics
 
-    def handler(*_: Any) -> dict[str, Any]:
-        plane.metrics.record("RecordsQuarantined")
-        if fails:
-            raise RuntimeError
-        return {"batchItemFailures": []}
+    class Service:
+        def process(self, *_: Any) -> dict[str, Any]:
+            plane.metrics.record("RecordsQuarantined")
+            if fails:
+                raise RuntimeError
+            return {"batchItemFailures": []}
 
-    replaced: Any = handler
-    plane.event_processor = plane.assignment_sync = replaced
+        sync = process
+
+    service: Any = Service()
+    plane.event_processor = plane.assignment_sync = service
     for call in (plane.process, plane.sync):
         with pytest.raises(RuntimeError) if fails else nullcontext():
             call({"Records": []}, lambda: 30.0)

@@ -25,10 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class AssignmentSync:
-    """Call it with Lambda's event, the seconds that remain and the epoch seconds now.
-
-    Without a ``history`` it only counts.
-    """
+    """Without a ``history`` it only counts."""
 
     def __init__(
         self,
@@ -44,10 +41,12 @@ class AssignmentSync:
         self._history = history
         self._metrics = metrics
 
-    def __call__(
-        self, event: Mapping[str, Any], remaining: Callable[[], float], now: float
-    ) -> dict[str, Any]:
-        """Lambda takes an answer without ``state`` for a failure where the event has a window."""
+    def sync(self, event: Mapping[str, Any], remaining: Callable[[], float], now: float) -> dict[str, Any]:
+        """Lambda's answer to ``event``: the first record to deliver again.
+
+        ``remaining`` reads the seconds left of the invocation; ``now`` in epoch seconds. If the event has a
+        window, Lambda takes an answer without ``state`` for a failure.
+        """
         records = event.get("Records") or []  # none in the call that ends a window
         with deadline.within(lambda: remaining() - SECONDS_TO_ANSWER):
             tallies = tally_changes(records, read_shard(event))

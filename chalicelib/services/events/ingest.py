@@ -25,7 +25,7 @@ class Ingest:
         self._new_id = new_id
         self._pause = pause
 
-    def __call__(self, body: object, now: float) -> dict[str, Any]:
+    def ingest(self, body: object, now: float) -> dict[str, Any]:
         """``body`` is one event or {"events": [at most 500]}; ``event_ids`` has null for a rejected event.
 
         Raises InvalidInput or TooLarge for the whole, Throttled or StorageUnavailable if none was taken.

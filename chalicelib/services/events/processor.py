@@ -63,8 +63,6 @@ class JudgedBatch(NamedTuple):
 
 
 class EventProcessor:
-    """Call it with Lambda's event, the seconds that remain and the epoch seconds now."""
-
     def __init__(
         self,
         *,
@@ -94,19 +92,21 @@ class EventProcessor:
             ROWS_CACHED, ROW_SECONDS
         )
 
-    def __call__(
-        self, event: Mapping[str, Any], remaining: Callable[[], float], now: float
-    ) -> dict[str, Any]:
+    def process(self, event: Mapping[str, Any], remaining: Callable[[], float], now: float) -> dict[str, Any]:
+        """Lambda's answer to ``event``: in each shard, the first record to deliver again.
+
+        ``remaining`` reads the seconds left of the invocation; ``now`` in epoch seconds.
+        """
         failures = []
         with deadline.within(lambda: remaining() - SECONDS_TO_ANSWER):
             for batch in read_batches(event["Records"], self._limits):
-                done = self._process(batch, now)
+                done = self._process_batch(batch, now)
                 if done < len(batch.sequence_numbers):
                     failures.append({"itemIdentifier": batch.sequence_numbers[done]})
                     self._metrics.record("RecordsToRetry", len(batch.sequence_numbers) - done)
         return {"batchItemFailures": failures}
 
-    def _process(self, batch: Batch, now: float) -> int:
+    def _process_batch(self, batch: Batch, now: float) -> int:
         """How many records made it: all before the first that did not."""
         try:
             decided = self._decide(batch, now)

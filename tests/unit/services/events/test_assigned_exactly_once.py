@@ -33,9 +33,9 @@ class Schedule:
         self.shards: list[list[dict[str, Any]]] = [[] for _ in range(SHARDS)]
         for number in range(self.chance.randrange(1, 60)):
             self._change(number)
-        self.sync = self._container()
+        self.container = self._new_container()
 
-    def _container(self) -> AssignmentSync:
+    def _new_container(self) -> AssignmentSync:
         counters, history = self.faults.around(self.counters), self.faults.around(self.history)
         split = SampleRatioMonitor(FixedDefinitions(experiment()), self.counters, MemoryMetrics())
         return AssignmentSync(counters, Parallel(1), split, history, MemoryMetrics())
@@ -80,9 +80,9 @@ class Schedule:
     def _deliver(self, shard: int, records: list[dict[str, Any]]) -> int:
         """How many records of it are done."""
         try:
-            answer = self.sync({"Records": records, "shardId": f"shard-{shard}"}, lambda: 60.0, 0.0)
+            answer = self.container.sync({"Records": records, "shardId": f"shard-{shard}"}, lambda: 60.0, 0.0)
         except Killed:
-            self.sync = self._container()
+            self.container = self._new_container()
             return 0
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         numbers = [one["dynamodb"]["SequenceNumber"] for one in records]

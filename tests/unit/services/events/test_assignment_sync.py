@@ -23,11 +23,11 @@ class Counted:
         self.counters = counters or MemoryCounters()
         self.metrics = MemoryMetrics()
         split = SampleRatioMonitor(FixedDefinitions(experiment()), self.counters, self.metrics)
-        self.sync = AssignmentSync(self.counters, Parallel(1), split, history, self.metrics)
+        self.service = AssignmentSync(self.counters, Parallel(1), split, history, self.metrics)
 
     def deliver(self, *records: dict[str, Any], **event: Any) -> dict[str, Any]:
         found = {"Records": list(records), "shardId": "shardId-1", **event}
-        return self.sync(found, lambda: 60.0, self.now)
+        return self.service.sync(found, lambda: 60.0, self.now)
 
     def found(self, scope: str = "checkout") -> dict[tuple[str, int, int], int]:
         found: dict[tuple[str, int, int], int] = {}

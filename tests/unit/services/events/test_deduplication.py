@@ -40,7 +40,7 @@ def table(ids: Any) -> Deduplicator:
 
 def deliver(container: EventProcessor, event: Any) -> bool:
     """Whether all of it made it."""
-    return not container(event, lambda: 60.0, ARRIVED + 1)["batchItemFailures"]
+    return not container.process(event, lambda: 60.0, ARRIVED + 1)["batchItemFailures"]
 
 
 def counted(plane: Plane) -> int:
@@ -50,17 +50,17 @@ def counted(plane: Plane) -> int:
 def test_a_claim_whose_answer_was_lost_counts_when_it_is_made_again() -> None:
     ids = Failing(MemoryEventIds(), after=True)
     plane = Plane(duplicates=table(ids))
-    assert not deliver(plane.process, A)
+    assert not deliver(plane.processor, A)
     ids.down = False
-    assert deliver(plane.process, B)
-    assert deliver(plane.process, A)
+    assert deliver(plane.processor, B)
+    assert deliver(plane.processor, A)
     assert counted(plane) == 1
 
 
 def test_a_claim_counts_though_another_container_takes_it_over() -> None:
     plane, ids = Plane(), MemoryEventIds()
-    first = plane.container(duplicates=table(ids), verdicts=Failing(MemoryVerdicts()))
-    second = plane.container(duplicates=table(ids))
+    first = plane.new_container(duplicates=table(ids), verdicts=Failing(MemoryVerdicts()))
+    second = plane.new_container(duplicates=table(ids))
     assert not deliver(first, A)
     assert deliver(second, B)
     assert deliver(second, A)
@@ -70,7 +70,7 @@ def test_a_claim_counts_though_another_container_takes_it_over() -> None:
 def test_without_a_table_shards_that_swap_containers_count_each_event_of_theirs() -> None:
     plane = Plane()
     verdicts = Failing(plane.verdicts)
-    first, second = plane.container(verdicts=verdicts), plane.container(verdicts=verdicts)
+    first, second = plane.new_container(verdicts=verdicts), plane.new_container(verdicts=verdicts)
     assert not deliver(first, A)
     assert not deliver(second, B)
     verdicts.down = False
@@ -82,6 +82,6 @@ def test_without_a_table_shards_that_swap_containers_count_each_event_of_theirs(
 @pytest.mark.parametrize("ids", [None, MemoryEventIds()])
 def test_a_repeat_in_a_later_batch_of_the_shard_is_known(ids: Any) -> None:
     plane = Plane(duplicates=table(ids))
-    assert deliver(plane.process, A)
-    assert deliver(plane.process, kinesis([SENT], start=7))
+    assert deliver(plane.processor, A)
+    assert deliver(plane.processor, kinesis([SENT], start=7))
     assert counted(plane) == 1

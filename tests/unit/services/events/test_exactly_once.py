@@ -49,7 +49,7 @@ class Schedule:
         names = ("assignments", "verdicts", "counters", "archive", "quarantine")
         stores = {name: self.faults.around(getattr(plane, name)) for name in names}
         duplicates = Deduplicator(self.faults.around(self.ids), parallel, 86_400.0)
-        return plane.container(duplicates=duplicates, parallel=parallel, **stores)
+        return plane.new_container(duplicates=duplicates, parallel=parallel, **stores)
 
     def _add(self, number: int) -> None:
         kind = self.chance.random()
@@ -90,7 +90,7 @@ class Schedule:
     def _deliver(self, batch: list[dict[str, Any]]) -> int:
         """How many records of it are done."""
         try:
-            answer = self.container({"Records": batch}, lambda: 60.0, ARRIVED + 1)
+            answer = self.container.process({"Records": batch}, lambda: 60.0, ARRIVED + 1)
         except Killed:
             self.container = self._new_container()
             return 0

@@ -45,9 +45,8 @@ def send(
 ) -> dict[str, Any]:
     numbers = itertools.count(1)
     pause = (pauses if pauses is not None else []).append
-    return Ingest(stream or MemoryEventStream(), Limits(), lambda: f"new-{next(numbers)}", pause)(
-        body, ARRIVED
-    )
+    ingest = Ingest(stream or MemoryEventStream(), Limits(), lambda: f"new-{next(numbers)}", pause)
+    return ingest.ingest(body, ARRIVED)
 
 
 def test_one_event_is_accepted_with_its_id() -> None:

@@ -35,7 +35,7 @@ def test_a_batch_that_is_delivered_again_adds_nothing() -> None:
     plane.deliver(event)
     before = plane.counted()
     for start, end in [(0, 20), (0, 7), (3, 12), (19, 20)]:
-        plane.container()({"Records": event["Records"][start:end]}, lambda: 60.0, 0.0)
+        plane.new_container().process({"Records": event["Records"][start:end]}, lambda: 60.0, 0.0)
     assert plane.counted() == before
 
 
@@ -89,13 +89,13 @@ def test_a_container_that_remembers_a_row_counts_as_one_that_does_not(
     plane.deliver(kinesis([purchase("u1")]))
     plane.experiments.found = {"checkout": experiment(**later)}
     plane.assign("u1", "treatment", at=ARRIVED + 12, iteration=later.get("iteration", 1))
-    for number, container in enumerate((plane.process, plane.container()), 1):
+    for number, container in enumerate((plane.processor, plane.new_container()), 1):
         event = kinesis(
             [purchase("u1", event_type="later", experiment_key="checkout")],
             start=number,
             arrived=ARRIVED + 20,
         )
-        container(event, lambda: 60.0, ARRIVED + 21)
+        container.process(event, lambda: 60.0, ARRIVED + 21)
     scope = "checkout@2" if "iteration" in later else "checkout"
     found = {key[:2]: sums[0] for key, sums in plane.counted(scope).items() if key[1] == "later"}
     assert found == {("treatment", "later"): 2}
