@@ -165,7 +165,8 @@ class Plane:
     @cached_property
     def event_processor(self) -> EventProcessor:
         settings = self.settings
-        ids = EventIdStore(self.clients, settings.dedupe_table) if settings.event_dedupe == "table" else None
+        has_table = settings.event_dedupe == "table"
+        event_ids = EventIdStore(self.clients, settings.dedupe_table) if has_table else None
         return EventProcessor(
             definitions=self.catalog,
             assignments=self.assignments,
@@ -173,7 +174,7 @@ class Plane:
             counters=self.counters,
             archive=self.archive,
             quarantine=self.quarantine,
-            duplicates=Deduplicator(ids, self.parallel, settings.event_dedupe_ttl),
+            deduplicator=Deduplicator(event_ids, self.parallel, settings.event_dedupe_ttl),
             parallel=self.parallel,
             metrics=self.metrics,
             limits=self.limits,
@@ -181,8 +182,8 @@ class Plane:
 
     @cached_property
     def assignment_sync(self) -> AssignmentSync:
-        split = SampleRatioMonitor(self.catalog, self.counters, self.metrics)
-        return AssignmentSync(self.counters, self.parallel, split, self.history, self.metrics)
+        sample_ratio = SampleRatioMonitor(self.catalog, self.counters, self.metrics)
+        return AssignmentSync(self.counters, self.parallel, sample_ratio, self.history, self.metrics)
 
     @cached_property
     def limits(self) -> Limits:

@@ -176,7 +176,7 @@ def _flag(key: str, percentage: float, rules: object) -> DefinitionRow:
 def _track(buffer: Any) -> None:
     """What FlagEvaluator does beside evaluating."""
     user_id, found = "user-1", object()
-    append, number = (None, None) if buffer is None else (buffer.append, buffer.number)
+    append, number = (None, None) if buffer is None else (buffer.append, buffer.next_number)
     for _ in range(CALLS):
         if append is not None and number is not None and user_id is not None:
             append((number(), user_id, ARRIVED, found))

@@ -37,7 +37,7 @@ class FlagEvaluator:
         self._catalog = catalog
         # Bound once: on the buffer they cost each request a third of what tracking costs.
         self._append = None if buffer is None else buffer.append
-        self._number = None if buffer is None else buffer.number
+        self._number = None if buffer is None else buffer.next_number
 
     def one(self, user_id: str | None, flag_key: str, context: dict[str, Any], now: float) -> Evaluation:
         """Raises NotFound for an unknown flag, InvalidInput or TooLarge for what it is asked with."""

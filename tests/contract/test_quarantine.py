@@ -50,9 +50,8 @@ def console() -> Console:
 
 def poison(number: int, payload: bytes, part: int = 0) -> QuarantineEntry:
     refusal = Refusal("invalid_json", "The event is not valid JSON.", "")
-    return QuarantineEntry(
-        number, SHARD, str(number), PoisonRecord(number, part, "", NOW, "key", payload, refusal), NOW + 1
-    )
+    record = PoisonRecord(number, part, "", NOW, "key", payload, refusal)
+    return QuarantineEntry(SHARD, str(number), record, NOW + 1)
 
 
 def printed(console: Console) -> str:

@@ -63,7 +63,7 @@ class Plane:
             "counters": self.counters,
             "archive": self.archive,
             "quarantine": self.quarantine,
-            "duplicates": Deduplicator(None, parallel, 86_400.0),
+            "deduplicator": Deduplicator(None, parallel, 86_400.0),
             "parallel": parallel,
             "metrics": self.metrics,
             "limits": Limits(),

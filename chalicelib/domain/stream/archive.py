@@ -1,8 +1,8 @@
-"""How events lie in the archive: gzip'd JSON Lines, by hour of their own time. Pure.
+"""How events are archived: gzipped JSON Lines, one folder for each hour of the events' own time. Pure.
 
-A line is the event as it was sent and one more field, ``realtime``: where it was in the stream, when it
-arrived, and for what it counts; times in it are epoch seconds. An object's key derives from the places
-of its first and last event, so that a retry overwrites it.
+A line is the event as it was sent plus the field ``realtime``: the event's place in the stream, its time
+of arrival, and the experiments it counts for. Times are epoch seconds. An object's key contains the first
+and the last record in it, so a retry of the same records overwrites the object.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,16 +19,17 @@ from chalicelib.domain.stream.records import Batch, ReceivedEvent
 from chalicelib.domain.stream.verdicts import Verdict
 
 MAX_LINES = 1000
+"""In one object."""
 MAX_BYTES = 5 * 1024 * 1024
-"""Of an object's lines, before compression."""
+"""In one object, before compression."""
 GZIP_LEVEL = 1
-"""Of ISA-L: 500 events in 0.16 ms to 24 KB; zlib's own level 1 takes 0.95 ms to 27 KB, level 6 2.2 ms."""
+"""Of ISA-L: 500 events take 0.16 ms and 24 KB; with zlib's level 1 0.95 ms and 27 KB, with level 6 2.2 ms."""
 
 
 class ArchiveLine(NamedTuple):
-    """An event as it is archived; ``size`` in bytes is not less than that will be."""
+    """An archived event. ``size`` in bytes is an upper bound."""
 
-    at: int
+    record_index: int
     part: int
     sequence_number: str
     hour: int
@@ -37,22 +38,22 @@ class ArchiveLine(NamedTuple):
 
 
 class ArchiveObject(NamedTuple):
-    """``at`` is the first record of the batch that has a line in it."""
+    """``record_index``: the first record of the batch that has a line in the object."""
 
     key: str
-    at: int
+    record_index: int
     lines: list[dict[str, Any]]
 
     def encode(self) -> bytes:
-        """JSON Lines. One call encodes them all, a raw newline between two: twice as fast as one by one."""
+        """JSON Lines. One call encodes all, with raw newlines between: twice as fast as a call a line."""
         array: list[Any] = []
         for data in self.lines:
             array += (data, _NEWLINE)
-        between = orjson.dumps(array).split(b"\n")  # [{…},  ,{…},  ]
-        return b"\n".join([text[1:-1] for text in between])
+        between_newlines = orjson.dumps(array).split(b"\n")  # [{…},  ,{…},  ]
+        return b"\n".join([text[1:-1] for text in between_newlines])
 
     def compress(self) -> bytes:
-        """The same lines give the same bytes: the header holds no time."""
+        """The lines as gzip. The header has no time, so the same lines give the same bytes."""
         from isal import isal_zlib
 
         return isal_zlib.compress(self.encode(), GZIP_LEVEL, 31)
@@ -65,81 +66,85 @@ class Archive(Protocol):
 
 
 _NEWLINE = orjson.Fragment(b"\n")
-_BYTES_ADDED, _BYTES_EACH = 400, 600
-"""At most what ``realtime`` has, and what each experiment in it has: names are of 128 characters at most."""
+_REALTIME_BYTES, _EXPERIMENT_BYTES = 400, 600
+"""Upper bounds for the field ``realtime`` and for each experiment in it: keys have at most 128 characters."""
 
 
 def build_lines(
     batch: Batch,
-    kept: Iterable[tuple[ReceivedEvent, Verdict]],
+    judged_events: Iterable[tuple[ReceivedEvent, Verdict]],
     experiments: Mapping[str, Experiment],
-    rows: Mapping[AssignmentKey, Assignment],
+    assignments: Mapping[AssignmentKey, Assignment],
 ) -> list[ArchiveLine]:
-    """``experiments`` by id; ``rows``: what is known besides the verdicts."""
-    found = []
-    for (at, part, _, arrived, event, size), verdict in kept:
-        number, data = batch.sequence_numbers[at], event.data
+    """``experiments`` by id. ``assignments`` adds their times to what the verdicts say."""
+    lines = []
+    for (record_index, part, _, arrived_at, event, size), verdict in judged_events:
+        number, data = batch.sequence_numbers[record_index], event.data
         place = f"{batch.shard}:{number}:{part}"
         if event.event_id is None:
             data["event_id"] = place
         data["realtime"] = {
             "place": place,
-            "arrived_at": arrived,
+            "arrived_at": arrived_at,
             "duplicate": verdict is None,
-            "experiments": _enriched(verdict, event, experiments, rows) if verdict else [],
+            "experiments": _describe(verdict, event, experiments, assignments) if verdict else [],
         }
-        added = _BYTES_ADDED + _BYTES_EACH * len(verdict or ())
-        found.append(ArchiveLine(at, part, number, event.hour, size + added, data))
-    return found
+        added = _REALTIME_BYTES + _EXPERIMENT_BYTES * len(verdict or ())
+        lines.append(ArchiveLine(record_index, part, number, event.hour, size + added, data))
+    return lines
 
 
-def _enriched(
+def _describe(
     verdict: Iterable[Attribution],
     event: Event,
     experiments: Mapping[str, Experiment],
-    rows: Mapping[AssignmentKey, Assignment],
+    assignments: Mapping[AssignmentKey, Assignment],
 ) -> list[dict[str, Any]]:
-    found = []
+    descriptions = []
     for experiment_id, iteration, variant in verdict:
         experiment = experiments.get(experiment_id)
         if experiment is None and experiment_id.startswith(FLAG_SCOPE):
             continue
-        row = rows.get((experiment_id, event.user_id))
-        at = None if row is None or row.variant != variant else row.timestamp
-        about = {
+        assignment = assignments.get((experiment_id, event.user_id))
+        assigned_at = None if assignment is None or assignment.variant != variant else assignment.timestamp
+        description = {
             "key": None if experiment is None else experiment.key,
             "id": experiment_id,
             "iteration": iteration,
             "variant": variant,
-            "assigned_at": at,
-            "seconds_since_assignment": None if at is None else round(event.timestamp - at, 3),
+            "assigned_at": assigned_at,
+            "seconds_since_assignment": None
+            if assigned_at is None
+            else round(event.timestamp - assigned_at, 3),
         }
-        found.append(about)
-    return found
+        descriptions.append(description)
+    return descriptions
 
 
-def group_lines(found: Iterable[ArchiveLine], shard: str) -> list[ArchiveObject]:
-    """Lines in the order of the stream → objects of one hour, at most 1,000 lines and 5 MB each."""
-    hours: dict[int, list[list[ArchiveLine]]] = {}
-    sizes: dict[int, int] = {}
-    for one in found:
-        hour = one.hour
-        size = sizes.get(hour, MAX_BYTES) + one.size
-        parts = hours.setdefault(hour, [])
-        if size > MAX_BYTES or len(parts[-1]) == MAX_LINES:
-            parts.append([])
-            size = one.size
-        parts[-1].append(one)
+def group_lines(lines: Iterable[ArchiveLine], shard: str) -> list[ArchiveObject]:
+    """Lines in the order of the stream → objects of one hour, with at most 1,000 lines and 5 MB each."""
+    groups_by_hour: dict[int, list[list[ArchiveLine]]] = {}
+    sizes: dict[int, int] = {}  # of the last group of each hour
+    for line in lines:
+        hour = line.hour
+        size = sizes.get(hour, MAX_BYTES) + line.size
+        groups = groups_by_hour.setdefault(hour, [])
+        if size > MAX_BYTES or len(groups[-1]) == MAX_LINES:
+            groups.append([])
+            size = line.size
+        groups[-1].append(line)
         sizes[hour] = size
     return [
-        ArchiveObject(_key(hour, shard, part[0], part[-1]), part[0].at, [one.data for one in part])
-        for hour, parts in hours.items()
-        for part in parts
+        ArchiveObject(
+            _key(hour, shard, group[0], group[-1]), group[0].record_index, [line.data for line in group]
+        )
+        for hour, groups in groups_by_hour.items()
+        for group in groups
     ]
 
 
 def _key(hour: int, shard: str, first: ArchiveLine, last: ArchiveLine) -> str:
-    at = datetime.fromtimestamp(hour * 3600, UTC)
-    folder = f"raw/events/year={at.year:04d}/month={at.month:02d}/day={at.day:02d}/hour={at.hour:02d}"
+    date = datetime.fromtimestamp(hour * 3600, UTC)
+    folder = f"raw/events/year={date.year:04d}/month={date.month:02d}/day={date.day:02d}/hour={date.hour:02d}"
     span = f"{first.sequence_number}.{first.part}-{last.sequence_number}.{last.part}"
     return f"{folder}/{shard.replace('/', '-')}-{span}.jsonl.gz"

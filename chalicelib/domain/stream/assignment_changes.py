@@ -1,7 +1,7 @@
 """Changes of the assignments table → what they add to the counters of assigned users. Pure.
 
-A new row counts one. A row that moves to another variant takes its count along, at the hour when it was
-counted. A row that goes (its time to live) has been assigned all the same.
+A new row counts one. A row that changes its variant moves its count to the new variant, at the hour at
+which it was counted. A row that expires keeps its count: the user was assigned.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,57 +13,57 @@ from chalicelib.domain.stream.counters import (
     Counter,
     Entry,
     Tally,
-    day_and_hour,
     experiment_scope,
     format_position,
     tally_entries,
+    to_day_and_hour,
 )
 from chalicelib.domain.timestamps import parse_timestamp
 
 
 def tally_changes(records: Sequence[Mapping[str, Any]], shard: str) -> list[Tally]:
     """``records`` of one shard, in order, as Lambda delivers them with NEW_AND_OLD_IMAGES."""
-    return tally_entries(entry for record in records for entry in _entries(record, shard))
+    return tally_entries(entry for record in records for entry in _count_change(record, shard))
 
 
-def sequence_number(record: Mapping[str, Any]) -> str:
+def read_sequence_number(record: Mapping[str, Any]) -> str:
     return str(record["dynamodb"]["SequenceNumber"])
 
 
 def read_shard(event: Mapping[str, Any]) -> str:
-    """Which sequence of sequence numbers the batch belongs to: the stream's label and the shard.
+    """The stream's label and the shard: sequence numbers are comparable only within one shard.
 
-    Lambda names the shard in the events of a mapping with a tumbling window, and in no others.
+    Lambda names the shard only in the events of a mapping with a tumbling window.
     """
     records = event.get("Records") or [{}]
     stream = str(records[0].get("eventSourceARN", "")).rpartition("/")[2]
     return f"{stream}/{event.get('shardId', '-')}"
 
 
-def _entries(record: Mapping[str, Any], shard: str) -> Iterator[tuple[Counter, Entry]]:
-    place = format_position(sequence_number(record))
+def _count_change(record: Mapping[str, Any], shard: str) -> Iterator[tuple[Counter, Entry]]:
+    position = format_position(read_sequence_number(record))
     images = record["dynamodb"]
-    new, old = _counted_as(images.get("NewImage"), shard), _counted_as(images.get("OldImage"), shard)
+    new, old = _read_counter(images.get("NewImage"), shard), _read_counter(images.get("OldImage"), shard)
     if new is None or (old is not None and old[0][:2] == new[0][:2]):
         return
     counter, hour = new
-    yield counter, Entry(place, hour)
+    yield counter, Entry(position, hour)
     if old is not None and old[0].scope == counter.scope:
         counter, hour = old
-        yield counter, Entry(place, hour, number=-1)
+        yield counter, Entry(position, hour, number=-1)
 
 
-def _counted_as(image: Mapping[str, Any] | None, shard: str) -> tuple[Counter, int] | None:
-    """The counter and the hour of a row; None for a row that is no assignment of ours."""
+def _read_counter(image: Mapping[str, Any] | None, shard: str) -> tuple[Counter, int] | None:
+    """The counter and the hour that a row counts in; None if the row is not one of our assignments."""
     if not image:
         return None
     try:
         experiment_id, variant = image["experiment_id"]["S"], image["variant"]["S"]
         timestamp = parse_timestamp(image["timestamp"]["S"])
         iteration = int(image["iteration"]["N"]) if "iteration" in image else 1
-    except (KeyError, ValueError):  # written by something else, in other types
+    except (KeyError, ValueError):  # something else wrote it, with other types
         return None
     if not is_key(experiment_id) or not is_key(variant):
         return None
-    day, hour = day_and_hour(timestamp)
+    day, hour = to_day_and_hour(timestamp)
     return Counter(experiment_scope(experiment_id, iteration), variant, ASSIGNED, day, shard), hour

@@ -1,7 +1,8 @@
-"""Counters, and why a retry adds nothing twice. Pure.
+"""Counters of events and assigned users. A retry adds nothing twice. Pure.
 
-One item per experiment, variant, event type, UTC day and shard holds that day's hours and the position up
-to which its shard is counted. Both change in one conditional write (docs/adr/005-exactly-once-counters.md).
+There is one item for each experiment, variant, event type, UTC day and shard. It holds the sums of the
+day's hours and the position up to which its shard is counted. Both change in one conditional write
+(docs/adr/005-exactly-once-counters.md).
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 UNASSIGNED = "$unassigned"
-"""Counted instead of a variant; no variant's key can hold a ``$``."""
+"""Stands in place of a variant. No variant's key can contain a ``$``."""
 ASSIGNED = "$assigned"
-"""Counted instead of an event type: one for each stored assignment."""
+"""Stands in place of an event type: each stored assignment counts one."""
 
 FLAG_SCOPE = "flag/"
 
@@ -21,23 +22,26 @@ _DAY_0 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def format_position(sequence_number: str) -> str:
-    """Sequence numbers have up to 129 digits, DynamoDB's numbers 38: text that orders as the number does."""
+    """A sequence number as text with the same order.
+
+    Sequence numbers have up to 129 digits, but numbers in DynamoDB at most 38.
+    """
     digits = sequence_number.lstrip("0")
     return _LENGTHS[len(digits)] + digits
 
 
 def experiment_scope(experiment_id: str, iteration: int) -> str:
-    """What a counter belongs to: a restarted experiment counts from zero."""
+    """A restarted experiment has a new iteration, so it counts from zero."""
     return experiment_id if iteration == 1 else f"{experiment_id}@{iteration}"
 
 
 def flag_scope(key: str) -> str:
-    """A flag's evaluations are counted beside the experiments' events; no experiment's id has a slash."""
+    """The scope of a flag's evaluations. No experiment's id has a slash, so the two cannot collide."""
     return FLAG_SCOPE + key
 
 
 class Counter(NamedTuple):
-    """The key of one item; ``day`` in days since 1970."""
+    """The key of an item; ``day`` in days since 1970."""
 
     scope: str
     variant: str
@@ -51,7 +55,7 @@ class Counter(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What one record adds to a counter; ``amount`` is a scaled value, or None without one."""
+    """What one event adds to a counter. ``amount`` is its value × SCALE, or None if it has no value."""
 
     position: str
     hour: int  # 0–23
@@ -60,7 +64,7 @@ class Entry(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What a batch adds to one counter: ``entries`` by position, ascending."""
+    """What a batch adds to one counter; ``entries`` are in the order of their positions."""
 
     counter: Counter
     entries: list[Entry]
@@ -74,33 +78,33 @@ class Tally(NamedTuple):
         return self.entries[-1].position
 
     def after(self, counted: str) -> "Tally | None":
-        """What is left if everything up to the position ``counted`` is counted already."""
-        rest = [entry for entry in self.entries if entry.position > counted]
-        return Tally(self.counter, rest) if rest else None
+        """The entries after the position ``counted``; None if there are none."""
+        entries = [entry for entry in self.entries if entry.position > counted]
+        return Tally(self.counter, entries) if entries else None
 
     def increments(self) -> dict[str, int]:
-        """Attribute → what to add: ``n10`` count, ``s10`` sum, ``q10`` sum of squares of hour 10."""
+        """Attribute → number to add. For hour 10: ``n10`` count, ``s10`` sum, ``q10`` sum of squares."""
         hours: dict[int, list[int]] = {}
-        valued: set[int] = set()
+        hours_with_values: set[int] = set()
         for _, hour, amount, number in self.entries:
             sums = hours.get(hour)
             if sums is None:
                 sums = hours[hour] = [0, 0, 0]
             sums[0] += number
             if amount is not None:
-                valued.add(hour)
+                hours_with_values.add(hour)
                 sums[1] += amount
                 sums[2] += amount * amount
         return {
             f"{name}{hour:02d}": number
             for hour, sums in hours.items()
-            for name, number in zip("nsq" if hour in valued else "n", sums, strict=False)
+            for name, number in zip("nsq" if hour in hours_with_values else "n", sums, strict=False)
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """``total`` is in 1/SCALE, ``squares`` in 1/SCALE²."""
+    """``total`` has the unit 1/SCALE, ``squares`` has 1/SCALE²."""
 
     count: int = 0
     total: int = 0
@@ -111,7 +115,7 @@ class Sums:
 
 
 class CounterItem(NamedTuple):
-    """One item as it is read: hours that have anything."""
+    """An item as it is read, with the hours that are not empty."""
 
     counter: Counter
     hours: Mapping[int, Sums]
@@ -135,19 +139,15 @@ class Counters(Protocol):
 
 
 def tally_entries(entries: Iterable[tuple[Counter, Entry]]) -> list[Tally]:
-    """One for each counter; entries must come in the order of their records."""
-    found: dict[Counter, list[Entry]] = {}
+    """One tally for each counter. The entries must be in the order of their records."""
+    by_counter: dict[Counter, list[Entry]] = {}
     for counter, entry in entries:
-        existing = found.get(counter)
-        if existing is None:
-            found[counter] = [entry]
-        else:
-            existing.append(entry)
-    return [Tally(counter, list_) for counter, list_ in found.items()]
+        by_counter.setdefault(counter, []).append(entry)
+    return [Tally(counter, entries_) for counter, entries_ in by_counter.items()]
 
 
-def day_and_hour(timestamp: float) -> tuple[int, int]:
-    """Days since 1970 and the hour 0–23, UTC, of epoch seconds."""
+def to_day_and_hour(timestamp: float) -> tuple[int, int]:
+    """Epoch seconds → days since 1970 and the hour 0–23, in UTC."""
     return divmod(int(timestamp // 3600), 24)
 
 

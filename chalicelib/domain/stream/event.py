@@ -1,8 +1,8 @@
-"""What an event is, and whether some JSON is one.
+"""What an event is, and how JSON is parsed into one.
 
-Written by hand for batches of 500; ``EventDocument`` states the same rules, and properties hold them and
-both ways of reading together. Times are judged by when the event arrived, never by when it is looked at,
-so that a retry comes to the same verdict.
+The rules are written by hand, for the speed that batches of 500 need. ``EventDocument`` states the same
+rules; property tests compare it and both parsers. A timestamp is compared with the time of arrival, never
+with the current time, so a retry comes to the same result.
 """
 
 import re
@@ -29,15 +29,15 @@ MAX_EVENT_ID = 256
 """Characters."""
 MAX_VALUE = 100_000_000_000
 SCALE = 10_000
-"""Values are counted in ten-thousandths, as integers: sums are exact, whatever their order."""
-FIRST, LAST = datetime.min.replace(tzinfo=UTC).timestamp(), datetime.max.replace(tzinfo=UTC).timestamp()
-"""Epoch seconds that are a date; an offset leads beyond them."""
+"""Values are counted as integers, in ten-thousandths: sums are exact in any order."""
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC).timestamp(), datetime.max.replace(tzinfo=UTC).timestamp()
+"""Epoch seconds that a datetime can hold. A timestamp with an offset may lie outside."""
 
 _is_event_type = re.compile(EVENT_TYPE_PATTERN).fullmatch
 
 
 class Refusal(NamedTuple):
-    """Why something can never be an event; ``field`` is empty if it is none of its fields."""
+    """Why some data can never be an event; ``field`` is empty if no single field is wrong."""
 
     code: str
     message: str
@@ -45,7 +45,7 @@ class Refusal(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Seconds before and after its arrival that an event may claim."""
+    """How many seconds before and after its arrival the timestamp of an event may be."""
 
     max_age: float = 7 * 86_400.0
     max_future: float = 600.0
@@ -62,31 +62,31 @@ class Event(NamedTuple):
     amount: int | None  # value × SCALE
 
 
-def parse_event(text: bytes, arrived: float, limits: Limits) -> Event | Refusal:
-    """``arrived`` in epoch seconds. Of a key that is given twice, the last one counts."""
-    data = _loaded(text)
+def parse_event(text: bytes, arrived_at: float, limits: Limits) -> Event | Refusal:
+    """``arrived_at`` in epoch seconds. If a key occurs twice, its last value counts."""
+    data = _load_json(text)
     if type(data) is not dict:
         return data if type(data) is Refusal else _NOT_AN_OBJECT
     get = data.get
     event_type, user_id, value = get("event_type"), get("user_id"), get("value")
     written_timestamp: Any = get("timestamp")
     if type(event_type) is not str or not _is_event_type(event_type):
-        return _invalid("event_type", event_type, "must be 1 to 128 of A-Z a-z 0-9 . _ : -")
+        return _refuse_field("event_type", event_type, "must be 1 to 128 of A-Z a-z 0-9 . _ : -")
     try:
         user_id = check_user_id(user_id)
     except InvalidInput as error:
-        return _invalid("user_id", user_id, error.details[0].message)
+        return _refuse_field("user_id", user_id, error.details[0].message)
     try:
         timestamp = parse_timestamp(written_timestamp)
     except (ValueError, TypeError):
-        return _invalid("timestamp", written_timestamp, "must be an ISO 8601 date and time")
-    if not -limits.max_age <= timestamp - arrived <= limits.max_future:
-        return _out_of_time(timestamp < arrived, limits)
+        return _refuse_field("timestamp", written_timestamp, "must be an ISO 8601 date and time")
+    if not -limits.max_age <= timestamp - arrived_at <= limits.max_future:
+        return _refuse_time(timestamp < arrived_at, limits)
     if value is not None:
         if type(value) not in _NUMBERS or not -MAX_VALUE <= value <= MAX_VALUE:
-            return _invalid("value", value, f"must be a number from -{MAX_VALUE} to {MAX_VALUE}")
+            return _refuse_field("value", value, f"must be a number from -{MAX_VALUE} to {MAX_VALUE}")
         value = round(value * SCALE)  # exact for four decimals: the product is below 2 ** 53
-    problem = _optional(data)
+    problem = _check_optional_fields(data)
     if problem is not None:
         return problem
     hour = int(timestamp // 3600)
@@ -94,59 +94,61 @@ def parse_event(text: bytes, arrived: float, limits: Limits) -> Event | Refusal:
 
 
 def parse_ordinary_events(
-    texts: Sequence[bytes], arrived: Sequence[float], limits: Limits
+    texts: Sequence[bytes], arrivals: Sequence[float], limits: Limits
 ) -> list[Event] | None:
-    """`parse_event` of each, column by column and several times as fast.
+    """The same events as `parse_event`, but parsed column by column, which is several times as fast.
 
-    None if any of them is out of the ordinary: wrong, or right in a way that only `parse_event` knows.
+    None if any text is out of the ordinary: not an event, or an event that only `parse_event` can read.
     """
     try:
-        return _ordinary(texts, arrived, limits) if texts else []
+        return _parse_columns(texts, arrivals, limits) if texts else []
     except (ValueError, TypeError, OverflowError):  # not JSON, not a date, not hashable, …
         return None
 
 
-def _ordinary(texts: Sequence[bytes], arrived: Sequence[float], limits: Limits) -> list[Event] | None:
+def _parse_columns(texts: Sequence[bytes], arrivals: Sequence[float], limits: Limits) -> list[Event] | None:
     brackets = [max(map(bytes.count, texts, repeat(bracket))) for bracket in (b"{", b"[")]
     if max(map(len, texts)) > MAX_BYTES or sum(brackets) > MAX_DEPTH:
         return None
     data: list[Any] = list(map(orjson.loads, texts))
     if set(map(type, data)) != {dict}:
         return None
-    types, users, instants, values, ids, experiment_keys, flag_keys, properties, metadata = (
-        [one.get(field) for one in data] for field in _FIELDS
+    types, users, written_timestamps, values, ids, experiment_keys, flag_keys, properties, metadata = (
+        [document.get(field) for document in data] for field in _FIELDS
     )
-    given = [value for value in values if value is not None]
+    numbers = [value for value in values if value is not None]
     if not (
-        _all(types, str)
+        _are_all(types, str)
         and all(map(_is_event_type, set(types)))
-        and _all(users, str)
-        and _between(1, list(map(len, users)), MAX_USER_ID)
-        and (together := "".join(users)).isascii()
-        and together.isprintable()
-        and _all(ids, str, type(None))
-        and _between(1, [len(one) for one in ids if one is not None], MAX_EVENT_ID)
-        and all(one is None or is_key(one) for one in {*experiment_keys, *flag_keys})
-        and _all(properties, dict, type(None))
-        and _all(metadata, dict, type(None))
-        and _all(given, int, float)
-        and _between(-MAX_VALUE, given, MAX_VALUE)
+        and _are_all(users, str)
+        and _are_between(1, list(map(len, users)), MAX_USER_ID)
+        and (all_users := "".join(users)).isascii()
+        and all_users.isprintable()
+        and _are_all(ids, str, type(None))
+        and _are_between(1, [len(event_id) for event_id in ids if event_id is not None], MAX_EVENT_ID)
+        and all(key is None or is_key(key) for key in {*experiment_keys, *flag_keys})
+        and _are_all(properties, dict, type(None))
+        and _are_all(metadata, dict, type(None))
+        and _are_all(numbers, int, float)
+        and _are_between(-MAX_VALUE, numbers, MAX_VALUE)
     ):
         return None
-    dates = list(map(datetime.fromisoformat, instants))
+    dates = list(map(datetime.fromisoformat, written_timestamps))
     timestamps = [date.timestamp() for date in dates]
-    early = list(map(sub, timestamps, arrived))
-    if None in [date.tzinfo for date in dates] or not _between(-limits.max_age, early, limits.max_future):
+    offsets = list(map(sub, timestamps, arrivals))
+    if None in [date.tzinfo for date in dates] or not _are_between(
+        -limits.max_age, offsets, limits.max_future
+    ):
         return None
-    if not _between(FIRST, timestamps, LAST):
+    if not _are_between(EARLIEST, timestamps, LATEST):
         return None
-    hours = [int(at // 3600) for at in timestamps]
+    hours = [int(timestamp // 3600) for timestamp in timestamps]
     amounts = [None if value is None else round(value * SCALE) for value in values]
     return list(map(Event, data, ids, types, users, timestamps, hours, experiment_keys, amounts))
 
 
-def _between(least: float, values: Sequence[float], most: float) -> bool:
-    return not values or (least <= min(values) and max(values) <= most)
+def _are_between(minimum: float, values: Sequence[float], maximum: float) -> bool:
+    return not values or (minimum <= min(values) and max(values) <= maximum)
 
 
 _FIELDS = (
@@ -162,36 +164,36 @@ _FIELDS = (
 )
 
 
-def _all(values: Iterable[object], *types: type) -> bool:
+def _are_all(values: Iterable[object], *types: type) -> bool:
     return set(map(type, values)).issubset(types)
 
 
-def _loaded(text: bytes) -> Any:
+def _load_json(text: bytes) -> Any:
     """Parsed JSON, or a Refusal."""
     if len(text) > MAX_BYTES:
         return Refusal("too_large", f"The event has {len(text)} bytes; at most {MAX_BYTES} are allowed.")
     try:
         data = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _not_json(text)
-    # Brackets bound the depth, and hardly any event has this many.
+        return _refuse_text(text)
+    # No event is nested deeper than it has brackets, and hardly any has this many.
     if text.count(b"{") + text.count(b"[") > MAX_DEPTH and is_too_deep(data):
         return TOO_DEEP
     return data
 
 
-def _optional(data: dict[str, Any]) -> Refusal | None:
+def _check_optional_fields(data: dict[str, Any]) -> Refusal | None:
     get = data.get
     event_id, experiment_key, flag_key = get("event_id"), get("experiment_key"), get("flag_key")
     if event_id is not None and (type(event_id) is not str or not 0 < len(event_id) <= MAX_EVENT_ID):
-        return _invalid("event_id", event_id, f"must be a string of 1 to {MAX_EVENT_ID} characters")
+        return _refuse_field("event_id", event_id, f"must be a string of 1 to {MAX_EVENT_ID} characters")
     if experiment_key is not None and (type(experiment_key) is not str or not is_key(experiment_key)):
-        return _invalid("experiment_key", experiment_key, "must be 1 to 128 of A-Z a-z 0-9 . _ -")
+        return _refuse_field("experiment_key", experiment_key, "must be 1 to 128 of A-Z a-z 0-9 . _ -")
     if flag_key is not None and (type(flag_key) is not str or not is_key(flag_key)):
-        return _invalid("flag_key", flag_key, "must be 1 to 128 of A-Z a-z 0-9 . _ -")
+        return _refuse_field("flag_key", flag_key, "must be 1 to 128 of A-Z a-z 0-9 . _ -")
     for field in ("properties", "metadata"):
         if type(get(field)) not in _OBJECT_OR_NULL:
-            return _invalid(field, data[field], "must be a JSON object")
+            return _refuse_field(field, data[field], "must be a JSON object")
     return None
 
 
@@ -201,18 +203,18 @@ _NUMBERS = (int, float)
 _OBJECT_OR_NULL = (dict, type(None))
 
 
-def _invalid(field: str, value: object, rule: str) -> Refusal:
+def _refuse_field(field: str, value: object, rule: str) -> Refusal:
     code = "missing_field" if value is None else "invalid_field"
     return Refusal(code, f"{field} {rule}.", field)
 
 
-def _out_of_time(old: bool, limits: Limits) -> Refusal:
-    if old:
+def _refuse_time(is_old: bool, limits: Limits) -> Refusal:
+    if is_old:
         return Refusal("too_old", f"timestamp is more than {limits.max_age:.0f} s ago.", "timestamp")
     return Refusal("in_the_future", f"timestamp is more than {limits.max_future:.0f} s ahead.", "timestamp")
 
 
-def _not_json(text: bytes) -> Refusal:
+def _refuse_text(text: bytes) -> Refusal:
     try:
         text.decode()
     except UnicodeDecodeError as error:
@@ -220,7 +222,7 @@ def _not_json(text: bytes) -> Refusal:
     if not text.strip():
         return Refusal("empty", "The record is empty.")
     return Refusal(
-        "invalid_json", "The event is not valid JSON (NaN, Infinity and lone surrogates are none either)."
+        "invalid_json", "The event is not valid JSON. NaN, Infinity and lone surrogates are not JSON either."
     )
 
 
@@ -230,7 +232,7 @@ def is_too_deep(value: object) -> bool:
         level = [
             child
             for container in level
-            for child in (container.values() if isinstance(container, dict) else container)  # type: ignore[attr-defined]  # a level holds dicts and lists only
+            for child in (container.values() if isinstance(container, dict) else container)  # type: ignore[attr-defined]  # a level has only dicts and lists
             if isinstance(child, dict | list)
         ]
         if not level:

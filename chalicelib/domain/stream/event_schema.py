@@ -1,4 +1,4 @@
-"""An event as pydantic states it: the specification of ``parse_event``, and what OpenAPI shows."""
+"""An event as a pydantic model: the specification of ``parse_event``, and the schema in OpenAPI."""
 
 from typing import Annotated, Any
 
@@ -11,14 +11,14 @@ from chalicelib.domain.stream.event import MAX_EVENT_ID, MAX_VALUE
 from chalicelib.domain.timestamps import parse_timestamp
 
 
-def _is_user_id(value: str) -> str:
+def _check_user_id(value: str) -> str:
     try:
         return check_user_id(value)
     except InvalidInput as error:
         raise ValueError(str(error)) from None
 
 
-def _is_date(text: str) -> str:
+def _check_timestamp(text: str) -> str:
     try:
         parse_timestamp(text)
     except ValueError:
@@ -27,15 +27,15 @@ def _is_date(text: str) -> str:
 
 
 class EventDocument(BaseModel):
-    """Unknown fields are kept. The window of time that ``timestamp`` must lie in is a setting."""
+    """Unknown fields are kept. Settings say how far ``timestamp`` may be from the time of arrival."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, defer_build=True)
 
     event_type: EventType
-    user_id: Annotated[str, AfterValidator(_is_user_id)]
+    user_id: Annotated[str, AfterValidator(_check_user_id)]
     timestamp: Annotated[
         str,
-        AfterValidator(_is_date),
+        AfterValidator(_check_timestamp),
         Field(
             description="ISO 8601 date and time; UTC unless it has an offset",
             examples=["2026-11-22T10:00:00Z"],

@@ -1,19 +1,19 @@
-"""What goes into the event stream, in calls of the size that Kinesis takes. Pure."""
+"""Records for the event stream, in calls of the size that Kinesis accepts. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 MAX_RECORDS = 500
 MAX_CALL_BYTES = 4_500_000
-"""Bytes of data and partition keys; Kinesis takes 5 MiB a call."""
+"""Data and partition keys together. Kinesis accepts 5 MiB a call."""
 MAX_PARTITION_KEY = 256
-"""Characters of a user id that decide its shard, the most that Kinesis takes."""
+"""Characters. A longer user id is cut to make the partition key, which decides the shard."""
 
 
 class OutgoingRecord(NamedTuple):
-    """``at`` is the caller's own number for the record."""
+    """``number`` is the caller's own number of the record."""
 
-    at: int
+    number: int
     partition_key: str
     data: bytes
 
@@ -28,13 +28,13 @@ class Stream(Protocol):
 
 
 def split_into_calls(records: Iterable[OutgoingRecord]) -> list[list[OutgoingRecord]]:
-    found: list[list[OutgoingRecord]] = []
-    size = MAX_CALL_BYTES
+    calls: list[list[OutgoingRecord]] = []
+    size = MAX_CALL_BYTES  # opens the first call
     for record in records:
         added = len(record.data) + 4 * len(record.partition_key)
-        if size + added > MAX_CALL_BYTES or len(found[-1]) == MAX_RECORDS:
-            found.append([])
+        if size + added > MAX_CALL_BYTES or len(calls[-1]) == MAX_RECORDS:
+            calls.append([])
             size = 0
-        found[-1].append(record)
+        calls[-1].append(record)
         size += added
-    return found
+    return calls

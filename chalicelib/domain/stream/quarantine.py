@@ -1,4 +1,4 @@
-"""A poison record as it is kept: what it was, where it was, and why it can never be an event. Pure."""
+"""Poison records in quarantine: what they were, where they were, why they are not events. Pure."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -8,9 +8,8 @@ from chalicelib.domain.timestamps import format_timestamp
 
 
 class QuarantineEntry(NamedTuple):
-    """``at`` is the record's number in its batch; shard, sequence number and part are its identity."""
+    """A poison record to be quarantined. Shard, sequence number and part are its identity."""
 
-    at: int
     shard: str
     sequence_number: str
     poison: PoisonRecord
@@ -21,7 +20,7 @@ class QuarantineEntry(NamedTuple):
         return self.poison.payload
 
     def description(self) -> dict[str, Any]:
-        """All but the payload, as JSON."""
+        """Everything but the payload, ready for JSON."""
         poison = self.poison
         return {
             "shard": self.shard,
@@ -31,7 +30,7 @@ class QuarantineEntry(NamedTuple):
             "code": poison.refusal.code,
             "message": poison.refusal.message,
             "field": poison.refusal.field or None,
-            "arrived_at": format_timestamp(poison.arrived),
+            "arrived_at": format_timestamp(poison.arrived_at),
             "quarantined_at": format_timestamp(self.now),
         }
 

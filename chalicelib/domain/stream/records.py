@@ -1,7 +1,7 @@
-"""From a stream's records to events: base64, gzip, KPL aggregation. Pure.
+"""From the records of a stream to events: base64, gzip, aggregation by the KPL. Pure.
 
-The aggregated format is read here, not by `aws-kinesis-agg`: that library prints what it cannot read,
-user ids included, and drops it. The tests hold this reader against it.
+Aggregated records are parsed here, not by `aws-kinesis-agg`: that library prints what it cannot parse,
+user ids included, and drops it. The tests compare this parser with it.
 """
 
 import binascii
@@ -23,42 +23,45 @@ from chalicelib.domain.stream.event import (
 )
 
 MAX_UNPACKED = 64 * 1024 * 1024
-"""Bytes that all that is gzip'd in a record may unpack to, and after which a batch is cut short: Lambda
-delivers up to 6 MB, which could fill any memory."""
+"""Bytes. The gzipped parts of one record may unpack to this much, and a batch is cut short after it: the
+6 MB that Lambda delivers could otherwise fill any memory."""
 
 _GZIP = b"\x1f\x8b"
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
-_DIGEST = 16
+_DIGEST_BYTES = 16
 _OBJECT = ord("{")
+
+EventPosition = tuple[str, int]
+"""The position of a record, and the part of it: unique in a stream, whatever the shard."""
 
 
 class ReceivedEvent(NamedTuple):
-    """An event and its place in the stream: record ``at`` of the batch, ``part`` of that record."""
+    """An event with its place in the batch: the number of its record, and the part of that record."""
 
-    at: int
+    record_index: int
     part: int
     position: str
-    arrived: float  # epoch seconds
+    arrived_at: float  # epoch seconds
     event: Event
     size: int  # bytes
 
 
 class PoisonRecord(NamedTuple):
-    """What can never be an event; ``payload`` is as it was received, or unpacked where that is possible."""
+    """Data that can never be an event; ``payload`` is unpacked if possible, else as it was received."""
 
-    at: int
+    record_index: int
     part: int
     position: str
-    arrived: float
+    arrived_at: float
     partition_key: str
     payload: bytes
     refusal: Refusal
 
 
 class Batch(NamedTuple):
-    """Consecutive records of one shard, all in their order.
+    """Consecutive records of one shard, in order.
 
-    ``positions`` has one of each record that was read; those after it have to be delivered again.
+    ``positions`` has the records that were read; the others must be delivered again.
     """
 
     shard: str
@@ -69,7 +72,7 @@ class Batch(NamedTuple):
 
 
 class UndecodableRecord(Exception):
-    """A record whose parts cannot be told apart, or a part that cannot be unpacked."""
+    """The parts of a record cannot be found, or a part cannot be unpacked."""
 
     def __init__(self, code: str, message: str, payload: bytes) -> None:
         super().__init__(message)
@@ -78,160 +81,164 @@ class UndecodableRecord(Exception):
 
 
 def read_batches(records: Sequence[Mapping[str, Any]], limits: Limits) -> list[Batch]:
-    """One for each shard in ``records``: Lambda delivers one at a time, a replay by hand might not."""
-    shards: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    """One batch for each shard: Lambda delivers one shard at a time, but a manual replay may mix them."""
+    by_origin: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for record in records:
         origin = record.get("eventSourceARN", ""), record["eventID"].partition(":")[0]
-        shards.setdefault(origin, []).append(record)
-    # Stream and shard: shard ids repeat from stream to stream.
+        by_origin.setdefault(origin, []).append(record)
+    # Stream and shard: two streams may have shards of the same id.
     return [
-        _batch(f"{arn.rpartition('/')[2]}/{shard}", found, limits) for (arn, shard), found in shards.items()
+        _read_batch(f"{arn.rpartition('/')[2]}/{shard}", shard_records, limits)
+        for (arn, shard), shard_records in by_origin.items()
     ]
 
 
-def _batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits) -> Batch:
+def _read_batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits) -> Batch:
     bodies = [record["kinesis"] for record in records]
     numbers = [body["sequenceNumber"] for body in bodies]
     batch = Batch(shard, numbers, list(map(format_position, numbers)), [], [])
-    if not _all_ordinary(batch, bodies, limits):
-        parts: dict[str, int] = {}
+    if not _add_ordinary_events(batch, bodies, limits):
+        part_counts: dict[str, int] = {}
         unpacked = 0
-        for at, body in enumerate(bodies):
+        for record_index, body in enumerate(bodies):
             if unpacked >= MAX_UNPACKED:
-                return batch._replace(positions=batch.positions[:at])
-            place = batch.positions[at]
-            first = parts.get(place, 0)
-            number, size = _add(batch, at, body, limits, first)
-            parts[place] = first + number
+                return batch._replace(positions=batch.positions[:record_index])
+            position = batch.positions[record_index]
+            first_part = part_counts.get(position, 0)
+            parts, size = _add_record(batch, record_index, body, limits, first_part)
+            part_counts[position] = first_part + parts
             unpacked += size
     return batch
 
 
-def _all_ordinary(batch: Batch, bodies: Sequence[Mapping[str, Any]], limits: Limits) -> bool:
-    """Whether every record was one plain event; adds them all, or none."""
+def _add_ordinary_events(batch: Batch, bodies: Sequence[Mapping[str, Any]], limits: Limits) -> bool:
+    """Add all records if each is one plain event, or add none; whether they were added."""
     if len(set(batch.positions)) < len(batch.positions):  # never in Kinesis, but in Chalice's test client
         return False
     try:
         payloads = [binascii.a2b_base64(body["data"], strict_mode=True) for body in bodies]
-        plain = set(map(itemgetter(0), payloads)) == {_OBJECT}
+        is_plain = set(map(itemgetter(0), payloads)) == {_OBJECT}
     except (ValueError, TypeError, LookupError):
         return False
-    arrived = [body["approximateArrivalTimestamp"] for body in bodies]
-    events = parse_ordinary_events(payloads, arrived, limits) if plain else None
+    arrivals = [body["approximateArrivalTimestamp"] for body in bodies]
+    events = parse_ordinary_events(payloads, arrivals, limits) if is_plain else None
     if events is None:
         return False
     batch.events.extend(
-        map(ReceivedEvent, count(), repeat(0), batch.positions, arrived, events, map(len, payloads))
+        map(ReceivedEvent, count(), repeat(0), batch.positions, arrivals, events, map(len, payloads))
     )
     return True
 
 
-def _add(batch: Batch, at: int, body: Mapping[str, Any], limits: Limits, first: int) -> tuple[int, int]:
-    """Record ``at``, whatever it is, to the events or the poison; its parts are numbered from ``first``.
+def _add_record(
+    batch: Batch, record_index: int, body: Mapping[str, Any], limits: Limits, first_part: int
+) -> tuple[int, int]:
+    """Add the parts of a record to the events or to the poison, numbered from ``first_part``.
 
-    How many parts it has, and how many bytes of them were unpacked.
+    Returns the number of parts, and the bytes that were unpacked from them.
     """
-    place, arrived, key = (
-        batch.positions[at],
-        body["approximateArrivalTimestamp"],
-        body.get("partitionKey", ""),
-    )
+    position, arrived_at = batch.positions[record_index], body["approximateArrivalTimestamp"]
+    record_key = body.get("partitionKey", "")
     try:
         parts = split_parts(body.get("data"))
     except UndecodableRecord as error:
-        batch.poison.append(PoisonRecord(at, first, place, arrived, key, error.payload, error.refusal))
+        batch.poison.append(
+            PoisonRecord(
+                record_index, first_part, position, arrived_at, record_key, error.payload, error.refusal
+            )
+        )
         return 1, 0
-    left = MAX_UNPACKED
-    for part, (part_key, received) in enumerate(parts, first):
+    bytes_left = MAX_UNPACKED
+    for part, (part_key, received) in enumerate(parts, first_part):
         payload = received
         try:
             if received.startswith(_GZIP):
-                payload = _gunzip(received, min(MAX_BYTES, left))
-                left -= len(payload)
-            found = parse_event(payload, arrived, limits)
+                payload = _gunzip(received, min(MAX_BYTES, bytes_left))
+                bytes_left -= len(payload)
+            event = parse_event(payload, arrived_at, limits)
         except UndecodableRecord as error:
-            found = error.refusal
-        if isinstance(found, Event):
-            batch.events.append(ReceivedEvent(at, part, place, arrived, found, len(payload)))
+            event = error.refusal
+        if isinstance(event, Event):
+            batch.events.append(ReceivedEvent(record_index, part, position, arrived_at, event, len(payload)))
         else:
-            batch.poison.append(PoisonRecord(at, part, place, arrived, part_key or key, payload, found))
-    return len(parts), MAX_UNPACKED - left
+            key = part_key or record_key
+            batch.poison.append(PoisonRecord(record_index, part, position, arrived_at, key, payload, event))
+    return len(parts), MAX_UNPACKED - bytes_left
 
 
 def split_parts(data: object) -> list[tuple[str | None, bytes]]:
     """The parts of a record's ``data`` (base64), each with its own partition key if it has one.
 
-    A part may be gzip'd.
+    A part may be gzipped.
     """
     if not isinstance(data, str):
         raise UndecodableRecord("invalid_base64", "The record has no data.", b"")
     try:
         content = binascii.a2b_base64(data, strict_mode=True)
     except ValueError:  # binascii.Error, or a character outside of ASCII
-        received = data.encode("utf-8", "surrogatepass")
-        raise UndecodableRecord(
-            "invalid_base64", "The record's data is not valid base64.", received
-        ) from None
-    return _disaggregated(content) if content.startswith(_AGGREGATED) else [(None, content)]
+        payload = data.encode("utf-8", "surrogatepass")
+        message = "The record's data is not valid base64."
+        raise UndecodableRecord("invalid_base64", message, payload) from None
+    return _disaggregate(content) if content.startswith(_AGGREGATED) else [(None, content)]
 
 
-def _gunzip(content: bytes, most: int) -> bytes:
-    """At most ``most`` bytes."""
+def _gunzip(content: bytes, max_bytes: int) -> bytes:
     rest, unpacked = content, b""
     while rest:
         member = zlib.decompressobj(31)
         try:
-            unpacked += member.decompress(rest, most + 1 - len(unpacked))
+            unpacked += member.decompress(rest, max_bytes + 1 - len(unpacked))
         except zlib.error:
-            raise UndecodableRecord(
-                "invalid_gzip", "The record begins like gzip and is none.", content
-            ) from None
-        if len(unpacked) > most:
-            raise UndecodableRecord("too_large", f"Unpacked, it has more than {most} bytes.", content)
+            message = "The record begins like gzip, but it is not gzip."
+            raise UndecodableRecord("invalid_gzip", message, content) from None
+        if len(unpacked) > max_bytes:
+            raise UndecodableRecord("too_large", f"Unpacked, it has more than {max_bytes} bytes.", content)
         if not member.eof:
-            raise UndecodableRecord("invalid_gzip", "The gzip'd record is cut off.", content)
+            raise UndecodableRecord("invalid_gzip", "The gzipped record is cut off.", content)
         rest = member.unused_data
     return unpacked
 
 
-def _disaggregated(content: bytes) -> list[tuple[str | None, bytes]]:
+def _disaggregate(content: bytes) -> list[tuple[str | None, bytes]]:
     """Magic number, protocol buffer, MD5 of it (amazon-kinesis-producer, aggregation-format.md)."""
-    message, digest = content[len(_AGGREGATED) : -_DIGEST], content[-_DIGEST:]
+    message, digest = content[len(_AGGREGATED) : -_DIGEST_BYTES], content[-_DIGEST_BYTES:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
         raise UndecodableRecord("invalid_aggregate", "The aggregated record's checksum is wrong.", content)
     try:
-        fields = list(_fields(message))
+        fields = list(_parse_fields(message))
         keys = [value.decode() for number, value in fields if number == 1 and isinstance(value, bytes)]
-        parts = [dict(_fields(value)) for number, value in fields if number == 3 and isinstance(value, bytes)]
+        parts = [
+            dict(_parse_fields(value)) for number, value in fields if number == 3 and isinstance(value, bytes)
+        ]
         return [(keys[part[1]], part[3]) for part in parts]  # type: ignore[misc, index]  # a wrong type is caught below
     except (LookupError, ValueError, TypeError):
-        raise UndecodableRecord(
-            "invalid_aggregate", "The aggregated record cannot be read.", content
-        ) from None
+        refusal = "The aggregated record cannot be parsed."
+        raise UndecodableRecord("invalid_aggregate", refusal, content) from None
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(number, value) of each field: varints and length-delimited ones, as this format has no other."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        value, at = _varint(message, at)
+def _parse_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """(number, value) of each field. This format has only varints and length-delimited fields."""
+    offset = 0
+    while offset < len(message):
+        tag, offset = _parse_varint(message, offset)
+        value, offset = _parse_varint(message, offset)
         if tag & 7 == 0:
             yield tag >> 3, value
-        elif tag & 7 == 2 and at + value <= len(message):
-            yield tag >> 3, message[at : at + value]
-            at += value
+        elif tag & 7 == 2 and offset + value <= len(message):
+            yield tag >> 3, message[offset : offset + value]
+            offset += value
         else:
             raise ValueError("not a field of an aggregated record")
 
 
-def _varint(message: bytes, at: int) -> tuple[int, int]:
+def _parse_varint(message: bytes, offset: int) -> tuple[int, int]:
+    """The number, and the offset after it."""
     value = shift = 0
     while shift < 64:
-        byte = message[at]
+        byte = message[offset]
         value |= (byte & 0x7F) << shift
-        at += 1
+        offset += 1
         if byte < 0x80:
-            return value, at
+            return value, offset
         shift += 7
     raise ValueError("a varint has at most ten bytes")

@@ -1,4 +1,4 @@
-"""What is told about decisions, as events: which evaluations, with what identity. Pure."""
+"""Decisions as events: which evaluations are sent, and with which event id. Pure."""
 
 import uuid
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ ASSIGNMENT = "assignment"
 
 
 def is_sampled(evaluation: Evaluation, user_id: str) -> bool:
-    """The same users for as long as the share stays, and more of them when it is raised."""
-    first, _ = halves(prefix("tracking", evaluation.flag_key), user_id)
-    return first < evaluation.tracked
+    """The same users are sampled as long as the share stays the same; a larger share adds users."""
+    first_half, _ = halves(prefix("tracking", evaluation.flag_key), user_id)
+    return first_half < evaluation.tracked
 
 
 def build_evaluation_event(user_id: str, evaluation: Evaluation, now: float, window: float) -> dict[str, Any]:
-    """Every container gives the same answer within ``window`` seconds the same id: it counts once."""
+    """Within ``window`` seconds all containers give the same answer the same event id, so it counts once."""
     period = int(now // window) if window else now
     name = f"evaluation/{evaluation.flag_key}/{evaluation.variant}/{period}:{user_id}"
     return {
-        "event_id": _identity(name),
+        "event_id": _derive_event_id(name),
         "event_type": EVALUATION,
         "user_id": user_id,
         "timestamp": format_timestamp(now),
@@ -39,11 +39,14 @@ def build_evaluation_event(user_id: str, evaluation: Evaluation, now: float, win
 
 
 def build_assignment_event(assignment: Mapping[str, Any]) -> dict[str, Any]:
-    """``assignment`` is an answer of `/assign`. Its key is a property: the assignments table counts it."""
+    """``assignment`` is an answer of `/assign`.
+
+    The experiment's key is a property and not ``experiment_key``: the assignments table counts assignments.
+    """
     name = f"assignment/{assignment['assignment_id']}/{assignment['variant']}:{assignment['user_id']}"
     properties = ("experiment_key", "experiment_id", "variant", "assignment_id", "reason", "persisted")
     return {
-        "event_id": _identity(name),
+        "event_id": _derive_event_id(name),
         "event_type": ASSIGNMENT,
         "user_id": assignment["user_id"],
         "timestamp": assignment["timestamp"],
@@ -51,5 +54,5 @@ def build_assignment_event(assignment: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _identity(name: str) -> str:
+def _derive_event_id(name: str) -> str:
     return str(uuid.UUID(bytes=digest(name.encode(), 0)))

@@ -1,8 +1,8 @@
-"""What was decided about a shard's latest records, so that a retry decides nothing anew. Pure.
+"""What was decided about the latest records of a shard. A retry does not decide again. Pure.
 
-Assignments, definitions and the memory of duplicates change between two attempts at a batch. What the
-first attempt decided is therefore written down before anything is counted, and every later one keeps
-to it (docs/adr/005-exactly-once-counters.md).
+Assignments, definitions and the memory of duplicates may change between two attempts at a batch. The first
+attempt therefore stores its verdicts before it counts anything, and every later attempt uses them
+(docs/adr/005-exactly-once-counters.md).
 """
 
 import zlib
@@ -12,29 +12,28 @@ from typing import NamedTuple, Protocol
 import orjson
 
 from chalicelib.domain.stream.attribution import Attribution
+from chalicelib.domain.stream.records import EventPosition
 
 Verdict = tuple[Attribution, ...] | None
-"""For what an event counts; None: it is a duplicate."""
-EventPosition = tuple[str, int]
-"""Position of a record, and the part of it."""
+"""What an event counts for; None if it is a duplicate."""
 
 
 class Verdicts(NamedTuple):
-    """Of all records from ``first`` to ``last``, both included; records before ``first`` are done."""
+    """About all records from ``first`` to ``last``, both included. Records before ``first`` are done."""
 
     first: str
     last: str
-    by_event: Mapping[EventPosition, Verdict]  # of every part that is an event
+    by_event: Mapping[EventPosition, Verdict]
 
     @property
-    def counts(self) -> bool:
+    def has_attributions(self) -> bool:
         return any(self.by_event.values())
 
-    def after(self, earlier: "Verdicts") -> "Verdicts":
-        """These, wherever ``earlier`` has not decided yet; none about what is done already."""
-        later = {part: verdict for part, verdict in self.by_event.items() if part[0] > earlier.last}
-        kept = {part: verdict for part, verdict in earlier.by_event.items() if part[0] >= self.first}
-        return Verdicts(max(self.first, earlier.first), max(self.last, earlier.last), kept | later)
+    def continue_from(self, earlier: "Verdicts") -> "Verdicts":
+        """The verdicts of ``earlier``, and these where it has none; without records that are done."""
+        later = {event: verdict for event, verdict in self.by_event.items() if event[0] > earlier.last}
+        overlap = {event: verdict for event, verdict in earlier.by_event.items() if event[0] >= self.first}
+        return Verdicts(max(self.first, earlier.first), max(self.last, earlier.last), overlap | later)
 
 
 class VerdictLog(Protocol):
@@ -55,28 +54,31 @@ class VerdictLog(Protocol):
 
 
 def pack(verdicts: Verdicts, positions: Collection[str]) -> bytes:
-    """Small: each verdict once, and as many last digits as tell the shard's ``positions`` apart."""
+    """Small: each distinct verdict once, and only as many last digits of ``positions`` as tell them apart."""
     codes: dict[Verdict, int] = {}
-    digits = _telling(positions)
-    parts = [
-        (place[-digits:], part, codes.setdefault(verdict, len(codes)))
-        for (place, part), verdict in verdicts.by_event.items()
+    digits = _count_digits(positions)
+    events = [
+        (position[-digits:], part, codes.setdefault(verdict, len(codes)))
+        for (position, part), verdict in verdicts.by_event.items()
     ]
-    listed = [None if verdict is None else [list(one) for one in verdict] for verdict in codes]
-    return zlib.compress(orjson.dumps([digits, listed, parts]), 1)
+    distinct = [None if verdict is None else list(map(list, verdict)) for verdict in codes]
+    return zlib.compress(orjson.dumps([digits, distinct, events]), 1)
 
 
 def unpack(first: str, last: str, packed: bytes, positions: Iterable[str]) -> Verdicts:
-    """Those about ``positions``: all that lie between ``first`` and ``last`` were told apart."""
-    digits, listed, parts = orjson.loads(zlib.decompress(packed))
-    codes = [None if one is None else tuple(Attribution(*parts) for parts in one) for one in listed]
-    places = {place[-digits:]: place for place in positions if first <= place <= last}
-    by_event = {(places[tail], part): codes[code] for tail, part, code in parts if tail in places}
+    """The verdicts about ``positions``. Those between ``first`` and ``last`` differ in their last digits."""
+    digits, distinct, events = orjson.loads(zlib.decompress(packed))
+    verdicts = [
+        None if verdict is None else tuple(Attribution(*fields) for fields in verdict) for verdict in distinct
+    ]
+    by_tail = {position[-digits:]: position for position in positions if first <= position <= last}
+    by_event = {(by_tail[tail], part): verdicts[code] for tail, part, code in events if tail in by_tail}
     return Verdicts(first, last, by_event)
 
 
-def _telling(positions: Collection[str]) -> int:
+def _count_digits(positions: Collection[str]) -> int:
+    """How many last digits tell ``positions`` apart, in steps of five."""
     distinct, digits = len(set(positions)), 5
-    while len({place[-digits:] for place in positions}) < distinct:
+    while len({position[-digits:] for position in positions}) < distinct:
         digits += 5
     return digits

@@ -1,6 +1,6 @@
 """From the assignments table's stream to counters of assigned users, and to the history in PostgreSQL.
 
-Each row counts one, whatever tracking dropped.
+Each stored row counts one, whatever tracking drops.
 """
 
 import logging
@@ -10,16 +10,14 @@ from typing import Any
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream.assignment_changes import read_shard, sequence_number, tally_changes
+from chalicelib.domain.stream.assignment_changes import read_sequence_number, read_shard, tally_changes
 from chalicelib.domain.stream.assignment_history import History, merge_rows, read_rows
 from chalicelib.domain.stream.counters import Counters, format_position
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.counting import count
+from chalicelib.services.events.counting import add_tallies
+from chalicelib.services.events.processor import SECONDS_TO_ANSWER
 from chalicelib.services.events.srm import SampleRatioMonitor
-
-SECONDS_TO_ANSWER = 2.0
-"""As in `process`."""
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +29,13 @@ class AssignmentSync:
         self,
         counters: Counters,
         parallel: Parallel,
-        split: SampleRatioMonitor,
+        sample_ratio: SampleRatioMonitor,
         history: History | None,
         metrics: MetricsRecorder,
     ) -> None:
         self._counters = counters
         self._parallel = parallel
-        self._split = split
+        self._sample_ratio = sample_ratio
         self._history = history
         self._metrics = metrics
 
@@ -47,28 +45,28 @@ class AssignmentSync:
         ``remaining`` reads the seconds left of the invocation; ``now`` in epoch seconds. If the event has a
         window, Lambda takes an answer without ``state`` for a failure.
         """
-        records = event.get("Records") or []  # none in the call that ends a window
+        records = event.get("Records") or []  # the call that ends a window has none
         with deadline.within(lambda: remaining() - SECONDS_TO_ANSWER):
             tallies = tally_changes(records, read_shard(event))
-            # Either may be repeated, so neither waits for the other: what one has not done, both get again.
-            failed = [count(self._counters, tallies, self._parallel), self._keep(records)]
-            self._split.look({tally.counter.scope for tally in tallies}, now)
-        lowest = min((place for place in failed if place is not None), default=None)
-        numbers = [sequence_number(record) for record in records]
-        failures = [{"itemIdentifier": number} for number in numbers if format_position(number) == lowest]
-        return {"batchItemFailures": failures} | ({"state": {}} if "window" in event else {})
+            # A retry repeats both steps safely, so a failure of one does not stop the other.
+            failures = [add_tallies(self._counters, tallies, self._parallel), self._store_rows(records)]
+            self._sample_ratio.check({tally.counter.scope for tally in tallies}, now)
+        lowest = min((position for position in failures if position is not None), default=None)
+        numbers = [read_sequence_number(record) for record in records]
+        items = [{"itemIdentifier": number} for number in numbers if format_position(number) == lowest]
+        return {"batchItemFailures": items} | ({"state": {}} if "window" in event else {})
 
-    def _keep(self, records: Sequence[Mapping[str, Any]]) -> str | None:
-        """The lowest position that is not in the history yet; None if all of them are."""
-        found = read_rows(records) if self._history else []
-        if not self._history or not found:
+    def _store_rows(self, records: Sequence[Mapping[str, Any]]) -> str | None:
+        """The lowest position that is not in the history yet; None if all are."""
+        rows = read_rows(records) if self._history else []
+        if not self._history or not rows:
             return None
         try:
-            refused = self._history.upsert(merge_rows(row for _, row in found))
+            refused = self._history.upsert(merge_rows(row for _, row in rows))
         except (StorageUnavailable, Throttled) as error:
             log.warning("assignments could not be written to PostgreSQL: %s", error)
-            return min(place for place, _ in found)
+            return min(position for position, _ in rows)
         for state, number in Counter(refused).items():
-            log.error("PostgreSQL will never take %d assignments: skipped, SQLSTATE %s", number, state)
+            log.error("skipped %d assignments that PostgreSQL refuses for good, SQLSTATE %s", number, state)
             self._metrics.record("PostgresRowsRefused", number)
         return None

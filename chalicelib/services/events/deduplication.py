@@ -1,21 +1,21 @@
-"""Which events of a batch were there before, by ``event_id``.
+"""Find the events of a batch whose ``event_id`` was seen before.
 
-What owns an id is the place of the event in the stream, so that the retry of an event is never taken for
-a duplicate of itself. What each level guarantees: docs/events.md.
+An id belongs to the place in the stream where it was first seen, so the retry of an event is never a
+duplicate of the event itself. docs/events.md says what each setting guarantees.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from chalicelib.domain.stream.records import Batch
-from chalicelib.services.concurrency import Parallel
+from chalicelib.domain.stream.records import Batch, EventPosition
+from chalicelib.services.concurrency import Parallel, batched
 from chalicelib.services.events.two_generation_cache import TwoGenerationCache
 
-CLAIMS = 100
-REMEMBERED = 50_000
+CLAIMS_A_CALL = 100
+CACHED_IDS = 50_000
 
-EventPosition = tuple[str, int]
-"""Position of the record, and part: unique in a stream, whatever the shard."""
+ShardEventId = tuple[str, str]
+"""Shard, event id."""
 
 
 class EventIds(Protocol):
@@ -31,42 +31,46 @@ class EventIds(Protocol):
 
 
 class Deduplicator:
-    """``ids`` None: duplicates are known within a batch and within this container's memory only.
+    """``event_ids`` None: only duplicates within a batch or within this container's memory are found.
 
-    Memory is of one shard at a time: only there the first place is settled before the second is seen. Of two
-    shards, each might wait for the other to count the event, and neither would.
+    Memory covers one shard at a time, because there the first event is done before the second is seen. If it
+    covered two shards, each event might wait for the other one to count, and neither would.
     """
 
-    def __init__(self, ids: EventIds | None, parallel: Parallel, seconds: float) -> None:
-        self._ids = ids
+    def __init__(self, event_ids: EventIds | None, parallel: Parallel, seconds: float) -> None:
+        self._event_ids = event_ids
         self._parallel = parallel
         self._seconds = seconds
-        self._recent: TwoGenerationCache[tuple[str, str], EventPosition] = TwoGenerationCache(
-            REMEMBERED, seconds
+        self._owners: TwoGenerationCache[ShardEventId, EventPosition] = TwoGenerationCache(
+            CACHED_IDS, seconds
         )
 
-    def among(self, batch: Batch, now: float) -> set[EventPosition]:
-        """Whoever owns an id keeps it, even if the attempt at its batch fails: there will be another one."""
+    def find_duplicates(self, batch: Batch, now: float) -> set[EventPosition]:
+        """An owner keeps its id even if the attempt at its batch fails: the batch is attempted again."""
         shard = batch.shard
-        owners: dict[tuple[str, str], EventPosition] = {}
+        owners: dict[ShardEventId, EventPosition] = {}
         duplicates: set[EventPosition] = set()
         for _, part, position, _, event, _ in batch.events:
             if event.event_id is not None:
-                place = position, part
-                if owners.setdefault((shard, event.event_id), place) != place:
-                    duplicates.add(place)
-        known = self._recent.among(owners)
-        duplicates.update(owners[named] for named, owner in known.items() if owner != owners[named])
-        if self._ids is not None:
-            duplicates |= self._owned_by_others(self._ids, owners, now)
-        self._recent.update(owners | known, now)
+                event_position = position, part
+                if owners.setdefault((shard, event.event_id), event_position) != event_position:
+                    duplicates.add(event_position)
+        earlier = self._owners.get_many(owners)
+        duplicates.update(owners[key] for key, owner in earlier.items() if owner != owners[key])
+        if self._event_ids is not None:
+            duplicates |= self._claim(self._event_ids, owners, now)
+        self._owners.update(owners | earlier, now)
         return duplicates
 
-    def _owned_by_others(
-        self, ids: EventIds, owners: dict[tuple[str, str], EventPosition], now: float
+    def _claim(
+        self, event_ids: EventIds, owners: dict[ShardEventId, EventPosition], now: float
     ) -> set[EventPosition]:
-        claims = [(event_id, f"{shard}:{at}:{part}") for (shard, event_id), (at, part) in owners.items()]
-        places = {event_id: place for (_, event_id), place in owners.items()}
-        chunks = [claims[start : start + CLAIMS] for start in range(0, len(claims), CLAIMS)]
-        refused = self._parallel.map(lambda chunk: ids.claim(chunk, now + self._seconds), chunks)
-        return {places[event_id] for found in refused for event_id in found}
+        """The events whose ids another place owns."""
+        claims = [
+            (event_id, f"{shard}:{position}:{part}") for (shard, event_id), (position, part) in owners.items()
+        ]
+        by_id = {event_id: event_position for (_, event_id), event_position in owners.items()}
+        refusals = self._parallel.map(
+            lambda claims_: event_ids.claim(claims_, now + self._seconds), batched(claims, CLAIMS_A_CALL)
+        )
+        return {by_id[event_id] for refused in refusals for event_id in refused}

@@ -1,4 +1,4 @@
-"""Where a request leaves what it has answered: one append, which is all that tracking costs it."""
+"""Evaluations that wait to be sent. A request only appends to the buffer; tracking costs it nothing else."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -8,28 +8,33 @@ from typing import TypeAlias
 from chalicelib.domain.definitions.model import Evaluation
 
 PendingEvaluation: TypeAlias = tuple[int, str, float, Evaluation | Sequence[Evaluation]]
-"""A number, the user, when (epoch seconds), and the answer or answers of one request."""
+"""Of one request: its number, the user id, epoch seconds, and its evaluation or evaluations.
+
+A tuple, because a named one would cost each request several times as much to build.
+"""
 
 
 class EvaluationBuffer(deque[PendingEvaluation]):
-    """Keeps the latest ``capacity`` requests. ``number()`` numbers one, so that those that had to go
-    can be counted: ``buffer.append((buffer.number(), user_id, now, evaluation))``.
+    """Keeps the latest ``capacity`` requests:
+    ``buffer.append((buffer.next_number(), user_id, now, evaluation))``.
+
+    The numbers show how many requests were pushed out.
     """
 
     def __init__(self, capacity: int) -> None:
         super().__init__(maxlen=capacity)
-        self.number = count().__next__
-        self._expected = 0
+        self.next_number = count().__next__
+        self._expected_number = 0
         self.lost = 0
 
-    def take(self) -> Iterator[PendingEvaluation]:
-        """What waits, the oldest first; ``lost`` grows by the requests that were pushed out before it.
+    def drain(self) -> Iterator[PendingEvaluation]:
+        """Removes and returns the waiting requests, the oldest first, and adds those pushed out to ``lost``.
 
-        Threads may append out of order: one that comes late takes back what its absence has added, so
-        that ``lost`` may be negative until the next one comes.
+        Threads may append out of order. A request that comes late subtracts what its absence has added, so
+        ``lost`` may be negative until the next request comes.
         """
         while self:
-            told = self.popleft()
-            self.lost += told[0] - self._expected
-            self._expected = told[0] + 1
-            yield told
+            pending = self.popleft()
+            self.lost += pending[0] - self._expected_number
+            self._expected_number = pending[0] + 1
+            yield pending

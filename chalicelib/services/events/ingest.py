@@ -1,4 +1,4 @@
-"""Take events from a request into the stream; accepted is what Kinesis has acknowledged."""
+"""Put the events of a request into the stream. An event is accepted once Kinesis has acknowledged it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,11 +11,11 @@ from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord,
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.05
-"""Seconds before the second attempt, doubled before each later one."""
+"""Seconds before the second attempt; doubled before each later one."""
 
 
 class Ingest:
-    """``pause`` waits for a number of seconds, ``new_id`` makes an event's id."""
+    """``pause`` waits for a number of seconds; ``new_id`` makes an event id."""
 
     def __init__(
         self, stream: Stream, limits: Limits, new_id: Callable[[], str], pause: Callable[[float], object]
@@ -28,80 +28,81 @@ class Ingest:
     def ingest(self, body: object, now: float) -> dict[str, Any]:
         """``body`` is one event or {"events": [at most 500]}; ``event_ids`` has null for a rejected event.
 
-        Raises InvalidInput or TooLarge for the whole, Throttled or StorageUnavailable if none was taken.
+        Raises InvalidInput or TooLarge for the body as a whole; Throttled or StorageUnavailable if the stream
+        took no event.
         """
-        events = _events(body)
-        ids: list[str | None] = []
-        puts: list[OutgoingRecord] = []
+        events = _read_events(body)
+        event_ids: list[str | None] = []
+        records: list[OutgoingRecord] = []
         rejected: list[dict[str, Any]] = []
         for index, data in enumerate(events):
-            given = data.get("event_id") if isinstance(data, dict) else None
-            prepared = self._prepare(data, index, now)
-            if isinstance(prepared, Refusal):
-                event_id = given if isinstance(given, str) else None
-                rejected.append(_rejected(index, event_id, prepared.code, prepared.message))
-                ids.append(None)
+            sent_id = data.get("event_id") if isinstance(data, dict) else None
+            record = self._prepare(data, index, now)
+            if isinstance(record, Refusal):
+                event_id = sent_id if isinstance(sent_id, str) else None
+                rejected.append(_reject(index, event_id, record.code, record.message))
+                event_ids.append(None)
             else:
-                puts.append(prepared)
-                ids.append(data["event_id"])
-        failed = self._put(puts)
-        if puts and len(failed) == len(puts):
+                records.append(record)
+                event_ids.append(data["event_id"])
+        failed = self._put(records)
+        if records and len(failed) == len(records):
             raise Throttled if "throttled" in failed.values() else StorageUnavailable
         for index, code in failed.items():
-            rejected.append(_rejected(index, ids[index], code, "The stream did not take it; send it again."))
-            ids[index] = None
+            rejected.append(
+                _reject(index, event_ids[index], code, "The stream did not take it; send it again.")
+            )
+            event_ids[index] = None
         return {
             "accepted": len(events) - len(rejected),
-            "rejected": sorted(rejected, key=lambda one: int(one["index"])),
-            "event_ids": ids,
+            "rejected": sorted(rejected, key=lambda rejection: int(rejection["index"])),
+            "event_ids": event_ids,
         }
 
     def _prepare(self, data: Any, index: int, now: float) -> OutgoingRecord | Refusal:
-        """The same verdict as the processor's, on the very bytes that it will get."""
+        """Parses the same bytes that the processor will parse, with the same result."""
         if isinstance(data, dict) and data.get("event_id") is None:
             data["event_id"] = self._new_id()
         try:
             text = orjson.dumps(data)
-        except TypeError:  # orjson writes 254 levels, no lone surrogates and no integers beyond 64 bits
+        except TypeError:  # over 254 levels, a lone surrogate, or an integer beyond 64 bits
             if is_too_deep(data):
                 return TOO_DEEP
             return Refusal("invalid_json", "The event holds a lone surrogate or an integer beyond 64 bits.")
-        found = parse_event(text, now, self._limits)
-        if not isinstance(found, Refusal) and found.data != data:  # 1e400 is infinite, and written as null
+        event = parse_event(text, now, self._limits)
+        if isinstance(event, Refusal):
+            return event
+        if event.data != data:  # 1e400 is parsed as infinity, and written as null
             return Refusal("invalid_json", "The event holds a number beyond 64 bits.")
-        return (
-            found
-            if isinstance(found, Refusal)
-            else OutgoingRecord(index, found.user_id[:MAX_PARTITION_KEY], text)
-        )
+        return OutgoingRecord(index, event.user_id[:MAX_PARTITION_KEY], text)
 
-    def _put(self, puts: Sequence[OutgoingRecord]) -> dict[int, str]:
-        """Only failed records are sent again; the code of each that failed to the end."""
-        failed: dict[int, str] = {}
+    def _put(self, records: Sequence[OutgoingRecord]) -> dict[int, str]:
+        """Retries the records that fail. By number, the codes of those that failed in the last attempt."""
+        codes: dict[int, str] = {}
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._pause(FIRST_PAUSE * 2 ** (attempt - 1))
-            failed = {}
-            for call in split_into_calls(puts):
-                failed.update(self._call(call))
-            puts = [put for put in puts if put.at in failed]
-            if not puts:
+            codes = {}
+            for call in split_into_calls(records):
+                codes.update(self._put_once(call))
+            records = [record for record in records if record.number in codes]
+            if not records:
                 break
-        return failed
+        return codes
 
-    def _call(self, call: Sequence[OutgoingRecord]) -> dict[int, str]:
+    def _put_once(self, records: Sequence[OutgoingRecord]) -> dict[int, str]:
         try:
-            codes = self._stream.put(call)
+            codes = self._stream.put(records)
         except (StorageUnavailable, Throttled) as error:
-            codes = [error.code] * len(call)
-        return {put.at: code for put, code in zip(call, codes, strict=True) if code}
+            codes = [error.code] * len(records)
+        return {record.number: code for record, code in zip(records, codes, strict=True) if code}
 
 
-def _rejected(index: int, event_id: str | None, code: str, message: str) -> dict[str, Any]:
+def _reject(index: int, event_id: str | None, code: str, message: str) -> dict[str, Any]:
     return {"index": index, "event_id": event_id, "code": code, "message": message}
 
 
-def _events(body: object) -> Sequence[Any]:
+def _read_events(body: object) -> Sequence[Any]:
     if not isinstance(body, dict):
         raise InvalidInput("invalid_body", 'The body must be an event or {"events": [...]}.')
     if "events" not in body:

@@ -1,8 +1,8 @@
-"""A batch of the event stream: decoded, attributed, archived, counted, its poison put aside.
+"""Process a batch of the event stream: attribute and archive its events, count them, quarantine poison.
 
-The order is the guarantee. What is decided is written down before anything is counted, archived before
-it is counted, and put into quarantine last: a crash between any two steps loses nothing, and a retry,
-whatever its boundaries, adds nothing twice (docs/adr/005-exactly-once-counters.md).
+The order guarantees that each event counts once. Verdicts are stored and events are archived before
+anything is counted, and poison is quarantined last. So a crash between two steps loses nothing, and a
+retry adds nothing twice, wherever its batches begin and end (docs/adr/005-exactly-once-counters.md).
 """
 
 import logging
@@ -24,18 +24,18 @@ from chalicelib.domain.stream.attribution import (
 from chalicelib.domain.stream.counters import Counter, Counters, Entry, Tally, experiment_scope
 from chalicelib.domain.stream.event import Limits
 from chalicelib.domain.stream.quarantine import Quarantine, QuarantineEntry
-from chalicelib.domain.stream.records import Batch, ReceivedEvent, read_batches
+from chalicelib.domain.stream.records import Batch, EventPosition, ReceivedEvent, read_batches
 from chalicelib.domain.stream.tracking import EVALUATION
-from chalicelib.domain.stream.verdicts import EventPosition, Verdict, VerdictLog, Verdicts
+from chalicelib.domain.stream.verdicts import Verdict, VerdictLog, Verdicts
 from chalicelib.metrics import MetricsRecorder
-from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.counting import count
+from chalicelib.services.concurrency import Parallel, batched
+from chalicelib.services.events.counting import add_tallies
 from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.two_generation_cache import TwoGenerationCache
 
 SECONDS_TO_ANSWER = 2.0
-"""With less left of the invocation no call is begun: what did not make it is reported instead. Longer than
-a call that is not answered lasts."""
+"""Begin no call with less time left than this, and report the rest of the batch for a retry. Longer than a
+call that gets no answer takes."""
 ROWS_A_CALL = 100
 POISON_A_CALL = 10
 ROWS_CACHED = 50_000
@@ -54,12 +54,12 @@ class Assignments(Protocol):
 
 
 class JudgedBatch(NamedTuple):
-    """``kept`` are the events that are not done, each with its verdict."""
+    """``events`` are those that are not done yet, each with its verdict."""
 
     verdicts: Verdicts
-    kept: list[tuple[ReceivedEvent, Verdict]]
-    plan: ExperimentIndex
-    rows: Mapping[AssignmentKey, Assignment]
+    events: list[tuple[ReceivedEvent, Verdict]]
+    experiments: Mapping[str, Experiment]  # by id
+    assignments: Mapping[AssignmentKey, Assignment]
 
 
 class EventProcessor:
@@ -72,7 +72,7 @@ class EventProcessor:
         counters: Counters,
         archive: Archive,
         quarantine: Quarantine,
-        duplicates: Deduplicator,
+        deduplicator: Deduplicator,
         parallel: Parallel,
         metrics: MetricsRecorder,
         limits: Limits,
@@ -83,12 +83,12 @@ class EventProcessor:
         self._counters = counters
         self._archive = archive
         self._quarantine = quarantine
-        self._duplicates = duplicates
+        self._deduplicator = deduplicator
         self._parallel = parallel
         self._limits = limits
         self._metrics = metrics
-        self._plan = ExperimentIndex({})
-        self._rows: TwoGenerationCache[AssignmentKey, Assignment] = TwoGenerationCache(
+        self._index = ExperimentIndex({})
+        self._cache: TwoGenerationCache[AssignmentKey, Assignment] = TwoGenerationCache(
             ROWS_CACHED, ROW_SECONDS
         )
 
@@ -107,137 +107,140 @@ class EventProcessor:
         return {"batchItemFailures": failures}
 
     def _process_batch(self, batch: Batch, now: float) -> int:
-        """How many records made it: all before the first that did not."""
+        """How many records are done: all before the first that failed."""
         try:
-            decided = self._decide(batch, now)
+            judged = self._judge(batch, now)
         except (StorageUnavailable, Throttled) as error:
             log.warning("a batch of %d records waits: %s", len(batch.positions), error.code)
             return 0
-        done = self._archived(batch, decided)
-        done = self._counted(batch, decided, done)
-        done = self._put_aside(batch, decided.verdicts, done, now)
-        self._metrics.record("EventsProcessed", sum(one.at < done for one, _ in decided.kept))
+        done = self._archive_events(batch, judged)
+        done = self._count_events(batch, judged, done)
+        done = self._quarantine_poison(batch, judged.verdicts, done, now)
+        self._metrics.record("EventsProcessed", sum(event.record_index < done for event, _ in judged.events))
         return done
 
-    def _decide(self, batch: Batch, now: float) -> JudgedBatch:
+    def _judge(self, batch: Batch, now: float) -> JudgedBatch:
         experiments = self._definitions.experiments()
-        if experiments is not self._plan.experiments:
-            self._plan = ExperimentIndex(experiments)
-        plan = self._plan
-        concerned = [plan.of(one.event) for one in batch.events]
-        rows = self._assigned(batch, concerned, now)
-        duplicates = self._duplicates.among(batch, now)
+        if experiments is not self._index.experiments:
+            self._index = ExperimentIndex(experiments)
+        index = self._index
+        matches = [index.find(received.event) for received in batch.events]
+        assignments = self._load_assignments(batch, matches, now)
+        duplicates = self._deduplicator.find_duplicates(batch, now)
         by_event: dict[EventPosition, Verdict] = {}
-        for (_, part, position, arrived, event, _), of in zip(batch.events, concerned, strict=True):
-            place = position, part
-            if place in duplicates:
-                by_event[place] = None
+        for (_, part, position, arrived_at, event, _), matched in zip(batch.events, matches, strict=True):
+            event_position = position, part
+            if event_position in duplicates:
+                by_event[event_position] = None
             elif event.type == EVALUATION:
-                by_event[place] = attribute_event(event, of, rows, arrived) + attribute_evaluation(
-                    event, self._definitions.flags()
-                )
+                by_event[event_position] = attribute_event(
+                    event, matched, assignments, arrived_at
+                ) + attribute_evaluation(event, self._definitions.flags())
             else:
-                by_event[place] = attribute_event(event, of, rows, arrived)
+                by_event[event_position] = attribute_event(event, matched, assignments, arrived_at)
         fresh = Verdicts(batch.positions[0], batch.positions[-1], by_event)
-        verdicts = settle(self._verdicts, batch.shard, fresh, batch.positions)
+        verdicts = _store_verdicts(self._verdicts, batch.shard, fresh, batch.positions)
         if verdicts is fresh:
-            kept = list(zip(batch.events, by_event.values(), strict=True))
+            events = list(zip(batch.events, by_event.values(), strict=True))
         else:
-            settled, first = verdicts.by_event, verdicts.first
-            still = [one for one in batch.events if one.position >= first]
-            kept = [(one, settled.get((one.position, one.part), ())) for one in still]
-        return JudgedBatch(verdicts, kept, plan, rows)
+            stored, first = verdicts.by_event, verdicts.first
+            undone = [received for received in batch.events if received.position >= first]
+            events = [(received, stored.get((received.position, received.part), ())) for received in undone]
+        return JudgedBatch(verdicts, events, index.by_id, assignments)
 
-    def _assigned(
-        self, batch: Batch, concerned: Sequence[Sequence[Experiment]], now: float
+    def _load_assignments(
+        self, batch: Batch, matches: Sequence[Sequence[Experiment]], now: float
     ) -> dict[AssignmentKey, Assignment]:
-        """Only rows are cached, as long as they hold: who has none yet may have one in a moment."""
-        wanted = {
-            (experiment.id, one.event.user_id)
-            for one, of in zip(batch.events, concerned, strict=True)
-            for experiment in of
+        """Rows are cached while they are valid. A missing row is not: it may be written any moment."""
+        keys = {
+            (experiment.id, received.event.user_id)
+            for received, experiments in zip(batch.events, matches, strict=True)
+            for experiment in experiments
         }
-        arrivals = [one.arrived for one in batch.events]
+        arrivals = [received.arrived_at for received in batch.events]
         first, last = min(arrivals, default=now), max(arrivals, default=now)
-        by_id = self._plan.by_id
-        cached = self._rows.among(wanted)
-        found = {pair: row for pair, row in cached.items() if is_reusable(row, by_id[pair[0]], first, last)}
-        missing = [pair for pair in wanted if pair not in found]
-        chunks = [missing[start : start + ROWS_A_CALL] for start in range(0, len(missing), ROWS_A_CALL)]
-        for rows in self._parallel.map(self._assignments.batch_get, chunks):
-            found.update(rows)
-            self._rows.update(rows, now)
-        return found
+        by_id = self._index.by_id
+        cached = self._cache.get_many(keys)
+        assignments = {
+            key: row for key, row in cached.items() if is_reusable(row, by_id[key[0]], first, last)
+        }
+        missing = [key for key in keys if key not in assignments]
+        for rows in self._parallel.map(self._assignments.batch_get, batched(missing, ROWS_A_CALL)):
+            assignments.update(rows)
+            self._cache.update(rows, now)
+        return assignments
 
-    def _archived(self, batch: Batch, decided: JudgedBatch) -> int:
-        found = build_lines(batch, decided.kept, decided.plan.by_id, decided.rows)
+    def _archive_events(self, batch: Batch, judged: JudgedBatch) -> int:
+        """How many records are archived, as `_process_batch` counts them."""
+        lines = build_lines(batch, judged.events, judged.experiments, judged.assignments)
 
-        def attempt(archived: ArchiveObject) -> int:
+        def put(archived: ArchiveObject) -> int:
             try:
                 self._archive.put(archived)
             except (StorageUnavailable, Throttled) as error:
                 log.warning("events could not be archived: %s", error.code)
-                return archived.at
+                return archived.record_index
             return len(batch.positions)
 
-        return min(self._parallel.map(attempt, group_lines(found, batch.shard)), default=len(batch.positions))
+        return min(self._parallel.map(put, group_lines(lines, batch.shard)), default=len(batch.positions))
 
-    def _counted(self, batch: Batch, decided: JudgedBatch, done: int) -> int:
-        failed = count(self._counters, _tallies(batch.shard, decided.kept, done), self._parallel)
+    def _count_events(self, batch: Batch, judged: JudgedBatch, done: int) -> int:
+        failed = add_tallies(self._counters, _tally_events(batch.shard, judged.events, done), self._parallel)
         return done if failed is None else batch.positions.index(failed)
 
-    def _put_aside(self, batch: Batch, verdicts: Verdicts, done: int, now: float) -> int:
-        """Last, and only what will not be delivered again: a retry would put it aside twice."""
-        poison = [
-            QuarantineEntry(one.at, batch.shard, batch.sequence_numbers[one.at], one, now)
-            for one in batch.poison
-            if one.at < done and one.position >= verdicts.first
+    def _quarantine_poison(self, batch: Batch, verdicts: Verdicts, done: int, now: float) -> int:
+        """Last, and only records that will not be delivered again: a retry would quarantine them twice."""
+        entries = [
+            QuarantineEntry(batch.shard, batch.sequence_numbers[poison.record_index], poison, now)
+            for poison in batch.poison
+            if poison.record_index < done and poison.position >= verdicts.first
         ]
 
-        def attempt(some: list[QuarantineEntry]) -> int:
+        def put(call: list[QuarantineEntry]) -> int:
             try:
-                sent = self._quarantine.put(some)
+                stored = self._quarantine.put(call)
             except (StorageUnavailable, Throttled) as error:
                 log.warning("records could not be put into quarantine: %s", error.code)
-                return some[0].at
-            if any(sent):
-                self._metrics.record("RecordsQuarantined", sum(sent))
-            return min((one.at for one, ok in zip(some, sent, strict=True) if not ok), default=done)
+                stored = [False] * len(call)
+            if any(stored):
+                self._metrics.record("RecordsQuarantined", sum(stored))
+            failed = (entry for entry, is_stored in zip(call, stored, strict=True) if not is_stored)
+            return min((entry.poison.record_index for entry in failed), default=done)
 
-        chunks = [poison[start : start + POISON_A_CALL] for start in range(0, len(poison), POISON_A_CALL)]
-        return min([done, *self._parallel.map(attempt, chunks)])
+        return min([done, *self._parallel.map(put, batched(entries, POISON_A_CALL))])
 
 
-def settle(log_: VerdictLog, shard: str, fresh: Verdicts, positions: Sequence[str]) -> Verdicts:
-    """What holds for the batch: what an earlier attempt decided, and ``fresh`` for the rest of it."""
+def _store_verdicts(
+    verdict_log: VerdictLog, shard: str, fresh: Verdicts, positions: Sequence[str]
+) -> Verdicts:
+    """The verdicts that count: those of an earlier attempt, and ``fresh`` for the rest of the batch."""
     verdicts = fresh
-    # Nothing to count needs no note, but an earlier attempt may have had something.
-    stored = log_.write(shard, fresh, None, positions) if fresh.counts else log_.read(shard, positions)
+    if fresh.has_attributions:
+        stored = verdict_log.write(shard, fresh, None, positions)
+    else:  # there is nothing to store, but an earlier attempt may have stored something
+        stored = verdict_log.read(shard, positions)
     while stored is not None and stored.last >= fresh.first:
-        verdicts = fresh.after(stored)
+        verdicts = fresh.continue_from(stored)
         if fresh.last <= stored.last:
             break
-        stored = log_.write(shard, verdicts, stored, positions)
+        stored = verdict_log.write(shard, verdicts, stored, positions)
     return verdicts
 
 
-def _tallies(shard: str, kept: Sequence[tuple[ReceivedEvent, Verdict]], done: int) -> list[Tally]:
-    """Of the first ``done`` records. Grouped by what differs within a batch, as that is what it costs."""
-    found: dict[tuple[Attribution, str, int], list[Entry]] = {}
-    for (at, _, position, _, event, _), verdict in kept:
-        if at >= done:
+def _tally_events(shard: str, events: Sequence[tuple[ReceivedEvent, Verdict]], done: int) -> list[Tally]:
+    """Of the first ``done`` records. A key of only what differs within a batch is cheaper than a Counter."""
+    groups: dict[tuple[Attribution, str, int], list[Entry]] = {}
+    for (record_index, _, position, _, event, _), verdict in events:
+        if record_index >= done:
             break
         for attribution in verdict or ():
             day, hour = divmod(event.hour, 24)
             key, entry = (attribution, event.type, day), Entry(position, hour, event.amount)
-            if key in found:
-                found[key].append(entry)
+            if key in groups:
+                groups[key].append(entry)
             else:
-                found[key] = [entry]
+                groups[key] = [entry]
     return [
-        Tally(
-            Counter(experiment_scope(of.experiment_id, of.iteration), of.variant, event_type, day, shard),
-            entries,
-        )
-        for (of, event_type, day), entries in found.items()
+        Tally(Counter(experiment_scope(experiment_id, iteration), variant, event_type, day, shard), entries)
+        for ((experiment_id, iteration, variant), event_type, day), entries in groups.items()
     ]

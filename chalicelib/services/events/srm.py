@@ -1,4 +1,4 @@
-"""Watch the split of assigned users while they are counted, so that a wrong one raises an alarm by itself."""
+"""Check the sample ratio of assigned users while they are counted, so that a mismatch raises an alarm."""
 
 import logging
 from collections import Counter
@@ -12,6 +12,7 @@ from chalicelib.domain.stream.counters import ASSIGNED, Counters, experiment_sco
 from chalicelib.metrics import MetricsRecorder
 
 SECONDS_BETWEEN = 300.0
+"""Between two checks of an experiment."""
 
 log = logging.getLogger(__name__)
 
@@ -27,30 +28,29 @@ class SampleRatioMonitor:
         self._metrics = metrics
         self._due: dict[str, float] = {}
 
-    def look(self, scopes: Iterable[str], now: float) -> None:
-        """Tests the experiments with new users, each at most every five minutes; ``now`` in epoch seconds.
+    def check(self, scopes: Iterable[str], now: float) -> None:
+        """Check the experiments with new users, each at most every five minutes; ``now`` in epoch seconds.
 
         The metric is 1 for a mismatch, so its maximum says whether any experiment has one.
         """
-        due = {one for one in scopes if self._due.get(one, 0.0) <= now}
+        due = {scope for scope in scopes if self._due.get(scope, 0.0) <= now}
         if not due:
             return
         try:
             for experiment in self._experiments.experiments().values():
-                of = experiment_scope(experiment.id, experiment.iteration)
-                if of in due:
-                    assigned = self._assigned(of)
-                    alarm = check_sample_ratio(experiment, assigned)["alarm"]
-                    self._metrics.peak("SampleRatioMismatch", float(alarm))
-                    for variant, number in assigned.items():
-                        self._metrics.peak(f"Assigned.{experiment.key}.{variant}", number)
+                scope = experiment_scope(experiment.id, experiment.iteration)
+                if scope in due:
+                    self._check_experiment(experiment, scope)
         except (StorageUnavailable, Throttled) as error:
-            log.warning("the split of assigned users could not be tested: %s", error.code)
+            log.warning("the sample ratio of assigned users could not be checked: %s", error.code)
         self._due |= dict.fromkeys(due, now + SECONDS_BETWEEN)
 
-    def _assigned(self, of: str) -> Mapping[str, int]:
+    def _check_experiment(self, experiment: Experiment, scope: str) -> None:
         assigned: Counter[str] = Counter()
-        for counter, hours in self._counters.read(of):
+        for counter, hours in self._counters.read(scope):
             if counter.event_type == ASSIGNED:
                 assigned[counter.variant] += sum(sums.count for sums in hours.values())
-        return assigned
+        alarm = check_sample_ratio(experiment, assigned)["alarm"]
+        self._metrics.peak("SampleRatioMismatch", float(alarm))
+        for variant, number in assigned.items():
+            self._metrics.peak(f"Assigned.{experiment.key}.{variant}", number)

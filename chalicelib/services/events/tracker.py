@@ -1,4 +1,4 @@
-"""Decisions told to the event stream after they were answered; docs/tracking.md has the promises."""
+"""Send decisions to the event stream after they were answered. docs/tracking.md says what is guaranteed."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,18 +20,18 @@ ATTEMPTS = 3
 FLUSH_SECONDS = 2.0
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
-"""Seconds without a try after a failure, doubled with each: a dead stream must not occupy containers."""
-REMEMBERED = 50_000
-"""Answers that are not told again, whatever the time."""
+"""Seconds without an attempt after a failure, doubled with each: a dead stream must not occupy containers."""
+ANSWERS_REMEMBERED = 50_000
+"""Answers that are not sent twice within the window. With more of them, the oldest are forgotten."""
 
 
 class Tracker:
-    """Evaluations wait in ``buffer``, assignments are recorded; ``flush`` tells them when answers have left.
+    """Evaluations wait in ``buffer``, assignments are recorded; ``flush`` sends both after the answer.
 
-    ``stream`` None: nothing is told. ``store`` writes an assignment that could not be stored when it was
-    decided. ``capacity`` bounds whatever waits: beyond it the oldest is dropped, and counted. ``window`` in
-    seconds: an answer that a user got already is not told again. ``linger``: seconds between two flushes
-    that send something. ``timer`` is monotonic.
+    ``stream`` None: nothing is sent. ``store`` writes an assignment that could not be stored when it was
+    decided. ``capacity`` limits what waits: beyond it the oldest is dropped and counted. Within ``window``
+    seconds, the same answer for the same user is sent once. ``linger``: the minimum of seconds between two
+    flushes that send something. ``timer`` is monotonic.
     """
 
     def __init__(
@@ -53,81 +53,85 @@ class Tracker:
         self._linger = linger
         self._timer = timer
         self.buffer = EvaluationBuffer(capacity)
-        self._assigned: deque[Mapping[str, Any]] = deque()
+        self._assignments: deque[Mapping[str, Any]] = deque()
         self._dropped = 0
-        self._told: TTLCache[tuple[str, str, str], None] = TTLCache(REMEMBERED, window, timer)
+        self._answers: TTLCache[tuple[str, str, str], None] = TTLCache(ANSWERS_REMEMBERED, window, timer)
         self._unsent: list[OutgoingRecord] = []
         self._unstored: list[Mapping[str, Any]] = []
         self._failures = 0
         self._not_before = 0.0
         self._flushing = Lock()
 
-    def record(self, event: Mapping[str, Any]) -> None:
+    def record(self, assignment: Mapping[str, Any]) -> None:
         """An answer of `/assign` that decided something; ``persisted`` False: it is not stored yet."""
-        if len(self._assigned) >= self._capacity:
-            self._assigned.popleft()
+        if len(self._assignments) >= self._capacity:
+            self._assignments.popleft()
             self._dropped += 1
-        self._assigned.append(event)
+        self._assignments.append(assignment)
 
     def flush(self, seconds: float = FLUSH_SECONDS, *, last: bool = False) -> int:
-        """Sends and stores what waits, and returns how much still does; what failed is tried again later.
+        """Send and store what waits, and return how much still waits for a later flush.
 
-        No call is begun for which ``seconds`` would not suffice. ``last``: there is no later. Threads
-        take turns.
+        No call begins that could take longer than ``seconds`` allow. ``last``: there is no later flush.
+        Threads take turns.
         """
         with self._flushing:
-            self._take()
+            self._collect()
             if (self._unsent or self._unstored) and (last or self._timer() >= self._not_before):
                 limit = self._timer() + seconds
                 with deadline.within(lambda: limit - self._timer()):
-                    sent, stored = self._send(), self._store_again()
-                self._pause(sent and stored)
-            self._count_drops()
+                    sent, stored = self._send(), self._store_unstored()
+                self._schedule(sent and stored)
+            self._count_dropped()
             return len(self._unsent) + len(self._unstored)
 
-    def _take(self) -> None:
-        """From the buffers into records, each answer once."""
-        evaluated = 0
-        for _, user_id, now, found in self.buffer.take():
-            evaluations = (found,) if isinstance(found, Evaluation) else found
-            evaluated += len(evaluations)
+    def _collect(self) -> None:
+        """Turn what was buffered into records, each answer once."""
+        total = 0
+        for _, user_id, now, answered in self.buffer.drain():
+            evaluations = (answered,) if isinstance(answered, Evaluation) else answered
+            total += len(evaluations)
             for evaluation in evaluations:
                 answer = user_id, evaluation.flag_key, evaluation.variant
-                if answer not in self._told and is_sampled(evaluation, user_id):
-                    self._told[answer] = None
-                    self._unsent.append(_put(build_evaluation_event(user_id, evaluation, now, self._window)))
-        if evaluated:
-            self._metrics.record("FlagEvaluations", evaluated)
-        while self._assigned:
-            event = self._assigned.popleft()
+                if answer not in self._answers and is_sampled(evaluation, user_id):
+                    self._answers[answer] = None
+                    event = build_evaluation_event(user_id, evaluation, now, self._window)
+                    self._unsent.append(_build_record(event))
+        if total:
+            self._metrics.record("FlagEvaluations", total)
+        while self._assignments:
+            assignment = self._assignments.popleft()
             if self._stream is not None:
-                self._unsent.append(_put(build_assignment_event(event)))
-            if not event.get("persisted", True):
-                self._unstored.append(event)
-        self._dropped += _shorten(self._unsent, self._capacity) + _shorten(self._unstored, self._capacity)
+                self._unsent.append(_build_record(build_assignment_event(assignment)))
+            if not assignment.get("persisted", True):
+                self._unstored.append(assignment)
+        self._dropped += _drop_oldest(self._unsent, self._capacity)
+        self._dropped += _drop_oldest(self._unstored, self._capacity)
 
     def _send(self) -> bool:
-        """Whether all was sent; only records that failed are sent again."""
+        """Whether everything was sent. Only failed records are sent again."""
         before = len(self._unsent)
         for _ in range(ATTEMPTS):
-            failed = [put for call in split_into_calls(self._unsent) for put in self._failed(call)]
-            progressed = len(failed) < len(self._unsent)
+            failed = [record for call in split_into_calls(self._unsent) for record in self._put(call)]
+            is_progress = len(failed) < len(self._unsent)
             self._unsent = failed
-            if not progressed:
+            if not is_progress:
                 break
         if before > len(self._unsent):
             self._metrics.record("TrackingSent", before - len(self._unsent))
         return not self._unsent
 
-    def _failed(self, call: Sequence[OutgoingRecord]) -> Sequence[OutgoingRecord]:
-        assert self._stream is not None  # noqa: S101 - without one there is nothing to send
+    def _put(self, records: Sequence[OutgoingRecord]) -> Sequence[OutgoingRecord]:
+        """The records that failed."""
+        assert self._stream is not None  # noqa: S101 - without a stream there is nothing to send
         try:
-            codes = self._stream.put(call)
+            codes = self._stream.put(records)
         except (StorageUnavailable, Throttled):
-            return call
-        return [put for put, code in zip(call, codes, strict=True) if code]
+            return records
+        return [record for record, code in zip(records, codes, strict=True) if code]
 
-    def _store_again(self) -> bool:
+    def _store_unstored(self) -> bool:
+        """Whether everything was stored."""
         while self._unstored:
             try:
                 self._store(self._unstored[0])
@@ -138,25 +142,26 @@ class Tracker:
             del self._unstored[0]
         return True
 
-    def _pause(self, succeeded: bool) -> None:
-        self._failures = 0 if succeeded else self._failures + 1
+    def _schedule(self, has_succeeded: bool) -> None:
+        """Set the time of the next attempt."""
+        self._failures = 0 if has_succeeded else self._failures + 1
         after_failure = min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)
-        self._not_before = self._timer() + (self._linger if succeeded else after_failure)
+        self._not_before = self._timer() + (self._linger if has_succeeded else after_failure)
 
-    def _count_drops(self) -> None:
+    def _count_dropped(self) -> None:
         dropped = self._dropped + self.buffer.lost
         if dropped > 0:
             self._metrics.record("TrackingDropped", dropped)
             self._dropped = self.buffer.lost = 0
 
 
-def _shorten(waiting: list[Any], length: int) -> int:
-    """How many of the oldest had to go."""
-    excess = max(0, len(waiting) - length)
+def _drop_oldest(waiting: list[Any], capacity: int) -> int:
+    """How many were dropped."""
+    excess = max(0, len(waiting) - capacity)
     del waiting[:excess]
     return excess
 
 
-def _put(event: Mapping[str, Any]) -> OutgoingRecord:
+def _build_record(event: Mapping[str, Any]) -> OutgoingRecord:
     user_id: str = event["user_id"]
     return OutgoingRecord(0, user_id[:MAX_PARTITION_KEY], orjson.dumps(event))

@@ -1,4 +1,4 @@
-"""What a container remembers of the last minutes, bounded, at the price of a dict."""
+"""What a container remembers of the last minutes: bounded, and as cheap as a dict."""
 
 from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
@@ -8,8 +8,10 @@ V = TypeVar("V")
 
 
 class TwoGenerationCache(Generic[K, V]):
-    """Two generations: whatever is put stays for one of them, at most ``size`` entries or ``seconds`` long,
-    and is gone after two. An LRU or TTL cache costs several microseconds an entry, this a tenth of one."""
+    """Keeps the latest two generations, each of at most ``size`` entries and ``seconds``.
+
+    An LRU or TTL cache costs several microseconds an entry, this one a tenth of a microsecond.
+    """
 
     def __init__(self, size: int, seconds: float) -> None:
         self._size = size
@@ -18,10 +20,10 @@ class TwoGenerationCache(Generic[K, V]):
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
 
-    def among(self, keys: Iterable[K]) -> dict[K, V]:
-        """Those of ``keys`` that are remembered."""
+    def get_many(self, keys: Iterable[K]) -> dict[K, V]:
+        """The entries of ``keys`` that are cached."""
         young, old = self._young, self._old
-        return {key: found for key in keys if (found := young.get(key) or old.get(key)) is not None}
+        return {key: value for key in keys if (value := young.get(key) or old.get(key)) is not None}
 
     def update(self, entries: Mapping[K, V], now: float) -> None:
         """``now`` in epoch seconds."""

@@ -35,7 +35,7 @@ def test_the_same_lines_give_the_same_bytes() -> None:
 
 def test_events_lie_by_the_hour_of_their_own_time() -> None:
     found = group_lines([at(1), at(2, HOUR + 14), at(3)], SHARD)
-    assert [(one.key, one.at, one.lines) for one in found] == [
+    assert [(one.key, one.record_index, one.lines) for one in found] == [
         (
             "raw/events/year=2026/month=11/day=22/hour=10/events-shardId-000000000007-1001.0-1003.0.jsonl.gz",
             1,
@@ -51,7 +51,7 @@ def test_events_lie_by_the_hour_of_their_own_time() -> None:
 
 def test_an_object_has_at_most_a_thousand_lines() -> None:
     found = group_lines([at(number) for number in range(2001)], SHARD)
-    assert [(one.at, len(one.lines)) for one in found] == [(0, 1000), (1000, 1000), (2000, 1)]
+    assert [(one.record_index, len(one.lines)) for one in found] == [(0, 1000), (1000, 1000), (2000, 1)]
     assert len({one.key for one in found}) == 3
 
 

@@ -7,11 +7,11 @@ from chalicelib.domain.stream.counters import (
     Counter,
     Entry,
     Tally,
-    day_and_hour,
     experiment_scope,
     format_day,
     format_position,
     parse_day,
+    to_day_and_hour,
 )
 
 COUNTER = Counter("checkout", "control", "purchase", 20_779, "events/shardId-000000000000")
@@ -45,7 +45,7 @@ def test_a_tally_adds_up_by_the_hour() -> None:
 
 @given(st.floats(-6e10, 2.5e11))
 def test_a_day_is_divided_into_24_hours_of_utc(timestamp: float) -> None:
-    day, hour = day_and_hour(timestamp)
+    day, hour = to_day_and_hour(timestamp)
     assert day * 86_400 + hour * 3_600 <= timestamp < day * 86_400 + (hour + 1) * 3_600
     assert 0 <= hour < 24
     assert parse_day(format_day(day)) == day

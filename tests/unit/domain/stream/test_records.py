@@ -126,13 +126,13 @@ def test_an_aggregate_with_a_wrong_checksum_is_refused() -> None:
 def test_parts_share_the_position_of_their_record() -> None:
     parts = [("u1", orjson.dumps(purchase("u1"))), ("u2", b"{"), ("u3", orjson.dumps(purchase("u3")))]
     batch = read(purchase(), aggregated(*parts))
-    assert [(one.at, one.part, one.position) for one in batch.events] == [
+    assert [(one.record_index, one.part, one.position) for one in batch.events] == [
         (0, 0, batch.positions[0]),
         (1, 0, batch.positions[1]),
         (1, 2, batch.positions[1]),
     ]
     [poison] = batch.poison
-    assert (poison.at, poison.part, poison.partition_key, poison.payload) == (1, 1, "u2", b"{")
+    assert (poison.record_index, poison.part, poison.partition_key, poison.payload) == (1, 1, "u2", b"{")
 
 
 def test_poison_keeps_what_was_received() -> None:
@@ -161,5 +161,8 @@ def test_each_shard_of_each_stream_is_a_batch_of_its_own() -> None:
 def test_records_that_share_a_sequence_number_are_parts_of_one_position() -> None:
     same = [record(payload, 7) for payload in (purchase("u1"), b"{", purchase("u2"))]
     [batch] = read_batches(same, Limits())
-    assert [(one.at, one.part, one.event.user_id) for one in batch.events] == [(0, 0, "u1"), (2, 2, "u2")]
-    assert [(one.at, one.part) for one in batch.poison] == [(1, 1)]
+    assert [(event.record_index, event.part, event.event.user_id) for event in batch.events] == [
+        (0, 0, "u1"),
+        (2, 2, "u2"),
+    ]
+    assert [(one.record_index, one.part) for one in batch.poison] == [(1, 1)]

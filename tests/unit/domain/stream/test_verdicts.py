@@ -46,13 +46,13 @@ def test_an_earlier_decision_wins_and_only_what_is_new_is_added() -> None:
     a, b = (Attribution("e", 1, "a"),), (Attribution("e", 1, "b"),)
     earlier = Verdicts("1", "3", {("2", 0): a, ("3", 0): a})
     later = Verdicts("2", "4", {("2", 0): b, ("3", 0): b, ("4", 0): b})
-    assert later.after(earlier) == Verdicts("2", "4", {("2", 0): a, ("3", 0): a, ("4", 0): b})
+    assert later.continue_from(earlier) == Verdicts("2", "4", {("2", 0): a, ("3", 0): a, ("4", 0): b})
 
 
 def test_records_before_the_decided_ones_are_done() -> None:
     earlier = Verdicts("5", "9", {("5", 0): ()})
-    assert Verdicts("1", "3", {("2", 0): ()}).after(earlier).first == "5"
-    assert Verdicts("1", "6", {("2", 0): (), ("6", 0): ()}).after(earlier).first == "5"
+    assert Verdicts("1", "3", {("2", 0): ()}).continue_from(earlier).first == "5"
+    assert Verdicts("1", "6", {("2", 0): (), ("6", 0): ()}).continue_from(earlier).first == "5"
 
 
 def test_five_hundred_decisions_take_few_bytes() -> None:

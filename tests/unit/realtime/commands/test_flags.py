@@ -7,7 +7,14 @@ import pytest
 from rich.console import Console
 
 from chalicelib.domain.definitions.model import DefinitionRow
-from chalicelib.domain.stream.counters import Counter, Entry, Tally, day_and_hour, flag_scope, format_position
+from chalicelib.domain.stream.counters import (
+    Counter,
+    Entry,
+    Tally,
+    flag_scope,
+    format_position,
+    to_day_and_hour,
+)
 from chalicelib.domain.timestamps import format_timestamp
 from realtime.commands.flags import FlagUsage, find_constant_variant, list_flags
 from realtime.testing.event_stores import MemoryCounters
@@ -94,7 +101,7 @@ class Stores:
         self.definitions.publish(flags, 0, published)
 
     def evaluate(self, key: str, at: float) -> None:
-        day, hour = day_and_hour(at)
+        day, hour = to_day_and_hour(at)
         counter = Counter(flag_scope(key), "on", "evaluation", day, "shard-0")
         self.counters.add(Tally(counter, [Entry(format_position("1"), hour)]), None)
 

@@ -212,7 +212,7 @@ def test_rows_that_can_never_be_kept_are_counted_and_told_without_their_user(
     assert answer == {"batchItemFailures": []}
     assert list(history.rows) == ["a-u1", "a-u3"]
     assert counted.metrics.recorded["PostgresRowsRefused"] == [1]
-    assert "1 assignments: skipped, SQLSTATE 22P05" in caplog.text
+    assert "skipped 1 assignments that PostgreSQL refuses for good, SQLSTATE 22P05" in caplog.text
     assert "bad" not in caplog.text
 
 

@@ -49,7 +49,7 @@ def counted(plane: Plane) -> int:
 
 def test_a_claim_whose_answer_was_lost_counts_when_it_is_made_again() -> None:
     ids = Failing(MemoryEventIds(), after=True)
-    plane = Plane(duplicates=table(ids))
+    plane = Plane(deduplicator=table(ids))
     assert not deliver(plane.processor, A)
     ids.down = False
     assert deliver(plane.processor, B)
@@ -59,8 +59,8 @@ def test_a_claim_whose_answer_was_lost_counts_when_it_is_made_again() -> None:
 
 def test_a_claim_counts_though_another_container_takes_it_over() -> None:
     plane, ids = Plane(), MemoryEventIds()
-    first = plane.new_container(duplicates=table(ids), verdicts=Failing(MemoryVerdicts()))
-    second = plane.new_container(duplicates=table(ids))
+    first = plane.new_container(deduplicator=table(ids), verdicts=Failing(MemoryVerdicts()))
+    second = plane.new_container(deduplicator=table(ids))
     assert not deliver(first, A)
     assert deliver(second, B)
     assert deliver(second, A)
@@ -81,7 +81,7 @@ def test_without_a_table_shards_that_swap_containers_count_each_event_of_theirs(
 
 @pytest.mark.parametrize("ids", [None, MemoryEventIds()])
 def test_a_repeat_in_a_later_batch_of_the_shard_is_known(ids: Any) -> None:
-    plane = Plane(duplicates=table(ids))
+    plane = Plane(deduplicator=table(ids))
     assert deliver(plane.processor, A)
     assert deliver(plane.processor, kinesis([SENT], start=7))
     assert counted(plane) == 1

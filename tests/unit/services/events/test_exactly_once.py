@@ -48,8 +48,8 @@ class Schedule:
         plane, parallel = self.plane, Parallel(1)
         names = ("assignments", "verdicts", "counters", "archive", "quarantine")
         stores = {name: self.faults.around(getattr(plane, name)) for name in names}
-        duplicates = Deduplicator(self.faults.around(self.ids), parallel, 86_400.0)
-        return plane.new_container(duplicates=duplicates, parallel=parallel, **stores)
+        deduplicator = Deduplicator(self.faults.around(self.ids), parallel, 86_400.0)
+        return plane.new_container(deduplicator=deduplicator, parallel=parallel, **stores)
 
     def _add(self, number: int) -> None:
         kind = self.chance.random()

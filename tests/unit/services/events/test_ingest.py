@@ -31,11 +31,11 @@ class Refusing(MemoryEventStream):
         self.calls: list[list[int]] = []
 
     def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
-        self.calls.append([record.at for record in records])
+        self.calls.append([record.number for record in records])
         answer = next(self.answers, {})
         if isinstance(answer, Exception):
             raise answer
-        codes = [answer.get(record.at) for record in records]
+        codes = [answer.get(record.number) for record in records]
         super().put([record for record, code in zip(records, codes, strict=True) if code is None])
         return codes
 
@@ -126,7 +126,7 @@ def test_only_what_failed_is_sent_again_after_growing_pauses() -> None:
     assert answer["accepted"] == 4
     assert stream.calls == [[0, 1, 2, 3], [1, 3], [3]]
     assert pauses == [0.05, 0.1]
-    assert sorted(put.at for put in stream.records) == [0, 1, 2, 3]
+    assert sorted(put.number for put in stream.records) == [0, 1, 2, 3]
 
 
 def test_what_kinesis_never_acknowledged_is_rejected_with_a_code_to_retry() -> None:

@@ -85,7 +85,7 @@ def evaluated(
     number: int | None = None,
 ) -> None:
     buffer = world.tracker.buffer
-    buffer.append((buffer.number() if number is None else number, user, now, (evaluation,)))
+    buffer.append((buffer.next_number() if number is None else number, user, now, (evaluation,)))
 
 
 def test_an_evaluation_is_told_with_flag_variant_reason_user_time_and_version(world: World) -> None:
@@ -236,7 +236,7 @@ def test_the_buffer_is_bounded_and_what_it_drops_is_counted() -> None:
 @pytest.mark.parametrize("flushed_between", [False, True])
 def test_threads_that_append_out_of_order_lose_nothing(world: World, flushed_between: bool) -> None:
     buffer = world.tracker.buffer
-    first, second, third = buffer.number(), buffer.number(), buffer.number()
+    first, second, third = buffer.next_number(), buffer.next_number(), buffer.next_number()
     for number in (second, third, first):
         evaluated(world, number=number)
         if flushed_between and number == third:  # while the first has its number and is not there yet
@@ -244,7 +244,7 @@ def test_threads_that_append_out_of_order_lose_nothing(world: World, flushed_bet
     world.tracker.flush()
     counted = sum(world.metrics.recorded.get("TrackingDropped", []))
     assert counted == (1 if flushed_between else 0)
-    buffer.number()  # one that is pushed out
+    buffer.next_number()  # one that is pushed out
     evaluated(world, "late")
     world.tracker.flush()
     assert sum(world.metrics.recorded.get("TrackingDropped", [])) == 1  # over all, none is counted twice
