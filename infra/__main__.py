@@ -1,8 +1,8 @@
-"""`python -m infra`: what cdk.json names for the CDK CLI, and what `make synth` runs without it.
+"""`python -m infra`: synthesise the stacks. The CDK CLI runs it by cdk.json, `make synth` without the CLI.
 
-Context: env=dev|staging|prod, platform=standalone|existing, and for an existing platform stream, bucket,
-assignments_stream (names, or SSM parameters that start with /), stream_hours (that its stream keeps a
-record), postgres_secret (name or ARN), subnets and security_groups (comma-separated);
+Context: env=dev|staging|prod and platform=standalone|existing. For an existing platform: stream, bucket,
+assignments_stream (names, or paths of SSM parameters, which start with /), stream_hours (how long its stream
+keeps a record), postgres_secret (name or ARN), subnets and security_groups (comma-separated).
 github=OWNER/NAME adds the stack of the pipeline's role.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from infra import environments, resource_names
 from infra.app import compose
-from infra.bundle import BUILD, BundleError
+from infra.bundle import BUILD_FOLDER, BundleError
 
 
 def main(arguments: list[str]) -> None:
@@ -24,8 +24,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("-c", "--context", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--all", action="store_true", help="every environment on both platforms")
     parsed = parser.parse_args(arguments)
-    context = dict(one.split("=", 1) for one in parsed.context)
-    context |= json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))  # what the CDK CLI hands over
+    context = dict(option.split("=", 1) for option in parsed.context)
+    context |= json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))  # set by the CDK CLI
     try:
         if parsed.all:
             for env in environments.NAMES:
@@ -38,39 +38,39 @@ def main(arguments: list[str]) -> None:
 
 
 def _synthesise(context: Mapping[str, str]) -> None:
-    began = time.monotonic()
+    started = time.monotonic()
     environment = environments.load(context.get("env", "dev"))
-    found = attach(environment.name, context)
-    default = BUILD / "cdk" / f"{environment.name}-{found.platform}"
-    outdir = Path(os.environ.get("CDK_OUTDIR", default))
-    app = compose(environment, found, outdir=outdir, repository=context.get("github"))
+    names = resolve_context(environment.name, context)
+    default_outdir = BUILD_FOLDER / "cdk" / f"{environment.name}-{names.platform}"
+    outdir = Path(os.environ.get("CDK_OUTDIR", default_outdir))
+    app = compose(environment, names, outdir=outdir, repository=context.get("github"))
     stacks = [stack.stack_name for stack in app.synth().stacks]
-    print(f"{outdir}: {', '.join(stacks)} ({time.monotonic() - began:.1f} s)")
+    print(f"{outdir}: {', '.join(stacks)} ({time.monotonic() - started:.1f} s)")
 
 
-def attach(env: str, context: Mapping[str, str]) -> resource_names.ResourceNames:
-    """Where things are, by ``context``."""
+def resolve_context(env: str, context: Mapping[str, str]) -> resource_names.ResourceNames:
+    """The names of the resources that ``context`` asks for; raises ValueError for an unknown platform."""
     platform = context.get("platform", "standalone")
     if platform == "standalone":
-        return resource_names.find(env, "standalone")
+        return resource_names.resolve_names(env, "standalone")
     if platform != "existing":
         raise ValueError(
             f"there is no platform {platform!r}; use -c platform={'|'.join(resource_names.PLATFORMS)}"
         )
-    usual = resource_names.defaults(env)
-    attached = resource_names.Attached(
-        stream=context.get("stream", usual.stream),
-        bucket=context.get("bucket", usual.bucket),
-        assignments_stream=context.get("assignments_stream", usual.assignments_stream),
+    defaults = resource_names.get_platform_defaults(env)
+    platform_resources = resource_names.PlatformResources(
+        stream=context.get("stream", defaults.stream),
+        bucket=context.get("bucket", defaults.bucket),
+        assignments_stream=context.get("assignments_stream", defaults.assignments_stream),
         postgres_secret=context.get("postgres_secret", ""),
-        stream_hours=int(context.get("stream_hours", usual.stream_hours)),
-        subnets=_listed(context.get("subnets", "")),
-        security_groups=_listed(context.get("security_groups", "")),
+        stream_hours=int(context.get("stream_hours", defaults.stream_hours)),
+        subnets=_split(context.get("subnets", "")),
+        security_groups=_split(context.get("security_groups", "")),
     )
-    return resource_names.find(env, "existing", attached)
+    return resource_names.resolve_names(env, "existing", platform_resources)
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.split(",") if part)
 
 

@@ -1,143 +1,182 @@
-"""Every alarm: what it compares with what. docs/runbook.md says what to do about each."""
+"""Every alarm, with its metric and threshold. docs/runbook.md says what to do about each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from infra.environments import Environment, FunctionName
-from infra.functions import LOGICAL
-from infra.metrics import Dimensions, Query, compared, metric, of_function, of_service, shown
+from infra.functions import LOGICAL_IDS
+from infra.metrics import (
+    Dimensions,
+    Query,
+    build_comparison,
+    build_function_query,
+    build_query,
+    build_service_query,
+    combine,
+)
 from infra.resource_names import ResourceNames
 
 RUNBOOK = "docs/runbook.md"
-ERROR_RATE = 1.0
-"""Per cent, and how it is computed where nobody may have called."""
-RATE = "100 * failed / MAX([called, 1])"
+ERROR_RATE_PERCENT = 1.0
+ERROR_RATE_EXPRESSION = "100 * failed / MAX([called, 1])"
+"""Per cent; 0 without calls."""
 ITERATOR_AGE_MS = 60_000
-RARE = 900
-"""Seconds that an alarm of what is recorded once in minutes looks back: a minute's would come and go."""
+RARE_METRIC_SECONDS = 900
+"""The period of alarms on metrics that are recorded once in several minutes.
+
+With a period of one minute, such an alarm would go off and on.
+"""
 STALE_SECONDS = 60
-"""A kill switch is promised within ten."""
+"""A kill switch is promised within 10 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Rings while ``breaching`` of ``of`` periods were above ``threshold``; silence is health."""
+    """In alarm while ``breaching`` of the last ``periods`` were above ``threshold``.
+
+    A period without data counts as below.
+    """
 
     name: str
-    says: str
+    description: str
     queries: tuple[Query, ...]
     threshold: float = 0
     breaching: int = 1
-    of: int = 1
+    periods: int = 1
     page: str = RUNBOOK
 
-    def resource(self, environment: Environment, topic: dict[str, str] | None = None) -> dict[str, Any]:
-        told = {"AlarmActions": [topic], "OKActions": [topic]} if topic else {}
+    def to_resource(self, environment: Environment, topic: dict[str, str] | None = None) -> dict[str, Any]:
+        actions = {"AlarmActions": [topic], "OKActions": [topic]} if topic else {}
         return {
             "Type": "AWS::CloudWatch::Alarm",
             "Properties": {
                 "AlarmName": f"realtime-{environment.name}-{self.name}",
-                "AlarmDescription": f"{self.says} {self.page}#{self.name}",
-                **compared(self.queries),
+                "AlarmDescription": f"{self.description} {self.page}#{self.name}",
+                **build_comparison(self.queries),
                 "ComparisonOperator": "GreaterThanThreshold",
                 "Threshold": self.threshold,
-                "EvaluationPeriods": self.of,
+                "EvaluationPeriods": self.periods,
                 "DatapointsToAlarm": self.breaching,
                 "TreatMissingData": "notBreaching",
-                **told,
+                **actions,
             },
         }
 
 
-def alarms(environment: Environment, places: ResourceNames) -> tuple[Alarm, ...]:
-    found = [*_functions(environment), *_api(environment), *_data(places), *_service(environment)]
-    return tuple(found)
+def list_alarms(environment: Environment, names: ResourceNames) -> tuple[Alarm, ...]:
+    return (
+        *_list_function_alarms(environment),
+        *_list_api_alarms(environment),
+        *_list_data_alarms(names),
+        *_list_service_alarms(environment),
+    )
 
 
-def _functions(environment: Environment) -> Iterator[Alarm]:
-    for name in LOGICAL:
-        called = of_function("called", "Invocations", name, environment, "Sum")
-        failed = of_function("failed", "Errors", name, environment, "Sum")
-        rate = shown(RATE, [called, failed])
+def _list_function_alarms(environment: Environment) -> Iterator[Alarm]:
+    for name in LOGICAL_IDS:
+        called = build_function_query("called", "Invocations", name, environment, "Sum")
+        failed = build_function_query("failed", "Errors", name, environment, "Sum")
+        rate = combine(ERROR_RATE_EXPRESSION, [called, failed])
         yield Alarm(
-            f"{name}-errors", f"More than 1 % of {name} fail.", tuple(rate), ERROR_RATE, breaching=3, of=5
+            f"{name}-errors",
+            f"More than 1 % of {name} fail.",
+            tuple(rate),
+            ERROR_RATE_PERCENT,
+            breaching=3,
+            periods=5,
         )
         budget = environment.functions[name].p99_ms
-        slowest = of_function("p99", "Duration", name, environment, "p99")
-        says = f"One in a hundred of {name} takes longer than {budget} ms."
-        yield Alarm(f"{name}-latency", says, (slowest,), budget, breaching=5, of=10)
-        throttled = of_function("throttled", "Throttles", name, environment, "Sum")
-        says = f"{name} is at its reserved concurrency."
-        yield Alarm(f"{name}-throttles", says, (throttled,), breaching=2, of=5)
+        slowest = build_function_query("p99", "Duration", name, environment, "p99")
+        description = f"One in a hundred of {name} takes longer than {budget} ms."
+        yield Alarm(f"{name}-latency", description, (slowest,), budget, breaching=5, periods=10)
+        throttled = build_function_query("throttled", "Throttles", name, environment, "Sum")
+        description = f"{name} is at its reserved concurrency."
+        yield Alarm(f"{name}-throttles", description, (throttled,), breaching=2, periods=5)
 
 
-def _api(environment: Environment) -> Iterator[Alarm]:
-    failures = failures_of_api(environment)
-    yield Alarm("api-errors", "More than 1 % of requests get a 5xx.", failures, ERROR_RATE, 3, 5)
+def _list_api_alarms(environment: Environment) -> Iterator[Alarm]:
+    failures = build_api_error_rate(environment)
+    yield Alarm("api-errors", "More than 1 % of requests get a 5xx.", failures, ERROR_RATE_PERCENT, 3, 5)
 
 
-def failures_of_api(environment: Environment) -> tuple[Query, ...]:
+def build_api_error_rate(environment: Environment) -> tuple[Query, ...]:
     """Per cent of requests that get a 5xx."""
     api: Dimensions = {"ApiName": f"realtime-{environment.name}"}
-    called = metric("called", "AWS/ApiGateway", "Count", api, "Sum")
-    failed = metric("failed", "AWS/ApiGateway", "5XXError", api, "Sum")
-    return tuple(shown(RATE, [called, failed]))
+    called = build_query("called", "AWS/ApiGateway", "Count", api, "Sum")
+    failed = build_query("failed", "AWS/ApiGateway", "5XXError", api, "Sum")
+    return tuple(combine(ERROR_RATE_EXPRESSION, [called, failed]))
 
 
-def _data(places: ResourceNames) -> Iterator[Alarm]:
-    for setting in sorted(places.names):
+def _list_data_alarms(names: ResourceNames) -> Iterator[Alarm]:
+    for setting in sorted(names.by_setting):
         if setting.endswith("_table"):
-            table = {"TableName": places.name(setting)}
+            table = {"TableName": names.get_name(setting)}
             parts = [
-                metric("reads", "AWS/DynamoDB", "ReadThrottleEvents", table, "Sum"),
-                metric("writes", "AWS/DynamoDB", "WriteThrottleEvents", table, "Sum"),
+                build_query("reads", "AWS/DynamoDB", "ReadThrottleEvents", table, "Sum"),
+                build_query("writes", "AWS/DynamoDB", "WriteThrottleEvents", table, "Sum"),
             ]
             name = setting.removesuffix("_table")
-            queries = shown("SUM(METRICS())", parts)  # one that has no data counts as 0
+            queries = combine("SUM(METRICS())", parts)  # a metric without data counts as 0
             yield Alarm(f"{name}-table-throttles", f"DynamoDB throttles the table {name}.", tuple(queries))
-    stream = {"StreamName": places.name("event_stream")}
-    full = metric("full", "AWS/Kinesis", "WriteProvisionedThroughputExceeded", stream, "Sum")
+    stream = {"StreamName": names.get_name("event_stream")}
+    full = build_query("full", "AWS/Kinesis", "WriteProvisionedThroughputExceeded", stream, "Sum")
     yield Alarm("stream-throttles", "A shard of the event stream takes no more.", (full,))
-    for name, setting, says in (
+    for name, setting, description in (
         ("quarantine-not-empty", "quarantine_queue", "Poison records wait for somebody to look."),
         ("failed-batches-not-empty", "failure_queue", "Lambda gave up on a batch of a stream."),
     ):
-        queue = {"QueueName": places.name(setting)}
-        waiting = metric("waiting", "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum")
-        yield Alarm(name, says, (waiting,))
+        queue = {"QueueName": names.get_name(setting)}
+        waiting = build_query("waiting", "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum")
+        yield Alarm(name, description, (waiting,))
 
 
-def _service(environment: Environment) -> Iterator[Alarm]:
-    readers: tuple[FunctionName, ...] = ("event_processor", "assignment_sync")
-    for name in readers:
-        age = of_function("age", "IteratorAge", name, environment, "Maximum")
-        says = f"{name} is over a minute behind its stream."
-        yield Alarm(f"{name}-iterator-age", says, (age,), ITERATOR_AGE_MS, breaching=3, of=5)
-    deciding: tuple[FunctionName, ...] = ("assignment", "feature_flags")
-    dropped = _own("TrackingDropped", deciding, environment, "Sum", "SUM")
+def _list_service_alarms(environment: Environment) -> Iterator[Alarm]:
+    stream_functions: tuple[FunctionName, ...] = ("event_processor", "assignment_sync")
+    for name in stream_functions:
+        age = build_function_query("age", "IteratorAge", name, environment, "Maximum")
+        description = f"{name} is over a minute behind its stream."
+        yield Alarm(f"{name}-iterator-age", description, (age,), ITERATOR_AGE_MS, breaching=3, periods=5)
+    deciding_functions: tuple[FunctionName, ...] = ("assignment", "feature_flags")
+    dropped = _combine_functions("TrackingDropped", deciding_functions, environment, "Sum", "SUM")
     yield Alarm("tracking-drops", "Exposures were dropped: the buffer was full.", dropped)
-    using: tuple[FunctionName, ...] = ("assignment", "feature_flags", "ingest", "event_processor")
-    age_of = _own("DefinitionsAge", using, environment, "Maximum", "MAX")
-    says = "Definitions are over a minute old: a kill switch may not be in force."
-    yield Alarm("stale-definitions", says, age_of, STALE_SECONDS)
-    broken = _own("InvalidDefinition", using, environment, "Sum", "SUM", RARE)
+    functions_with_definitions: tuple[FunctionName, ...] = (
+        "assignment",
+        "feature_flags",
+        "ingest",
+        "event_processor",
+    )
+    ages = _combine_functions("DefinitionsAge", functions_with_definitions, environment, "Maximum", "MAX")
+    description = "Definitions are over a minute old: a kill switch may not be in force."
+    yield Alarm("stale-definitions", description, ages, STALE_SECONDS)
+    broken = _combine_functions(
+        "InvalidDefinition", functions_with_definitions, environment, "Sum", "SUM", RARE_METRIC_SECONDS
+    )
     yield Alarm("invalid-definition", "A definition in a table cannot be loaded.", broken)
-    lost = _own("AssignmentNotStored", ("assignment",), environment, "Sum", "SUM", RARE)
+    lost = _combine_functions(
+        "AssignmentNotStored", ("assignment",), environment, "Sum", "SUM", RARE_METRIC_SECONDS
+    )
     yield Alarm("assignment-not-stored", "A decided assignment could not be written, twice.", lost)
-    mismatch = _own("SampleRatioMismatch", ("assignment_sync",), environment, "Maximum", "MAX", RARE)
+    mismatch = _combine_functions(
+        "SampleRatioMismatch", ("assignment_sync",), environment, "Maximum", "MAX", RARE_METRIC_SECONDS
+    )
     yield Alarm("sample-ratio-mismatch", "An experiment's users are not split as asked for.", mismatch)
-    refused = _own("PostgresRowsRefused", ("assignment_sync",), environment, "Sum", "SUM", RARE)
+    refused = _combine_functions(
+        "PostgresRowsRefused", ("assignment_sync",), environment, "Sum", "SUM", RARE_METRIC_SECONDS
+    )
     yield Alarm("postgres-rows-refused", "PostgreSQL will never take some assignments.", refused)
 
 
-def _own(
+def _combine_functions(
     name: str,
     functions: tuple[FunctionName, ...],
     environment: Environment,
     statistic: str,
-    over: str,
+    combination: str,
     period: int = 60,
 ) -> tuple[Query, ...]:
-    parts = [of_service(function, name, function, environment, statistic, period) for function in functions]
-    return tuple(shown(f"{over}(METRICS())", parts) if len(parts) > 1 else parts)
+    parts = [
+        build_service_query(function, name, function, environment, statistic, period)
+        for function in functions
+    ]
+    return tuple(combine(f"{combination}(METRICS())", parts) if len(parts) > 1 else parts)

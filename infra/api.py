@@ -1,4 +1,4 @@
-"""Chalice's API definition as it is deployed: split by path, at aliases, with errors in our shape."""
+"""Chalice's API definition as it is deployed: each path calls its function's alias, errors have our shape."""
 
 import json
 from collections.abc import Iterator
@@ -6,29 +6,28 @@ from typing import Any
 
 from chalicelib.api.http import error_body
 from infra.environments import Environment, FunctionName, UsagePlan
-from infra.functions import LOGICAL
-from infra.resource_names import sub
+from infra.functions import LOGICAL_IDS
+from infra.resource_names import substitute
 from realtime.local.gateway import ERRORS
 
-PATHS: tuple[tuple[str, FunctionName], ...] = (
+PATH_OWNERS: tuple[tuple[str, FunctionName], ...] = (
     ("/assign", "assignment"),
     ("/flags", "feature_flags"),
     ("/feature-flags", "feature_flags"),
     ("/ofrep", "feature_flags"),
     ("/", "ingest"),
 )
-"""The first prefix that fits a path names its function; `ingest` also answers what is read seldom."""
-OPEN = ("/health", "/openapi.json")
+"""The first prefix that matches a path names its function. `ingest` also has the rarely called routes."""
+OPEN_PATHS = ("/health", "/openapi.json")
 METHODS = ("get", "head", "post", "put", "patch", "delete")
-STAGE = "api"
-BEHIND: tuple[FunctionName, ...] = ("assignment", "feature_flags", "ingest", "authorizer")
-MADE_BY_GATEWAY: dict[str, tuple[int, str, str]] = {
+API_FUNCTIONS: tuple[FunctionName, ...] = ("assignment", "feature_flags", "ingest", "authorizer")
+GATEWAY_RESPONSES: dict[str, tuple[int, str, str]] = {
     "UNAUTHORIZED": (401, *ERRORS[401]),
     "ACCESS_DENIED": (403, *ERRORS[403]),
     "AUTHORIZER_FAILURE": (500, *ERRORS[500]),
     "AUTHORIZER_CONFIGURATION_ERROR": (500, *ERRORS[500]),
     "INVALID_API_KEY": (403, "forbidden", "This route needs a gateway key in the header X-API-Key."),
-    "MISSING_AUTHENTICATION_TOKEN": (404, *ERRORS[404]),  # its name for a route or method it does not know
+    "MISSING_AUTHENTICATION_TOKEN": (404, *ERRORS[404]),  # means an unknown route or method
     "RESOURCE_NOT_FOUND": (404, *ERRORS[404]),
     "REQUEST_TOO_LARGE": (413, *ERRORS[413]),
     "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported_media_type", "Send JSON: Content-Type: application/json."),
@@ -40,26 +39,28 @@ MADE_BY_GATEWAY: dict[str, tuple[int, str, str]] = {
     "DEFAULT_4XX": (0, *ERRORS[400]),
     "DEFAULT_5XX": (0, *ERRORS[500]),
 }
-"""Status (0: as it is), code and message of every answer that no function of ours makes."""
+"""Status (0: unchanged), code and message of every answer that the gateway itself makes."""
 
 
-def owner(path: str) -> FunctionName:
-    return next(name for prefix, name in PATHS if path.startswith(prefix))
+def get_owner(path: str) -> FunctionName:
+    return next(name for prefix, name in PATH_OWNERS if path.startswith(prefix))
 
 
-def definition(body: dict[str, Any], environment: Environment) -> dict[str, Any]:
-    """``body``, Chalice's Swagger document, with each path at its own function's alias."""
-    for path, _, method in operations(body):
-        method["x-amazon-apigateway-integration"]["uri"] = _invocation(LOGICAL[owner(path)])
-        if environment.usage_plan and path not in OPEN:
+def adapt_definition(body: dict[str, Any], environment: Environment) -> dict[str, Any]:
+    """Adapt Chalice's Swagger document in place, and return it: each path calls its function's alias."""
+    for path, _, method in list_operations(body):
+        method["x-amazon-apigateway-integration"]["uri"] = _build_invocation_uri(LOGICAL_IDS[get_owner(path)])
+        if environment.usage_plan and path not in OPEN_PATHS:
             method["security"] = [*method["security"], {GATEWAY_KEY: []}]
     for scheme in body["securityDefinitions"].values():
-        scheme["x-amazon-apigateway-authorizer"]["authorizerUri"] = _invocation(LOGICAL["authorizer"])
+        scheme["x-amazon-apigateway-authorizer"]["authorizerUri"] = _build_invocation_uri(
+            LOGICAL_IDS["authorizer"]
+        )
     if environment.usage_plan:
         scheme = {"type": "apiKey", "name": "x-api-key", "in": "header"}
         body["securityDefinitions"][GATEWAY_KEY] = scheme
     body["x-amazon-apigateway-gateway-responses"] = {
-        kind: _response(*answer) for kind, answer in MADE_BY_GATEWAY.items()
+        kind: _build_gateway_response(*answer) for kind, answer in GATEWAY_RESPONSES.items()
     }
     body["info"]["title"] = f"realtime-{environment.name}"
     return body
@@ -68,19 +69,19 @@ def definition(body: dict[str, Any], environment: Environment) -> dict[str, Any]
 GATEWAY_KEY = "gateway_key"
 
 
-def operations(body: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Path, method and definition of every route; preflight requests aside, which need no function."""
+def list_operations(body: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and definition of every route but preflight requests, which call no function."""
     for path, methods in body["paths"].items():
         for name in METHODS:
             if name in methods:
                 yield path, name, methods[name]
 
 
-def stage(environment: Environment) -> dict[str, Any]:
-    """Throttling, traces, metrics, and access logs that hold no user, no key, no query and no address."""
+def build_stage(environment: Environment) -> dict[str, Any]:
+    """Throttling, traces, metrics, and an access log without user ids, keys, queries and addresses."""
     fields = {
         "requestId": "$context.requestId",
-        "functionRequestId": "$context.integration.requestId",  # which leads to the function's log
+        "functionRequestId": "$context.integration.requestId",  # the request's id in the function's log
         "traceId": "$context.xrayTraceId",
         "time": "$context.requestTimeEpoch",
         "method": "$context.httpMethod",
@@ -105,10 +106,10 @@ def stage(environment: Environment) -> dict[str, Any]:
                 "ThrottlingRateLimit": environment.throttle.rate,
                 "ThrottlingBurstLimit": environment.throttle.burst,
                 "MetricsEnabled": True,
-                # API Gateway makes the group of its execution log itself, and one that never expires. The
-                # access log, the trace and the functions' logs say the same.
+                # API Gateway creates the log group of its execution log itself, and it would never expire.
+                # The access log, the trace and the functions' logs hold the same facts.
                 "LoggingLevel": "OFF",
-                "DataTraceEnabled": False,  # it would log bodies, and with them user ids
+                "DataTraceEnabled": False,  # it would log bodies, which hold user ids
             }
         ],
         "AccessLogSetting": {
@@ -118,7 +119,7 @@ def stage(environment: Environment) -> dict[str, Any]:
     }
 
 
-def access_log(environment: Environment) -> dict[str, Any]:
+def build_access_log(environment: Environment) -> dict[str, Any]:
     return {
         "Type": "AWS::Logs::LogGroup",
         "Properties": {
@@ -128,18 +129,20 @@ def access_log(environment: Environment) -> dict[str, Any]:
     }
 
 
-def permission(name: FunctionName) -> dict[str, Any]:
-    """API Gateway may call the alias; the unqualified function stays closed to it."""
+def build_permission(name: FunctionName) -> dict[str, Any]:
+    """API Gateway may call the alias, and not the unqualified function."""
     properties = {
-        "FunctionName": {"Ref": f"{LOGICAL[name]}.Alias"},
+        "FunctionName": {"Ref": f"{LOGICAL_IDS[name]}.Alias"},
         "Action": "lambda:InvokeFunction",
         "Principal": "apigateway.amazonaws.com",
-        "SourceArn": sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${RestAPI}/*"),
+        "SourceArn": substitute(
+            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${RestAPI}/*"
+        ),
     }
     return {"Type": "AWS::Lambda::Permission", "Properties": properties}
 
 
-def usage_plan(plan: UsagePlan, environment: Environment) -> dict[str, Any]:
+def build_usage_plan(plan: UsagePlan, environment: Environment) -> dict[str, Any]:
     properties = {
         "UsagePlanName": f"realtime-{environment.name}",
         "ApiStages": [{"ApiId": {"Ref": "RestAPI"}, "Stage": {"Ref": "RestAPI.Stage"}}],
@@ -149,23 +152,25 @@ def usage_plan(plan: UsagePlan, environment: Environment) -> dict[str, Any]:
     return {"Type": "AWS::ApiGateway::UsagePlan", "Properties": properties}
 
 
-def _invocation(logical: str) -> dict[str, str]:
+def _build_invocation_uri(logical: str) -> dict[str, str]:
     return {
         "Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
         f"${{{logical}.Alias}}/invocations"
     }
 
 
-def _response(status: int, code: str, message: str) -> dict[str, Any]:
-    """One body for every path, since a gateway response cannot look at the path: our shape, and beside it
-    the fields that OFREP's clients read."""
+def _build_gateway_response(status: int, code: str, message: str) -> dict[str, Any]:
+    """One body for all paths: our error shape, and beside it the fields that OFREP's clients read.
+
+    A gateway response does not know the request's path.
+    """
     body = {**error_body(code, message), "key": "", "errorCode": "GENERAL", "errorDetails": message}
     headers = {
         "Access-Control-Allow-Origin": "'*'",
         "Access-Control-Expose-Headers": "'ETag,Retry-After'",
     }
     if status == 429:
-        headers["Retry-After"] = "'1'"  # OFREP's clients read whole seconds, not a date
+        headers["Retry-After"] = "'1'"  # OFREP's clients read whole seconds, and no date
     response: dict[str, Any] = {
         "responseParameters": {f"gatewayresponse.header.{name}": value for name, value in headers.items()},
         "responseTemplates": {"application/json": json.dumps(body, separators=(",", ":"))},

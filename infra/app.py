@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
-os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # it still runs CDK
+# Node.js 20 is at the end of its life, and CDK still runs on it
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 import aws_cdk as cdk
 
-from infra.bundle import LAMBDA, Target
+from infra.bundle import LAMBDA_TARGET, BuildTarget
 from infra.data import Data
 from infra.environments import Environment
 from infra.monitoring import Monitoring
@@ -18,20 +19,20 @@ from infra.service import Service
 
 def compose(
     environment: Environment,
-    places: ResourceNames,
-    target: Target = LAMBDA,
+    names: ResourceNames,
+    target: BuildTarget = LAMBDA_TARGET,
     outdir: Path | None = None,
     repository: str | None = None,
 ) -> cdk.App:
-    """Ready for `synth`, into ``outdir``; for a ``repository`` (OWNER/NAME) with its pipeline's role."""
+    """An app whose `synth` writes into ``outdir``. ``repository`` (OWNER/NAME) adds its pipeline's role."""
     strict = {"@aws-cdk/core:validateAgainstDefaultRules": True}
     app = cdk.App(analytics_reporting=False, context=strict, outdir=str(outdir) if outdir else None)
-    cdk.Tags.of(app).add("service", f"realtime-{environment.name}")  # the budget counts by it
-    kept = environment.retain
-    data = Data(app, environment, places, termination_protection=kept)
-    service = Service(app, environment, places, target, termination_protection=kept)
+    cdk.Tags.of(app).add("service", f"realtime-{environment.name}")  # the budget filters by it
+    is_protected = environment.retain
+    data = Data(app, environment, names, termination_protection=is_protected)
+    service = Service(app, environment, names, target, termination_protection=is_protected)
     service.add_stack_dependency(data)
-    Monitoring(app, environment, places, termination_protection=kept)
+    Monitoring(app, environment, names, termination_protection=is_protected)
     if repository:
-        Pipeline(app, environment, places, repository)
+        Pipeline(app, environment, names, repository)
     return app

@@ -1,7 +1,8 @@
 """The zip that every function runs: the service, its wheels for Lambda, Chalice's two files, and byte-code.
 
-Chalice's own packager leaves the byte-code out, so that every cold start would compile all modules again
-(/var/task is read-only), drops a wheel that does not fit with only a warning, and keeps the broken result.
+Chalice's own packager leaves the byte-code out: each cold start would compile all modules again, since
+/var/task is read-only. It also drops a wheel that does not fit with only a warning, and caches the broken
+package.
 """
 
 import hashlib
@@ -18,25 +19,25 @@ from pathlib import Path
 import chalice
 
 ROOT = Path(__file__).parents[1]
-BUILD = ROOT / "build"
+BUILD_FOLDER = ROOT / "build"
 REQUIREMENTS = ROOT / "requirements.txt"
-LIMIT = 10 * 1024 * 1024
+MAX_BUNDLE_BYTES = 10 * 1024 * 1024
 ELF_MACHINES = {"x86_64": 0x3E, "aarch64": 0xB7}
-_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say
+_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold
 
 
 class BundleError(Exception):
-    """Says in one line what is wrong with the bundle, and the fix."""
+    """The bundle cannot be built; one line with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The interpreter and machine that the bundle is for."""
+class BuildTarget:
+    """The interpreter and the machine for which a bundle is built."""
 
     python: str
     machine: str
     glibc: int
-    """Its minor version: newer wheels would not load."""
+    """The minor version of its glibc. Wheels for a newer one do not load."""
 
     @property
     def runtime(self) -> str:
@@ -44,52 +45,54 @@ class Target:
 
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-LAMBDA = Target(PYTHON, "aarch64", 34 if sys.version_info >= (3, 12) else 26)  # Amazon Linux 2023, or 2
-HOST = Target(PYTHON, platform.machine(), int(platform.libc_ver()[1].split(".")[1] or 17))
-"""This machine, where tests and the local emulator run the bundle."""
+LAMBDA_TARGET = BuildTarget(
+    PYTHON, "aarch64", 34 if sys.version_info >= (3, 12) else 26
+)  # Amazon Linux 2023, or 2
+HOST_TARGET = BuildTarget(PYTHON, platform.machine(), int(platform.libc_ver()[1].split(".")[1] or 17))
+"""This machine: tests and the local emulator run the bundle here."""
 
 
-def wheels(target: Target) -> Path:
-    """The folder of all of requirements.txt for ``target``; only the first time asks the package index."""
-    asked = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    folder = Path(sys.prefix) / "wheels" / f"{target.runtime}-{target.machine}-{asked}"
+def get_wheels(target: BuildTarget) -> Path:
+    """A folder with the wheels of requirements.txt for ``target``; only the first call asks the index."""
+    requirements_digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    folder = Path(sys.prefix) / "wheels" / f"{target.runtime}-{target.machine}-{requirements_digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as fresh:
-            _download(target, Path(fresh))
-            _publish(Path(fresh), folder)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            _download(target, Path(temporary))
+            _move_into_place(Path(temporary), folder)
     return folder
 
 
-def build(target: Target) -> Path:
-    """The bundle of the code as it is now; the same code and wheels give the same bytes."""
+def build_bundle(target: BuildTarget) -> Path:
+    """Build the bundle of the present code. The same code and wheels give the same bytes."""
     if target.python != PYTHON:
         raise BundleError(f"byte-code for Python {target.python} needs that interpreter; this is {PYTHON}")
-    files = contents(target)
+    files = collect_files(target)
     digest = hashlib.sha256(f"{target}{sys.version}".encode())
     for name, content in sorted(files.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    bundle = BUILD / "bundle" / f"{target.runtime}-{target.machine}-{digest.hexdigest()[:16]}.zip"
+    bundle = BUILD_FOLDER / "bundle" / f"{target.runtime}-{target.machine}-{digest.hexdigest()[:16]}.zip"
     if not bundle.exists():
         bundle.parent.mkdir(parents=True, exist_ok=True)
         temporary = bundle.with_suffix(f".{os.getpid()}")
         assemble(files, target, temporary)
         temporary.rename(bundle)
-    if bundle.stat().st_size > LIMIT:
-        raise BundleError(f"the bundle has {bundle.stat().st_size:,} bytes; {LIMIT:,} are allowed")
+    if bundle.stat().st_size > MAX_BUNDLE_BYTES:
+        raise BundleError(f"the bundle has {bundle.stat().st_size:,} bytes; {MAX_BUNDLE_BYTES:,} are allowed")
     return bundle
 
 
-def assemble(files: dict[str, bytes], target: Target, bundle: Path) -> None:
+def assemble(files: dict[str, bytes], target: BuildTarget, bundle: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _write(files, Path(folder))
         _compile(Path(folder))
-        check(Path(folder), target, wheels(target))
+        check_libraries(Path(folder), target, get_wheels(target))
         _zip(Path(folder), bundle)
 
 
-def check(folder: Path, target: Target, wheels: Path) -> None:
-    """Every compiled wheel's libraries are there, and made for the target's machine."""
+def check_libraries(folder: Path, target: BuildTarget, wheels: Path) -> None:
+    """Raise BundleError unless the libraries of all compiled wheels are there, for the target's machine."""
     libraries = {str(path.relative_to(folder)): path for path in folder.rglob("*.so*")}
     for wheel in wheels.glob("*.whl"):
         if wheel.stem.endswith("-any"):
@@ -104,7 +107,7 @@ def check(folder: Path, target: Target, wheels: Path) -> None:
             raise BundleError(f"{name} is built for another machine than {target.machine} ({machine:#x})")
 
 
-def _download(target: Target, folder: Path) -> None:
+def _download(target: BuildTarget, folder: Path) -> None:
     tags = [f"manylinux_2_{minor}_{target.machine}" for minor in range(target.glibc, 16, -1)]
     platforms = [
         option for tag in [*tags, f"manylinux2014_{target.machine}"] for option in ("--platform", tag)
@@ -122,23 +125,23 @@ def _download(target: Target, folder: Path) -> None:
         raise BundleError(f"no wheels for {target.runtime} on {target.machine}: {' '.join(reason[:1])}")
 
 
-def _publish(fresh: Path, folder: Path) -> None:
-    """Another process may have been faster: then its folder, which is the same, stays."""
-    staged = fresh.with_suffix(".whole")
-    shutil.copytree(fresh, staged)
+def _move_into_place(temporary: Path, folder: Path) -> None:
+    """If another process was faster, its folder stays: it has the same wheels."""
+    staged = temporary.with_suffix(".whole")
+    shutil.copytree(temporary, staged)
     try:
         staged.rename(folder)
     except OSError:
         shutil.rmtree(staged)
 
 
-def contents(target: Target) -> dict[str, bytes]:
-    """Every file but the byte-code, by its path in the bundle."""
+def collect_files(target: BuildTarget) -> dict[str, bytes]:
+    """The contents of all files except byte-code, by their paths in the bundle."""
     files: dict[str, bytes] = {}
-    for wheel in sorted(wheels(target).glob("*.whl")):
+    for wheel in sorted(get_wheels(target).glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
-            files |= {name: archive.read(name) for name in archive.namelist() if _ships(name)}
-    for name in ("__init__.py", "app.py"):  # all that Chalice needs in Lambda
+            files |= {name: archive.read(name) for name in archive.namelist() if _is_shipped(name)}
+    for name in ("__init__.py", "app.py"):  # Chalice needs no others in Lambda
         files[f"chalice/{name}"] = Path(chalice.__file__).with_name(name).read_bytes()
     files["app.py"] = (ROOT / "app.py").read_bytes()
     for path in (ROOT / "chalicelib").rglob("*"):
@@ -147,7 +150,7 @@ def contents(target: Target) -> dict[str, bytes]:
     return files
 
 
-def _ships(name: str) -> bool:
+def _is_shipped(name: str) -> bool:
     return not name.endswith(("/", ".pyi", "/RECORD")) and "/tests/" not in name
 
 
@@ -159,21 +162,21 @@ def _write(files: dict[str, bytes], folder: Path) -> None:
 
 
 def _compile(folder: Path) -> None:
-    """Byte-code that is never compared with its source's date, and says /var/task in tracebacks."""
+    """Python does not compare this byte-code with its source; tracebacks name /var/task."""
     command = [sys.executable, "-s", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", str(folder), "-p", "/var/task", str(folder)]
-    ordered = {**os.environ, "PYTHONHASHSEED": "0"}  # the order of a set is part of the byte-code
-    subprocess.run(command, check=True, env=ordered, stdout=subprocess.DEVNULL)  # noqa: S603  # our own command
+    environ = {**os.environ, "PYTHONHASHSEED": "0"}  # the order of a set is part of the byte-code
+    subprocess.run(command, check=True, env=environ, stdout=subprocess.DEVNULL)  # noqa: S603  # our own command
 
 
 def main() -> None:
-    """Fetches what `make synth`, `make package` and the tests need, so that they need no network."""
-    for target in {LAMBDA, HOST}:
-        wheels(target)
+    """Download the wheels, so that `make synth`, `make package` and the tests need no network."""
+    for target in {LAMBDA_TARGET, HOST_TARGET}:
+        get_wheels(target)
 
 
-def _zip(folder: Path, target: Path) -> None:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+def _zip(folder: Path, bundle: Path) -> None:
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 entry = zipfile.ZipInfo(str(path.relative_to(folder)), _DATE)

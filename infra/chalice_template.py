@@ -1,4 +1,4 @@
-"""Chalice's own SAM template of app.py, made by `chalice package` in a copy of the project."""
+"""The SAM template that `chalice package` makes of app.py, in a copy of the project."""
 
 import json
 import os
@@ -16,23 +16,23 @@ from chalice.utils import UI, OSUtils
 from infra.bundle import PYTHON, ROOT
 
 
-def template(bundle: Path) -> dict[str, Any]:
-    """A new copy for every stack; ``bundle`` is what Chalice takes for its package."""
-    found: dict[str, Any] = json.loads(_packaged(bundle))
-    return found
+def make_template(bundle: Path) -> dict[str, Any]:
+    """A new copy for each stack. Chalice uses ``bundle`` instead of building its own package."""
+    template: dict[str, Any] = json.loads(_run_chalice_package(bundle))
+    return template
 
 
 @cache
-def _packaged(bundle: Path) -> str:
+def _run_chalice_package(bundle: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         project.mkdir()
         for name in ("app.py", "requirements.txt"):
             shutil.copy(ROOT / name, project)
         for name in ("chalicelib", ".chalice"):
-            skipped = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
-            shutil.copytree(ROOT / name, project / name, ignore=skipped)
-        _seed(project, bundle)
+            ignored = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
+            shutil.copytree(ROOT / name, project / name, ignore=ignored)
+        _seed_package_cache(project, bundle)
         command = [
             sys.executable,
             "-c",
@@ -51,8 +51,8 @@ def _packaged(bundle: Path) -> str:
         return (Path(folder) / "out" / "sam.json").read_text()
 
 
-def _seed(project: Path, bundle: Path) -> None:
-    """Chalice takes a package of this name for its own, and so asks no package index."""
+def _seed_package_cache(project: Path, bundle: Path) -> None:
+    """Chalice finds a package under this name, takes it for its own, and asks no package index."""
     architecture = json.loads((project / ".chalice" / "config.json").read_text())["lambda_architecture"]
     packager = LambdaDeploymentPackager(OSUtils(), cast(Any, None), UI(), architecture)
     cached = Path(packager.deployment_package_filename(str(project), f"python{PYTHON}"))

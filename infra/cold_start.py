@@ -1,4 +1,4 @@
-"""How long a container of the bundle takes from a fresh interpreter to its first answer."""
+"""Measure the cold start of the bundle: from a fresh interpreter to the first answer."""
 
 import json
 import os
@@ -22,20 +22,20 @@ print(json.dumps({"ms": 1000 * (time.perf_counter() - began), "status": status})
 """
 
 
-def measure(bundle: Path, rounds: int = 9) -> tuple[float, float]:
-    """Medians in milliseconds, with byte-code and without, of as many fresh processes each, in turns.
+def measure_cold_start(bundle: Path, rounds: int = 9) -> tuple[float, float]:
+    """Medians in milliseconds with byte-code and without it, of ``rounds`` fresh processes each, in turns.
 
-    Nothing but the bundle is importable beside the standard library and the botocore that Lambda brings.
+    The processes can import only the bundle, the standard library and the packages of Lambda's runtime.
     """
     with tempfile.TemporaryDirectory() as folder:
         compiled, plain = Path(folder) / "compiled", Path(folder) / "plain"
         unpack(bundle, compiled)
         shutil.copytree(compiled, plain, ignore=shutil.ignore_patterns("__pycache__"))
-        found: dict[Path, list[float]] = {compiled: [], plain: []}
+        durations: dict[Path, list[float]] = {compiled: [], plain: []}
         for _ in range(rounds):
-            for code, times in found.items():
-                times.append(_start(code))
-        return statistics.median(found[compiled]), statistics.median(found[plain])
+            for code, milliseconds in durations.items():
+                milliseconds.append(_measure_first_answer(code))
+        return statistics.median(durations[compiled]), statistics.median(durations[plain])
 
 
 def unpack(bundle: Path, folder: Path) -> None:
@@ -43,8 +43,8 @@ def unpack(bundle: Path, folder: Path) -> None:
         archive.extractall(folder)
 
 
-def lambdas_own(folder: Path) -> Path:
-    """A folder with the packages that Lambda's runtime brings, and no others of this environment."""
+def link_runtime_packages(folder: Path) -> Path:
+    """Fill ``folder`` with links to the packages that Lambda's runtime has, and return it."""
     installed = Path(sysconfig.get_paths()["purelib"])
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3"):
@@ -52,17 +52,26 @@ def lambdas_own(folder: Path) -> Path:
     return folder
 
 
-def _start(code: Path) -> float:
-    from infra.probes import gateway
+def _measure_first_answer(code: Path) -> float:
+    from infra.probes import build_gateway_event
 
-    own = lambdas_own(code.parent / f"{code.name}-runtime")
-    event = json.dumps(gateway("GET", "/health"))
-    command = [sys.executable, "-I", "-S", "-B", "-c", FIRST_ANSWER, json.dumps([str(code), str(own)]), event]
+    runtime_packages = link_runtime_packages(code.parent / f"{code.name}-runtime")
+    event = json.dumps(build_gateway_event("GET", "/health"))
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-B",
+        "-c",
+        FIRST_ANSWER,
+        json.dumps([str(code), str(runtime_packages)]),
+        event,
+    ]
     environ = {"AWS_DEFAULT_REGION": "us-east-1", "REALTIME_ENV": "dev", "PATH": os.environ["PATH"]}
     try:
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)  # noqa: S603  # ours
     finally:
-        shutil.rmtree(own)
+        shutil.rmtree(runtime_packages)
     answer = json.loads(done.stdout.splitlines()[-1])
     if answer["status"] != 200:
         raise RuntimeError(f"the bundle's first answer is {answer}")

@@ -1,4 +1,4 @@
-"""The dashboard: from what callers see, over what the service does, to what it costs."""
+"""The dashboard: first what callers see, then what the service does, last what it costs."""
 
 import json
 from collections.abc import Iterator
@@ -6,55 +6,58 @@ from typing import Any
 
 from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
-from infra.functions import LOGICAL, physical
+from infra.functions import LOGICAL_IDS, get_function_name
 from infra.resource_names import ResourceNames, Value
 
 WIDTH, HEIGHT = 8, 6
 ARM_GB_SECOND = 0.0000133334
 LAMBDA_REQUEST = 0.0000002
 API_REQUEST = 0.0000035
-"""Dollars in us-east-1, 2026; the estimate is for trends, AWS Budgets has the bill."""
-DECIDING: tuple[FunctionName, ...] = ("assignment", "feature_flags")
+"""Dollars in us-east-1, 2026. The estimate shows trends; the bill is in AWS Budgets."""
+DECIDING_FUNCTIONS: tuple[FunctionName, ...] = ("assignment", "feature_flags")
 
 
-def body(environment: Environment, places: ResourceNames) -> Value:
+def build_body(environment: Environment, names: ResourceNames) -> Value:
     widgets = [
-        {**widget, "x": WIDTH * (number % 3), "y": HEIGHT * (number // 3), "width": WIDTH, "height": HEIGHT}
-        for number, widget in enumerate(_widgets(environment, places))
+        {**widget, "x": WIDTH * (index % 3), "y": HEIGHT * (index // 3), "width": WIDTH, "height": HEIGHT}
+        for index, widget in enumerate(_list_widgets(environment, names))
     ]
     return {"Fn::Sub": json.dumps({"widgets": widgets}, separators=(",", ":"))}
 
 
-def _widgets(environment: Environment, places: ResourceNames) -> Iterator[dict[str, Any]]:
-    def of_lambda(name: str, **drawn: str) -> list[list[Any]]:
+def _list_widgets(environment: Environment, names: ResourceNames) -> Iterator[dict[str, Any]]:
+    def list_lambda_metrics(name: str, **options: str) -> list[list[Any]]:
         return [
             [
                 "AWS/Lambda",
                 name,
                 "FunctionName",
-                physical(function, environment),
-                {"label": function, **drawn},
+                get_function_name(function, environment),
+                {"label": function, **options},
             ]
-            for function in LOGICAL
+            for function in LOGICAL_IDS
         ]
 
-    def of_service(name: str, functions: tuple[FunctionName, ...] = DECIDING, **drawn: str) -> list[Any]:
+    def list_service_metrics(
+        name: str, functions: tuple[FunctionName, ...] = DECIDING_FUNCTIONS, **options: str
+    ) -> list[Any]:
         return [
             [
                 *(NAMESPACE, name, "Environment", environment.name),
-                *("Function", physical(function, environment), {"label": f"{name} {function}", **drawn}),
+                *("Function", get_function_name(function, environment)),
+                {"label": f"{name} {function}", **options},
             ]
             for function in functions
         ]
 
-    def search(pattern: str, statistic: str) -> list[Any]:
-        found = (
+    def search_metrics(pattern: str, statistic: str) -> list[Any]:
+        expression = (
             f"SEARCH('{{{NAMESPACE},Environment,Function}} {pattern} \"{environment.name}\"', '{statistic}')"
         )
-        return [[{"expression": found, "label": ""}]]
+        return [[{"expression": expression, "label": ""}]]
 
     api = f"realtime-{environment.name}"
-    yield _graph(
+    yield _build_graph(
         "Requests and errors of the API",
         [
             ["AWS/ApiGateway", "Count", "ApiName", api],
@@ -65,49 +68,55 @@ def _widgets(environment: Environment, places: ResourceNames) -> Iterator[dict[s
     latencies = [
         ["AWS/ApiGateway", "Latency", "ApiName", api, {"stat": stat}] for stat in ("p50", "p95", "p99")
     ]
-    yield _graph("Latency of the API (ms)", latencies)
-    yield _graph("Invocations", of_lambda("Invocations"))
-    yield _graph("Errors", of_lambda("Errors"))
-    yield _graph("Duration P50 (ms)", of_lambda("Duration", stat="p50"))
-    yield _graph("Duration P99 (ms)", of_lambda("Duration", stat="p99"))
-    yield _graph("Throttles", of_lambda("Throttles"))
-    yield _graph("Concurrent executions", of_lambda("ConcurrentExecutions", stat="Maximum"))
-    ages = of_lambda("IteratorAge", stat="Maximum")
-    yield _graph("Iterator age (ms)", [one for one in ages if one[-1]["label"] in READERS])
-    yield _hit_rate(environment)
-    yield _graph("Assignments per variant", search("MetricName=Assigned", "Maximum"))
-    yield _graph("Flag evaluations", of_service("FlagEvaluations", ("feature_flags",)))
-    yield _graph("Tracking", of_service("TrackingSent") + of_service("TrackingDropped"))
+    yield _build_graph("Latency of the API (ms)", latencies)
+    yield _build_graph("Invocations", list_lambda_metrics("Invocations"))
+    yield _build_graph("Errors", list_lambda_metrics("Errors"))
+    yield _build_graph("Duration P50 (ms)", list_lambda_metrics("Duration", stat="p50"))
+    yield _build_graph("Duration P99 (ms)", list_lambda_metrics("Duration", stat="p99"))
+    yield _build_graph("Throttles", list_lambda_metrics("Throttles"))
+    yield _build_graph("Concurrent executions", list_lambda_metrics("ConcurrentExecutions", stat="Maximum"))
+    ages = list_lambda_metrics("IteratorAge", stat="Maximum")
+    yield _build_graph(
+        "Iterator age (ms)", [metric for metric in ages if metric[-1]["label"] in STREAM_FUNCTIONS]
+    )
+    yield _build_hit_rate(environment)
+    yield _build_graph("Assignments per variant", search_metrics("MetricName=Assigned", "Maximum"))
+    yield _build_graph("Flag evaluations", list_service_metrics("FlagEvaluations", ("feature_flags",)))
+    yield _build_graph(
+        "Tracking", list_service_metrics("TrackingSent") + list_service_metrics("TrackingDropped")
+    )
     waiting = [
         [
             "AWS/SQS",
             "ApproximateNumberOfMessagesVisible",
             "QueueName",
-            places.names[queue],
+            names.by_setting[queue],
             {"stat": "Maximum"},
         ]
         for queue in ("quarantine_queue", "failure_queue")
     ]
-    yield _graph("Quarantine", waiting)
-    srm = of_service("SampleRatioMismatch", ("assignment_sync",), stat="Maximum")
-    yield _graph("Sample-ratio mismatch (1: an experiment's split is wrong)", srm)
-    stale = of_service("DefinitionsAge", (*DECIDING, "ingest", "event_processor"), stat="Maximum")
-    yield _graph("Age of definitions that cannot be refreshed (s)", stale)
+    yield _build_graph("Quarantine", waiting)
+    srm = list_service_metrics("SampleRatioMismatch", ("assignment_sync",), stat="Maximum")
+    yield _build_graph("Sample-ratio mismatch (1: an experiment's split is wrong)", srm)
+    stale = list_service_metrics(
+        "DefinitionsAge", (*DECIDING_FUNCTIONS, "ingest", "event_processor"), stat="Maximum"
+    )
+    yield _build_graph("Age of definitions that cannot be refreshed (s)", stale)
     throttled = [
         ["AWS/DynamoDB", f"{kind}ThrottleEvents", "TableName", name, {"label": f"{setting} {kind.lower()}s"}]
-        for setting, name in sorted(places.names.items())
+        for setting, name in sorted(names.by_setting.items())
         if setting.endswith("_table")
         for kind in ("Read", "Write")
     ]
-    yield _graph("DynamoDB throttling", throttled)
-    yield _graph("Everything else that the service counts", search("", "Sum"))
-    yield _cost(environment)
+    yield _build_graph("DynamoDB throttling", throttled)
+    yield _build_graph("Everything else that the service counts", search_metrics("", "Sum"))
+    yield _build_cost(environment)
 
 
-READERS = ("event_processor", "assignment_sync")
+STREAM_FUNCTIONS = ("event_processor", "assignment_sync")
 
 
-def _graph(title: str, metrics: list[list[Any]], statistic: str = "Sum") -> dict[str, Any]:
+def _build_graph(title: str, metrics: list[list[Any]], statistic: str = "Sum") -> dict[str, Any]:
     properties = {
         "title": title,
         "metrics": metrics,
@@ -119,36 +128,37 @@ def _graph(title: str, metrics: list[list[Any]], statistic: str = "Sum") -> dict
     return {"type": "metric", "properties": properties}
 
 
-def _hit_rate(environment: Environment) -> dict[str, Any]:
+def _build_hit_rate(environment: Environment) -> dict[str, Any]:
     metrics: list[list[Any]] = []
-    for function in DECIDING:
-        dimensions = ("Environment", environment.name, "Function", physical(function, environment))
-        looked, missed = f"l_{function}", f"m_{function}"
-        rate = f"100 * (1 - {missed} / {looked})"
+    for function in DECIDING_FUNCTIONS:
+        dimensions = ("Environment", environment.name, "Function", get_function_name(function, environment))
+        lookups_id, misses_id = f"l_{function}", f"m_{function}"
+        rate = f"100 * (1 - {misses_id} / {lookups_id})"
         metrics += [
             [{"expression": rate, "label": f"{function} (%)"}],
-            [NAMESPACE, "DefinitionLookups", *dimensions, {"id": looked, "visible": False}],
-            [NAMESPACE, "DefinitionMisses", *dimensions, {"id": missed, "visible": False}],
+            [NAMESPACE, "DefinitionLookups", *dimensions, {"id": lookups_id, "visible": False}],
+            [NAMESPACE, "DefinitionMisses", *dimensions, {"id": misses_id, "visible": False}],
         ]
-    return _graph("Cache hit rate", metrics)
+    return _build_graph("Cache hit rate", metrics)
 
 
-def _cost(environment: Environment) -> dict[str, Any]:
+def _build_cost(environment: Environment) -> dict[str, Any]:
     metrics: list[list[Any]] = []
     terms = []
-    for function, logical in LOGICAL.items():
-        lambda_ = ("FunctionName", physical(function, environment))
-        worked, called = f"d{logical}", f"i{logical}"
+    for function, logical_id in LOGICAL_IDS.items():
+        lambda_ = ("FunctionName", get_function_name(function, environment))
+        duration_id, invocations_id = f"d{logical_id}", f"i{logical_id}"
         gigabytes = environment.functions[function].memory / 1024
         terms.append(
-            f"{worked} / 1000 * {gigabytes} * {ARM_GB_SECOND:.10f} + {called} * {LAMBDA_REQUEST:.7f}"
+            f"{duration_id} / 1000 * {gigabytes} * {ARM_GB_SECOND:.10f}"
+            f" + {invocations_id} * {LAMBDA_REQUEST:.7f}"
         )
-        metrics.append(["AWS/Lambda", "Duration", *lambda_, {"id": worked, "visible": False}])
-        metrics.append(["AWS/Lambda", "Invocations", *lambda_, {"id": called, "visible": False}])
+        metrics.append(["AWS/Lambda", "Duration", *lambda_, {"id": duration_id, "visible": False}])
+        metrics.append(["AWS/Lambda", "Invocations", *lambda_, {"id": invocations_id, "visible": False}])
     api = ("ApiName", f"realtime-{environment.name}")
     metrics.append(["AWS/ApiGateway", "Count", *api, {"id": "requests", "visible": False}])
     metrics.insert(0, [{"expression": " + ".join(terms), "label": "Lambda ($)"}])
     metrics.insert(1, [{"expression": f"requests * {API_REQUEST:.7f}", "label": "API Gateway ($)"}])
-    graph = _graph("Cost estimate (dollars an hour)", metrics)
+    graph = _build_graph("Cost estimate (dollars an hour)", metrics)
     graph["properties"]["period"] = 3600
     return graph

@@ -1,4 +1,4 @@
-"""The data stack: what outlives every version of the service, as realtime/resources.py describes it."""
+"""The data stack: tables, stream, bucket and queues as realtime/resources.py describes them."""
 
 from typing import Any
 
@@ -6,43 +6,45 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra.environments import Environment
-from infra.resource_names import ARNS, ResourceNames, Value, assignments_stream_parameter, sub
-from infra.stack import add, kept
+from infra.resource_names import ARNS, ResourceNames, Value, assignments_stream_parameter, substitute
+from infra.stack import add_resources, build_retention_policies
 from realtime.resources import Key, Table
 
 DAY = 86_400
 QUEUE_DAYS = 14
-"""The longest that SQS keeps a message: a long weekend and its repair."""
+"""The most that SQS allows."""
 
 
 class Data(cdk.Stack):
     def __init__(
-        self, scope: Construct, environment: Environment, places: ResourceNames, **kwargs: Any
+        self, scope: Construct, environment: Environment, names: ResourceNames, **kwargs: Any
     ) -> None:
         super().__init__(scope, f"realtime-{environment.name}-data", **kwargs)
-        add(self, resources(environment, places), places.parameters)
+        add_resources(self, build_resources(environment, names), names.parameters)
 
 
-def resources(environment: Environment, places: ResourceNames) -> dict[str, dict[str, Any]]:
-    owned = {setting: name for setting, name in places.names.items() if setting not in places.platforms}
-    tables = {table.name: table for table in places.resources.tables}
-    found = {
-        _logical(setting): _table(tables[name], environment)
+def build_resources(environment: Environment, names: ResourceNames) -> dict[str, dict[str, Any]]:
+    owned = {
+        setting: name for setting, name in names.by_setting.items() if setting not in names.platform_owned
+    }
+    tables = {table.name: table for table in names.resources.tables}
+    resources = {
+        _logical_id(setting): _build_table(tables[name], environment)
         for setting, name in owned.items()
         if name in tables
     }
     if "event_stream" in owned:
-        found["EventStream"] = _stream(environment, places)
+        resources["EventStream"] = _build_stream(environment, names)
     if "archive_bucket" in owned:
-        found["ArchiveBucket"] = _bucket(environment, places)
-        found["ArchiveBucketPolicy"] = _bucket_policy()
-    for setting, logical in (("quarantine_queue", "Quarantine"), ("failure_queue", "FailedBatches")):
-        found[logical] = _queue(places.names[setting], environment)
-        found[f"{logical}Policy"] = _queue_policy(logical)
+        resources["ArchiveBucket"] = _build_bucket(environment, names)
+        resources["ArchiveBucketPolicy"] = _build_bucket_policy()
+    for setting, logical_id in (("quarantine_queue", "Quarantine"), ("failure_queue", "FailedBatches")):
+        resources[logical_id] = _build_queue(names.by_setting[setting], environment)
+        resources[f"{logical_id}Policy"] = _build_queue_policy(logical_id)
     if environment.settings.get("REALTIME_ARCHIVE") == "firehose":
-        found |= _firehose(environment, places)
-    if "AssignmentsTable" in found:
-        found["AssignmentsStream"] = {
+        resources |= _build_firehose(environment, names)
+    if "AssignmentsTable" in resources:
+        resources["AssignmentsStream"] = {
             "Type": "AWS::SSM::Parameter",
             "Properties": {
                 "Name": assignments_stream_parameter(environment.name),
@@ -50,30 +52,32 @@ def resources(environment: Environment, places: ResourceNames) -> dict[str, dict
                 "Value": {"Fn::GetAtt": ["AssignmentsTable", "StreamArn"]},
             },
         }
-    return found
+    return resources
 
 
-def _table(table: Table, environment: Environment) -> dict[str, Any]:
+def _build_table(table: Table, environment: Environment) -> dict[str, Any]:
     keys = [(table.partition_key, "HASH")] + ([(table.sort_key, "RANGE")] if table.sort_key else [])
     properties: dict[str, Any] = {
         "TableName": table.name,
         "BillingMode": "PAY_PER_REQUEST",
         "KeySchema": [{"AttributeName": key.name, "KeyType": role} for key, role in keys],
-        "AttributeDefinitions": [_attribute(key) for key, _ in keys],
+        "AttributeDefinitions": [_build_attribute(key) for key, _ in keys],
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "SSESpecification": {"SSEEnabled": True},  # the account's AWS-managed KMS key
         "DeletionProtectionEnabled": environment.retain,
-        "ResourcePolicy": {"PolicyDocument": _tls_only("dynamodb:*", sub(ARNS["table"] + table.name))},
+        "ResourcePolicy": {
+            "PolicyDocument": _require_tls("dynamodb:*", substitute(ARNS["table"] + table.name))
+        },
     }
     if table.stream:
         properties["StreamSpecification"] = {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     if table.ttl_attribute:
         properties["TimeToLiveSpecification"] = {"Enabled": True, "AttributeName": table.ttl_attribute}
-    return _kept("AWS::DynamoDB::Table", properties, environment)
+    return _retain("AWS::DynamoDB::Table", properties, environment)
 
 
-def _stream(environment: Environment, places: ResourceNames) -> dict[str, Any]:
-    stream = places.resources.stream
+def _build_stream(environment: Environment, names: ResourceNames) -> dict[str, Any]:
+    stream = names.resources.stream
     properties: dict[str, Any] = {
         "Name": stream.name,
         "RetentionPeriodHours": stream.retention_hours,
@@ -83,12 +87,12 @@ def _stream(environment: Environment, places: ResourceNames) -> dict[str, Any]:
         properties["StreamModeDetails"] = {"StreamMode": "ON_DEMAND"}
     else:
         properties |= {"ShardCount": environment.shards, "StreamModeDetails": {"StreamMode": "PROVISIONED"}}
-    return _kept("AWS::Kinesis::Stream", properties, environment)
+    return _retain("AWS::Kinesis::Stream", properties, environment)
 
 
-def _bucket(environment: Environment, places: ResourceNames) -> dict[str, Any]:
+def _build_bucket(environment: Environment, names: ResourceNames) -> dict[str, Any]:
     properties = {
-        "BucketName": places.name("archive_bucket"),
+        "BucketName": names.get_name("archive_bucket"),
         "BucketEncryption": {
             "ServerSideEncryptionConfiguration": [
                 {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
@@ -104,7 +108,7 @@ def _bucket(environment: Environment, places: ResourceNames) -> dict[str, Any]:
         "VersioningConfiguration": {"Status": "Enabled"},
         "LifecycleConfiguration": {
             "Rules": [
-                _cold("raw/"),
+                _build_transitions("raw/"),
                 {
                     "Id": "quarantine-outlives-its-queue",
                     "Status": "Enabled",
@@ -120,54 +124,54 @@ def _bucket(environment: Environment, places: ResourceNames) -> dict[str, Any]:
             ]
         },
     }
-    return _kept("AWS::S3::Bucket", properties, environment)
+    return _retain("AWS::S3::Bucket", properties, environment)
 
 
-def _cold(prefix: str) -> dict[str, Any]:
-    steps = (("STANDARD_IA", 30), ("GLACIER_IR", 180))
+def _build_transitions(prefix: str) -> dict[str, Any]:
+    storage_classes = (("STANDARD_IA", 30), ("GLACIER_IR", 180))
     return {
         "Id": f"{prefix.rstrip('/')}-gets-cold",
         "Status": "Enabled",
         "Prefix": prefix,
-        "Transitions": [{"StorageClass": name, "TransitionInDays": days} for name, days in steps],
+        "Transitions": [{"StorageClass": name, "TransitionInDays": days} for name, days in storage_classes],
     }
 
 
-def _bucket_policy() -> dict[str, Any]:
+def _build_bucket_policy() -> dict[str, Any]:
     bucket = {"Fn::GetAtt": ["ArchiveBucket", "Arn"]}
     arns: list[Value] = [bucket, {"Fn::Join": ["", [bucket, "/*"]]}]
-    policy = {"Bucket": {"Ref": "ArchiveBucket"}, "PolicyDocument": _tls_only("s3:*", arns)}
+    policy = {"Bucket": {"Ref": "ArchiveBucket"}, "PolicyDocument": _require_tls("s3:*", arns)}
     return {"Type": "AWS::S3::BucketPolicy", "Properties": policy}
 
 
-def _queue(name: str, environment: Environment) -> dict[str, Any]:
+def _build_queue(name: str, environment: Environment) -> dict[str, Any]:
     properties = {
         "QueueName": name,
         "MessageRetentionPeriod": QUEUE_DAYS * DAY,
         "SqsManagedSseEnabled": True,
     }
-    return _kept("AWS::SQS::Queue", properties, environment)
+    return _retain("AWS::SQS::Queue", properties, environment)
 
 
-def _queue_policy(logical: str) -> dict[str, Any]:
-    policy = _tls_only("sqs:*", {"Fn::GetAtt": [logical, "Arn"]})
+def _build_queue_policy(logical_id: str) -> dict[str, Any]:
+    policy = _require_tls("sqs:*", {"Fn::GetAtt": [logical_id, "Arn"]})
     return {
         "Type": "AWS::SQS::QueuePolicy",
-        "Properties": {"Queues": [{"Ref": logical}], "PolicyDocument": policy},
+        "Properties": {"Queues": [{"Ref": logical_id}], "PolicyDocument": policy},
     }
 
 
-def _firehose(environment: Environment, places: ResourceNames) -> dict[str, dict[str, Any]]:
-    """The platform's own layout of the data lake, which its Glue tables read."""
+def _build_firehose(environment: Environment, names: ResourceNames) -> dict[str, dict[str, Any]]:
+    """A delivery stream in the layout of the platform's data lake, which its Glue tables read."""
     day = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
-    bucket = [places.arn("archive_bucket"), places.arn("archive_bucket", "/*")]
-    writes = ["AbortMultipartUpload", "GetBucketLocation", "GetObject", "ListBucket"]
-    writes += ["ListBucketMultipartUploads", "PutObject"]
+    bucket = [names.get_arn("archive_bucket"), names.get_arn("archive_bucket", "/*")]
+    actions = ["AbortMultipartUpload", "GetBucketLocation", "GetObject", "ListBucket"]
+    actions += ["ListBucketMultipartUploads", "PutObject"]
     return {
         "ArchiveDeliveryLog": {
             "Type": "AWS::Logs::LogGroup",
             "Properties": {
-                "LogGroupName": f"/aws/kinesisfirehose/{places.names['firehose']}",
+                "LogGroupName": f"/aws/kinesisfirehose/{names.by_setting['firehose']}",
                 "RetentionInDays": environment.log_days,
             },
         },
@@ -178,7 +182,7 @@ def _firehose(environment: Environment, places: ResourceNames) -> dict[str, dict
         "ArchiveDeliveryRole": {
             "Type": "AWS::IAM::Role",
             "Properties": {
-                "AssumeRolePolicyDocument": _trust("firehose.amazonaws.com"),
+                "AssumeRolePolicyDocument": _allow_service("firehose.amazonaws.com"),
                 "Policies": [
                     {
                         "PolicyName": "Deliver",
@@ -187,7 +191,7 @@ def _firehose(environment: Environment, places: ResourceNames) -> dict[str, dict
                             "Statement": [
                                 {
                                     "Effect": "Allow",
-                                    "Action": [f"s3:{action}" for action in writes],
+                                    "Action": [f"s3:{action}" for action in actions],
                                     "Resource": bucket,
                                 },
                                 {
@@ -204,11 +208,11 @@ def _firehose(environment: Environment, places: ResourceNames) -> dict[str, dict
         "ArchiveDelivery": {
             "Type": "AWS::KinesisFirehose::DeliveryStream",
             "Properties": {
-                "DeliveryStreamName": places.names["firehose"],
+                "DeliveryStreamName": names.by_setting["firehose"],
                 "DeliveryStreamType": "DirectPut",
                 "DeliveryStreamEncryptionConfigurationInput": {"KeyType": "AWS_OWNED_CMK"},
                 "ExtendedS3DestinationConfiguration": {
-                    "BucketARN": places.arn("archive_bucket"),
+                    "BucketARN": names.get_arn("archive_bucket"),
                     "RoleARN": {"Fn::GetAtt": ["ArchiveDeliveryRole", "Arn"]},
                     "Prefix": f"raw/events/{day}",
                     "ErrorOutputPrefix": f"raw/failed/!{{firehose:error-output-type}}/{day}",
@@ -225,12 +229,12 @@ def _firehose(environment: Environment, places: ResourceNames) -> dict[str, dict
     }
 
 
-def _kept(kind: str, properties: dict[str, Any], environment: Environment) -> dict[str, Any]:
-    return {"Type": kind, "Properties": properties, **kept(environment)}
+def _retain(kind: str, properties: dict[str, Any], environment: Environment) -> dict[str, Any]:
+    return {"Type": kind, "Properties": properties, **build_retention_policies(environment)}
 
 
-def _tls_only(action: str, resource: Value | list[Value]) -> dict[str, Any]:
-    refusal = {
+def _require_tls(action: str, resource: Value | list[Value]) -> dict[str, Any]:
+    statement = {
         "Sid": "TlsOnly",
         "Effect": "Deny",
         "Principal": {"AWS": "*"},
@@ -238,17 +242,17 @@ def _tls_only(action: str, resource: Value | list[Value]) -> dict[str, Any]:
         "Resource": resource,
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return {"Version": "2012-10-17", "Statement": [refusal]}
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _trust(service: str) -> dict[str, Any]:
+def _allow_service(service: str) -> dict[str, Any]:
     allow = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     return {"Version": "2012-10-17", "Statement": [allow]}
 
 
-def _attribute(key: Key) -> dict[str, str]:
+def _build_attribute(key: Key) -> dict[str, str]:
     return {"AttributeName": key.name, "AttributeType": key.type}
 
 
-def _logical(setting: str) -> str:
+def _logical_id(setting: str) -> str:
     return "".join(word.capitalize() for word in setting.split("_"))

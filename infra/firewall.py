@@ -1,32 +1,32 @@
-"""In front of the API, where the environment asks for it: a firewall, and a name of its own."""
+"""A firewall and a domain name for the API, where the environment asks for them."""
 
 from typing import Any
 
 from infra.environments import Domain, Environment
-from infra.resource_names import sub
+from infra.resource_names import substitute
 
 REQUESTS_PER_ADDRESS = 100_000
-"""In five minutes: above a large customer's egress address, below a flood."""
+"""In five minutes. One address of a large customer sends less, a flood more."""
 MANAGED_RULES = ("AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesKnownBadInputsRuleSet")
 
 
-def resources(environment: Environment) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def build_resources(environment: Environment) -> dict[str, dict[str, Any]]:
+    resources: dict[str, dict[str, Any]] = {}
     if environment.waf:
-        found["Firewall"] = _firewall(environment)
-        found["FirewallAssociation"] = {
+        resources["Firewall"] = _build_firewall(environment)
+        resources["FirewallAssociation"] = {
             "Type": "AWS::WAFv2::WebACLAssociation",
             "Properties": {
                 "WebACLArn": {"Fn::GetAtt": ["Firewall", "Arn"]},
-                "ResourceArn": sub(
+                "ResourceArn": substitute(
                     "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${RestAPI}/stages/${RestAPI.Stage}"
                 ),
             },
         }
-    return found | (_domain(environment.domain) if environment.domain else {})
+    return resources | (_build_domain(environment.domain) if environment.domain else {})
 
 
-def _firewall(environment: Environment) -> dict[str, Any]:
+def _build_firewall(environment: Environment) -> dict[str, Any]:
     limit = {"RateBasedStatement": {"AggregateKeyType": "IP", "Limit": REQUESTS_PER_ADDRESS}}
     rules = [{"Name": "RateLimit", "Priority": 0, "Action": {"Block": {}}, "Statement": limit}]
     for priority, name in enumerate(MANAGED_RULES, 1):
@@ -35,7 +35,7 @@ def _firewall(environment: Environment) -> dict[str, Any]:
             {"Name": name, "Priority": priority, "OverrideAction": {"None": {}}, "Statement": statement}
         )
     for rule in rules:
-        rule["VisibilityConfig"] = _visible(str(rule["Name"]))
+        rule["VisibilityConfig"] = _build_visibility(str(rule["Name"]))
     return {
         "Type": "AWS::WAFv2::WebACL",
         "Properties": {
@@ -43,18 +43,18 @@ def _firewall(environment: Environment) -> dict[str, Any]:
             "Scope": "REGIONAL",
             "DefaultAction": {"Allow": {}},
             "Rules": rules,
-            "VisibilityConfig": _visible(f"realtime-{environment.name}"),
+            "VisibilityConfig": _build_visibility(f"realtime-{environment.name}"),
         },
     }
 
 
-def _visible(name: str) -> dict[str, Any]:
-    """Sampled requests would keep headers, and with them keys."""
+def _build_visibility(name: str) -> dict[str, Any]:
+    """Without sampled requests: AWS would keep their headers, which hold keys."""
     return {"CloudWatchMetricsEnabled": True, "SampledRequestsEnabled": False, "MetricName": name}
 
 
-def _domain(domain: Domain) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {
+def _build_domain(domain: Domain) -> dict[str, dict[str, Any]]:
+    resources: dict[str, dict[str, Any]] = {
         "DomainName": {
             "Type": "AWS::ApiGateway::DomainName",
             "Properties": {
@@ -74,7 +74,7 @@ def _domain(domain: Domain) -> dict[str, dict[str, Any]]:
         },
     }
     if domain.hosted_zone_id:
-        found["DomainRecord"] = {
+        resources["DomainRecord"] = {
             "Type": "AWS::Route53::RecordSet",
             "Properties": {
                 "Name": domain.name,
@@ -86,4 +86,4 @@ def _domain(domain: Domain) -> dict[str, dict[str, Any]]:
                 },
             },
         }
-    return found
+    return resources

@@ -1,130 +1,134 @@
-"""Chalice's functions as this service runs them: size, role, settings, log, event source, rollout."""
+"""Configure Chalice's functions: size, role, settings, log, event source, alias."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from infra.bundle import Target
+from infra.bundle import BuildTarget
 from infra.environments import Environment, Function, FunctionName
-from infra.resource_names import ResourceNames, sub
-from infra.roles import statements
-from infra.stack import kept
+from infra.resource_names import ResourceNames, substitute
+from infra.roles import build_statements
+from infra.stack import build_retention_policies
 from realtime.resources import EventSource
 
-LOGICAL: Mapping[FunctionName, str] = {
+LOGICAL_IDS: Mapping[FunctionName, str] = {
     "assignment": "Assignment",
     "feature_flags": "FeatureFlags",
-    "ingest": "APIHandler",  # what is left of the one API function, once the others have their paths
+    "ingest": "APIHandler",  # Chalice's one API function, without the paths of the others
     "event_processor": "EventProcessor",
     "assignment_sync": "AssignmentSync",
     "authorizer": "Authorizer",
 }
-EVENTS = {
+EVENT_SOURCE_IDS = {
     "EventProcessor": "EventProcessorKinesisEventSource",
     "AssignmentSync": "AssignmentSyncDynamodbEventSource",
 }
-ROLES = {"APIHandler": "ApiHandlerRole"}
+ROLE_IDS = {"APIHandler": "ApiHandlerRole"}
 ALIAS = "live"
 ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86_64"}
 
 
-def shape(resources: dict[str, Any], environment: Environment, places: ResourceNames, target: Target) -> None:
+def configure_functions(
+    resources: dict[str, Any], environment: Environment, names: ResourceNames, target: BuildTarget
+) -> None:
     """Rewrite the functions, roles and log groups of a SAM template in place."""
-    for name, logical in LOGICAL.items():
-        resources[logical]["Properties"] |= _function(name, environment, places, target)
-        log = {"Fn::GetAtt": [f"{logical}LogGroup", "Arn"]}
-        role = resources[ROLES.get(logical, f"{logical}Role")]["Properties"]
-        role["Policies"][0]["PolicyDocument"]["Statement"] = statements(name, environment, places, log)
-        resources[f"{logical}LogGroup"] = _log_group(name, environment)
-    for source in places.resources.event_sources:
-        _read(resources, source, places)
-    _connect(resources[LOGICAL["assignment_sync"]]["Properties"], places)
+    for name, logical_id in LOGICAL_IDS.items():
+        resources[logical_id]["Properties"] |= _build_function(name, environment, names, target)
+        log = {"Fn::GetAtt": [f"{logical_id}LogGroup", "Arn"]}
+        role = resources[ROLE_IDS.get(logical_id, f"{logical_id}Role")]["Properties"]
+        role["Policies"][0]["PolicyDocument"]["Statement"] = build_statements(name, environment, names, log)
+        resources[f"{logical_id}LogGroup"] = _build_log_group(name, environment)
+    for source in names.resources.event_sources:
+        _configure_event_source(resources, source, names)
+    _connect_to_postgres(resources[LOGICAL_IDS["assignment_sync"]]["Properties"], names)
 
 
-def _function(
-    name: FunctionName, environment: Environment, places: ResourceNames, target: Target
+def _build_function(
+    name: FunctionName, environment: Environment, names: ResourceNames, target: BuildTarget
 ) -> dict[str, Any]:
-    sized = environment.functions[name]
+    function = environment.functions[name]
     return {
-        "FunctionName": physical(name, environment),
-        "MemorySize": sized.memory,
-        "Timeout": sized.timeout,
+        "FunctionName": get_function_name(name, environment),
+        "MemorySize": function.memory,
+        "Timeout": function.timeout,
         "Tracing": "Active",
         "Runtime": target.runtime,
         "Architectures": [ARCHITECTURES[target.machine]],
-        "Environment": {"Variables": variables(environment, places)},
+        "Environment": {"Variables": build_variables(environment, names)},
         "LoggingConfig": {
             "LogFormat": "JSON",
             "ApplicationLogLevel": "INFO",
             "SystemLogLevel": "INFO" if environment.reports else "WARN",
-            "LogGroup": {"Ref": f"{LOGICAL[name]}LogGroup"},
+            "LogGroup": {"Ref": f"{LOGICAL_IDS[name]}LogGroup"},
         },
         "AutoPublishAlias": ALIAS,
-        "AutoPublishAliasAllProperties": True,  # new settings are a new version too, with a way back
+        "AutoPublishAliasAllProperties": True,  # new settings are a new version, too: a rollback undoes them
         "Tags": {"function": name},
-        **_concurrency(sized, target.runtime),
+        **build_concurrency(function, target.runtime),
     }
 
 
-def _log_group(name: FunctionName, environment: Environment) -> dict[str, Any]:
+def _build_log_group(name: FunctionName, environment: Environment) -> dict[str, Any]:
     properties = {
-        "LogGroupName": f"/aws/lambda/{physical(name, environment)}",
+        "LogGroupName": f"/aws/lambda/{get_function_name(name, environment)}",
         "RetentionInDays": environment.log_days,
     }
     return {
         "Type": "AWS::Logs::LogGroup",
-        **kept(environment),
+        **build_retention_policies(environment),
         "Properties": properties,
     }
 
 
-def _connect(sync: dict[str, Any], places: ResourceNames) -> None:
-    """To the platform's PostgreSQL, by its secret and its network; no other function needs them."""
-    if "postgres_secret" in places.names:
-        sync["Environment"]["Variables"]["REALTIME_POSTGRES_SECRET"] = places.name("postgres_secret")
-    if places.attached and places.attached.subnets:
+def _connect_to_postgres(sync: dict[str, Any], names: ResourceNames) -> None:
+    """Give ``sync`` the secret and the network of the platform's PostgreSQL; no other function needs them."""
+    if "postgres_secret" in names.by_setting:
+        sync["Environment"]["Variables"]["REALTIME_POSTGRES_SECRET"] = names.get_name("postgres_secret")
+    if names.platform_resources and names.platform_resources.subnets:
         sync["VpcConfig"] = {
-            "SubnetIds": list(places.attached.subnets),
-            "SecurityGroupIds": list(places.attached.security_groups),
+            "SubnetIds": list(names.platform_resources.subnets),
+            "SecurityGroupIds": list(names.platform_resources.security_groups),
         }
 
 
-def physical(name: FunctionName, environment: Environment) -> str:
+def get_function_name(name: FunctionName, environment: Environment) -> str:
     return f"realtime-{environment.name}-{name}"
 
 
-def variables(environment: Environment, places: ResourceNames) -> dict[str, Any]:
+def build_variables(environment: Environment, names: ResourceNames) -> dict[str, Any]:
     """The `REALTIME_*` settings of every function."""
-    named = {
-        f"REALTIME_{setting.upper()}": sub(name)
-        for setting, name in places.names.items()
-        if setting not in ("failure_queue", "postgres_secret")  # Lambda's own, and one function's only
+    resource_names = {
+        f"REALTIME_{setting.upper()}": substitute(name)
+        for setting, name in names.by_setting.items()
+        if setting not in ("failure_queue", "postgres_secret")  # Lambda's own; assignment_sync's only
     }
-    base = {"REALTIME_ENV": environment.name, "REALTIME_PLATFORM": places.platform}
-    return {**base, **named, **environment.settings}
+    base = {"REALTIME_ENV": environment.name, "REALTIME_PLATFORM": names.platform}
+    return {**base, **resource_names, **environment.settings}
 
 
-def _concurrency(sized: Function, runtime: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if sized.reserved is not None:
-        found["ReservedConcurrentExecutions"] = sized.reserved
-    if sized.provisioned:
-        found["ProvisionedConcurrencyConfig"] = {"ProvisionedConcurrentExecutions": sized.provisioned[0]}
-    elif snap_start(runtime):
-        found["SnapStart"] = {"ApplyOn": "PublishedVersions"}
-    return found
+def build_concurrency(function: Function, runtime: str) -> dict[str, Any]:
+    concurrency: dict[str, Any] = {}
+    if function.reserved is not None:
+        concurrency["ReservedConcurrentExecutions"] = function.reserved
+    if function.provisioned:
+        concurrency["ProvisionedConcurrencyConfig"] = {
+            "ProvisionedConcurrentExecutions": function.provisioned[0]
+        }
+    elif supports_snap_start(runtime):
+        concurrency["SnapStart"] = {"ApplyOn": "PublishedVersions"}
+    return concurrency
 
 
-def snap_start(runtime: str) -> bool:
-    """Lambda restores Python from a snapshot since 3.12."""
+def supports_snap_start(runtime: str) -> bool:
+    """Lambda can restore Python from a snapshot since 3.12."""
     return tuple(int(part) for part in runtime.removeprefix("python").split(".")) >= (3, 12)
 
 
-def _read(resources: dict[str, Any], source: EventSource, places: ResourceNames) -> None:
-    logical = LOGICAL[source.function]  # type: ignore[index]  # the description names our functions
-    event = resources[logical]["Properties"]["Events"][EVENTS[logical]]
-    kinesis = source.function == "event_processor"
+def _configure_event_source(resources: dict[str, Any], source: EventSource, names: ResourceNames) -> None:
+    logical_id = LOGICAL_IDS[source.function]  # type: ignore[index]  # a source names one of our functions
+    event = resources[logical_id]["Properties"]["Events"][EVENT_SOURCE_IDS[logical_id]]
+    is_kinesis = source.function == "event_processor"
     event["Properties"] = {
-        "Stream": places.arn("event_stream") if kinesis else places.name("assignments_stream"),
+        "Stream": names.get_arn("event_stream") if is_kinesis else names.get_name("assignments_stream"),
         "StartingPosition": source.starting_position,
         "BatchSize": source.batch_size,
         "MaximumBatchingWindowInSeconds": int(source.window),
@@ -133,8 +137,8 @@ def _read(resources: dict[str, Any], source: EventSource, places: ResourceNames)
         "MaximumRetryAttempts": source.retries,
         "MaximumRecordAgeInSeconds": source.max_record_age,
         **({"TumblingWindowInSeconds": source.tumbling_window} if source.tumbling_window else {}),
-        # The counters keep one sequence number a shard, which only grows: two consumers of one shard
-        # would each hide what the other has not counted yet. More speed is more shards.
+        # The counters keep one sequence number a shard, which only grows. With two consumers of a shard,
+        # the number of the one would hide records that the other has not counted. Add shards for speed.
         "ParallelizationFactor": source.parallelization,
-        "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": places.arn("failure_queue")}},
+        "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": names.get_arn("failure_queue")}},
     }

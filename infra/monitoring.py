@@ -1,4 +1,4 @@
-"""The monitoring stack: alarms to one topic, the dashboard, the saved queries, the budget."""
+"""The monitoring stack: alarms and their topic, the dashboard, saved queries, the budget."""
 
 from typing import Any
 
@@ -6,59 +6,59 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra import dashboard, queries
-from infra.alarms import alarms
+from infra.alarms import list_alarms
 from infra.environments import Environment
-from infra.functions import LOGICAL, physical
+from infra.functions import LOGICAL_IDS, get_function_name
 from infra.resource_names import ResourceNames
-from infra.stack import add
+from infra.stack import add_resources
 
 TOPIC = {"Ref": "Alerts"}
 
 
 class Monitoring(cdk.Stack):
     def __init__(
-        self, scope: Construct, environment: Environment, places: ResourceNames, **kwargs: Any
+        self, scope: Construct, environment: Environment, names: ResourceNames, **kwargs: Any
     ) -> None:
         super().__init__(scope, f"realtime-{environment.name}-monitoring", **kwargs)
-        add(self, resources(environment, places), places.parameters)
+        add_resources(self, build_resources(environment, names), names.parameters)
 
 
-def resources(environment: Environment, places: ResourceNames) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {
-        "Alerts": _topic(environment),
-        "AlertsPolicy": _topic_policy(),
+def build_resources(environment: Environment, names: ResourceNames) -> dict[str, dict[str, Any]]:
+    resources: dict[str, dict[str, Any]] = {
+        "Alerts": _build_topic(environment),
+        "AlertsPolicy": _build_topic_policy(),
         "Dashboard": {
             "Type": "AWS::CloudWatch::Dashboard",
             "Properties": {
                 "DashboardName": f"realtime-{environment.name}",
-                "DashboardBody": dashboard.body(environment, places),
+                "DashboardBody": dashboard.build_body(environment, names),
             },
         },
-        "Budget": _budget(environment),
+        "Budget": _build_budget(environment),
     }
-    for alarm in alarms(environment, places):
-        found[_logical(alarm.name)] = alarm.resource(environment, TOPIC)
-    functions = [f"/aws/lambda/{physical(name, environment)}" for name in LOGICAL]
-    access = [f"/aws/apigateway/realtime-{environment.name}"]
-    for saved, groups in (
-        (queries.FUNCTIONS, functions),
-        (queries.ACCESS, access),
-        (queries.EVERYWHERE, access + functions),
+    for alarm in list_alarms(environment, names):
+        resources[_logical_id(alarm.name)] = alarm.to_resource(environment, TOPIC)
+    function_logs = [f"/aws/lambda/{get_function_name(name, environment)}" for name in LOGICAL_IDS]
+    access_logs = [f"/aws/apigateway/realtime-{environment.name}"]
+    for texts_by_name, log_groups in (
+        (queries.FUNCTIONS, function_logs),
+        (queries.ACCESS, access_logs),
+        (queries.EVERYWHERE, access_logs + function_logs),
     ):
-        for name, text in saved.items():
-            found[f"Query{_logical(name)}"] = _query(name, text, groups, environment)
-    return found
+        for name, text in texts_by_name.items():
+            resources[f"Query{_logical_id(name)}"] = _build_query(name, text, log_groups, environment)
+    return resources
 
 
-def _topic(environment: Environment) -> dict[str, Any]:
-    """Not encrypted by SNS's own key, which CloudWatch may not use; an alarm names nobody."""
+def _build_topic(environment: Environment) -> dict[str, Any]:
+    """Not encrypted: CloudWatch may not use SNS's own key. An alarm holds no user data."""
     properties: dict[str, Any] = {"TopicName": f"realtime-{environment.name}-alerts"}
     if environment.alarm_email:
         properties["Subscription"] = [{"Protocol": "email", "Endpoint": environment.alarm_email}]
     return {"Type": "AWS::SNS::Topic", "Properties": properties}
 
 
-def _topic_policy() -> dict[str, Any]:
+def _build_topic_policy() -> dict[str, Any]:
     publish = {
         "Effect": "Allow",
         "Principal": {"Service": ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]},
@@ -78,17 +78,17 @@ def _topic_policy() -> dict[str, Any]:
     return {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": [TOPIC], "PolicyDocument": document}}
 
 
-def _query(name: str, text: str, groups: list[str], environment: Environment) -> dict[str, Any]:
+def _build_query(name: str, text: str, log_groups: list[str], environment: Environment) -> dict[str, Any]:
     properties = {
         "Name": f"realtime-{environment.name}/{name}",
         "QueryString": text,
-        "LogGroupNames": groups,
+        "LogGroupNames": log_groups,
     }
     return {"Type": "AWS::Logs::QueryDefinition", "Properties": properties}
 
 
-def _budget(environment: Environment) -> dict[str, Any]:
-    def tell(kind: str, percent: int) -> dict[str, Any]:
+def _build_budget(environment: Environment) -> dict[str, Any]:
+    def notify(kind: str, percent: int) -> dict[str, Any]:
         above = {
             "NotificationType": kind,
             "ComparisonOperator": "GREATER_THAN",
@@ -106,10 +106,10 @@ def _budget(environment: Environment) -> dict[str, Any]:
     }
     properties = {
         "Budget": budget,
-        "NotificationsWithSubscribers": [tell("ACTUAL", 80), tell("FORECASTED", 100)],
+        "NotificationsWithSubscribers": [notify("ACTUAL", 80), notify("FORECASTED", 100)],
     }
     return {"Type": "AWS::Budgets::Budget", "Properties": properties}
 
 
-def _logical(name: str) -> str:
+def _logical_id(name: str) -> str:
     return "".join(word.capitalize() for word in name.replace("_", "-").split("-"))

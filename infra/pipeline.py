@@ -1,7 +1,7 @@
-"""The role that GitHub's pipeline assumes for one environment: to deploy, to validate, to roll back.
+"""The role that GitHub's pipeline assumes to deploy, validate and roll back one environment.
 
-No secret is kept anywhere: GitHub signs a token for each run, and AWS trusts it for this repository and this
-GitHub environment only, whose protection rules are therefore part of the trust.
+There is no stored secret. GitHub signs a token for each run, and AWS accepts it for this repository and this
+GitHub environment only. So the environment's protection rules are part of the trust.
 """
 
 from typing import Any
@@ -10,14 +10,14 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra.environments import Environment, FunctionName
-from infra.functions import LOGICAL, physical
-from infra.resource_names import ResourceNames, Value, sub
-from infra.roles import Calls
-from infra.stack import add
+from infra.functions import LOGICAL_IDS, get_function_name
+from infra.resource_names import ResourceNames, Value, substitute
+from infra.roles import ActionsBySetting
+from infra.stack import add_resources
 
 ISSUER = "token.actions.githubusercontent.com"
-SECONDS = 7_200
-"""A production rollout takes half an hour; the credentials have to outlive it."""
+SESSION_SECONDS = 7_200
+"""How long the credentials are valid. A production rollout takes half an hour."""
 
 
 class Pipeline(cdk.Stack):
@@ -25,16 +25,18 @@ class Pipeline(cdk.Stack):
         self,
         scope: Construct,
         environment: Environment,
-        places: ResourceNames,
+        names: ResourceNames,
         repository: str,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, f"realtime-{environment.name}-pipeline", **kwargs)
-        add(self, resources(environment, places, repository), places.parameters)
+        add_resources(self, build_resources(environment, names, repository), names.parameters)
 
 
-def resources(environment: Environment, places: ResourceNames, repository: str) -> dict[str, dict[str, Any]]:
-    provider = sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{ISSUER}")
+def build_resources(
+    environment: Environment, names: ResourceNames, repository: str
+) -> dict[str, dict[str, Any]]:
+    provider = substitute(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{ISSUER}")
     trust = {
         "Effect": "Allow",
         "Principal": {"Federated": provider},
@@ -48,26 +50,30 @@ def resources(environment: Environment, places: ResourceNames, repository: str) 
     }
     policy = {
         "Version": "2012-10-17",
-        "Statement": [_deploy(), *validating(environment, places), *_roll_back(environment)],
+        "Statement": [
+            _allow_deployment(),
+            *build_validation_statements(environment, names),
+            *_allow_rollback(environment),
+        ],
     }
     role = {
         "RoleName": f"realtime-{environment.name}-pipeline",
-        "MaxSessionDuration": SECONDS,
+        "MaxSessionDuration": SESSION_SECONDS,
         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
         "Policies": [{"PolicyName": "DeployValidateRollBack", "PolicyDocument": policy}],
     }
     return {"Role": {"Type": "AWS::IAM::Role", "Properties": role}}
 
 
-def _deploy() -> dict[str, Any]:
-    """CDK's own bootstrap roles do the work."""
-    roles = sub(
+def _allow_deployment() -> dict[str, Any]:
+    """CDK deploys through its own bootstrap roles."""
+    roles = substitute(
         "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/cdk-hnb659fds-*-${AWS::AccountId}-${AWS::Region}"
     )
     return _allow(("sts:AssumeRole",), roles)
 
 
-PUBLISHING: Calls = {
+PUBLISH_ACTIONS: ActionsBySetting = {
     "experiments_table": ("dynamodb:Scan", "dynamodb:UpdateItem"),
     "flags_table": ("dynamodb:Scan", "dynamodb:UpdateItem"),
     "publications_table": (
@@ -78,54 +84,67 @@ PUBLISHING: Calls = {
     ),
     "keys_table": ("dynamodb:PutItem", "dynamodb:Scan"),
 }
-"""Of the definitions that the smoke tests ask for, and of their key."""
+"""To publish the definitions of the smoke tests, and to make and revoke their key."""
 
 
-def validating(environment: Environment, places: ResourceNames) -> list[dict[str, Any]]:
-    """What tests/smoke asks, and the operator's commands that it calls; tests/e2e/test_deployment.py
-    records those calls, and compares both ways."""
+def build_validation_statements(environment: Environment, names: ResourceNames) -> list[dict[str, Any]]:
+    """The calls of tests/smoke and of the operator's commands that it runs.
+
+    tests/e2e/test_deployment.py records those calls and compares them, both ways.
+    """
     name = environment.name
-    tables = [places.arn(setting) for setting in places.names if setting.endswith("_table")]
-    looking = ("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable")
-    queues = [places.arn(setting) for setting in ("quarantine_queue", "failure_queue")]
+    tables = [names.get_arn(setting) for setting in names.by_setting if setting.endswith("_table")]
+    describe_actions = ("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable")
+    queues = [names.get_arn(setting) for setting in ("quarantine_queue", "failure_queue")]
     return [
-        _allow(("cloudformation:DescribeStacks", "cloudformation:ListStackResources"), *_stacks(name)),
-        _allow(looking, *tables),
-        *(_allow(actions, places.arn(setting)) for setting, actions in PUBLISHING.items()),
-        _allow(("kinesis:DescribeStreamSummary",), places.arn("event_stream")),
+        _allow(
+            ("cloudformation:DescribeStacks", "cloudformation:ListStackResources"), *_list_stack_arns(name)
+        ),
+        _allow(describe_actions, *tables),
+        *(_allow(actions, names.get_arn(setting)) for setting, actions in PUBLISH_ACTIONS.items()),
+        _allow(("kinesis:DescribeStreamSummary",), names.get_arn("event_stream")),
         _allow(("sqs:GetQueueAttributes", "sqs:GetQueueUrl"), *queues),
-        _allow(("lambda:GetFunctionConfiguration", "lambda:InvokeFunction"), *_functions(environment)),
+        _allow(
+            ("lambda:GetFunctionConfiguration", "lambda:InvokeFunction"), *_list_function_arns(environment)
+        ),
         _allow(("cloudwatch:DescribeAlarms", "logs:DescribeLogGroups"), "*"),
     ]
 
 
-def _roll_back(environment: Environment) -> list[dict[str, Any]]:
-    """What infra/rollback.py asks and changes."""
-    versions = ("lambda:GetAlias", "lambda:ListVersionsByFunction", "lambda:UpdateAlias")
-    listing = ("codedeploy:ListApplications", "codedeploy:ListDeploymentGroups", "codedeploy:ListDeployments")
-    rollouts = _arn("codedeploy", f"deploymentgroup:realtime-{environment.name}-service-*")
+def _allow_rollback(environment: Environment) -> list[dict[str, Any]]:
+    """The calls of infra/rollback.py."""
+    version_actions = ("lambda:GetAlias", "lambda:ListVersionsByFunction", "lambda:UpdateAlias")
+    list_actions = (
+        "codedeploy:ListApplications",
+        "codedeploy:ListDeploymentGroups",
+        "codedeploy:ListDeployments",
+    )
+    deployment_groups = _build_arn("codedeploy", f"deploymentgroup:realtime-{environment.name}-service-*")
     return [
-        _allow(versions, *_functions(environment)),
-        _allow(listing, "*"),
-        _allow(("codedeploy:GetDeployment", "codedeploy:StopDeployment"), rollouts),
+        _allow(version_actions, *_list_function_arns(environment)),
+        _allow(list_actions, "*"),
+        _allow(("codedeploy:GetDeployment", "codedeploy:StopDeployment"), deployment_groups),
     ]
 
 
-def _stacks(name: str) -> list[Value]:
+def _list_stack_arns(name: str) -> list[Value]:
     return [
-        _arn("cloudformation", f"stack/realtime-{name}-{one}/*") for one in ("data", "service", "monitoring")
+        _build_arn("cloudformation", f"stack/realtime-{name}-{stack}/*")
+        for stack in ("data", "service", "monitoring")
     ]
 
 
-def _functions(environment: Environment) -> list[Value]:
-    """And their aliases."""
-    names: list[FunctionName] = list(LOGICAL)
-    found = [_arn("lambda", f"function:{physical(name, environment)}") for name in names]
-    return found + [_arn("lambda", f"function:{physical(name, environment)}:*") for name in names]
+def _list_function_arns(environment: Environment) -> list[Value]:
+    """Of the functions, and of their versions and aliases."""
+    names: list[FunctionName] = list(LOGICAL_IDS)
+    functions = [_build_arn("lambda", f"function:{get_function_name(name, environment)}") for name in names]
+    return functions + [
+        _build_arn("lambda", f"function:{get_function_name(name, environment)}:*") for name in names
+    ]
 
 
-def _arn(service: str, resource: str) -> Value:
-    return sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
+def _build_arn(service: str, resource: str) -> Value:
+    return substitute(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
 
 def _allow(actions: tuple[str, ...], *resources: Value) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Events with known answers and no effect: what a new version must answer before it gets traffic.
+"""Probes: events with known answers and no effect. A new version must answer them before it gets traffic.
 
-The smoke tests send the same ones to the alias.
+The smoke tests send them to the alias, too.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from infra.environments import FunctionName
 class Probe:
     event: dict[str, Any]
     expect: dict[str, Any]
-    """Fields that the answer has, and may have more."""
+    """Fields that the answer must have. It may have others."""
 
 
-def gateway(method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    """An event of API Gateway as Chalice reads it."""
+def build_gateway_event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
+    """An API Gateway event with the fields that Chalice reads."""
     return {
         "resource": path,
         "path": path,
@@ -39,26 +39,26 @@ _METHOD = "arn:aws:execute-api:us-east-1:000000000000:probe/api/GET/health"
 _DENIED = {"principalId": "none"}
 PROBES: Mapping[FunctionName, tuple[Probe, ...]] = {
     "assignment": (
-        Probe(gateway("POST", "/assign", "{}"), {"statusCode": 400}),
-        # asks the tables: a role or a name that is wrong answers storage_unavailable instead
+        Probe(build_gateway_event("POST", "/assign", "{}"), {"statusCode": 400}),
+        # reads the tables: with a wrong role or table name the answer is storage_unavailable
         Probe(
             {"user_id": "probe", "experiment_key": "probe.absent"},
             {"error": {"code": "experiment_not_found"}},
         ),
     ),
     "feature_flags": (
-        Probe(gateway("POST", "/flags/evaluate", "{}"), {"statusCode": 400}),
+        Probe(build_gateway_event("POST", "/flags/evaluate", "{}"), {"statusCode": 400}),
         Probe({"user_id": "probe", "flag_key": "probe.absent"}, {"error": {"code": "flag_not_found"}}),
     ),
     "ingest": (
-        Probe(gateway("GET", "/health"), {"statusCode": 200}),
-        Probe(gateway("POST", "/events", "[]"), {"statusCode": 400}),
+        Probe(build_gateway_event("GET", "/health"), {"statusCode": 200}),
+        Probe(build_gateway_event("POST", "/events", "[]"), {"statusCode": 400}),
     ),
     "event_processor": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "assignment_sync": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "authorizer": (
         Probe({"type": "TOKEN", "authorizationToken": "probe", "methodArn": _METHOD}, _DENIED),
-        Probe(  # asks the table of keys
+        Probe(  # reads the table of keys
             {"type": "TOKEN", "authorizationToken": "Bearer rt_probe", "methodArn": _METHOD}, _DENIED
         ),
     ),

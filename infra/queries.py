@@ -7,12 +7,12 @@ ERRORS = """fields @timestamp, level, message, type, record.status, record.error
 | filter level in ["ERROR", "CRITICAL"] or record.status in ["error", "failure", "timeout"]
 | sort @timestamp desc
 | limit 100"""
-"""What the code says, and what only Lambda can: timeouts, out of memory, a start that failed."""
+"""Errors that the code logs, and those that only Lambda logs: timeouts, out of memory, failed starts."""
 ONE_REQUEST = """fields @timestamp, @log, route, status, error, functionRequestId, traceId,
         level, message, type, record.status
 | filter @message like "PASTE-AN-ID"
 | sort @timestamp asc"""
-"""The gateway's request id is in its access log only; the function's and the trace's are in both."""
+"""The gateway's request id is in the access log only, the ids of function and trace are in both logs."""
 COLD_STARTS = """filter type = "platform.report" or type = "platform.initReport"
 | stats count(record.metrics.initDurationMs) as starts,
         pct(record.metrics.initDurationMs, 99) as start_p99_ms,
@@ -30,8 +30,8 @@ TRACKING = """filter ispresent(TrackingSent) or ispresent(TrackingDropped)
 | limit 100"""
 
 FUNCTIONS: Mapping[str, str] = {"errors": ERRORS, "cold-starts": COLD_STARTS, "tracking": TRACKING}
-"""Over the logs of all functions."""
+"""On the logs of all functions."""
 ACCESS: Mapping[str, str] = {"slow-routes": SLOW_ROUTES, "refused-requests": REFUSED}
-"""Over the access log."""
+"""On the access log."""
 EVERYWHERE: Mapping[str, str] = {"one-request": ONE_REQUEST}
-"""Over both."""
+"""On both."""

@@ -1,7 +1,7 @@
-"""Where every table, stream, bucket and queue is: this deployment's own, or the platform's by SSM parameter.
+"""Names and ARNs of every table, stream, bucket and queue: this deployment's, or an existing platform's.
 
-All names are literals or template parameters, never CDK exports: an export would forbid to replace what it
-names for as long as anybody imports it.
+All names are literals or template parameters, never CDK exports. An exported resource cannot be replaced
+while another stack imports it.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ PLATFORM_TABLES = {
     "assignments_table": "assignments",
     "overrides_table": "overrides",
 }
-"""Tables that an existing platform already has, by the last word of its SSM parameter."""
+"""The tables that an existing platform already has: their settings, and their names in its SSM parameters."""
 ARNS = {
     "table": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/",
     "stream": "arn:${AWS::Partition}:kinesis:${AWS::Region}:${AWS::AccountId}:stream/",
@@ -34,8 +34,11 @@ ARNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
-    """The parts of the platform whose names are random: literals, or SSM parameters that start with ``/``."""
+class PlatformResources:
+    """Names of an existing platform's resources, which its own stacks generate.
+
+    Each is a literal, or the path of an SSM parameter, which starts with ``/``.
+    """
 
     stream: str
     bucket: str
@@ -43,7 +46,7 @@ class Attached:
     postgres_secret: str = ""
     """Name or ARN; without one, assignments are not copied to PostgreSQL."""
     stream_hours: int = 24
-    """How long the stream keeps a record: what Kinesis does unless it is told otherwise."""
+    """How long the stream keeps a record; 24 is the default of Kinesis."""
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
 
@@ -52,55 +55,71 @@ class Attached:
 class ResourceNames:
     env: str
     platform: Platform
-    names: Mapping[str, str]
-    """By the name of the setting that carries it; ``${…}`` in one is for `Fn::Sub`."""
+    by_setting: Mapping[str, str]
+    """The names; one that holds ``${…}`` is for `Fn::Sub`."""
     parameters: Mapping[str, str]
-    """Template parameters and the SSM paths that they read."""
-    platforms: frozenset[str]
-    """Settings whose resource the platform owns."""
+    """The template's parameters, and the SSM paths that they read."""
+    platform_owned: frozenset[str]
+    """Settings whose resource belongs to the existing platform."""
     resources: Resources
-    """The whole description, by stand-alone names."""
-    attached: Attached | None = None
+    """All resources, described under their stand-alone names."""
+    platform_resources: PlatformResources | None = None
+    """None: stand-alone."""
 
-    def name(self, setting: str) -> Value:
-        return sub(self.names[setting])
+    def get_name(self, setting: str) -> Value:
+        return substitute(self.by_setting[setting])
 
-    def arn(self, setting: str, suffix: str = "") -> Value:
-        name = self.names[setting]
-        return sub((name if name.startswith("arn:") else ARNS[_kind(setting)] + name) + suffix)
+    def get_arn(self, setting: str, suffix: str = "") -> Value:
+        name = self.by_setting[setting]
+        return substitute(
+            (name if name.startswith("arn:") else ARNS[_resource_type(setting)] + name) + suffix
+        )
 
 
-def sub(text: str) -> Value:
+def substitute(text: str) -> Value:
+    """``text``, in `Fn::Sub` if it holds a ``${…}``."""
     return {"Fn::Sub": text} if "${" in text else text
 
 
-def find(env: str, platform: Platform, attached: Attached | None = None) -> ResourceNames:
+def resolve_names(
+    env: str, platform: Platform, platform_resources: PlatformResources | None = None
+) -> ResourceNames:
+    """The names of one environment; ``platform_resources`` None: those of `get_platform_defaults`."""
     settings = Settings.from_env({"REALTIME_ENV": env, "REALTIME_PLATFORM": platform})
-    attached = (attached or defaults(env)) if platform == "existing" else None
-    resources = describe(settings, attached.stream_hours) if attached else describe(settings)
-    fields = [name for name in Settings.__dataclass_fields__ if _kind(name) not in ("", "secret")]
-    names = {name: str(getattr(settings, name)) for name in fields}
-    names["failure_queue"] = resources.failure_queue
-    names["archive_bucket"] += "-${AWS::AccountId}-${AWS::Region}"  # unique among all accounts
-    found = {"assignments_stream": assignments_stream_parameter(env)}
-    if attached:
-        tables = {s: f"/experimentation/{env}/dynamodb/{word}-table" for s, word in PLATFORM_TABLES.items()}
-        found = tables | {
-            "event_stream": attached.stream,
-            "archive_bucket": attached.bucket,
-            "assignments_stream": attached.assignments_stream,
+    existing = (platform_resources or get_platform_defaults(env)) if platform == "existing" else None
+    resources = describe(settings, existing.stream_hours) if existing else describe(settings)
+    fields = [name for name in Settings.__dataclass_fields__ if _resource_type(name) not in ("", "secret")]
+    by_setting = {name: str(getattr(settings, name)) for name in fields}
+    by_setting["failure_queue"] = resources.failure_queue
+    # bucket names are unique among all AWS accounts
+    by_setting["archive_bucket"] += "-${AWS::AccountId}-${AWS::Region}"
+    names_or_paths = {"assignments_stream": assignments_stream_parameter(env)}
+    if existing:
+        tables = {
+            setting: f"/experimentation/{env}/dynamodb/{word}-table"
+            for setting, word in PLATFORM_TABLES.items()
         }
-        if attached.postgres_secret:
-            names["postgres_secret"] = attached.postgres_secret
-    parameters = {_camel(setting): place for setting, place in found.items() if place.startswith("/")}
-    names |= {s: f"${{{_camel(s)}}}" if place.startswith("/") else place for s, place in found.items()}
-    platforms = frozenset(found) if attached else frozenset[str]()
-    return ResourceNames(env, platform, names, parameters, platforms, resources, attached)
+        names_or_paths = tables | {
+            "event_stream": existing.stream,
+            "archive_bucket": existing.bucket,
+            "assignments_stream": existing.assignments_stream,
+        }
+        if existing.postgres_secret:
+            by_setting["postgres_secret"] = existing.postgres_secret
+    parameters: dict[str, str] = {}
+    for setting, name_or_path in names_or_paths.items():
+        if name_or_path.startswith("/"):
+            parameters[_parameter_name(setting)] = name_or_path
+            by_setting[setting] = f"${{{_parameter_name(setting)}}}"
+        else:
+            by_setting[setting] = name_or_path
+    owned = frozenset(names_or_paths) if existing else frozenset[str]()
+    return ResourceNames(env, platform, by_setting, parameters, owned, resources, existing)
 
 
-def defaults(env: str) -> Attached:
-    """Where the platform's owner writes the names that its stacks make up (docs/deployment.md)."""
-    return Attached(
+def get_platform_defaults(env: str) -> PlatformResources:
+    """The SSM parameters in which the platform's owner writes the generated names (docs/deployment.md)."""
+    return PlatformResources(
         stream=f"/experimentation/{env}/kinesis/events-stream",
         bucket=f"/experimentation/{env}/s3/data-lake-bucket",
         assignments_stream=f"/experimentation/{env}/dynamodb/assignments-stream",
@@ -108,18 +127,22 @@ def defaults(env: str) -> Attached:
 
 
 def assignments_stream_parameter(env: str) -> str:
-    """Where the data stack writes the ARN, which holds the time of the table's creation."""
+    """The SSM parameter in which the data stack writes the ARN of the stream of assignments.
+
+    The ARN holds the time at which the stream was turned on, so that it cannot be computed.
+    """
     return f"/realtime/{env}/assignments-stream"
 
 
-def _camel(setting: str) -> str:
+def _parameter_name(setting: str) -> str:
     return "".join(word.capitalize() for word in setting.split("_"))
 
 
-def _kind(setting: str) -> str:
+def _resource_type(setting: str) -> str:
+    """A key of ARNS; empty for a setting that names no resource."""
     if setting.endswith("_table"):
         return "table"
     if setting.endswith("_queue"):
         return "queue"
-    kinds = {"event_stream": "stream", "archive_bucket": "bucket", "postgres_secret": "secret"}
-    return kinds.get(setting, setting if setting in ARNS else "")
+    types = {"event_stream": "stream", "archive_bucket": "bucket", "postgres_secret": "secret"}
+    return types.get(setting, setting if setting in ARNS else "")

@@ -1,6 +1,7 @@
-"""What each function may do, and on what: exactly the calls that its code makes.
+"""The permissions of each function: exactly the AWS calls that its code makes.
 
-tests/integration/infra/test_roles.py records those calls while the functions run, and compares both ways.
+tests/integration/infra/test_roles.py records those calls while the functions run
+and compares them, both ways.
 """
 
 from collections.abc import Mapping
@@ -9,17 +10,17 @@ from typing import Any, TypeAlias
 from infra.environments import Environment, FunctionName
 from infra.resource_names import ResourceNames, Value
 
-Calls: TypeAlias = dict[str, tuple[str, ...]]
+ActionsBySetting: TypeAlias = dict[str, tuple[str, ...]]
 _READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem")
-_NEWS: Calls = {"publications_table": ("dynamodb:BatchGetItem", "dynamodb:Query")}
-_SOME_EXPERIMENTS: Calls = _NEWS | {"experiments_table": _READ}
-_ALL_EXPERIMENTS: Calls = _NEWS | {"experiments_table": (*_READ, "dynamodb:Scan")}
-_ALL_FLAGS: Calls = _NEWS | {"flags_table": (*_READ, "dynamodb:Scan")}
-_TRACKING: Calls = {"event_stream": ("kinesis:PutRecords",)}
-CALLS: Mapping[FunctionName, Calls] = {
+_PUBLICATIONS: ActionsBySetting = {"publications_table": ("dynamodb:BatchGetItem", "dynamodb:Query")}
+_EXPERIMENTS_BY_KEY: ActionsBySetting = _PUBLICATIONS | {"experiments_table": _READ}
+_ALL_EXPERIMENTS: ActionsBySetting = _PUBLICATIONS | {"experiments_table": (*_READ, "dynamodb:Scan")}
+_ALL_FLAGS: ActionsBySetting = _PUBLICATIONS | {"flags_table": (*_READ, "dynamodb:Scan")}
+_TRACKING: ActionsBySetting = {"event_stream": ("kinesis:PutRecords",)}
+CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     "assignment": _ALL_EXPERIMENTS | _TRACKING | {"assignments_table": (*_READ, "dynamodb:PutItem")},
     "feature_flags": _ALL_FLAGS | _TRACKING,
-    "ingest": _SOME_EXPERIMENTS | _TRACKING | {"counters_table": ("dynamodb:Query",)},
+    "ingest": _EXPERIMENTS_BY_KEY | _TRACKING | {"counters_table": ("dynamodb:Query",)},
     "event_processor": _ALL_EXPERIMENTS
     | _ALL_FLAGS
     | {
@@ -31,59 +32,61 @@ CALLS: Mapping[FunctionName, Calls] = {
     "assignment_sync": _ALL_EXPERIMENTS | {"counters_table": ("dynamodb:Query", "dynamodb:UpdateItem")},
     "authorizer": {"keys_table": ("dynamodb:GetItem",)},
 }
-READING = ("DescribeStream", "GetRecords", "GetShardIterator")
-INTERFACES = (
+STREAM_READ_ACTIONS = ("DescribeStream", "GetRecords", "GetShardIterator")
+NETWORK_ACTIONS = (
     *("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
     *("AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
 )
-BELOW = {"archive_bucket": ("/raw/events/*", "/quarantine/*"), "postgres_secret": ("", "-??????")}
-"""The part of a resource that is written to; and what AWS adds to a secret's name in its ARN."""
+ARN_SUFFIXES = {"archive_bucket": ("/raw/events/*", "/quarantine/*"), "postgres_secret": ("", "-??????")}
+"""The part of the bucket that is written; and the suffix that AWS adds to a secret's name in its ARN."""
 
 
-def statements(
-    function: FunctionName, environment: Environment, places: ResourceNames, log: Value
+def build_statements(
+    function: FunctionName, environment: Environment, names: ResourceNames, log: Value
 ) -> list[dict[str, Any]]:
-    """The policy of ``function``: its calls, its log (an ARN), its traces, its event source."""
-    found = [
-        _allow(actions, *(places.arn(setting, suffix) for suffix in BELOW.get(setting, ("",))))
-        for setting, actions in sorted(calls(function, environment, places).items())
+    """The policy of ``function``: its calls, its log (``log`` is the ARN), its traces, its event source."""
+    allowed = [
+        _allow(actions, *(names.get_arn(setting, suffix) for suffix in ARN_SUFFIXES.get(setting, ("",))))
+        for setting, actions in sorted(list_calls(function, environment, names).items())
     ]
-    found.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), log))
-    found.append(_allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), "*"))
-    return found + _source(function, places) + _network(function, places)
+    allowed.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), log))
+    allowed.append(_allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), "*"))
+    return allowed + _allow_event_source(function, names) + _allow_network(function, names)
 
 
-def calls(function: FunctionName, environment: Environment, places: ResourceNames) -> Calls:
-    """The actions that its own code needs, by the setting that names their resource."""
-    found = dict(CALLS[function])
-    if function == "assignment" and places.platform == "existing":
-        found["overrides_table"] = ("dynamodb:Scan",)
+def list_calls(function: FunctionName, environment: Environment, names: ResourceNames) -> ActionsBySetting:
+    """The actions that its code needs, by the setting that names their resource."""
+    actions = dict(CALLS_BY_FUNCTION[function])
+    if function == "assignment" and names.platform == "existing":
+        actions["overrides_table"] = ("dynamodb:Scan",)
     if function == "event_processor" and environment.settings.get("REALTIME_ARCHIVE") == "firehose":
-        found["firehose"] = ("firehose:PutRecordBatch",)
+        actions["firehose"] = ("firehose:PutRecordBatch",)
     if function == "event_processor" and environment.settings.get("REALTIME_EVENT_DEDUPE") == "table":
-        found["dedupe_table"] = ("dynamodb:PutItem",)
-    if function == "assignment_sync" and "postgres_secret" in places.names:
-        found["postgres_secret"] = ("secretsmanager:GetSecretValue",)
-    return found
+        actions["dedupe_table"] = ("dynamodb:PutItem",)
+    if function == "assignment_sync" and "postgres_secret" in names.by_setting:
+        actions["postgres_secret"] = ("secretsmanager:GetSecretValue",)
+    return actions
 
 
-def _source(function: FunctionName, places: ResourceNames) -> list[dict[str, Any]]:
-    """What the Lambda service does in the function's name to read its stream."""
+def _allow_event_source(function: FunctionName, names: ResourceNames) -> list[dict[str, Any]]:
+    """The calls by which the Lambda service reads the function's stream, with the function's role."""
     if function == "event_processor":
-        actions = tuple(f"kinesis:{one}" for one in (*READING, "DescribeStreamSummary", "ListShards"))
-        read = _allow(actions, places.arn("event_stream"))
+        actions = tuple(
+            f"kinesis:{action}" for action in (*STREAM_READ_ACTIONS, "DescribeStreamSummary", "ListShards")
+        )
+        read = _allow(actions, names.get_arn("event_stream"))
     elif function == "assignment_sync":
-        actions = tuple(f"dynamodb:{one}" for one in (*READING, "ListStreams"))
-        read = _allow(actions, places.arn("assignments_table", "/stream/*"))
+        actions = tuple(f"dynamodb:{action}" for action in (*STREAM_READ_ACTIONS, "ListStreams"))
+        read = _allow(actions, names.get_arn("assignments_table", "/stream/*"))
     else:
         return []
-    return [read, _allow(("sqs:SendMessage",), places.arn("failure_queue"))]
+    return [read, _allow(("sqs:SendMessage",), names.get_arn("failure_queue"))]
 
 
-def _network(function: FunctionName, places: ResourceNames) -> list[dict[str, Any]]:
-    if function != "assignment_sync" or not (places.attached and places.attached.subnets):
+def _allow_network(function: FunctionName, names: ResourceNames) -> list[dict[str, Any]]:
+    if function != "assignment_sync" or not (names.platform_resources and names.platform_resources.subnets):
         return []
-    return [_allow(tuple(f"ec2:{action}" for action in INTERFACES), "*")]
+    return [_allow(tuple(f"ec2:{action}" for action in NETWORK_ACTIONS), "*")]
 
 
 def _allow(actions: tuple[str, ...], *resources: Value) -> dict[str, Any]:

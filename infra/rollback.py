@@ -1,7 +1,7 @@
 """`python -m infra.rollback --env prod`: every function back to the version before, in one command.
 
-Where to go is read before a rollout that is under way is stopped, since a stopped one may put its traffic
-back by itself, and a second step back would be one too many. Data is not touched: the versions before and
+The target versions are read before a running rollout is stopped. A stopped rollout may move its traffic back
+by itself, and then one more step back would be one too many. Data stays as it is: the versions before and
 after read and write the same tables.
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 
 from infra import environments
 from infra.environments import Environment, FunctionName
-from infra.functions import ALIAS, LOGICAL, physical
+from infra.functions import ALIAS, LOGICAL_IDS, get_function_name
 
 ACTIVE = ["Created", "Queued", "InProgress", "Baking", "Ready"]
-"""What CodeDeploy calls a deployment that may move traffic."""
+"""States of a CodeDeploy deployment that may move traffic."""
 SECONDS_BETWEEN, CHECKS = 2.0, 30
 
 
@@ -27,7 +27,7 @@ def main(
     parser = argparse.ArgumentParser(prog="python -m infra.rollback", description=__doc__)
     parser.add_argument("--env", required=True, choices=environments.NAMES)
     parser.add_argument(
-        "--function", action="append", choices=list(LOGICAL), help="only this one; may repeat"
+        "--function", action="append", choices=list(LOGICAL_IDS), help="only this one; may repeat"
     )
     parser.add_argument(
         "--to", help="a version, by its number, instead of the one before; with one --function"
@@ -42,13 +42,13 @@ def main(
     environment = environments.load(parsed.env)
     lambda_, codedeploy = aws.client("lambda"), aws.client("codedeploy")
     try:
-        steps = [step(lambda_, name, environment, parsed.to) for name in parsed.function or LOGICAL]
+        steps = [plan_step(lambda_, name, environment, parsed.to) for name in parsed.function or LOGICAL_IDS]
     except LookupError as error:
         sys.exit(f"rollback: {error}")
     stop_rollouts(codedeploy, environment, pause)
-    for one in steps:
-        point(lambda_, one)
-        print(f"{one.function}: version {one.before} → {one.to}")
+    for step in steps:
+        point_alias(lambda_, step)
+        print(f"{step.function}: version {step.before} → {step.to}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,23 @@ class Step:
     to: str
 
 
-def step(lambda_: Any, name: FunctionName, environment: Environment, to: str | None) -> Step:
-    """From the version that has the traffic to the one before, or to ``to``.
+def plan_step(lambda_: Any, name: FunctionName, environment: Environment, to: str | None) -> Step:
+    """From the version that has the traffic to the one before, or to ``to``; raises LookupError without one.
 
-    The older one of a rollout under way is both.
+    During a rollout the alias names the older version: it is the target.
     """
-    function = physical(name, environment)
+    function = get_function_name(name, environment)
     alias = lambda_.get_alias(FunctionName=function, Name=ALIAS)
     before: str = alias["FunctionVersion"]
-    moving = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights")
+    is_moving = bool(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"))
     pages = lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=function)
-    versions = [one["Version"] for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
-    older = [before] if moving else [version for version in versions if int(version) < int(before)]
+    versions = [
+        version["Version"]
+        for page in pages
+        for version in page["Versions"]
+        if version["Version"] != "$LATEST"
+    ]
+    older = [before] if is_moving else [version for version in versions if int(version) < int(before)]
     if to is not None and to not in versions:
         raise LookupError(f"{function} has no version {to}; it has {', '.join(versions)}")
     if to is None and not older:
@@ -77,8 +82,8 @@ def step(lambda_: Any, name: FunctionName, environment: Environment, to: str | N
     return Step(function, before, to or max(older, key=int))
 
 
-def point(lambda_: Any, step: Step) -> None:
-    """All of the alias's traffic at where ``step`` leads."""
+def point_alias(lambda_: Any, step: Step) -> None:
+    """Send all traffic of the alias to the version ``step.to``."""
     no_weights: dict[str, float] = {}
     lambda_.update_alias(
         FunctionName=step.function,
@@ -89,35 +94,35 @@ def point(lambda_: Any, step: Step) -> None:
 
 
 def stop_rollouts(codedeploy: Any, environment: Environment, pause: Callable[[float], object]) -> None:
-    """Those of this environment's functions that are under way; returns when none moves traffic any more,
-    or after a minute."""
+    """Stop the running rollouts of this environment; return when none moves traffic, or after a minute."""
     prefix = f"realtime-{environment.name}-service"
     stopped: list[str] = []
     for page in codedeploy.get_paginator("list_applications").paginate():
         for application in page["applications"]:
             if application.startswith(prefix):
-                stopped += _stop(codedeploy, application)
+                stopped += _stop_deployments(codedeploy, application)
     for _ in range(CHECKS):
-        if not any(_moves(codedeploy, deployment) for deployment in stopped):
+        if not any(_is_moving(codedeploy, deployment) for deployment in stopped):
             return
         pause(SECONDS_BETWEEN)
-    print(f"rollouts that still move: {', '.join(stopped)}; the aliases are set all the same")
+    print(f"these rollouts still move traffic: {', '.join(stopped)}; setting the aliases anyway")
 
 
-def _moves(codedeploy: Any, deployment: str) -> bool:
-    """It, or the deployment by which CodeDeploy puts its traffic back."""
-    found = codedeploy.get_deployment(deploymentId=deployment)["deploymentInfo"]
-    back = found.get("rollbackInfo", {}).get("rollbackDeploymentId", deployment)
-    return found["status"] in ACTIVE or (back != deployment and _moves(codedeploy, back))
+def _is_moving(codedeploy: Any, deployment: str) -> bool:
+    """Does the deployment, or the one by which CodeDeploy rolls it back, still move traffic?"""
+    info = codedeploy.get_deployment(deploymentId=deployment)["deploymentInfo"]
+    rollback_id = info.get("rollbackInfo", {}).get("rollbackDeploymentId", deployment)
+    return info["status"] in ACTIVE or (rollback_id != deployment and _is_moving(codedeploy, rollback_id))
 
 
-def _stop(codedeploy: Any, application: str) -> Iterator[str]:
+def _stop_deployments(codedeploy: Any, application: str) -> Iterator[str]:
+    """Ids of the stopped deployments."""
     for groups in codedeploy.get_paginator("list_deployment_groups").paginate(applicationName=application):
         for group in groups["deploymentGroups"]:
-            found = codedeploy.list_deployments(
+            running = codedeploy.list_deployments(
                 applicationName=application, deploymentGroupName=group, includeOnlyStatuses=ACTIVE
             )
-            for deployment in found["deployments"]:
+            for deployment in running["deployments"]:
                 codedeploy.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
                 print(f"stopped the rollout {deployment} of {group}")
                 yield deployment

@@ -1,4 +1,4 @@
-"""A CDK stack out of plain CloudFormation, so that what is asserted is what is written."""
+"""CDK stacks of plain CloudFormation: tests see the same resources as the code."""
 
 import json
 from collections.abc import Mapping
@@ -11,24 +11,30 @@ from infra.environments import Environment
 Resources = Mapping[str, Mapping[str, Any]]
 
 
-def add(stack: cdk.Stack, resources: Resources, parameters: Mapping[str, str] | None = None) -> None:
-    """Each resource under exactly its own logical id, whatever CDK would make of it; and those of
-    ``parameters`` that they mention, whose values SSM has when the stack is deployed.
+def add_resources(
+    stack: cdk.Stack, resources: Resources, parameters: Mapping[str, str] | None = None
+) -> None:
+    """Add ``resources`` under their own logical ids, which CDK would change.
+
+    Of ``parameters``, a parameter's name and the SSM path of its value, add those that the resources mention.
     """
     text = json.dumps(resources)
     for name, path in (parameters or {}).items():
         if f"${{{name}}}" in text:
             cdk.CfnParameter(stack, name, type="AWS::SSM::Parameter::Value<String>", default=path)
-    for logical, found in resources.items():
-        added = cdk.CfnResource(stack, logical, type=found["Type"], properties=found["Properties"])
-        added.override_logical_id(logical)
-        for attribute in found.keys() - {"Type", "Properties"}:
-            added.add_override(attribute, found[attribute])
+    for logical_id, resource in resources.items():
+        cfn_resource = cdk.CfnResource(
+            stack, logical_id, type=resource["Type"], properties=resource["Properties"]
+        )
+        cfn_resource.override_logical_id(logical_id)
+        for attribute in resource.keys() - {"Type", "Properties"}:
+            cfn_resource.add_override(attribute, resource[attribute])
 
 
-def kept(environment: Environment) -> dict[str, str]:
-    """The policies of what outlives its stack; but for a creation that fails, whose names would then be taken
-    when it is tried again.
+def build_retention_policies(environment: Environment) -> dict[str, str]:
+    """The deletion policies of resources that outlive their stack where the environment retains its data.
+
+    A resource whose creation failed is deleted: otherwise its name would be taken at the next attempt.
     """
     if not environment.retain:
         return {"DeletionPolicy": "Delete", "UpdateReplacePolicy": "Delete"}

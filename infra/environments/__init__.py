@@ -1,4 +1,4 @@
-"""What differs between environments, as typed values: one file for each."""
+"""The environments: a file of typed values for each."""
 
 import importlib
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ NAMES = ("dev", "staging", "prod")
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Memory in MB, timeout in seconds; the budget of the P99 alarm in milliseconds, as Lambda measures."""
+    """Memory in MB, timeout in seconds, budget of the P99 alarm in milliseconds of Lambda's duration."""
 
     p99_ms: int
     memory: int = 1024
     timeout: int = 10
     reserved: int | None = None
     provisioned: tuple[int, int] | None = None
-    """Least and most containers kept warm, scaled at 70 % use; excludes SnapStart."""
+    """Minimum and maximum of warm containers, scaled at 70 % use. Excludes SnapStart."""
 
     def __post_init__(self) -> None:
         if not 512 <= self.memory <= 1024:
@@ -31,7 +31,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """Requests a second, and how many at once."""
+    """Requests a second, and the burst above them."""
 
     rate: int
     burst: int
@@ -39,7 +39,7 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class UsagePlan:
-    """A quota for callers who hold an API Gateway key (`X-API-Key`), beside their own key of this service."""
+    """A quota for callers with an API Gateway key (`X-API-Key`), which they send beside their API key."""
 
     throttle: Throttle
     requests_per_month: int
@@ -58,18 +58,18 @@ class Environment:
     functions: Mapping[FunctionName, Function]
     throttle: Throttle
     rollout: str
-    """A CodeDeploy configuration: how fast traffic moves to a new version."""
+    """A CodeDeploy configuration: the pace at which traffic moves to a new version."""
     retain: bool
-    """Tables, stream and bucket outlive the stack."""
+    """Tables, stream, bucket and queues outlive the stack."""
     shards: int | None
     """None: the stream scales itself."""
     log_days: int
     budget_usd: int
-    """A month's cost at which the owner is told."""
+    """The monthly cost that the budget warns of."""
     reports: bool = True
-    """Lambda logs a line for every invocation: its duration, memory, cold start."""
+    """Lambda logs duration, memory and cold start of every invocation."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """`REALTIME_*` variables that differ from docs/settings.md's defaults."""
+    """`REALTIME_*` variables that differ from the defaults in docs/settings.md."""
     alarm_email: str | None = None
     waf: bool = False
     usage_plan: UsagePlan | None = None
@@ -79,5 +79,5 @@ class Environment:
 def load(name: str) -> Environment:
     if name not in NAMES:
         raise ValueError(f"there is no environment {name!r}; use -c env={'|'.join(NAMES)}")
-    found: Environment = importlib.import_module(f"infra.environments.{name}").ENVIRONMENT
-    return found
+    environment: Environment = importlib.import_module(f"infra.environments.{name}").ENVIRONMENT
+    return environment

@@ -1,4 +1,4 @@
-"""A developer's own: small, removed without a trace, traffic moves at once."""
+"""For a developer: small, removed with all its data, and traffic moves at once."""
 
 from infra.environments import Environment, Function, Throttle
 

@@ -1,4 +1,4 @@
-"""Production: sized for the product's targets (docs/deployment.md), watched, rolled out over half an hour."""
+"""Production: sized for the targets in docs/deployment.md, rolled out over half an hour."""
 
 from infra.environments import Environment, Function, Throttle
 
@@ -18,7 +18,7 @@ ENVIRONMENT = Environment(
     shards=None,
     log_days=90,
     budget_usd=1_000,
-    reports=False,  # at 100 M requests a month those lines would cost more than the requests' memory
+    reports=False,  # at 100 M requests a month these lines would cost more than the functions' memory
     settings={"REALTIME_ARCHIVE": "firehose"},
     waf=True,
 )

@@ -1,4 +1,4 @@
-"""Where every change of main arrives first: production's shape, a tenth of its size, a faster rollout."""
+"""Each change of main goes here first: shaped like production, a tenth of its size, rolled out faster."""
 
 from infra.environments import Environment, Function, Throttle
 

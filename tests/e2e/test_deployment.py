@@ -13,9 +13,9 @@ import pytest
 
 from chalicelib.settings import Settings
 from infra import environments
-from infra.functions import ALIAS, physical
-from infra.pipeline import validating
-from infra.resource_names import find
+from infra.functions import ALIAS, get_function_name
+from infra.pipeline import build_validation_statements
+from infra.resource_names import resolve_names
 from realtime.local.clients import connect
 from realtime.local.emulator import ROOT, build_environment, start_emulator
 from realtime.local.pump import Pump
@@ -54,7 +54,7 @@ def deployed(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 def _invoker(function: Any, deployed: Deployment, environ: Mapping[str, str]) -> Any:
     lambda_ = deployed.session.client("lambda", endpoint_url=environ["AWS_ENDPOINT_URL"])
-    name = f"{physical(function, DEV)}:{ALIAS}"
+    name = f"{get_function_name(function, DEV)}:{ALIAS}"
     one_at_a_time = threading.Lock()
 
     def invoke(event: Any, _context: Any) -> Any:
@@ -98,7 +98,7 @@ def test_the_pipelines_role_has_what_the_smoke_tests_call_and_nothing_more(
 ) -> None:
     allowed = {
         (action, str(resource).rpartition("/")[2].rstrip("'}"))
-        for one in validating(DEV, find("dev", "standalone"))
+        for one in build_validation_statements(DEV, resolve_names("dev", "standalone"))
         for action in one["Action"]
         for resource in one["Resource"]
     }
@@ -117,7 +117,9 @@ def test_every_function_runs_the_one_bundle_of_the_synthesis(
     (asset,) = (synth.shared(tmp_path_factory) / "emulator").glob("asset.*.zip")
     lambda_ = deployed.session.client("lambda", endpoint_url=environ["AWS_ENDPOINT_URL"])
     sizes = {
-        lambda_.get_function_configuration(FunctionName=physical(name, environments.load("dev")))["CodeSize"]
+        lambda_.get_function_configuration(FunctionName=get_function_name(name, environments.load("dev")))[
+            "CodeSize"
+        ]
         for name in DEV.functions
     }
     assert sizes == {asset.stat().st_size}

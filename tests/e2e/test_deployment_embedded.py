@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from infra import environments
-from infra.functions import physical
-from infra.resource_names import PLATFORM_TABLES, defaults
+from infra.functions import get_function_name
+from infra.resource_names import PLATFORM_TABLES, get_platform_defaults
 from realtime.local.clients import Clients, connect
 from realtime.local.emulator import build_environment, start_emulator
 from tests.support import synth
@@ -39,7 +39,7 @@ def api(
     _platform(clients, environ)
     deployed = deploy(folder, "emulator-existing", environ)
     lambda_ = deployed.session.client("lambda", endpoint_url=environ["AWS_ENDPOINT_URL"])
-    function = physical("ingest", environments.load("dev"))
+    function = get_function_name("ingest", environments.load("dev"))
     # as docs/runbook.md has an operator do it: the names that SSM told are in the functions' settings
     told = lambda_.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     scopes = "assign,flags,events,results"
@@ -59,7 +59,7 @@ def _platform(clients: Clients, environ: dict[str, str]) -> None:
     ssm = Session(
         environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
     ).client("ssm", endpoint_url=environ["AWS_ENDPOINT_URL"])
-    usual = defaults("dev")
+    usual = get_platform_defaults("dev")
     tell = {usual.stream: STREAM, usual.bucket: BUCKET}
     for word in PLATFORM_TABLES.values():
         made: Any = clients.dynamodb.create_table(

@@ -13,7 +13,7 @@ import pytest
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
-from infra.bundle import HOST, build
+from infra.bundle import HOST_TARGET, build_bundle
 from realtime.local.stack import settings_to_environment
 from tests.support.experiments import published, published_flag
 from tests.support.lambda_service import Container, LambdaService, lambda_service
@@ -26,7 +26,7 @@ NEW = {"flag_key": "new", "enabled": True, "variant": "on", "value": True, "reas
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
-    with zipfile.ZipFile(build(HOST)) as zipped:
+    with zipfile.ZipFile(build_bundle(HOST_TARGET)) as zipped:
         zipped.extractall(folder)
     return folder
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from infra.functions import ALIAS, LOGICAL, physical
+from infra.functions import ALIAS, LOGICAL_IDS, get_function_name
 from infra.pre_traffic import holds
 from infra.probes import PROBES
 from tests.support.deployment_target import DeploymentTarget
@@ -29,9 +29,9 @@ def test_the_stream_is_active_for_a_week_back(target: DeploymentTarget) -> None:
     assert found["RetentionPeriodHours"] >= 24
 
 
-@pytest.mark.parametrize("name", LOGICAL)
+@pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_each_function_answers_its_probes_at_its_alias(target: DeploymentTarget, name: str) -> None:
-    function = f"{physical(name, target.environment)}:{ALIAS}"  # type: ignore[arg-type]  # a key of LOGICAL
+    function = f"{get_function_name(name, target.environment)}:{ALIAS}"  # type: ignore[arg-type]  # a key of LOGICAL
     for one in PROBES[name]:  # type: ignore[index]  # as above
         answer = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(one.event))
         found = json.loads(answer["Payload"].read())
@@ -39,9 +39,9 @@ def test_each_function_answers_its_probes_at_its_alias(target: DeploymentTarget,
         assert holds(one.expect, found), found
 
 
-@pytest.mark.parametrize("name", LOGICAL)
+@pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_each_function_keeps_its_log_as_long_as_it_should(target: DeploymentTarget, name: str) -> None:
-    group = f"/aws/lambda/{physical(name, target.environment)}"  # type: ignore[arg-type]  # a key of LOGICAL
+    group = f"/aws/lambda/{get_function_name(name, target.environment)}"  # type: ignore[arg-type]  # a key of LOGICAL
     found = target.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     (mine,) = [one for one in found if one["logGroupName"] == group]
     assert mine["retentionInDays"] == target.environment.log_days

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.environments import Environment
-from infra.functions import physical
+from infra.functions import get_function_name
 from tests.support.paths import ROOT
 
 SMOKE_DEFINITIONS = ROOT / "tests" / "smoke" / "definitions.yaml"
@@ -45,7 +45,7 @@ class DeploymentTarget:
 
         The names of an existing platform's resources are nowhere else.
         """
-        function = physical("ingest", self.environment)
+        function = get_function_name("ingest", self.environment)
         configuration = self.client("lambda").get_function_configuration(FunctionName=function)
         variables: dict[str, str] = configuration["Environment"]["Variables"]
         return variables

@@ -74,7 +74,7 @@ def everything() -> tuple[Environment, resource_names.ResourceNames]:
         domain=Domain("decide.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1", "Z123"),
         alarm_email="on-call@example.com",
     )
-    attached = resource_names.Attached(
+    attached = resource_names.PlatformResources(
         stream="platform-events",
         bucket="platform-lake",
         assignments_stream="/experimentation/prod/dynamodb/assignments-stream",
@@ -82,17 +82,17 @@ def everything() -> tuple[Environment, resource_names.ResourceNames]:
         subnets=("subnet-0a1b2c3d", "subnet-1a1b2c3d"),
         security_groups=("sg-0a1b2c3d",),
     )
-    return environment, resource_names.find("prod", "existing", attached)
+    return environment, resource_names.resolve_names("prod", "existing", attached)
 
 
 def _variant(name: str) -> tuple[Environment, resource_names.ResourceNames]:
     if name == "everything":
         return everything()
     if name in EMULATED:
-        return environments.load("dev"), resource_names.find("dev", EMULATED[name])
+        return environments.load("dev"), resource_names.resolve_names("dev", EMULATED[name])
     env, platform = name.split("-")
     found: Any = platform
-    return environments.load(env), resource_names.find(env, found)
+    return environments.load(env), resource_names.resolve_names(env, found)
 
 
 def expand(template: Template) -> Template:
@@ -141,12 +141,12 @@ def _nag(folder: Path) -> list[list[str]]:
 
 def main(folder: Path) -> None:
     from infra.app import compose
-    from infra.bundle import HOST, LAMBDA
+    from infra.bundle import HOST_TARGET, LAMBDA_TARGET
 
     took: dict[str, float] = {}
     for name in VARIANTS:
         environment, found = _variant(name)
-        target = HOST if name in EMULATED else LAMBDA
+        target = HOST_TARGET if name in EMULATED else LAMBDA_TARGET
         repository = "acme/realtime" if name == "everything" else None
         began = time.monotonic()
         compose(environment, found, target, folder / name, repository).synth()

@@ -18,9 +18,9 @@ from chalicelib.stores.publication import Publication
 from chalicelib.wiring import Plane
 from infra import environments
 from infra.environments import FunctionName
-from infra.functions import LOGICAL
-from infra.resource_names import Platform, defaults, find
-from infra.roles import calls, statements
+from infra.functions import LOGICAL_IDS
+from infra.resource_names import Platform, get_platform_defaults, resolve_names
+from infra.roles import build_statements, list_calls
 from realtime.local.clients import Clients as LocalClients
 from tests.support.calls import actions
 from tests.support.experiments import published, published_flag
@@ -199,15 +199,17 @@ RUNS: Mapping[FunctionName, Callable[[Plane], None]] = {
 }
 
 
-@pytest.mark.parametrize("name", LOGICAL)
+@pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_a_role_has_what_its_function_calls_and_nothing_more(
     plane: tuple[Plane, Recorder], variant: Platform, name: FunctionName
 ) -> None:
     container, recorder = plane
     RUNS[name](container)
     environment = _environment(variant)
-    attached = replace(defaults("dev"), postgres_secret=SECRET) if variant == "existing" else None
-    allowed = calls(name, environment, find("dev", variant, attached))
+    attached = (
+        replace(get_platform_defaults("dev"), postgres_secret=SECRET) if variant == "existing" else None
+    )
+    allowed = list_calls(name, environment, resolve_names("dev", variant, attached))
     assert recorder.found == {(setting, action) for setting, actions in allowed.items() for action in actions}
 
 
@@ -216,10 +218,10 @@ def _environment(variant: str) -> environments.Environment:
     return replace(environments.load("dev"), settings=changed)
 
 
-@pytest.mark.parametrize("name", LOGICAL)
+@pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_a_policy_names_each_resource(name: FunctionName) -> None:
-    places = find("prod", "standalone")
-    for one in statements(name, environments.load("prod"), places, "arn:log"):
+    names = resolve_names("prod", "standalone")
+    for one in build_statements(name, environments.load("prod"), names, "arn:log"):
         assert not any("*" in action for action in one["Action"])
         if one["Resource"] == ["*"]:
             assert all(action.startswith("xray:") for action in one["Action"])

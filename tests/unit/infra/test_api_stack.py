@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from infra.api import OPEN, operations, owner
-from infra.functions import LOGICAL
+from infra.api import OPEN_PATHS, get_owner, list_operations
+from infra.functions import LOGICAL_IDS
 from tests.support.synth import VARIANTS, Template, Templates, of_type
 
 
@@ -35,22 +35,22 @@ def stage(template: Templates) -> Template:
     ],
 )
 def test_each_path_has_its_function(path: str, function: str) -> None:
-    assert owner(path) == function
+    assert get_owner(path) == function
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_route_calls_its_functions_alias(template: Templates, variant: str) -> None:
-    found = list(operations(body(template, variant)))
+    found = list(list_operations(body(template, variant)))
     assert len(found) >= 12
     for path, _, method in found:
         uri = method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-        assert uri.endswith(f"/functions/${{{LOGICAL[owner(path)]}Aliaslive}}/invocations")
+        assert uri.endswith(f"/functions/${{{LOGICAL_IDS[get_owner(path)]}Aliaslive}}/invocations")
 
 
 def test_every_route_but_the_open_ones_asks_the_authorizer(template: Templates) -> None:
     found = body(template)
-    for path, _, method in operations(found):
-        assert method.get("security", []) == ([] if path in OPEN else [{"authorizer": []}])
+    for path, _, method in list_operations(found):
+        assert method.get("security", []) == ([] if path in OPEN_PATHS else [{"authorizer": []}])
     (scheme,) = found["securityDefinitions"].values()
     authorizer = scheme["x-amazon-apigateway-authorizer"]
     assert scheme["name"] == "Authorization"
@@ -130,6 +130,6 @@ def test_a_domain_and_a_usage_plan_are_added_where_they_are_asked_for(template: 
     (plan,) = of_type(found, "AWS::ApiGateway::UsagePlan").values()
     assert plan["Throttle"] == {"RateLimit": 10, "BurstLimit": 20}
     assert plan["Quota"] == {"Limit": 1_000_000, "Period": "MONTH"}
-    for path, _, method in operations(body(template, "everything")):
-        assert ({"gateway_key": []} in method.get("security", [])) is (path not in OPEN)
+    for path, _, method in list_operations(body(template, "everything")):
+        assert ({"gateway_key": []} in method.get("security", [])) is (path not in OPEN_PATHS)
     assert not of_type(template("prod-standalone", "service"), "AWS::ApiGateway::UsagePlan")

@@ -9,8 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import HOST, LAMBDA, LIMIT, BundleError, Target, assemble, build, check, contents, wheels
-from infra.cold_start import lambdas_own, measure, unpack
+from infra.bundle import (
+    HOST_TARGET,
+    LAMBDA_TARGET,
+    MAX_BUNDLE_BYTES,
+    BuildTarget,
+    BundleError,
+    assemble,
+    build_bundle,
+    check_libraries,
+    collect_files,
+    get_wheels,
+)
+from infra.cold_start import link_runtime_packages, measure_cold_start, unpack
 
 UNCHECKED = 0b01
 HEADER = 16  # bytes: magic number, flags, hash of the source
@@ -18,12 +29,12 @@ HEADER = 16  # bytes: magic number, flags, hash of the source
 
 @pytest.fixture(scope="module")
 def bundle() -> zipfile.ZipFile:
-    return zipfile.ZipFile(build(LAMBDA))
+    return zipfile.ZipFile(build_bundle(LAMBDA_TARGET))
 
 
 def test_it_is_for_lambdas_processor_and_small_enough() -> None:
-    assert build(LAMBDA).stat().st_size <= LIMIT
-    assert LAMBDA.machine == "aarch64"
+    assert build_bundle(LAMBDA_TARGET).stat().st_size <= MAX_BUNDLE_BYTES
+    assert LAMBDA_TARGET.machine == "aarch64"
 
 
 def test_it_holds_the_service_chalices_two_files_and_no_tooling(bundle: zipfile.ZipFile) -> None:
@@ -39,7 +50,7 @@ def test_it_holds_the_service_chalices_two_files_and_no_tooling(bundle: zipfile.
 
 def test_every_module_has_byte_code_that_is_never_compiled_again(bundle: zipfile.ZipFile) -> None:
     names = set(bundle.namelist())
-    tag = f"cpython-{LAMBDA.python.replace('.', '')}"
+    tag = f"cpython-{LAMBDA_TARGET.python.replace('.', '')}"
     for name in names:
         if name.endswith(".py"):
             folder, _, module = name.rpartition("/")
@@ -56,39 +67,39 @@ def test_tracebacks_say_where_the_code_is_in_lambda(bundle: zipfile.ZipFile) -> 
 
 
 def test_the_same_code_gives_the_same_bytes(tmp_path: Path) -> None:
-    files = contents(LAMBDA)
+    files = collect_files(LAMBDA_TARGET)
     for name in ("first", "second"):
-        assemble(files, LAMBDA, tmp_path / name)
+        assemble(files, LAMBDA_TARGET, tmp_path / name)
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
 def test_a_missing_library_fails_the_build(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="its libraries are missing from the bundle"):
-        check(tmp_path, LAMBDA, wheels(LAMBDA))
+        check_libraries(tmp_path, LAMBDA_TARGET, get_wheels(LAMBDA_TARGET))
 
 
 def test_a_library_for_another_machine_fails_the_build(tmp_path: Path) -> None:
-    with zipfile.ZipFile(build(LAMBDA)) as archive:
+    with zipfile.ZipFile(build_bundle(LAMBDA_TARGET)) as archive:
         archive.extractall(tmp_path)
-    check(tmp_path, LAMBDA, wheels(LAMBDA))
+    check_libraries(tmp_path, LAMBDA_TARGET, get_wheels(LAMBDA_TARGET))
     with pytest.raises(BundleError, match="is built for another machine than x86_64"):
-        check(tmp_path, replace(LAMBDA, machine="x86_64"), wheels(LAMBDA))
+        check_libraries(tmp_path, replace(LAMBDA_TARGET, machine="x86_64"), get_wheels(LAMBDA_TARGET))
 
 
 def test_byte_code_of_another_python_is_refused() -> None:
     with pytest.raises(BundleError, match=r"byte-code for Python 3\.9 needs that interpreter"):
-        build(Target("3.9", "aarch64", 26))
+        build_bundle(BuildTarget("3.9", "aarch64", 26))
 
 
 def test_byte_code_about_halves_the_cold_start_and_nothing_is_missing() -> None:
     """`make package` shows the share, 47 % where it was measured; a busy machine gets some slack."""
-    compiled, plain = measure(build(HOST), rounds=3)
+    compiled, plain = measure_cold_start(build_bundle(HOST_TARGET), rounds=3)
     assert compiled < 0.6 * plain
 
 
 def test_the_driver_of_postgresql_needs_nothing_that_lambda_does_not_have(tmp_path: Path) -> None:
     """It is imported by the first write only, long after a cold start has succeeded."""
-    unpack(build(HOST), tmp_path / "code")
-    paths = [str(tmp_path / "code"), str(lambdas_own(tmp_path / "runtime"))]
+    unpack(build_bundle(HOST_TARGET), tmp_path / "code")
+    paths = [str(tmp_path / "code"), str(link_runtime_packages(tmp_path / "runtime"))]
     code = f"import sys; sys.path[:0] = {paths}; import pg8000.native"
     subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code], check=True)

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.metrics import NAMESPACE
 from chalicelib.services.events.srm import SECONDS_BETWEEN
 from infra import environments
-from infra.functions import LOGICAL
+from infra.functions import LOGICAL_IDS
 from tests.support.metrics import recorded
 from tests.support.synth import COMBINATIONS, Template, Templates, of_type
 
@@ -22,8 +22,8 @@ ASKED_FOR = {
     "assignment_sync-iterator-age",
     "assignments-table-throttles",
     "counters-table-throttles",
-    *(f"{name}-errors" for name in LOGICAL),
-    *(f"{name}-latency" for name in LOGICAL),
+    *(f"{name}-errors" for name in LOGICAL_IDS),
+    *(f"{name}-latency" for name in LOGICAL_IDS),
 }
 
 
@@ -119,7 +119,7 @@ def test_one_request_is_found_by_any_of_its_ids_at_the_gateway_and_in_every_func
 ) -> None:
     found = saved_query(template, "one-request")
     assert "/aws/apigateway/realtime-prod" in found["LogGroupNames"]
-    assert len(found["LogGroupNames"]) == 1 + len(LOGICAL)
+    assert len(found["LogGroupNames"]) == 1 + len(LOGICAL_IDS)
     # whatever field holds it: requestId, functionRequestId and traceId at the gateway, requestId and
     # xray_trace_id of a function's line, record.requestId and record.tracing.value of Lambda's own
     assert '@message like "PASTE-AN-ID"' in found["QueryString"]

@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib.settings import Settings
 from infra import alarms, environments, resource_names
-from infra.functions import LOGICAL
+from infra.functions import LOGICAL_IDS
 from infra.queries import ACCESS, EVERYWHERE, FUNCTIONS
-from infra.roles import calls
+from infra.roles import list_calls
 from tests.support.metrics import recorded
 from tests.support.paths import ROOT
 
@@ -19,10 +19,11 @@ DOCS = ROOT / "docs"
 PAGES = [
     DOCS / f"{name}.md" for name in ("deployment", "rollback", "runbook", "incidents", "troubleshooting")
 ]
-OF_FUNCTIONS = [DOCS / "functions" / f"{name}.md" for name in LOGICAL]
+OF_FUNCTIONS = [DOCS / "functions" / f"{name}.md" for name in LOGICAL_IDS]
 ALL = [*PAGES, *OF_FUNCTIONS]
 PROD = environments.load("prod")
-ALARMS = {one.name: one for one in alarms.alarms(PROD, resource_names.find("prod", "standalone"))}
+NAMES = resource_names.resolve_names("prod", "standalone")
+ALARMS = {alarm.name: alarm for alarm in alarms.list_alarms(PROD, NAMES)}
 
 
 def name_of(page: Path) -> str:
@@ -87,7 +88,7 @@ def test_an_environment_is_named_before_the_first_command(page: Path) -> None:
         assert "export REALTIME_ENV=" in page.read_text().partition("\n## ")[0]
 
 
-@pytest.mark.parametrize("name", LOGICAL)
+@pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_a_functions_page_lists_the_metrics_that_are_recorded(name: str) -> None:
     text = section(DOCS / "functions" / f"{name}.md", "Metrics")
     assert set(re.findall(r"`([A-Z]\w+)`", text)) <= recorded()
@@ -98,7 +99,7 @@ def test_every_metric_is_on_a_page() -> None:
     assert recorded() <= set(re.findall(r"`([A-Z]\w+)`", text))
 
 
-@pytest.mark.parametrize("name", LOGICAL)
+@pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_a_functions_page_lists_its_permissions(name: environments.FunctionName) -> None:
     table = section(DOCS / "functions" / f"{name}.md", "Permissions")
     listed = {
@@ -108,12 +109,12 @@ def test_a_functions_page_lists_its_permissions(name: environments.FunctionName)
     }
     most = {"REALTIME_ARCHIVE": "firehose", "REALTIME_EVENT_DEDUPE": "table"}
     everything = replace(PROD, settings=most)
-    attached = replace(resource_names.defaults("prod"), postgres_secret="a-name")  # noqa: S106 - a name
-    granted = calls(name, everything, resource_names.find("prod", "existing", attached))
+    attached = replace(resource_names.get_platform_defaults("prod"), postgres_secret="a-name")  # noqa: S106 - a name
+    granted = list_calls(name, everything, resource_names.resolve_names("prod", "existing", attached))
     assert listed == {(setting, action) for setting, actions in granted.items() for action in actions}
 
 
-@pytest.mark.parametrize("name", LOGICAL)
+@pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_a_functions_page_leads_to_its_alarms(name: str) -> None:
     text = section(DOCS / "functions" / f"{name}.md", "Alarms")
     mine = {alarm for alarm in ALARMS if alarm.startswith(f"{name}-") and "table" not in alarm}

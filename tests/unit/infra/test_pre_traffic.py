@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra import pre_traffic
-from infra.functions import LOGICAL
+from infra.functions import LOGICAL_IDS
 from infra.probes import PROBES
 from infra.rollout import HOOK_SECONDS
 
@@ -77,5 +77,5 @@ def test_a_permission_that_never_comes_ends_the_rollout_in_time(monkeypatch: pyt
 
 
 def test_every_function_has_probes() -> None:
-    assert PROBES.keys() == LOGICAL.keys()
+    assert PROBES.keys() == LOGICAL_IDS.keys()
     assert all(PROBES.values())

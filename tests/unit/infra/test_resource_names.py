@@ -3,14 +3,14 @@
 import pytest
 
 from chalicelib.settings import Settings
-from infra.__main__ import attach, main
-from infra.resource_names import find
+from infra.__main__ import main, resolve_context
+from infra.resource_names import resolve_names
 from tests.support.synth import Templates, of_type
 
 
 def test_a_stand_alone_deployment_has_the_names_of_the_settings() -> None:
     settings = Settings.from_env({"REALTIME_ENV": "staging"})
-    names = find("staging", "standalone").names
+    names = resolve_names("staging", "standalone").by_setting
     assert names["assignments_table"] == settings.assignments_table
     assert names["quarantine_queue"] == settings.quarantine_queue
     assert names["archive_bucket"].startswith(settings.archive_bucket)  # made unique among all accounts
@@ -18,18 +18,18 @@ def test_a_stand_alone_deployment_has_the_names_of_the_settings() -> None:
 
 def test_names_of_the_platform_may_be_given_instead_of_parameters() -> None:
     context = {"platform": "existing", "stream": "events-x7f3", "bucket": "/our/own/parameter"}
-    places = attach("prod", context)
-    assert places.name("event_stream") == "events-x7f3"
-    assert places.name("archive_bucket") == {"Fn::Sub": "${ArchiveBucket}"}
-    assert places.parameters["ArchiveBucket"] == "/our/own/parameter"
-    assert "EventStream" not in places.parameters
+    names = resolve_context("prod", context)
+    assert names.get_name("event_stream") == "events-x7f3"
+    assert names.get_name("archive_bucket") == {"Fn::Sub": "${ArchiveBucket}"}
+    assert names.parameters["ArchiveBucket"] == "/our/own/parameter"
+    assert "EventStream" not in names.parameters
 
 
 def test_how_long_the_platforms_stream_keeps_a_record_decides_when_one_is_given_up() -> None:
     def age(**context: str) -> int:
         (found,) = [
             source.max_record_age
-            for source in attach("prod", {"platform": "existing", **context}).resources.event_sources
+            for source in resolve_context("prod", {"platform": "existing", **context}).resources.event_sources
             if source.function == "event_processor"
         ]
         return found
@@ -40,12 +40,12 @@ def test_how_long_the_platforms_stream_keeps_a_record_decides_when_one_is_given_
 
 
 def test_a_network_is_given_as_lists() -> None:
-    places = attach(
+    names = resolve_context(
         "prod", {"platform": "existing", "subnets": "subnet-a,subnet-b", "security_groups": "sg-a"}
     )
-    assert places.attached
-    assert places.attached.subnets == ("subnet-a", "subnet-b")
-    assert places.attached.security_groups == ("sg-a",)
+    assert names.platform_resources
+    assert names.platform_resources.subnets == ("subnet-a", "subnet-b")
+    assert names.platform_resources.security_groups == ("sg-a",)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from infra import environments, rollback
-from infra.functions import LOGICAL, physical
+from infra.functions import LOGICAL_IDS, get_function_name
 
 DEV = environments.load("dev")
 
@@ -62,7 +62,7 @@ class Rollouts:
 
     def _put_back(self) -> None:
         self._lambda.update_alias(
-            FunctionName=physical("assignment", DEV),
+            FunctionName=get_function_name("assignment", DEV),
             Name="live",
             FunctionVersion="3",
             RoutingConfig={"AdditionalVersionWeights": {}},
@@ -79,7 +79,7 @@ class Aws:
         return self.lambda_ if service == "lambda" else self.codedeploy
 
     def version(self, name: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self.lambda_.get_alias(FunctionName=physical(name, DEV), Name="live")
+        found: dict[str, Any] = self.lambda_.get_alias(FunctionName=get_function_name(name, DEV), Name="live")
         return found
 
     def roll_back(self, *arguments: str) -> None:
@@ -96,8 +96,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         trust = json.dumps({"Version": "2012-10-17", "Statement": []})
         iam = boto3.client("iam", region_name="us-east-1")
         role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-        for name in LOGICAL:
-            _deploy(found.lambda_, physical(name, DEV), role)
+        for name in LOGICAL_IDS:
+            _deploy(found.lambda_, get_function_name(name, DEV), role)
         yield found
 
 
@@ -120,8 +120,8 @@ def _deploy(lambda_: Any, function: str, role: str) -> None:
 
 def test_functions_go_back_one_version(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     aws.roll_back()
-    assert {name: aws.version(name)["FunctionVersion"] for name in LOGICAL if name != "assignment"} == (
-        dict.fromkeys(LOGICAL.keys() - {"assignment"}, "2")
+    assert {name: aws.version(name)["FunctionVersion"] for name in LOGICAL_IDS if name != "assignment"} == (
+        dict.fromkeys(LOGICAL_IDS.keys() - {"assignment"}, "2")
     )
     assert "realtime-dev-ingest: version 3 → 2" in capsys.readouterr().out
 

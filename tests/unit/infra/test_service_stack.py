@@ -6,14 +6,14 @@ import pytest
 
 from chalicelib.settings import Settings
 from infra import environments, functions
-from infra.api import BEHIND
+from infra.api import API_FUNCTIONS
 from infra.environments import Function
-from infra.functions import LOGICAL, physical, snap_start
-from infra.rollout import preference
+from infra.functions import LOGICAL_IDS, get_function_name, supports_snap_start
+from infra.rollout import build_preference
 from realtime.resources import describe
 from tests.support.synth import COMBINATIONS, Template, Templates, of_type
 
-FUNCTIONS = tuple(LOGICAL)
+FUNCTIONS = tuple(LOGICAL_IDS)
 SOURCES = {
     "event_processor": "EventProcessorEventProcessorKinesisEventSource",
     "assignment_sync": "AssignmentSyncAssignmentSyncDynamodbEventSource",
@@ -28,7 +28,7 @@ def service(template: Templates, variant: str = "prod-standalone") -> Template:
 def test_functions_are_sized_traced_logged_and_built_for_arm(template: Templates, variant: str) -> None:
     environment = environments.load(variant.partition("-")[0])
     found = of_type(service(template, variant), "AWS::Lambda::Function")
-    for name, logical in LOGICAL.items():
+    for name, logical in LOGICAL_IDS.items():
         one, sized = found[logical], environment.functions[name]
         assert one["FunctionName"] == f"realtime-{environment.name}-{name}"
         assert (one["MemorySize"], one["Timeout"]) == (sized.memory, sized.timeout)
@@ -82,7 +82,7 @@ def test_every_function_is_called_by_its_alias_only(template: Templates) -> None
     found = service(template)
     aliases = of_type(found, "AWS::Lambda::Alias")
     assert {name for name, one in aliases.items() if one["Name"] == "live"} == {
-        f"{logical}Aliaslive" for logical in LOGICAL.values()
+        f"{logical}Aliaslive" for logical in LOGICAL_IDS.values()
     }
     for one in of_type(found, "AWS::Lambda::Permission").values():
         assert one["FunctionName"]["Ref"] in aliases
@@ -143,17 +143,17 @@ def test_only_the_sync_enters_the_platforms_network(template: Templates) -> None
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_variable_is_a_setting(template: Templates, name: str) -> None:
-    one = of_type(service(template), "AWS::Lambda::Function")[LOGICAL[name]]  # type: ignore[index]
+    one = of_type(service(template), "AWS::Lambda::Function")[LOGICAL_IDS[name]]  # type: ignore[index]
     known = {f"REALTIME_{field.upper()}" for field in Settings.__dataclass_fields__}
     assert one["Environment"]["Variables"].keys() <= known
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_traffic_moves_stepwise_after_probes_and_back_on_alarms(template: Templates, name: str) -> None:
-    found, logical = service(template), LOGICAL[name]  # type: ignore[index]
+    found, logical = service(template), LOGICAL_IDS[name]  # type: ignore[index]
     group = of_type(found, "AWS::CodeDeploy::DeploymentGroup")[f"{logical}DeploymentGroup"]
     assert group["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Linear10PercentEvery3Minutes"}
-    behind_the_api = {"ApiNewErrors"} if name in BEHIND else set()
+    behind_the_api = {"ApiNewErrors"} if name in API_FUNCTIONS else set()
     assert {one["Name"]["Ref"] for one in group["AlarmConfiguration"]["Alarms"]} == {
         f"{logical}NewErrors",
         f"{logical}NewLatency",
@@ -193,7 +193,7 @@ def test_each_environment_has_its_own_pace() -> None:
         "staging": "Linear10PercentEvery1Minute",
         "prod": "Linear10PercentEvery3Minutes",
     }
-    assert preference("ingest", environments.load("staging"))["Type"] == paces["staging"]
+    assert build_preference("ingest", environments.load("staging"))["Type"] == paces["staging"]
 
 
 def test_provisioned_containers_scale_and_exclude_snapshots(template: Templates) -> None:
@@ -208,8 +208,8 @@ def test_provisioned_containers_scale_and_exclude_snapshots(template: Templates)
 
 @pytest.mark.parametrize(("runtime", "allowed"), [("python3.11", False), ("python3.12", True)])
 def test_snapshots_are_taken_where_the_runtime_allows_it(runtime: str, allowed: bool) -> None:
-    assert snap_start(runtime) is allowed
-    assert ("SnapStart" in functions._concurrency(Function(p99_ms=1), runtime)) is allowed
+    assert supports_snap_start(runtime) is allowed
+    assert ("SnapStart" in functions.build_concurrency(Function(p99_ms=1), runtime)) is allowed
 
 
 def test_a_function_that_would_not_fit_is_refused_where_it_is_written() -> None:
@@ -222,4 +222,6 @@ def test_a_function_that_would_not_fit_is_refused_where_it_is_written() -> None:
 
 
 def test_names_of_functions_say_their_environment() -> None:
-    assert physical("feature_flags", environments.load("staging")) == "realtime-staging-feature_flags"
+    assert (
+        get_function_name("feature_flags", environments.load("staging")) == "realtime-staging-feature_flags"
+    )
