@@ -16,7 +16,7 @@ from realtime.local.stack import LocalStack, settings_to_environment
 from tests.support.paths import ROOT
 from tests.support.poll import until
 from tests.support.unique_names import unique_names
-from tests.support.up import command
+from tests.support.up import run_command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -27,7 +27,7 @@ def test_chalice_local_assigns_and_evaluates(tmp_path: Path) -> None:
     said = tmp_path / "chalice.log"
     with said.open("w") as log, LocalStack(settings, log=tmp_path / "aws.log") as stack:
         environ = {**os.environ, **stack.environment, **settings_to_environment(settings)}
-        assert command(environ, "publish", str(DEFINITIONS)).returncode == 0
+        assert run_command(environ, "publish", str(DEFINITIONS)).returncode == 0
         process = subprocess.Popen(
             [
                 Path(sys.executable).with_name("chalice"),

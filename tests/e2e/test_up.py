@@ -16,39 +16,39 @@ import pytest
 
 from realtime.demo.cdnow import FILE, SAMPLE
 from tests.support.poll import until
-from tests.support.up import READY, Up, command, up
+from tests.support.up import READY, RunningStack, run_command, start_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 KEY = {"Authorization": "Bearer rt_local_demo"}
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Up]:
-    with up() as running:
-        running.until_said(READY, 180)
+def stack() -> Iterator[RunningStack]:
+    with start_up() as running:
+        running.wait_for_output(READY, 180)
         yield running
 
 
 @pytest.fixture
-def client(stack: Up) -> Iterator[httpx.Client]:
+def client(stack: RunningStack) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=stack.url, headers=KEY, timeout=30) as http:
         yield http
 
 
-def halves(kind: str, key: str, user: str) -> tuple[int, int]:
-    """The buckets as the design writes them, without the service's code."""
+def hash_to_buckets(kind: str, key: str, user: str) -> tuple[int, int]:
+    """The buckets of traffic and variant, computed without the service's code."""
     first, second = mmh3.hash64(f"{kind}/{key}:{user}".encode(), seed=0, x64arch=True, signed=False)
     return first * 100_000 >> 64, second * 100_000 >> 64
 
 
-def customers() -> list[str]:
+def read_customers() -> list[str]:
     with gzip.open(FILE, "rt") as text:
         return sorted(
             {row["customer_id"] for row in csv.DictReader(text) if int(row["customer_id"]) % SAMPLE == 0}
         )
 
 
-def purchases_by(variants: dict[str, str]) -> dict[str, tuple[int, Decimal]]:
+def sum_purchases(variants: dict[str, str]) -> dict[str, tuple[int, Decimal]]:
     """Count and sum per variant straight from the CSV, in SQL, exact to the cent."""
     database = duckdb.connect()
     database.execute("CREATE TABLE assigned (customer_id VARCHAR, variant VARCHAR)")
@@ -63,22 +63,23 @@ def purchases_by(variants: dict[str, str]) -> dict[str, tuple[int, Decimal]]:
     return {variant: (count, total) for variant, count, total in rows}
 
 
-def counted(results: dict[str, Any]) -> dict[str, tuple[int, Decimal]]:
-    found = {}
-    for variant, one in results["variants"].items():
-        purchase = one["events"]["purchase"]
-        found[variant] = (purchase["count"], Decimal(str(purchase["sum"])).quantize(Decimal("0.01")))
-    return found
+def count_purchases(results: dict[str, Any]) -> dict[str, tuple[int, Decimal]]:
+    purchases = {}
+    for variant, counts in results["variants"].items():
+        purchase = counts["events"]["purchase"]
+        purchases[variant] = (purchase["count"], Decimal(str(purchase["sum"])).quantize(Decimal("0.01")))
+    return purchases
 
 
 def test_the_aa_experiment_counts_what_the_csv_holds_to_the_cent(client: httpx.Client) -> None:
     variants = {
-        user: "a" if halves("experiment", "cdnow-aa", user)[1] < 50_000 else "b" for user in customers()
+        user: "a" if hash_to_buckets("experiment", "cdnow-aa", user)[1] < 50_000 else "b"
+        for user in read_customers()
     }
     results = client.get("/experiments/cdnow-aa/results").json()
-    assert counted(results) == purchases_by(variants)
+    assert count_purchases(results) == sum_purchases(variants)
     assert len(variants) == 2946
-    others = sum(one["assigned"] for one in results["variants"].values()) - len(variants)
+    others = sum(counts["assigned"] for counts in results["variants"].values()) - len(variants)
     assert others in (0, 1, 2)  # users of other tests on this stack
     assert results["srm"]["alarm"] is False
 
@@ -89,25 +90,25 @@ def test_the_ab_experiment_counts_only_targeted_users_inside_the_traffic(client:
         for row in csv.DictReader(text):
             first_orders[row["customer_id"]].append((row["date"], float(row["dollars"])))
     variants = {}
-    for user in customers():
+    for user in read_customers():
         date, dollars = first_orders[user][0]
-        traffic, variant = halves("experiment", "cdnow-free-shipping", user)
+        traffic, variant = hash_to_buckets("experiment", "cdnow-free-shipping", user)
         if date < "1997-03" and dollars >= 10 and traffic < 80_000:
             variants[user] = "control" if variant < 50_000 else "free-shipping"
     results = client.get("/experiments/cdnow-free-shipping/results").json()
-    assert counted(results) == purchases_by(variants)
-    assert sum(one["exposures"] for one in results["variants"].values()) == len(variants)
+    assert count_purchases(results) == sum_purchases(variants)
+    assert sum(counts["exposures"] for counts in results["variants"].values()) == len(variants)
     assert results["unassigned"]["events"]["purchase"]["count"] == 8977 - sum(
-        count for count, _ in purchases_by(variants).values()
+        count for count, _ in sum_purchases(variants).values()
     )
 
 
-def test_the_results_command_says_what_the_route_says(stack: Up, client: httpx.Client) -> None:
-    told = command(stack.environ, "results", "cdnow-aa", "--json")
-    assert json.loads(told.stdout) == client.get("/experiments/cdnow-aa/results").json()
-    shown = command(stack.environ, "results", "cdnow-aa")
-    assert shown.returncode == 0
-    assert "Split: as asked for" in shown.stdout
+def test_the_results_command_says_what_the_route_says(stack: RunningStack, client: httpx.Client) -> None:
+    as_json = run_command(stack.environ, "results", "cdnow-aa", "--json")
+    assert json.loads(as_json.stdout) == client.get("/experiments/cdnow-aa/results").json()
+    as_table = run_command(stack.environ, "results", "cdnow-aa")
+    assert as_table.returncode == 0
+    assert "Split: as asked for" in as_table.stdout
 
 
 def test_assign_gives_the_same_answer_by_get_post_and_again(client: httpx.Client) -> None:
@@ -168,8 +169,8 @@ def test_an_event_that_is_sent_is_counted(client: httpx.Client) -> None:
     variant = client.post("/assign", json=user).json()["variant"]
 
     def count() -> int:
-        found = client.get("/experiments/cdnow-aa/results").json()["variants"][variant]["events"]
-        number = found.get("click", {"count": 0})["count"]
+        events = client.get("/experiments/cdnow-aa/results").json()["variants"][variant]["events"]
+        number = events.get("click", {"count": 0})["count"]
         assert isinstance(number, int)
         return number
 
@@ -220,7 +221,7 @@ def test_a_bad_request_is_told_what_is_wrong(
     assert hint in answer.text
 
 
-def test_no_key_is_401_a_wrong_one_401_or_403_and_health_needs_none(stack: Up) -> None:
+def test_no_key_is_401_a_wrong_one_401_or_403_and_health_needs_none(stack: RunningStack) -> None:
     with httpx.Client(base_url=stack.url) as http:
         assert http.get("/assign").status_code == 401
         assert http.get("/assign", headers={"Authorization": "Bearer wrong"}).status_code in (401, 403)
@@ -228,31 +229,31 @@ def test_no_key_is_401_a_wrong_one_401_or_403_and_health_needs_none(stack: Up) -
         assert http.get("/openapi.json").json()["openapi"] == "3.1.0"
 
 
-def test_a_key_of_one_scope_opens_nothing_else_and_can_be_revoked(stack: Up) -> None:
-    made = command(stack.environ, "keys", "create", "--scopes", "flags", "--label", "web")
-    key = made.stdout.splitlines()[0].strip()
+def test_a_key_of_one_scope_opens_nothing_else_and_can_be_revoked(stack: RunningStack) -> None:
+    created = run_command(stack.environ, "keys", "create", "--scopes", "flags", "--label", "web")
+    key = created.stdout.splitlines()[0].strip()
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=stack.url, headers=headers) as http:
         assert (
             http.get("/flags/evaluate", params={"user_id": "u", "flag_key": "page-size"}).status_code == 200
         )
         assert http.get("/assign", params={"user_id": "u", "experiment_key": "cdnow-aa"}).status_code == 403
-    listed = command(stack.environ, "keys", "list").stdout
+    listed = run_command(stack.environ, "keys", "list").stdout
     assert "web" in listed
     assert key not in listed
 
 
-def test_explain_shows_every_step(stack: Up) -> None:
+def test_explain_shows_every_step(stack: RunningStack) -> None:
     context = json.dumps({"cohort": "1997-01", "first_order_value": 50})
-    told = command(
+    steps = run_command(
         stack.environ, "explain", "--user", "u", "--experiment", "cdnow-free-shipping", "--context", context
     ).stdout
     for step in ("status", "holdout", "layer", "stored", "targeting", "traffic", "variant", "because"):
-        assert step in told
+        assert step in steps
 
 
-def test_a_second_start_says_in_one_line_that_the_port_is_taken(stack: Up) -> None:
-    with up(port=stack.port) as second:
+def test_a_second_start_says_in_one_line_that_the_port_is_taken(stack: RunningStack) -> None:
+    with start_up(port=stack.port) as second:
         assert second.process.wait(30) == 1
         until(lambda: second.lines, 5)
         assert len(second.lines) == 1
@@ -260,7 +261,7 @@ def test_a_second_start_says_in_one_line_that_the_port_is_taken(stack: Up) -> No
 
 
 def test_ctrl_c_during_start_up_leaves_nothing() -> None:
-    with up("--no-demo") as starting:
+    with start_up("--no-demo") as starting:
         until(lambda: _listens(starting.aws_port), 30)
         assert starting.interrupt() == 0, starting.output()
         assert not _listens(starting.aws_port)
@@ -268,8 +269,8 @@ def test_ctrl_c_during_start_up_leaves_nothing() -> None:
 
 
 def test_ctrl_c_stops_everything() -> None:
-    with up("--no-demo") as running:
-        running.until_said(READY, 60)
+    with start_up("--no-demo") as running:
+        running.wait_for_output(READY, 60)
         assert running.interrupt() == 0, running.output()
         assert "nothing is left running" in running.output()
         assert not _listens(running.aws_port)

@@ -1,4 +1,4 @@
-"""Flags over real tables and a real stream: published, evaluated by real clients, told, switched off."""
+"""Flags over real tables and a real stream: published, evaluated by real clients, tracked, switched off."""
 
 import json
 import time
@@ -32,7 +32,7 @@ from tests.support.service import KEY, Service, served, service
 
 
 @pytest.fixture
-def stored(aws_settings: Settings, service_clients: ServiceClients) -> Iterator[tuple[str, Service]]:
+def service_at_url(aws_settings: Settings, service_clients: ServiceClients) -> Iterator[tuple[str, Service]]:
     settings = replace(aws_settings, definitions_check=0.1)
     definitions = DefinitionStore(service_clients, settings)
     stream = EventStream(service_clients, settings.event_stream)
@@ -48,39 +48,39 @@ def evaluate(url: str, key: str, user: str = "u1") -> dict[str, Any]:
         timeout=5,
     )
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    body: dict[str, Any] = answer.json()
+    return body
 
 
-def events(clients: Clients, stream: str) -> list[dict[str, Any]]:
-    found = []
+def read_events(clients: Clients, stream: str) -> list[dict[str, Any]]:
+    records = []
     for shard in clients.kinesis.list_shards(StreamName=stream)["Shards"]:
         iterator = clients.kinesis.get_shard_iterator(
             StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        found += clients.kinesis.get_records(ShardIterator=iterator)["Records"]
-    return [json.loads(record["Data"]) for record in found]
+        records += clients.kinesis.get_records(ShardIterator=iterator)["Records"]
+    return [json.loads(record["Data"]) for record in records]
 
 
 @pytest.mark.node
-def test_openfeature_clients_get_what_was_published_and_it_is_told(
-    stored: tuple[str, Service], aws_clients: Clients
+def test_openfeature_clients_get_what_was_published_and_it_is_tracked(
+    service_at_url: tuple[str, Service], aws_clients: Clients
 ) -> None:
-    url, running = stored
+    url, running = service_at_url
     publish_all(running)
     run_node_tests("server.test.mjs", url)
     run_node_tests("web.test.mjs", url)
     assert running.plane.tracker.flush() == 0
-    told = events(aws_clients, running.plane.settings.event_stream)
-    assert {event["flag_key"] for event in told} == set(FLAGS) - {"by-account"}
-    assert {event["user_id"] for event in told} == {"u1"}
-    assert len(told) == len({event["event_id"] for event in told})
+    events = read_events(aws_clients, running.plane.settings.event_stream)
+    assert {event["flag_key"] for event in events} == set(FLAGS) - {"by-account"}
+    assert {event["user_id"] for event in events} == {"u1"}
+    assert len(events) == len({event["event_id"] for event in events})
 
 
 def test_a_kill_switch_is_in_force_at_once_and_a_rollback_undoes_it(
-    stored: tuple[str, Service], tmp_path: Path
+    service_at_url: tuple[str, Service], tmp_path: Path
 ) -> None:
-    url, running = stored
+    url, running = service_at_url
     console = Console(file=StringIO())
     file = tmp_path / "flags.yaml"
     for enabled, reason in (("true", "STATIC"), ("false", "DISABLED")):
@@ -92,32 +92,32 @@ def test_a_kill_switch_is_in_force_at_once_and_a_rollback_undoes_it(
     assert [row.by for row in running.definitions.history("flag", "checkout")] == ["test"] * 3
 
 
-class Hanging(MemoryEventStream):
-    """Kinesis that answers nothing until it is let go."""
+class HangingStream(MemoryEventStream):
+    """Kinesis that answers nothing until ``can_answer`` is set."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.called, self.go = Event(), Event()
+        self.is_called, self.can_answer = Event(), Event()
 
     def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
-        self.called.set()
-        self.go.wait()
+        self.is_called.set()
+        self.can_answer.wait()
         return super().put(records)
 
 
 def test_a_stream_that_hangs_changes_neither_answers_nor_their_time() -> None:
-    stream = Hanging()
+    stream = HangingStream()
     with service(stream=stream) as running:
         publish_all(running)
         seconds = []
         with flush_after_responses(running.plane.tracker.flush) as after_response:
             with serve(application.app, after_response=after_response) as url:
                 expected = evaluate(url, "boolean")
-                assert stream.called.wait(10)
+                assert stream.is_called.wait(10)
                 for number in range(30):
                     started = time.perf_counter()
                     assert evaluate(url, "boolean", f"user-{number}") == expected
                     seconds.append(time.perf_counter() - started)
-            stream.go.set()
+            stream.can_answer.set()
     assert median(seconds) < 0.1
-    assert len(stream.events) == 31  # told as soon as it could be
+    assert len(stream.events) == 31  # sent as soon as the stream answers

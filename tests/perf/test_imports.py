@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.up import clean
+from tests.support.up import clean_environment
 
 LOADED = "import json, sys, app; print(json.dumps(sorted(sys.modules)))"
 
@@ -15,7 +15,12 @@ LOADED = "import json, sys, app; print(json.dumps(sorted(sys.modules)))"
 @pytest.fixture(scope="module")
 def loaded() -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", LOADED], cwd=ROOT, env=clean(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", LOADED],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(json.loads(done.stdout))
 

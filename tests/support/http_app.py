@@ -1,4 +1,4 @@
-"""A Chalice application with one route of each kind that the local gateway tells apart."""
+"""A Chalice application with one route for each case of the local gateway."""
 
 import threading
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from chalice.app import AuthRequest, AuthResponse, Chalice, CORSConfig, Response
 
 
-def http_app() -> Chalice:
-    app = Chalice("test", env={})  # it would write into the process's
+def build_http_app() -> Chalice:
+    app = Chalice("test", env={})  # else it writes into os.environ
     app.api.cors = CORSConfig(expose_headers=["ETag"])
     app.api.binary_types = []
 

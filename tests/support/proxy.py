@@ -1,6 +1,6 @@
-"""AWS as it is on its bad days: an HTTP proxy before the emulator that fails calls as it is told.
+"""An HTTP proxy in front of the emulator that injects faults into calls.
 
-Each call is put before ``decide``, which names what happens to it (`FAULTS`), or nothing.
+``decide`` names the fault of each call (`FAULTS`), or an empty text for none.
 """
 
 import re
@@ -18,15 +18,15 @@ FAULTS = (
     "failed after",  # a 500 after it took effect
     "dropped",  # the connection is closed before it reaches AWS
     "answer lost",  # … after it took effect
-    "hanging",  # it took effect, and no answer comes within the client's time
-    "late",  # no answer comes, and it takes effect after the client has given up
+    "hanging",  # it takes effect, and its answer comes after the client's timeout
+    "late",  # no answer comes, and it takes effect after the client's timeout
     "slow",
     "partly done",  # a batch call that answers 200 and did nothing
     "killed before",  # the calling process dies before the call reaches AWS
     "killed after",  # … when it has taken effect
 )
-HANGS = 0.2
-"""Seconds: longer than the clients wait."""
+HANG_SECONDS = 0.2
+"""Seconds; longer than the timeout of the clients."""
 
 
 class Call(NamedTuple):
@@ -36,13 +36,13 @@ class Call(NamedTuple):
 
 
 class FaultProxy:
-    """A context manager. Set ``decide`` and ``kill`` before each schedule, and `settle` after it."""
+    """A context manager. Set ``decide`` and ``kill`` before each schedule, and call `settle` after it."""
 
     def __init__(self, upstream: int) -> None:
         self.upstream = upstream
         self.decide: Callable[[Call], str] = lambda call: ""
         self.kill: Callable[[], object] = lambda: None
-        self._late: list[threading.Thread] = []
+        self._late_calls: list[threading.Thread] = []
         proxy = self
 
         class Connection(socketserver.StreamRequestHandler):
@@ -69,16 +69,16 @@ class FaultProxy:
         self._server.server_close()
 
     def settle(self) -> None:
-        """No more faults; returns when every late call has taken effect."""
+        """Inject no more faults, and return when every late call has taken effect."""
         self.decide = lambda call: ""
-        while self._late:
-            self._late.pop().join()
+        while self._late_calls:
+            self._late_calls.pop().join()
 
     def _serve(self, client: Any, answers: Any) -> None:
         upstream = socket.create_connection(("127.0.0.1", self.upstream))
         with upstream, upstream.makefile("rwb") as aws:
-            while request := _message(client, answers):
-                call = Call(_operation(request[0]), *request)
+            while request := _read_message(client, answers):
+                call = Call(_parse_operation(request[0]), *request)
                 fault = self.decide(call)
                 answer = self._answer(call, fault, aws)
                 if answer is None:
@@ -87,19 +87,19 @@ class FaultProxy:
                 answers.flush()
 
     def _answer(self, call: Call, fault: str, aws: Any) -> bytes | None:
-        """None: the connection is closed."""
+        """None closes the connection."""
         if fault in ("throttled", "failed"):
-            return _error(call, throttled=fault == "throttled")
-        if fault == "partly done" and (told := _partly_done(call)):
-            return told
+            return _build_error(call, throttled=fault == "throttled")
+        if fault == "partly done" and (answer := _build_unprocessed(call)):
+            return answer
         if fault == "killed before":
             self.kill()
         if fault in ("dropped", "killed before"):
             return None
         if fault == "late":
-            self._late.append(threading.Thread(target=self._forward_late, args=(call,), daemon=True))
-            self._late[-1].start()
-            time.sleep(HANGS)
+            self._late_calls.append(threading.Thread(target=self._forward_late, args=(call,), daemon=True))
+            self._late_calls[-1].start()
+            time.sleep(HANG_SECONDS)
             return None
         if fault == "slow":
             time.sleep(0.02)
@@ -107,13 +107,13 @@ class FaultProxy:
         if fault == "killed after":
             self.kill()
         if fault == "hanging":
-            time.sleep(HANGS)
+            time.sleep(HANG_SECONDS)
         if fault in ("answer lost", "killed after", "hanging"):
             return None
-        return _error(call, throttled=False) if fault == "failed after" else answer
+        return _build_error(call, throttled=False) if fault == "failed after" else answer
 
     def _forward_late(self, call: Call) -> None:
-        time.sleep(HANGS * 1.5)
+        time.sleep(HANG_SECONDS * 1.5)
         with socket.create_connection(("127.0.0.1", self.upstream)) as upstream:
             _forward(call, upstream.makefile("rwb"))
 
@@ -121,13 +121,13 @@ class FaultProxy:
 def _forward(call: Call, aws: Any) -> bytes:
     aws.write(call.head + call.body)
     aws.flush()
-    message = _message(aws, None)
+    message = _read_message(aws, None)
     if message is None:
         raise ConnectionError("the emulator has closed the connection")
     return b"".join(message)
 
 
-def _message(source: Any, answers: Any) -> tuple[bytes, bytes] | None:
+def _read_message(source: Any, answers: Any) -> tuple[bytes, bytes] | None:
     """Head and body of the next request or answer; None at the end."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -143,11 +143,11 @@ def _message(source: Any, answers: Any) -> tuple[bytes, bytes] | None:
     if length:
         return head, source.read(int(length[1]))
     if re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
-        return head, _chunks(source)
+        return head, _read_chunks(source)
     return head, b""
 
 
-def _chunks(source: Any) -> bytes:
+def _read_chunks(source: Any) -> bytes:
     body = bytearray()
     while True:
         line: bytes = source.readline()
@@ -156,36 +156,36 @@ def _chunks(source: Any) -> bytes:
             return bytes(body)
 
 
-def _operation(head: bytes) -> str:
+def _parse_operation(head: bytes) -> str:
     target = re.search(rb"(?i)\r\nx-amz-target: *(\S+)", head)
     if target:
         return target[1].decode()
     return b" ".join(head.split(b" ", 2)[:2]).decode()
 
 
-def _error(call: Call, *, throttled: bool) -> bytes:
+def _build_error(call: Call, *, throttled: bool) -> bytes:
     if "." in call.operation.split(" ")[0]:
         code = "ThrottlingException" if throttled else "InternalServerError"
-        body = b'{"__type":"%s","message":"as told"}' % code.encode()
-        return _http("400 Bad Request" if throttled else "500 Internal Server Error", body)
+        body = b'{"__type":"%s","message":"injected"}' % code.encode()
+        return _build_response("400 Bad Request" if throttled else "500 Internal Server Error", body)
     code = "SlowDown" if throttled else "InternalError"
-    body = b"<Error><Code>%s</Code><Message>as told</Message></Error>" % code.encode()
-    return _http("503 Slow Down" if throttled else "500 Internal Server Error", body)
+    body = b"<Error><Code>%s</Code><Message>injected</Message></Error>" % code.encode()
+    return _build_response("503 Slow Down" if throttled else "500 Internal Server Error", body)
 
 
-def _partly_done(call: Call) -> bytes | None:
+def _build_unprocessed(call: Call) -> bytes | None:
     import orjson
 
     if call.operation.endswith(".BatchGetItem"):
         wanted = orjson.loads(call.body)["RequestItems"]
-        return _http("200 OK", orjson.dumps({"Responses": {}, "UnprocessedKeys": wanted}))
+        return _build_response("200 OK", orjson.dumps({"Responses": {}, "UnprocessedKeys": wanted}))
     if call.operation.endswith(".SendMessageBatch"):
         entries = orjson.loads(call.body)["Entries"]
-        failed = [{"Id": one["Id"], "Code": "InternalError", "SenderFault": False} for one in entries]
-        return _http("200 OK", orjson.dumps({"Successful": [], "Failed": failed}))
+        failed = [{"Id": entry["Id"], "Code": "InternalError", "SenderFault": False} for entry in entries]
+        return _build_response("200 OK", orjson.dumps({"Successful": [], "Failed": failed}))
     return None
 
 
-def _http(status: str, body: bytes) -> bytes:
+def _build_response(status: str, body: bytes) -> bytes:
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body

@@ -1,19 +1,20 @@
-"""Wall-clock limits that hold on a busy machine: what counts is how fast it can be."""
+"""Wall-clock limits that hold on a busy machine: the fastest of several runs counts."""
 
 import sys
 import time
 from collections.abc import Callable
 
 
-def fastest(run: Callable[[], object], enough: float, patience: float = 3.0) -> float:
-    """Seconds of the fastest run, repeated until one is ``enough``: other processes take the processor away.
+def measure_fastest(run: Callable[[], object], limit: float, seconds: float = 3.0) -> float:
+    """The time of the fastest run, in seconds. Runs are repeated until one takes less than ``limit``.
 
-    Coverage's tracer is switched off meanwhile; it slows Python code down several times.
+    Other processes may slow a run down, so one run is not enough. Coverage's tracer is off meanwhile, as it
+    makes Python code several times slower.
     """
-    tracer, best, end = sys.gettrace(), float("inf"), time.perf_counter() + patience
+    tracer, best, end = sys.gettrace(), float("inf"), time.perf_counter() + seconds
     sys.settrace(None)
     try:
-        while best >= enough and time.perf_counter() < end:
+        while best >= limit and time.perf_counter() < end:
             start = time.perf_counter()
             run()
             best = min(best, time.perf_counter() - start)

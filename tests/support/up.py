@@ -17,7 +17,7 @@ READY = "Ctrl-C stops everything."
 
 
 @dataclass
-class Up:
+class RunningStack:
     process: subprocess.Popen[str]
     port: int
     aws_port: int
@@ -29,15 +29,15 @@ class Up:
 
     @property
     def environ(self) -> dict[str, str]:
-        """For other commands against this stack."""
-        return clean() | {"AWS_PORT": str(self.aws_port)}
+        """The environment of other commands against this stack."""
+        return clean_environment() | {"AWS_PORT": str(self.aws_port)}
 
-    def until_said(self, text: str, seconds: float) -> None:
-        def said() -> bool:
+    def wait_for_output(self, text: str, seconds: float) -> None:
+        def has_text() -> bool:
             assert self.process.poll() is None, self.output()
             return any(text in line for line in self.lines)
 
-        until(said, seconds)
+        until(has_text, seconds)
 
     def output(self) -> str:
         return "\n".join(self.lines)
@@ -47,33 +47,31 @@ class Up:
         return self.process.wait(30)
 
 
-def clean() -> dict[str, str]:
-    """This process's environment without another stack's."""
+def clean_environment() -> dict[str, str]:
+    """The environment of this process without the variables of another stack."""
     return {
-        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "REALTIME_"))
-    } | (
-        {"REALTIME_AWS_PYTHON": os.environ["REALTIME_AWS_PYTHON"]}
-        if "REALTIME_AWS_PYTHON" in os.environ
-        else {}
-    )
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "REALTIME_")) or name == "REALTIME_AWS_PYTHON"
+    }
 
 
 @contextmanager
-def up(*arguments: str, port: int = 0, aws_port: int = 0) -> Iterator[Up]:
+def start_up(*arguments: str, port: int = 0, aws_port: int = 0) -> Iterator[RunningStack]:
     port, aws_port = port or find_free_port(), aws_port or find_free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "realtime", "up", *arguments],
         cwd=ROOT,
-        env=clean() | {"PORT": str(port), "AWS_PORT": str(aws_port), "PYTHONUNBUFFERED": "1"},
+        env=clean_environment() | {"PORT": str(port), "AWS_PORT": str(aws_port), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    running = Up(process, port, aws_port)
-    reader = threading.Thread(target=_read, args=(running,), daemon=True)
+    stack = RunningStack(process, port, aws_port)
+    reader = threading.Thread(target=_read_output, args=(stack,), daemon=True)
     reader.start()
     try:
-        yield running
+        yield stack
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -84,7 +82,7 @@ def up(*arguments: str, port: int = 0, aws_port: int = 0) -> Iterator[Up]:
             reader.join(5)
 
 
-def command(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "realtime", *arguments],
         cwd=ROOT,
@@ -96,7 +94,7 @@ def command(environ: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     )
 
 
-def _read(running: Up) -> None:
-    assert running.process.stdout is not None
-    for line in running.process.stdout:
-        running.lines.append(line.rstrip("\n"))
+def _read_output(stack: RunningStack) -> None:
+    assert stack.process.stdout is not None
+    for line in stack.process.stdout:
+        stack.lines.append(line.rstrip("\n"))

@@ -12,7 +12,7 @@ import pytest
 
 from realtime.local.ports import HOST, LocalError
 from realtime.local.server import serve
-from tests.support.http_app import http_app
+from tests.support.http_app import build_http_app
 from tests.support.poll import until
 
 LIMIT = 1000
@@ -20,7 +20,7 @@ LIMIT = 1000
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    with serve(http_app(), max_body=LIMIT) as url:
+    with serve(build_http_app(), max_body=LIMIT) as url:
         yield urlsplit(url).port or 0
 
 
@@ -116,7 +116,7 @@ def test_the_hook_runs_after_the_response_has_left() -> None:
         if received.wait(5):  # the client has its answer although the hook has not ended
             ran.set()
 
-    with serve(http_app(), after_response=hook) as url:
+    with serve(build_http_app(), after_response=hook) as url:
         client = http.client.HTTPConnection(HOST, urlsplit(url).port or 0, timeout=5)
         assert ask(client, "GET", "/echo/a")[0].status == 200
         received.set()
@@ -125,13 +125,13 @@ def test_the_hook_runs_after_the_response_has_left() -> None:
 
 
 def test_a_taken_port_is_one_line(port: int) -> None:
-    with pytest.raises(LocalError, match=f"^port {port} is taken.*$"), serve(http_app(), port):
+    with pytest.raises(LocalError, match=f"^port {port} is taken.*$"), serve(build_http_app(), port):
         pass
 
 
 def test_a_stop_answers_what_was_asked_and_closes_idle_connections() -> None:
     answering, leave = threading.Event(), threading.Event()
-    app = http_app()
+    app = build_http_app()
 
     @app.route("/slow")
     def slow() -> str:

@@ -15,7 +15,7 @@ from realtime.local import stack as stack_module
 from realtime.local.ports import HOST, LocalError, find_free_port
 from realtime.local.stack import LocalStack, settings_to_environment
 from realtime.resources import describe
-from tests.support.http_app import http_app
+from tests.support.http_app import build_http_app
 
 
 def test_settings_survive_the_environment() -> None:
@@ -41,7 +41,7 @@ def test_it_runs_handlers_and_api_and_leaves_nothing(tmp_path: Path) -> None:
         assert os.environ["AWS_ENDPOINT_URL"] == stack.environment["AWS_ENDPOINT_URL"]
         assert os.environ["REALTIME_EVENT_STREAM"] == settings.event_stream
         stack.pump({"event_processor": count("event_processor"), "assignment_sync": count("assignment_sync")})
-        port = urlsplit(stack.serve(http_app())).port or 0
+        port = urlsplit(stack.serve(build_http_app())).port or 0
 
         stack.clients.kinesis.put_record(StreamName=settings.event_stream, Data=b"{}", PartitionKey="u")
         stack.clients.dynamodb.put_item(TableName=settings.assignments_table, Item={"id": {"S": "e#u"}})
@@ -83,7 +83,7 @@ def test_a_second_stack_on_the_same_ports_is_refused_and_the_first_stays(tmp_pat
     with LocalStack(Settings.from_env({}), log=tmp_path / "aws.log") as stack:
         taken = urlsplit(stack.environment["AWS_ENDPOINT_URL"]).port or 0
         with pytest.raises(LocalError, match="taken"):
-            stack.serve(http_app(), taken)
+            stack.serve(build_http_app(), taken)
         with pytest.raises(LocalError, match="taken"), LocalStack(Settings.from_env({}), aws_port=taken):
             pass
     assert find_free_port(taken) == taken

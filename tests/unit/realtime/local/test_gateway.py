@@ -5,12 +5,12 @@ import json
 import pytest
 
 from realtime.local.gateway import Answer, Gateway
-from tests.support.http_app import http_app
+from tests.support.http_app import build_http_app
 
 
 @pytest.fixture
 def gateway() -> Gateway:
-    return Gateway(http_app())
+    return Gateway(build_http_app())
 
 
 def code(answer: Answer) -> str:
