@@ -5,18 +5,18 @@ from typing import Any
 from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, Request, Response
 
 from chalicelib import deadline
-from chalicelib.api import direct, flags, ofrep, openapi
+from chalicelib.api import assignments, direct, flags, ofrep, openapi
 from chalicelib.api.application import Application
 from chalicelib.api.http import (
     CORS,
     DENY,
     MAX_EVENTS_BODY_BYTES,
     Model,
-    answer,
-    checked,
     json_response,
+    json_view,
     read_json,
     read_query,
+    validate_request,
 )
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
 from chalicelib.extension import signal_answer
@@ -35,87 +35,90 @@ JSON: dict[str, Any] = {"content_types": []}  # ours is checked with the body, a
 @app.authorizer(name="authorizer", ttl_seconds=60)
 def api_key(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     with deadline.online(None):
-        principal, routes = plane().authorizer.routes(request.token)
+        principal, routes = plane().authorize(request.token)
     return AuthResponse([*routes], principal) if routes else DENY
 
 
 @app.route("/assign", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
-@answer
+@json_view
 def assign_by_query() -> dict[str, Any]:
     request = _query(AssignRequest)
-    return plane().assign(request.user_id, request.experiment_key, request.context)
+    result = plane().assign(request.user_id, request.experiment_key, request.context)
+    return assignments.render_assignment(result)
 
 
 @app.route("/assign", methods=["POST"], authorizer=api_key, **JSON)
-@answer
+@json_view
 def assign() -> dict[str, Any]:
     request = _body(AssignRequest)
-    return plane().assign(request.user_id, request.experiment_key, request.context)
+    result = plane().assign(request.user_id, request.experiment_key, request.context)
+    return assignments.render_assignment(result)
 
 
 @app.route("/assign/batch", methods=["POST"], authorizer=api_key, **JSON)
-@answer
+@json_view
 def assign_batch() -> dict[str, Any]:
     request = _body(AssignBatchRequest)
-    return plane().assign_batch(request.user_id, request.experiment_keys, request.context)
+    results = plane().assign_many(request.user_id, request.experiment_keys, request.context)
+    return assignments.render_assignments(results)
 
 
 @app.route("/flags/evaluate", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
-@answer
+@json_view
 def evaluate_by_query() -> str:
     request = _query(FlagRequest)
     return plane().evaluate(request.user_id, request.flag_key, request.context).encoded
 
 
 @app.route("/flags/evaluate", methods=["POST"], authorizer=api_key, **JSON)
-@answer
+@json_view
 def evaluate() -> str:
     request = _body(FlagRequest)
     return plane().evaluate(request.user_id, request.flag_key, request.context).encoded
 
 
 @app.route("/flags/evaluate/batch", methods=["POST"], authorizer=api_key, **JSON)
-@answer
+@json_view
 def evaluate_batch() -> Response:
     request = _body(FlagBatchRequest)
     answers = plane().evaluate_many(request.user_id, request.flag_keys, request.context)
-    return flags.batch(_request(), answers)
+    return flags.render_evaluations(_request(), answers)
 
 
 @app.route("/ofrep/v1/evaluate/flags/{key}", methods=["POST"], authorizer=api_key, **JSON)
-@ofrep.answer
+@ofrep.ofrep_view
 def ofrep_flag(key: str) -> Response:
-    user_id, context = ofrep.read(_request())
-    return ofrep.single(plane().evaluate(user_id, key, context))
+    user_id, context = ofrep.read_request(_request())
+    return ofrep.render_evaluation(plane().evaluate(user_id, key, context))
 
 
 @app.route("/ofrep/v1/evaluate/flags", methods=["POST"], authorizer=api_key, **JSON)
-@ofrep.answer
+@ofrep.ofrep_view
 def ofrep_flags() -> Response:
-    user_id, context = ofrep.read(_request())
-    return ofrep.bulk(_request(), plane().evaluate_many(user_id, None, context))
+    user_id, context = ofrep.read_request(_request())
+    return ofrep.render_evaluations(_request(), plane().evaluate_many(user_id, None, context))
 
 
 @app.route("/events", methods=["POST"], authorizer=api_key, **JSON)
-@answer
+@json_view
 def events() -> Response:
     return json_response(plane().ingest(read_json(_request(), MAX_EVENTS_BODY_BYTES)), 202)
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
-@answer
+@json_view
 def results(key: str) -> dict[str, Any]:
     return plane().results(key)
 
 
 @app.route("/health", methods=["GET", "HEAD"])
-@answer
+@json_view
 def health() -> dict[str, Any]:
     return plane().health()
 
 
 @app.route("/openapi.json", methods=["GET", "HEAD"])
-@answer
+@json_view
 def openapi_document() -> str:
     return openapi.document()
 
@@ -123,13 +126,13 @@ def openapi_document() -> str:
 @app.lambda_function(name="assignment")
 @signal_answer
 def assignment(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return _routed(event, context) or direct.assign(plane(), event, context)
+    return _routed(event, context) or direct.assign(plane().assign, event, context)
 
 
 @app.lambda_function(name="feature_flags")
 @signal_answer
 def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return _routed(event, context) or direct.evaluate(plane(), event, context)
+    return _routed(event, context) or direct.evaluate(plane().evaluate, event, context)
 
 
 @app.on_kinesis_record(
@@ -161,11 +164,11 @@ def _request() -> Request:
 
 
 def _body(model: type[Model]) -> Model:
-    return checked(model, read_json(_request()))
+    return validate_request(model, read_json(_request()))
 
 
 def _query(model: type[Model]) -> Model:
-    return checked(model, read_query(_request()))
+    return validate_request(model, read_query(_request()))
 
 
 def _routed(event: Any, context: Any) -> dict[str, Any] | None:

@@ -5,20 +5,24 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from chalicelib import __version__, extension
-from chalicelib.domain.definitions.model import Evaluation
-from chalicelib.domain.errors import NotFound
+from chalicelib.domain.assignment import AssignmentResult, Assignments
+from chalicelib.domain.definitions.model import Definitions, Evaluation, Experiment
+from chalicelib.domain.errors import NotFound, RealtimeError
+from chalicelib.domain.evaluation import Evaluations
+from chalicelib.domain.keys import Keys
 from chalicelib.domain.stream.event import Limits
-from chalicelib.metrics import Metrics
+from chalicelib.metrics import Metrics, MetricsRecorder
 from chalicelib.services.assign import Assigner
 from chalicelib.services.assignment_cache import AssignmentCache
+from chalicelib.services.assignment_writer import AssignmentWriter
 from chalicelib.services.authorize import Authorizer
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.catalog import Catalog
-from chalicelib.services.definitions.platform_overrides import Overridden
-from chalicelib.services.evaluate import Answers, FlagEvaluator
+from chalicelib.services.definitions.platform_overrides import PlatformOverrides
+from chalicelib.services.evaluate import FlagEvaluator
 from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.ingest import Ingest
@@ -44,29 +48,57 @@ DAY = 86_400.0
 Remaining = Callable[[], float]
 
 
-class Plane:
-    """All services of one container. To replace a store, set its attribute before its first use."""
+class Stores(TypedDict, total=False):
+    """What tests and benchmarks give in place of AWS."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    clients: Clients
+    definitions: Definitions
+    assignments: Assignments
+    counters: Any
+    verdicts: Any
+    history: Any
+    keys: Keys
+    stream: Any
+    archive: Any
+    quarantine: Any
+    metrics: MetricsRecorder
+
+
+class Plane:
+    """All services of one container. Each is made when it is first used."""
+
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.time, **stores: Unpack[Stores]
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.clients = Clients(settings)
+        for name, store in stores.items():
+            setattr(self, name, store)
 
-    def assign(self, user_id: str, experiment_key: str, context: dict[str, Any]) -> dict[str, Any]:
+    def get_experiment(self, key: str) -> Experiment | None:
+        """With the platform's overrides, where there are any."""
+        experiment, overrides = self.catalog.experiments.get(key), self.platform_overrides
+        return overrides.apply(experiment) if experiment and overrides else experiment
+
+    def assign(self, user_id: str, experiment_key: str, context: dict[str, Any]) -> AssignmentResult:
         return self.assigner.assign(user_id, experiment_key, context, self.clock())
 
-    def assign_batch(
+    def assign_many(
         self, user_id: str, experiment_keys: Collection[str] | None, context: dict[str, Any]
-    ) -> dict[str, Any]:
-        return self.assigner.assign_batch(user_id, experiment_keys, context, self.clock())
+    ) -> dict[str, AssignmentResult | RealtimeError]:
+        return self.assigner.assign_many(user_id, experiment_keys, context, self.clock())
 
     def evaluate(self, user_id: str | None, flag_key: str, context: dict[str, Any]) -> Evaluation:
-        return self.flag_evaluator.one(user_id, flag_key, context, self.clock())
+        return self.flag_evaluator.evaluate(user_id, flag_key, context, self.clock())
 
     def evaluate_many(
         self, user_id: str | None, flag_keys: Collection[str] | None, context: dict[str, Any]
-    ) -> Answers:
-        return self.flag_evaluator.many(user_id, flag_keys, context, self.clock())
+    ) -> Evaluations:
+        return self.flag_evaluator.evaluate_many(user_id, flag_keys, context, self.clock())
+
+    def authorize(self, header: str) -> tuple[str, list[str]]:
+        return self.authorizer.authorize(header)
 
     def health(self) -> dict[str, Any]:
         return {"status": "ok", "version": __version__, "cache_hit_rate": round(self.catalog.hit_rate(), 4)}
@@ -75,15 +107,15 @@ class Plane:
         return self.ingestion.ingest(body, self.clock())
 
     def process(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
-        with self._told():
+        with self._metrics_flushed():
             return self.event_processor.process(event, remaining, self.clock())
 
     def sync(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
-        with self._told():
+        with self._metrics_flushed():
             return self.assignment_sync.sync(event, remaining, self.clock())
 
     def results(self, experiment_key: str) -> dict[str, Any]:
-        experiment = self.catalog.experiment(experiment_key)
+        experiment = self.get_experiment(experiment_key)
         if experiment is None:
             raise NotFound.experiment(experiment_key)
         return experiment_results(experiment, self.counters)
@@ -92,8 +124,8 @@ class Plane:
         self.tracker.flush(min(seconds, FLUSH_SECONDS))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """A batch of a stream takes its metrics with it: the next one may come hours later, or elsewhere."""
+    def _metrics_flushed(self) -> Iterator[None]:
+        """The next batch of a stream may come hours later, or to another container."""
         try:
             yield
         finally:
@@ -117,36 +149,36 @@ class Plane:
         )
 
     @cached_property
-    def experiments(self) -> Catalog | Overridden:
+    def platform_overrides(self) -> PlatformOverrides | None:
         settings = self.settings
         if settings.platform == "standalone":
-            return self.catalog
-        overrides = OverrideStore(self.clients, settings.overrides_table, self.metrics)
-        return Overridden(self.catalog, overrides, self.metrics, self.clock)
+            return None
+        store = OverrideStore(self.clients, settings.overrides_table, self.metrics)
+        return PlatformOverrides(store, self.metrics, self.clock)
 
     @cached_property
     def assigner(self) -> Assigner:
-        known = AssignmentCache(self.settings.assignment_cache)
-        kept = self.settings.assignment_ttl_days * DAY
+        settings, overrides = self.settings, self.platform_overrides
         return Assigner(
-            self.experiments,
+            self.catalog.experiments,
+            overrides.apply if overrides else None,
             self.assignments,
-            known,
+            AssignmentCache(settings.assignment_cache),
+            AssignmentWriter(self.assignments, settings.assignment_ttl_days * DAY),
             self.tracker,
             self.metrics,
-            ttl=kept,
-            parallel=self.parallel,
+            self.parallel,
         )
 
     @cached_property
     def flag_evaluator(self) -> FlagEvaluator:
-        return FlagEvaluator(self.catalog, self.tracker.buffer if self.settings.tracking else None)
+        return FlagEvaluator(self.catalog.flags, self.tracker.buffer if self.settings.tracking else None)
 
     @cached_property
     def tracker(self) -> Tracker:
         return Tracker(
             self.stream if self.settings.tracking else None,
-            lambda answer: self.assigner.store_again(answer),  # noqa: PLW0108 - which needs a tracker itself
+            lambda result: self.assigner.store_again(result),  # noqa: PLW0108 - the assigner needs a tracker itself
             self.metrics,
             capacity=self.settings.tracking_buffer,
             window=self.settings.tracking_dedupe,
@@ -168,7 +200,8 @@ class Plane:
         has_table = settings.event_dedupe == "table"
         event_ids = EventIdStore(self.clients, settings.dedupe_table) if has_table else None
         return EventProcessor(
-            definitions=self.catalog,
+            experiments=self.catalog.experiments,
+            flags=self.catalog.flags,
             assignments=self.assignments,
             verdicts=self.verdicts,
             counters=self.counters,
@@ -182,7 +215,7 @@ class Plane:
 
     @cached_property
     def assignment_sync(self) -> AssignmentSync:
-        sample_ratio = SampleRatioMonitor(self.catalog, self.counters, self.metrics)
+        sample_ratio = SampleRatioMonitor(self.catalog.experiments, self.counters, self.metrics)
         return AssignmentSync(self.counters, self.parallel, sample_ratio, self.history, self.metrics)
 
     @cached_property
@@ -194,18 +227,18 @@ class Plane:
         return Parallel()
 
     @cached_property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> MetricsRecorder:
         settings = self.settings
         return Metrics(settings.env, settings.function, settings.metrics_interval, self.clock, print)
 
     # Stores
 
     @cached_property
-    def definitions(self) -> DefinitionStore:
+    def definitions(self) -> Definitions:
         return DefinitionStore(self.clients, self.settings, self.metrics)
 
     @cached_property
-    def assignments(self) -> AssignmentStore:
+    def assignments(self) -> Assignments:
         return AssignmentStore(self.clients, self.settings)
 
     @cached_property
@@ -223,7 +256,7 @@ class Plane:
         return VerdictStore(self.clients, self.settings.counters_table)
 
     @cached_property
-    def keys(self) -> KeyStore:
+    def keys(self) -> Keys:
         return KeyStore(self.clients, self.settings.keys_table)
 
     @cached_property

@@ -80,17 +80,17 @@ def batch_rows() -> Iterator[Row]:
 
 def over_memory() -> tuple[Any, MemoryCounters]:
     """app.py serves 100 flags and one experiment from stores in memory from now on."""
-    plane, counters, definitions = wiring.Plane(Settings.from_env({})), MemoryCounters(), MemoryDefinitions()
-    stores = {
-        "definitions": definitions,
-        "assignments": MemoryAssignments(),
-        "stream": MemoryEventStream(),
-        "counters": counters,
-        "verdicts": MemoryVerdicts(),
-        "archive": MemoryArchive(),
-        "quarantine": MemoryQuarantine(),
-    }
-    vars(plane).update(stores)
+    counters, definitions = MemoryCounters(), MemoryDefinitions()
+    plane = wiring.Plane(
+        Settings.from_env({}),
+        definitions=definitions,
+        assignments=MemoryAssignments(),
+        stream=MemoryEventStream(),
+        counters=counters,
+        verdicts=MemoryVerdicts(),
+        archive=MemoryArchive(),
+        quarantine=MemoryQuarantine(),
+    )
     vars(service)["plane"] = lambda: plane
     documents = [_flag(f"w1-{n}", 50, None) for n in range(50)] + [
         _flag(f"w2-{n}", 30, RULES) for n in range(50)

@@ -1,44 +1,44 @@
 """Direct invocation: the body of the route as the event, its answer or error body as the result."""
 
 import json
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from chalicelib import deadline
-from chalicelib.api.http import checked, error_body
+from chalicelib.api.assignments import render_assignment
+from chalicelib.api.http import error_body, validate_request
 from chalicelib.api.models import AssignRequest, FlagRequest
+from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, RealtimeError
 
-
-class Assigns(Protocol):
-    def assign(self, user_id: str, experiment_key: str, context: dict[str, Any]) -> dict[str, Any]: ...
-
-
-class Evaluates(Protocol):
-    def evaluate(self, user_id: str, flag_key: str, context: dict[str, Any]) -> Evaluation: ...
+Assign: TypeAlias = Callable[[str, str, dict[str, Any]], AssignmentResult]
+Evaluate: TypeAlias = Callable[[str, str, dict[str, Any]], Evaluation]
+"""Of a user id, a key and a context."""
 
 
-def assign(plane: Assigns, event: Any, context: Any) -> dict[str, Any]:
+def assign(assign_user: Assign, event: Any, context: Any) -> dict[str, Any]:
     try:
-        request = checked(AssignRequest, _object(event))
+        request = validate_request(AssignRequest, _require_object(event))
         with deadline.online(context):
-            return plane.assign(request.user_id, request.experiment_key, request.context)
+            result = assign_user(request.user_id, request.experiment_key, request.context)
     except RealtimeError as error:
         return error_body(error.code, error.message, error.details)
+    return render_assignment(result)
 
 
-def evaluate(plane: Evaluates, event: Any, context: Any) -> dict[str, Any]:
+def evaluate(evaluate_flag: Evaluate, event: Any, context: Any) -> dict[str, Any]:
     try:
-        request = checked(FlagRequest, _object(event))
+        request = validate_request(FlagRequest, _require_object(event))
         with deadline.online(context):
-            found = plane.evaluate(request.user_id, request.flag_key, request.context)
+            evaluation = evaluate_flag(request.user_id, request.flag_key, request.context)
     except RealtimeError as error:
         return error_body(error.code, error.message, error.details)
-    result: dict[str, Any] = json.loads(found.encoded)
-    return result
+    answer: dict[str, Any] = json.loads(evaluation.encoded)
+    return answer
 
 
-def _object(event: Any) -> dict[str, Any]:
+def _require_object(event: Any) -> dict[str, Any]:
     if not isinstance(event, dict):
         raise InvalidInput("invalid_request", "The event must be a JSON object.")
     return event

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from chalicelib.api.application import Cors, JsonResponse
-from chalicelib.domain.definitions.schema import problems
+from chalicelib.domain.definitions.schema_errors import list_problems
 from chalicelib.domain.errors import (
     InvalidInput,
     NotFound,
@@ -69,10 +69,10 @@ def read_json(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
         reason = f"must be application/json, not {declared[:80] or 'none'}"
         problem = Problem("Content-Type", reason)
         raise UnsupportedMediaType("unsupported_media_type", f"The header Content-Type {reason}.", (problem,))
-    return parse_object(within(request.raw_body, most), "body")
+    return parse_object(check_size(request.raw_body, most), "body")
 
 
-def within(body: str | bytes, most: int = MAX_BODY) -> str | bytes:
+def check_size(body: str | bytes, most: int = MAX_BODY) -> str | bytes:
     """``body``; raises TooLarge beyond ``most`` bytes."""
     if len(body) > most:
         reason = f"has {len(body)} bytes; {most} are allowed"
@@ -91,21 +91,21 @@ def parse_object(raw: bytes | str, field: str) -> dict[str, Any]:
     except ValueError:
         data = _parse_slowly(raw, field)
     if not isinstance(data, dict):
-        raise _malformed(field, "must be a JSON object")
+        raise _make_malformed_error(field, "must be a JSON object")
     return data
 
 
 def _parse_slowly(raw: bytes | str, field: str) -> Any:
     """What from_json does not take: lone surrogates, deep nesting, and mistakes, which json can place."""
     try:
-        return json.loads(raw.decode() if isinstance(raw, bytes) else raw, parse_constant=_refuse)
+        return json.loads(raw.decode() if isinstance(raw, bytes) else raw, parse_constant=_refuse_constant)
     except RecursionError:
-        raise _malformed(field, "is nested too deeply") from None
+        raise _make_malformed_error(field, "is nested too deeply") from None
     except json.JSONDecodeError as error:
         reason = f"is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-        raise _malformed(field, reason) from None
+        raise _make_malformed_error(field, reason) from None
     except ValueError:  # not UTF-8, NaN, or a number of over 4,300 digits
-        raise _malformed(field, "is not valid JSON") from None
+        raise _make_malformed_error(field, "is not valid JSON") from None
 
 
 def read_query(request: Request) -> dict[str, Any]:
@@ -116,17 +116,17 @@ def read_query(request: Request) -> dict[str, Any]:
     return data
 
 
-def checked(model: type[Model], data: Mapping[str, Any]) -> Model:
+def validate_request(model: type[Model], data: Mapping[str, Any]) -> Model:
     """``data`` as ``model``; raises InvalidInput that names every field that is wrong."""
     try:
         # What model_validate calls, without what it does for its other arguments.
         return cast(Model, model.__pydantic_validator__.validate_python(data))
     except ValidationError as error:
-        found = problems(error)
-        raise InvalidInput("invalid_request", f"The request is not valid: {found[0]}.", found) from None
+        problems = list_problems(error)
+        raise InvalidInput("invalid_request", f"The request is not valid: {problems[0]}.", problems) from None
 
 
-def answer(view: Callable[..., Any]) -> Callable[..., Response]:
+def json_view(view: Callable[..., Any]) -> Callable[..., Response]:
     """A view returns a dict, JSON text, or a Response; its errors become the API's error shape."""
 
     @functools.wraps(view)
@@ -154,16 +154,16 @@ def json_response(
 
 def error_response(error: RealtimeError) -> Response:
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else None
-    return json_response(error_body(error.code, error.message, error.details), status_of(error), headers)
+    return json_response(error_body(error.code, error.message, error.details), get_status(error), headers)
 
 
-def status_of(error: RealtimeError) -> int:
+def get_status(error: RealtimeError) -> int:
     return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
 def error_body(code: str, message: str, details: tuple[Problem, ...] = ()) -> dict[str, Any]:
-    found = [{"field": problem.path, "message": problem.message} for problem in details]
-    return {"error": {"code": code, "message": message, "details": found}}
+    shown = [{"field": problem.path, "message": problem.message} for problem in details]
+    return {"error": {"code": code, "message": message, "details": shown}}
 
 
 def log_unexpected(view: str, error: Exception) -> None:
@@ -172,9 +172,9 @@ def log_unexpected(view: str, error: Exception) -> None:
     _log.error("%s in %s\n%s", type(error).__name__, view, frames)
 
 
-def _malformed(field: str, reason: str) -> InvalidInput:
+def _make_malformed_error(field: str, reason: str) -> InvalidInput:
     return InvalidInput("invalid_json", f"The {field} {reason}.", (Problem(field, reason),))
 
 
-def _refuse(constant: str) -> None:
+def _refuse_constant(constant: str) -> None:
     raise ValueError(constant)

@@ -7,11 +7,12 @@ from typing import Any
 
 from chalice.app import Request, Response
 
-from chalicelib.api.flags import Answers, tagged
-from chalicelib.api.http import json_response, log_unexpected, parse_object, within
+from chalicelib.api.flags import respond_with_etag
+from chalicelib.api.http import check_size, json_response, log_unexpected, parse_object
 from chalicelib.domain.context import check_user_id
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, NotFound, Problem, RealtimeError, Throttled, TooLarge
+from chalicelib.domain.evaluation import Evaluations
 
 _CODES = {
     "flag_not_found": "FLAG_NOT_FOUND",
@@ -25,9 +26,9 @@ _CODES = {
 """Every other failure is GENERAL."""
 
 
-def read(request: Request) -> tuple[str | None, dict[str, Any]]:
-    """Targeting key and context; None and empty where they are not sent, as not every flag needs them."""
-    raw = within(request.raw_body)
+def read_request(request: Request) -> tuple[str | None, dict[str, Any]]:
+    """Targeting key and context; None and {} if they were not sent, since not every flag needs them."""
+    raw = check_size(request.raw_body)
     context = parse_object(raw, "body").get("context", {}) if raw else {}
     if not isinstance(context, dict):
         problem = Problem("context", "must be a JSON object")
@@ -36,20 +37,19 @@ def read(request: Request) -> tuple[str | None, dict[str, Any]]:
     return (check_user_id(key, "context.targetingKey") if key not in (None, "") else None), context
 
 
-def single(found: Evaluation) -> Response:
-    return json_response(found.openfeature)
+def render_evaluation(evaluation: Evaluation) -> Response:
+    return json_response(evaluation.openfeature)
 
 
-def bulk(request: Request, answers: Answers) -> Response:
-    """Every flag, those that fail at the end; 304 if the caller holds this very answer."""
-    parts = [found.openfeature for found in answers.evaluations]
-    parts += [
-        json.dumps(failure(key, error), separators=(",", ":")) for key, error in answers.failures.items()
-    ]
-    return tagged(request, '{"flags":[' + ",".join(parts) + "]}")
+def render_evaluations(request: Request, answers: Evaluations) -> Response:
+    """Every flag, those that fail at the end; 304 if the caller has this very answer."""
+    members = [evaluation.openfeature for evaluation in answers.evaluations]
+    for key, error in answers.failures.items():
+        members.append(json.dumps(failure_body(key, error), separators=(",", ":")))
+    return respond_with_etag(request, '{"flags":[' + ",".join(members) + "]}")
 
 
-def answer(view: Callable[..., Response]) -> Callable[..., Response]:
+def ofrep_view(view: Callable[..., Response]) -> Callable[..., Response]:
     """A view whose errors become OFREP's; ``key`` is the flag's, empty for all of them."""
 
     @functools.wraps(view)
@@ -58,20 +58,20 @@ def answer(view: Callable[..., Response]) -> Callable[..., Response]:
             return view(key) if key else view()
         except RealtimeError as error:
             retry = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else None
-            return json_response(failure(key, error), _status(error), retry)
+            return json_response(failure_body(key, error), _get_status(error), retry)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, clients get their shape
             log_unexpected(view.__name__, error)
             unexpected = RealtimeError("internal_error", "The service failed; the error is logged.")
-            return json_response(failure(key, unexpected), 500)
+            return json_response(failure_body(key, unexpected), 500)
 
     return respond
 
 
-def failure(key: str, error: RealtimeError) -> dict[str, str]:
+def failure_body(key: str, error: RealtimeError) -> dict[str, str]:
     return {"key": key, "errorCode": _CODES.get(error.code, "GENERAL"), "errorDetails": str(error)}
 
 
-def _status(error: RealtimeError) -> int:
+def _get_status(error: RealtimeError) -> int:
     """The protocol knows no 413: what is too large is a bad request to its clients."""
     if isinstance(error, InvalidInput | TooLarge):
         return 400

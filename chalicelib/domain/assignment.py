@@ -5,8 +5,8 @@ The table of reasons is in docs/assignment.md.
 """
 
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from mmh3 import mmh3_x64_128_utupledigest as murmur
 
@@ -30,20 +30,52 @@ FRESH = frozenset({Reason.ASSIGNED, Reason.REASSIGNED})
 """Reasons of decisions that are not stored yet."""
 
 
+class AssignmentResult(NamedTuple):
+    """What a user gets of an experiment; ``assignment_id`` is None without a variant.
+
+    ``timestamp`` is epoch seconds: of the assignment, or of this answer without one. ``is_persisted`` is
+    False for an assignment that is decided and could not be stored yet.
+    """
+
+    experiment: Experiment
+    user_id: str
+    decision: Decision
+    assignment_id: str | None
+    timestamp: float
+    is_persisted: bool = True
+
+
+class Assignments(Protocol):
+    """The store of assignments. Each method raises StorageUnavailable or Throttled."""
+
+    def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
+        """Eventually consistent."""
+
+    def get_many(
+        self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
+    ) -> Mapping[tuple[str, str], Assignment]:
+        """By experiment id and user id: those that exist."""
+
+    def put(
+        self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
+    ) -> Assignment:
+        """Writes ``row`` if there is none, or only ``replace``; returns the row that stands then."""
+
+
 def decide(
     experiment: Experiment,
     user_id: str,
     context: Mapping[str, Any],
     now: float,
-    stored: Callable[[], Assignment | None],
+    get_row: Callable[[], Assignment | None],
 ) -> Decision:
-    """``now`` in epoch seconds; ``stored`` reads the user's row, only if nothing before it has decided."""
+    """``now`` in epoch seconds; ``get_row`` reads the user's row, only if nothing before it has decided."""
     if experiment.is_gated:
-        decision = gate(experiment, user_id, now)
+        decision = check_gates(experiment, user_id, now)
         if decision is not None:
             return decision
-    row = stored()
-    if row is not None and not current(row, experiment, now):
+    row = get_row()
+    if row is not None and not is_current(row, experiment, now):
         row = None
     if row is not None and experiment.is_sticky and row.variant in experiment.sticky:
         return experiment.sticky[row.variant]
@@ -60,7 +92,7 @@ def decide(
     return (experiment.sticky if row.variant == variant else experiment.reassigned)[variant]
 
 
-def gate(experiment: Experiment, user_id: str, now: float) -> Decision | None:
+def check_gates(experiment: Experiment, user_id: str, now: float) -> Decision | None:
     """What decides before the stored assignment is read; None if nothing does."""
     if experiment.status != "active":
         return _BY_STATUS[experiment.status]
@@ -71,29 +103,29 @@ def gate(experiment: Experiment, user_id: str, now: float) -> Decision | None:
     override = experiment.overrides.get(user_id)
     if override is not None:
         return override
-    if experiment.holdout is not None and _within(experiment.holdout, user_id):
+    if experiment.holdout is not None and _is_within(experiment.holdout, user_id):
         return _HOLDOUT
-    if experiment.layer is not None and not _within(experiment.layer, user_id):
+    if experiment.layer is not None and not _is_within(experiment.layer, user_id):
         return _NOT_IN_LAYER
     return None
 
 
-def assignment_id(experiment: Experiment, user_id: str) -> str:
+def make_assignment_id(experiment: Experiment, user_id: str) -> str:
     """The same for every container that decides: a function of experiment, iteration and user."""
     first, second = halves(f"assignment/{experiment.id}/{experiment.iteration}:", user_id)
     return str(uuid.UUID(int=first << 64 | second))
 
 
-def current(row: Assignment, experiment: Experiment, now: float) -> bool:
+def is_current(row: Assignment, experiment: Experiment, now: float) -> bool:
     """DynamoDB deletes expired rows late; a row of an earlier iteration is history."""
     return row.iteration == experiment.iteration and (row.expires_at is None or now < row.expires_at)
 
 
-def ahead(row: Assignment, experiment: Experiment) -> bool:
-    """Whether ``row`` was decided by a newer definition than this one, which may not overwrite it then."""
+def is_ahead(row: Assignment, experiment: Experiment) -> bool:
+    """Whether ``row`` was decided by a newer definition: this one may not overwrite it then."""
     return row.version > experiment.version or row.iteration > experiment.iteration
 
 
-def _within(part: Slice, user_id: str) -> bool:
+def _is_within(part: Slice, user_id: str) -> bool:
     first, _ = halves(part.prefix, user_id)
     return part.start <= first < part.end

@@ -4,16 +4,24 @@ disabled → override → prerequisites → targeting → rollout → variant. d
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 from chalicelib.domain.definitions.model import Evaluation, Flag
-from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable
+from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, StorageUnavailable
+
+
+class Evaluations(NamedTuple):
+    """Of many flags: the answers, and the errors of those that have none, by flag key."""
+
+    evaluations: list[Evaluation]
+    failures: dict[str, RealtimeError]
+
 
 FindFlag = Callable[[str], Flag | None]
-Answered = dict[str, str | None]
-"""Flags that others have asked for, with their variants; None while one is being evaluated."""
+PrerequisiteVariants = dict[str, str | None]
+"""Variants of prerequisite flags by key; None while the flag is being evaluated."""
 
 
 def evaluate(
@@ -22,21 +30,21 @@ def evaluate(
     context: Mapping[str, Any],
     now: float,
     find: FindFlag,
-    answered: Answered | None = None,
+    prerequisite_variants: PrerequisiteVariants | None = None,
 ) -> Evaluation:
     """``find`` gives prerequisite flags; ``now`` is epoch seconds.
 
-    ``answered``, of the same user, context and time, spares each prerequisite a second evaluation: flags
-    that share theirs would double the work at every level. Raises InvalidInput ``targeting_key_missing`` if
-    the answer needs a hash and there is nothing to hash.
+    ``prerequisite_variants``, of the same user, context and time, spares each prerequisite a second
+    evaluation: flags that share one would double the work at every level. Raises InvalidInput
+    ``targeting_key_missing`` if the answer needs a hash and there is nothing to hash.
     """
     rollout, unit = flag.rollout, user_id
-    if not flag.plain:
-        early = _before_targeting(flag, user_id, context, now, find, answered)
-        if early is not None:
-            return early
-        rollout = rollout_at(flag, now)
-        unit = unit_of(flag, user_id, context)
+    if not flag.is_plain:
+        evaluation = _evaluate_before_targeting(flag, user_id, context, now, find, prerequisite_variants)
+        if evaluation is not None:
+            return evaluation
+        rollout = get_rollout(flag, now)
+        unit = get_unit(flag, user_id, context)
     split = flag.everyone
     if flag.rules is not None:
         rule = flag.rules.match(context, now)
@@ -48,16 +56,16 @@ def evaluate(
     if rollout >= ALL and split.fixed is not None:
         return split.fixed  # 0 and 100 % never hash, hence need no unit
     if unit is None:
-        raise missing_unit(flag.bucket_by)
+        raise make_missing_unit_error(flag.bucket_by)
     first, second = murmur(flag.prefix + unit.encode(), 0)
     if first >= rollout:
         return flag.not_in_rollout
     if split.fixed is not None:
         return split.fixed
-    for upper, evaluation in split.ranges:
+    for upper, answer in split.ranges:
         if second < upper:
             break
-    return evaluation
+    return answer
 
 
 def evaluate_all(
@@ -66,49 +74,50 @@ def evaluate_all(
     context: Mapping[str, Any],
     now: float,
     find: FindFlag,
-    failed: Callable[[Flag, Exception], object],
+    on_error: Callable[[Flag, Exception], object],
 ) -> Iterator[Evaluation]:
-    """What `evaluate` answers for each of many flags, a fifth sooner; ``failed`` is told of those that raise.
+    """What `evaluate` answers for each of many flags, about 20 % faster; errors go to ``on_error``.
 
-    Most flags are ``quick``: they always hash the user's id, and have one answer for whoever is inside.
+    Most flags have ``single_answers``: they always hash the user's id, and all users inside the rollout get
+    the same answer.
     """
     unit = user_id.encode() if user_id is not None else None
-    answered: Answered = {}
+    prerequisite_variants: PrerequisiteVariants = {}
     for flag in flags:
         try:
-            if unit is None or not flag.quick:
-                answer = evaluate(flag, user_id, context, now, find, answered)
+            if unit is None or not flag.single_answers:
+                answer = evaluate(flag, user_id, context, now, find, prerequisite_variants)
             elif flag.rules is None:
-                inside = murmur(flag.prefix + unit, 0)[0] < flag.rollout
-                answer = flag.quick[0] if inside else flag.not_in_rollout
+                is_inside = murmur(flag.prefix + unit, 0)[0] < flag.rollout
+                answer = flag.single_answers[0] if is_inside else flag.not_in_rollout
             elif (rule := flag.rules.match(context, now)) is None:
                 answer = flag.not_targeted
             else:
-                inside = murmur(flag.prefix + unit, 0)[0] < flag.rollout
-                answer = flag.quick[rule.index] if inside else flag.not_in_rollout
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one flag is no other's problem
-            failed(flag, error)
+                is_inside = murmur(flag.prefix + unit, 0)[0] < flag.rollout
+                answer = flag.single_answers[rule.index] if is_inside else flag.not_in_rollout
+        except Exception as error:  # noqa: BLE001 - one flag never fails the rest
+            on_error(flag, error)
         else:
             yield answer
 
 
 ALL = 1 << 64
-"""No half reaches this threshold."""
+"""The threshold of 100 %: every half is below it."""
 
 
-def missing_unit(attribute: str) -> InvalidInput:
+def make_missing_unit_error(attribute: str) -> InvalidInput:
     field = "user_id" if attribute == "user_id" else f"context.{attribute}"
     problem = Problem(field, "required, because this flag divides its users by it")
     return InvalidInput("targeting_key_missing", "The flag cannot be decided without a unit.", (problem,))
 
 
-def _before_targeting(
+def _evaluate_before_targeting(
     flag: Flag,
     user_id: str | None,
     context: Mapping[str, Any],
     now: float,
     find: FindFlag,
-    answered: Answered | None,
+    prerequisite_variants: PrerequisiteVariants | None,
 ) -> Evaluation | None:
     if not flag.enabled:
         return flag.off
@@ -117,27 +126,28 @@ def _before_targeting(
         return override
     if not flag.prerequisites:
         return None
-    known: Answered = {} if answered is None else answered
-    for wanted in flag.prerequisites:
-        if wanted.flag not in known:
-            other = find(wanted.flag)
+    variants: PrerequisiteVariants = {} if prerequisite_variants is None else prerequisite_variants
+    for prerequisite in flag.prerequisites:
+        key = prerequisite.flag
+        if key not in variants:
+            other = find(key)
             if other is None:
                 return flag.prerequisite_failed
-            known[wanted.flag] = None
+            variants[key] = None
             try:
-                known[wanted.flag] = evaluate(other, user_id, context, now, find, known).variant
+                variants[key] = evaluate(other, user_id, context, now, find, variants).variant
             finally:
-                if known[wanted.flag] is None:  # it has failed, and fails whoever asks next as well
-                    del known[wanted.flag]
-        variant = known[wanted.flag]
+                if variants[key] is None:  # it raised, and has to raise for the next flag that asks as well
+                    del variants[key]
+        variant = variants[key]
         if variant is None:  # only in rows edited by hand: publishing refuses circles
             raise StorageUnavailable("The prerequisites of the stored flag go in a circle; publish it again.")
-        if variant not in wanted.variants:
+        if variant not in prerequisite.variants:
             return flag.prerequisite_failed
     return None
 
 
-def rollout_at(flag: Flag, now: float) -> int:
+def get_rollout(flag: Flag, now: float) -> int:
     rollout = flag.rollout
     for at, step in flag.rollout_steps:
         if now >= at:
@@ -145,17 +155,17 @@ def rollout_at(flag: Flag, now: float) -> int:
     return rollout
 
 
-def unit_of(flag: Flag, user_id: str | None, context: Mapping[str, Any]) -> str | None:
+def get_unit(flag: Flag, user_id: str | None, context: Mapping[str, Any]) -> str | None:
     if flag.bucket_by == "user_id":
         return user_id
     value = context.get(flag.bucket_by)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         return None
     text = str(value)
-    return text if text.isascii() or _encodes(text) else None
+    return text if text.isascii() or _is_encodable(text) else None
 
 
-def _encodes(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:

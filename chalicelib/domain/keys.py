@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Protocol
 
 SCOPES: dict[str, tuple[str, ...]] = {
     "assign": ("/assign", "/assign/batch"),
@@ -29,15 +30,23 @@ class ApiKey:
     revoked: str | None = None
 
 
+class Keys(Protocol):
+    """The store of API keys. Each method raises StorageUnavailable or Throttled."""
+
+    def get(self, key_id: str) -> ApiKey | None: ...
+    def put(self, key: ApiKey) -> None: ...
+    def get_all(self) -> list[ApiKey]: ...
+
+
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def bearer(header: str) -> str | None:
+def parse_bearer(header: str) -> str | None:
     """The key of ``Authorization: Bearer KEY``; None for anything else."""
     scheme, _, key = header.partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-def routes(scopes: Collection[str]) -> list[str]:
+def select_routes(scopes: Collection[str]) -> list[str]:
     return [route for scope, opened in SCOPES.items() if scope in scopes for route in opened]

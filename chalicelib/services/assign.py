@@ -1,170 +1,153 @@
-"""Assignments for one user: decided by `domain.assignment`, stored once, answered as what is stored."""
+"""Assignments of one user: decided by `domain.assignment`, stored once, answered as they are stored."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
-from chalicelib.domain.assignment import FRESH, ahead, assignment_id, current, decide, gate
+from chalicelib.domain.assignment import (
+    FRESH,
+    AssignmentResult,
+    Assignments,
+    check_gates,
+    decide,
+    is_ahead,
+    make_assignment_id,
+)
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Assignment, Decision, DefinitionKind, Experiment
+from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
-from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
+from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.assignment_cache import AssignmentCache
+from chalicelib.services.assignment_writer import AssignmentWriter, UnstoredDecision, is_valid
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.definitions.cache import Metrics
+from chalicelib.services.definitions.cache import DefinitionSource
 
-Answer = dict[str, Any]
-
-
-class Experiments(Protocol):
-    def experiment(self, key: str) -> Experiment | None: ...
-    def renewed(self, key: str) -> Experiment | None: ...
-    def some_experiments(self, keys: Collection[str]) -> Mapping[str, Experiment | RealtimeError]: ...
-    def experiments(self) -> Mapping[str, Experiment]: ...
-    def unreadable(self, kind: DefinitionKind) -> Mapping[str, RealtimeError]: ...
+ReadRow = Callable[[Experiment, str], Assignment | None]
+Attributes = Mapping[str, Any]
+"""The context and the user's id: what targeting rules look at."""
 
 
-class Rows(Protocol):
-    def get(self, experiment: Experiment, user_id: str) -> Assignment | None: ...
-    def put(
-        self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
-    ) -> Assignment: ...
-    def batch_get(
-        self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
-    ) -> Mapping[tuple[str, str], Assignment]: ...
-
-
-class Tracker(Protocol):
-    def record(self, event: dict[str, Any]) -> None: ...
-
-
-Read = Callable[[Experiment, str], Assignment | None]
-
-Outcome = tuple[Experiment, Decision, Assignment | None, bool, bool]
-"""What has decided, the decision, the row that it has seen, whether that could not be read, and whether the
-experiment was loaded for this very decision. (Named fields would cost a hot user a tenth of the time.)"""
+class AssignmentRecorder(Protocol):
+    def record(self, result: AssignmentResult) -> None: ...
 
 
 class Assigner:
-    """``ttl``: seconds that an assignment is kept."""
+    """``apply_overrides`` gives the platform's overrides to an experiment, where there are any."""
 
     def __init__(
         self,
-        catalog: Experiments,
-        rows: Rows,
-        known: AssignmentCache,
-        tracker: Tracker,
-        metrics: Metrics,
-        *,
-        ttl: float,
+        experiments: DefinitionSource[Experiment],
+        apply_overrides: Callable[[Experiment], Experiment] | None,
+        assignments: Assignments,
+        cache: AssignmentCache,
+        writer: AssignmentWriter,
+        recorder: AssignmentRecorder,
+        metrics: MetricsRecorder,
         parallel: Parallel,
     ) -> None:
-        self._catalog = catalog
-        self._rows = rows
-        self._known = known
-        self._tracker = tracker
+        self._experiments = experiments
+        self._apply_overrides = apply_overrides
+        self._assignments = assignments
+        self._cache = cache
+        self._writer = writer
+        self._recorder = recorder
         self._metrics = metrics
-        self._ttl = ttl
         self._parallel = parallel
 
     def assign(
-        self,
-        user_id: str,
-        experiment_key: str,
-        context: dict[str, Any],
-        now: float,
-    ) -> Answer:
-        """The body of `/assign`. Raises InvalidInput, TooLarge, NotFound, StorageUnavailable or Throttled."""
+        self, user_id: str, experiment_key: str, context: dict[str, Any], now: float
+    ) -> AssignmentResult:
+        """Raises InvalidInput, TooLarge, NotFound, StorageUnavailable or Throttled."""
         check_user_id(user_id)
         check_context(context)
-        experiment = self._catalog.experiment(experiment_key)
+        experiment = self._experiments.get(experiment_key)
         if experiment is None:
             raise NotFound.experiment(experiment_key)
-        about_user = {**context, "user_id": user_id}
-        outcome = self._decide(experiment, user_id, about_user, now, self._rows.get)
-        return self._answer(outcome, user_id, about_user, now)
+        attributes = {**context, "user_id": user_id}
+        outcome = self._decide(self._override(experiment), user_id, attributes, now, self._assignments.get)
+        if isinstance(outcome, AssignmentResult):
+            return outcome
+        return self._store(outcome, attributes, now)
 
-    def assign_batch(
-        self,
-        user_id: str,
-        experiment_keys: Collection[str] | None,
-        context: dict[str, Any],
-        now: float,
-    ) -> Answer:
-        """The body of `/assign/batch`; None: all active experiments. One bad key never fails the rest."""
+    def assign_many(
+        self, user_id: str, experiment_keys: Collection[str] | None, context: dict[str, Any], now: float
+    ) -> dict[str, AssignmentResult | RealtimeError]:
+        """By experiment key, sorted; None asks for all active experiments. One bad key never fails the rest.
+
+        Raises InvalidInput or TooLarge for the user id and the context.
+        """
         check_user_id(user_id)
         check_context(context)
-        answers: dict[str, Answer | RealtimeError] = {}
+        attributes = {**context, "user_id": user_id}
         experiments: list[Experiment] = []
-        for key, found in self._named(experiment_keys):
-            if isinstance(found, RealtimeError):
-                answers[key] = found
+        results: dict[str, AssignmentResult | RealtimeError] = {}
+        for key, experiment in self._find(experiment_keys).items():
+            if isinstance(experiment, RealtimeError):
+                results[key] = experiment
             else:
-                experiments.append(found)
-        answers |= self._many(experiments, user_id, {**context, "user_id": user_id}, now)
-        return {"assignments": {key: _shown(answer) for key, answer in sorted(answers.items())}}
-
-    def store_again(self, answer: Mapping[str, Any]) -> None:
-        """Stores what was answered with ``persisted`` false, unless the user has got another row since.
-
-        Raises NotFound, StorageUnavailable or Throttled.
-        """
-        key: str = answer["experiment_key"]
-        experiment = self._catalog.experiment(key)
-        if experiment is None:
-            raise NotFound.experiment(key)
-        at = parse_timestamp(answer["timestamp"])
-        user_id: str = answer["user_id"]
-        row = self._row(experiment, user_id, answer["variant"], at)
-        if row.assignment_id == answer["assignment_id"]:  # or it is restarted, and this one is history
-            standing = self._write(experiment, user_id, row, None)
-            self._known.put(experiment, user_id, standing)
-            if standing.variant != row.variant:
-                self._metrics.record("AssignmentContradicted")
-
-    def _named(self, keys: Collection[str] | None) -> Iterable[tuple[str, Experiment | RealtimeError]]:
-        if keys is None:
-            active = [pair for pair in self._catalog.experiments().items() if pair[1].status == "active"]
-            return [*active, *self._catalog.unreadable("experiment").items()]
-        found = self._catalog.some_experiments(dict.fromkeys(keys))
-        return [(key, found.get(key) or NotFound.experiment(key)) for key in dict.fromkeys(keys)]
-
-    def _many(
-        self, experiments: Collection[Experiment], user_id: str, context: Mapping[str, Any], now: float
-    ) -> dict[str, Answer | RealtimeError]:
-        read = self._read_ahead(experiments, user_id, now)
-        answers: dict[str, Answer | RealtimeError] = {}
-        fresh: list[Outcome] = []
+                experiments.append(self._override(experiment))
+        read_row = self._read_ahead(experiments, user_id, now)
+        unstored: list[UnstoredDecision] = []
         for experiment in experiments:
             try:
-                outcome = self._decide(experiment, user_id, context, now, read)
+                outcome = self._decide(experiment, user_id, attributes, now, read_row)
             except RealtimeError as error:
-                answers[experiment.key] = error
+                results[experiment.key] = error
                 continue
-            if outcome[1].reason in FRESH:
-                fresh.append(outcome)
+            if isinstance(outcome, AssignmentResult):
+                results[experiment.key] = outcome
             else:
-                answers[experiment.key] = self._answer(outcome, user_id, context, now)
+                unstored.append(outcome)
 
-        def stored(outcome: Outcome) -> Answer | RealtimeError:
+        def store(decision: UnstoredDecision) -> AssignmentResult | RealtimeError:
             try:
-                return self._answer(outcome, user_id, context, now)
+                return self._store(decision, attributes, now)
             except RealtimeError as error:
                 return error
 
-        keys = [experiment.key for experiment, *_ in fresh]
-        return answers | dict(zip(keys, self._parallel.map(stored, fresh), strict=True))
+        stored = self._parallel.map(store, unstored)
+        results |= zip((decision.experiment.key for decision in unstored), stored, strict=True)
+        return dict(sorted(results.items()))
 
-    def _read_ahead(self, experiments: Collection[Experiment], user_id: str, now: float) -> Read:
-        """All rows that deciding will ask for, in one call for 100; if that fails, asking for one does."""
+    def store_again(self, result: AssignmentResult) -> None:
+        """Stores what could not be persisted, unless the user has got another row since.
+
+        Raises NotFound, StorageUnavailable or Throttled.
+        """
+        key, user_id = result.experiment.key, result.user_id
+        experiment = self._experiments.get(key)
+        if experiment is None:
+            raise NotFound.experiment(key)
+        row = self._writer.make_row(experiment, user_id, str(result.decision.variant), result.timestamp)
+        if row.assignment_id != result.assignment_id:
+            return  # the experiment was restarted: this assignment is history
+        stored = self._writer.write(experiment, user_id, row, None)
+        self._cache.put(experiment, user_id, stored)
+        if stored.variant != row.variant:
+            self._metrics.record("AssignmentContradicted")
+
+    def _override(self, experiment: Experiment) -> Experiment:
+        return self._apply_overrides(experiment) if self._apply_overrides else experiment
+
+    def _find(self, keys: Collection[str] | None) -> Mapping[str, Experiment | RealtimeError]:
+        """All active experiments for None."""
+        if keys is None:
+            experiments = self._experiments.get_all()
+            active = {key: found for key, found in experiments.items() if found.status == "active"}
+            return {**active, **self._experiments.get_unreadable()}
+        unique_keys = dict.fromkeys(keys)
+        existing = self._experiments.get_many(unique_keys)
+        return {key: existing.get(key) or NotFound.experiment(key) for key in unique_keys}
+
+    def _read_ahead(self, experiments: Collection[Experiment], user_id: str, now: float) -> ReadRow:
+        """Reads all rows that decisions will ask for, 100 a call; a failure is raised when one asks."""
         wanted = [
             (experiment.id, user_id)
             for experiment in experiments
-            if not self._known.get(experiment, user_id) and gate(experiment, user_id, now) is None
+            if not self._cache.get(experiment, user_id) and check_gates(experiment, user_id, now) is None
         ]
         try:
-            found = self._rows.batch_get(wanted, consistent=False) if wanted else {}
+            rows = self._assignments.get_many(wanted, consistent=False) if wanted else {}
         except (StorageUnavailable, Throttled) as error:
             failure = error
 
@@ -172,129 +155,92 @@ class Assigner:
                 raise failure
 
             return fail
-        return lambda experiment, user_id: found.get((experiment.id, user_id))
+        return lambda experiment, user_id: rows.get((experiment.id, user_id))
 
     def _decide(
-        self, experiment: Experiment, user_id: str, context: Mapping[str, Any], now: float, read: Read
-    ) -> Outcome:
-        """As `domain.assignment` does; a row that is ahead of ``experiment`` has that loaded again."""
+        self, experiment: Experiment, user_id: str, attributes: Attributes, now: float, read_row: ReadRow
+    ) -> AssignmentResult | UnstoredDecision:
         row: Assignment | None = None
-        unread = False
+        is_unread = False
 
-        def stored() -> Assignment | None:
-            nonlocal row, unread
-            row = self._known.get(experiment, user_id)
+        def get_row() -> Assignment | None:
+            nonlocal row, is_unread
+            row = self._cache.get(experiment, user_id)
             if row is None:
                 try:
-                    row = read(experiment, user_id)
+                    row = read_row(experiment, user_id)
                 except (StorageUnavailable, Throttled):
                     if experiment.is_sticky:
                         raise
-                    unread = True  # the hash alone decides, now and when it is asked again
+                    is_unread = True  # the hash alone decides, now and at the next request
                 if row is not None:
-                    self._known.put(experiment, user_id, row)
+                    self._cache.put(experiment, user_id, row)
             return row
 
-        decision = decide(experiment, user_id, context, now, stored)
-        if row is not None and decision.reason is not Reason.STICKY and ahead(row, experiment):
-            return self._decide_anew(experiment.key, user_id, context, now, row)
-        return experiment, decision, row, unread, False
+        decision = decide(experiment, user_id, attributes, now, get_row)
+        if row is not None and decision.reason is not Reason.STICKY and is_ahead(row, experiment):
+            return self._decide_again(experiment.key, user_id, attributes, now, row)
+        return _conclude(experiment, user_id, decision, row, now, is_unread=is_unread)
 
-    def _decide_anew(
-        self, experiment_key: str, user_id: str, context: Mapping[str, Any], now: float, row: Assignment
-    ) -> Outcome:
-        """After a publish that this container has not taken up yet, and that ``row`` knows of."""
-        experiment = self._catalog.renewed(experiment_key)
+    def _decide_again(
+        self, experiment_key: str, user_id: str, attributes: Attributes, now: float, row: Assignment
+    ) -> AssignmentResult | UnstoredDecision:
+        """By the newest definition: ``row`` was decided by one that this container has not loaded yet."""
+        experiment = self._experiments.refresh(experiment_key)
         if experiment is None:
             raise NotFound.experiment(experiment_key)
-        decision = decide(experiment, user_id, context, now, lambda: row)
-        return experiment, decision, row, False, True
+        experiment = self._override(experiment)
+        decision = decide(experiment, user_id, attributes, now, lambda: row)
+        return _conclude(experiment, user_id, decision, row, now, is_newest=True)
 
-    def _answer(self, outcome: Outcome, user_id: str, context: Mapping[str, Any], now: float) -> Answer:
-        experiment, decision, row, _, _ = outcome
-        if decision.reason is Reason.STICKY and row is not None:
-            return _body(experiment, user_id, decision, row.assignment_id, row.timestamp)
-        if decision.reason in FRESH:
-            return self._store(outcome, user_id, context, now)
-        identity = assignment_id(experiment, user_id) if decision.variant is not None else None
-        return _body(experiment, user_id, decision, identity, now)
+    def _store(self, unstored: UnstoredDecision, attributes: Attributes, now: float) -> AssignmentResult:
+        """Writes the decision, and answers with what stands in the table then."""
+        row, stored = self._writer.store(unstored, now)
+        if stored is not None and not unstored.is_newest and _was_decided_later(stored, unstored, now):
+            key, user_id = unstored.experiment.key, unstored.user_id
+            outcome = self._decide_again(key, user_id, attributes, now, stored)
+            if isinstance(outcome, AssignmentResult):
+                return outcome
+            unstored = outcome
+            row, stored = self._writer.store(unstored, now)  # by the newest definition: the last try
+        return self._answer(unstored, row, stored, now)
 
-    def _store(self, outcome: Outcome, user_id: str, context: Mapping[str, Any], now: float) -> Answer:
-        """Writes the decision, and answers with what stands in the table afterwards."""
-        experiment, decision, replaced, unread, newest = outcome
-        row = self._row(experiment, user_id, str(decision.variant), now)
-        standing: Assignment | None = None
-        if not unread:
-            with suppress(StorageUnavailable, Throttled):  # told by `persisted`, the metric and the tracker
-                standing = self._write(experiment, user_id, row, replaced, newest)
-        if standing is not None and _serves(experiment, standing, now):
-            self._known.put(experiment, user_id, standing)
-            if standing != row:  # another container was first
-                winner = experiment.sticky[standing.variant]
-                return _body(experiment, user_id, winner, standing.assignment_id, standing.timestamp)
-        elif standing is not None and ahead(standing, experiment) and not newest:
-            anew = self._decide_anew(experiment.key, user_id, context, now, standing)
-            return self._answer(anew, user_id, context, now)
-        body = _body(experiment, user_id, decision, row.assignment_id, row.timestamp)
-        if standing is None or not _serves(experiment, standing, now):
-            body["persisted"] = False
+    def _answer(
+        self, unstored: UnstoredDecision, row: Assignment, stored: Assignment | None, now: float
+    ) -> AssignmentResult:
+        experiment, user_id = unstored.experiment, unstored.user_id
+        is_persisted = stored is not None and is_valid(stored, experiment, now)
+        if stored is not None and is_persisted:
+            self._cache.put(experiment, user_id, stored)
+            if stored != row:  # another container was first
+                decision = experiment.sticky[stored.variant]
+                return AssignmentResult(experiment, user_id, decision, stored.assignment_id, stored.timestamp)
+        else:
             self._metrics.record("AssignmentNotPersisted")
-        self._tracker.record(body)
-        return body
-
-    def _row(self, experiment: Experiment, user_id: str, variant: str, at: float) -> Assignment:
-        return Assignment(
-            variant=variant,
-            assignment_id=assignment_id(experiment, user_id),
-            timestamp=round(at, 3),
-            iteration=experiment.iteration,
-            expires_at=float(int(at + self._ttl)),
-            version=experiment.version,
+        result = AssignmentResult(
+            experiment, user_id, unstored.decision, row.assignment_id, row.timestamp, is_persisted
         )
-
-    def _write(
-        self,
-        experiment: Experiment,
-        user_id: str,
-        row: Assignment,
-        replaced: Assignment | None,
-        newest: bool = False,
-    ) -> Assignment:
-        """The row that stands afterwards: ``row``, another one that serves, or one that is ahead."""
-        standing = self._rows.put(experiment, user_id, row, replaced)
-        if (newest or not ahead(standing, experiment)) and _gives_way(standing, experiment, row):
-            standing = self._rows.put(experiment, user_id, row, standing)
-        return standing
+        self._recorder.record(result)
+        return result
 
 
-def _gives_way(standing: Assignment, experiment: Experiment, row: Assignment) -> bool:
-    """Whether ``row``, which was refused because of ``standing``, replaces it all the same."""
-    if not _serves(experiment, standing, row.timestamp):
-        return True
-    return not experiment.is_sticky and standing.variant != row.variant and standing.timestamp < row.timestamp
+def _was_decided_later(stored: Assignment, unstored: UnstoredDecision, now: float) -> bool:
+    return not is_valid(stored, unstored.experiment, now) and is_ahead(stored, unstored.experiment)
 
 
-def _serves(experiment: Experiment, row: Assignment, now: float) -> bool:
-    return row.variant in experiment.sticky and current(row, experiment, now)
-
-
-def _body(
-    experiment: Experiment, user_id: str, decision: Decision, assignment: str | None, at: float
-) -> Answer:
-    return {
-        "user_id": user_id,
-        "experiment_key": experiment.key,
-        "experiment_id": experiment.id,
-        "variant": decision.variant,
-        "payload": decision.payload,
-        "assignment_id": assignment,
-        "timestamp": format_timestamp(at),
-        "reason": decision.reason,
-    }
-
-
-def _shown(answer: Answer | RealtimeError) -> Answer:
-    if isinstance(answer, RealtimeError):
-        details = [{"field": problem.path, "message": problem.message} for problem in answer.details]
-        return {"error": {"code": answer.code, "message": answer.message, "details": details}}
-    return answer
+def _conclude(
+    experiment: Experiment,
+    user_id: str,
+    decision: Decision,
+    row: Assignment | None,
+    now: float,
+    *,
+    is_unread: bool = False,
+    is_newest: bool = False,
+) -> AssignmentResult | UnstoredDecision:
+    if decision.reason is Reason.STICKY and row is not None:  # first, as most requests end here
+        return AssignmentResult(experiment, user_id, decision, row.assignment_id, row.timestamp)
+    if decision.reason in FRESH:
+        return UnstoredDecision(experiment, user_id, decision, row, is_unread, is_newest)
+    assignment_id = make_assignment_id(experiment, user_id) if decision.variant is not None else None
+    return AssignmentResult(experiment, user_id, decision, assignment_id, now)

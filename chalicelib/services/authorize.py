@@ -1,16 +1,11 @@
-"""Which routes a key opens. Answers are remembered, bad ones too: no caller can hammer the table."""
+"""Which routes a key opens. Unknown keys are cached too, so that no caller can flood the table."""
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Protocol
 
 from cachetools import TTLCache, cached
 
-from chalicelib.domain.keys import SCOPES, ApiKey, bearer, digest, routes
-
-
-class Keys(Protocol):
-    def get(self, key_id: str) -> ApiKey | None: ...
+from chalicelib.domain.keys import SCOPES, Keys, digest, parse_bearer, select_routes
 
 
 class Authorizer:
@@ -20,16 +15,17 @@ class Authorizer:
         self._demo_id = digest(demo_key) if demo_key else None
         self._look_up = cached(TTLCache(10_000, ttl, timer), lock=Lock())(keys.get)
 
-    def routes(self, header: str) -> tuple[str, list[str]]:
+    def authorize(self, header: str) -> tuple[str, list[str]]:
         """The key's public name (a part of its digest) and its routes; none if the key is not accepted.
 
-        Raises StorageUnavailable, which is never remembered.
+        Raises StorageUnavailable, which is never cached.
         """
-        key = bearer(header)
+        key = parse_bearer(header)
         if key is None:
             return "none", []
         key_id = digest(key)
         if key_id == self._demo_id:
-            return "demo", routes(SCOPES)
-        found = self._look_up(key_id)
-        return key_id[:12], routes(found.scopes) if found and not found.revoked else []
+            return "demo", select_routes(SCOPES)
+        api_key = self._look_up(key_id)
+        is_accepted = api_key is not None and not api_key.revoked
+        return key_id[:12], select_routes(api_key.scopes) if api_key and is_accepted else []

@@ -1,99 +1,90 @@
-"""Flags for one user: one, or all at once."""
+"""Flags for one user: one, or many at once."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import DefinitionKind, Evaluation, Flag
+from chalicelib.domain.definitions.model import Evaluation, Flag
 from chalicelib.domain.errors import NotFound, RealtimeError
-from chalicelib.domain.evaluation import evaluate, evaluate_all
+from chalicelib.domain.evaluation import Evaluations, evaluate, evaluate_all
+from chalicelib.services.definitions.cache import DefinitionSource
 from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 
 _log = logging.getLogger("realtime")
 
 
-class Flags(Protocol):
-    def flag(self, key: str) -> Flag | None: ...
-    def flags(self) -> Mapping[str, Flag]: ...
-    def unreadable(self, kind: DefinitionKind) -> dict[str, RealtimeError]: ...
-
-
-class Answers(NamedTuple):
-    """Of many flags: those that have one, and why the others have none, by their keys."""
-
-    evaluations: list[Evaluation]
-    failures: dict[str, RealtimeError]
-
-
 class FlagEvaluator:
-    """Answers from the catalog's flags; raises StorageUnavailable if none could ever be loaded.
+    """Raises StorageUnavailable if the flags could not be loaded once.
 
-    ``buffer`` None: nothing is tracked. ``user_id`` None: only what needs no unit can be answered, which
-    is OFREP's way; then there is nobody to track either.
+    ``buffer`` None: nothing is tracked. ``user_id`` None, as OFREP allows: only flags that need no unit can
+    be answered, and nothing is tracked.
     """
 
-    def __init__(self, catalog: Flags, buffer: EvaluationBuffer | None) -> None:
-        self._catalog = catalog
+    def __init__(self, flags: DefinitionSource[Flag], buffer: EvaluationBuffer | None) -> None:
+        self._flags = flags
         # Bound once: on the buffer they cost each request a third of what tracking costs.
         self._append = None if buffer is None else buffer.append
         self._number = None if buffer is None else buffer.next_number
 
-    def one(self, user_id: str | None, flag_key: str, context: dict[str, Any], now: float) -> Evaluation:
-        """Raises NotFound for an unknown flag, InvalidInput or TooLarge for what it is asked with."""
-        _with_unit(user_id, context)
-        flag = self._catalog.flag(flag_key)
+    def evaluate(self, user_id: str | None, flag_key: str, context: dict[str, Any], now: float) -> Evaluation:
+        """Raises NotFound for an unknown flag, InvalidInput or TooLarge for the user id and the context."""
+        _check(user_id, context)
+        flag = self._flags.get(flag_key)
         if flag is None:
             raise NotFound.flag(flag_key)
-        found = evaluate(flag, user_id, context, now, self._catalog.flag)
+        evaluation = evaluate(flag, user_id, context, now, self._flags.get)
         append, number = self._append, self._number
         if append is not None and number is not None and user_id is not None:
-            append((number(), user_id, now, found))
-        return found
+            append((number(), user_id, now, evaluation))
+        return evaluation
 
-    def many(
+    def evaluate_many(
         self, user_id: str | None, flag_keys: Collection[str] | None, context: dict[str, Any], now: float
-    ) -> Answers:
-        """Each flag by itself, in their order; one that fails never fails the rest. None: all flags."""
-        _with_unit(user_id, context)
-        flags = self._catalog.flags()
-        failures = unreadable = self._catalog.unreadable("flag")
-        asked: Iterable[Flag] = flags.values()
+    ) -> Evaluations:
+        """In the order of ``flag_keys``; None asks for all flags. One that fails never fails the rest."""
+        _check(user_id, context)
+        flags = self._flags.get_all()
+        unreadable = self._flags.get_unreadable()
+        failures = dict(unreadable)
+        requested: Iterable[Flag] = flags.values()
         if flag_keys is not None:
-            asked, failures = _named(flags, flag_keys, unreadable)
+            requested, failures = _select(flags, flag_keys, unreadable)
 
         def find(key: str) -> Flag | None:
             if key in unreadable:
                 raise unreadable[key]
             return flags.get(key)
 
-        def failed(flag: Flag, error: Exception) -> None:
-            failures[flag.key] = _told(error)
+        def on_error(flag: Flag, error: Exception) -> None:
+            failures[flag.key] = _as_realtime_error(error)
 
-        evaluations = list(evaluate_all(asked, user_id, context, now, find, failed))
+        evaluations = list(evaluate_all(requested, user_id, context, now, find, on_error))
         append, number = self._append, self._number
         if append is not None and number is not None and user_id is not None and evaluations:
             append((number(), user_id, now, evaluations))
-        return Answers(evaluations, failures)
+        return Evaluations(evaluations, failures)
 
 
-def _named(
+def _select(
     flags: Mapping[str, Flag], keys: Collection[str], unreadable: Mapping[str, RealtimeError]
 ) -> tuple[list[Flag], dict[str, RealtimeError]]:
-    unique = dict.fromkeys(keys)
-    found = list(filter(None, map(flags.get, unique)))
-    if len(found) == len(unique):
-        return found, {}
-    return found, {key: unreadable.get(key) or NotFound.flag(key) for key in unique if key not in flags}
+    unique_keys = dict.fromkeys(keys)
+    selected = list(filter(None, map(flags.get, unique_keys)))
+    if len(selected) == len(unique_keys):
+        return selected, {}
+    missing = [key for key in unique_keys if key not in flags]
+    return selected, {key: unreadable.get(key) or NotFound.flag(key) for key in missing}
 
 
-def _with_unit(user_id: str | None, context: dict[str, Any]) -> None:
+def _check(user_id: str | None, context: dict[str, Any]) -> None:
+    """Also puts the user's id into the context, where targeting rules look for it."""
     check_context(context)
     if user_id is not None:
         context["user_id"] = check_user_id(user_id)
 
 
-def _told(error: Exception) -> RealtimeError:
+def _as_realtime_error(error: Exception) -> RealtimeError:
     if isinstance(error, RealtimeError):
         return error
     _log.error("a flag could not be evaluated: %s", type(error).__name__)

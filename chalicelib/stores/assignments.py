@@ -30,7 +30,7 @@ class AssignmentStore:
         return _stored(item) if item else None
 
     @guarded
-    def batch_get(
+    def get_many(
         self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
     ) -> dict[tuple[str, str], Assignment]:
         """The rows of (experiment id, user id) pairs, 100 a call; absent is no row.

@@ -42,7 +42,7 @@ class DefinitionStore:
         self._newest = 0  # publication that is known to be there
 
     @guarded
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
+    def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
         """Those that exist: strongly consistent, or a publish that was just seen would be missed."""
         client, table, wanted = self._clients.dynamodb, self._tables[kind], list(dict.fromkeys(keys))
         if len(wanted) == 1:  # a GetItem is the cheaper one
@@ -53,14 +53,14 @@ class DefinitionStore:
         return self._in_force(kind, batch_get(client, table, rows, consistent=True))
 
     @guarded
-    def load_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
+    def get_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
         pages = self._clients.dynamodb.get_paginator("scan").paginate(
             TableName=self._tables[kind], ConsistentRead=True
         )
         return self._in_force(kind, (item for page in pages for item in page["Items"]))
 
     @guarded
-    def since(self, version: int | None) -> Changes:
+    def get_changes(self, version: int | None) -> Changes:
         """What was published after ``version``, in one query; None asks for the newest version only."""
         condition = "id = :id" if version is None else "id = :id AND version > :version"
         values: dict[str, Any] = {":id": {"S": "publication"}}
@@ -115,7 +115,7 @@ class DefinitionStore:
             raise
 
     @guarded
-    def history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
+    def get_history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
         """Every published version of one definition, newest first."""
         pages = self._clients.dynamodb.get_paginator("query").paginate(
             TableName=self._publications,
@@ -128,7 +128,7 @@ class DefinitionStore:
         return [one for one in found if one.version <= newest]
 
     @guarded
-    def published(self) -> list[DefinitionRow]:
+    def get_versions(self) -> list[DefinitionRow]:
         """Every version of every definition, in any order."""
         pages = self._clients.dynamodb.get_paginator("scan").paginate(
             TableName=self._publications,

@@ -33,7 +33,7 @@ class KeyStore:
         self._clients.dynamodb.put_item(TableName=self._table, Item=item)
 
     @guarded
-    def all(self) -> list[ApiKey]:
+    def get_all(self) -> list[ApiKey]:
         pages = self._clients.dynamodb.get_paginator("scan").paginate(TableName=self._table)
         return [_key(item) for page in pages for item in page["Items"]]
 

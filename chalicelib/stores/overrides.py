@@ -22,7 +22,7 @@ class OverrideStore:
         self._metrics = metrics
 
     @guarded
-    def all(self, now: float) -> dict[str, dict[str, str]]:
+    def get_all(self, now: float) -> dict[str, dict[str, str]]:
         """Target id → user id → variant, without what has expired: DynamoDB deletes that late.
 
         The whole table at once: it holds testers, not users. Rows that lack an attribute are not ours; one of

@@ -13,15 +13,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from chalicelib.domain.assignment import current, decide
+from chalicelib.domain.assignment import Assignments, decide, is_current
 from chalicelib.domain.bucketing import BUCKETS, bucket, halves
 from chalicelib.domain.context import check_context, check_user_id
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag, Slice
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.evaluation import ALL, evaluate, rollout_at, unit_of
+from chalicelib.domain.evaluation import ALL, evaluate, get_rollout, get_unit
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import Rules
 from chalicelib.domain.timestamps import format_timestamp
+from chalicelib.services.definitions.catalog import Catalog
 from realtime.commands.explain_rules import Step, explain_rules
 
 DECIDED_AT = {
@@ -41,25 +42,12 @@ DECIDED_AT = {
 """The step that decided; for all other reasons it is the one with which the steps end."""
 
 
-class Experiments(Protocol):
-    def experiment(self, key: str) -> Experiment | None: ...
-
-
-class Flags(Protocol):
-    def flag(self, key: str) -> Flag | None: ...
-
-
-class Assignments(Protocol):
-    def get(self, experiment: Experiment, user_id: str) -> Assignment | None: ...
-
-
 class Plane(Protocol):
     @property
-    def catalog(self) -> Flags: ...
-    @property
-    def experiments(self) -> Experiments: ...
+    def catalog(self) -> Catalog: ...
     @property
     def assignments(self) -> Assignments: ...
+    def get_experiment(self, key: str) -> Experiment | None: ...
 
 
 def explain_experiment(
@@ -67,7 +55,7 @@ def explain_experiment(
 ) -> None:
     """Prints the decision as `/assign` would make it now; nothing is stored."""
     about_user = {**check_context(context), "user_id": check_user_id(user)}
-    experiment = plane.experiments.experiment(key)
+    experiment = plane.get_experiment(key)
     if experiment is None:
         raise NotFound.experiment(key)
     at = time.time() if now is None else now
@@ -82,11 +70,11 @@ def explain_flag(
 ) -> None:
     """Prints the answer as `/flags/evaluate` would give it now."""
     about_user = {**check_context(context), "user_id": check_user_id(user)}
-    flag = plane.catalog.flag(key)
+    flag = plane.catalog.flags.get(key)
     if flag is None:
         raise NotFound.flag(key)
     at = time.time() if now is None else now
-    answer = evaluate(flag, user, about_user, at, plane.catalog.flag)
+    answer = evaluate(flag, user, about_user, at, plane.catalog.flags.get)
     _show(console, flag_steps(flag, user, about_user, at, plane.catalog), answer.reason)
     _answer(console, answer.variant, answer.reason, answer.value)
 
@@ -118,21 +106,21 @@ def experiment_steps(
 
 
 def flag_steps(
-    flag: Flag, user: str, context: Mapping[str, Any], now: float, catalog: Flags
+    flag: Flag, user: str, context: Mapping[str, Any], now: float, catalog: Catalog
 ) -> Iterator[Step]:
     yield "enabled", "yes" if flag.enabled else "no: the off variant"
     yield "override", _named(flag.overrides.get(user))
     for prerequisite in flag.prerequisites:
-        other = catalog.flag(prerequisite.flag)
-        got = evaluate(other, user, context, now, catalog.flag).variant if other else "no such flag"
+        other = catalog.flags.get(prerequisite.flag)
+        got = evaluate(other, user, context, now, catalog.flags.get).variant if other else "no such flag"
         wanted = ", ".join(sorted(prerequisite.variants))
         yield f"prerequisite {prerequisite.flag}", f"{got} (wanted {wanted})"
         if got not in prerequisite.variants:
             return
     yield from _targeting(flag.rules, context, now)
-    unit = unit_of(flag, user, context)  # None: a bucket is not asked for, or there were no answer
+    unit = get_unit(flag, user, context)  # None: a bucket is not asked for, or there were no answer
     first, second = halves(flag.prefix.decode(), unit) if unit is not None else (0, 0)
-    yield "rollout", _rollout(rollout_at(flag, now), first)
+    yield "rollout", _rollout(get_rollout(flag, now), first)
     rule = flag.rules.match(context, now) if flag.rules else None
     split = flag.by_rule[rule.index] if rule else flag.everyone
     owners = [(upper, answer.variant) for upper, answer in split.ranges]
@@ -176,7 +164,7 @@ def _ignored(row: Assignment, experiment: Experiment, now: float) -> str:
     """Why the row does not decide; empty if it does."""
     if row.iteration != experiment.iteration:
         return f", ignored: the experiment is in iteration {experiment.iteration}"
-    if not current(row, experiment, now):
+    if not is_current(row, experiment, now):
         return f", ignored: expired at {format_timestamp(row.expires_at or 0, 'seconds')}"
     if row.variant not in experiment.sticky:
         return ", ignored: the experiment has no such variant any more"

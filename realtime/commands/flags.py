@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Flag
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.evaluation import ALL, rollout_at
+from chalicelib.domain.evaluation import ALL, get_rollout
 from chalicelib.domain.stream.counters import Counters, flag_scope, format_day
 from chalicelib.domain.timestamps import parse_timestamp
 
@@ -21,7 +21,7 @@ UNUSED_DAYS = 30
 
 
 class Definitions(Protocol):
-    def load_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
+    def get_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def list_flags(
     now = time.time() if now is None else now
     names = "flag", "type", "published", "last evaluated", "can go"
     table = Table(*(Column(name, overflow="fold") for name in names))
-    rows = dict(sorted(definitions.load_all("flag").items()))
+    rows = dict(sorted(definitions.get_all("flag").items()))
     flags = {key: flag for key, row in rows.items() if (flag := _load_flag(row))}
     for usage in find_usage(flags, rows, counters):
         reasons = list(usage.find_removal_reasons(now))
@@ -97,7 +97,7 @@ def find_constant_variant(flag: Flag, now: float) -> str | None:
     if not flag.enabled:
         return flag.off.variant
     has_steps_ahead = any(starts_at > now for starts_at, _ in flag.rollout_steps)
-    rollout = rollout_at(flag, now)
+    rollout = get_rollout(flag, now)
     if flag.overrides or flag.prerequisites or has_steps_ahead or (flag.rules is not None and rollout):
         return None
     if rollout == 0:

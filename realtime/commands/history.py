@@ -16,14 +16,14 @@ MAX_NAMES = 6  # definitions that are named in the row of a publication
 
 
 class Definitions(Protocol):
-    def published(self) -> Sequence[DefinitionRow]: ...
-    def history(self, kind: DefinitionKind, key: str) -> Sequence[DefinitionRow]: ...
+    def get_versions(self) -> Sequence[DefinitionRow]: ...
+    def get_history(self, kind: DefinitionKind, key: str) -> Sequence[DefinitionRow]: ...
 
 
 def show_history(console: Console, definitions: Definitions) -> None:
     """Print all publications, newest first."""
     table = _create_table("definitions")
-    rows = sorted(definitions.published(), key=lambda row: (-row.version, row.kind, row.key))
+    rows = sorted(definitions.get_versions(), key=lambda row: (-row.version, row.kind, row.key))
     for version, group in groupby(rows, key=lambda row: row.version):
         publication = list(group)
         names = [f"{row.kind} {row.key}{'' if row.text else ' (removed)'}" for row in publication]
@@ -37,7 +37,7 @@ def show_definition_history(
     console: Console, definitions: Definitions, kind: DefinitionKind, key: str
 ) -> None:
     """Print all versions of one definition and what each changed, newest first."""
-    rows = list(definitions.history(kind, key))
+    rows = list(definitions.get_history(kind, key))
     if not rows:
         raise ValueError(f"no {kind} {key!r} was ever published")
     table = _create_table("change")

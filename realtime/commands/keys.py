@@ -18,7 +18,7 @@ ID_LENGTH = 12  # characters of the digest that name a key
 
 class Keys(Protocol):
     def put(self, key: ApiKey) -> None: ...
-    def all(self) -> list[ApiKey]: ...
+    def get_all(self) -> list[ApiKey]: ...
 
 
 def create_key(
@@ -45,7 +45,7 @@ def create_key(
 def list_keys(console: Console, keys: Keys) -> None:
     names = "id", "label", "scopes", "created", "revoked"
     table = Table(*(Column(name, overflow="fold") for name in names))
-    for key in sorted(keys.all(), key=lambda key: key.created):
+    for key in sorted(keys.get_all(), key=lambda key: key.created):
         scopes = ", ".join(key.scopes)
         table.add_row(key.id[:ID_LENGTH], escape(key.label), scopes, key.created, key.revoked or "")
     console.print(table)
@@ -53,7 +53,7 @@ def list_keys(console: Console, keys: Keys) -> None:
 
 def revoke_key(console: Console, keys: Keys, key_id: str) -> None:
     """Raises ValueError unless the id of exactly one key starts with ``key_id`` and it is not revoked."""
-    matches = [key for key in keys.all() if key_id and key.id.startswith(key_id)]
+    matches = [key for key in keys.get_all() if key_id and key.id.startswith(key_id)]
     if len(matches) != 1:
         raise ValueError(f"{len(matches)} keys have an id that starts with {key_id!r}; see `keys list`")
     key = matches[0]

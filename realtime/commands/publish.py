@@ -24,9 +24,9 @@ SIGNS = {"+": ("added", "green"), "~": ("changed", "yellow"), "-": ("removed", "
 
 
 class Definitions(Protocol):
-    def since(self, version: int | None) -> Changes: ...
-    def load_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
-    def published(self) -> Sequence[DefinitionRow]: ...
+    def get_changes(self, version: int | None) -> Changes: ...
+    def get_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
+    def get_versions(self) -> Sequence[DefinitionRow]: ...
     def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str) -> int: ...
 
 
@@ -90,7 +90,7 @@ def roll_back(
     if not 0 <= version < published.version:
         raise ValueError(f"--rollback: choose a version from 0 to {published.version - 1}; see `history`")
     wanted: dict[DefinitionName, Document | None] = {}
-    for row in sorted(definitions.published(), key=lambda row: row.version):
+    for row in sorted(definitions.get_versions(), key=lambda row: row.version):
         name = row.kind, row.key
         wanted.setdefault(name, None)
         if row.version <= version:
@@ -101,8 +101,8 @@ def roll_back(
 
 
 def _load_published(definitions: Definitions) -> Published:
-    version = definitions.since(None).version  # read first, so that a later publish is a conflict
-    rows = {(kind, key): row for kind in KINDS for key, row in definitions.load_all(kind).items()}
+    version = definitions.get_changes(None).version  # read first, so that a later publish is a conflict
+    rows = {(kind, key): row for kind in KINDS for key, row in definitions.get_all(kind).items()}
     return Published(version, rows)
 
 

@@ -85,7 +85,7 @@ def _show_results(console: Console, plane: "Plane", is_stopping: threading.Event
 def _summarize_results(plane: "Plane") -> Table:
     table = Table("experiment", "variant", "assigned", "purchases", "value", title="Results so far")
     for key in EXPERIMENTS:
-        experiment = plane.catalog.experiment(key)
+        experiment = plane.catalog.experiments.get(key)
         if experiment is None:
             continue
         for variant, totals in plane.results(key)["variants"].items():

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import Any
 
+from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionKind, DefinitionRow, Experiment
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.keys import ApiKey
@@ -20,13 +20,13 @@ class MemoryDefinitions:
         self._publications: list[list[DefinitionRow]] = []
         self._lock = Lock()
 
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
+    def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
         return {key: self._rows[kind, key] for key in keys if (kind, key) in self._rows}
 
-    def load_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
+    def get_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
         return {key: row for (of, key), row in self._rows.items() if of == kind}
 
-    def since(self, version: int | None) -> Changes:
+    def get_changes(self, version: int | None) -> Changes:
         newest = len(self._publications)
         if version is None:
             return Changes(newest, None)
@@ -46,10 +46,10 @@ class MemoryDefinitions:
             self._publications.append(published)
             return version
 
-    def history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
-        return [row for row in reversed(self.published()) if (row.kind, row.key) == (kind, key)]
+    def get_history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
+        return [row for row in reversed(self.get_versions()) if (row.kind, row.key) == (kind, key)]
 
-    def published(self) -> list[DefinitionRow]:
+    def get_versions(self) -> list[DefinitionRow]:
         return [row for publication in self._publications for row in publication]
 
 
@@ -63,7 +63,7 @@ class MemoryAssignments:
     def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
         return self.rows.get((experiment.id, user_id))
 
-    def batch_get(
+    def get_many(
         self,
         pairs: Collection[tuple[str, str]],
         *,
@@ -106,13 +106,16 @@ class MemoryMetrics:
     def peak(self, name: str, value: float) -> None:
         self.record(name, value)
 
+    def flush(self) -> None:
+        """Everything is recorded already."""
+
 
 class MemoryTracker:
     def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
+        self.results: list[AssignmentResult] = []
 
-    def record(self, event: dict[str, Any]) -> None:
-        self.events.append(event)
+    def record(self, result: AssignmentResult) -> None:
+        self.results.append(result)
 
 
 def _same(row: Assignment, other: Assignment) -> bool:
@@ -131,5 +134,5 @@ class MemoryKeys:
     def put(self, key: ApiKey) -> None:
         self._keys[key.id] = key
 
-    def all(self) -> list[ApiKey]:
+    def get_all(self) -> list[ApiKey]:
         return list(self._keys.values())

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, cast
 
 import pytest
 
-from chalicelib.domain.definitions.model import Changes, DefinitionRow
+from chalicelib.domain.definitions.model import Changes, DefinitionRow, Definitions
 from chalicelib.domain.errors import Conflict
-from chalicelib.services.definitions.catalog import Definitions
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
@@ -20,53 +18,49 @@ A, B = published("a"), published("b")
 FLAG = published_flag("a")
 
 
-class Store(Definitions, Protocol):
-    def publish(self, definitions: list[DefinitionRow], expected: int, now: float, by: str = "") -> int: ...
-    def history(self, kind: str, key: str) -> list[DefinitionRow]: ...
-    def published(self) -> list[DefinitionRow]: ...
-
-
 @pytest.fixture(params=["memory", "dynamodb"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest) -> Iterator[Definitions]:
     if request.param == "memory":
-        yield cast(Store, MemoryDefinitions())
+        yield MemoryDefinitions()
         return
     settings: Settings = request.getfixturevalue("aws_settings")
     clients: Clients = request.getfixturevalue("service_clients")
-    yield cast(Store, DefinitionStore(clients, settings))
+    yield DefinitionStore(clients, settings)
 
 
-def test_an_empty_store_has_version_0_and_nothing_in_it(store: Store) -> None:
-    assert store.since(None) == Changes(0, None)
-    assert store.load("experiment", ["a"]) == {}
-    assert store.load_all("flag") == {}
+def test_an_empty_store_has_version_0_and_nothing_in_it(store: Definitions) -> None:
+    assert store.get_changes(None) == Changes(0, None)
+    assert store.get_many("experiment", ["a"]) == {}
+    assert store.get_all("flag") == {}
 
 
-def test_published_definitions_are_loaded_by_kind_and_key(store: Store) -> None:
+def test_published_definitions_are_loaded_by_kind_and_key(store: Definitions) -> None:
     assert store.publish([A, B, FLAG], 0, NOW) == 1
-    assert store.load("experiment", ["a", "missing"]) == {"a": _at(A, 1)}
-    assert store.load("flag", ["a", "b", "a"]) == {"a": _at(FLAG, 1)}
-    assert store.load_all("experiment") == {"a": _at(A, 1), "b": _at(B, 1)}
+    assert store.get_many("experiment", ["a", "missing"]) == {"a": _at(A, 1)}
+    assert store.get_many("flag", ["a", "b", "a"]) == {"a": _at(FLAG, 1)}
+    assert store.get_all("experiment") == {"a": _at(A, 1), "b": _at(B, 1)}
 
 
-def test_changes_since_a_version_name_what_was_published_after_it(store: Store) -> None:
+def test_changes_since_a_version_name_what_was_published_after_it(store: Definitions) -> None:
     store.publish([A, FLAG], 0, NOW)
     store.publish([B], 1, NOW)
-    assert store.since(0) == Changes(2, frozenset({("experiment", "a"), ("flag", "a"), ("experiment", "b")}))
-    assert store.since(1) == Changes(2, frozenset({("experiment", "b")}))
-    assert store.since(2) == Changes(2, frozenset())
-    assert store.since(None) == Changes(2, None)
+    assert store.get_changes(0) == Changes(
+        2, frozenset({("experiment", "a"), ("flag", "a"), ("experiment", "b")})
+    )
+    assert store.get_changes(1) == Changes(2, frozenset({("experiment", "b")}))
+    assert store.get_changes(2) == Changes(2, frozenset())
+    assert store.get_changes(None) == Changes(2, None)
 
 
-def test_a_publish_that_expects_an_older_version_changes_nothing(store: Store) -> None:
+def test_a_publish_that_expects_an_older_version_changes_nothing(store: Definitions) -> None:
     store.publish([A], 0, NOW)
     with pytest.raises(Conflict):
         store.publish([published("a", status="paused"), B], 0, NOW)
-    assert store.since(None).version == 1
-    assert store.load_all("experiment") == {"a": _at(A, 1)}
+    assert store.get_changes(None).version == 1
+    assert store.get_all("experiment") == {"a": _at(A, 1)}
 
 
-def test_of_concurrent_publishers_one_wins(store: Store) -> None:
+def test_of_concurrent_publishers_one_wins(store: Definitions) -> None:
     def publish(number: int) -> str:
         try:
             store.publish([published("a", name=str(number))], 0, NOW)
@@ -77,45 +71,45 @@ def test_of_concurrent_publishers_one_wins(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(publish, range(8)))
     assert sorted(outcomes) == ["published"] + ["refused"] * 7
-    assert store.since(None).version == 1
+    assert store.get_changes(None).version == 1
 
 
-def test_history_keeps_every_version_of_a_definition(store: Store) -> None:
+def test_history_keeps_every_version_of_a_definition(store: Definitions) -> None:
     paused = published("a", status="paused")
     store.publish([A], 0, NOW)
     store.publish([B], 1, NOW)
     store.publish([paused], 2, NOW)
-    assert store.history("experiment", "a") == [_at(paused, 3), _at(A, 1)]
-    assert store.history("flag", "a") == []
-    assert sorted(store.published(), key=lambda row: row.version) == [_at(A, 1), _at(B, 2), _at(paused, 3)]
+    assert store.get_history("experiment", "a") == [_at(paused, 3), _at(A, 1)]
+    assert store.get_history("flag", "a") == []
+    assert sorted(store.get_versions(), key=lambda row: row.version) == [_at(A, 1), _at(B, 2), _at(paused, 3)]
 
 
-def test_history_says_who_published_and_when(store: Store) -> None:
+def test_history_says_who_published_and_when(store: Definitions) -> None:
     store.publish([A, FLAG], 0, NOW, "ada")
-    for row in (*store.history("flag", "a"), *store.published()):
+    for row in (*store.get_history("flag", "a"), *store.get_versions()):
         assert (row.at, row.by) == ("2027-01-15T08:00:00.000Z", "ada")
-    assert store.load_all("flag")["a"].at == "2027-01-15T08:00:00.000Z"
+    assert store.get_all("flag")["a"].at == "2027-01-15T08:00:00.000Z"
 
 
-def test_a_definition_without_text_is_removed_and_can_come_back(store: Store) -> None:
+def test_a_definition_without_text_is_removed_and_can_come_back(store: Definitions) -> None:
     store.publish([A, B], 0, NOW)
     gone = DefinitionRow("experiment", "a", "", "removed")
     store.publish([gone], 1, NOW, "somebody")
-    assert store.load("experiment", ["a"]) == {}
-    assert store.load("experiment", ["a", "b"]) == {"b": _at(B, 1)} == store.load_all("experiment")
-    assert store.since(1) == Changes(2, frozenset({("experiment", "a")}))
-    assert store.history("experiment", "a") == [_at(gone, 2), _at(A, 1)]
+    assert store.get_many("experiment", ["a"]) == {}
+    assert store.get_many("experiment", ["a", "b"]) == {"b": _at(B, 1)} == store.get_all("experiment")
+    assert store.get_changes(1) == Changes(2, frozenset({("experiment", "a")}))
+    assert store.get_history("experiment", "a") == [_at(gone, 2), _at(A, 1)]
     store.publish([A], 2, NOW)
-    assert store.load("experiment", ["a"]) == {"a": _at(A, 3)}
+    assert store.get_many("experiment", ["a"]) == {"a": _at(A, 3)}
 
 
-def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: Store) -> None:
+def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: Definitions) -> None:
     many = [published(f"e{number}") for number in range(130)]
     assert store.publish([A], 0, NOW) == 1
     assert store.publish(many, 1, NOW) == 2
-    assert len(store.load_all("experiment")) == 131
-    assert store.load("experiment", [item.key for item in many]).keys() == {item.key for item in many}
-    changes = store.since(1)
+    assert len(store.get_all("experiment")) == 131
+    assert store.get_many("experiment", [item.key for item in many]).keys() == {item.key for item in many}
+    changes = store.get_changes(1)
     assert changes.keys is not None
     assert len(changes.keys) == 130
     with pytest.raises(Conflict):

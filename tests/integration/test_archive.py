@@ -90,10 +90,10 @@ def test_a_line_that_was_archived_before_anything_was_decided_does_not_hide_the_
     plane: Plane, query: Query
 ) -> None:
     event = kinesis([b"{", purchase("u1", value=2), purchase("u2", value=3)])
-    experiments, put = plane.experiments.found, plane.quarantine.put
-    plane.experiments.found, plane.quarantine.put = {}, lambda entries: [False]  # type: ignore[method-assign]
+    experiments, put = plane.experiments.by_key, plane.quarantine.put
+    plane.experiments.by_key, plane.quarantine.put = {}, lambda entries: [False]  # type: ignore[method-assign]
     plane.deliver({"Records": event["Records"][:2]})
-    plane.experiments.found, plane.quarantine.put = experiments, put  # type: ignore[method-assign]
+    plane.experiments.by_key, plane.quarantine.put = experiments, put  # type: ignore[method-assign]
     plane.deliver(event)
     assert len(plane.counted()) == 2
     check_reconciles(plane, query, "purchase")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.api.assignments import render_assignment, render_assignments
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
@@ -30,14 +31,17 @@ def settings(aws_settings: Settings, service_clients: Clients) -> Settings:
     return aws_settings
 
 
-def container(settings: Settings, clients: Clients) -> Plane:
-    plane = Plane(settings)
-    plane.clients = clients
-    return plane
+def container(settings: Settings, clients: Clients, **stores: Any) -> Plane:
+    return Plane(settings, clients=clients, **stores)
 
 
 def assign(plane: Plane, user: str, key: str = "checkout") -> dict[str, Any]:
-    return plane.assign(user, key, {})
+    return render_assignment(plane.assign(user, key, {}))
+
+
+def assign_all(plane: Plane, user: str) -> dict[str, Any]:
+    answers: dict[str, Any] = render_assignments(plane.assign_many(user, None, {}))["assignments"]
+    return answers
 
 
 @contextmanager
@@ -137,12 +141,12 @@ def test_a_batch_of_120_costs_two_reads(
     store = DefinitionStore(service_clients, aws_settings)
     store.publish([published(f"e{number}") for number in range(120)], 0, time.time())
     plane = container(aws_settings, service_clients)
-    plane.assign_batch("warm-up", None, {})
+    assign_all(plane, "warm-up")
     calls.clear()
-    first = plane.assign_batch("u", None, {})["assignments"]
+    first = assign_all(plane, "u")
     assert calls == {"BatchGetItem": 2, "PutItem": 120}
     calls.clear()
-    again = container(aws_settings, service_clients).assign_batch("u", None, {})["assignments"]
+    again = assign_all(container(aws_settings, service_clients), "u")
     assert calls == {"Query": 1, "Scan": 1, "BatchGetItem": 2}
     assert again == {key: answer | {"reason": "STICKY"} for key, answer in first.items()}
 
@@ -195,12 +199,12 @@ def test_publishing_keeps_what_the_platform_wrote_into_the_same_row(
     table = aws_settings.experiments_table
     service_clients.dynamodb.put_item(TableName=table, Item={"id": {"S": "checkout"}, "owner": {"S": "me"}})
     store = DefinitionStore(service_clients, aws_settings)
-    assert store.load_all("experiment") == {}
+    assert store.get_all("experiment") == {}
     store.publish([published()], 0, time.time())
     row = service_clients.dynamodb.get_item(TableName=table, Key={"id": {"S": "checkout"}})["Item"]
     assert row["owner"] == {"S": "me"}
     assert row["status"] == {"S": "active"}
-    assert store.load("experiment", ["checkout"]).keys() == {"checkout"}
+    assert store.get_many("experiment", ["checkout"]).keys() == {"checkout"}
 
 
 def test_rows_of_another_shape_are_skipped_and_counted(settings: Settings, service_clients: Clients) -> None:
@@ -219,9 +223,9 @@ def test_rows_of_another_shape_are_skipped_and_counted(settings: Settings, servi
     for number, item in enumerate(theirs):
         row: Any = {"id": {"S": f"theirs-{number}"}, **item}
         service_clients.dynamodb.put_item(TableName=settings.experiments_table, Item=row)
-    plane = container(replace(settings, platform="existing"), service_clients)
-    plane.metrics = MemoryMetrics()  # type: ignore[assignment] # in memory
+    metrics = MemoryMetrics()
+    plane = container(replace(settings, platform="existing"), service_clients, metrics=metrics)
     assert assign(plane, "tester")["reason"] == "OVERRIDE"
-    assert plane.metrics.recorded["InvalidDefinition"] == [1, 1]  # type: ignore[attr-defined]
-    assert set(plane.assign_batch("tester", None, {})["assignments"]) == {"checkout"}
-    assert plane.metrics.recorded["InvalidDefinition"] == [1] * 4  # type: ignore[attr-defined]
+    assert metrics.recorded["InvalidDefinition"] == [1, 1]
+    assert set(assign_all(plane, "tester")) == {"checkout"}
+    assert metrics.recorded["InvalidDefinition"] == [1] * 4

@@ -28,9 +28,7 @@ def plane(service_clients: Clients, aws_settings: Settings) -> Plane:
     for user in range(40):
         row = Assignment(("control", "treatment")[user % 2], f"a-{user}", time.time() - 60.0)
         rows.put(CHECKOUT, f"u{user}", row, None)
-    plane = Plane(aws_settings)
-    plane.clients = service_clients
-    return plane
+    return Plane(aws_settings, clients=service_clients)
 
 
 @pytest.fixture

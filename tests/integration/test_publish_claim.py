@@ -49,7 +49,7 @@ def test_others_wait_for_a_publish_in_parts_and_containers_see_none_of_it(store:
     for definitions in ([published()], MANY):
         with pytest.raises(Conflict):
             store.publish(definitions, 0, NOW + CLAIM_SECONDS - 1)
-    assert store.since(None).version == 0
+    assert store.get_changes(None).version == 0
 
 
 @pytest.mark.usefixtures("died")
@@ -61,10 +61,10 @@ def test_a_publisher_that_died_locks_out_nobody_for_long(store: DefinitionStore,
 
 def in_force(store: DefinitionStore) -> dict[str, DefinitionRow]:
     """What a container that starts now takes up."""
-    everything = store.load_all("experiment")
-    assert store.load("experiment", everything) == everything
+    everything = store.get_all("experiment")
+    assert store.get_many("experiment", everything) == everything
     for key in ("e0", "e47", "new0", "new1"):
-        assert store.load("experiment", [key]).get(key) == everything.get(key)
+        assert store.get_many("experiment", [key]).get(key) == everything.get(key)
     return everything
 
 
@@ -83,12 +83,12 @@ def test_parts_of_a_publisher_that_died_are_in_force_nowhere(
     dies(changed(), 2)
     for container in (store, DefinitionStore(service_clients, aws_settings)):
         assert in_force(container) == before
-        assert {row.version for row in container.published()} == {1}
-        assert [row.version for row in container.history("experiment", "e1")] == [1]
+        assert {row.version for row in container.get_versions()} == {1}
+        assert [row.version for row in container.get_history("experiment", "e1")] == [1]
     later = NOW + CLAIM_SECONDS + 1
     assert store.publish([published("other")], 1, later) == 2
-    assert in_force(store) == before | store.load("experiment", ["other"])
-    assert {(row.key, row.version) for row in store.published() if row.version > 1} == {("other", 2)}
+    assert in_force(store) == before | store.get_many("experiment", ["other"])
+    assert {(row.key, row.version) for row in store.get_versions() if row.version > 1} == {("other", 2)}
     assert store.publish(changed(), 2, later) == 3
     after = in_force(store)
     assert len(after) == 102
@@ -125,5 +125,5 @@ def test_a_row_names_its_version_before_and_keeps_what_the_platform_wrote(
 def test_large_definitions_are_published_in_parts_by_their_size(store: DefinitionStore) -> None:
     large = [published(f"e{number}", description="x" * 350_000) for number in range(9)]
     assert store.publish(large, 0, NOW) == 1
-    assert len(store.load("experiment", [one.key for one in large])) == 9
-    assert len(store.published()) == 9
+    assert len(store.get_many("experiment", [one.key for one in large])) == 9
+    assert len(store.get_versions()) == 9

@@ -130,7 +130,7 @@ def test_time_that_runs_out_between_two_calls_of_a_method_begins_no_other(
             deadline.within(lambda: 1.0 if dynamo.requests < 2 * attempt else 0.0),  # noqa: B023 - not kept
             pytest.raises(StorageUnavailable, match="No time is left"),
         ):
-            rows.batch_get(many)
+            rows.get_many(many)
         assert dynamo.requests == 2 * attempt
 
 
@@ -244,7 +244,7 @@ def test_rows_that_stay_unread_are_no_answer(dynamo: Dynamo, monkeypatch: pytest
     dynamo.body = json.dumps({"Responses": {}, "UnprocessedKeys": {"t": {"Keys": [key]}}})
     for tries in range(1, FAILURES_TO_OPEN + 1):
         with pytest.raises(Throttled):
-            part.batch_get([("checkout", "u")])
+            part.get_many([("checkout", "u")])
         assert dynamo.requests == FRUITLESS * tries
     dynamo.body = "{}"
     assert part.get(CHECKOUT, "u") is None

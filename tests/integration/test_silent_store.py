@@ -36,11 +36,12 @@ def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Plane, Failover
         for name, value in build_environment(f"http://127.0.0.1:{server.getsockname()[1]}").items():
             monkeypatch.setenv(name, value)
         settings = Settings.from_env({"REALTIME_DEFINITIONS_CHECK": "1", "REALTIME_DEFINITIONS_TTL": "2"})
-        plane, healthy = Plane(settings), MemoryDefinitions()
+        healthy = MemoryDefinitions()
         healthy.publish([published(), published_flag()], 0, 0.0)
         definitions = Failover(healthy, DefinitionStore(Clients(settings), settings))
-        stores = {"definitions": definitions, "assignments": MemoryAssignments(), "metrics": MemoryMetrics()}
-        vars(plane).update(stores)
+        plane = Plane(
+            settings, definitions=definitions, assignments=MemoryAssignments(), metrics=MemoryMetrics()
+        )
         yield plane, definitions
 
 

@@ -41,8 +41,7 @@ def plane(
 ) -> Plane:
     """What app.py serves with."""
     DefinitionStore(service_clients, aws_settings).publish([published()], 0, 0.0)
-    plane = Plane(replace(aws_settings, postgres_url=database.url))
-    plane.clients = service_clients
+    plane = Plane(replace(aws_settings, postgres_url=database.url), clients=service_clients)
     monkeypatch.setattr(application, "plane", lambda: plane)
     return plane
 

@@ -103,8 +103,7 @@ def _serve(app: Any, clients: Any, lines: BinaryIO) -> None:
     from chalicelib.wiring import Plane
 
     given: Any = {name: inf if one is None else one for name, one in orjson.loads(lines.readline()).items()}
-    plane = Plane(Settings(**given))  # JSON has no infinity
-    plane.clients = clients
+    plane = Plane(Settings(**given), clients=clients)  # JSON has no infinity
     app.plane = lambda: plane  # what the handler in app.py asks for
     answer: Any = os.getpid()
     while True:

@@ -18,10 +18,10 @@ def publish_all(service: Service) -> None:
 class ThrottledDefinitions(MemoryDefinitions):
     """A table that refuses every read for now."""
 
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
+    def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
         raise Throttled(retry_after=7)
 
-    def load_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
+    def get_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
         raise Throttled(retry_after=7)
 
 

@@ -1,10 +1,11 @@
 """The event plane over stores in memory, or over whichever are given."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Generic, TypeVar
 
 from chalicelib.domain.definitions.compiler import compile_experiment, parse_experiment
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
+from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.stream.event import Limits
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.deduplication import Deduplicator
@@ -27,16 +28,29 @@ def experiment(key: str = "checkout", **fields: Any) -> Experiment:
     return compile_experiment(parse_experiment(document))
 
 
-class FixedDefinitions:
-    def __init__(self, *experiments: Experiment) -> None:
-        self.found: Mapping[str, Experiment] = {one.key: one for one in experiments}
-        self.found_flags: Mapping[str, Flag] = {"f": flag("f")}
+T = TypeVar("T", Experiment, Flag)
 
-    def experiments(self) -> Mapping[str, Experiment]:
-        return self.found
 
-    def flags(self) -> Mapping[str, Flag]:
-        return self.found_flags
+class FixedDefinitions(Generic[T]):
+    """A `DefinitionSource` of what it is given."""
+
+    def __init__(self, *definitions: T) -> None:
+        self.by_key: Mapping[str, T] = {definition.key: definition for definition in definitions}
+
+    def get(self, key: str) -> T | None:
+        return self.by_key.get(key)
+
+    def get_many(self, keys: Collection[str]) -> Mapping[str, T | RealtimeError]:
+        return {key: self.by_key[key] for key in keys if key in self.by_key}
+
+    def get_all(self) -> Mapping[str, T]:
+        return self.by_key
+
+    def get_unreadable(self) -> Mapping[str, RealtimeError]:
+        return {}
+
+    def refresh(self, key: str) -> T | None:
+        return self.by_key.get(key)
 
 
 class Plane:
@@ -57,7 +71,8 @@ class Plane:
         """A processor that remembers nothing, over the same stores."""
         parallel = Parallel(4)
         arguments: dict[str, Any] = {
-            "definitions": self.experiments,
+            "experiments": self.experiments,
+            "flags": FixedDefinitions(flag("f")),
             "assignments": self.assignments,
             "verdicts": self.verdicts,
             "counters": self.counters,
@@ -73,7 +88,7 @@ class Plane:
     def assign(
         self, user_id: str, variant: str, *, key: str = "checkout", at: float = ARRIVED - 60.0, **fields: Any
     ) -> None:
-        found = self.experiments.found[key]
+        found = self.experiments.by_key[key]
         row = Assignment(variant=variant, assignment_id="a", timestamp=at, **fields)
         self.assignments.rows[found.id, user_id] = row
 

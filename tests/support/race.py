@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from chalicelib.api.assignments import render_assignment
 from chalicelib.settings import Settings
 from chalicelib.wiring import Plane
 
@@ -20,7 +21,7 @@ def main(threads: int) -> None:
 
     def assign(user_id: str) -> dict[str, Any]:
         together.wait()
-        return plane.assign(user_id, "checkout", {})
+        return render_assignment(plane.assign(user_id, "checkout", {}))
 
     with ThreadPoolExecutor(threads) as pool:
         print("ready", flush=True)

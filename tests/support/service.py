@@ -30,27 +30,37 @@ WITHOUT_SCOPES = "rt_no_scopes"
 class Service:
     """``plane`` is what app.py serves with, over these stores."""
 
-    plane: wiring.Plane
+    settings: Settings
     definitions: MemoryDefinitions = field(default_factory=MemoryDefinitions)
     assignments: MemoryAssignments = field(default_factory=MemoryAssignments)
     stream: MemoryEventStream = field(default_factory=MemoryEventStream)
     keys: MemoryKeys = field(default_factory=MemoryKeys)
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
 
+    plane: wiring.Plane = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.plane = wiring.Plane(
+            self.settings,
+            definitions=self.definitions,
+            assignments=self.assignments,
+            stream=self.stream,
+            keys=self.keys,
+            metrics=self.metrics,
+        )
+
     def publish_flag(self, key: str, **fields: Any) -> None:
         text = json.dumps({"key": key, **fields})
         self.definitions.publish(
-            [DefinitionRow("flag", key, text, "active")], self.definitions.since(None).version, 0.0
+            [DefinitionRow("flag", key, text, "active")], self.definitions.get_changes(None).version, 0.0
         )
 
 
 @contextmanager
 def service(settings: Settings | None = None, **stores: Any) -> Iterator[Service]:
     """app.py serves with it while the block lasts; blocks may nest. ``stores`` replace the empty ones."""
-    made = Service(wiring.Plane(settings or Settings.from_env({})), **stores)
+    made = Service(settings or Settings.from_env({}), **stores)
     made.keys.put(ApiKey(digest(WITHOUT_SCOPES), "none", (), "2026-01-01T00:00:00Z"))
-    for name in ("definitions", "assignments", "stream", "keys", "metrics"):
-        vars(made.plane)[name] = getattr(made, name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(application, "plane", lambda: made.plane)
         yield made

@@ -13,17 +13,18 @@ from pydantic import ValidationError
 
 from chalicelib.domain.bucketing import BUCKETS, Kind, cumulative, prefix, share_to_buckets, threshold
 from chalicelib.domain.definitions import schema
+from chalicelib.domain.definitions.answers import FlagAnswers
 from chalicelib.domain.definitions.model import (
     Decision,
-    Evaluation,
     Experiment,
     Flag,
     Prerequisite,
     Slice,
     Split,
 )
+from chalicelib.domain.definitions.schema_errors import list_problems
 from chalicelib.domain.errors import InvalidInput, Problem
-from chalicelib.domain.reasons import OPENFEATURE, Reason
+from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import InvalidRules, Rule, Rules, compile_rules, parse
 
 
@@ -41,8 +42,8 @@ def parse_experiment(data: object) -> schema.ExperimentDocument:
     try:
         document = schema.ExperimentDocument.model_validate(data)
     except ValidationError as error:
-        raise _invalid("experiment", schema.problems(error)) from None
-    _rules(document.targeting_rules, document.key, "experiment")
+        raise _make_error("experiment", list_problems(error)) from None
+    _compile_rules(document.targeting_rules, document.key, "experiment")
     return document
 
 
@@ -50,11 +51,11 @@ def parse_flag(data: object) -> schema.FlagDocument:
     try:
         document = schema.FlagDocument.model_validate(data)
     except ValidationError as error:
-        raise _invalid("flag", schema.problems(error)) from None
-    rules = _rules(document.targeting_rules, document.key, "flag")
-    wrong = _rule_splits(rules, [variant.key for variant in document.variants])
-    if wrong:
-        raise _invalid("flag", wrong)
+        raise _make_error("flag", list_problems(error)) from None
+    rules = _compile_rules(document.targeting_rules, document.key, "flag")
+    problems = _check_rule_splits(rules, [variant.key for variant in document.variants])
+    if problems:
+        raise _make_error("flag", problems)
     return document
 
 
@@ -65,13 +66,11 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
         # A restart on purpose: nobody keeps an old bucket. No other experiment's salt can hold the slash.
         salt = f"{salt}/{document.iteration}"
 
-    def outcomes(reason: Reason) -> dict[str, Decision]:
+    def make_decisions(reason: Reason) -> dict[str, Decision]:
         return {key: Decision(key, reason, payload) for key, payload in payloads.items()}
 
-    overridden = outcomes(Reason.OVERRIDE)
-    in_layer, in_holdout = document.layer, document.holdout
-    layer = _slice("layer", in_layer.key, in_layer.start, in_layer.end) if in_layer else None
-    holdout = _slice("holdout", in_holdout.key, 0.0, in_holdout.share) if in_holdout else None
+    overrides = make_decisions(Reason.OVERRIDE)
+    layer, holdout = document.layer, document.holdout
     return Experiment(
         key=document.key,
         id=document.id or document.key,
@@ -80,18 +79,18 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
         version=version,
         is_sticky=document.sticky,
         variants=payloads,
-        split=_ranges([(variant.allocation, variant.key) for variant in document.variants]),
-        assigned=outcomes(Reason.ASSIGNED),
-        sticky=outcomes(Reason.STICKY),
-        reassigned=outcomes(Reason.REASSIGNED),
-        overrides={user: overridden[variant] for user, variant in document.overrides.items()},
+        split=_compile_ranges([(variant.allocation, variant.key) for variant in document.variants]),
+        assigned=make_decisions(Reason.ASSIGNED),
+        sticky=make_decisions(Reason.STICKY),
+        reassigned=make_decisions(Reason.REASSIGNED),
+        overrides={user: overrides[variant] for user, variant in document.overrides.items()},
         traffic=threshold(share_to_buckets(document.traffic_allocation)),
         prefix=prefix("experiment", salt),
-        rules=_rules(document.targeting_rules, salt, "experiment"),
-        layer=layer,
-        holdout=holdout,
-        start_at=_epoch(document.start_at),
-        end_at=_epoch(document.end_at),
+        rules=_compile_rules(document.targeting_rules, salt, "experiment"),
+        layer=_compile_slice("layer", layer.key, layer.start, layer.end) if layer else None,
+        holdout=_compile_slice("holdout", holdout.key, 0.0, holdout.share) if holdout else None,
+        start_at=_to_epoch(document.start_at),
+        end_at=_to_epoch(document.end_at),
         metrics=frozenset(document.metrics),
         is_gated=document.status != "active"
         or bool(document.overrides or layer or holdout or document.start_at or document.end_at),
@@ -100,114 +99,98 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
 
 def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
     salt = document.salt or document.key
-    values = {variant.key: variant.value for variant in document.variants}
-    texts = {key: json.dumps(value, separators=(",", ":")) for key, value in values.items()}
-    off_variant = document.off_variant or document.default_variant
-    tracked = threshold(share_to_buckets(document.tracking_sample))
-
-    def answer(variant: str, reason: Reason, enabled: bool = False) -> Evaluation:
-        key, text = document.key, texts[variant]
-        # By hand, as keys need no escaping: a container compiles every flag before it serves one.
-        encoded = (
-            f'{{"flag_key":"{key}","enabled":{"true" if enabled else "false"},"variant":"{variant}",'
-            f'"value":{text},"reason":"{reason}"}}'
-        )
-        return Evaluation(
-            flag_key=key,
-            enabled=enabled,
-            variant=variant,
-            value=values[variant],
-            reason=reason,
-            version=version,
-            tracked=tracked,
-            encoded=encoded,
-            member=f'"{key}":{encoded}',
-            openfeature=f'{{"key":"{key}","value":{text},"reason":"{OPENFEATURE[reason]}",'
-            f'"variant":"{variant}","metadata":{{"reason":"{reason}","version":{version}}}}}',
-        )
-
-    def split(shares: Mapping[str, float], reason: Reason, alone: Reason) -> Split:
-        owners = [(share, key) for key, share in shares.items() if share > 0]
-        if len(owners) == 1:
-            return Split(answer(owners[0][1], alone, True), ())
-        return Split(None, tuple((upper, answer(key, reason, True)) for upper, key in _ranges(owners)))
-
-    rules = _rules(document.targeting_rules, salt, "flag")
-    partial = document.rollout_percentage < 100 or bool(document.rollout_schedule)
+    answers = FlagAnswers(document, version)
+    shares = document.allocations()
+    rules = _compile_rules(document.targeting_rules, salt, "flag")
     by_rule = tuple(
-        split(
-            _rule_shares(rule.extra) or document.allocations(), Reason.TARGETING_MATCH, Reason.TARGETING_MATCH
-        )
-        for rule in _by_index(rules)
+        _compile_split(_read_rule_shares(rule.extra) or shares, answers, Reason.TARGETING_MATCH)
+        for rule in _list_by_index(rules)
     )
-    overridden = {key: answer(key, Reason.OVERRIDE, True) for key in values}
-    everyone = split(document.allocations(), Reason.SPLIT, Reason.SPLIT if partial else Reason.STATIC)
-    rollout = _percentage(document.rollout_percentage)
-    plain = (
+    is_partial = document.rollout_percentage < 100 or bool(document.rollout_schedule)
+    everyone = _compile_split(shares, answers, Reason.SPLIT, None if is_partial else Reason.STATIC)
+    is_plain = (
         document.enabled
         and document.bucket_by == "user_id"
         and not (document.overrides or document.prerequisites or document.rollout_schedule)
     )
+    rollout = _compile_percentage(document.rollout_percentage)
     splits = by_rule if rules else (everyone,)
-    inside = tuple(one.fixed for one in splits if one.fixed)
-    is_quick = plain and 0 < rollout < threshold(BUCKETS) and len(inside) == len(splits)
+    single_answers = tuple(split.fixed for split in splits if split.fixed)
+    has_single_answers = is_plain and 0 < rollout < threshold(BUCKETS) and len(single_answers) == len(splits)
+    off_variant = document.off_variant or document.default_variant
+    variants = [variant.key for variant in document.variants]
+    overrides = {variant: answers.make(variant, Reason.OVERRIDE, enabled=True) for variant in variants}
     return Flag(
         key=document.key,
         id=document.id or document.key,
         type=document.type,
-        variants=frozenset(values),
+        variants=frozenset(variants),
         version=version,
         enabled=document.enabled,
-        off=answer(off_variant, Reason.DISABLED),
-        prerequisite_failed=answer(off_variant, Reason.PREREQUISITE_FAILED),
-        not_targeted=answer(document.default_variant, Reason.NOT_TARGETED),
-        not_in_rollout=answer(document.default_variant, Reason.NOT_IN_ROLLOUT),
-        overrides={user: overridden[variant] for user, variant in document.overrides.items()},
+        off=answers.make(off_variant, Reason.DISABLED),
+        prerequisite_failed=answers.make(off_variant, Reason.PREREQUISITE_FAILED),
+        not_targeted=answers.make(document.default_variant, Reason.NOT_TARGETED),
+        not_in_rollout=answers.make(document.default_variant, Reason.NOT_IN_ROLLOUT),
+        overrides={user: overrides[variant] for user, variant in document.overrides.items()},
         rules=rules,
         by_rule=by_rule,
         everyone=everyone,
         rollout=rollout,
         rollout_steps=tuple(
-            (step.at.timestamp(), _percentage(step.percentage)) for step in document.rollout_schedule
+            (step.at.timestamp(), _compile_percentage(step.percentage)) for step in document.rollout_schedule
         ),
         prefix=prefix("flag", salt).encode(),
         bucket_by=document.bucket_by,
         prerequisites=tuple(
-            Prerequisite(item.flag, frozenset(item.variants)) for item in document.prerequisites
+            Prerequisite(prerequisite.flag, frozenset(prerequisite.variants))
+            for prerequisite in document.prerequisites
         ),
-        plain=plain,
-        quick=inside if is_quick else (),
+        is_plain=is_plain,
+        single_answers=single_answers if has_single_answers else (),
     )
 
 
-def _ranges(shares: Sequence[tuple[float, str]]) -> tuple[tuple[int, str], ...]:
+def _compile_split(
+    shares: Mapping[str, float], answers: FlagAnswers, reason: Reason, reason_alone: Reason | None = None
+) -> Split:
+    """``reason_alone`` is the reason, instead of ``reason``, if one variant has everything."""
+    owners = [(share, variant) for variant, share in shares.items() if share > 0]
+    if len(owners) == 1:
+        return Split(answers.make(owners[0][1], reason_alone or reason, enabled=True), ())
+    ranges = _compile_ranges(owners)
+    return Split(None, tuple((upper, answers.make(key, reason, enabled=True)) for upper, key in ranges))
+
+
+def _compile_ranges(shares: Sequence[tuple[float, str]]) -> tuple[tuple[int, str], ...]:
     uppers = cumulative([share for share, _ in shares])
     return tuple((threshold(upper), key) for upper, (_, key) in zip(uppers, shares, strict=True))
 
 
-def _slice(kind: Kind, key: str, start: float, end: float) -> Slice:
+def _compile_slice(kind: Kind, key: str, start: float, end: float) -> Slice:
     bounds = threshold(share_to_buckets(start)), threshold(share_to_buckets(end))
     return Slice(key, prefix(kind, key), *bounds)
 
 
-def _percentage(percentage: float) -> int:
+def _compile_percentage(percentage: float) -> int:
     return threshold(round(percentage * BUCKETS / 100))
 
 
-def _epoch(at: datetime | None) -> float | None:
+def _to_epoch(at: datetime | None) -> float | None:
     return at.timestamp() if at else None
 
 
-def _rules(data: object, salt: str, kind: str) -> Rules | None:
+def _compile_rules(data: object, salt: str, kind: str) -> Rules | None:
     if data is None:
         return None
     try:
         return compile_rules(parse(data), salt)
     except InvalidRules as error:
-        raise _invalid(kind, tuple(problem.within("targeting_rules") for problem in error.problems)) from None
+        raise _make_error(
+            kind, tuple(problem.within("targeting_rules") for problem in error.problems)
+        ) from None
 
 
-def _by_index(rules: Rules | None) -> tuple[Rule, ...]:
+def _list_by_index(rules: Rules | None) -> tuple[Rule, ...]:
     """Every rule that can be returned, at its index; the default rule comes last."""
     if rules is None:
         return ()
@@ -215,7 +198,7 @@ def _by_index(rules: Rules | None) -> tuple[Rule, ...]:
     return tuple(rule.rule for rule in (*rules.document.rules, *([default] if default else [])))
 
 
-def _rule_shares(extra: Mapping[str, Any]) -> dict[str, float] | None:
+def _read_rule_shares(extra: Mapping[str, Any]) -> dict[str, float] | None:
     """A flag's rule may fix the variant (``variant``) or bring its own split (``allocation``)."""
     if "variant" in extra:
         return {str(extra["variant"]): 1.0}
@@ -223,26 +206,26 @@ def _rule_shares(extra: Mapping[str, Any]) -> dict[str, float] | None:
     return {str(key): float(share) for key, share in allocation.items()} if allocation else None
 
 
-def _rule_splits(rules: Rules | None, variants: Sequence[str]) -> tuple[Problem, ...]:
-    found = []
-    for rule in _by_index(rules):
+def _check_rule_splits(rules: Rules | None, variants: Sequence[str]) -> tuple[Problem, ...]:
+    problems = []
+    for rule in _list_by_index(rules):
         is_default = rules and rule.index == len(rules.document.rules)
         path = f"targeting_rules.{'default_rule' if is_default else f'rules[{rule.index}]'}"
         allocation = rule.extra.get("allocation")
         if "variant" in rule.extra and rule.extra["variant"] not in variants:
-            found.append(Problem(f"{path}.variant", f"must be one of {', '.join(variants)}"))
+            problems.append(Problem(f"{path}.variant", f"must be one of {', '.join(variants)}"))
         elif allocation is not None and not _is_split(allocation, variants):
-            found.append(Problem(f"{path}.allocation", "must map variants to shares that sum to 1"))
-    return tuple(found)
+            problems.append(Problem(f"{path}.allocation", "must map variants to shares that sum to 1"))
+    return tuple(problems)
 
 
 def _is_split(allocation: object, variants: Sequence[str]) -> bool:
     if not isinstance(allocation, dict) or not set(allocation) <= set(variants):
         return False
     shares = list(allocation.values())
-    numbers = all(type(share) in (int, float) and 0 <= share <= 1 for share in shares)
-    return numbers and abs(sum(shares) - 1) <= 1e-9
+    are_shares = all(type(share) in (int, float) and 0 <= share <= 1 for share in shares)
+    return are_shares and abs(sum(shares) - 1) <= 1e-9
 
 
-def _invalid(kind: str, found: tuple[Problem, ...]) -> InvalidInput:
-    return InvalidInput("invalid_definition", f"The {kind}'s definition is not valid.", found)
+def _make_error(kind: str, problems: tuple[Problem, ...]) -> InvalidInput:
+    return InvalidInput("invalid_definition", f"The {kind}'s definition is not valid.", problems)

@@ -1,8 +1,8 @@
 """Definitions as the frozen values that decide; immutable, so threads share them without locks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import Rules
@@ -15,9 +15,9 @@ EVENT_TYPE_PATTERN = "[A-Za-z0-9._:-]{1,128}"
 
 @dataclass(frozen=True, slots=True)
 class DefinitionRow:
-    """As the table holds it: JSON ``text``, and the ``version`` of the publication that wrote it.
+    """A stored definition: JSON ``text``, and the ``version`` of the publication that wrote it.
 
-    ``at`` (ISO 8601) and ``by`` say when and by whom it was published, as far as was asked; they are no
+    ``at`` (ISO 8601) and ``by`` say when and by whom it was published, where they were read. They are no
     part of its identity.
     """
 
@@ -32,10 +32,31 @@ class DefinitionRow:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What was published up to ``version``; ``keys`` None: more than can be told, so anything may differ."""
+    """What was published up to ``version``; ``keys`` None: too much to list, so anything may differ."""
 
     version: int
     keys: frozenset[tuple[DefinitionKind, str]] | None
+
+
+class Definitions(Protocol):
+    """The store of definitions. Each method raises StorageUnavailable or Throttled."""
+
+    def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> Mapping[str, DefinitionRow]:
+        """Those of ``keys`` that exist."""
+
+    def get_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
+
+    def get_changes(self, version: int | None) -> Changes:
+        """What was published after ``version``; None asks for the newest version only."""
+
+    def get_history(self, kind: DefinitionKind, key: str) -> Sequence[DefinitionRow]:
+        """Every published version of one definition, newest first."""
+
+    def get_versions(self) -> Sequence[DefinitionRow]:
+        """Every version of every definition, in any order."""
+
+    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
+        """Publishes all of ``definitions`` as version ``expected + 1``, or nothing; raises Conflict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +115,15 @@ class Experiment:
     start_at: float | None
     end_at: float | None
     metrics: frozenset[str]
-    is_gated: bool  # anything that can exclude or override before a stored row is read
+    is_gated: bool  # something may exclude or override before a row is read
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """A flag's answer for one user; ``enabled``: matched and rolled out, or overridden.
 
-    The last three are the answer as JSON, written once: by itself, as the member of an object that has it
-    under its key, and as OFREP writes it.
+    The last three are the answer as JSON, encoded once: by itself, as a member of an object by flag key, and
+    in OFREP's form.
     """
 
     flag_key: str
@@ -111,7 +132,7 @@ class Evaluation:
     value: Any
     reason: Reason
     version: int
-    tracked: int  # threshold of the users whose evaluations are told to the stream
+    tracked: int  # threshold of the users whose evaluations are tracked
     encoded: str
     member: str
     openfeature: str
@@ -119,7 +140,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Where a match leads: one fixed answer, or several by the second half."""
+    """What a match serves: one fixed answer, or one of several by the second half of the hash."""
 
     fixed: Evaluation | None
     ranges: tuple[tuple[int, Evaluation], ...]
@@ -152,7 +173,9 @@ class Flag:
     prefix: bytes
     bucket_by: str
     prerequisites: tuple[Prerequisite, ...]
-    plain: bool  # enabled, without overrides, prerequisites and steps, bucketed by the user
-    # By the matched rule's index, or one for everyone, if the flag is plain, its rollout is between 0 and
-    # 100 %, and whoever is inside gets the same; else empty.
-    quick: tuple[Evaluation, ...]
+    is_plain: bool  # enabled, without overrides, prerequisites and steps, bucketed by the user
+    single_answers: tuple[Evaluation, ...]
+    """The answer inside the rollout, by the matched rule's index, or one for everybody without rules.
+
+    Empty unless the flag is plain, its rollout is between 0 and 100 %, and each split has one answer.
+    """

@@ -1,11 +1,11 @@
 """Decisions as events: which evaluations are sent, and with which event id. Pure."""
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from mmh3 import mmh3_x64_128_digest as digest
 
+from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.bucketing import halves, prefix
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.timestamps import format_timestamp
@@ -38,19 +38,22 @@ def build_evaluation_event(user_id: str, evaluation: Evaluation, now: float, win
     }
 
 
-def build_assignment_event(assignment: Mapping[str, Any]) -> dict[str, Any]:
-    """``assignment`` is an answer of `/assign`.
-
-    The experiment's key is a property and not ``experiment_key``: the assignments table counts assignments.
-    """
-    name = f"assignment/{assignment['assignment_id']}/{assignment['variant']}:{assignment['user_id']}"
-    properties = ("experiment_key", "experiment_id", "variant", "assignment_id", "reason", "persisted")
+def build_assignment_event(result: AssignmentResult) -> dict[str, Any]:
+    """The experiment's key is a property, not ``experiment_key``: the table's stream counts assignments."""
+    experiment, user_id, decision, assignment_id, timestamp, is_persisted = result
+    properties = {
+        "experiment_key": experiment.key,
+        "experiment_id": experiment.id,
+        "variant": decision.variant,
+        "assignment_id": assignment_id,
+        "reason": decision.reason,
+    }
     return {
-        "event_id": _derive_event_id(name),
+        "event_id": _derive_event_id(f"assignment/{assignment_id}/{decision.variant}:{user_id}"),
         "event_type": ASSIGNMENT,
-        "user_id": assignment["user_id"],
-        "timestamp": assignment["timestamp"],
-        "properties": {field: assignment[field] for field in properties if field in assignment},
+        "user_id": user_id,
+        "timestamp": format_timestamp(timestamp),
+        "properties": properties if is_persisted else properties | {"persisted": False},
     }
 
 

@@ -1,253 +1,196 @@
-"""The cached definitions of one kind: by key, bounded, and all of them for those who ask for all."""
+"""The cached definitions of one kind: when they are loaded, and what serves meanwhile."""
 
-from collections.abc import Callable, Collection, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
-from cachetools import LRUCache, TTLCache
-
-from chalicelib.domain.bucketing import is_key
-from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Experiment, Flag
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Definitions, Experiment, Flag
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
+from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
+from chalicelib.services.definitions.cache_state import CacheState
 
 RETRY_SECONDS = 1.0
-"""After a failure; so that a kill switch is in force within 10 s though one check failed."""
-NOT_FOUND_SECONDS = 10.0
-NOT_FOUND_MAX = 1000
-"""Apart from what exists, so that made-up keys cannot push that out."""
-
+"""After a failure. A kill switch is in force within 10 s even if one check has failed."""
 
 T = TypeVar("T", Experiment, Flag)
+T_co = TypeVar("T_co", bound=Experiment | Flag, covariant=True)
 
 
-class Rows(Protocol):
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> Mapping[str, DefinitionRow]: ...
-    def load_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
+class DefinitionSource(Protocol[T_co]):
+    """Definitions of one kind, as services ask for them."""
 
+    def get(self, key: str) -> T_co | None:
+        """Raises StorageUnavailable or Throttled if it is not cached and the store does not answer."""
 
-class Metrics(Protocol):
-    def record(self, name: str, value: float = 1) -> None: ...
-    def peak(self, name: str, value: float) -> None: ...
+    def get_many(self, keys: Collection[str]) -> Mapping[str, T_co | RealtimeError]:
+        """Those of ``keys`` that exist, or the error of those that cannot be loaded."""
 
+    def get_all(self) -> Mapping[str, T_co]:
+        """All by key. The mapping is the cache's own and never changes once it is returned."""
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
-    value: T
-    row: DefinitionRow
-    loaded: float
-    until: float
+    def get_unreadable(self) -> Mapping[str, RealtimeError]:
+        """The errors of those that exist and are not in `get_all`."""
+
+    def refresh(self, key: str) -> T_co | None:
+        """As it is published now. Raises StorageUnavailable or Throttled."""
 
 
 class DefinitionCache(Generic[T]):
-    """``compiled`` makes a value of a row's text and version; times are monotonic seconds."""
+    """``check_for_changes`` is called before each look-up and returns the time, in monotonic seconds."""
 
     def __init__(
         self,
         kind: DefinitionKind,
-        compiled: Callable[[str, int], T],
-        store: Rows,
+        compile_row: Callable[[str, int], T],
+        store: Definitions,
         *,
-        metrics: Metrics,
+        metrics: MetricsRecorder,
         ttl: float,
         max_entries: int,
         timer: Callable[[], float],
+        check_for_changes: Callable[[], float],
     ) -> None:
         self._kind = kind
-        self._compiled: Callable[[str, int], T] = compiled
         self._store = store
         self._metrics = metrics
         self._ttl = ttl
         self._timer = timer
-        self._entries: MutableMapping[str, Entry[T]] = LRUCache(max_entries)
-        self._missing: TTLCache[str, None] = TTLCache(NOT_FOUND_MAX, NOT_FOUND_SECONDS, timer)
-        self._broken: dict[str, float] = {}  # unreadable, and without a good one from before: until
-        self._all: Mapping[str, T] | None = None  # the values of _entries, once somebody asked for all
-        self._all_loaded = self._all_until = 0.0
-        self._reloads = 0
-        self._lock = Lock()  # of the above, held for moments
-        self._loading = Lock()  # single flight: held during a call; who waited finds what it wanted
+        self._check_for_changes = check_for_changes
+        self._state: CacheState[T] = CacheState(
+            kind, compile_row, metrics, ttl=ttl, max_entries=max_entries, timer=timer
+        )
+        self._all_fresh_until = 0.0
+        self._loading = Lock()  # single flight: who has waited finds the answer in the cache
         self.lookups = 0
         self.misses = 0
 
-    def get(self, key: str, now: float) -> T | None:
-        if self._all is not None:
-            known = self.all(now).get(key)
-            if known is None and key in self._broken:
-                raise self._unreadable()
-            return known
-        self.lookups += 1
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is not None and now < entry.until:
-                return entry.value
-            if key in self._missing or not is_key(key):
-                return None
-            if now < self._broken.get(key, 0):
-                raise self._unreadable()
-        found = self._load([key], now).get(key)
-        if isinstance(found, RealtimeError):
-            raise found
-        return found
+    def get(self, key: str) -> T | None:
+        return self._get(key, self._check_for_changes())
 
-    def get_many(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
-        """What exists of ``keys``, or why it is not known."""
-        if self._all is not None:
-            known, unreadable = self.all(now), self.unreadable()
-            some: dict[str, T | RealtimeError] = {key: known[key] for key in keys if key in known}
-            return some | {key: unreadable[key] for key in keys if key in unreadable}
+    def get_many(self, keys: Collection[str]) -> dict[str, T | RealtimeError]:
+        now = self._check_for_changes()
+        if self._state.all is not None:
+            definitions, errors = self._get_all(now), self._state.get_unreadable()
+            existing: dict[str, T | RealtimeError] = {k: definitions[k] for k in keys if k in definitions}
+            return existing | {key: errors[key] for key in keys if key in errors}
         self.lookups += len(keys)
-        found, wanted = self._cached(keys, now)
-        return {**found, **self._load(wanted, now)} if wanted else {**found}
+        answers, unknown = self._state.get_many(keys, now)
+        return answers | self._load(unknown, now) if unknown else answers
 
-    def all(self, now: float) -> Mapping[str, T]:
-        self.lookups += 1
-        if self._all is None:
-            return self._renewed_all(now)
-        if now >= self._all_until:
-            try:
-                return call_within(lambda: self._renewed_all(now))
-            except (StorageUnavailable, Throttled):
-                self._all_until = self._timer() + RETRY_SECONDS
-                self._metrics.peak("DefinitionsAge", now - self._all_loaded)
-        return self._all
+    def get_all(self) -> Mapping[str, T]:
+        return self._get_all(self._check_for_changes())
 
-    def unreadable(self) -> dict[str, RealtimeError]:
-        """Of those that `all` has asked for: which exist and are not in it, and why."""
-        return {key: self._unreadable() for key in sorted(self._broken)} if self._broken else {}
+    def get_unreadable(self) -> dict[str, RealtimeError]:
+        return self._state.get_unreadable()
 
-    def reload(self, changed: frozenset[str] | None, now: float) -> None:
-        """Takes up what was published: ``changed`` keys, or None for anything. Raises, with nothing done."""
+    def refresh(self, key: str) -> T | None:
+        now = self._timer()
+        self.refresh_changed(frozenset([key]), now)
+        definition = self._get(key, now)
+        entry = self._state.get_entry(key)
+        if entry is not None and definition is not None and definition.version != entry.row.version:
+            # The row cannot be read, and the last good value is older than what was asked for.
+            raise StorageUnavailable(f"The stored {self._kind} cannot be read; publish it again.")
+        return definition
+
+    def refresh_changed(self, changed: frozenset[str] | None, now: float) -> None:
+        """Loads what was published: the ``changed`` keys, or None for anything.
+
+        Raises StorageUnavailable or Throttled, with nothing changed.
+        """
         if changed is not None and not changed:
             return
-        with self._lock:
-            self._reloads += 1
-            held = frozenset([*self._entries, *self._missing, *self._broken])
-        if self._all is not None:
-            rows = (
-                self._store.load_all(self._kind) if changed is None else self._store.load(self._kind, changed)
-            )
-            keys = held | set(rows) if changed is None else changed
-        else:
+        held = self._state.invalidate()
+        if self._state.all is None:
             keys = held if changed is None else held & changed
-            rows = self._store.load(self._kind, keys) if keys else {}
-        with self._lock:
-            for key in keys:
-                self._put(key, rows.get(key), now)
-            self._publish_all()
+            rows = self._store.get_many(self._kind, keys) if keys else {}
+        elif changed is None:
+            rows = self._store.get_all(self._kind)
+            keys = held | set(rows)
+        else:
+            rows = self._store.get_many(self._kind, changed)
+            keys = changed
+        self._state.set_many(keys, rows, now)
 
-    def renewed(self, key: str, now: float) -> T | None:
-        """Loaded now. The last good one of a row that cannot be read is not enough: raises for it too."""
-        self.reload(frozenset([key]), now)
-        found = self.get(key, now)
-        with self._lock:
-            entry = self._entries.get(key)
-        if entry is not None and found is not None and found.version != entry.row.version:
-            raise self._unreadable()
-        return found
+    def _get(self, key: str, now: float) -> T | None:
+        state = self._state
+        if state.all is not None:
+            definition = self._get_all(now).get(key)
+            if definition is None and (error := state.get_unreadable().get(key)):
+                raise error
+            return definition
+        self.lookups += 1
+        is_known, definition = state.get(key, now)
+        if is_known:
+            return definition
+        answer = self._load([key], now).get(key)
+        if isinstance(answer, RealtimeError):
+            raise answer
+        return answer
 
-    def _cached(self, keys: Collection[str], now: float) -> tuple[dict[str, T | RealtimeError], list[str]]:
-        """What is known, and what has to be asked for."""
-        found: dict[str, T | RealtimeError] = {}
-        wanted: list[str] = []
-        with self._lock:
-            for key in keys:
-                entry = self._entries.get(key)
-                if entry is not None and now < entry.until:
-                    found[key] = entry.value
-                elif now < self._broken.get(key, 0):
-                    found[key] = self._unreadable()
-                elif key not in self._missing and is_key(key):  # no definition can have another one
-                    wanted.append(key)
-        return found, wanted
+    def _get_all(self, now: float) -> Mapping[str, T]:
+        self.lookups += 1
+        definitions = self._state.all
+        if definitions is None:
+            return self._load_all(now)
+        if now >= self._all_fresh_until:
+            try:
+                return call_within(lambda: self._load_all(now))
+            except (StorageUnavailable, Throttled):
+                self._all_fresh_until = self._timer() + RETRY_SECONDS
+                self._metrics.peak("DefinitionsAge", now - self._state.all_loaded_at)
+            definitions = self._state.all or {}
+        return definitions
 
     def _load(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
-        """Waits as long as it takes for what is not known at all, and a moment for what is only old."""
-        with self._lock:
-            old = all(key in self._entries for key in keys)
-        if not old:
-            return self._loaded(keys, now)
+        """Waits for an answer if a key has no value yet; else serves the old value after a moment."""
+        if not self._state.has_all(keys):
+            return self._load_missing(keys, now)
         try:
-            return call_within(lambda: self._loaded(keys, now))
+            return call_within(lambda: self._load_missing(keys, now))
         except StorageUnavailable as error:
-            return {key: self._stale(key, now) or error for key in keys}
+            return self._serve_stale(keys, now, error)
 
-    def _loaded(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
+    def _load_missing(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
         with self._loading:
-            found, wanted = self._cached(keys, now)
-            return {**found, **self._fetch(wanted, now)} if wanted else {**found}
+            answers, unknown = self._state.get_many(keys, now)
+            return answers | self._load_now(unknown, now) if unknown else answers
 
-    def _renewed_all(self, now: float) -> Mapping[str, T]:
-        with self._loading:
-            return self._load_all(now) if self._all is None or now >= self._all_until else self._all
-
-    def _fetch(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
+    def _load_now(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
         self.misses += len(keys)
         try:
             while True:
-                reloads = self._reloads
-                rows: Mapping[str, DefinitionRow] = self._store.load(self._kind, keys)
-                with self._lock:
-                    if reloads == self._reloads:
-                        made = {key: self._put(key, rows.get(key), now) for key in keys}
-                        return {key: value for key, value in made.items() if value is not None}
-                # A publish was taken up meanwhile, and these rows may be older than it.
+                generation = self._state.generation
+                rows: Mapping[str, DefinitionRow] = self._store.get_many(self._kind, keys)
+                answers = self._state.set_many_of(generation, keys, rows, now)
+                if answers is not None:
+                    return answers
         except (StorageUnavailable, Throttled) as error:
-            return {key: self._stale(key, now) or error for key in keys}
+            return self._serve_stale(keys, now, error)
 
     def _load_all(self, now: float) -> Mapping[str, T]:
-        self.misses += 1
-        while True:
-            reloads = self._reloads
-            rows: Mapping[str, DefinitionRow] = self._store.load_all(self._kind)
-            with self._lock:
-                if reloads == self._reloads:
-                    self._entries = dict(self._entries)  # all is all: no bound from now on
-                    for key in {*rows, *self._entries, *self._broken}:
-                        self._put(key, rows.get(key), now)
-                    self._all = {}
-                    self._all_loaded, self._all_until = now, now + self._ttl
-                    return self._publish_all()
+        with self._loading:
+            definitions = self._state.all
+            if definitions is not None and now < self._all_fresh_until:
+                return definitions
+            self.misses += 1
+            while True:
+                generation = self._state.generation
+                rows: Mapping[str, DefinitionRow] = self._store.get_all(self._kind)
+                definitions = self._state.set_all_of(generation, rows, now)
+                if definitions is not None:
+                    self._all_fresh_until = now + self._ttl
+                    return definitions
 
-    def _publish_all(self) -> Mapping[str, T]:
-        """A new mapping each time, by key: whoever iterates over an older one is not disturbed."""
-        if self._all is not None:
-            self._all = {key: self._entries[key].value for key in sorted(self._entries)}
-        return self._all or {}
-
-    def _stale(self, key: str, now: float) -> T | None:
-        """The last good one, for a moment more: a dead table is not asked by every request."""
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is None:
-                return None
-            self._entries[key] = replace(entry, until=self._timer() + RETRY_SECONDS)
-        self._metrics.peak("DefinitionsAge", now - entry.loaded)
-        return entry.value
-
-    def _put(self, key: str, row: DefinitionRow | None, now: float) -> T | RealtimeError | None:
-        old = self._entries.get(key)
-        self._broken.pop(key, None)
-        if row is None:
-            self._entries.pop(key, None)
-            self._missing[key] = None
-            return None
-        self._missing.pop(key, None)
-        if old is not None and old.row == row:
-            value = old.value
-        else:
-            try:
-                value = self._compiled(row.text, row.version)
-            except (RealtimeError, ValueError):
-                # Only a hand-edited row gets here: publishing checks. The last good one serves.
-                self._metrics.record("InvalidDefinition")
-                if old is None:
-                    self._broken[key] = now + self._ttl
-                    return self._unreadable()
-                value = old.value
-        self._entries[key] = Entry(value, row, now, now + self._ttl)
-        return value
-
-    def _unreadable(self) -> StorageUnavailable:
-        return StorageUnavailable(f"The stored {self._kind} cannot be read; publish it again.")
+    def _serve_stale(
+        self, keys: Collection[str], now: float, error: RealtimeError
+    ) -> dict[str, T | RealtimeError]:
+        """The last good values for a moment more, so that not every request asks a dead table."""
+        answers: dict[str, T | RealtimeError] = {}
+        for key in keys:
+            entry = self._state.keep_stale(key, self._timer() + RETRY_SECONDS)
+            answers[key] = entry.value if entry else error
+            if entry:
+                self._metrics.peak("DefinitionsAge", now - entry.loaded_at)
+        return answers

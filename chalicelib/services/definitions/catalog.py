@@ -1,24 +1,20 @@
 """The definitions that decide, cached in the container and never older than the settings allow.
 
-Every ``check`` seconds one query asks what was published since; what changed and is cached is loaded
-again at once. Beside that, each definition is reloaded after ``ttl`` seconds. If the store cannot be
-asked, the last good ones serve, and the metric ``DefinitionsAge`` says how old they may be.
+Every ``check`` seconds one query asks what was published since the last one. What has changed and is cached
+is loaded again at once. Besides, each definition is loaded again after ``ttl`` seconds. While the store does
+not answer, the last good definitions serve, and the metric ``DefinitionsAge`` says how old they may be.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from threading import Lock
-from typing import Protocol
 
 from chalicelib.domain.definitions.compiler import load_experiment, load_flag
-from chalicelib.domain.definitions.model import Changes, DefinitionKind, Experiment, Flag
-from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
+from chalicelib.domain.definitions.model import Changes, DefinitionKind, Definitions, Experiment, Flag
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
-from chalicelib.services.definitions.cache import RETRY_SECONDS, DefinitionCache, Metrics, Rows
-
-
-class Definitions(Rows, Protocol):
-    def since(self, version: int | None) -> Changes: ...
+from chalicelib.services.definitions.cache import RETRY_SECONDS, DefinitionCache
 
 
 class Catalog:
@@ -27,7 +23,7 @@ class Catalog:
     def __init__(
         self,
         store: Definitions,
-        metrics: Metrics,
+        metrics: MetricsRecorder,
         *,
         ttl: float = 300.0,
         check: float = 5.0,
@@ -38,7 +34,7 @@ class Catalog:
         self._metrics = metrics
         self._check = check
         self._timer = timer
-        self._experiments: DefinitionCache[Experiment] = DefinitionCache(
+        self.experiments: DefinitionCache[Experiment] = DefinitionCache(
             "experiment",
             load_experiment,
             store,
@@ -46,91 +42,75 @@ class Catalog:
             ttl=ttl,
             max_entries=max_entries,
             timer=timer,
+            check_for_changes=self._check_for_changes,
         )
-        self._flags: DefinitionCache[Flag] = DefinitionCache(
-            "flag", load_flag, store, metrics=metrics, ttl=ttl, max_entries=max_entries, timer=timer
+        self.flags: DefinitionCache[Flag] = DefinitionCache(
+            "flag",
+            load_flag,
+            store,
+            metrics=metrics,
+            ttl=ttl,
+            max_entries=max_entries,
+            timer=timer,
+            check_for_changes=self._check_for_changes,
         )
-        self._told = 0, 0  # look-ups and misses
+        self._recorded = 0, 0  # look-ups and misses that the metrics have
         self._version: int | None = None
-        self._next_check = self._fresh_at = timer()
+        self._next_check = self._checked_at = timer()
         self._checking = Lock()
-
-    def experiment(self, key: str) -> Experiment | None:
-        """Raises StorageUnavailable or Throttled if it is not cached and the store cannot be asked."""
-        return self._experiments.get(key, self._now())
-
-    def renewed(self, key: str) -> Experiment | None:
-        """The experiment as it is published now; raises StorageUnavailable or Throttled."""
-        return self._experiments.renewed(key, self._timer())
-
-    def flag(self, key: str) -> Flag | None:
-        """Raises StorageUnavailable or Throttled if it is not cached and the store cannot be asked."""
-        return self._flags.get(key, self._now())
-
-    def some_experiments(self, keys: Collection[str]) -> dict[str, Experiment | RealtimeError]:
-        """Those of ``keys`` that exist, or why one is not known; a call for each 100 that are not cached."""
-        return self._experiments.get_many(keys, self._now())
-
-    def experiments(self) -> Mapping[str, Experiment]:
-        """All of them; the mapping is the cache's own and never changes once returned."""
-        return self._experiments.all(self._now())
-
-    def flags(self) -> Mapping[str, Flag]:
-        """All of them; the mapping is the cache's own and never changes once returned."""
-        return self._flags.all(self._now())
-
-    def unreadable(self, kind: DefinitionKind) -> dict[str, RealtimeError]:
-        """Why some of all that exist are not among those that `flags` or `experiments` has just returned."""
-        return self._flags.unreadable() if kind == "flag" else self._experiments.unreadable()
 
     def hit_rate(self) -> float:
         """Share of look-ups that needed no call, since the container started."""
-        lookups = self._experiments.lookups + self._flags.lookups
-        return 1 - (self._experiments.misses + self._flags.misses) / lookups if lookups else 1.0
+        lookups, misses = self._count_lookups()
+        return 1 - misses / lookups if lookups else 1.0
 
-    def _now(self) -> float:
+    def _check_for_changes(self) -> float:
+        """The time, after a check for changes if one is due."""
         now = self._timer()
-        # Whoever finds the check running goes on with what is cached: it is at most RETRY_SECONDS older.
+        # A request that finds a check under way uses what is cached: it is at most RETRY_SECONDS older.
         if now >= self._next_check and self._checking.acquire(blocking=False):
             try:
-                self._refresh(now)
+                self._check_now(now)
             finally:
                 self._checking.release()
         return now
 
-    def _refresh(self, now: float) -> None:
+    def _check_now(self, now: float) -> None:
         try:
             if self._version is None:
-                self._take_up(now)
+                self._refresh_changed(now)
             else:
-                call_within(lambda: self._take_up(now))
+                call_within(lambda: self._refresh_changed(now))
         except (StorageUnavailable, Throttled):
-            # From when it failed: a store that is silent for a second would be asked all the time.
+            # Count from when it failed: else a store that is silent for a second is asked all the time.
             self._next_check = self._timer() + min(RETRY_SECONDS, self._check)
-            self._metrics.peak("DefinitionsAge", now - self._fresh_at)
+            self._metrics.peak("DefinitionsAge", now - self._checked_at)
         else:
             self._next_check = now + self._check
-            self._fresh_at = now
-            self._count_lookups()
+            self._checked_at = now
+            self._record_lookups()
 
-    def _take_up(self, now: float) -> None:
-        changes = self._store.since(self._version)
+    def _refresh_changed(self, now: float) -> None:
+        changes = self._store.get_changes(self._version)
         if changes.version != self._version:
-            self._experiments.reload(_keys(changes, "experiment"), now)
-            self._flags.reload(_keys(changes, "flag"), now)
-            self._version = changes.version  # only now: a reload that failed is due again
+            self.experiments.refresh_changed(_select_keys(changes, "experiment"), now)
+            self.flags.refresh_changed(_select_keys(changes, "flag"), now)
+            self._version = changes.version  # only now: a refresh that fails is due again
 
-    def _count_lookups(self) -> None:
+    def _count_lookups(self) -> tuple[int, int]:
+        lookups = self.experiments.lookups + self.flags.lookups
+        return lookups, self.experiments.misses + self.flags.misses
+
+    def _record_lookups(self) -> None:
         """Once a check, so that a look-up pays nothing for it."""
-        lookups = self._experiments.lookups + self._flags.lookups
-        misses = self._experiments.misses + self._flags.misses
-        if lookups > self._told[0]:
-            self._metrics.record("DefinitionLookups", lookups - self._told[0])
-            self._metrics.record("DefinitionMisses", misses - self._told[1])
-        self._told = lookups, misses
+        lookups, misses = self._count_lookups()
+        if lookups > self._recorded[0]:
+            self._metrics.record("DefinitionLookups", lookups - self._recorded[0])
+            self._metrics.record("DefinitionMisses", misses - self._recorded[1])
+        self._recorded = lookups, misses
 
 
-def _keys(changes: Changes, kind: DefinitionKind) -> frozenset[str] | None:
+def _select_keys(changes: Changes, kind: DefinitionKind) -> frozenset[str] | None:
     if changes.keys is None:
         return None
-    return frozenset(key for changed, key in changes.keys if changed == kind)
+    return frozenset(key for changed_kind, key in changes.keys if changed_kind == kind)

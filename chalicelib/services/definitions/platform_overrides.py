@@ -1,87 +1,68 @@
-"""A catalog whose experiments also obey the platform's table of overrides."""
+"""The platform's table of overrides: testers who are forced into a variant of an experiment."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from chalicelib.domain.definitions.model import Decision, DefinitionKind, Experiment
-from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
+from chalicelib.domain.definitions.model import Decision, Experiment
+from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
-from chalicelib.services.assign import Experiments
+from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
-from chalicelib.services.definitions.cache import RETRY_SECONDS, Metrics
+from chalicelib.services.definitions.cache import RETRY_SECONDS
 
-SECONDS = 30.0
-"""Until a tester sees a new override; the table is read that often by each container that serves."""
+REFRESH_SECONDS = 30.0
+"""How often a container that serves reads the table; so long a tester waits for a new override."""
 
 
 class Overrides(Protocol):
-    def all(self, now: float) -> Mapping[str, Mapping[str, str]]: ...
+    def get_all(self, now: float) -> Mapping[str, Mapping[str, str]]:
+        """Experiment id → user id → variant. Raises StorageUnavailable or Throttled."""
 
 
-class Overridden:
-    """``clock`` is epoch seconds. While the table cannot be read, the overrides last read apply."""
+class PlatformOverrides:
+    """``clock`` is epoch seconds. While the table cannot be read, the overrides read last apply."""
 
     def __init__(
-        self,
-        catalog: Experiments,
-        overrides: Overrides,
-        metrics: Metrics,
-        clock: Callable[[], float] = time.time,
+        self, overrides: Overrides, metrics: MetricsRecorder, clock: Callable[[], float] = time.time
     ) -> None:
-        self._catalog = catalog
         self._overrides = overrides
         self._metrics = metrics
         self._clock = clock
-        self._forced: Mapping[str, Mapping[str, str]] = {}
+        self._variants: Mapping[str, Mapping[str, str]] = {}
         self._was_read = False
-        self._due = 0.0
-        self._made: dict[str, tuple[Experiment, Experiment]] = {}
+        self._next_read = 0.0
+        self._applied: dict[str, tuple[Experiment, Experiment]] = {}  # id → before and after
 
-    def experiment(self, key: str) -> Experiment | None:
-        found = self._catalog.experiment(key)
-        return found and self._obeying(found)
-
-    def renewed(self, key: str) -> Experiment | None:
-        found = self._catalog.renewed(key)
-        return found and self._obeying(found)
-
-    def some_experiments(self, keys: Collection[str]) -> dict[str, Experiment | RealtimeError]:
-        found = self._catalog.some_experiments(keys).items()
-        return {key: self._obeying(one) if isinstance(one, Experiment) else one for key, one in found}
-
-    def experiments(self) -> dict[str, Experiment]:
-        return {key: self._obeying(one) for key, one in self._catalog.experiments().items()}
-
-    def unreadable(self, kind: DefinitionKind) -> Mapping[str, RealtimeError]:
-        return self._catalog.unreadable(kind)
-
-    def _obeying(self, experiment: Experiment) -> Experiment:
+    def apply(self, experiment: Experiment) -> Experiment:
+        """``experiment`` with the table's overrides; those of its own definition come first."""
         now = self._clock()
-        if now >= self._due:
+        if now >= self._next_read:
             self._read(now)
-        forced = self._forced.get(experiment.id)
-        if not forced:
+        variants = self._variants.get(experiment.id)
+        if not variants:
             return experiment
-        plain, made = self._made.get(experiment.id, (None, experiment))
-        if plain is not experiment:
+        before, after = self._applied.get(experiment.id, (None, experiment))
+        if before is not experiment:
             decisions = {
-                user: Decision(variant, Reason.OVERRIDE, experiment.variants[variant])
-                for user, variant in forced.items()
+                user_id: Decision(variant, Reason.OVERRIDE, experiment.variants[variant])
+                for user_id, variant in variants.items()
                 if variant in experiment.variants
             }
-            made = replace(experiment, overrides={**decisions, **experiment.overrides}, is_gated=True)
-            self._made[experiment.id] = experiment, made
-        return made
+            after = replace(experiment, overrides={**decisions, **experiment.overrides}, is_gated=True)
+            self._applied[experiment.id] = experiment, after
+        return after
 
     def _read(self, now: float) -> None:
-        self._due = now + SECONDS
+        self._next_read = now + REFRESH_SECONDS
         try:
-            found = (
-                call_within(lambda: self._overrides.all(now)) if self._was_read else self._overrides.all(now)
-            )
-            self._forced, self._made, self._was_read = found, {}, True
+            # The first reading decides who gets what, so it may take its time.
+            if self._was_read:
+                self._variants = call_within(lambda: self._overrides.get_all(now))
+            else:
+                self._variants = self._overrides.get_all(now)
+            self._applied, self._was_read = {}, True
         except (StorageUnavailable, Throttled):
-            self._due = self._clock() + RETRY_SECONDS
+            self._next_read = self._clock() + RETRY_SECONDS
             self._metrics.record("OverridesUnreadable")

@@ -6,10 +6,11 @@ retry adds nothing twice, wherever its batches begin and end (docs/adr/005-exact
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from chalicelib import deadline
+from chalicelib.domain.assignment import Assignments
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.stream.archive import Archive, ArchiveObject, build_lines, group_lines
@@ -29,6 +30,7 @@ from chalicelib.domain.stream.tracking import EVALUATION
 from chalicelib.domain.stream.verdicts import Verdict, VerdictLog, Verdicts
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import Parallel, batched
+from chalicelib.services.definitions.cache import DefinitionSource
 from chalicelib.services.events.counting import add_tallies
 from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.two_generation_cache import TwoGenerationCache
@@ -44,15 +46,6 @@ ROW_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
-class Definitions(Protocol):
-    def experiments(self) -> Mapping[str, Experiment]: ...
-    def flags(self) -> Mapping[str, Flag]: ...
-
-
-class Assignments(Protocol):
-    def batch_get(self, pairs: Collection[AssignmentKey]) -> dict[AssignmentKey, Assignment]: ...
-
-
 class JudgedBatch(NamedTuple):
     """``events`` are those that are not done yet, each with its verdict."""
 
@@ -66,7 +59,8 @@ class EventProcessor:
     def __init__(
         self,
         *,
-        definitions: Definitions,
+        experiments: DefinitionSource[Experiment],
+        flags: DefinitionSource[Flag],
         assignments: Assignments,
         verdicts: VerdictLog,
         counters: Counters,
@@ -77,7 +71,8 @@ class EventProcessor:
         metrics: MetricsRecorder,
         limits: Limits,
     ) -> None:
-        self._definitions = definitions
+        self._experiments = experiments
+        self._flags = flags
         self._assignments = assignments
         self._verdicts = verdicts
         self._counters = counters
@@ -120,7 +115,7 @@ class EventProcessor:
         return done
 
     def _judge(self, batch: Batch, now: float) -> JudgedBatch:
-        experiments = self._definitions.experiments()
+        experiments = self._experiments.get_all()
         if experiments is not self._index.experiments:
             self._index = ExperimentIndex(experiments)
         index = self._index
@@ -135,7 +130,7 @@ class EventProcessor:
             elif event.type == EVALUATION:
                 by_event[event_position] = attribute_event(
                     event, matched, assignments, arrived_at
-                ) + attribute_evaluation(event, self._definitions.flags())
+                ) + attribute_evaluation(event, self._flags.get_all())
             else:
                 by_event[event_position] = attribute_event(event, matched, assignments, arrived_at)
         fresh = Verdicts(batch.positions[0], batch.positions[-1], by_event)
@@ -165,7 +160,7 @@ class EventProcessor:
             key: row for key, row in cached.items() if is_reusable(row, by_id[key[0]], first, last)
         }
         missing = [key for key in keys if key not in assignments]
-        for rows in self._parallel.map(self._assignments.batch_get, batched(missing, ROWS_A_CALL)):
+        for rows in self._parallel.map(self._assignments.get_many, batched(missing, ROWS_A_CALL)):
             assignments.update(rows)
             self._cache.update(rows, now)
         return assignments

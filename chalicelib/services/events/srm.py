@@ -2,14 +2,14 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable
 
 from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.results import check_sample_ratio
 from chalicelib.domain.stream.counters import ASSIGNED, Counters, experiment_scope
 from chalicelib.metrics import MetricsRecorder
+from chalicelib.services.definitions.cache import DefinitionSource
 
 SECONDS_BETWEEN = 300.0
 """Between two checks of an experiment."""
@@ -17,12 +17,10 @@ SECONDS_BETWEEN = 300.0
 log = logging.getLogger(__name__)
 
 
-class Experiments(Protocol):
-    def experiments(self) -> Mapping[str, Experiment]: ...
-
-
 class SampleRatioMonitor:
-    def __init__(self, experiments: Experiments, counters: Counters, metrics: MetricsRecorder) -> None:
+    def __init__(
+        self, experiments: DefinitionSource[Experiment], counters: Counters, metrics: MetricsRecorder
+    ) -> None:
         self._experiments = experiments
         self._counters = counters
         self._metrics = metrics
@@ -37,7 +35,7 @@ class SampleRatioMonitor:
         if not due:
             return
         try:
-            for experiment in self._experiments.experiments().values():
+            for experiment in self._experiments.get_all().values():
                 scope = experiment_scope(experiment.id, experiment.iteration)
                 if scope in due:
                     self._check_experiment(experiment, scope)

@@ -9,6 +9,7 @@ import orjson
 from cachetools import TTLCache
 
 from chalicelib import deadline
+from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
@@ -37,7 +38,7 @@ class Tracker:
     def __init__(
         self,
         stream: Stream | None,
-        store: Callable[[Mapping[str, Any]], object],
+        store: Callable[[AssignmentResult], object],
         metrics: MetricsRecorder,
         *,
         capacity: int,
@@ -53,17 +54,17 @@ class Tracker:
         self._linger = linger
         self._timer = timer
         self.buffer = EvaluationBuffer(capacity)
-        self._assignments: deque[Mapping[str, Any]] = deque()
+        self._assignments: deque[AssignmentResult] = deque()
         self._dropped = 0
         self._answers: TTLCache[tuple[str, str, str], None] = TTLCache(ANSWERS_REMEMBERED, window, timer)
         self._unsent: list[OutgoingRecord] = []
-        self._unstored: list[Mapping[str, Any]] = []
+        self._unstored: list[AssignmentResult] = []
         self._failures = 0
         self._not_before = 0.0
         self._flushing = Lock()
 
-    def record(self, assignment: Mapping[str, Any]) -> None:
-        """An answer of `/assign` that decided something; ``persisted`` False: it is not stored yet."""
+    def record(self, assignment: AssignmentResult) -> None:
+        """A new assignment."""
         if len(self._assignments) >= self._capacity:
             self._assignments.popleft()
             self._dropped += 1
@@ -103,7 +104,7 @@ class Tracker:
             assignment = self._assignments.popleft()
             if self._stream is not None:
                 self._unsent.append(_build_record(build_assignment_event(assignment)))
-            if not assignment.get("persisted", True):
+            if not assignment.is_persisted:
                 self._unstored.append(assignment)
         self._dropped += _drop_oldest(self._unsent, self._capacity)
         self._dropped += _drop_oldest(self._unstored, self._capacity)

@@ -109,7 +109,7 @@ def while_definitions_change(settings: Settings, use: Callable[[], object]) -> N
         clients.dynamodb.transact_write_items(TransactItems=writes)
     use()
     for definitions in (first, everything):
-        store.publish(definitions, store.since(None).version, time.time())
+        store.publish(definitions, store.get_changes(None).version, time.time())
         use()
 
 
@@ -119,7 +119,7 @@ def assignment(plane: Plane) -> None:
         plane.assign("u1", "pricing", {})
 
     while_definitions_change(plane.settings, use)
-    plane.assign_batch("u2", None, {})
+    plane.assign_many("u2", None, {})
     plane.after_response(5.0)
 
 
@@ -186,7 +186,7 @@ def assignment_sync(plane: Plane) -> None:
 
 
 def authorizer(plane: Plane) -> None:
-    plane.authorizer.routes("Bearer rt_somebody")
+    plane.authorizer.authorize("Bearer rt_somebody")
 
 
 RUNS: Mapping[FunctionName, Callable[[Plane], None]] = {

@@ -7,11 +7,11 @@ from chalice.app import Request, Response
 from chalicelib.api.http import (
     MAX_BODY,
     MAX_EVENTS_BODY_BYTES,
-    answer,
-    checked,
+    get_status,
+    json_view,
     read_json,
     read_query,
-    status_of,
+    validate_request,
 )
 from chalicelib.api.models import AssignRequest
 from chalicelib.domain.errors import (
@@ -95,7 +95,7 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
 def test_another_content_type_is_refused_with_the_fix(content_type: str | None) -> None:
     with pytest.raises(RealtimeError, match="Content-Type must be application/json, not ") as refused:
         read_json(request("{}", content_type=content_type))
-    assert status_of(refused.value) == 415
+    assert get_status(refused.value) == 415
     assert [problem.path for problem in refused.value.details] == ["Content-Type"]
 
 
@@ -126,7 +126,7 @@ def test_a_context_in_a_query_must_be_a_json_object() -> None:
 
 def test_every_wrong_field_is_named() -> None:
     with pytest.raises(InvalidInput) as refused:
-        checked(AssignRequest, {"user_id": 7, "context": []})
+        validate_request(AssignRequest, {"user_id": 7, "context": []})
     assert {problem.path for problem in refused.value.details} == {"user_id", "experiment_key", "context"}
 
 
@@ -142,7 +142,7 @@ def test_every_wrong_field_is_named() -> None:
     ],
 )
 def test_an_error_has_its_status_and_shape(error: RealtimeError, status: int) -> None:
-    @answer
+    @json_view
     def view() -> Any:
         raise error
 
@@ -155,7 +155,7 @@ def test_an_error_has_its_status_and_shape(error: RealtimeError, status: int) ->
 def test_an_unexpected_error_is_logged_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
     user = "user-" + str(42)
 
-    @answer
+    @json_view
     def view() -> Any:
         raise RuntimeError(f"{user} has no such thing")
 

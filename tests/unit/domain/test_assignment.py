@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.assignment import assignment_id, decide
+from chalicelib.domain.assignment import decide, make_assignment_id
 from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
 from chalicelib.domain.reasons import Reason
 from tests.support.experiments import experiment, shares
@@ -160,13 +160,13 @@ def test_the_row_is_not_read_if_something_before_it_decides() -> None:
 
 def test_an_assignment_id_is_a_function_of_experiment_iteration_and_user() -> None:
     one = experiment("a", id="x")
-    assert assignment_id(one, "u") == assignment_id(experiment("renamed", id="x", salt="s"), "u")
+    assert make_assignment_id(one, "u") == make_assignment_id(experiment("renamed", id="x", salt="s"), "u")
     others = {
-        assignment_id(one, "v"),
-        assignment_id(experiment("a", id="y"), "u"),
-        assignment_id(experiment("a", id="x", iteration=2), "u"),
+        make_assignment_id(one, "v"),
+        make_assignment_id(experiment("a", id="y"), "u"),
+        make_assignment_id(experiment("a", id="x", iteration=2), "u"),
     }
-    assert len(others - {assignment_id(one, "u")}) == 3
+    assert len(others - {make_assignment_id(one, "u")}) == 3
 
 
 # properties and distributions

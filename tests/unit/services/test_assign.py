@@ -1,97 +1,20 @@
 """`/assign` and `/assign/batch`: what is answered and stored, what it costs, and what a dead table leaves."""
 
 import random
-from collections import Counter
-from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib import deadline
-from chalicelib.domain.assignment import assignment_id
-from chalicelib.domain.definitions.model import Assignment, DefinitionRow, Experiment
+from chalicelib.domain.assignment import make_assignment_id
+from chalicelib.domain.definitions.model import Assignment, Experiment
 from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable, Throttled, TooLarge
-from chalicelib.services.assign import Assigner
 from chalicelib.services.assignment_cache import AssignmentCache
-from chalicelib.services.concurrency import Parallel
-from chalicelib.services.definitions.catalog import Catalog
-from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics, MemoryTracker
+from tests.support.assigner import DAY, NOW, TTL, Container, Counted
 from tests.support.experiments import experiment, published, published_flag, shares
 
-NOW = 1_800_000_000.5
 AT = "2027-01-15T08:00:00.500Z"
-DAY = 86_400.0
-TTL = 90 * DAY
-
-
-class Counted(MemoryAssignments):
-    """Counts calls; ``failing`` operations raise."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: Counter[str] = Counter()
-        self.failing: dict[str, Exception] = {}
-        self.time_left: list[float] = []
-
-    def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
-        self._called("get")
-        return super().get(experiment, user_id)
-
-    def batch_get(
-        self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
-    ) -> dict[tuple[str, str], Assignment]:
-        self._called("batch_get")
-        return super().batch_get(pairs, consistent=consistent)
-
-    def put(
-        self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
-    ) -> Assignment:
-        self._called("put")
-        return super().put(experiment, user_id, row, replace)
-
-    def _called(self, name: str) -> None:
-        self.calls[name] += 1
-        self.time_left.append(deadline.remaining())
-        if name in self.failing:
-            raise self.failing[name]
-
-
-class Container:
-    """One container; give ``beside`` for another one on the same tables."""
-
-    def __init__(self, *definitions: DefinitionRow, beside: "Container | None" = None) -> None:
-        self.now = NOW
-        self.definitions: MemoryDefinitions = beside.definitions if beside else MemoryDefinitions()
-        self.rows: Counted = beside.rows if beside else Counted()
-        self.metrics, self.tracker = MemoryMetrics(), MemoryTracker()
-        self.catalog = Catalog(self.definitions, self.metrics, timer=lambda: self.now)
-        self.assigner = Assigner(
-            self.catalog,
-            self.rows,
-            AssignmentCache(10_000),
-            self.tracker,
-            self.metrics,
-            ttl=TTL,
-            parallel=Parallel(4),
-        )
-        if definitions:
-            self.publish(*definitions)
-
-    def publish(self, *definitions: DefinitionRow) -> None:
-        self.definitions.publish(definitions, self.definitions.since(None).version, 0.0)
-
-    def assign(self, user: str = "u", key: str = "checkout", **context: Any) -> dict[str, Any]:
-        return self.assigner.assign(user, key, context, self.now)
-
-    def batch(self, *keys: str, user: str = "u", **context: Any) -> dict[str, Any]:
-        answers: dict[str, Any] = self.assigner.assign_batch(user, keys or None, context, self.now)
-        assert list(answers) == ["assignments"]
-        found: dict[str, Any] = answers["assignments"]
-        return found
-
-    def calls(self) -> dict[str, int]:
-        calls, self.rows.calls = dict(self.rows.calls), Counter()
-        return calls
 
 
 def user_in(variant: str, **fields: Any) -> str:
@@ -111,7 +34,7 @@ def test_a_new_user_gets_the_whole_answer_and_it_is_stored() -> None:
     container = Container(
         published(id="exp-1", variants=[{"key": "b", "allocation": 1.0, "payload": {"x": 1}}])
     )
-    identity = assignment_id(experiment(id="exp-1"), "u")
+    identity = make_assignment_id(experiment(id="exp-1"), "u")
     assert container.assign() == {
         "user_id": "u",
         "experiment_key": "checkout",
@@ -147,14 +70,14 @@ def test_an_excluded_user_gets_a_reason_and_nothing_is_stored() -> None:
         "reason": "NOT_IN_TRAFFIC",
     }
     assert container.rows.rows == {}
-    assert container.tracker.events == []
+    assert container.tracked == []
 
 
 def test_an_override_is_answered_with_an_id_and_never_stored() -> None:
     container = Container(published(overrides={"u": "treatment"}))
     answer = container.assign()
     assert (answer["variant"], answer["reason"]) == ("treatment", "OVERRIDE")
-    assert answer["assignment_id"] == assignment_id(experiment(), "u")
+    assert answer["assignment_id"] == make_assignment_id(experiment(), "u")
     assert "persisted" not in answer
     assert container.rows.rows == {}
 
@@ -193,8 +116,10 @@ def test_rules_can_ask_for_the_user_id_and_the_callers_context_stays_as_it_is() 
     }
     container = Container(published(targeting_rules=rules))
     context = {"user_id": "somebody else"}
-    assert container.assigner.assign("me", "checkout", context, NOW)["reason"] == "ASSIGNED"
-    assert container.assigner.assign("you", "checkout", {"user_id": "me"}, NOW)["reason"] == "NOT_TARGETED"
+    assert container.assigner.assign("me", "checkout", context, NOW).decision.reason == "ASSIGNED"
+    assert (
+        container.assigner.assign("you", "checkout", {"user_id": "me"}, NOW).decision.reason == "NOT_TARGETED"
+    )
     assert context == {"user_id": "somebody else"}
 
 
@@ -257,7 +182,7 @@ def test_in_a_zipf_load_over_95_percent_of_look_ups_need_no_call() -> None:
         container.now += 0.01
         key = keys[index // 2]
         if index % 2:
-            assert container.catalog.flag(key) is not None
+            assert container.catalog.flags.get(key) is not None
         else:
             container.assign(f"user-{user}", key)
             seen.add((user, key))
@@ -365,7 +290,7 @@ def test_what_needs_the_row_cannot_be_decided_without_it(error: Exception) -> No
     container.rows.failing = {"get": error}
     with pytest.raises(type(error)):
         container.assign()
-    assert container.tracker.events == []
+    assert container.tracked == []
 
 
 @pytest.mark.parametrize("error", [StorageUnavailable(), Throttled()])
@@ -375,7 +300,7 @@ def test_what_is_decided_but_not_stored_says_so_and_is_queued_and_counted(error:
     answer = container.assign()
     assert answer["persisted"] is False
     assert answer["reason"] == "ASSIGNED"
-    assert container.tracker.events == [answer]
+    assert container.tracked == [answer]
     assert container.metrics.recorded["AssignmentNotPersisted"] == [1]
 
 
@@ -394,7 +319,7 @@ def test_the_tracker_stores_it_later() -> None:
     container.rows.failing = {"put": StorageUnavailable()}
     answer = container.assign()
     container.rows.failing = {}
-    container.assigner.store_again(answer)
+    container.store_again()
     stored = Container(beside=container).assign()
     assert stored == {key: value for key, value in answer.items() if key != "persisted"} | {
         "reason": "STICKY"
@@ -403,8 +328,10 @@ def test_the_tracker_stores_it_later() -> None:
 
 def test_what_is_stored_later_never_overwrites_what_the_user_got_since() -> None:
     container = Container(published())
-    answer = container.assign(user_in("control")) | {"variant": "treatment", "persisted": False}
-    container.assigner.store_again(answer)
+    answer = container.assign(user_in("control"))
+    (result,) = container.tracker.results
+    treatment = result.experiment.assigned["treatment"]
+    container.assigner.store_again(result._replace(decision=treatment, is_persisted=False))
     assert container.rows.rows["checkout", answer["user_id"]].variant == "control"
     assert container.metrics.recorded["AssignmentContradicted"] == [1]
 
@@ -420,7 +347,7 @@ def test_what_is_stored_later_of_who_is_not_sticky_replaces_what_stood_before() 
     answer = other.assign(user)
     assert (answer["variant"], answer["persisted"]) == ("treatment", False)
     container.rows.failing = {}
-    other.assigner.store_again(answer)
+    other.store_again()
     row = container.rows.rows["checkout", user]
     assert (row.variant, row.assignment_id) == ("treatment", answer["assignment_id"])
     assert "AssignmentContradicted" not in other.metrics.recorded
@@ -429,21 +356,22 @@ def test_what_is_stored_later_of_who_is_not_sticky_replaces_what_stood_before() 
     assert later.assign(user)["timestamp"] == answer["timestamp"]
     row = Assignment("control", "newer", NOW + 20, 1, NOW + TTL, row.version)
     container.rows.rows["checkout", user] = row
-    other.assigner.store_again(answer)
+    other.store_again()
     assert container.rows.rows["checkout", user] == row
 
 
 def test_what_belongs_to_an_earlier_iteration_is_not_stored_later() -> None:
     container = Container(published())
     container.rows.failing = {"put": StorageUnavailable()}
-    answer = container.assign()
+    container.assign()
     container.rows.failing = {}
     container.publish(published(iteration=2))
     container.now += 10
-    container.assigner.store_again(answer)
+    container.store_again()
     assert container.rows.rows == {}
+    (result,) = container.tracker.results
     with pytest.raises(NotFound):
-        container.assigner.store_again(answer | {"experiment_key": "gone"})
+        container.assigner.store_again(result._replace(experiment=replace(result.experiment, key="gone")))
 
 
 def test_who_is_not_sticky_is_decided_without_the_row() -> None:
@@ -466,14 +394,14 @@ def test_a_fresh_decision_is_told_to_the_tracker_once() -> None:
     answer = container.assign()
     container.assign()
     Container(beside=container).assign()
-    assert container.tracker.events == [answer]
+    assert container.tracked == [answer]
 
 
 def test_calls_know_how_much_time_is_left() -> None:
     container = Container(*(published(f"e{number}") for number in range(3)))
     with deadline.within(lambda: 1.5):
         container.assigner.assign("u", "e0", {}, NOW)
-        container.assigner.assign_batch("u", None, {}, NOW)
+        container.assigner.assign_many("u", None, {}, NOW)
     assert set(container.rows.time_left) == {1.5}
     assert len(container.rows.time_left) == 5
     assert deadline.remaining() == float("inf")
@@ -486,7 +414,7 @@ def test_a_batch_answers_each_key_as_assign_does() -> None:
     container = Container(published("a"), published("b", status="paused"))
     found = container.batch("b", "a", "a", "missing")
     assert list(found) == ["a", "b", "missing"]
-    assert found["a"] == Container(container.definitions.load("experiment", ["a"])["a"]).assign(key="a")
+    assert found["a"] == Container(container.definitions.get_many("experiment", ["a"])["a"]).assign(key="a")
     assert found["b"]["reason"] == "PAUSED"
     assert found["missing"] == {
         "error": {
@@ -506,13 +434,13 @@ def test_without_keys_a_batch_is_all_active_experiments() -> None:
 def test_a_batch_of_100_reads_once_and_writes_what_is_new() -> None:
     container = Container(*(published(f"e{number}") for number in range(100)))
     first = container.batch()
-    assert container.calls() == {"batch_get": 1, "put": 100}
+    assert container.calls() == {"get_many": 1, "put": 100}
     assert {answer["reason"] for answer in first.values()} == {"ASSIGNED"}
     second = container.batch()
     assert container.calls() == {}
     assert second == {key: answer | {"reason": "STICKY"} for key, answer in first.items()}
     assert Container(beside=container).batch() == second
-    assert container.calls() == {"batch_get": 1}
+    assert container.calls() == {"get_many": 1}
 
 
 def test_a_batch_reads_no_row_that_nothing_asks_for() -> None:
@@ -523,7 +451,7 @@ def test_a_batch_reads_no_row_that_nothing_asks_for() -> None:
 
 def test_in_a_batch_only_those_that_need_the_dead_table_fail() -> None:
     container = Container(published("a"), published("b", status="paused"), published("c", sticky=False))
-    container.rows.failing = {"batch_get": StorageUnavailable(), "put": StorageUnavailable()}
+    container.rows.failing = {"get_many": StorageUnavailable(), "put": StorageUnavailable()}
     found = container.batch("a", "b", "c")
     assert found["a"] == {
         "error": {
@@ -541,4 +469,4 @@ def test_in_a_batch_what_is_not_stored_says_so() -> None:
     container.rows.failing = {"put": Throttled()}
     found = container.batch()
     assert [answer["persisted"] for answer in found.values()] == [False, False]
-    assert len(container.tracker.events) == 2
+    assert len(container.tracked) == 2

@@ -6,8 +6,8 @@ import pytest
 
 from chalicelib.domain.definitions.model import Assignment, DefinitionRow
 from chalicelib.domain.errors import NotFound, StorageUnavailable
+from tests.support.assigner import NOW, TTL, Container
 from tests.support.experiments import published, shares
-from tests.unit.services.test_assign import NOW, TTL, Container
 
 ONE = published(variants=shares(a=1.0))
 ADDED = published(variants=shares(a=0.5, c=0.5))
@@ -66,8 +66,8 @@ def test_it_takes_a_publish_up_once_and_then_costs_no_more_than_ever() -> None:
     users = [user for user in map(str, range(40)) if new.assign(user)["variant"] == "c"]
     new.calls()
     loads: list[Any] = []
-    load = old.definitions.load
-    old.definitions.load = lambda *asked: loads.append(asked) or load(*asked)  # type: ignore[method-assign,func-returns-value]
+    load = old.definitions.get_many
+    old.definitions.get_many = lambda *asked: loads.append(asked) or load(*asked)  # type: ignore[method-assign,func-returns-value]
     for user in users:
         old.assign(user)
     assert len(loads) == 1
@@ -81,9 +81,9 @@ def test_an_older_row_costs_no_second_look_at_the_definition() -> None:
     container.assign()
     container.publish(published(variants=shares(c=1.0)))
     container.now += 10
-    container.catalog.experiment("checkout")
+    container.catalog.experiments.get("checkout")
     container.calls()
-    container.definitions.load = None  # type: ignore[method-assign,assignment]
+    container.definitions.get_many = None  # type: ignore[method-assign,assignment]
     assert container.assign()["reason"] == "REASSIGNED"
     assert container.calls() == {"get": 1, "put": 1}
 
@@ -96,8 +96,8 @@ def test_while_the_newer_definition_cannot_be_read_nothing_is_answered_and_nothi
     def dead(*_: object) -> Any:
         raise StorageUnavailable
 
-    load = old.definitions.load
-    old.definitions.load = dead  # type: ignore[method-assign,assignment]
+    load = old.definitions.get_many
+    old.definitions.get_many = dead  # type: ignore[method-assign,assignment]
     with pytest.raises(StorageUnavailable):
         old.assign(user)
     new.rows.get = lambda *_: None  # type: ignore[method-assign] # refused by the condition only
@@ -105,7 +105,7 @@ def test_while_the_newer_definition_cannot_be_read_nothing_is_answered_and_nothi
         old.assign(user)
     assert old.batch("checkout", user=user)["checkout"]["error"]["code"] == "storage_unavailable"
     assert new.rows.rows["checkout", user] == row
-    old.definitions.load = load  # type: ignore[method-assign]
+    old.definitions.get_many = load  # type: ignore[method-assign]
     assert same(old, user, new.assign(user))
 
 
@@ -144,10 +144,10 @@ def test_what_is_stored_later_never_replaces_what_a_newer_definition_assigned() 
     user = somebody(new, "c")
     row = new.rows.rows.pop(("checkout", user))
     old.rows.failing = {"put": StorageUnavailable()}
-    answer = old.assign(user)
+    old.assign(user)
     old.rows.failing = {}
     new.rows.rows["checkout", user] = row
-    old.assigner.store_again(answer)
+    old.store_again()
     assert new.rows.rows["checkout", user] == row
     assert old.metrics.recorded["AssignmentContradicted"] == [1]
 

@@ -3,15 +3,18 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.keys import ApiKey, bearer, digest
+from chalicelib.domain.keys import ApiKey, digest, parse_bearer
 from chalicelib.services.authorize import Authorizer
+from realtime.testing.stores import MemoryKeys
 
 WEB = ApiKey(digest("rt_web"), "web", ("flags",), "2026-01-01T00:00:00Z")
 
 
-class CountingKeys:
+class CountingKeys(MemoryKeys):
     def __init__(self, *keys: ApiKey) -> None:
-        self.keys = {key.id: key for key in keys}
+        super().__init__()
+        for key in keys:
+            self.put(key)
         self.asked = 0
         self.broken = False
 
@@ -19,7 +22,7 @@ class CountingKeys:
         self.asked += 1
         if self.broken:
             raise StorageUnavailable
-        return self.keys.get(key_id)
+        return super().get(key_id)
 
 
 def authorizer(keys: CountingKeys, demo_key: str = "", now: float = 0.0) -> Authorizer:
@@ -27,7 +30,7 @@ def authorizer(keys: CountingKeys, demo_key: str = "", now: float = 0.0) -> Auth
 
 
 def test_a_key_opens_the_routes_of_its_scopes_only() -> None:
-    name, routes = authorizer(CountingKeys(WEB)).routes("Bearer rt_web")
+    name, routes = authorizer(CountingKeys(WEB)).authorize("Bearer rt_web")
     assert name == WEB.id[:12]
     assert "/flags/evaluate" in routes
     assert "/assign" not in routes
@@ -37,19 +40,19 @@ def test_a_key_opens_the_routes_of_its_scopes_only() -> None:
     "header", ["", "rt_web", "Basic rt_web", "Bearer ", "Bearer rt_other", "Bearer \ud800"]
 )
 def test_anything_else_opens_nothing(header: str) -> None:
-    assert authorizer(CountingKeys(WEB)).routes(header)[1] == []
+    assert authorizer(CountingKeys(WEB)).authorize(header)[1] == []
 
 
 def test_a_revoked_key_opens_nothing() -> None:
     revoked = replace(WEB, revoked="2026-02-01T00:00:00Z")
-    assert authorizer(CountingKeys(revoked)).routes("Bearer rt_web")[1] == []
+    assert authorizer(CountingKeys(revoked)).authorize("Bearer rt_web")[1] == []
 
 
 def test_bad_keys_do_not_hammer_the_table() -> None:
     keys = CountingKeys(WEB)
     asking = authorizer(keys)
     for _ in range(100):
-        asking.routes("Bearer rt_guess")
+        asking.authorize("Bearer rt_guess")
     assert keys.asked == 1
 
 
@@ -58,16 +61,16 @@ def test_a_failed_look_up_is_not_remembered() -> None:
     asking = authorizer(keys)
     keys.broken = True
     with pytest.raises(StorageUnavailable):
-        asking.routes("Bearer rt_web")
+        asking.authorize("Bearer rt_web")
     keys.broken = False
-    assert asking.routes("Bearer rt_web")[1]
+    assert asking.authorize("Bearer rt_web")[1]
 
 
 def test_the_demo_key_opens_everything_where_there_is_one() -> None:
     keys = CountingKeys()
-    assert "/events" in authorizer(keys, demo_key="rt_local_demo").routes("Bearer rt_local_demo")[1]
-    assert authorizer(keys).routes("Bearer rt_local_demo")[1] == []
+    assert "/events" in authorizer(keys, demo_key="rt_local_demo").authorize("Bearer rt_local_demo")[1]
+    assert authorizer(keys).authorize("Bearer rt_local_demo")[1] == []
 
 
 def test_the_scheme_is_read_in_any_case() -> None:
-    assert bearer("bearer  rt_x ") == "rt_x"
+    assert parse_bearer("bearer  rt_x ") == "rt_x"

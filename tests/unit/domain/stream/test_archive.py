@@ -62,7 +62,7 @@ def test_an_object_has_at_most_five_megabytes() -> None:
 
 def test_the_experiments_of_an_event_count_for_its_size() -> None:
     plane = Plane(*[experiment(f"experiment-{number}-{'x' * 110}") for number in range(20)])
-    for one in plane.experiments.found:
+    for one in plane.experiments.by_key:
         plane.assign("u1", "treatment", key=one)
     plane.deliver(kinesis([purchase("u1", properties={"text": "y" * 4000}) for _ in range(1000)]))
     sizes = [len(gzip.decompress(body)) for body in plane.archive.objects.values()]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chalicelib.domain.definitions.model import Assignment, DefinitionRow
+from chalicelib.domain.definitions.model import Assignment, DefinitionRow, Experiment
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
 from chalicelib.services.definitions.catalog import Catalog
-from chalicelib.services.definitions.platform_overrides import Overridden
+from chalicelib.services.definitions.platform_overrides import PlatformOverrides
 from realtime.commands.explain import explain_experiment, explain_flag
 from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag, shares
@@ -36,9 +36,13 @@ class Bench:
         self.catalog = Catalog(store, metrics)
         if row:
             self.assignments.rows["checkout", "u"] = row
-        table = SimpleNamespace(all=lambda _now: {"checkout": forced or {}})
-        self.experiments = Overridden(self.catalog, table, metrics)
+        table = SimpleNamespace(get_all=lambda _now: {"checkout": forced or {}})
+        self._overrides = PlatformOverrides(table, metrics)
         self.console = Console(file=io.StringIO(), width=200)
+
+    def get_experiment(self, key: str) -> Experiment | None:
+        experiment = self.catalog.experiments.get(key)
+        return experiment and self._overrides.apply(experiment)
 
     def experiment(self, **context: Any) -> tuple[list[str], str]:
         """The rows of the table, and what comes below it."""

@@ -20,7 +20,7 @@ def test_80_columns_cut_off_nothing_and_a_label_is_no_markup() -> None:
     keys, console = MemoryKeys(), Console(file=io.StringIO(), width=80)
     key = create_key(console, keys, "assign,flags,events,results", LABEL)
     assert key in said(console).splitlines()
-    revoke_key(console, keys, keys.all()[0].id[:12])
+    revoke_key(console, keys, keys.get_all()[0].id[:12])
     assert "[bold]a company[/bold]" in said(console)
     console.file = io.StringIO()
     list_keys(console, keys)
@@ -48,8 +48,8 @@ def test_a_key_says_whose_it_is() -> None:
 def test_a_key_is_revoked_once_and_keeps_the_time() -> None:
     keys, console = MemoryKeys(), Console(file=io.StringIO())
     create_key(console, keys, "assign", "web")
-    revoke_key(console, keys, keys.all()[0].id)
-    (first,) = keys.all()
+    revoke_key(console, keys, keys.get_all()[0].id)
+    (first,) = keys.get_all()
     with pytest.raises(ValueError, match=f"revoked already, since {first.revoked}"):
         revoke_key(console, keys, first.id)
-    assert keys.all() == [first]
+    assert keys.get_all() == [first]

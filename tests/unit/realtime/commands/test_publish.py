@@ -57,7 +57,7 @@ class Publisher:
         return validate(self.console, [self.file([*flags], [])], strict)
 
     def keys(self) -> list[str]:
-        return sorted(self.definitions.load_all("flag"))
+        return sorted(self.definitions.get_all("flag"))
 
 
 @pytest.fixture
@@ -161,14 +161,14 @@ def test_the_difference_is_shown_and_only_what_changed_is_written(to_publish: Pu
     assert "+ flag new" in to_publish.said
     assert "same" not in to_publish.said
     assert "Published version 2: 1 added, 1 changed." in to_publish.said
-    assert to_publish.definitions.load_all("flag")["same"].version == 1
+    assert to_publish.definitions.get_all("flag")["same"].version == 1
 
 
 def test_publishing_the_same_again_is_no_publication(to_publish: Publisher) -> None:
     to_publish(FLAG | {"rollout_percentage": 10})
     assert to_publish(FLAG | {"rollout_percentage": 10.0, "enabled": True}) == 0
     assert "Nothing changes: version 1 stays in force." in to_publish.said
-    assert to_publish.definitions.since(None).version == 1
+    assert to_publish.definitions.get_changes(None).version == 1
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_numbers_keep_type_and_precision_on_their_way_to_the_table(to_publish: P
     to_publish(
         {"key": "f", "type": "object", "default_variant": "a", "variants": [{"key": "a", "value": value}]}
     )
-    loaded = load_flag(to_publish.definitions.load_all("flag")["f"].text).off.value
+    loaded = load_flag(to_publish.definitions.get_all("flag")["f"].text).off.value
     assert repr(loaded) == repr(value)
 
 
@@ -365,7 +365,7 @@ def _share(said: str, words: str) -> float:
 
 
 def test_a_mistake_in_a_file_is_told_though_the_store_cannot_be_reached(to_publish: Publisher) -> None:
-    to_publish.definitions.since = _unreachable  # type: ignore[method-assign]
+    to_publish.definitions.get_changes = _unreachable  # type: ignore[method-assign]
     assert to_publish({"key": "f", "type": "bolean"}) == 1
     assert "flags[0] (f).type" in to_publish.said
     with pytest.raises(StorageUnavailable):

@@ -9,7 +9,8 @@ import pytest
 
 from chalicelib.domain.definitions.model import Changes, DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
-from chalicelib.services.definitions.cache import NOT_FOUND_SECONDS, RETRY_SECONDS
+from chalicelib.services.definitions.cache import RETRY_SECONDS
+from chalicelib.services.definitions.cache_state import NOT_FOUND_SECONDS
 from chalicelib.services.definitions.catalog import Catalog
 from realtime.testing.stores import MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag
@@ -26,17 +27,17 @@ class Counted(MemoryDefinitions):
         self.calls: Counter[str] = Counter()
         self.dead: set[str] = set()
 
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
-        self._called("load")
-        return super().load(kind, keys)
+    def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
+        self._called("get_many")
+        return super().get_many(kind, keys)
 
-    def load_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
-        self._called("load_all")
-        return super().load_all(kind)
+    def get_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
+        self._called("get_all")
+        return super().get_all(kind)
 
-    def since(self, version: int | None) -> Changes:
-        self._called("since")
-        return super().since(version)
+    def get_changes(self, version: int | None) -> Changes:
+        self._called("get_changes")
+        return super().get_changes(version)
 
     def _called(self, name: str) -> None:
         self.calls[name] += 1
@@ -65,7 +66,7 @@ class Container:
             self.version = self.store.publish(definitions, self.version, 0.0)
 
     def status(self, key: str = "checkout") -> str | None:
-        found = self.catalog.experiment(key)
+        found = self.catalog.experiments.get(key)
         return found.status if found else None
 
     def calls(self) -> dict[str, int]:
@@ -76,7 +77,7 @@ class Container:
 def test_a_definition_is_loaded_once_and_then_costs_no_call() -> None:
     container = Container(published())
     assert container.status() == "active"
-    assert container.calls() == {"since": 1, "load": 1}
+    assert container.calls() == {"get_changes": 1, "get_many": 1}
     for _ in range(100):
         assert container.status() == "active"
     assert container.calls() == {}
@@ -84,9 +85,9 @@ def test_a_definition_is_loaded_once_and_then_costs_no_call() -> None:
 
 def test_kinds_are_apart() -> None:
     container = Container(published("same"), published_flag("same"))
-    assert container.catalog.flag("same") is not None
-    assert container.catalog.experiment("same") is not None
-    assert container.catalog.flag("checkout") is None
+    assert container.catalog.flags.get("same") is not None
+    assert container.catalog.experiments.get("same") is not None
+    assert container.catalog.flags.get("checkout") is None
 
 
 def test_a_publish_is_in_force_after_the_next_check() -> None:
@@ -97,7 +98,7 @@ def test_a_publish_is_in_force_after_the_next_check() -> None:
     assert container.status() == "active"
     container.now += 0.01
     assert container.status() == "paused"
-    assert container.calls() == {"since": 2, "load": 2}
+    assert container.calls() == {"get_changes": 2, "get_many": 2}
 
 
 def test_lookups_and_misses_are_counted_once_a_check() -> None:
@@ -111,11 +112,11 @@ def test_lookups_and_misses_are_counted_once_a_check() -> None:
 
 def test_a_check_without_changes_is_one_call_and_reloads_nothing() -> None:
     container = Container(published())
-    before = container.catalog.experiment("checkout")
+    before = container.catalog.experiments.get("checkout")
     container.calls()
     container.now += CHECK
-    assert container.catalog.experiment("checkout") is before
-    assert container.calls() == {"since": 1}
+    assert container.catalog.experiments.get("checkout") is before
+    assert container.calls() == {"get_changes": 1}
 
 
 def test_a_publish_of_something_else_reloads_nothing() -> None:
@@ -125,14 +126,14 @@ def test_a_publish_of_something_else_reloads_nothing() -> None:
     container.publish(published("other"), published_flag("other"))
     container.now += CHECK
     container.status()
-    assert container.calls() == {"since": 1}
+    assert container.calls() == {"get_changes": 1}
 
 
 def test_a_kill_switch_is_in_force_within_10_seconds_though_the_check_fails_once() -> None:
     container = Container(published())
     container.status()
     container.publish(published(status="paused"))
-    container.store.dead = {"since"}
+    container.store.dead = {"get_changes"}
     container.now += CHECK
     assert container.status() == "active"
     container.store.dead = set()
@@ -145,7 +146,7 @@ def test_a_kill_switch_is_in_force_though_loading_the_definition_fails_once() ->
     container = Container(published())
     container.status()
     container.publish(published(status="paused"))
-    container.store.dead = {"load"}
+    container.store.dead = {"get_many"}
     container.now += CHECK
     assert container.status() == "active"
     container.store.dead = set()
@@ -156,20 +157,20 @@ def test_a_kill_switch_is_in_force_though_loading_the_definition_fails_once() ->
 def test_the_next_check_is_due_a_second_after_the_failure_not_after_its_begin() -> None:
     container = Container(published())
     container.status()
-    since = container.store.since
+    since = container.store.get_changes
 
     def slow(version: int | None) -> Changes:
         container.now += 2.0
         return since(version)
 
-    container.store.since = slow  # type: ignore[method-assign]
-    container.store.dead = {"since"}
+    container.store.get_changes = slow  # type: ignore[method-assign]
+    container.store.dead = {"get_changes"}
     container.now += CHECK
     container.calls()
     for _ in range(10):
         container.status()
         container.now += RETRY_SECONDS / 11
-    assert container.calls()["since"] == 1
+    assert container.calls()["get_changes"] == 1
 
 
 def test_who_has_something_to_answer_with_does_not_wait_and_what_comes_later_counts() -> None:
@@ -178,17 +179,17 @@ def test_who_has_something_to_answer_with_does_not_wait_and_what_comes_later_cou
     times = [0.0]
     catalog = Catalog(store, MemoryMetrics(), check=CHECK, timer=lambda: times[0])
     store.go_on.set()
-    assert catalog.experiment("checkout") is not None
+    assert catalog.experiments.get("checkout") is not None
     store.go_on.clear()
     store.publish([published(status="paused")], 1, 0.0)
     times[0] += CHECK
-    found = catalog.experiment("checkout")
+    found = catalog.experiments.get("checkout")
     assert found is not None
     assert found.status == "active"
     store.go_on.set()
 
     def is_paused() -> bool:
-        found = catalog.experiment("checkout")
+        found = catalog.experiments.get("checkout")
         return found is not None and found.status == "paused"
 
     assert until(is_paused, seconds=10)
@@ -197,12 +198,12 @@ def test_who_has_something_to_answer_with_does_not_wait_and_what_comes_later_cou
 def test_a_dead_store_is_asked_once_a_second_and_the_age_is_told() -> None:
     container = Container(published())
     container.status()
-    container.store.dead = {"since", "load", "load_all"}
+    container.store.dead = {"get_changes", "get_many", "get_all"}
     container.calls()
     for _ in range(40):
         container.now += 0.25
         assert container.status() == "active"
-    assert container.calls()["since"] <= 6
+    assert container.calls()["get_changes"] <= 6
     ages = container.metrics.recorded["DefinitionsAge"]
     assert ages == sorted(ages)
     assert ages[0] == CHECK
@@ -211,11 +212,11 @@ def test_a_dead_store_is_asked_once_a_second_and_the_age_is_told() -> None:
 def test_the_last_good_definitions_serve_long_after_their_time() -> None:
     container = Container(published(), published_flag())
     container.status()
-    container.catalog.flags()
-    container.store.dead = {"since", "load", "load_all"}
+    container.catalog.flags.get_all()
+    container.store.dead = {"get_changes", "get_many", "get_all"}
     container.now += 10 * TTL
     assert container.status() == "active"
-    assert set(container.catalog.flags()) == {"dark-mode"}
+    assert set(container.catalog.flags.get_all()) == {"dark-mode"}
     container.store.dead = set()
     container.publish(published(status="paused"))
     container.now += RETRY_SECONDS
@@ -225,21 +226,21 @@ def test_the_last_good_definitions_serve_long_after_their_time() -> None:
 def test_the_age_is_told_though_only_the_definitions_themselves_cannot_be_read() -> None:
     container = Container(published(), published_flag())
     container.status()
-    container.catalog.flags()
-    container.store.dead = {"load", "load_all"}
+    container.catalog.flags.get_all()
+    container.store.dead = {"get_many", "get_all"}
     container.now += TTL + 1
     assert container.status() == "active"
-    assert set(container.catalog.flags()) == {"dark-mode"}
+    assert set(container.catalog.flags.get_all()) == {"dark-mode"}
     assert container.metrics.recorded["DefinitionsAge"] == [TTL + 1, TTL + 1]
 
 
 def test_what_was_never_loaded_is_an_error_while_the_store_is_dead_and_no_error_is_remembered() -> None:
     container = Container(published())
-    container.store.dead = {"since", "load", "load_all"}
+    container.store.dead = {"get_changes", "get_many", "get_all"}
     with pytest.raises(StorageUnavailable):
         container.status()
     with pytest.raises(StorageUnavailable):
-        container.catalog.experiments()
+        container.catalog.experiments.get_all()
     container.store.dead = set()
     assert container.status() == "active"
 
@@ -263,17 +264,17 @@ def test_not_found_is_remembered_for_a_while() -> None:
     assert container.calls() == {}
     container.now += NOT_FOUND_SECONDS
     assert container.status("later") is None
-    assert container.calls()["load"] == 1
+    assert container.calls()["get_many"] == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 129, "ü", "a b", "a\n", "a/b", "\ud800"])
 def test_what_cannot_be_a_key_is_not_found_without_asking(key: str) -> None:
     container = Container(published("good"))
     assert container.status(key) is None
-    assert container.catalog.flag(key) is None
-    assert set(container.catalog.some_experiments([key, "good"])) == {"good"}
-    assert container.calls() == {"since": 1, "load": 1}
-    container.store.dead = {"load", "load_all", "since"}
+    assert container.catalog.flags.get(key) is None
+    assert set(container.catalog.experiments.get_many([key, "good"])) == {"good"}
+    assert container.calls() == {"get_changes": 1, "get_many": 1}
+    container.store.dead = {"get_many", "get_all", "get_changes"}
     assert container.status(key) is None
 
 
@@ -311,7 +312,7 @@ def test_the_least_recently_used_definition_is_pushed_out() -> None:
     container.status("e0")
     assert container.calls() == {}
     container.status("e1")
-    assert container.calls() == {"load": 1}
+    assert container.calls() == {"get_many": 1}
 
 
 def test_many_unknown_keys_are_one_call() -> None:
@@ -319,56 +320,56 @@ def test_many_unknown_keys_are_one_call() -> None:
     container = Container(*(published(key) for key in keys))
     container.status("e0")
     container.calls()
-    found = container.catalog.some_experiments([*keys, "missing"])
+    found = container.catalog.experiments.get_many([*keys, "missing"])
     assert set(found) == set(keys)
-    assert container.calls() == {"load": 1}
-    assert set(container.catalog.some_experiments([*keys, "missing"])) == set(keys)
+    assert container.calls() == {"get_many": 1}
+    assert set(container.catalog.experiments.get_many([*keys, "missing"])) == set(keys)
     assert container.calls() == {}
 
 
 def test_of_many_keys_those_that_are_cached_are_answered_while_the_store_is_dead() -> None:
     container = Container(published("a"), published("b"))
     container.status("a")
-    container.store.dead = {"load"}
-    found = container.catalog.some_experiments(["a", "b"])
+    container.store.dead = {"get_many"}
+    found = container.catalog.experiments.get_many(["a", "b"])
     assert not isinstance(found["a"], RealtimeError)
     assert isinstance(found["b"], StorageUnavailable)
 
 
 def test_all_are_loaded_by_one_call_and_then_kept_up_to_date() -> None:
     container = Container(published("a"), published("b"))
-    before = container.catalog.experiments()
+    before = container.catalog.experiments.get_all()
     assert set(before) == {"a", "b"}
-    assert container.calls() == {"since": 1, "load_all": 1}
+    assert container.calls() == {"get_changes": 1, "get_all": 1}
     assert container.status("a") == "active"
     assert container.status("missing") is None
-    assert set(container.catalog.some_experiments(["a", "missing"])) == {"a"}
+    assert set(container.catalog.experiments.get_many(["a", "missing"])) == {"a"}
     assert container.calls() == {}
     container.publish(published("c"), DefinitionRow("experiment", "a", "", "removed"))
     container.now += CHECK
-    after = container.catalog.experiments()
+    after = container.catalog.experiments.get_all()
     assert set(after) == {"b", "c"}
     assert after["b"] is before["b"]
     assert set(before) == {"a", "b"}
-    assert container.calls() == {"since": 1, "load": 1}
+    assert container.calls() == {"get_changes": 1, "get_many": 1}
     container.now += TTL
-    assert set(container.catalog.experiments()) == {"b", "c"}
-    assert container.calls() == {"since": 1, "load_all": 1}
+    assert set(container.catalog.experiments.get_all()) == {"b", "c"}
+    assert container.calls() == {"get_changes": 1, "get_all": 1}
 
 
 def test_more_changes_than_can_be_told_reload_everything() -> None:
     container = Container(published())
     container.status()
-    container.catalog.flags()
+    container.catalog.flags.get_all()
 
     def anything(version: int | None) -> Changes:
         return Changes(container.version, None)
 
-    container.store.since = anything  # type: ignore[method-assign] # this test's store forgets the details
+    container.store.get_changes = anything  # type: ignore[method-assign] # this test's store forgets the details
     container.publish(published(status="paused"), published_flag("new"))
     container.now += CHECK
     assert container.status() == "paused"
-    assert set(container.catalog.flags()) == {"new"}
+    assert set(container.catalog.flags.get_all()) == {"new"}
 
 
 def test_of_an_unreadable_row_the_last_good_definition_serves() -> None:
@@ -381,7 +382,7 @@ def test_of_an_unreadable_row_the_last_good_definition_serves() -> None:
     assert container.metrics.recorded["InvalidDefinition"]
     with pytest.raises(StorageUnavailable, match="publish it again"):
         container.status("other")
-    assert set(container.catalog.experiments()) == {"checkout"}
+    assert set(container.catalog.experiments.get_all()) == {"checkout"}
 
 
 def test_an_unreadable_row_is_the_same_failure_before_and_after_all_are_asked_for() -> None:
@@ -389,23 +390,23 @@ def test_an_unreadable_row_is_the_same_failure_before_and_after_all_are_asked_fo
     container = Container(published("good"), broken, DefinitionRow("flag", "broken", "{}", "active"))
     for all_are_asked_for in (False, True):
         if all_are_asked_for:
-            assert set(container.catalog.experiments()) == {"good"}
-            assert set(container.catalog.flags()) == set()
+            assert set(container.catalog.experiments.get_all()) == {"good"}
+            assert set(container.catalog.flags.get_all()) == set()
         for _ in range(2):
             with pytest.raises(StorageUnavailable, match="publish it again"):
                 container.status("broken")
             with pytest.raises(StorageUnavailable):
-                container.catalog.flag("broken")
-            found = container.catalog.some_experiments(["broken", "good", "missing"])
+                container.catalog.flags.get("broken")
+            found = container.catalog.experiments.get_many(["broken", "good", "missing"])
             assert set(found) == {"broken", "good"}
             assert isinstance(found["broken"], StorageUnavailable)
-    assert set(container.catalog.unreadable("experiment")) == {"broken"}
-    assert set(container.catalog.unreadable("flag")) == {"broken"}
-    assert container.calls() == {"since": 1, "load": 3, "load_all": 2}
+    assert set(container.catalog.experiments.get_unreadable()) == {"broken"}
+    assert set(container.catalog.flags.get_unreadable()) == {"broken"}
+    assert container.calls() == {"get_changes": 1, "get_many": 3, "get_all": 2}
     container.publish(published("broken"))
     container.now += CHECK
     assert container.status("broken") == "active"
-    assert container.catalog.unreadable("experiment") == {}
+    assert container.catalog.experiments.get_unreadable() == {}
 
 
 def test_an_unreadable_row_that_was_repaired_is_taken_up() -> None:
@@ -425,8 +426,8 @@ class Slow(Counted):
         self.asked = threading.Event()
         self.go_on = threading.Event()
 
-    def load(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
-        rows: Mapping[str, DefinitionRow] = super().load(kind, keys)
+    def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
+        rows: Mapping[str, DefinitionRow] = super().get_many(kind, keys)
         if kind == "experiment":
             self.asked.set()
             assert self.go_on.wait(10)
@@ -438,12 +439,12 @@ def test_threads_that_want_the_same_definition_share_one_call() -> None:
     store.publish([published()], 0, 0.0)
     catalog = Catalog(store, MemoryMetrics())
     with ThreadPoolExecutor(16) as pool:
-        answers = [pool.submit(catalog.experiment, "checkout") for _ in range(16)]
+        answers = [pool.submit(catalog.experiments.get, "checkout") for _ in range(16)]
         assert store.asked.wait(10)
         store.go_on.set()
         found = {id(answer.result()) for answer in answers}
     assert len(found) == 1
-    assert store.calls["load"] == 1
+    assert store.calls["get_many"] == 1
 
 
 def test_a_row_read_before_a_publish_never_outlives_it() -> None:
@@ -452,13 +453,13 @@ def test_a_row_read_before_a_publish_never_outlives_it() -> None:
     times = [0.0]
     catalog = Catalog(store, MemoryMetrics(), check=CHECK, timer=lambda: times[0])
     with ThreadPoolExecutor(2) as pool:
-        late = pool.submit(catalog.experiment, "checkout")  # has read the old row and is stuck with it
+        late = pool.submit(catalog.experiments.get, "checkout")  # has read the old row and is stuck with it
         assert store.asked.wait(10)
         store.publish([published(status="paused")], 1, 0.0)
         times[0] += CHECK
-        assert pool.submit(catalog.flag, "dark-mode").result(10) is None  # checks, and sees the publish
+        assert pool.submit(catalog.flags.get, "dark-mode").result(10) is None  # checks, and sees the publish
         store.go_on.set()
         late.result(10)
-    found = catalog.experiment("checkout")
+    found = catalog.experiments.get("checkout")
     assert found is not None
     assert found.status == "paused"

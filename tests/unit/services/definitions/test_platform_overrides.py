@@ -1,43 +1,25 @@
 """The platform's overrides, embedded."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 from chalicelib.domain.assignment import decide
-from chalicelib.domain.definitions.model import DefinitionKind, Experiment
-from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable
+from chalicelib.domain.definitions.model import Experiment
+from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.reasons import Reason
-from chalicelib.services.definitions.platform_overrides import SECONDS, Overridden
+from chalicelib.services.definitions.platform_overrides import REFRESH_SECONDS, PlatformOverrides
 from realtime.testing.stores import MemoryMetrics
-from tests.support.experiments import experiment
+from tests.support.assigner import Container
+from tests.support.experiments import experiment, published
 
 NOW = 1_800_000_000.0
-
-
-class Catalog:
-    def __init__(self, *experiments: Experiment) -> None:
-        self.all = {one.key: one for one in experiments}
-
-    def experiment(self, key: str) -> Experiment | None:
-        return self.all.get(key)
-
-    def renewed(self, key: str) -> Experiment | None:
-        return self.all.get(key)
-
-    def some_experiments(self, keys: Collection[str]) -> Mapping[str, Experiment | RealtimeError]:
-        return {key: self.all.get(key) or NotFound("x", "x") for key in keys}
-
-    def experiments(self) -> Mapping[str, Experiment]:
-        return self.all
-
-    def unreadable(self, kind: DefinitionKind) -> Mapping[str, RealtimeError]:
-        return {kind: NotFound("x", "x")}
 
 
 class Table:
     def __init__(self, rows: dict[str, dict[str, str]]) -> None:
         self.rows, self.reads, self.dead = rows, 0, False
 
-    def all(self, now: float) -> Mapping[str, Mapping[str, str]]:
+    def get_all(self, now: float) -> Mapping[str, Mapping[str, str]]:
         self.reads += 1
         if self.dead:
             raise StorageUnavailable
@@ -45,16 +27,14 @@ class Table:
 
 
 class Platform:
-    def __init__(self, *experiments: Experiment, **rows: dict[str, str]) -> None:
-        self.now = NOW
+    def __init__(self, own: Experiment, **rows: dict[str, str]) -> None:
+        self.now, self.own = NOW, own
         self.table = Table(rows)
         self.metrics = MemoryMetrics()
-        self.catalog = Overridden(Catalog(*experiments), self.table, self.metrics, lambda: self.now)
+        self.overrides = PlatformOverrides(self.table, self.metrics, lambda: self.now)
 
-    def variant(self, user: str, key: str = "checkout") -> tuple[str | None, Reason]:
-        found = self.catalog.experiment(key)
-        assert found is not None
-        decision = decide(found, user, {}, self.now, lambda: None)
+    def variant(self, user: str) -> tuple[str | None, Reason]:
+        decision = decide(self.overrides.apply(self.own), user, {}, self.now, lambda: None)
         return decision.variant, decision.reason
 
 
@@ -76,25 +56,40 @@ def test_a_variant_that_the_experiment_does_not_have_overrides_nothing() -> None
 
 def test_an_experiment_without_overrides_is_the_catalogs_own() -> None:
     own = experiment()
-    assert Platform(own).catalog.experiment("checkout") is own
-    assert Platform(own).catalog.experiment("missing") is None
-    assert Platform(own).catalog.renewed("missing") is None
+    assert Platform(own).overrides.apply(own) is own
 
 
-def test_all_and_some_experiments_are_overridden_too() -> None:
-    catalog = Platform(experiment(), checkout={"tester": "treatment"}).catalog
-    some = catalog.some_experiments(["checkout", "missing"])
-    assert some["checkout"] == catalog.experiments()["checkout"] == catalog.experiment("checkout")
-    assert some["checkout"] == catalog.renewed("checkout")
-    assert set(catalog.unreadable("experiment")) == {"experiment"}
-    assert isinstance(some["missing"], NotFound)
+def test_named_and_all_experiments_are_overridden_too() -> None:
+    metrics = MemoryMetrics()
+    overrides = PlatformOverrides(Table({"checkout": {"tester": "treatment"}}), metrics, lambda: NOW)
+    container = Container(published(), apply_overrides=overrides.apply)
+    expected = container.assign("tester")
+    assert (expected["variant"], expected["reason"]) == ("treatment", "OVERRIDE")
+    assert container.batch(user="tester")["checkout"] == expected
+    answers = container.batch("checkout", "missing", user="tester")
+    assert answers["checkout"] == expected
+    assert answers["missing"]["error"]["code"] == "experiment_not_found"
+
+
+def test_an_experiment_loaded_again_for_a_newer_row_is_overridden_too() -> None:
+    table = Table({})
+    overrides = PlatformOverrides(table, MemoryMetrics(), lambda: clock)
+    clock = NOW
+    container = Container(published(), apply_overrides=overrides.apply)
+    container.assign("warm")
+    container.publish(published(traffic_allocation=0.5))
+    newer = Container(beside=container)
+    user = next(user for user in map(str, range(100)) if newer.assign(user)["variant"] == "control")
+    table.rows, clock = {"checkout": {user: "treatment"}}, NOW + REFRESH_SECONDS
+    container.rows.rows["checkout", user] = replace(container.rows.rows["checkout", user], variant="gone")
+    assert container.assign(user)["reason"] == "OVERRIDE"
 
 
 def test_the_table_is_read_again_after_half_a_minute_only() -> None:
     platform = Platform(experiment())
     platform.variant("tester")
     platform.table.rows = {"checkout": {"tester": "treatment"}}
-    platform.now += SECONDS - 0.001
+    platform.now += REFRESH_SECONDS - 0.001
     assert platform.variant("tester")[1] == Reason.ASSIGNED
     platform.now += 0.001
     assert platform.variant("tester") == ("treatment", Reason.OVERRIDE)
@@ -105,6 +100,6 @@ def test_the_last_overrides_apply_while_the_table_cannot_be_read() -> None:
     platform = Platform(experiment(), checkout={"tester": "treatment"})
     platform.variant("tester")
     platform.table.dead = True
-    platform.now += SECONDS
+    platform.now += REFRESH_SECONDS
     assert platform.variant("tester") == ("treatment", Reason.OVERRIDE)
     assert platform.metrics.recorded["OverridesUnreadable"] == [1]

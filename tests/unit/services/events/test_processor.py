@@ -87,7 +87,7 @@ def test_a_container_that_remembers_a_row_counts_as_one_that_does_not(
     plane = Plane(experiment(**fields))
     plane.assign("u1", "control", **row)
     plane.deliver(kinesis([purchase("u1")]))
-    plane.experiments.found = {"checkout": experiment(**later)}
+    plane.experiments.by_key = {"checkout": experiment(**later)}
     plane.assign("u1", "treatment", at=ARRIVED + 12, iteration=later.get("iteration", 1))
     for number, container in enumerate((plane.processor, plane.new_container()), 1):
         event = kinesis(

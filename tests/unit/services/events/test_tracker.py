@@ -1,35 +1,32 @@
 """What is told about decisions, when, and what happens if it cannot be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import orjson
 import pytest
 
-from chalicelib.domain.definitions.model import Evaluation
+from chalicelib.domain.assignment import AssignmentResult
+from chalicelib.domain.definitions.model import Decision, Evaluation
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
+from chalicelib.domain.reasons import Reason
 from chalicelib.domain.stream.event import Event, Limits, parse_event
 from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.domain.stream.tracking import build_assignment_event
 from chalicelib.services.events.tracker import LONGEST_PAUSE, Tracker
 from realtime.testing.event_stores import MemoryEventStream
 from realtime.testing.stores import MemoryMetrics
+from tests.support.experiments import experiment
 from tests.support.flags import flag
 
 NOW = 1_800_000_000.0
 ON = flag("f", version=7).everyone.fixed
 OFF = flag("f", version=7).not_in_rollout
-ASSIGNMENT = {
-    "user_id": "u1",
-    "experiment_key": "checkout",
-    "experiment_id": "exp-1",
-    "variant": "treatment",
-    "payload": {"colour": "green"},
-    "assignment_id": "a-1",
-    "timestamp": "2027-01-15T08:00:00.000Z",
-    "reason": "ASSIGNED",
-}
+EXPERIMENT = experiment(
+    "checkout", id="exp-1", variants=[{"key": "treatment", "allocation": 1, "payload": {"colour": "green"}}]
+)
+ASSIGNMENT = AssignmentResult(EXPERIMENT, "u1", EXPERIMENT.assigned["treatment"], "a-1", NOW)
 assert ON is not None
 
 
@@ -58,15 +55,15 @@ class World:
         self.time = 0.0
         self.stream = Stream()
         self.metrics = MemoryMetrics()
-        self.stored: list[Mapping[str, Any]] = []
+        self.stored: list[AssignmentResult] = []
         self.store_error: RealtimeError | None = None
         limits = {"capacity": 100, "window": 600.0, "linger": 0.0} | limits
         self.tracker = Tracker(self.stream, self._store, self.metrics, timer=lambda: self.time, **limits)
 
-    def _store(self, answer: Mapping[str, Any]) -> None:
+    def _store(self, result: AssignmentResult) -> None:
         if self.store_error:
             raise self.store_error
-        self.stored.append(answer)
+        self.stored.append(result)
 
     def told(self) -> list[tuple[str, str]]:
         return [(event["user_id"], event["properties"]["variant"]) for event in self.stream.events]
@@ -226,7 +223,7 @@ def test_the_buffer_is_bounded_and_what_it_drops_is_counted() -> None:
     world = World(capacity=10)
     for n in range(25):
         evaluated(world, f"u{n}")
-        world.tracker.record(ASSIGNMENT | {"user_id": f"v{n}"})
+        world.tracker.record(ASSIGNMENT._replace(user_id=f"v{n}"))
     world.tracker.flush()
     dropped = sum(world.metrics.recorded["TrackingDropped"])
     assert len(world.stream.events) + dropped == 50
@@ -265,36 +262,36 @@ def test_what_waits_behind_a_dead_stream_is_bounded_too() -> None:
 
 def test_an_assignment_that_was_not_stored_is_stored_later(world: World) -> None:
     world.store_error = StorageUnavailable()
-    world.tracker.record(ASSIGNMENT | {"persisted": False})
+    world.tracker.record(ASSIGNMENT._replace(is_persisted=False))
     assert world.tracker.flush() == 1
     assert world.stream.events[0]["properties"]["persisted"] is False
     world.store_error = None
     world.time += 1.0
     assert world.tracker.flush() == 0
-    assert [answer["user_id"] for answer in world.stored] == ["u1"]
+    assert [result.user_id for result in world.stored] == ["u1"]
     assert len(world.stream.events) == 1
 
 
 def test_an_assignment_whose_experiment_is_gone_is_counted_and_forgotten(world: World) -> None:
     world.store_error = NotFound("experiment_not_found", "There is no experiment.")
-    world.tracker.record(ASSIGNMENT | {"persisted": False})
+    world.tracker.record(ASSIGNMENT._replace(is_persisted=False))
     assert world.tracker.flush() == 0
     assert world.metrics.recorded["AssignmentNotStored"] == [1]
 
 
 def test_without_a_stream_assignments_are_still_stored() -> None:
-    stored: list[Mapping[str, Any]] = []
+    stored: list[AssignmentResult] = []
     tracker = Tracker(
         None, stored.append, MemoryMetrics(), capacity=10, window=1, linger=0, timer=lambda: 0.0
     )
     tracker.record(ASSIGNMENT)
-    tracker.record(ASSIGNMENT | {"persisted": False})
+    tracker.record(ASSIGNMENT._replace(is_persisted=False))
     assert tracker.flush() == 0
     assert len(stored) == 1
 
 
 def test_another_variant_of_the_same_assignment_is_another_event() -> None:
-    moved = ASSIGNMENT | {"variant": "control", "reason": "REASSIGNED"}
+    moved = ASSIGNMENT._replace(decision=Decision("control", Reason.REASSIGNED))
     assert build_assignment_event(moved)["event_id"] != build_assignment_event(ASSIGNMENT)["event_id"]
 
 

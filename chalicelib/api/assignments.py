@@ -1,0 +1,37 @@
+"""Assignments as JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.api.http import error_body
+from chalicelib.domain.assignment import AssignmentResult
+from chalicelib.domain.errors import RealtimeError
+from chalicelib.domain.timestamps import format_timestamp
+
+
+def render_assignment(result: AssignmentResult) -> dict[str, Any]:
+    """``persisted`` is there only where it is false."""
+    experiment, user_id, decision, assignment_id, timestamp, is_persisted = result
+    body = {
+        "user_id": user_id,
+        "experiment_key": experiment.key,
+        "experiment_id": experiment.id,
+        "variant": decision.variant,
+        "payload": decision.payload,
+        "assignment_id": assignment_id,
+        "timestamp": format_timestamp(timestamp),
+        "reason": decision.reason,
+    }
+    return body if is_persisted else body | {"persisted": False}
+
+
+def render_assignments(results: Mapping[str, AssignmentResult | RealtimeError]) -> dict[str, Any]:
+    """An answer or an error for each experiment key."""
+    return {
+        "assignments": {
+            key: error_body(result.code, result.message, result.details)
+            if isinstance(result, RealtimeError)
+            else render_assignment(result)
+            for key, result in results.items()
+        }
+    }

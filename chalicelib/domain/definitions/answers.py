@@ -1,0 +1,38 @@
+"""A flag's possible answers, encoded as JSON once, when its definition is loaded."""
+
+import json
+
+from chalicelib.domain.bucketing import share_to_buckets, threshold
+from chalicelib.domain.definitions.model import Evaluation
+from chalicelib.domain.definitions.schema import FlagDocument
+from chalicelib.domain.reasons import OPENFEATURE, Reason
+
+
+class FlagAnswers:
+    def __init__(self, document: FlagDocument, version: int) -> None:
+        self._key = document.key
+        self._version = version
+        self._tracked = threshold(share_to_buckets(document.tracking_sample))
+        self._values = {variant.key: variant.value for variant in document.variants}
+        self._texts = {key: json.dumps(value, separators=(",", ":")) for key, value in self._values.items()}
+
+    def make(self, variant: str, reason: Reason, *, enabled: bool = False) -> Evaluation:
+        """JSON is put together by hand: keys need no escaping, and a container encodes every flag at once."""
+        key, value, version = self._key, self._texts[variant], self._version
+        encoded = (
+            f'{{"flag_key":"{key}","enabled":{"true" if enabled else "false"},"variant":"{variant}",'
+            f'"value":{value},"reason":"{reason}"}}'
+        )
+        return Evaluation(
+            flag_key=key,
+            enabled=enabled,
+            variant=variant,
+            value=self._values[variant],
+            reason=reason,
+            version=version,
+            tracked=self._tracked,
+            encoded=encoded,
+            member=f'"{key}":{encoded}',
+            openfeature=f'{{"key":"{key}","value":{value},"reason":"{OPENFEATURE[reason]}",'
+            f'"variant":"{variant}","metadata":{{"reason":"{reason}","version":{version}}}}}',
+        )

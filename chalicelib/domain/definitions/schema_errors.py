@@ -1,0 +1,63 @@
+"""Pydantic's errors as problems: each with a path and the fix."""
+
+from typing import Any
+
+from chalicelib.domain.errors import Problem
+
+
+def list_problems(error: Any) -> tuple[Problem, ...]:
+    """A pydantic ValidationError as problems with a path each."""
+    problems = []
+    for item in error.errors(include_url=False, include_input=False):
+        path = ""
+        for part in _remove_types(item["loc"]):
+            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        text = str(item["msg"]).removeprefix("Value error, ")
+        if item["type"] == "value_error" and ": " in text:
+            inner, text = text.split(": ", 1)
+            problems.append(Problem(inner, text).within(path))
+        else:
+            problems.append(Problem(path, _fix(item, text)))
+    return tuple(problems)
+
+
+def _remove_types(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Within a JSON value, pydantic puts the type that it took each part for before the part."""
+    is_json = loc[:1] == ("variants",) and loc[2:3] in (("value",), ("payload",))
+    return loc[:3] + loc[4::2] if is_json else loc
+
+
+_DATE_TIME = "must be a date-time, such as 2026-01-31T09:00:00Z"
+_FIXES = {
+    "extra_forbidden": "unknown field; remove it or correct its spelling",
+    "missing": "required",
+    "string_type": 'must be a string; quote a number: 1, "1" and 1.0 would be three',
+    "string_unicode": "must be valid Unicode: it has a lone surrogate",
+    "string_pattern_mismatch": "must be 1 to 128 of {characters}",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must not be empty",
+    "too_long": "must have at most {max_length} entries",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "list_type": "must be a list",
+    "bool_type": "must be true or false",
+    "int_type": "must be an integer",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "less_than_equal": "must be at most {le:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "literal_error": "must be {expected}",
+    "timezone_aware": "needs a time zone, such as 2026-01-31T09:00:00Z",
+    "datetime_type": _DATE_TIME,
+    "datetime_parsing": _DATE_TIME,
+    "datetime_from_date_parsing": _DATE_TIME,
+}
+
+
+def _fix(item: Any, message: str) -> str:
+    limits = item.get("ctx", {})
+    if "pattern" in limits:
+        limits["characters"] = "A-Z a-z 0-9 . _ : -" if ":" in limits["pattern"] else "A-Z a-z 0-9 . _ -"
+    fix = _FIXES.get(item["type"])
+    return fix.format(**limits) if fix else message[:1].lower() + message[1:]

@@ -1,0 +1,84 @@
+"""Assignments written once, whichever containers race."""
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from chalicelib.domain.assignment import Assignments, is_ahead, is_current, make_assignment_id
+from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+
+
+class UnstoredDecision(NamedTuple):
+    """A new assignment that is not stored yet.
+
+    ``row`` is what the decision has seen in the table. ``is_unread``: the table could not be read.
+    ``is_newest``: the experiment was loaded for this decision.
+    """
+
+    experiment: Experiment
+    user_id: str
+    decision: Decision
+    row: Assignment | None
+    is_unread: bool
+    is_newest: bool
+
+
+class AssignmentWriter:
+    """``ttl``: seconds that an assignment is kept."""
+
+    def __init__(self, assignments: Assignments, ttl: float) -> None:
+        self._assignments = assignments
+        self._ttl = ttl
+
+    def make_row(self, experiment: Experiment, user_id: str, variant: str, timestamp: float) -> Assignment:
+        return Assignment(
+            variant=variant,
+            assignment_id=make_assignment_id(experiment, user_id),
+            timestamp=round(timestamp, 3),
+            iteration=experiment.iteration,
+            expires_at=float(int(timestamp + self._ttl)),
+            version=experiment.version,
+        )
+
+    def store(self, unstored: UnstoredDecision, now: float) -> tuple[Assignment, Assignment | None]:
+        """The row of the decision, and the row that stands in the table; None if it could not be written."""
+        experiment, user_id, decision, seen_row, is_unread, is_newest = unstored
+        row = self.make_row(experiment, user_id, str(decision.variant), now)
+        if not is_unread:
+            with suppress(StorageUnavailable, Throttled):  # the answer says that it is not persisted
+                return row, self.write(experiment, user_id, row, seen_row, is_newest=is_newest)
+        return row, None
+
+    def write(
+        self,
+        experiment: Experiment,
+        user_id: str,
+        row: Assignment,
+        replaced: Assignment | None,
+        *,
+        is_newest: bool = False,
+    ) -> Assignment:
+        """The row that stands in the table afterwards: ``row``, or another one that was there before.
+
+        ``replaced`` is the row that the decision has seen. ``is_newest``: ``experiment`` was loaded for this
+        decision, so that a row with a higher version is left over from tables that were set up again.
+        Raises StorageUnavailable or Throttled.
+        """
+        stored = self._assignments.put(experiment, user_id, row, replaced)
+        may_replace = is_newest or not is_ahead(stored, experiment)
+        if may_replace and _gives_way(stored, experiment, row):
+            stored = self._assignments.put(experiment, user_id, row, stored)
+        return stored
+
+
+def is_valid(row: Assignment, experiment: Experiment, now: float) -> bool:
+    """Whether ``row`` is an assignment to a variant of the current iteration that has not expired."""
+    return row.variant in experiment.sticky and is_current(row, experiment, now)
+
+
+def _gives_way(stored: Assignment, experiment: Experiment, row: Assignment) -> bool:
+    """Whether ``stored``, because of which ``row`` was refused, is to be replaced by it."""
+    if not is_valid(stored, experiment, row.timestamp):
+        return True
+    is_older = stored.timestamp < row.timestamp
+    return not experiment.is_sticky and stored.variant != row.variant and is_older

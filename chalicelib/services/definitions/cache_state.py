@@ -1,0 +1,182 @@
+"""What a container has of one kind of definitions. Nothing here asks the store."""
+
+from collections.abc import Callable, Collection, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Generic, TypeVar
+
+from cachetools import LRUCache, TTLCache
+
+from chalicelib.domain.bucketing import is_key
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Experiment, Flag
+from chalicelib.domain.errors import RealtimeError, StorageUnavailable
+from chalicelib.metrics import MetricsRecorder
+
+NOT_FOUND_SECONDS = 10.0
+NOT_FOUND_MAX = 1000
+"""Unknown keys have a cache of their own, so that made-up keys evict no definition."""
+
+T = TypeVar("T", Experiment, Flag)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    value: T
+    row: DefinitionRow
+    loaded_at: float
+    fresh_until: float
+
+
+class CacheState(Generic[T]):
+    """Compiled definitions by key, and all of them once somebody has asked for all.
+
+    ``compile_row`` makes a value of a row's text and version. Times are monotonic seconds. The lock is held
+    for moments only.
+    """
+
+    def __init__(
+        self,
+        kind: DefinitionKind,
+        compile_row: Callable[[str, int], T],
+        metrics: MetricsRecorder,
+        *,
+        ttl: float,
+        max_entries: int,
+        timer: Callable[[], float],
+    ) -> None:
+        self._kind = kind
+        self._compile_row: Callable[[str, int], T] = compile_row
+        self._metrics = metrics
+        self._ttl = ttl
+        self._entries: MutableMapping[str, Entry[T]] = LRUCache(max_entries)
+        self._missing: TTLCache[str, None] = TTLCache(NOT_FOUND_MAX, NOT_FOUND_SECONDS, timer)
+        self._unreadable: dict[str, float] = {}  # key → retry at; only keys without a last good value
+        self._lock = Lock()
+        self.all: Mapping[str, T] | None = None  # None until `set_all`
+        self.all_loaded_at = 0.0
+        self.generation = 0
+        """Grows when a publication is noticed: rows that were read before it may be out of date."""
+
+    def get(self, key: str, now: float) -> tuple[bool, T | None]:
+        """Whether the answer is known, and the answer; None if no such definition exists.
+
+        Raises StorageUnavailable for a row that cannot be read.
+        """
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and now < entry.fresh_until:
+                return True, entry.value
+            if key in self._missing or not is_key(key):
+                return True, None
+            if now < self._unreadable.get(key, 0):
+                raise self._unreadable_error()
+        return False, None
+
+    def get_many(self, keys: Collection[str], now: float) -> tuple[dict[str, T | RealtimeError], list[str]]:
+        """The answers that are known, and the keys that have to be loaded."""
+        answers: dict[str, T | RealtimeError] = {}
+        unknown: list[str] = []
+        with self._lock:
+            for key in keys:
+                entry = self._entries.get(key)
+                if entry is not None and now < entry.fresh_until:
+                    answers[key] = entry.value
+                elif now < self._unreadable.get(key, 0):
+                    answers[key] = self._unreadable_error()
+                elif key not in self._missing and is_key(key):
+                    unknown.append(key)
+        return answers, unknown
+
+    def get_entry(self, key: str) -> Entry[T] | None:
+        with self._lock:
+            return self._entries.get(key)
+
+    def has_all(self, keys: Collection[str]) -> bool:
+        """Whether there is a value for each of ``keys``, fresh or not."""
+        with self._lock:
+            return all(key in self._entries for key in keys)
+
+    def get_unreadable(self) -> dict[str, RealtimeError]:
+        """The error of each definition that exists and has no value."""
+        if not self._unreadable:
+            return {}
+        return {key: self._unreadable_error() for key in sorted(self._unreadable)}
+
+    def invalidate(self) -> frozenset[str]:
+        """Starts a new generation; the keys that this container knows anything about."""
+        with self._lock:
+            self.generation += 1
+            return frozenset([*self._entries, *self._missing, *self._unreadable])
+
+    def set_many(
+        self, keys: Collection[str], rows: Mapping[str, DefinitionRow], now: float
+    ) -> dict[str, T | RealtimeError]:
+        """Takes ``rows`` for ``keys``; a key without a row does not exist. The answers of those that do."""
+        with self._lock:
+            return self._set_many(keys, rows, now)
+
+    def set_many_of(
+        self, generation: int, keys: Collection[str], rows: Mapping[str, DefinitionRow], now: float
+    ) -> dict[str, T | RealtimeError] | None:
+        """As `set_many`; None, with nothing changed, if ``generation`` has ended: ``rows`` may be too old."""
+        with self._lock:
+            return self._set_many(keys, rows, now) if generation == self.generation else None
+
+    def set_all_of(
+        self, generation: int, rows: Mapping[str, DefinitionRow], now: float
+    ) -> Mapping[str, T] | None:
+        """Takes ``rows`` for everything there is, without a bound from now on; None as in `set_many_of`."""
+        with self._lock:
+            if generation != self.generation:
+                return None
+            self._entries = dict(self._entries)
+            for key in {*rows, *self._entries, *self._unreadable}:
+                self._set(key, rows.get(key), now)
+            self.all, self.all_loaded_at = self._collect_values(), now
+            return self.all
+
+    def keep_stale(self, key: str, fresh_until: float) -> Entry[T] | None:
+        """Serves the last good value until ``fresh_until``; None if there is none."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None:
+                self._entries[key] = replace(entry, fresh_until=fresh_until)
+            return entry
+
+    def _set_many(
+        self, keys: Collection[str], rows: Mapping[str, DefinitionRow], now: float
+    ) -> dict[str, T | RealtimeError]:
+        answers = {key: self._set(key, rows.get(key), now) for key in keys}
+        if self.all is not None:
+            self.all = self._collect_values()
+        return {key: answer for key, answer in answers.items() if answer is not None}
+
+    def _collect_values(self) -> Mapping[str, T]:
+        """A new mapping each time, by key: an iteration over an older one goes on undisturbed."""
+        return {key: self._entries[key].value for key in sorted(self._entries)}
+
+    def _set(self, key: str, row: DefinitionRow | None, now: float) -> T | RealtimeError | None:
+        entry = self._entries.get(key)
+        self._unreadable.pop(key, None)
+        if row is None:
+            self._entries.pop(key, None)
+            self._missing[key] = None
+            return None
+        self._missing.pop(key, None)
+        if entry is not None and entry.row == row:
+            value = entry.value
+        else:
+            try:
+                value = self._compile_row(row.text, row.version)
+            except (RealtimeError, ValueError):
+                # Publishing checks definitions, so somebody has edited the row. Serve the last good value.
+                self._metrics.record("InvalidDefinition")
+                if entry is None:
+                    self._unreadable[key] = now + self._ttl
+                    return self._unreadable_error()
+                value = entry.value
+        self._entries[key] = Entry(value, row, now, now + self._ttl)
+        return value
+
+    def _unreadable_error(self) -> StorageUnavailable:
+        return StorageUnavailable(f"The stored {self._kind} cannot be read; publish it again.")
