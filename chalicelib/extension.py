@@ -1,7 +1,7 @@
-"""An internal Lambda extension: work that is done when the answer has left and before the container freezes.
+"""An internal Lambda extension: it works after the answer is sent and before the container freezes.
 
-Lambda freezes a container when the runtime has answered *and* every extension has asked for its next
-event, so this one asks only when it has flushed. docs/adr/008-tracking-by-extension.md says why.
+Lambda freezes a container once the runtime has answered *and* every extension has asked for its next
+event. This extension flushes first and asks then. docs/adr/008-tracking-by-extension.md says why.
 """
 
 import functools
@@ -21,15 +21,18 @@ NAME = "tracking"
 SHUTDOWN_SECONDS = 0.25
 """Of the 500 ms that Lambda leaves a runtime with an internal extension between SIGTERM and SIGKILL."""
 MARGIN_SECONDS = 0.5
-"""Before its deadline an invocation that has not said that it has answered counts as lost."""
+"""An invocation that has not answered this long before its deadline counts as lost."""
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-_answered: "queue.SimpleQueue[None]" = queue.SimpleQueue()  # an Event would cost each request 1 µs more
+_answered: "queue.SimpleQueue[None]" = queue.SimpleQueue()  # an Event costs each request 1 µs more
 _running = threading.Event()
 _log = logging.getLogger("realtime")
 
 
 def signal_answer(handler: Handler) -> Handler:
-    """A Lambda handler; the runtime sends what it returns at once, as it holds the interpreter's lock."""
+    """A decorator of Lambda handlers that signals the extension when the handler returns.
+
+    The runtime sends the answer before the extension runs, because it holds the interpreter's lock.
+    """
 
     @functools.wraps(handler)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -43,10 +46,10 @@ def signal_answer(handler: Handler) -> Handler:
 
 
 def start(api: str, flush: Callable[[float], object], end: Callable[[float], object]) -> None:
-    """Registers at the Extensions API on ``api`` (host:port), which is possible while app.py is imported.
+    """Register at the Extensions API on ``api`` (host:port); Lambda allows it only while app.py is imported.
 
-    ``flush`` is called after each answer, ``end`` when the container goes; both get the seconds that
-    they may take.
+    ``flush`` is called after each answer, ``end`` when the container shuts down. Both get the number of
+    seconds that they may take.
     """
     extension = _Extension(api, flush)
     extension.register()
@@ -62,7 +65,7 @@ class _Extension:
         self._id = ""
 
     def register(self) -> None:
-        """For INVOKE only: Lambda sends SHUTDOWN to no internal extension."""
+        """Only for INVOKE: Lambda does not send SHUTDOWN to internal extensions."""
         body = json.dumps({"events": ["INVOKE"]})
         headers, _ = self._call("POST", "register", {"Lambda-Extension-Name": NAME}, body)
         self._id = headers["Lambda-Extension-Identifier"]
@@ -71,18 +74,18 @@ class _Extension:
         try:
             while True:
                 _, event = self._call("GET", "event/next", {"Lambda-Extension-Identifier": self._id})
-                left = event["deadlineMs"] / 1000 - time.time()
-                _wait_for_answer(left - MARGIN_SECONDS)
-                self._flush_within(event["deadlineMs"] / 1000 - time.time() - MARGIN_SECONDS)
+                end = event["deadlineMs"] / 1000 - MARGIN_SECONDS
+                _wait_for_answer(end - time.time())
+                self._flush_within(end - time.time())
         except Exception as error:  # noqa: BLE001 - see below
-            # Without the extension every invocation would last until its timeout: rather a new container.
+            # Without the extension every invocation would last until its timeout. A new container is better.
             _log.critical("the tracking extension failed: %s", error)
             os._exit(1)
 
     def _flush_within(self, seconds: float) -> None:
         try:
             self._flush(max(0.0, seconds))
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with what is told, answers go on
+        except Exception as error:  # noqa: BLE001 - tracking must never stop the answers
             _log.error("tracking failed: %s", type(error).__name__)
 
     def _call(
@@ -99,14 +102,15 @@ class _Extension:
 def _wait_for_answer(seconds: float) -> None:
     with suppress(queue.Empty):
         _answered.get(timeout=max(0.0, seconds))
-    while not _answered.empty():  # one that came too late must not stand for the next one
+    while not _answered.empty():  # a late signal must not count for the next invocation
         _answered.get()
 
 
 def _on_shutdown(flush: Callable[[], object]) -> None:
-    """Python runs a signal's handler in the main thread, which waits inside the runtime's own C code.
+    """Call ``flush`` on SIGTERM, then exit.
 
-    The signal's number is therefore read from a pipe, which C writes it to, by a thread.
+    Python runs signal handlers in the main thread, but that thread waits inside the runtime's C code.
+    So a thread reads the number of the signal from a pipe that C writes to.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

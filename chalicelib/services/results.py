@@ -1,4 +1,4 @@
-"""What an experiment's counters say so far."""
+"""The results of an experiment, from its counters."""
 
 from typing import Any
 
@@ -8,5 +8,5 @@ from chalicelib.domain.stream.counters import Counters, experiment_scope
 
 
 def experiment_results(experiment: Experiment, counters: Counters) -> dict[str, Any]:
-    """Of its current iteration; raises StorageUnavailable or Throttled."""
+    """Of the current iteration. Raises StorageUnavailable or Throttled."""
     return compute_results(experiment, counters.read(experiment_scope(experiment.id, experiment.iteration)))

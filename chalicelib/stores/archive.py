@@ -1,4 +1,4 @@
-"""The archive of events: objects in S3, or lines to Firehose, which makes the objects."""
+"""The archive of events: objects in S3, or lines for Firehose, which writes the objects."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ class S3Archive:
             Bucket=self._bucket,
             Key=archived.key,
             Body=archived.compress(),
-            ContentType="application/gzip",  # no Content-Encoding: a reader would unpack it twice
+            ContentType="application/gzip",  # with a Content-Encoding, clients would unpack it, too
         )
 
 
@@ -36,9 +36,9 @@ class FirehoseArchive:
 
     @guarded
     def put(self, archived: ArchiveObject) -> None:
-        """A retry sends lines again: `realtime.place` tells."""
-        for chunk in _chunks(archived.encode().splitlines(keepends=True)):
-            self._send(chunk)
+        """A retry sends the lines again; readers find the copies by `realtime.place`."""
+        for call in _split_into_calls(archived.encode().splitlines(keepends=True)):
+            self._send(call)
 
     def _send(self, lines: list[bytes]) -> None:
         records: list[Any] = [{"Data": text} for text in lines]
@@ -46,18 +46,18 @@ class FirehoseArchive:
             answer = self._clients.firehose.put_record_batch(DeliveryStreamName=self._name, Records=records)
             if not answer["FailedPutCount"]:
                 return
-            answers = zip(records, answer["RequestResponses"], strict=True)
-            records = [record for record, one in answers if "ErrorCode" in one]
+            responses = zip(records, answer["RequestResponses"], strict=True)
+            records = [record for record, response in responses if "ErrorCode" in response]
         raise StorageUnavailable
 
 
-def _chunks(lines: list[bytes]) -> list[list[bytes]]:
-    chunks: list[list[bytes]] = [[]]
+def _split_into_calls(lines: list[bytes]) -> list[list[bytes]]:
+    calls: list[list[bytes]] = [[]]
     size = 0
     for text in lines:
-        if chunks[-1] and (len(chunks[-1]) == FIREHOSE_RECORDS or size + len(text) > FIREHOSE_BYTES):
-            chunks.append([])
+        if calls[-1] and (len(calls[-1]) == FIREHOSE_RECORDS or size + len(text) > FIREHOSE_BYTES):
+            calls.append([])
             size = 0
-        chunks[-1].append(text)
+        calls[-1].append(text)
         size += len(text)
-    return chunks
+    return calls

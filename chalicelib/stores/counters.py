@@ -14,21 +14,18 @@ if TYPE_CHECKING:
 
 
 class CounterStore:
+    """`Counters` in DynamoDB."""
+
     def __init__(self, clients: "Clients", table: str) -> None:
         self._clients = clients
         self._table = table
 
     @guarded
     def add(self, tally: Tally, counted: str | None) -> str | None:
-        """Adds it and moves the counter's position in one write; None, or the position that forbids it.
-
-        Written if nothing from the tally's first position on is counted yet, or the counter stands
-        exactly at ``counted``. So a write that is repeated, or comes late, adds nothing twice.
-        """
-        names, values, added = {"#seq": "seq"}, {":seq": {"S": tally.last}}, []
+        names, values, additions = {"#seq": "seq"}, {":seq": {"S": tally.last}}, []
         for name, number in tally.increments().items():
             values[f":{name}"] = {"N": str(number)}
-            added.append(f"{name} :{name}")
+            additions.append(f"{name} :{name}")
         if counted is None:
             condition = "attribute_not_exists(#seq) OR #seq < :first"
             values[":first"] = {"S": tally.first}
@@ -39,7 +36,7 @@ class CounterStore:
             self._clients.dynamodb.update_item(
                 TableName=self._table,
                 Key={"id": {"S": tally.counter.scope}, "counter": {"S": tally.counter.sort_key}},
-                UpdateExpression=f"SET #seq = :seq ADD {', '.join(added)}",
+                UpdateExpression=f"SET #seq = :seq ADD {', '.join(additions)}",
                 ConditionExpression=condition,
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues=values,
@@ -50,11 +47,10 @@ class CounterStore:
         return None
 
     def read(self, scope: str) -> Iterator[CounterItem]:
-        """All items of an experiment's iteration, one for each day, variant, event type and shard."""
         start: dict[str, Any] = {}
         while True:
             items, start = self._page(scope, start)
-            yield from (_counted(item) for item in items)
+            yield from (_parse_item(item) for item in items)
             if not start:
                 return
 
@@ -71,7 +67,7 @@ class CounterStore:
         return answer["Items"], answer.get("LastEvaluatedKey", {})
 
 
-def _counted(item: Any) -> CounterItem:
+def _parse_item(item: Any) -> CounterItem:
     day, variant, event_type, shard = item["counter"]["S"].split("#", 3)
 
     def number(name: str) -> int:

@@ -1,4 +1,4 @@
-"""Which place in the stream owns an ``event_id``: the durable memory behind ``EVENT_DEDUPE=table``."""
+"""Which place in the stream owns an ``event_id``: the table behind ``EVENT_DEDUPE=table``."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,12 +9,11 @@ from chalicelib.stores.resilience import guarded
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
 
-BATCH = 100
 ATTEMPTS = 5
 
 
 class EventIdStore:
-    """Rows: ``id`` event id, ``place`` where it was first seen, ``ttl`` epoch seconds."""
+    """Rows: ``id`` the event id, ``place`` where it was first seen, ``ttl`` in epoch seconds."""
 
     def __init__(self, clients: "Clients", table: str) -> None:
         self._clients = clients
@@ -22,25 +21,21 @@ class EventIdStore:
 
     @guarded
     def claim(self, claims: Sequence[tuple[str, str]], expires_at: float) -> set[str]:
-        """At most 100 (event id, place), distinct ids; the ids that another place owns.
-
-        A place that claims again owns what it owned, so that a retry after a crash counts the event. One
-        transaction writes all of them or says, for each, who stands in the way.
-        """
+        """One transaction writes all claims, or says which ids other places own; then the others are tried."""
         duplicates: set[str] = set()
         rest = list(claims)
         for _ in range(ATTEMPTS):
             if not rest:
                 return duplicates
-            refused = self._write(rest, expires_at)
-            if refused is None:
+            owned = self._write(rest, expires_at)
+            if owned is None:
                 return duplicates
-            duplicates |= refused
-            rest = [claim for claim in rest if claim[0] not in refused]
+            duplicates |= owned
+            rest = [claim for claim in rest if claim[0] not in owned]
         raise StorageUnavailable
 
     def _write(self, claims: list[tuple[str, str]], expires_at: float) -> set[str] | None:
-        """None once all are written; else the ids of others, none if it was only a conflict."""
+        """None if all are written; else the ids that others own, which may be none after a mere conflict."""
         client = self._clients.dynamodb
         items: Any = [
             {

@@ -1,4 +1,4 @@
-"""The platform's table `assignments` in PostgreSQL: all assignments there ever were (docs/postgres.sql)."""
+"""The platform's table `assignments` in PostgreSQL: all assignments ever made (docs/postgres.sql)."""
 
 import json
 from collections.abc import Sequence
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
     from chalicelib.stores.clients import Clients
 
-SECONDS = 3.0
-"""To connect, or to wait for an answer; the server gives up before, so that no statement outlives us."""
+TIMEOUT_SECONDS = 3.0
+"""To connect, or to wait for an answer. The server gives up earlier, so no statement outlives the call."""
 STATEMENT_MILLISECONDS = "2000"
-NEVER = ("22", "23")
-"""Classes of SQLSTATE that blame the row: data exceptions, and violated constraints."""
+ROW_ERRORS = ("22", "23")
+"""Classes of SQLSTATE that are the row's fault: data exceptions, and violated constraints."""
 
-# The column types are the table's own, whether text or uuid. `Row.merged` says the same in Python.
+# Columns have the table's own types, text or uuid. `HistoryRow.merge` is the same merge in Python.
 UPSERT = """
-INSERT INTO assignments AS kept (id, experiment_id, variant_id, user_id, created_at, updated_at)
+INSERT INTO assignments AS stored (id, experiment_id, variant_id, user_id, created_at, updated_at)
 SELECT id, experiment_id, variant_id, user_id, created_at, updated_at
 FROM json_populate_recordset(NULL::assignments, :rows)
 ON CONFLICT (id) DO UPDATE SET
     variant_id = CASE
-        WHEN kept.updated_at < excluded.updated_at THEN excluded.variant_id ELSE kept.variant_id
+        WHEN stored.updated_at < excluded.updated_at THEN excluded.variant_id ELSE stored.variant_id
     END,
-    created_at = least(kept.created_at, excluded.created_at),
-    updated_at = greatest(kept.updated_at, excluded.updated_at)
-WHERE kept.updated_at < excluded.updated_at OR kept.created_at > excluded.created_at
+    created_at = least(stored.created_at, excluded.created_at),
+    updated_at = greatest(stored.updated_at, excluded.updated_at)
+WHERE stored.updated_at < excluded.updated_at OR stored.created_at > excluded.created_at
 """
 
 
 class AssignmentHistory:
-    """One connection for each container, opened by the first write and again after a failure."""
+    """Each container has one connection. The first write opens it, and the next write after a failure."""
 
     def __init__(self, clients: "Clients", settings: Settings) -> None:
         self._clients = clients
@@ -53,10 +53,8 @@ class AssignmentHistory:
         self._connection: Connection | None = None
 
     def upsert(self, rows: Sequence[HistoryRow]) -> list[str]:
-        """Writes ``rows``, of distinct ids, in one statement. The SQLSTATE of each that will never fit.
-
-        Those are found by halving; all others are written.
-        """
+        """One statement writes all rows. If it is refused, each half is written by itself, and so on: this
+        finds the rows that PostgreSQL refuses, and writes all others."""
         try:
             self._write(rows)
         except _Refused as refused:
@@ -68,18 +66,18 @@ class AssignmentHistory:
 
     @guarded
     def _write(self, rows: Sequence[HistoryRow]) -> None:
-        kept = self._connection is not None
+        is_reused = self._connection is not None
         try:
             self._run(rows)
         except StorageUnavailable:
-            if not kept:
+            if not is_reused:
                 raise
-            self._run(rows)  # a connection may have died while the container was frozen
+            self._run(rows)  # the connection may have died while the container was frozen
 
     def _run(self, rows: Sequence[HistoryRow]) -> None:
         from pg8000.native import DatabaseError, Error
 
-        if deadline.remaining() < SECONDS:
+        if deadline.remaining() < TIMEOUT_SECONDS:
             raise OutOfTime
         try:
             if self._connection is None:
@@ -87,7 +85,7 @@ class AssignmentHistory:
             self._connection.run(UPSERT, rows=orjson.dumps([asdict(row) for row in rows]).decode())
         except DatabaseError as error:
             state = str(error.args[0].get("C", ""))
-            if state.startswith(NEVER):
+            if state.startswith(ROW_ERRORS):
                 raise _Refused(state) from None  # its message quotes the row
             self.close()
             raise StorageUnavailable(f"PostgreSQL refused the write ({state}); try again.") from error
@@ -96,7 +94,7 @@ class AssignmentHistory:
             raise StorageUnavailable from error
 
     def _connect(self) -> "Connection":
-        """Asks for the secret anew each time, since it may have been rotated."""
+        """Reads the secret each time, because it may have been rotated."""
         from pg8000.native import Connection
 
         address = parse_url(self._url) if self._url else parse_secret(self._secret_value())
@@ -106,8 +104,8 @@ class AssignmentHistory:
             port=address.port,
             database=address.database,
             password=address.password,
-            ssl_context=address.tls(),
-            timeout=SECONDS,
+            ssl_context=address.ssl_context(),
+            timeout=TIMEOUT_SECONDS,
             application_name="realtime",
             startup_params={"statement_timeout": STATEMENT_MILLISECONDS},
         )
@@ -131,10 +129,10 @@ class Address:
     password: str
     sslmode: str = "require"
     sslrootcert: str | None = None
-    """A PEM text; without it the machine's own authorities."""
+    """PEM text; None: the authorities that the machine trusts."""
 
-    def tls(self) -> "SSLContext | bool":
-        """False for none. As with libpq, ``require`` encrypts without asking who answers."""
+    def ssl_context(self) -> "SSLContext | bool":
+        """False without TLS. As in libpq, ``require`` encrypts but does not verify the server."""
         if self.sslmode == "disable":
             return False
         import ssl
@@ -147,38 +145,38 @@ class Address:
 
 
 def parse_secret(text: str) -> Address:
-    """A secret as RDS and the platform write it; raises ValueError that names what is missing."""
-    return _address(json.loads(text), "the secret of REALTIME_POSTGRES_SECRET")
+    """A secret as RDS and the platform write it. Raises ValueError that names the missing fields."""
+    return _build_address(json.loads(text), "the secret of REALTIME_POSTGRES_SECRET")
 
 
 def parse_url(url: str) -> Address:
     """`postgresql://user:password@host:port/database?sslmode=disable`."""
     parts = urlsplit(url)
-    named = {
+    fields = {
         "host": parts.hostname,
         "port": parts.port,
         "dbname": unquote(parts.path.lstrip("/")),
         "username": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
     }
-    return _address(named | dict(parse_qsl(parts.query)), "REALTIME_POSTGRES_URL")
+    return _build_address(fields | dict(parse_qsl(parts.query)), "REALTIME_POSTGRES_URL")
 
 
-def _address(found: dict[str, Any], where: str) -> Address:
-    missing = [name for name in ("host", "dbname", "username") if not found.get(name)]
+def _build_address(fields: dict[str, Any], source: str) -> Address:
+    missing = [name for name in ("host", "dbname", "username") if not fields.get(name)]
     if missing:
-        raise ValueError(f"{where} must have {', '.join(missing)}")
-    sslmode = found.get("sslmode", "require")
+        raise ValueError(f"{source} must have {', '.join(missing)}")
+    sslmode = fields.get("sslmode", "require")
     if sslmode not in ("disable", "require", "verify-full"):
-        raise ValueError(f"{where}: sslmode must be disable, require or verify-full; it is {sslmode!r}")
+        raise ValueError(f"{source}: sslmode must be disable, require or verify-full; it is {sslmode!r}")
     return Address(
-        host=found["host"],
-        port=int(found.get("port") or 5432),
-        database=found["dbname"],
-        user=found["username"],
-        password=found.get("password", ""),
+        host=fields["host"],
+        port=int(fields.get("port") or 5432),
+        database=fields["dbname"],
+        user=fields["username"],
+        password=fields.get("password", ""),
         sslmode=sslmode,
-        sslrootcert=found.get("sslrootcert"),
+        sslrootcert=fields.get("sslrootcert"),
     )
 
 

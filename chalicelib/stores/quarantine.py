@@ -1,4 +1,4 @@
-"""Poison records: kept in a queue, with their payload, until somebody has looked at them."""
+"""Quarantine in a queue; payloads that are too large for a message are in the bucket."""
 
 import base64
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
 
 MAX_INLINE_BYTES = 16_000
-"""Bytes of payload in a message: ten of them, in base64 and with their reasons, fit the 256 KB of a call.
-A larger payload lies in the bucket."""
-BATCH = 10
+"""Of a payload in a message: ten of them, in base64 and with their descriptions, fit the 256 KB of a call.
+A larger payload is stored in the bucket."""
+RECORDS_A_CALL = 10
 HIDDEN_SECONDS = 120
 
 
@@ -27,57 +27,54 @@ class QuarantineQueue:
         self._url = ""
 
     @guarded
-    def put(self, poison: Sequence[QuarantineEntry]) -> list[bool]:
-        """At most ten; which of them the queue has acknowledged."""
-        entries: list[Any] = [
-            {"Id": str(number), "MessageBody": self._message(one)} for number, one in enumerate(poison)
+    def put(self, entries: Sequence[QuarantineEntry]) -> list[bool]:
+        messages: list[Any] = [
+            {"Id": str(number), "MessageBody": self._write_message(entry)}
+            for number, entry in enumerate(entries)
         ]
-        answer = self._clients.sqs.send_message_batch(QueueUrl=self._queue_url(), Entries=entries)
-        sent = {one["Id"] for one in answer.get("Successful", [])}
-        return [entry["Id"] in sent for entry in entries]
+        answer = self._clients.sqs.send_message_batch(QueueUrl=self._queue_url(), Entries=messages)
+        acknowledged = {result["Id"] for result in answer.get("Successful", [])}
+        return [message["Id"] in acknowledged for message in messages]
 
     @guarded
     def receive(self, wait: int = 0) -> list[QuarantinedRecord]:
-        """At most ten, hidden from others for two minutes; empty once none is visible any more.
-
-        Only with a ``wait`` in seconds SQS looks at all of its servers, and not at a sample of them.
-        """
+        """With a ``wait``, SQS asks all of its servers; without one, only some of them."""
         answer = self._clients.sqs.receive_message(
             QueueUrl=self._queue_url(),
-            MaxNumberOfMessages=BATCH,
+            MaxNumberOfMessages=RECORDS_A_CALL,
             VisibilityTimeout=HIDDEN_SECONDS,
             WaitTimeSeconds=wait,
         )
-        return [self._waiting(message) for message in answer.get("Messages", [])]
+        return [self._read_message(message) for message in answer.get("Messages", [])]
 
     @guarded
-    def release(self, waiting: QuarantinedRecord) -> None:
-        """Back into the queue, at once."""
+    def release(self, record: QuarantinedRecord) -> None:
         self._clients.sqs.change_message_visibility(
-            QueueUrl=self._queue_url(), ReceiptHandle=waiting.handle, VisibilityTimeout=0
+            QueueUrl=self._queue_url(), ReceiptHandle=record.handle, VisibilityTimeout=0
         )
 
     @guarded
-    def remove(self, waiting: QuarantinedRecord) -> None:
-        """For good; a payload in the bucket stays, as its record may wait here twice."""
-        self._clients.sqs.delete_message(QueueUrl=self._queue_url(), ReceiptHandle=waiting.handle)
+    def remove(self, record: QuarantinedRecord) -> None:
+        """A payload in the bucket stays: the same record may be in the queue twice."""
+        self._clients.sqs.delete_message(QueueUrl=self._queue_url(), ReceiptHandle=record.handle)
 
-    def _waiting(self, message: Any) -> QuarantinedRecord:
+    def _read_message(self, message: Any) -> QuarantinedRecord:
         description = orjson.loads(message["Body"])
-        where = description.pop("payload_at", None)
-        if where is None:
+        location = description.pop("payload_at", None)
+        if location is None:
             payload = base64.b64decode(description.pop("payload"))
         else:
-            payload = self._clients.s3.get_object(Bucket=where["bucket"], Key=where["key"])["Body"].read()
+            stored = self._clients.s3.get_object(Bucket=location["bucket"], Key=location["key"])
+            payload = stored["Body"].read()
         return QuarantinedRecord(message["ReceiptHandle"], description, payload)
 
-    def _message(self, one: QuarantineEntry) -> str:
-        message = one.description()
-        if len(one.payload) <= MAX_INLINE_BYTES:
-            message["payload"] = base64.b64encode(one.payload).decode()
+    def _write_message(self, entry: QuarantineEntry) -> str:
+        message = entry.description()
+        if len(entry.payload) <= MAX_INLINE_BYTES:
+            message["payload"] = base64.b64encode(entry.payload).decode()
         else:
-            key = one.object_key()
-            self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=one.payload)
+            key = entry.object_key()
+            self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=entry.payload)
             message["payload_at"] = {"bucket": self._bucket, "key": key}
         return orjson.dumps(message).decode()
 

@@ -1,4 +1,4 @@
-"""The event stream's way in."""
+"""Put records into the event stream."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,10 @@ class EventStream:
 
     @guarded
     def put(self, records: Sequence[OutgoingRecord]) -> list[str | None]:
-        """One call: of each record None if Kinesis has it, or ``throttled`` or ``storage_unavailable``.
-
-        Half-done calls answer 200, so each record's own answer is what counts.
-        """
+        """Kinesis answers 200 even if it refuses some records, so each record's own result counts."""
         request: Any = [{"Data": record.data, "PartitionKey": record.partition_key} for record in records]
         answer = self._clients.kinesis.put_records(StreamName=self._name, Records=request)
-        return [_code(one.get("ErrorCode")) for one in answer["Records"]]
+        return [_code(result.get("ErrorCode")) for result in answer["Records"]]
 
 
 def _code(error: str | None) -> str | None:

@@ -20,17 +20,15 @@ class VerdictStore:
 
     @guarded
     def read(self, shard: str, positions: Sequence[str]) -> Verdicts | None:
-        """What stands about ``positions``, strongly consistent."""
         item: Any = self._clients.dynamodb.get_item(
             TableName=self._table, Key=_key(shard), ConsistentRead=True
         ).get("Item")
-        return _verdicts(item, positions) if item else None
+        return _parse_item(item, positions) if item else None
 
     @guarded
     def write(
         self, shard: str, verdicts: Verdicts, replaced: Verdicts | None, positions: Sequence[str]
     ) -> Verdicts | None:
-        """None, or the verdicts that forbid it: later ones, or others than ``replaced``."""
         values: Any = {":first": {"S": verdicts.first}}
         condition = "attribute_not_exists(#last) OR #last < :first"
         if replaced is not None:
@@ -51,7 +49,7 @@ class VerdictStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            return _verdicts(refused(error), positions)
+            return _parse_item(refused(error), positions)
         return None
 
 
@@ -59,5 +57,5 @@ def _key(shard: str) -> Any:
     return {"id": {"S": f"$shard/{shard}"}, "counter": {"S": "decisions"}}
 
 
-def _verdicts(item: Any, positions: Sequence[str]) -> Verdicts:
+def _parse_item(item: Any, positions: Sequence[str]) -> Verdicts:
     return unpack(item["first"]["S"], item["last"]["S"], item["decided"]["B"], positions)

@@ -34,7 +34,7 @@ class MemoryCounters:
     def read(self, scope: str) -> Iterator[CounterItem]:
         for counter, (_, numbers) in sorted(self._items.items()):
             if counter.scope == scope:
-                yield CounterItem(counter, _hours(numbers))
+                yield CounterItem(counter, _parse_hours(numbers))
 
 
 class MemoryVerdicts:
@@ -47,7 +47,7 @@ class MemoryVerdicts:
 
     def read(self, shard: str, positions: Sequence[str]) -> Verdicts | None:
         stored = self._shards.get(shard)
-        return stored and _about(stored, positions)
+        return stored and _select(stored, positions)
 
     def write(
         self, shard: str, verdicts: Verdicts, replaced: Verdicts | None, positions: Sequence[str]
@@ -57,7 +57,7 @@ class MemoryVerdicts:
             if stored is not None and (
                 stored.last >= verdicts.first if replaced is None else stored[:2] != replaced[:2]
             ):
-                return _about(stored, positions)
+                return _select(stored, positions)
             self._shards[shard] = verdicts
             self.writes += 1
             return None
@@ -128,7 +128,7 @@ class MemoryEventStream:
         return [json.loads(record.data) for record in self.records]
 
 
-def _hours(numbers: dict[str, int]) -> dict[int, Sums]:
+def _parse_hours(numbers: dict[str, int]) -> dict[int, Sums]:
     names = [(hour, f"{hour:02d}") for hour in range(24)]
     return {
         hour: Sums(numbers[f"n{name}"], numbers.get(f"s{name}", 0), numbers.get(f"q{name}", 0))
@@ -137,7 +137,7 @@ def _hours(numbers: dict[str, int]) -> dict[int, Sums]:
     }
 
 
-def _about(stored: Verdicts, positions: Sequence[str]) -> Verdicts:
-    known = set(positions)
-    by_event = {part: verdict for part, verdict in stored.by_event.items() if part[0] in known}
+def _select(stored: Verdicts, positions: Sequence[str]) -> Verdicts:
+    wanted = set(positions)
+    by_event = {event: verdict for event, verdict in stored.by_event.items() if event[0] in wanted}
     return Verdicts(stored.first, stored.last, by_event)

@@ -46,10 +46,10 @@ def test_what_is_missing_is_named(name: str) -> None:
 def test_a_connection_is_encrypted_unless_told_otherwise(
     mode: dict[str, Any], checks_name: bool, verifies: ssl.VerifyMode
 ) -> None:
-    context = parse_secret(json.dumps(SECRET | mode)).tls()
+    context = parse_secret(json.dumps(SECRET | mode)).ssl_context()
     assert isinstance(context, ssl.SSLContext)
     assert (context.check_hostname, context.verify_mode) == (checks_name, verifies)
-    assert parse_secret(json.dumps(SECRET | {"sslmode": "disable"})).tls() is False
+    assert parse_secret(json.dumps(SECRET | {"sslmode": "disable"})).ssl_context() is False
 
 
 def test_a_mode_that_does_not_exist_is_refused() -> None:
