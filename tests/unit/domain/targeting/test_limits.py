@@ -116,7 +116,7 @@ def test_membership_costs_the_same_in_10_and_10_000_values() -> None:
         for _ in range(100):
             compiled.match({"a": "absent"}, 0.0)
 
-    limit = 3 * measure_fastest(lambda: hundred(few), 0, seconds=0.2)
+    limit = 3 * measure_fastest(lambda: hundred(few), 0, max_seconds=0.2)
     assert measure_fastest(lambda: hundred(many), limit) < limit
 
 
