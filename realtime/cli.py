@@ -142,10 +142,12 @@ def explain(
     if bool(experiment) == bool(flag):
         raise UsageError("name either --experiment KEY or --flag KEY")
     attributes = _parse_json_object(context, "--context")
+    services = plane()
     if experiment:
-        explain_experiment(console, plane(), user, experiment, attributes)
+        find, assignments = services.get_experiment, services.assignments
+        explain_experiment(console, find, assignments, user, experiment, attributes)
     else:
-        explain_flag(console, plane(), user, flag, attributes)
+        explain_flag(console, services.catalog.flags.get, user, flag, attributes)
 
 
 @app.command()

@@ -1,13 +1,13 @@
-"""A decision and every step that led to it, for `python -m realtime explain`.
+"""`explain`: show a decision and every step that led to it.
 
-The answer itself comes from the same functions as a request's; the steps show what they looked at.
+The answer comes from the same functions as the answer to a request. The steps show what these compared.
 """
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,16 +16,15 @@ from rich.table import Column, Table
 from chalicelib.domain.assignment import Assignments, decide, is_current
 from chalicelib.domain.bucketing import BUCKETS, bucket, halves
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Assignment, Experiment, Flag, Slice
+from chalicelib.domain.definitions.model import Assignment, Decision, Evaluation, Experiment, Flag, Slice
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.evaluation import ALL, evaluate, get_rollout, get_unit
+from chalicelib.domain.evaluation import ALL, FindFlag, evaluate, get_rollout, get_unit
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting import Rules
 from chalicelib.domain.timestamps import format_timestamp
-from chalicelib.services.definitions.catalog import Catalog
 from realtime.commands.explain_rules import Step, explain_rules
 
-DECIDED_AT = {
+DECIDING_STEPS = {
     Reason.DRAFT: "status",
     Reason.PAUSED: "status",
     Reason.COMPLETED: "status",
@@ -39,128 +38,136 @@ DECIDED_AT = {
     Reason.NOT_IN_TRAFFIC: "traffic",
     Reason.NOT_IN_ROLLOUT: "rollout",
 }
-"""The step that decided; for all other reasons it is the one with which the steps end."""
-
-
-class Plane(Protocol):
-    @property
-    def catalog(self) -> Catalog: ...
-    @property
-    def assignments(self) -> Assignments: ...
-    def get_experiment(self, key: str) -> Experiment | None: ...
+"""The step that decides with each reason. With any other reason it is the last one."""
+FindExperiment: TypeAlias = Callable[[str], Experiment | None]
 
 
 def explain_experiment(
-    console: Console, plane: Plane, user: str, key: str, context: dict[str, Any], now: float | None = None
+    console: Console,
+    find: FindExperiment,
+    assignments: Assignments,
+    user: str,
+    key: str,
+    context: dict[str, Any],
+    now: float | None = None,
 ) -> None:
-    """Prints the decision as `/assign` would make it now; nothing is stored."""
-    about_user = {**check_context(context), "user_id": check_user_id(user)}
-    experiment = plane.get_experiment(key)
+    """Print the decision as `/assign` would make it now. Nothing is stored."""
+    attributes = {**check_context(context), "user_id": check_user_id(user)}
+    experiment = find(key)
     if experiment is None:
         raise NotFound.experiment(key)
-    at = time.time() if now is None else now
-    stored = cache(lambda: plane.assignments.get(experiment, user))
-    decision = decide(experiment, user, about_user, at, stored)
-    _show(console, experiment_steps(experiment, user, about_user, at, stored), decision.reason)
-    _answer(console, decision.variant, decision.reason, decision.payload)
+    now = time.time() if now is None else now
+    get_row = cache(lambda: assignments.get(experiment, user))
+    decision = decide(experiment, user, attributes, now, get_row)
+    _print_steps(console, list_experiment_steps(experiment, user, attributes, now, get_row), decision.reason)
+    _print_answer(console, decision.variant, decision.reason, decision.payload)
 
 
 def explain_flag(
-    console: Console, plane: Plane, user: str, key: str, context: dict[str, Any], now: float | None = None
+    console: Console,
+    find: FindFlag,
+    user: str,
+    key: str,
+    context: dict[str, Any],
+    now: float | None = None,
 ) -> None:
-    """Prints the answer as `/flags/evaluate` would give it now."""
-    about_user = {**check_context(context), "user_id": check_user_id(user)}
-    flag = plane.catalog.flags.get(key)
+    """Print the answer as `/flags/evaluate` would give it now."""
+    attributes = {**check_context(context), "user_id": check_user_id(user)}
+    flag = find(key)
     if flag is None:
         raise NotFound.flag(key)
-    at = time.time() if now is None else now
-    answer = evaluate(flag, user, about_user, at, plane.catalog.flags.get)
-    _show(console, flag_steps(flag, user, about_user, at, plane.catalog), answer.reason)
-    _answer(console, answer.variant, answer.reason, answer.value)
+    now = time.time() if now is None else now
+    answer = evaluate(flag, user, attributes, now, find)
+    _print_steps(console, list_flag_steps(flag, user, attributes, now, find), answer.reason)
+    _print_answer(console, answer.variant, answer.reason, answer.value)
 
 
-def experiment_steps(
+def list_experiment_steps(
     experiment: Experiment,
     user: str,
     context: Mapping[str, Any],
     now: float,
-    stored: Callable[[], Assignment | None],
+    get_row: Callable[[], Assignment | None],
 ) -> Iterator[Step]:
     yield "status", experiment.status
-    yield "schedule", _schedule(experiment)
-    yield "override", _named(experiment.overrides.get(user))
-    yield "holdout", _slice(experiment.holdout, user)
-    yield "layer", _slice(experiment.layer, user)
-    row = stored()
+    yield "schedule", _describe_schedule(experiment)
+    yield "override", _describe_override(experiment.overrides.get(user))
+    yield "holdout", _describe_slice(experiment.holdout, user)
+    yield "layer", _describe_slice(experiment.layer, user)
+    row = get_row()
     if row is None:
         yield "stored", "no assignment yet"
     else:
-        ignored = _ignored(row, experiment, now)
-        yield "stored", f"{row.variant} (iteration {row.iteration}){ignored}"
-        if not ignored:
+        note = _explain_ignored_row(row, experiment, now)
+        yield "stored", f"{row.variant} (iteration {row.iteration}){note}"
+        if not note:
             return
-    yield from _targeting(experiment.rules, context, now)
+    yield from _list_targeting_steps(experiment.rules, context, now)
     first, second = halves(experiment.prefix, user)
-    yield "traffic", _inside(bucket(first), _buckets(experiment.traffic))
-    yield "variant", f"bucket {bucket(second):,} of {_ranges(experiment.split)}"
+    yield "traffic", _compare_bucket(bucket(first), _to_buckets(experiment.traffic))
+    yield "variant", f"bucket {bucket(second):,} of {_format_ranges(experiment.split)}"
 
 
-def flag_steps(
-    flag: Flag, user: str, context: Mapping[str, Any], now: float, catalog: Catalog
+def list_flag_steps(
+    flag: Flag, user: str, context: Mapping[str, Any], now: float, find: FindFlag
 ) -> Iterator[Step]:
     yield "enabled", "yes" if flag.enabled else "no: the off variant"
-    yield "override", _named(flag.overrides.get(user))
+    yield "override", _describe_override(flag.overrides.get(user))
     for prerequisite in flag.prerequisites:
-        other = catalog.flags.get(prerequisite.flag)
-        got = evaluate(other, user, context, now, catalog.flags.get).variant if other else "no such flag"
+        required = find(prerequisite.flag)
+        variant = evaluate(required, user, context, now, find).variant if required else "no such flag"
         wanted = ", ".join(sorted(prerequisite.variants))
-        yield f"prerequisite {prerequisite.flag}", f"{got} (wanted {wanted})"
-        if got not in prerequisite.variants:
+        yield f"prerequisite {prerequisite.flag}", f"{variant} (wanted {wanted})"
+        if variant not in prerequisite.variants:
             return
-    yield from _targeting(flag.rules, context, now)
-    unit = get_unit(flag, user, context)  # None: a bucket is not asked for, or there were no answer
+    yield from _list_targeting_steps(flag.rules, context, now)
+    unit = get_unit(flag, user, context)  # None only if the answer needs no bucket
     first, second = halves(flag.prefix.decode(), unit) if unit is not None else (0, 0)
-    yield "rollout", _rollout(get_rollout(flag, now), first)
+    yield "rollout", _describe_rollout(get_rollout(flag, now), first)
     rule = flag.rules.match(context, now) if flag.rules else None
     split = flag.by_rule[rule.index] if rule else flag.everyone
-    owners = [(upper, answer.variant) for upper, answer in split.ranges]
-    yield "variant", split.fixed.variant if split.fixed else f"bucket {bucket(second):,} of {_ranges(owners)}"
+    if split.fixed:
+        yield "variant", split.fixed.variant
+    else:
+        ranges = [(upper, answer.variant) for upper, answer in split.ranges]
+        yield "variant", f"bucket {bucket(second):,} of {_format_ranges(ranges)}"
 
 
-def _show(console: Console, steps: Iterator[Step], reason: Reason) -> None:
+def _print_steps(console: Console, steps: Iterator[Step], reason: Reason) -> None:
     """The steps up to the one that decided."""
-    table = Table(*(Column(name, overflow="fold") for name in ("step", "what it saw")))
-    for name, seen in steps:
-        table.add_row(name, escape(seen))
-        if name == DECIDED_AT.get(reason):
+    table = Table(*(Column(name, overflow="fold") for name in ("step", "result")))
+    for name, text in steps:
+        table.add_row(name, escape(text))
+        if name == DECIDING_STEPS.get(reason):
             break
     console.print(table)
 
 
-def _answer(console: Console, variant: str | None, reason: str, value: Any) -> None:
+def _print_answer(console: Console, variant: str | None, reason: str, value: Any) -> None:
     console.print(f"[b]{variant or 'no variant'}[/b]  because  [b]{reason}[/b]", highlight=False)
     if value is not None:
         console.print(f"value  {json.dumps(value)}", highlight=False, markup=False)
 
 
-def _schedule(experiment: Experiment) -> str:
-    times = [("from", experiment.start_at), ("until", experiment.end_at)]
-    text = [f"{word} {format_timestamp(at, 'seconds')}" for word, at in times if at is not None]
-    return " ".join(text) or "always"
+def _describe_schedule(experiment: Experiment) -> str:
+    times = {"from": experiment.start_at, "until": experiment.end_at}
+    texts = [f"{word} {format_timestamp(t, 'seconds')}" for word, t in times.items() if t is not None]
+    return " ".join(texts) or "always"
 
 
-def _named(answer: Any) -> str:
-    return f"this user is named: {answer.variant}" if answer else "not named"
+def _describe_override(answer: Decision | Evaluation | None) -> str:
+    return f"{answer.variant} for this user" if answer else "none"
 
 
-def _slice(part: Slice | None, user: str) -> str:
+def _describe_slice(part: Slice | None, user: str) -> str:
     if part is None:
         return "none"
-    place = bucket(halves(part.prefix, user)[0])
-    return f"{part.key}: bucket {place:,}, its range is [{_buckets(part.start):,}, {_buckets(part.end):,})"
+    index = bucket(halves(part.prefix, user)[0])
+    start, end = _to_buckets(part.start), _to_buckets(part.end)
+    return f"{part.key}: bucket {index:,}, its range is [{start:,}, {end:,})"
 
 
-def _ignored(row: Assignment, experiment: Experiment, now: float) -> str:
+def _explain_ignored_row(row: Assignment, experiment: Experiment, now: float) -> str:
     """Why the row does not decide; empty if it does."""
     if row.iteration != experiment.iteration:
         return f", ignored: the experiment is in iteration {experiment.iteration}"
@@ -171,7 +178,7 @@ def _ignored(row: Assignment, experiment: Experiment, now: float) -> str:
     return "" if experiment.is_sticky else ", not binding: the experiment is not sticky"
 
 
-def _targeting(rules: Rules | None, context: Mapping[str, Any], now: float) -> Iterator[Step]:
+def _list_targeting_steps(rules: Rules | None, context: Mapping[str, Any], now: float) -> Iterator[Step]:
     if rules is None:
         yield "targeting", "everybody"
         return
@@ -180,24 +187,27 @@ def _targeting(rules: Rules | None, context: Mapping[str, Any], now: float) -> I
     yield "targeting", f"rule {rule.id!r} matches" if rule else "no rule matches"
 
 
-def _inside(place: int, limit: int) -> str:
-    return f"bucket {place:,} is {'inside' if place < limit else 'outside'} [0, {limit:,}) of {BUCKETS:,}"
-
-
-def _rollout(limit: int, first: int) -> str:
-    """0 and 100 % ask for no bucket, so they need no unit."""
-    if limit == 0:
+def _describe_rollout(threshold: int, first: int) -> str:
+    """0 and 100 % need no bucket, and so no unit."""
+    if threshold == 0:
         return "0 %: nobody"
-    return "100 %: everybody" if limit >= ALL else _inside(bucket(first), _buckets(limit))
+    if threshold >= ALL:
+        return "100 %: everybody"
+    return _compare_bucket(bucket(first), _to_buckets(threshold))
 
 
-def _buckets(limit: int) -> int:
-    return (limit * BUCKETS) >> 64
+def _compare_bucket(index: int, limit: int) -> str:
+    return f"bucket {index:,} is {'inside' if index < limit else 'outside'} [0, {limit:,}) of {BUCKETS:,}"
 
 
-def _ranges(owners: Any) -> str:
-    lower, text = 0, []
-    for upper, name in owners:
-        text.append(f"{name} [{lower:,}, {_buckets(upper):,})")
-        lower = _buckets(upper)
-    return "  ".join(text)
+def _format_ranges(ranges: Iterable[tuple[int, str]]) -> str:
+    lower, texts = 0, []
+    for threshold, variant in ranges:
+        upper = _to_buckets(threshold)
+        texts.append(f"{variant} [{lower:,}, {upper:,})")
+        lower = upper
+    return "  ".join(texts)
+
+
+def _to_buckets(threshold: int) -> int:
+    return (threshold * BUCKETS) >> 64

@@ -3,13 +3,12 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from rich.console import Console
 from rich.table import Column, Table
 
 from chalicelib.domain.definitions.compiler import load_flag
-from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Flag
+from chalicelib.domain.definitions.model import DefinitionRow, Definitions, Flag
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import ALL, get_rollout
 from chalicelib.domain.stream.counters import Counters, flag_scope, format_day
@@ -18,10 +17,6 @@ from chalicelib.domain.timestamps import parse_timestamp
 DAY = 86_400.0
 UNCHANGED_DAYS = 90
 UNUSED_DAYS = 30
-
-
-class Definitions(Protocol):
-    def get_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
 
 
 @dataclass(frozen=True, slots=True)

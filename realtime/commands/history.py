@@ -1,23 +1,16 @@
 """`history`: who published what and when. Every version is kept."""
 
-from collections.abc import Sequence
 from itertools import groupby
-from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Definitions
 from realtime.definition_files.diff import DefinitionChange
 from realtime.definition_files.documents import parse_row
 
 MAX_NAMES = 6  # definitions that are named in the row of a publication
-
-
-class Definitions(Protocol):
-    def get_versions(self) -> Sequence[DefinitionRow]: ...
-    def get_history(self, kind: DefinitionKind, key: str) -> Sequence[DefinitionRow]: ...
 
 
 def show_history(console: Console, definitions: Definitions) -> None:

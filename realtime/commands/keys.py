@@ -4,21 +4,15 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from chalicelib.domain.keys import SCOPES, ApiKey, digest
+from chalicelib.domain.keys import SCOPES, ApiKey, Keys, digest
 from chalicelib.domain.timestamps import format_timestamp
 
 ID_LENGTH = 12  # characters of the digest that name a key
-
-
-class Keys(Protocol):
-    def put(self, key: ApiKey) -> None: ...
-    def get_all(self) -> list[ApiKey]: ...
 
 
 def create_key(

@@ -4,11 +4,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 
-from chalicelib.domain.definitions.model import Changes, DefinitionKind, DefinitionRow
+from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
 from realtime.definition_files.documents import KINDS, DefinitionName, Document, build_row, parse_row
@@ -21,13 +20,6 @@ from realtime.definition_files.impact import (
 from realtime.definition_files.read import read_definitions
 
 SIGNS = {"+": ("added", "green"), "~": ("changed", "yellow"), "-": ("removed", "red")}
-
-
-class Definitions(Protocol):
-    def get_changes(self, version: int | None) -> Changes: ...
-    def get_all(self, kind: DefinitionKind) -> Mapping[str, DefinitionRow]: ...
-    def get_versions(self) -> Sequence[DefinitionRow]: ...
-    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

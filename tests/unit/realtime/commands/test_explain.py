@@ -46,11 +46,11 @@ class Bench:
 
     def experiment(self, **context: Any) -> tuple[list[str], str]:
         """The rows of the table, and what comes below it."""
-        explain_experiment(self.console, self, "u", "checkout", context, NOW)
+        explain_experiment(self.console, self.get_experiment, self.assignments, "u", "checkout", context, NOW)
         return self._said()
 
     def flag(self, **context: Any) -> tuple[list[str], str]:
-        explain_flag(self.console, self, "u", "dark-mode", context, NOW)
+        explain_flag(self.console, self.catalog.flags.get, "u", "dark-mode", context, NOW)
         return self._said()
 
     def _said(self) -> tuple[list[str], str]:
@@ -65,7 +65,7 @@ class Bench:
     [
         ({"status": "paused"}, ROW, "status: paused", "PAUSED"),
         ({"end_at": "2026-01-01T00:00:00Z"}, ROW, "schedule: until 2026-01-01T00:00:00Z", "ENDED"),
-        ({"overrides": {"u": "control"}}, ROW, "override: this user is named: control", "OVERRIDE"),
+        ({"overrides": {"u": "control"}}, ROW, "override: control for this user", "OVERRIDE"),
         ({"holdout": {"key": "h", "share": 1.0}}, ROW, "holdout: h: bucket", "HOLDOUT"),
         ({"layer": {"key": "l", "start": 0.0, "end": 0.00001}}, ROW, "layer: l: bucket", "NOT_IN_LAYER"),
         ({}, ROW, "stored: treatment (iteration 1)", "STICKY"),
@@ -111,7 +111,7 @@ def test_an_assignment_that_does_not_count_says_why(
 
 def test_an_override_of_the_platform_is_obeyed_as_in_an_answer() -> None:
     steps, answer = Bench(published(), row=ROW, forced={"u": "control"}).experiment()
-    assert steps[-1] == "override: this user is named: control"
+    assert steps[-1] == "override: control for this user"
     assert answer == "control  because  OVERRIDE"
 
 
@@ -132,7 +132,7 @@ NEEDS = {"prerequisites": [{"flag": key, "variants": ["on"]} for key in ("a", "b
     ("fields", "last", "answer"),
     [
         ({"enabled": False}, "enabled: no: the off variant", "off  because  DISABLED"),
-        ({"overrides": {"u": "on"}}, "override: this user is named: on", "on  because  OVERRIDE"),
+        ({"overrides": {"u": "on"}}, "override: on for this user", "on  because  OVERRIDE"),
         (NEEDS, "prerequisite b: off (wanted on)", "off  because  PREREQUISITE_FAILED"),
         (GERMANS, "targeting: no rule matches", "off  because  NOT_TARGETED"),
         ({"rollout_percentage": 0}, "rollout: 0 %: nobody", "off  because  NOT_IN_ROLLOUT"),
