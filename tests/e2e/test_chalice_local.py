@@ -14,7 +14,7 @@ from realtime.demo.cdnow import DEFINITIONS
 from realtime.local.ports import find_free_port
 from realtime.local.stack import LocalStack, settings_to_environment
 from tests.support.paths import ROOT
-from tests.support.poll import until
+from tests.support.poll import wait_until
 from tests.support.unique_names import unique_names
 from tests.support.up import run_command
 
@@ -44,7 +44,7 @@ def test_chalice_local_assigns_and_evaluates(tmp_path: Path) -> None:
             stderr=log,
         )
         try:
-            until(lambda: _listens(port) or process.poll() is not None, 30)
+            wait_until(lambda: _listens(port) or process.poll() is not None, 30)
             assert process.poll() is None, said.read_text()
             url, key = f"http://127.0.0.1:{port}", {"Authorization": "Bearer rt_local_demo"}
             assigned = httpx.post(

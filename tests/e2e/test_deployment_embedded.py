@@ -14,7 +14,7 @@ from realtime.local.emulator import build_environment, start_emulator
 from tests.support import synth
 from tests.support.deployment import deploy
 from tests.support.deployment_target import SMOKE_DEFINITIONS, run_toolkit
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.aws, pytest.mark.timeout(300)]
 TABLE, STREAM, BUCKET = "platform-{}-x7f3", "platform-events-x7f3", "platform-lake-x7f3"
@@ -112,5 +112,5 @@ def test_events_reach_the_platforms_stream(api: httpx.Client, clients: Clients) 
     iterator = clients.kinesis.get_shard_iterator(
         StreamName=STREAM, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]
-    records = until(lambda: clients.kinesis.get_records(ShardIterator=iterator)["Records"])
+    records = wait_until(lambda: clients.kinesis.get_records(ShardIterator=iterator)["Records"])
     assert any(b"purchase" in record["Data"] for record in records)

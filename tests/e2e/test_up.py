@@ -15,7 +15,7 @@ import mmh3
 import pytest
 
 from realtime.demo.cdnow import FILE, SAMPLE
-from tests.support.poll import until
+from tests.support.poll import wait_until
 from tests.support.up import READY, RunningStack, run_command, start_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -180,7 +180,7 @@ def test_an_event_that_is_sent_is_counted(client: httpx.Client) -> None:
     assert answer.status_code == 202
     assert answer.json()["accepted"] == 1
     assert answer.json()["rejected"][0]["index"] == 1
-    until(lambda: count() == before + 1, 20)
+    wait_until(lambda: count() == before + 1, 20)
 
 
 @pytest.mark.parametrize(
@@ -255,14 +255,14 @@ def test_explain_shows_every_step(stack: RunningStack) -> None:
 def test_a_second_start_says_in_one_line_that_the_port_is_taken(stack: RunningStack) -> None:
     with start_up(port=stack.port) as second:
         assert second.process.wait(30) == 1
-        until(lambda: second.lines, 5)
+        wait_until(lambda: second.lines, 5)
         assert len(second.lines) == 1
         assert f"port {stack.port} is taken" in second.lines[0]
 
 
 def test_ctrl_c_during_start_up_leaves_nothing() -> None:
     with start_up("--no-demo") as starting:
-        until(lambda: _listens(starting.aws_port), 30)
+        wait_until(lambda: _listens(starting.aws_port), 30)
         assert starting.interrupt() == 0, starting.output()
         assert not _listens(starting.aws_port)
         assert not _listens(starting.port)

@@ -27,7 +27,7 @@ from realtime.local.server import serve
 from realtime.testing.event_stores import MemoryEventStream
 from tests.support.node import run_node_tests
 from tests.support.openfeature_flags import FLAGS, publish_all
-from tests.support.poll import until
+from tests.support.poll import wait_until
 from tests.support.service import KEY, Service, served, service
 
 
@@ -86,9 +86,9 @@ def test_a_kill_switch_is_in_force_at_once_and_a_rollback_undoes_it(
     for enabled, reason in (("true", "STATIC"), ("false", "DISABLED")):
         file.write_text(f"flags: [{{key: checkout, type: boolean, enabled: {enabled}}}]")
         assert publish(console, running.definitions, [file], strict=True, by="test") == 0
-        until(lambda reason=reason: evaluate(url, "checkout")["reason"] == reason, 5)  # type: ignore[misc]
+        wait_until(lambda reason=reason: evaluate(url, "checkout")["reason"] == reason, 5)  # type: ignore[misc]
     assert roll_back(console, running.definitions, 1, by="test") == 0
-    until(lambda: evaluate(url, "checkout")["reason"] == "STATIC", 5)
+    wait_until(lambda: evaluate(url, "checkout")["reason"] == "STATIC", 5)
     assert [row.by for row in running.definitions.get_history("flag", "checkout")] == ["test"] * 3
 
 

@@ -23,7 +23,7 @@ from chalicelib.stores.clients import Clients
 from chalicelib.stores.resilience import FAILURES_TO_OPEN, SECONDS_OPEN
 from realtime.local.emulator import build_environment
 from tests.support.experiments import experiment
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 CHECKOUT = experiment()
 
@@ -150,7 +150,7 @@ def test_a_table_that_comes_back_is_used_again(dynamo: Dynamo, monkeypatch: pyte
         except StorageUnavailable:
             return False
 
-    assert until(works, seconds=10)
+    assert wait_until(works, seconds=10)
     assert back.get(CHECKOUT, "u") is None
 
 

@@ -25,7 +25,7 @@ from realtime.local.streams import TableStream
 from realtime.resources import describe
 from tests.support.experiments import published
 from tests.support.history import row, stored
-from tests.support.poll import until
+from tests.support.poll import wait_until
 from tests.support.postgres import Postgres
 from tests.support.tls import tls_before
 
@@ -102,13 +102,13 @@ def test_nothing_is_lost_while_the_database_is_down(
 ) -> None:
     pump.start()
     plane.assign(USERS[0], "checkout", {})
-    until(lambda: len(kept(database)) == 1)
+    wait_until(lambda: len(kept(database)) == 1)
     database.stop()
     try:
         for user in USERS[1:40]:
             plane.assign(user, "checkout", {})
         tried = len(handler.events)
-        until(lambda: len(handler.events) > tried + 2)
+        wait_until(lambda: len(handler.events) > tried + 2)
     finally:
         database.start()
     for user in USERS[40:]:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 pytestmark = pytest.mark.usefixtures("published")
 EXPERIMENT = FLAG = "realtime.smoke"
@@ -71,8 +71,8 @@ def test_a_decision_and_its_event_are_counted(api: httpx.Client) -> None:
     answer = api.post("/events", json={"events": [event, event]})
     assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
     # the second event is a duplicate
-    until(lambda: conversions(results(api), variant) == conversions(before, variant) + 1, seconds=60)
-    until(lambda: results(api)[variant]["assigned"] > before[variant]["assigned"], seconds=60)
+    wait_until(lambda: conversions(results(api), variant) == conversions(before, variant) + 1, seconds=60)
+    wait_until(lambda: results(api)[variant]["assigned"] > before[variant]["assigned"], seconds=60)
 
 
 def conversions(found: dict[str, Any], variant: str) -> int:

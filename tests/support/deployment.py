@@ -8,7 +8,7 @@ from typing import Any
 
 from boto3.session import Session
 
-from tests.support.poll import until
+from tests.support.poll import wait_until
 from tests.support.synth import STACKS, Template, load, of_type
 
 NOT_EMULATED = {"AWS::Budgets::Budget", "AWS::Logs::QueryDefinition"}
@@ -47,7 +47,7 @@ def deploy(folder: Path, variant: str, environ: Mapping[str, str]) -> Deployment
             TemplateURL=f"{endpoint}/{assets}/{name}.json",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
-        until(lambda name=name: _complete(formation, name), seconds=60)  # type: ignore[misc]
+        wait_until(lambda name=name: _complete(formation, name), seconds=60)  # type: ignore[misc]
     _recoverable(session.client("dynamodb", endpoint_url=endpoint), load(folder, variant, "data"))
     resources = formation.list_stack_resources(StackName="realtime-dev-service")["StackResourceSummaries"]
     (api,) = [one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == "RestAPI"]

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 TIMEOUT_SECONDS = 20.0
 SIGTERM_TO_SIGKILL = 2.0  # Lambda leaves 0.5; a machine that runs two test workers is not one
@@ -74,19 +74,19 @@ class Container:
 
         As in Lambda, runtime and extension have both asked for what comes next before they get it.
         """
-        until(lambda: self._service.idle, TIMEOUT_SECONDS, every=0.002)
+        wait_until(lambda: self._service.idle, TIMEOUT_SECONDS, interval=0.002)
         self._service.waiting.clear()
         self._process.send_signal(signal.SIGCONT)
         request_id = str(uuid.uuid4())
         if self._service.registered:
             self._service.events.put(time.time() + TIMEOUT_SECONDS)
         self._service.invocations.put((request_id, event))
-        until(lambda: request_id in self._service.answers, TIMEOUT_SECONDS, every=0.002)
+        wait_until(lambda: request_id in self._service.answers, TIMEOUT_SECONDS, interval=0.002)
         return self._service.answers[request_id]
 
     def freeze(self) -> None:
         """As soon as runtime and extension have both asked for what comes next."""
-        until(lambda: self._service.idle, TIMEOUT_SECONDS)
+        wait_until(lambda: self._service.idle, TIMEOUT_SECONDS)
         self._process.send_signal(signal.SIGSTOP)
 
     def shut_down(self) -> int:

@@ -1,4 +1,4 @@
-"""Wait for a state by asking for it."""
+"""Wait for a state by polling it."""
 
 import threading
 import time
@@ -8,14 +8,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], seconds: float = 10.0, every: float = 0.05) -> T:
-    """The first truthy answer of ``condition``; AssertionError with the last one after ``seconds``."""
+def wait_until(condition: Callable[[], T], seconds: float = 10.0, interval: float = 0.05) -> T:
+    """Return the first truthy answer of ``condition``, or raise AssertionError after ``seconds``."""
     deadline = time.monotonic() + seconds
-    pause = threading.Event()
+    timer = threading.Event()
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() > deadline:
             raise AssertionError(f"still {answer!r} after {seconds} s: {condition}")
-        pause.wait(every)
+        timer.wait(interval)

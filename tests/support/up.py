@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from realtime.local.ports import find_free_port
 from tests.support.paths import ROOT
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 READY = "Ctrl-C stops everything."
 
@@ -37,7 +37,7 @@ class RunningStack:
             assert self.process.poll() is None, self.output()
             return any(text in line for line in self.lines)
 
-        until(has_text, seconds)
+        wait_until(has_text, seconds)
 
     def output(self) -> str:
         return "\n".join(self.lines)

@@ -14,7 +14,7 @@ from boto3.session import Session
 
 from chalicelib.settings import Settings
 from realtime.local.clients import Clients
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 REPORTS_A_FAILURE = """
 import json, os
@@ -36,10 +36,10 @@ def test_its_kinesis_source_still_loses_what_a_function_reports_as_failed(
     mapping = _map(aws_environment, aws_settings.event_stream, queue)
     try:
         first = _put(aws_clients, aws_settings)
-        delivered = until(lambda: _delivered(aws_clients, queue), seconds=20)
+        delivered = wait_until(lambda: _delivered(aws_clients, queue), seconds=20)
         second = _put(aws_clients, aws_settings)
         while second not in delivered:
-            delivered += until(lambda: _delivered(aws_clients, queue), seconds=20)
+            delivered += wait_until(lambda: _delivered(aws_clients, queue), seconds=20)
     finally:
         mapping.client.delete_event_source_mapping(UUID=mapping.uuid)
     # Lambda would give the first record again and again, and never come to the second.

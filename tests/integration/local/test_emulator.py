@@ -11,7 +11,7 @@ import pytest
 
 from realtime.local.emulator import ROOT, find_interpreter, start_emulator
 from realtime.local.ports import HOST, LocalError, find_free_port
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 STARTER = """
 import signal, sys, time
@@ -52,7 +52,7 @@ def starter(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     with process:
         yield process, port
         process.kill()
-    until(lambda: not listening(port))
+    wait_until(lambda: not listening(port))
 
 
 def test_it_listens_on_loopback_only_and_is_gone_after_the_block(tmp_path: Path) -> None:
@@ -83,16 +83,16 @@ def test_it_does_not_outlive_a_killed_starter(
     assert port_of(process.stdout.readline().strip()) == port
     process.send_signal(ending)
     process.wait(10)
-    until(lambda: not listening(port))
+    wait_until(lambda: not listening(port))
 
 
 def test_ctrl_c_during_the_start_leaves_nothing(starter: tuple["subprocess.Popen[str]", int]) -> None:
     process, port = starter
-    until(lambda: len(children(process.pid)) > 0, every=0.005)
+    wait_until(lambda: len(children(process.pid)) > 0, interval=0.005)
     (child,) = children(process.pid)
     process.send_signal(signal.SIGINT)
     process.wait(10)
-    until(lambda: not Path(f"/proc/{child}").exists())
+    wait_until(lambda: not Path(f"/proc/{child}").exists())
     assert not listening(port)
 
 

@@ -13,7 +13,7 @@ import pytest
 from realtime.local.ports import HOST, LocalError
 from realtime.local.server import serve
 from tests.support.http_app import build_http_app
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 LIMIT = 1000
 
@@ -120,7 +120,7 @@ def test_the_hook_runs_after_the_response_has_left() -> None:
         client = http.client.HTTPConnection(HOST, urlsplit(url).port or 0, timeout=5)
         assert ask(client, "GET", "/echo/a")[0].status == 200
         received.set()
-        until(ran.is_set)
+        wait_until(ran.is_set)
         client.close()
 
 

@@ -9,7 +9,7 @@ from realtime.local.clients import Clients
 from realtime.local.pump import Pump
 from realtime.local.streams import KinesisStream, TableStream
 from realtime.resources import EventSource
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 SOURCE = EventSource("event_processor", "events", window=0.0)
 HALF = 2**127
@@ -132,5 +132,5 @@ def test_a_running_pump_needs_no_drain(aws_clients: Clients, aws_settings: Setti
     pump = Pump(SOURCE, stream, collect(events), unexpected)
     pump.start()
     put(aws_clients, aws_settings, "a", "b", "c")
-    until(lambda: len(events) == 3)
+    wait_until(lambda: len(events) == 3)
     pump.stop()

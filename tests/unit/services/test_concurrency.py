@@ -7,7 +7,7 @@ import pytest
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.services.concurrency import call_within
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 
 def test_what_comes_in_time_is_the_answer() -> None:
@@ -38,4 +38,4 @@ def test_it_is_given_up_when_the_time_is_over_and_goes_on() -> None:
         call_within(slow, 0.01)
     assert not done.is_set()
     go_on.set()
-    assert until(done.is_set, seconds=10)
+    assert wait_until(done.is_set, seconds=10)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from realtime.local.pump import Pump
 from realtime.resources import EventSource
 from tests.support.memory_stream import MemoryKinesis
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 SOURCE = EventSource("event_processor", "events", batch_size=4, window=0.0, retries=2)
 
@@ -358,7 +358,7 @@ def test_a_stop_interrupts_the_wait_between_retries() -> None:
     bench.stream.put("a")
     pump = Pump(SOURCE, bench.stream, bench.handle, bench.discarded.append, backoff=(60.0, 60.0))
     pump.start()
-    until(lambda: bench.seen)
+    wait_until(lambda: bench.seen)
     pump.stop()
     assert (bench.seen, bench.discarded, pump.checkpoints) == ([["a"]], [], {})
 

@@ -14,7 +14,7 @@ from chalicelib.services.definitions.cache_state import NOT_FOUND_SECONDS
 from chalicelib.services.definitions.catalog import Catalog
 from realtime.testing.stores import MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag
-from tests.support.poll import until
+from tests.support.poll import wait_until
 
 CHECK, TTL = 5.0, 300.0
 
@@ -192,7 +192,7 @@ def test_who_has_something_to_answer_with_does_not_wait_and_what_comes_later_cou
         found = catalog.experiments.get("checkout")
         return found is not None and found.status == "paused"
 
-    assert until(is_paused, seconds=10)
+    assert wait_until(is_paused, seconds=10)
 
 
 def test_a_dead_store_is_asked_once_a_second_and_the_age_is_told() -> None:
