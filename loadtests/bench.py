@@ -1,9 +1,9 @@
-"""`make bench`: what decisions, requests and batches cost in this process; writes build/bench.json.
+"""`make bench`: measures decisions, requests and batches in this process, and writes build/bench.json.
 
-Times are taken in turns within one run, as machines are noisy. A lower bound decides the same by hand
-(loadtests/workloads.py), and it is checked that it does. Budgets in µs and ms were derived on a machine whose
-lower bounds are known: where those are slower, the budgets grow by as much; the first row says how much.
-The last rows are of the local AWS, whose speed they therefore hold as well.
+Machines are noisy, so what is compared takes turns within one run. A lower bound is the least code by hand
+that decides the same (loadtests/workloads.py); the benchmark checks that it does. The limits in µs and ms are
+for one machine, whose lower bounds are known. On a slower machine they grow by as much; the first row says by
+how much. The last rows include the time of the local AWS.
 """
 
 import json
@@ -27,118 +27,121 @@ from chalicelib.domain.definitions.compiler import (
 )
 from chalicelib.domain.definitions.model import Evaluation, Experiment, Flag
 from chalicelib.domain.evaluation import evaluate
-from loadtests.bench_local import local_rows
-from loadtests.bench_requests import batch_rows, request_rows
-from loadtests.timing import Row, fastest, row
-from loadtests.workloads import RULES, bounds, users
+from loadtests.bench_local import measure_local_stack
+from loadtests.bench_requests import measure_batches, measure_requests
+from loadtests.timing import Row, build_row, measure_fastest
+from loadtests.workloads import RULES, build_lower_bounds, build_users
 
 OUTPUT = Path("build") / "bench.json"
-BUDGETS_FOR = {"W1": 0.14, "W2": 0.18, "W3": 0.14, "W4": 0.20, "W5": 10.1}
-"""µs of the lower bounds on the machine that the absolute budgets are for."""
+REFERENCE_BOUNDS = {"W1": 0.14, "W2": 0.18, "W3": 0.14, "W4": 0.20, "W5": 10.1}
+"""µs of the lower bounds on the machine for which the limits in µs and ms were set."""
 NOW = 1_767_225_600.0
 Decision = Callable[[dict[str, Any]], Any]
 
 
-def decision_rows(seen: dict[str, float]) -> Iterator[Row]:
-    """``seen`` gets each lower bound in µs."""
-    people, by_hand = users(), bounds()
-    for name, (decide_for, shown) in decisions().items():
-        bound = by_hand[name]
-        sample = people[:200] if name == "W5" else people
+def measure_decisions(bound_times: dict[str, float]) -> Iterator[Row]:
+    """Adds the time of each lower bound in µs to ``bound_times``."""
+    users, lower_bounds = build_users(), build_lower_bounds()
+    for name, (decide_real, simplify) in build_decisions().items():
+        lower_bound = lower_bounds[name]
+        sample = users[:200] if name == "W5" else users
         for user in sample:
-            if shown(decide_for(user)) != bound(user):
+            if simplify(decide_real(user)) != lower_bound(user):
                 raise AssertionError(f"{name}: the lower bound decides otherwise")
-        ours, least = fastest(partial(_each, decide_for, sample), partial(_each, bound, sample))
-        seen[name] = least / len(sample) * 1e6
-        yield row(f"{name}: decision", ours / len(sample) * 1e6, "µs", 3 * seen[name])
-        yield row(f"{name}: decision / lower bound", ours / least, "×", 3.0)
+        real_seconds, bound_seconds = measure_fastest(
+            partial(_decide_each, decide_real, sample), partial(_decide_each, lower_bound, sample)
+        )
+        bound_times[name] = bound_seconds / len(sample) * 1e6
+        yield build_row(f"{name}: decision", real_seconds / len(sample) * 1e6, "µs", 3 * bound_times[name])
+        yield build_row(f"{name}: decision / lower bound", real_seconds / bound_seconds, "×", 3.0)
 
 
-def decisions() -> dict[str, tuple[Decision, Callable[[Any], Any]]]:
-    """Each workload's real decision, and what a lower bound says in its place."""
-    w1, w2 = _flag("w1", 50), _flag("w2", 30, RULES)
-    w3 = _experiment("w3", 0.8, (0.5, 0.5))
-    w4 = _experiment("w4", 1.0, (0.34, 0.33, 0.33), RULES)
-    hundred = [_flag(f"w5-{n}", 50) for n in range(50)] + [
-        _flag(f"w5-{n}", 30, RULES) for n in range(50, 100)
+def build_decisions() -> dict[str, tuple[Decision, Callable[[Any], Any]]]:
+    """Each workload's real decision, and a function that reduces its result to the lower bound's answer."""
+    w1, w2 = _build_flag("w1", 50), _build_flag("w2", 30, RULES)
+    w3 = _build_experiment("w3", 0.8, (0.5, 0.5))
+    w4 = _build_experiment("w4", 1.0, (0.34, 0.33, 0.33), RULES)
+    hundred = [_build_flag(f"w5-{n}", 50) for n in range(50)] + [
+        _build_flag(f"w5-{n}", 30, RULES) for n in range(50, 100)
     ]
     return {
-        "W1": (_evaluation(w1), _inside),
-        "W2": (_evaluation(w2), _inside),
-        "W3": (_assignment(w3), _index),
-        "W4": (_assignment(w4), _index),
-        "W5": (_evaluations(hundred), lambda found: [_inside(one) for one in found]),
+        "W1": (_decide_flag(w1), _read_enabled),
+        "W2": (_decide_flag(w2), _read_enabled),
+        "W3": (_decide_experiment(w3), _read_index),
+        "W4": (_decide_experiment(w4), _read_index),
+        "W5": (_decide_flags(hundred), lambda evaluations: [_read_enabled(item) for item in evaluations]),
     }
 
 
-def _evaluation(flag: Flag) -> Decision:
-    return lambda user: evaluate(flag, user["user_id"], user, NOW, _no_other)
+def _decide_flag(flag: Flag) -> Decision:
+    return lambda user: evaluate(flag, user["user_id"], user, NOW, _find_no_flag)
 
 
-def _evaluations(flags: Sequence[Flag]) -> Decision:
-    def many(user: dict[str, Any]) -> list[Evaluation]:
+def _decide_flags(flags: Sequence[Flag]) -> Decision:
+    def decide_all(user: dict[str, Any]) -> list[Evaluation]:
         user_id = user["user_id"]
-        return [evaluate(flag, user_id, user, NOW, _no_other) for flag in flags]
+        return [evaluate(flag, user_id, user, NOW, _find_no_flag) for flag in flags]
 
-    return many
-
-
-def _assignment(experiment: Experiment) -> Decision:
-    return lambda user: decide(experiment, user["user_id"], user, NOW, _not_stored)
+    return decide_all
 
 
-def _no_other(key: str) -> Flag | None:
+def _decide_experiment(experiment: Experiment) -> Decision:
+    return lambda user: decide(experiment, user["user_id"], user, NOW, _find_no_assignment)
+
+
+def _find_no_flag(key: str) -> Flag | None:
     raise LookupError(key)
 
 
-def _not_stored() -> None:
+def _find_no_assignment() -> None:
     return None
 
 
-def _inside(found: Evaluation) -> bool | None:
-    return True if found.enabled else None
+def _read_enabled(evaluation: Evaluation) -> bool | None:
+    return True if evaluation.enabled else None
 
 
-def _index(found: Any) -> int | None:
-    return None if found.variant is None else int(found.variant)
+def _read_index(decision: Any) -> int | None:
+    return None if decision.variant is None else int(decision.variant)
 
 
-def _flag(key: str, percentage: float, rules: object = None) -> Flag:
+def _build_flag(key: str, percentage: float, rules: object = None) -> Flag:
     document = {"key": key, "type": "boolean", "rollout_percentage": percentage, "targeting_rules": rules}
     return compile_flag(parse_flag(document))
 
 
-def _experiment(key: str, traffic: float, shares: Sequence[float], rules: object = None) -> Experiment:
+def _build_experiment(key: str, traffic: float, shares: Sequence[float], rules: object = None) -> Experiment:
     variants = [{"key": str(index), "allocation": share} for index, share in enumerate(shares)]
     document = {"key": key, "status": "active", "variants": variants, "targeting_rules": rules}
     return compile_experiment(parse_experiment({**document, "traffic_allocation": traffic}))
 
 
-def _each(decision: Decision, people: Sequence[dict[str, Any]]) -> None:
-    for user in people:
+def _decide_each(decision: Decision, users: Sequence[dict[str, Any]]) -> None:
+    for user in users:
         decision(user)
 
 
-def scaled(one: Row, slowness: float) -> Row:
-    return row(one.name, one.value, one.unit, one.limit * slowness) if one.unit in ("µs", "ms") else one
+def scale_limit(row: Row, slowness: float) -> Row:
+    """Only limits in µs and ms depend on the machine."""
+    return build_row(row.name, row.value, row.unit, row.limit * slowness) if row.unit in ("µs", "ms") else row
 
 
 def main() -> int:
     """Prints every row and writes them; 1 if one is over its limit."""
-    seen: dict[str, float] = {}
-    decided = list(decision_rows(seen))
-    slowness = max(1.0, median(seen[name] / least for name, least in BUDGETS_FOR.items()))
-    rows = [row("this machine / the one of the budgets", slowness, "×", 10.0), *decided]
-    rows += [scaled(one, slowness) for one in (*request_rows(), *batch_rows())]
-    rows += local_rows()
+    bound_times: dict[str, float] = {}
+    decision_rows = list(measure_decisions(bound_times))
+    slowness = max(1.0, median(bound_times[name] / time for name, time in REFERENCE_BOUNDS.items()))
+    rows = [build_row("this machine / the one of the budgets", slowness, "×", 10.0), *decision_rows]
+    rows += [scale_limit(row, slowness) for row in (*measure_requests(), *measure_batches())]
+    rows += measure_local_stack()
     OUTPUT.parent.mkdir(exist_ok=True)
-    OUTPUT.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
+    OUTPUT.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     table = Table("what", "measured", "limit", "")
-    for one in rows:
-        shown = (f"{value:,.2f} {one.unit}" for value in (one.value, one.limit))
-        table.add_row(one.name, *shown, "ok" if one.ok else "[red]over[/red]")
+    for row in rows:
+        figures = (f"{value:,.2f} {row.unit}" for value in (row.value, row.limit))
+        table.add_row(row.name, *figures, "ok" if row.ok else "[red]over[/red]")
     Console().print(table)
-    return int(not all(one.ok for one in rows))
+    return int(not all(row.ok for row in rows))
 
 
 if __name__ == "__main__":

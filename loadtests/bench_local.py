@@ -1,4 +1,4 @@
-"""What a batch costs in all, and how many events an hour pass, against the local AWS: botocore included."""
+"""Measures a batch, and the throughput of events, against the local AWS, botocore included."""
 
 import json
 import time
@@ -12,15 +12,15 @@ from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.stream.outgoing import OutgoingRecord, split_into_calls
 from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.settings import Settings
-from loadtests.bench_requests import EVENTS, Event, record
-from loadtests.timing import Row, fastest, row
+from loadtests.bench_requests import EVENTS, Event, build_record
+from loadtests.timing import Row, build_row, measure_fastest
 from realtime.local.stack import LocalStack
 
 USERS = 400
-PUMPED = 20_000
+PUMPED_EVENTS = 20_000
 
 
-def local_rows() -> Iterator[Row]:
+def measure_local_stack() -> Iterator[Row]:
     """Events of 400 users, three in four with a variant, in two hours of one day."""
     with LocalStack(Settings.from_env({})) as stack:
         plane = wiring.Plane(Settings.from_env())
@@ -31,12 +31,15 @@ def local_rows() -> Iterator[Row]:
         for user in range(USERS):
             if user % 4:
                 plane.assign(f"user-{user}", "e", {})
-        numbers = count()
-        [whole] = fastest(partial(_process, numbers), rounds=15)
-        yield row("batch of 500 events in all, local AWS", whole * 1e3, "ms", 100.0)
+        batch_numbers = count()
+        [batch_seconds] = measure_fastest(partial(_process_batch, batch_numbers), rounds=15)
+        yield build_row("batch of 500 events in all, local AWS", batch_seconds * 1e3, "ms", 100.0)
 
-        puts = [OutgoingRecord(n, f"user-{n % USERS}", json.dumps(_event(n)).encode()) for n in range(PUMPED)]
-        for call in split_into_calls(puts):
+        records = [
+            OutgoingRecord(n, f"user-{n % USERS}", json.dumps(_build_event(n)).encode())
+            for n in range(PUMPED_EVENTS)
+        ]
+        for call in split_into_calls(records):
             if any(plane.stream.put(call)):
                 raise AssertionError("the stream refused events")
         started = time.perf_counter()
@@ -49,23 +52,26 @@ def local_rows() -> Iterator[Row]:
             for sums in hours.values()
             if counter.event_type == "purchase"
         )
-        if counted != PUMPED + next(numbers) * EVENTS:
+        if counted != PUMPED_EVENTS + next(batch_numbers) * EVENTS:
             raise AssertionError(f"{counted} events were counted")
-        yield row("1,000 events through the pump (1 M an hour)", seconds / PUMPED * 1e6, "ms", 3600.0)
+        yield build_row(
+            "1,000 events through the pump (1 M an hour)", seconds / PUMPED_EVENTS * 1e6, "ms", 3600.0
+        )
 
 
-def _process(numbers: "count[int]") -> None:
-    first = next(numbers) * EVENTS
-    batch: Event = {"Records": [record(first + n, _event(first + n), time.time()) for n in range(EVENTS)]}
+def _process_batch(batch_numbers: "count[int]") -> None:
+    first = next(batch_numbers) * EVENTS
+    indexes = range(first, first + EVENTS)
+    batch: Event = {"Records": [build_record(index, _build_event(index), time.time()) for index in indexes]}
     if service.event_processor(batch, None) != {"batchItemFailures": []}:
         raise AssertionError("the batch failed")
 
 
-def _event(number: int) -> Event:
-    hour = time.time() // 86_400 * 86_400 - 3600 * (1 + number % 2)
+def _build_event(index: int) -> Event:
+    hour = time.time() // 86_400 * 86_400 - 3600 * (1 + index % 2)
     return {
         "event_type": "purchase",
-        "user_id": f"user-{number % USERS}",
+        "user_id": f"user-{index % USERS}",
         "timestamp": format_timestamp(hour),
-        "value": number % 10_000 / 100,
+        "value": index % 10_000 / 100,
     }

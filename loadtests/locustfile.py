@@ -1,4 +1,4 @@
-"""Many users who are assigned, ask for flags and send events; `make load` starts a stack and runs it.
+"""Many users who are assigned, request flags and send events; `make load` starts a stack and runs it.
 
 Against another deployment: locust -f loadtests/locustfile.py --host https://… (REALTIME_KEY is the API key).
 """
@@ -16,7 +16,7 @@ EXPERIMENTS = ("cdnow-aa", "cdnow-free-shipping")
 
 
 class Visitor(FastHttpUser):
-    """About five requests a second each; user ids follow a heavy-tailed distribution, as visits do."""
+    """Sends about five requests a second; user ids have a heavy-tailed distribution, as visits do."""
 
     default_headers = {  # noqa: RUF012 - Locust's own, read only
         "Authorization": f"Bearer {KEY}",
@@ -27,13 +27,13 @@ class Visitor(FastHttpUser):
         self._random = random.Random(id(self))
 
     def wait_time(self) -> float:
-        """Seconds. Visitors know nothing of each other: at a steady rate all would ask at once."""
+        """Seconds, at random: at a steady rate all users would send at once."""
         return self._random.expovariate(5)
 
     @task(4)
     def flag(self) -> None:
         body = {
-            "user_id": self._user(),
+            "user_id": self._choose_user(),
             "flag_key": self._random.choice(FLAGS),
             "context": {
                 "country": self._random.choice(["DE", "FR", "US"]),
@@ -44,13 +44,13 @@ class Visitor(FastHttpUser):
 
     @task(1)
     def all_flags(self) -> None:
-        body = {"user_id": self._user(), "context": {"country": "DE"}}
+        body = {"user_id": self._choose_user(), "context": {"country": "DE"}}
         self.client.post("/flags/evaluate/batch", json=body, name="all flags")
 
     @task(3)
     def assign(self) -> None:
         body = {
-            "user_id": self._user(),
+            "user_id": self._choose_user(),
             "experiment_key": self._random.choice(EXPERIMENTS),
             "context": {"cohort": "1997-01", "first_order_value": self._random.randrange(5, 60)},
         }
@@ -60,9 +60,9 @@ class Visitor(FastHttpUser):
     def events(self) -> None:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         value = self._random.randrange(500, 20_000) / 100
-        one = {"event_type": "purchase", "timestamp": now, "value": value}
-        body = {"events": [{**one, "user_id": self._user()} for _ in range(10)]}
+        event = {"event_type": "purchase", "timestamp": now, "value": value}
+        body = {"events": [{**event, "user_id": self._choose_user()} for _ in range(10)]}
         self.client.post("/events", json=body, name="10 events")
 
-    def _user(self) -> str:
+    def _choose_user(self) -> str:
         return f"visitor-{min(int(self._random.paretovariate(0.6)), USERS)}"

@@ -1,4 +1,4 @@
-"""Times that can be compared: in turns, within one run."""
+"""Measures runs in turns, so that their times can be compared, and names the results."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``ok`` is whether ``value`` is within ``limit``; both in ``unit``."""
+    """``value`` and ``limit`` are in ``unit``; ``ok`` means that the value is within the limit."""
 
     name: str
     value: float
@@ -19,12 +19,12 @@ class Row:
     ok: bool
 
 
-def row(name: str, value: float, unit: str, limit: float) -> Row:
+def build_row(name: str, value: float, unit: str, limit: float) -> Row:
     return Row(name, round(value, 3), unit, round(limit, 3), value <= limit)
 
 
-def fastest(*runs: Run, rounds: int = ROUNDS) -> list[float]:
-    """The best time of each, in seconds, taken in turns so that a slow phase of the machine hits all."""
+def measure_fastest(*runs: Run, rounds: int = ROUNDS) -> list[float]:
+    """The best time of each in seconds. Runs take turns, so that a slow phase of the machine affects all."""
     best = [float("inf")] * len(runs)
     for _ in range(rounds):
         for index, run in enumerate(runs):

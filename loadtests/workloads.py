@@ -3,8 +3,8 @@
 W1 50 % flag; W2 flag for ``country in 3 and semver ≥ 2.3.0 and (tier or beta)``, 30 % rollout; W3 experiment
 50/50 at 80 % traffic; W4 experiment 34/33/33 with W2's rule; W5 100 flags (50 × W1, 50 × W2) for one user.
 
-A lower bound is one hash, dictionary look-ups and comparisons with constants: no validation, no reason, no
-override. It answers the variant, or None for whoever is outside.
+A lower bound is one hash, dictionary look-ups and comparisons with constants, without validation, reasons or
+overrides. It returns the variant, or None if the user is outside.
 """
 
 import random
@@ -16,7 +16,7 @@ from mmh3 import mmh3_x64_128_utupledigest as murmur
 from chalicelib.domain import bucketing
 
 User = Mapping[str, Any]
-Bound = Callable[[User], Any]
+LowerBound = Callable[[User], Any]
 
 USERS = 10_000
 COUNTRIES = ("DE", "FR", "NL")
@@ -52,8 +52,8 @@ RULES: dict[str, Any] = {
 """W2's and W4's targeting."""
 
 
-def users(count: int = USERS, seed: int = 1) -> list[dict[str, Any]]:
-    """Distinct users; 40 % of them are targeted by RULES."""
+def build_users(count: int = USERS, seed: int = 1) -> list[dict[str, Any]]:
+    """Distinct users; RULES targets 40 % of them."""
     choose = random.Random(seed)
     return [
         {
@@ -67,24 +67,24 @@ def users(count: int = USERS, seed: int = 1) -> list[dict[str, Any]]:
     ]
 
 
-def bounds() -> dict[str, Bound]:
-    """W1 … W5; keys and salts are ``w1`` … ``w4``."""
-    w1, w2 = _flag("w1", 0.5), _targeted(_flag("w2", 0.3))
-    w3 = _experiment("w3", 0.8, (0.5, 0.5))
-    w4 = _targeted(_experiment("w4", 1.0, (0.34, 0.33, 0.33)))
-    hundred = [_flag(f"w5-{i}", 0.5) for i in range(50)] + [
-        _targeted(_flag(f"w5-{i}", 0.3)) for i in range(50, 100)
+def build_lower_bounds() -> dict[str, LowerBound]:
+    """W1 … W5, with the keys and salts ``w1`` … ``w4``."""
+    w1, w2 = _build_flag("w1", 0.5), _add_targeting(_build_flag("w2", 0.3))
+    w3 = _build_experiment("w3", 0.8, (0.5, 0.5))
+    w4 = _add_targeting(_build_experiment("w4", 1.0, (0.34, 0.33, 0.33)))
+    hundred = [_build_flag(f"w5-{i}", 0.5) for i in range(50)] + [
+        _add_targeting(_build_flag(f"w5-{i}", 0.3)) for i in range(50, 100)
     ]
     return {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": lambda user: [flag(user) for flag in hundred]}
 
 
-def _flag(salt: str, share: float) -> Bound:
+def _build_flag(salt: str, share: float) -> LowerBound:
     prefix = bucketing.prefix("flag", salt)
     limit = bucketing.threshold(bucketing.share_to_buckets(share))
     return lambda user: True if murmur((prefix + user["user_id"]).encode(), 0)[0] < limit else None
 
 
-def _experiment(salt: str, traffic: float, shares: tuple[float, ...]) -> Bound:
+def _build_experiment(salt: str, traffic: float, shares: tuple[float, ...]) -> LowerBound:
     prefix = bucketing.prefix("experiment", salt)
     limit = bucketing.threshold(bucketing.share_to_buckets(traffic))
     first, second = ([bucketing.threshold(upper) for upper in bucketing.cumulative(shares)] + [0])[:2]
@@ -99,19 +99,19 @@ def _experiment(salt: str, traffic: float, shares: tuple[float, ...]) -> Bound:
 
 
 VERSIONS = {f"2.{minor}.{patch}": (2, minor, patch) for minor in range(12) for patch in range(20)}
-"""What a lower bound may know: the versions that occur, parsed."""
+"""A lower bound may know all versions that occur, parsed."""
 
 
-def _targeted(decide: Bound) -> Bound:
-    countries, versions, least = frozenset(COUNTRIES), VERSIONS, (2, 3, 0)
+def _add_targeting(decide: LowerBound) -> LowerBound:
+    countries, versions, minimum = frozenset(COUNTRIES), VERSIONS, (2, 3, 0)
 
-    def bound(user: User) -> Any:
+    def decide_targeted(user: User) -> Any:
         if (
             user["country"] in countries
-            and versions[user["app_version"]] >= least
+            and versions[user["app_version"]] >= minimum
             and (user["tier"] == "gold" or user["beta"] is True)
         ):
             return decide(user)
         return None
 
-    return bound
+    return decide_targeted
