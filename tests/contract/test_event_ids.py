@@ -31,7 +31,9 @@ def test_a_hundred_ids_are_claimed_at_once(store: EventIds) -> None:
     claims = [(f"id-{number}", f"place-{number}") for number in range(100)]
     assert store.claim(claims, LATER) == set()
     assert store.claim(claims, LATER) == set()
-    assert store.claim([(event_id, "other") for event_id, _ in claims], LATER) == {one for one, _ in claims}
+    assert store.claim([(event_id, "other") for event_id, _ in claims], LATER) == {
+        event_id for event_id, _ in claims
+    }
 
 
 def test_of_many_places_that_claim_an_id_at_once_one_gets_it(store: EventIds) -> None:

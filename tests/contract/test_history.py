@@ -63,7 +63,7 @@ def test_rows_that_can_never_be_stored_keep_no_other_from_it(history: HistoryUnd
     poison = {0, size // 2, size - 1}
     rows = [row(number, user_id="a\0b" if number in poison else "u") for number in range(size)]
     assert history.store.upsert(rows) == ["22P05"] * len(poison)
-    assert list(history.rows()) == [one.id for number, one in enumerate(rows) if number not in poison]
+    assert list(history.rows()) == [row_.id for number, row_ in enumerate(rows) if number not in poison]
 
 
 def test_no_text_is_taken_for_anything_else(history: HistoryUnderTest) -> None:
@@ -81,7 +81,7 @@ def test_no_text_is_taken_for_anything_else(history: HistoryUnderTest) -> None:
     ]
     rows = [row(number, user_id=text) for number, text in enumerate(texts)]
     assert history.store.upsert(rows) == []
-    assert [one.user_id for one in history.rows().values()] == texts
+    assert [row_.user_id for row_ in history.rows().values()] == texts
 
 
 ROWS = st.builds(

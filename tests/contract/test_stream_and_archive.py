@@ -18,15 +18,15 @@ def test_what_is_put_is_in_the_stream_in_the_order_of_its_key(
     service_clients: Clients, aws_settings: Settings
 ) -> None:
     name = aws_settings.event_stream
-    puts = [OutgoingRecord(number, "user", str(number).encode()) for number in range(500)]
-    assert EventStream(service_clients, name).put(puts) == [None] * 500
-    found = []
+    sent = [OutgoingRecord(number, "user", str(number).encode()) for number in range(500)]
+    assert EventStream(service_clients, name).put(sent) == [None] * 500
+    records = []
     for shard in service_clients.kinesis.list_shards(StreamName=name)["Shards"]:
         iterator = service_clients.kinesis.get_shard_iterator(
             StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        found += service_clients.kinesis.get_records(ShardIterator=iterator)["Records"]
-    assert [record["Data"] for record in found] == [put.data for put in puts]
+        records += service_clients.kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert [record["Data"] for record in records] == [put.data for put in sent]
 
 
 def test_a_stream_that_does_not_exist_is_unavailable(service_clients: Clients) -> None:
@@ -82,9 +82,9 @@ def test_an_object_is_overwritten_by_its_retry(service_clients: Clients, aws_set
     for number in (1, 2):
         archive.put(ArchiveObject("events/a.jsonl.gz", 0, [{"n": number}]))
     listed = service_clients.s3.list_objects_v2(Bucket=aws_settings.archive_bucket)["Contents"]
-    assert [one["Key"] for one in listed] == ["events/a.jsonl.gz"]
-    found = service_clients.s3.get_object(Bucket=aws_settings.archive_bucket, Key="events/a.jsonl.gz")
-    assert gzip.decompress(found["Body"].read()) == b'{"n":2}\n'
+    assert [listed_object["Key"] for listed_object in listed] == ["events/a.jsonl.gz"]
+    stored = service_clients.s3.get_object(Bucket=aws_settings.archive_bucket, Key="events/a.jsonl.gz")
+    assert gzip.decompress(stored["Body"].read()) == b'{"n":2}\n'
 
 
 def test_lines_are_handed_to_firehose_500_at_a_time(service_clients: Clients, aws_settings: Settings) -> None:
@@ -100,10 +100,10 @@ def test_lines_are_handed_to_firehose_500_at_a_time(service_clients: Clients, aw
         ArchiveObject("key", 0, [{"n": number} for number in range(501)])
     )
     keys = [
-        one["Key"]
+        listed_object["Key"]
         for page in service_clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        for one in page.get("Contents", [])
+        for listed_object in page.get("Contents", [])
     ]
     assert len(keys) == 501  # the emulator writes an object for each record
-    found = service_clients.s3.get_object(Bucket=bucket, Key=keys[0])
-    assert found["Body"].read().endswith(b"}\n")
+    stored = service_clients.s3.get_object(Bucket=bucket, Key=keys[0])
+    assert stored["Body"].read().endswith(b"}\n")

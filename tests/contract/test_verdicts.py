@@ -10,7 +10,7 @@ from realtime.testing.event_stores import MemoryVerdicts
 from tests.support.streams import FIRST
 
 SHARD = "events/shardId-000000000000"
-PLACES = [format_position(str(FIRST + number * 33_554_467)) for number in range(600)]
+POSITIONS = [format_position(str(FIRST + number * 33_554_467)) for number in range(600)]
 CONTROL = (Attribution("checkout", 1, "control"),)
 
 
@@ -22,38 +22,42 @@ def store(request: pytest.FixtureRequest) -> VerdictLog:
     return VerdictStore(request.getfixturevalue("service_clients"), settings.counters_table)
 
 
-def decided(start: int, end: int) -> Verdicts:
-    return Verdicts(PLACES[start], PLACES[end - 1], {(place, 0): CONTROL for place in PLACES[start:end]})
+def verdicts_about(start: int, end: int) -> Verdicts:
+    return Verdicts(
+        POSITIONS[start], POSITIONS[end - 1], {(position, 0): CONTROL for position in POSITIONS[start:end]}
+    )
 
 
 def test_nothing_stands_about_a_new_shard(store: VerdictLog) -> None:
-    assert store.read(SHARD, PLACES) is None
+    assert store.read(SHARD, POSITIONS) is None
 
 
 def test_what_was_written_is_read_about_the_positions_asked_for(store: VerdictLog) -> None:
     mixed = Verdicts(
-        PLACES[0], PLACES[2], {(PLACES[0], 0): None, (PLACES[0], 3): (), (PLACES[2], 1): CONTROL * 2}
+        POSITIONS[0],
+        POSITIONS[2],
+        {(POSITIONS[0], 0): None, (POSITIONS[0], 3): (), (POSITIONS[2], 1): CONTROL * 2},
     )
-    assert store.write(SHARD, mixed, None, PLACES) is None
-    read = store.read(SHARD, [PLACES[0], PLACES[2], PLACES[9]])
+    assert store.write(SHARD, mixed, None, POSITIONS) is None
+    read = store.read(SHARD, [POSITIONS[0], POSITIONS[2], POSITIONS[9]])
     assert read == mixed
-    assert store.read("events/shardId-000000000001", PLACES) is None
+    assert store.read("events/shardId-000000000001", POSITIONS) is None
 
 
 def test_later_records_replace_earlier_ones(store: VerdictLog) -> None:
-    store.write(SHARD, decided(0, 500), None, PLACES)
-    assert store.write(SHARD, decided(500, 600), None, PLACES) is None
-    assert store.read(SHARD, PLACES) == decided(500, 600)
+    store.write(SHARD, verdicts_about(0, 500), None, POSITIONS)
+    assert store.write(SHARD, verdicts_about(500, 600), None, POSITIONS) is None
+    assert store.read(SHARD, POSITIONS) == verdicts_about(500, 600)
 
 
 def test_records_that_are_decided_are_refused_with_the_decisions(store: VerdictLog) -> None:
-    store.write(SHARD, decided(100, 500), None, PLACES)
+    store.write(SHARD, verdicts_about(100, 500), None, POSITIONS)
     for start, end in [(100, 500), (0, 50), (499, 600)]:
-        assert store.write(SHARD, decided(start, end), None, PLACES) == decided(100, 500)
+        assert store.write(SHARD, verdicts_about(start, end), None, POSITIONS) == verdicts_about(100, 500)
 
 
 def test_decisions_are_extended_only_where_they_still_stand(store: VerdictLog) -> None:
-    store.write(SHARD, decided(0, 10), None, PLACES)
-    assert store.write(SHARD, decided(5, 20), decided(0, 9), PLACES) == decided(0, 10)
-    assert store.write(SHARD, decided(5, 20), decided(0, 10), PLACES) is None
-    assert store.read(SHARD, PLACES) == decided(5, 20)
+    store.write(SHARD, verdicts_about(0, 10), None, POSITIONS)
+    assert store.write(SHARD, verdicts_about(5, 20), verdicts_about(0, 9), POSITIONS) == verdicts_about(0, 10)
+    assert store.write(SHARD, verdicts_about(5, 20), verdicts_about(0, 10), POSITIONS) is None
+    assert store.read(SHARD, POSITIONS) == verdicts_about(5, 20)

@@ -16,7 +16,7 @@ from chalicelib.stores.archive import S3Archive
 from chalicelib.stores.clients import Clients
 from tests.support.archive import archived
 from tests.support.paths import ROOT
-from tests.support.plane import Plane, experiment
+from tests.support.plane import EventPlane, purchase_experiment
 from tests.support.streams import kinesis, purchase
 
 DOCS = ROOT / "docs" / "archive.md"
@@ -26,15 +26,15 @@ Query = Callable[[str], list[Any]]
 
 
 @pytest.fixture
-def plane(service_clients: Clients, aws_settings: Settings) -> Plane:
-    search = experiment("search", id="s-1", metrics=["purchase", "exposure"])
+def plane(service_clients: Clients, aws_settings: Settings) -> EventPlane:
+    search = purchase_experiment("search", id="s-1", metrics=["purchase", "exposure"])
     archive = S3Archive(service_clients, aws_settings.archive_bucket)
-    found = Plane(experiment(), search, archive=archive)
+    plane = EventPlane(purchase_experiment(), search, archive=archive)
     for user in range(30):
-        found.assign(f"u{user}", ("control", "treatment")[user % 2])
+        plane.assign(f"u{user}", ("control", "treatment")[user % 2])
     for user in range(20):
-        found.assign(f"u{user}", ("control", "treatment")[user % 3 % 2], key="search")
-    return found
+        plane.assign(f"u{user}", ("control", "treatment")[user % 3 % 2], key="search")
+    return plane
 
 
 @pytest.fixture
@@ -50,22 +50,22 @@ def query(service_clients: Clients, aws_settings: Settings, tmp_path: Path) -> Q
     return ask
 
 
-def check_reconciles(plane: Plane, query: Query, event_type: str) -> None:
-    found = {}
+def check_reconciles(plane: EventPlane, query: Query, event_type: str) -> None:
+    archived_sums = {}
     for scope, _, variant, year, month, day, hour, count, total in query(
         DOCUMENTED.replace("'purchase'", f"'{event_type}'")
     ):
-        found[scope, variant, f"{year}-{month}-{day}T{hour}"] = (count, int(total * SCALE))
+        archived_sums[scope, variant, f"{year}-{month}-{day}T{hour}"] = (count, int(total * SCALE))
     expected = {}
     for scope in ("checkout", "s-1"):
-        for (variant, of, day, hour), (count, total, _) in plane.counted(scope).items():
-            if of == event_type:
+        for (variant, counted_type, day, hour), (count, total, _) in plane.counted(scope).items():
+            if counted_type == event_type:
                 expected[scope, variant, f"2026-11-{22 + day - 20_779}T{hour:02d}"] = (count, total)
-    assert found == expected
-    assert found
+    assert archived_sums == expected
+    assert archived_sums
 
 
-def test_the_archive_reconciles_with_the_counters(plane: Plane, query: Query) -> None:
+def test_the_archive_reconciles_with_the_counters(plane: EventPlane, query: Query) -> None:
     sent: list[Any] = [
         purchase(
             f"u{number % 40}",
@@ -87,7 +87,7 @@ def test_the_archive_reconciles_with_the_counters(plane: Plane, query: Query) ->
 
 
 def test_a_line_that_was_archived_before_anything_was_decided_does_not_hide_the_one_that_counted(
-    plane: Plane, query: Query
+    plane: EventPlane, query: Query
 ) -> None:
     event = kinesis([b"{", purchase("u1", value=2), purchase("u2", value=3)])
     experiments, put = plane.experiments.by_key, plane.quarantine.put
@@ -99,7 +99,7 @@ def test_a_line_that_was_archived_before_anything_was_decided_does_not_hide_the_
     check_reconciles(plane, query, "purchase")
 
 
-def test_fields_that_only_some_events_have_are_columns(plane: Plane, query: Query) -> None:
+def test_fields_that_only_some_events_have_are_columns(plane: EventPlane, query: Query) -> None:
     plane.deliver(kinesis([purchase(colour="blue"), purchase(size=3), purchase("u1")]))
     rows = query(
         "select colour, size from read_json('s3://BUCKET/raw/events/**/*.jsonl.gz', union_by_name = true)"
@@ -109,7 +109,7 @@ def test_fields_that_only_some_events_have_are_columns(plane: Plane, query: Quer
 
 
 def test_an_integer_beyond_64_bits_is_archived_as_the_nearest_number(
-    plane: Plane, service_clients: Clients, aws_settings: Settings
+    plane: EventPlane, service_clients: Clients, aws_settings: Settings
 ) -> None:
     text = orjson.dumps(purchase(event_id="big")).replace(b'"big"', b'"big","n":1' + b"0" * 29)
     plane.deliver(kinesis([text]))

@@ -81,9 +81,11 @@ def test_cdnow_in_full_agrees_to_the_cent(bench: Bench) -> None:
     schedule = Purchases(bench)
     schedule.run()
     service, settings = bench.service, schedule.settings
-    found = compute_results(CHECKOUT, CounterStore(service, settings.counters_table).read("checkout"))
-    sums = {key: one["events"]["purchase"] for key, one in found["variants"].items()}
-    assert {key: (one["count"], round(one["sum"] * 100)) for key, one in sums.items()} == schedule.cents
+    computed = compute_results(CHECKOUT, CounterStore(service, settings.counters_table).read("checkout"))
+    sums = {key: result["events"]["purchase"] for key, result in computed["variants"].items()}
+    assert {
+        key: (purchases["count"], round(purchases["sum"] * 100)) for key, purchases in sums.items()
+    } == schedule.cents
     assert sum(count for count, _ in schedule.cents.values()) == 69_659
     assert sum(total for _, total in schedule.cents.values()) == 250_031_563
     places = {line["realtime"]["place"] for line in archived_lines(service, settings.archive_bucket)}

@@ -70,7 +70,7 @@ def ask(container: Container, user: str = "u1", flag: str = "new") -> Any:
     return container.invoke({"user_id": user, "flag_key": flag})
 
 
-def told(lambdas: LambdaService) -> list[tuple[str, str]]:
+def sent_events(lambdas: LambdaService) -> list[tuple[str, str]]:
     events = [json.loads(base64.b64decode(record["Data"])) for record in lambdas.records]
     return [(event["event_type"], event["user_id"]) for event in events]
 
@@ -89,7 +89,7 @@ def test_the_answer_leaves_before_the_flush_and_the_next_event_is_asked_for_afte
     wait_until(lambda: lambdas.idle)
     told_in_order = [step for step in lambdas.log if step != "runtime next"]
     assert told_in_order == ["response", "put", "extension next"]
-    assert told(lambdas) == [("evaluation", "u1")]
+    assert sent_events(lambdas) == [("evaluation", "u1")]
 
 
 def test_a_container_that_is_frozen_and_used_again_loses_nothing_and_tells_nothing_twice(
@@ -99,8 +99,8 @@ def test_a_container_that_is_frozen_and_used_again_loses_nothing_and_tells_nothi
     for user in ("u1", "u2", "u1", "u3"):
         ask(container, user)
         container.freeze()
-        assert ("evaluation", user) in told(lambdas)  # before the freeze, not after the thaw
-    assert told(lambdas) == [("evaluation", user) for user in ("u1", "u2", "u3")]
+        assert ("evaluation", user) in sent_events(lambdas)  # before the freeze, not after the thaw
+    assert sent_events(lambdas) == [("evaluation", user) for user in ("u1", "u2", "u3")]
 
 
 def test_a_hanging_stream_changes_neither_answers_nor_their_time(
@@ -127,9 +127,9 @@ def test_what_could_not_be_sent_goes_with_a_later_answer(start: Start, lambdas: 
     ask(container)
     wait_until(lambda: lambdas.idle)
     lambdas.kinesis_works = True
-    assert told(lambdas) == []
-    wait_until(lambda: ask(container, "u2") and told(lambdas), 20, interval=0.2)
-    assert sorted(told(lambdas)) == [("evaluation", "u1"), ("evaluation", "u2")]
+    assert sent_events(lambdas) == []
+    wait_until(lambda: ask(container, "u2") and sent_events(lambdas), 20, interval=0.2)
+    assert sorted(sent_events(lambdas)) == [("evaluation", "u1"), ("evaluation", "u2")]
 
 
 @pytest.mark.parametrize("frozen", [False, True])
@@ -144,7 +144,7 @@ def test_what_still_waits_when_the_container_goes_leaves_in_the_shutdown_phase(
         container.freeze()
     lambdas.kinesis_works = True
     assert container.shut_down() == 0
-    assert told(lambdas) == [("evaluation", "u1")]
+    assert sent_events(lambdas) == [("evaluation", "u1")]
 
 
 def test_an_assignment_is_told_too(start: Start, lambdas: LambdaService) -> None:
@@ -152,7 +152,7 @@ def test_an_assignment_is_told_too(start: Start, lambdas: LambdaService) -> None
     answer = container.invoke({"user_id": "u1", "experiment_key": "checkout"})
     assert answer["reason"] == "ASSIGNED"
     container.freeze()
-    assert told(lambdas) == [("assignment", "u1")]
+    assert sent_events(lambdas) == [("assignment", "u1")]
 
 
 @pytest.mark.parametrize("handler", ["app.app", "app.feature_flags"])
@@ -175,7 +175,7 @@ def test_through_api_gateway_it_is_the_same(start: Start, lambdas: LambdaService
         answer = container.invoke(event | {"body": json.dumps({"user_id": user, "flag_key": "new"})})
         assert answer["statusCode"] == 200
         container.freeze()
-        assert ("evaluation", user) in told(lambdas)
+        assert ("evaluation", user) in sent_events(lambdas)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def check(schedule: Schedule) -> None:
     expected: dict[tuple[str, int], list[int]] = {}
     for (variant, hour, amount), times in schedule.truth.items():
         _add(expected, (variant, hour), (times, times * amount, times * amount * amount))
-    found: dict[tuple[str, int], list[int]] = {}
+    counted_sums: dict[tuple[str, int], list[int]] = {}
     signups = 0
     for counter, hours in CounterStore(service, settings.counters_table).read("checkout"):
         for hour, sums in hours.items():
@@ -30,27 +30,29 @@ def check(schedule: Schedule) -> None:
                 signups += sums.count
             else:
                 key = counter.variant, counter.day * 24 + hour
-                _add(found, key, (sums.count, sums.total, sums.squares))
-    assert found == expected, "counters"
+                _add(counted_sums, key, (sums.count, sums.total, sums.squares))
+    assert counted_sums == expected, "counters"
     assert signups == schedule.signups, "counters of events whose user was assigned meanwhile"
 
     lines = archived_lines(service, settings.archive_bucket)
     assert {line["event_id"] for line in lines} == {event["event_id"] for event in schedule.sent}, "archive"
-    about = [line["realtime"] for line in lines]
-    counted = {(one["place"], part["variant"]) for one in about for part in one["experiments"]}
+    details = [line["realtime"] for line in lines]
+    counted = {
+        (detail["place"], experiment["variant"]) for detail in details for experiment in detail["experiments"]
+    }
     assert len(counted) == len(schedule.sent), "what the archive says was counted"
 
     quarantine = QuarantineQueue(service, settings.quarantine_queue, settings.archive_bucket)
     waiting = set()
     while batch := quarantine.receive():
-        waiting |= {(one.description["sequence_number"], one.description["part"]) for one in batch}
+        waiting |= {(record.description["sequence_number"], record.description["part"]) for record in batch}
     assert waiting == schedule.poison, "quarantine"
 
 
 def _add(sums: dict[tuple[str, int], list[int]], key: tuple[str, int], added: tuple[int, int, int]) -> None:
-    one = sums.setdefault(key, [0, 0, 0])
+    totals = sums.setdefault(key, [0, 0, 0])
     for index, number in enumerate(added):
-        one[index] += number
+        totals[index] += number
 
 
 @pytest.mark.timeout(0 if SCHEDULES > 1000 else 300)

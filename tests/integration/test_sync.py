@@ -68,7 +68,9 @@ def handler() -> Recorded:
 
 @pytest.fixture
 def pump(plane: Plane, aws_clients: LocalClients, handler: Recorded) -> Iterator[Pump]:
-    (source,) = [one for one in describe(plane.settings).event_sources if one.function == "assignment_sync"]
+    (source,) = [
+        source for source in describe(plane.settings).event_sources if source.function == "assignment_sync"
+    ]
     stream = TableStream(aws_clients.table_streams, plane.settings.assignments_table)
     pump = Pump(replace(source, batch_size=25), stream, handler, unexpected, backoff=(0.05, 0.2))
     yield pump
@@ -78,11 +80,11 @@ def pump(plane: Plane, aws_clients: LocalClients, handler: Recorded) -> Iterator
 def assigned(plane: Plane) -> dict[str, tuple[str, str]]:
     """By id, the user and variant of every stored assignment."""
     rows = plane.clients.dynamodb.scan(TableName=plane.settings.assignments_table)["Items"]
-    return {one["assignment_id"]["S"]: (one["user_id"]["S"], one["variant"]["S"]) for one in rows}
+    return {row_["assignment_id"]["S"]: (row_["user_id"]["S"], row_["variant"]["S"]) for row_ in rows}
 
 
-def kept(database: Postgres) -> dict[str, tuple[str, str]]:
-    return {one.id: (one.user_id, one.variant_id) for one in stored(database).values()}
+def synced_rows(database: Postgres) -> dict[str, tuple[str, str]]:
+    return {row_.id: (row_.user_id, row_.variant_id) for row_ in stored(database).values()}
 
 
 def counted(plane: Plane) -> int:
@@ -93,8 +95,8 @@ def test_every_stored_assignment_arrives_once(plane: Plane, database: Postgres, 
     for user in (*USERS, *USERS[:10]):
         plane.assign(user, "checkout", {})
     pump.drain()
-    assert kept(database) == assigned(plane)
-    assert counted(plane) == len(kept(database)) == len(USERS)
+    assert synced_rows(database) == assigned(plane)
+    assert counted(plane) == len(synced_rows(database)) == len(USERS)
 
 
 def test_nothing_is_lost_while_the_database_is_down(
@@ -102,7 +104,7 @@ def test_nothing_is_lost_while_the_database_is_down(
 ) -> None:
     pump.start()
     plane.assign(USERS[0], "checkout", {})
-    wait_until(lambda: len(kept(database)) == 1)
+    wait_until(lambda: len(synced_rows(database)) == 1)
     database.stop()
     try:
         for user in USERS[1:40]:
@@ -114,7 +116,7 @@ def test_nothing_is_lost_while_the_database_is_down(
     for user in USERS[40:]:
         plane.assign(user, "checkout", {})
     pump.drain()
-    assert kept(database) == assigned(plane)
+    assert synced_rows(database) == assigned(plane)
     assert counted(plane) == len(USERS)
 
 
@@ -133,7 +135,7 @@ def test_replayed_and_reordered_batches_change_nothing(
     )
     pump.drain()
     before = stored(database)
-    assert kept(database) == assigned(plane)
+    assert synced_rows(database) == assigned(plane)
     chance = random.Random(7)
     for event in chance.sample(handler.events, len(handler.events)):
         assert plane.sync(event, lambda: 60.0)["batchItemFailures"] == []
@@ -152,8 +154,12 @@ def test_a_poison_row_is_skipped_and_the_shard_goes_on(plane: Plane, database: P
     for user in USERS[1:]:
         plane.assign(user, "checkout", {})
     pump.drain()
-    expected = {one: seen for one, seen in assigned(plane).items() if "\0" not in seen[0]}
-    assert kept(database) == expected
+    expected = {
+        assignment_id: assignment
+        for assignment_id, assignment in assigned(plane).items()
+        if "\0" not in assignment[0]
+    }
+    assert synced_rows(database) == expected
     assert len(expected) == len(USERS)
 
 
@@ -220,7 +226,7 @@ def test_a_deadline_that_is_near_begins_no_statement(
     answer = plane.sync(event, lambda: 3.5)
     first = event["Records"][0]["dynamodb"]["SequenceNumber"]
     assert answer["batchItemFailures"] == [{"itemIdentifier": first}]
-    assert kept(database) == {}
+    assert synced_rows(database) == {}
 
 
 def test_what_is_encrypted_is_verified_if_asked_for(

@@ -11,7 +11,7 @@ from chalicelib.stores.clients import Clients
 def archived(clients: Clients, bucket: str) -> dict[str, bytes]:
     """Key → bytes of every object of events."""
     pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="raw/events/")
-    keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
+    keys = [stored["Key"] for page in pages for stored in page.get("Contents", [])]
     return {key: clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
 

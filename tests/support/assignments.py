@@ -27,5 +27,6 @@ def change(number: int, new: Image | None = None, old: Image | None = None) -> d
     return {
         "eventName": name,
         "eventSourceARN": TABLE_ARN,
-        "dynamodb": {"SequenceNumber": f"{number:030d}"} | {key: one for key, one in images.items() if one},
+        "dynamodb": {"SequenceNumber": f"{number:030d}"}
+        | {key: image for key, image in images.items() if image},
     }

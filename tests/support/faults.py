@@ -19,7 +19,7 @@ class Faults:
         self.rate = rate
         self._late: list[Callable[[], object]] = []
 
-    def around(self, store: Any) -> Any:
+    def wrap(self, store: Any) -> Any:
         return _Faulty(store, self)
 
     def call(self, method: Callable[..., Any], *arguments: Any) -> Any:

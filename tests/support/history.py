@@ -26,12 +26,15 @@ def second(number: int) -> str:
 
 
 def stored(database: Postgres) -> dict[str, HistoryRow]:
-    found = database.run(
+    rows = database.run(
         "SELECT id, experiment_id, variant_id, user_id, created_at, updated_at FROM assignments"
     )
-    return {str(one[0]): HistoryRow(str(one[0]), *one[1:4], *map(_iso, one[4:])) for one in found}
+    return {
+        str(columns[0]): HistoryRow(str(columns[0]), *columns[1:4], *map(_iso, columns[4:]))
+        for columns in rows
+    }
 
 
-def _iso(at: Any) -> str:
-    text: str = at.astimezone(UTC).isoformat(timespec="milliseconds")
+def _iso(timestamp: Any) -> str:
+    text: str = timestamp.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

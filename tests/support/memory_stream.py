@@ -44,9 +44,9 @@ class MemoryKinesis:
         self._add(f"shard-{shard}")
         self._add(f"shard-{shard}")
 
-    def merge(self, one: int, other: int) -> None:
-        self._shards[f"shard-{one}"].open = self._shards[f"shard-{other}"].open = False
-        self._add(f"shard-{one}", f"shard-{other}")
+    def merge(self, first: int, second: int) -> None:
+        self._shards[f"shard-{first}"].open = self._shards[f"shard-{second}"].open = False
+        self._add(f"shard-{first}", f"shard-{second}")
 
     def list_shards(self) -> list[Shard]:
         return [contents.shard for contents in reversed(self._shards.values())]  # children first

@@ -1,9 +1,8 @@
-"""The event plane over stores in memory, or over whichever are given."""
+"""The event processor over stores in memory, or over whichever are given."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Generic, TypeVar
 
-from chalicelib.domain.definitions.compiler import compile_experiment, parse_experiment
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.stream.event import Limits
@@ -12,20 +11,14 @@ from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.processor import EventProcessor
 from realtime.testing.event_stores import MemoryArchive, MemoryCounters, MemoryQuarantine, MemoryVerdicts
 from realtime.testing.stores import MemoryAssignments, MemoryMetrics
+from tests.support.experiments import experiment
 from tests.support.flags import flag
 from tests.support.streams import ARRIVED
 
 
-def experiment(key: str = "checkout", **fields: Any) -> Experiment:
-    """Active, 50/50 between control and treatment, counting purchases."""
-    document = {
-        "key": key,
-        "status": "active",
-        "metrics": ["purchase"],
-        "variants": [{"key": "control", "allocation": 0.5}, {"key": "treatment", "allocation": 0.5}],
-        **fields,
-    }
-    return compile_experiment(parse_experiment(document))
+def purchase_experiment(key: str = "checkout", **fields: Any) -> Experiment:
+    """`experiment` that counts purchases, unless ``fields`` has other metrics."""
+    return experiment(key, **({"metrics": ["purchase"]} | fields))
 
 
 T = TypeVar("T", Experiment, Flag)
@@ -53,11 +46,11 @@ class FixedDefinitions(Generic[T]):
         return self.by_key.get(key)
 
 
-class Plane:
+class EventPlane:
     """Stores and the processor over them; a keyword replaces one of the processor's arguments."""
 
     def __init__(self, *experiments: Experiment, **replaced: Any) -> None:
-        self.experiments = FixedDefinitions(*(experiments or [experiment()]))
+        self.experiments = FixedDefinitions(*(experiments or [purchase_experiment()]))
         self.assignments = MemoryAssignments()
         self.verdicts = MemoryVerdicts()
         self.counters = MemoryCounters()
@@ -68,7 +61,7 @@ class Plane:
         self.processor = self.new_container()
 
     def new_container(self, **replaced: Any) -> EventProcessor:
-        """A processor that remembers nothing, over the same stores."""
+        """A processor with empty caches, over the same stores."""
         parallel = Parallel(4)
         arguments: dict[str, Any] = {
             "experiments": self.experiments,
@@ -88,19 +81,19 @@ class Plane:
     def assign(
         self, user_id: str, variant: str, *, key: str = "checkout", at: float = ARRIVED - 60.0, **fields: Any
     ) -> None:
-        found = self.experiments.by_key[key]
+        """``at`` in epoch seconds."""
         row = Assignment(variant=variant, assignment_id="a", timestamp=at, **fields)
-        self.assignments.rows[found.id, user_id] = row
+        self.assignments.rows[self.experiments.by_key[key].id, user_id] = row
 
     def deliver(self, event: dict[str, Any]) -> dict[str, Any]:
         return self.processor.process(event, lambda: 60.0, ARRIVED + 1)
 
     def counted(self, scope: str = "checkout") -> dict[tuple[str, str, int, int], tuple[int, int, int]]:
         """(variant, event type, day, hour) → count, sum and sum of squares, over all shards."""
-        found: dict[tuple[str, str, int, int], tuple[int, int, int]] = {}
+        totals: dict[tuple[str, str, int, int], tuple[int, int, int]] = {}
         for counter, hours in self.counters.read(scope):
             for hour, sums in hours.items():
                 key = counter.variant, counter.event_type, counter.day, hour
-                before = found.get(key, (0, 0, 0))
-                found[key] = (before[0] + sums.count, before[1] + sums.total, before[2] + sums.squares)
-        return found
+                count, total, squares = totals.get(key, (0, 0, 0))
+                totals[key] = count + sums.count, total + sums.total, squares + sums.squares
+        return totals

@@ -75,9 +75,9 @@ def postgres() -> Iterator[Postgres]:
     with tempfile.TemporaryDirectory(prefix="realtime-postgres-") as folder:
         data = Path(folder) / "data"
         data.mkdir()
-        found = Postgres(data)
-        found.start()
+        database = Postgres(data)
+        database.start()
         try:
-            yield found
+            yield database
         finally:
-            found.stop()
+            database.stop()

@@ -62,7 +62,7 @@ def purchase(user: str = "u1", **fields: Any) -> dict[str, Any]:
 def resumed(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any] | None:
     """What Lambda delivers after ``answer``: all from the lowest failure on; None after a full success."""
     failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-    for index, one in enumerate(event["Records"]):
-        if one["kinesis"]["sequenceNumber"] in failed:
+    for index, record_ in enumerate(event["Records"]):
+        if record_["kinesis"]["sequenceNumber"] in failed:
             return {**event, "Records": event["Records"][index:]}
     return None

@@ -6,9 +6,9 @@ import pytest
 
 from chalicelib.domain.results import check_sample_ratio, chi_square_p_value, compute_results
 from chalicelib.domain.stream.counters import ASSIGNED, Counter, CounterItem, Sums
-from tests.support.plane import experiment
+from tests.support.plane import purchase_experiment
 
-CHECKOUT = experiment()
+CHECKOUT = purchase_experiment()
 DAY = 20_779
 
 # scipy.stats.chi2.sf(x, df), scipy 1.17.1
@@ -51,7 +51,7 @@ def test_an_even_split_raises_no_alarm_and_a_skewed_one_does() -> None:
 
 
 def test_the_split_is_the_one_of_the_definition() -> None:
-    three = experiment(
+    three = purchase_experiment(
         variants=[
             {"key": "a", "allocation": 0.8},
             {"key": "b", "allocation": 0.2},
@@ -69,7 +69,7 @@ def test_too_few_users_are_no_test(assigned: dict[str, int]) -> None:
 
 
 def test_results_of_an_experiment_that_nobody_has_seen() -> None:
-    found = compute_results(CHECKOUT, [])
+    computed = compute_results(CHECKOUT, [])
     nothing: dict[str, Any] = {
         "assigned": 0,
         "exposures": 0,
@@ -79,13 +79,13 @@ def test_results_of_an_experiment_that_nobody_has_seen() -> None:
         "mean_value": None,
         "events": {},
     }
-    assert found["variants"] == {"control": nothing, "treatment": nothing}
-    assert found["windows"] == {"day": {}, "hour": {}}
-    assert [note["code"] for note in found["notes"]] == ["too_few_assigned", "too_few_conversions"]
+    assert computed["variants"] == {"control": nothing, "treatment": nothing}
+    assert computed["windows"] == {"day": {}, "hour": {}}
+    assert [note["code"] for note in computed["notes"]] == ["too_few_assigned", "too_few_conversions"]
 
 
 def test_counters_of_all_shards_hours_and_days_are_added() -> None:
-    found = compute_results(
+    computed = compute_results(
         CHECKOUT,
         [
             counted("control", ASSIGNED, Sums(1000)),
@@ -98,7 +98,7 @@ def test_counters_of_all_shards_hours_and_days_are_added() -> None:
             counted("$unassigned", "purchase", Sums(7, 70_000, 0)),
         ],
     )
-    control = found["variants"]["control"]
+    control = computed["variants"]["control"]
     assert control == {
         "assigned": 1000,
         "exposures": 900,
@@ -112,39 +112,39 @@ def test_counters_of_all_shards_hours_and_days_are_added() -> None:
             "refund": {"count": 2, "sum": -0.01, "sum_squares": 0.0001},
         },
     }
-    assert found["unassigned"] == {"events": {"purchase": {"count": 7, "sum": 7.0, "sum_squares": 0.0}}}
-    assert found["windows"]["day"]["2026-11-23"]["control"]["events"]["purchase"]["count"] == 5
-    assert found["windows"]["hour"]["2026-11-22T10"]["control"]["assigned"] == 1000
-    assert [note["code"] for note in found["notes"]] == ["too_few_conversions"]
-    assert "treatment" in found["notes"][0]["message"]
+    assert computed["unassigned"] == {"events": {"purchase": {"count": 7, "sum": 7.0, "sum_squares": 0.0}}}
+    assert computed["windows"]["day"]["2026-11-23"]["control"]["events"]["purchase"]["count"] == 5
+    assert computed["windows"]["hour"]["2026-11-22T10"]["control"]["assigned"] == 1000
+    assert [note["code"] for note in computed["notes"]] == ["too_few_conversions"]
+    assert "treatment" in computed["notes"][0]["message"]
 
 
 def test_a_sum_is_the_number_that_is_closest_to_the_exact_one() -> None:
-    found = compute_results(CHECKOUT, [counted("control", "purchase", Sums(3, 25_003_156_300, 1))])
-    assert found["variants"]["control"]["events"]["purchase"]["sum"] == 2_500_315.63
+    computed = compute_results(CHECKOUT, [counted("control", "purchase", Sums(3, 25_003_156_300, 1))])
+    assert computed["variants"]["control"]["events"]["purchase"]["sum"] == 2_500_315.63
 
 
 def test_a_variant_that_was_removed_keeps_its_numbers() -> None:
-    found = compute_results(CHECKOUT, [counted("old", ASSIGNED, Sums(3))])
-    assert list(found["variants"]) == ["control", "treatment", "old"]
-    assert found["variants"]["old"]["assigned"] == 3
+    computed = compute_results(CHECKOUT, [counted("old", ASSIGNED, Sums(3))])
+    assert list(computed["variants"]) == ["control", "treatment", "old"]
+    assert computed["variants"]["old"]["assigned"] == 3
 
 
 def test_only_the_latest_hours_are_shown() -> None:
-    found = compute_results(
+    computed = compute_results(
         CHECKOUT, [counted("control", "purchase", Sums(1), day=day, hour=day % 24) for day in range(100)]
     )
-    assert len(found["windows"]["hour"]) == 48
-    assert len(found["windows"]["day"]) == 100
-    assert max(found["windows"]["hour"]) == "1970-04-10T03"
+    assert len(computed["windows"]["hour"]) == 48
+    assert len(computed["windows"]["day"]) == 100
+    assert max(computed["windows"]["hour"]) == "1970-04-10T03"
 
 
 def test_without_metrics_every_event_but_an_exposure_is_a_conversion() -> None:
-    plain = experiment(metrics=[])
-    found = compute_results(
+    plain = purchase_experiment(metrics=[])
+    computed = compute_results(
         plain, [counted("control", "signup", Sums(3)), counted("control", "exposure", Sums(9))]
     )
-    assert found["variants"]["control"]["conversions"] == 3
+    assert computed["variants"]["control"]["conversions"] == 3
 
 
 def test_an_alarm_comes_with_a_note() -> None:

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.stream import archive
 from chalicelib.domain.stream.archive import ArchiveLine, ArchiveObject, group_lines
 from chalicelib.domain.stream.counters import parse_day
-from tests.support.plane import Plane, experiment
+from tests.support.plane import EventPlane, purchase_experiment
 from tests.support.streams import kinesis, purchase
 
 SHARD = "events/shardId-000000000007"
@@ -34,8 +34,8 @@ def test_the_same_lines_give_the_same_bytes() -> None:
 
 
 def test_events_lie_by_the_hour_of_their_own_time() -> None:
-    found = group_lines([at(1), at(2, HOUR + 14), at(3)], SHARD)
-    assert [(one.key, one.record_index, one.lines) for one in found] == [
+    groups = group_lines([at(1), at(2, HOUR + 14), at(3)], SHARD)
+    assert [(group.key, group.record_index, group.lines) for group in groups] == [
         (
             "raw/events/year=2026/month=11/day=22/hour=10/events-shardId-000000000007-1001.0-1003.0.jsonl.gz",
             1,
@@ -50,20 +50,24 @@ def test_events_lie_by_the_hour_of_their_own_time() -> None:
 
 
 def test_an_object_has_at_most_a_thousand_lines() -> None:
-    found = group_lines([at(number) for number in range(2001)], SHARD)
-    assert [(one.record_index, len(one.lines)) for one in found] == [(0, 1000), (1000, 1000), (2000, 1)]
-    assert len({one.key for one in found}) == 3
+    groups = group_lines([at(number) for number in range(2001)], SHARD)
+    assert [(group.record_index, len(group.lines)) for group in groups] == [
+        (0, 1000),
+        (1000, 1000),
+        (2000, 1),
+    ]
+    assert len({group.key for group in groups}) == 3
 
 
 def test_an_object_has_at_most_five_megabytes() -> None:
-    found = group_lines([at(number, size=archive.MAX_BYTES // 3) for number in range(7)], SHARD)
-    assert [len(one.lines) for one in found] == [3, 3, 1]
+    groups = group_lines([at(number, size=archive.MAX_BYTES // 3) for number in range(7)], SHARD)
+    assert [len(group.lines) for group in groups] == [3, 3, 1]
 
 
 def test_the_experiments_of_an_event_count_for_its_size() -> None:
-    plane = Plane(*[experiment(f"experiment-{number}-{'x' * 110}") for number in range(20)])
-    for one in plane.experiments.by_key:
-        plane.assign("u1", "treatment", key=one)
+    plane = EventPlane(*[purchase_experiment(f"experiment-{number}-{'x' * 110}") for number in range(20)])
+    for key in plane.experiments.by_key:
+        plane.assign("u1", "treatment", key=key)
     plane.deliver(kinesis([purchase("u1", properties={"text": "y" * 4000}) for _ in range(1000)]))
     sizes = [len(gzip.decompress(body)) for body in plane.archive.objects.values()]
     assert len(sizes) > 1
@@ -71,5 +75,5 @@ def test_the_experiments_of_an_event_count_for_its_size() -> None:
 
 
 def test_a_line_larger_than_the_limit_is_alone() -> None:
-    found = group_lines([at(1), at(2, size=archive.MAX_BYTES * 2), at(3)], SHARD)
-    assert [len(one.lines) for one in found] == [1, 1, 1]
+    groups = group_lines([at(1), at(2, size=archive.MAX_BYTES * 2), at(3)], SHARD)
+    assert [len(group.lines) for group in groups] == [1, 1, 1]

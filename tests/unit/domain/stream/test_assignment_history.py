@@ -17,10 +17,10 @@ def assigned(user: str = "u1", variant: str = "control", at: int = 0) -> Image:
 
 
 def test_a_new_row_and_a_changed_one_are_taken_as_they_are_now() -> None:
-    found = read_rows([change(1, assigned()), change(2, assigned(variant="treatment", at=5), assigned())])
+    rows = read_rows([change(1, assigned()), change(2, assigned(variant="treatment", at=5), assigned())])
     first = HistoryRow("a-u1", "checkout", "control", "u1", second(0), second(0))
     second_ = HistoryRow("a-u1", "checkout", "treatment", "u1", second(5), second(5))
-    assert found == [(format_position(f"{1:030d}"), first), (format_position(f"{2:030d}"), second_)]
+    assert rows == [(format_position(f"{1:030d}"), first), (format_position(f"{2:030d}"), second_)]
 
 
 def test_what_expires_stays_in_the_history() -> None:
@@ -28,18 +28,18 @@ def test_what_expires_stays_in_the_history() -> None:
 
 
 def test_what_something_else_has_written_is_no_assignment() -> None:
-    strange = [
+    images = [
         {"id": {"S": "x"}},
         {name: value for name, value in assigned().items() if name != "assignment_id"},
         assigned() | {"timestamp": {"S": "then"}},
         assigned() | {"user_id": {"N": "1"}},
     ]
-    assert read_rows(change(number, one) for number, one in enumerate(strange, 1)) == []
+    assert read_rows(change(number, image_) for number, image_ in enumerate(images, 1)) == []
 
 
 def test_times_are_stored_as_utc_with_milliseconds() -> None:
-    [(_, found)] = read_rows([change(1, assigned() | {"timestamp": {"S": "2026-11-22T12:30:00+02:00"}})])
-    assert found.updated_at == "2026-11-22T10:30:00.000Z"
+    [(_, stored)] = read_rows([change(1, assigned() | {"timestamp": {"S": "2026-11-22T12:30:00+02:00"}})])
+    assert stored.updated_at == "2026-11-22T10:30:00.000Z"
 
 
 def test_a_user_who_moved_keeps_the_first_time_and_has_the_latest_variant() -> None:

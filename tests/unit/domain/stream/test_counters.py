@@ -19,16 +19,16 @@ numbers = st.integers(1, 10**129 - 1)
 
 
 @given(numbers, numbers)
-def test_positions_order_as_sequence_numbers_do(one: int, other: int) -> None:
-    assert (format_position(str(one)) < format_position(str(other))) == (one < other)
-    assert format_position(str(one)) == format_position(f"000{one}")
+def test_positions_order_as_sequence_numbers_do(first: int, second: int) -> None:
+    assert (format_position(str(first)) < format_position(str(second))) == (first < second)
+    assert format_position(str(first)) == format_position(f"000{first}")
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, unique=True).map(sorted), st.integers(0, 51))
-def test_what_is_left_of_a_tally_lies_after_the_position(found: list[int], counted: int) -> None:
-    tally = Tally(COUNTER, [Entry(format_position(str(one)), 0) for one in found])
+def test_what_is_left_of_a_tally_lies_after_the_position(positions: list[int], counted: int) -> None:
+    tally = Tally(COUNTER, [Entry(format_position(str(number)), 0) for number in positions])
     rest = tally.after(format_position(str(counted)))
-    expected = [format_position(str(one)) for one in found if one > counted]
+    expected = [format_position(str(number)) for number in positions if number > counted]
     assert [entry.position for entry in (rest.entries if rest else [])] == expected
 
 

@@ -31,15 +31,15 @@ def parse(data: Any, limits: Limits = LIMITS) -> Event | Refusal:
 
 
 def refusal(data: Any, limits: Limits = LIMITS) -> tuple[str, str]:
-    found = parse(data, limits)
-    assert isinstance(found, Refusal)
-    return found.code, found.field
+    refused = parse(data, limits)
+    assert isinstance(refused, Refusal)
+    return refused.code, refused.field
 
 
 def accepted(**fields: Any) -> Event:
-    found = parse(GOOD | fields)
-    assert isinstance(found, Event), found
-    return found
+    event = parse(GOOD | fields)
+    assert isinstance(event, Event), event
+    return event
 
 
 def test_the_smallest_event_is_accepted() -> None:
@@ -164,9 +164,9 @@ def test_an_hour_is_of_utc_in_every_zone_and_before_1970() -> None:
 
 def test_of_a_key_that_is_given_twice_the_last_counts() -> None:
     text = orjson.dumps(GOOD | {"value": 1}).replace(b'"value":1', b'"value":1,"value":2')
-    found = parse(text)
-    assert isinstance(found, Event)
-    assert found.amount == 20_000
+    event = parse(text)
+    assert isinstance(event, Event)
+    assert event.amount == 20_000
 
 
 def test_depth_is_limited_to_32_levels() -> None:
@@ -215,7 +215,7 @@ fields = {
 required = ("event_type", "user_id", "timestamp")
 events = st.fixed_dictionaries(
     {name: fields[name] | anything for name in required},
-    optional={name: one | anything for name, one in fields.items() if name not in required},
+    optional={name: values | anything for name, values in fields.items() if name not in required},
 ) | st.just(GOOD)
 
 
@@ -239,9 +239,9 @@ def test_the_model_accepts_what_the_reader_accepts(data: dict[str, Any]) -> None
 )
 def test_ordinary_events_are_read_as_one_by_one(batch: list[tuple[bytes, float]]) -> None:
     texts, arrived = [text for text, _ in batch], [at for _, at in batch]
-    found = parse_ordinary_events(texts, arrived, LIMITS)
+    events_ = parse_ordinary_events(texts, arrived, LIMITS)
     one_by_one = [parse_event(text, at, LIMITS) for text, at in batch]
-    assert found == (one_by_one if found is not None else None)
+    assert events_ == (one_by_one if events_ is not None else None)
 
 
 def test_what_most_producers_send_is_ordinary() -> None:
@@ -251,7 +251,7 @@ def test_what_most_producers_send_is_ordinary() -> None:
         | {"event_id": "e1", "experiment_key": "k", "flag_key": "f", "value": 2.5, "properties": {"a": [1]}},
         GOOD | {"event_id": None, "value": None, "metadata": {}, "user_id": "a b.c@d", "more": {"b": {}}},
     ]
-    assert parse_ordinary_events([orjson.dumps(one) for one in sent], [ARRIVED] * 3, LIMITS) is not None
+    assert parse_ordinary_events([orjson.dumps(event) for event in sent], [ARRIVED] * 3, LIMITS) is not None
 
 
 def _json(value: Any) -> bytes:

@@ -60,22 +60,22 @@ def of_size(size: int) -> bytes:
 def test_gzip_is_unpacked_in_one_or_many_members() -> None:
     text = orjson.dumps(purchase("u7"))
     batch = read(gzip.compress(text), gzip.compress(text[:9]) + gzip.compress(text[9:]))
-    assert [(one.event.user_id, one.size) for one in batch.events] == [("u7", len(text))] * 2
+    assert [(event.event.user_id, event.size) for event in batch.events] == [("u7", len(text))] * 2
 
 
 def test_broken_gzip_is_refused_as_it_was_received() -> None:
     whole = gzip.compress(b'{"a":1}')
     broken = [whole[:-3], whole[:6] + b"\xff" * 20, whole + b"more"]
-    found = [(one.refusal.code, one.payload) for one in read(*broken).poison]
-    assert found == [("invalid_gzip", received) for received in broken]
+    refusals = [(poison.refusal.code, poison.payload) for poison in read(*broken).poison]
+    assert refusals == [("invalid_gzip", received) for received in broken]
 
 
 def test_a_bomb_is_refused_before_it_has_unpacked() -> None:
     bomb, half = gzip.compress(b"0" * (MAX_BYTES + 1)), gzip.compress(b"0" * (MAX_BYTES // 2 + 1))
     batch = read(bomb, half + half, of_size(MAX_BYTES))
-    found = [(one.refusal.code, one.payload) for one in batch.poison]
-    assert found == [("too_large", bomb), ("too_large", half + half)]
-    assert [one.size for one in batch.events] == [MAX_BYTES]
+    refusals = [(poison.refusal.code, poison.payload) for poison in batch.poison]
+    assert refusals == [("too_large", bomb), ("too_large", half + half)]
+    assert [event.size for event in batch.events] == [MAX_BYTES]
 
 
 def test_a_batch_that_would_unpack_without_end_is_cut_short_and_the_rest_read_next() -> None:
@@ -94,7 +94,7 @@ def test_what_a_record_unpacks_to_is_bounded_whatever_comes_before_it() -> None:
     for before in ([], [purchase()]):
         batch = read(*before, aggregated(*[("u", large)] * (fit + 2)))
         assert len(batch.events) == fit + len(before)
-        assert [one.refusal.code for one in batch.poison] == ["too_large"] * 2
+        assert [poison.refusal.code for poison in batch.poison] == ["too_large"] * 2
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=20), st.binary(max_size=50)), min_size=1, max_size=5))
@@ -105,7 +105,7 @@ def test_aggregated_records_are_read_as_the_library_writes_them(parts: list[tupl
 def test_parts_of_an_aggregate_may_be_gzipped_and_a_broken_one_spoils_no_other() -> None:
     good, broken = gzip.compress(orjson.dumps(purchase("u1"))), b"\x1f\x8bbroken"
     batch = read(aggregated(("a", good), ("b", broken), ("c", good)))
-    assert [one.part for one in batch.events] == [0, 2]
+    assert [event.part for event in batch.events] == [0, 2]
     [poison] = batch.poison
     assert (poison.part, poison.partition_key, poison.payload) == (1, "b", broken)
 
@@ -126,7 +126,7 @@ def test_an_aggregate_with_a_wrong_checksum_is_refused() -> None:
 def test_parts_share_the_position_of_their_record() -> None:
     parts = [("u1", orjson.dumps(purchase("u1"))), ("u2", b"{"), ("u3", orjson.dumps(purchase("u3")))]
     batch = read(purchase(), aggregated(*parts))
-    assert [(one.record_index, one.part, one.position) for one in batch.events] == [
+    assert [(event.record_index, event.part, event.position) for event in batch.events] == [
         (0, 0, batch.positions[0]),
         (1, 0, batch.positions[1]),
         (1, 2, batch.positions[1]),
@@ -138,7 +138,7 @@ def test_parts_share_the_position_of_their_record() -> None:
 def test_poison_keeps_what_was_received() -> None:
     cut_off = zlib.compress(b"x" * 99, 6, 31)[:-1]
     batch = read(b'{"user_id": 7}', cut_off, "not base64!", "\ud800")
-    assert [one.payload for one in batch.poison if one.part == 0] == [
+    assert [poison.payload for poison in batch.poison if poison.part == 0] == [
         b'{"user_id": 7}',
         cut_off,
         b"not base64!",
@@ -150,8 +150,8 @@ def test_poison_keeps_what_was_received() -> None:
 def test_each_shard_of_each_stream_is_a_batch_of_its_own() -> None:
     mixed = [record(purchase(), 1), record(purchase(), 2, shard=1), record(purchase(), 3)]
     mixed.append(record(purchase(), 4) | {"eventSourceARN": "arn:aws:kinesis:us-east-1:0:stream/other"})
-    found = {batch.shard: len(batch.events) for batch in read_batches(mixed, Limits())}
-    assert found == {
+    sizes = {batch.shard: len(batch.events) for batch in read_batches(mixed, Limits())}
+    assert sizes == {
         "events/shardId-000000000000": 2,
         "events/shardId-000000000001": 1,
         "other/shardId-000000000000": 1,
@@ -165,4 +165,4 @@ def test_records_that_share_a_sequence_number_are_parts_of_one_position() -> Non
         (0, 0, "u1"),
         (2, 2, "u2"),
     ]
-    assert [(one.record_index, one.part) for one in batch.poison] == [(1, 1)]
+    assert [(poison.record_index, poison.part) for poison in batch.poison] == [(1, 1)]

@@ -14,26 +14,26 @@ verdicts: st.SearchStrategy[Verdict] = st.sampled_from(
 
 
 @st.composite
-def decided(draw: st.DrawFn) -> tuple[list[str], Verdicts]:
+def batches(draw: st.DrawFn) -> tuple[list[str], Verdicts]:
     """Consecutive records of a shard, some of them without an event."""
     gaps = draw(st.lists(st.integers(1, 10**30), min_size=1, max_size=20))
-    places, at = [], FIRST
+    positions, number = [], FIRST
     for gap in gaps:
-        at += gap
-        places.append(format_position(str(at)))
-    parts = st.dictionaries(st.tuples(st.sampled_from(places), st.integers(0, 2)), verdicts)
-    return places, Verdicts(places[0], places[-1], draw(parts))
+        number += gap
+        positions.append(format_position(str(number)))
+    parts = st.dictionaries(st.tuples(st.sampled_from(positions), st.integers(0, 2)), verdicts)
+    return positions, Verdicts(positions[0], positions[-1], draw(parts))
 
 
-@given(decided(), st.data())
+@given(batches(), st.data())
 def test_decisions_are_unpacked_about_any_of_their_records(
-    found: tuple[list[str], Verdicts], data: st.DataObject
+    batch: tuple[list[str], Verdicts], data: st.DataObject
 ) -> None:
-    places, verdicts = found
-    some = data.draw(st.lists(st.sampled_from(places), unique=True).map(sorted))
-    about = {part: verdict for part, verdict in verdicts.by_event.items() if part[0] in some}
-    unpacked = unpack(verdicts.first, verdicts.last, pack(verdicts, places), some)
-    assert unpacked == verdicts._replace(by_event=about)
+    positions, verdicts = batch
+    asked = data.draw(st.lists(st.sampled_from(positions), unique=True).map(sorted))
+    expected = {part: verdict for part, verdict in verdicts.by_event.items() if part[0] in asked}
+    unpacked = unpack(verdicts.first, verdicts.last, pack(verdicts, positions), asked)
+    assert unpacked == verdicts._replace(by_event=expected)
 
 
 def test_positions_outside_of_the_decisions_are_not_mistaken_for_others() -> None:
@@ -56,7 +56,7 @@ def test_records_before_the_decided_ones_are_done() -> None:
 
 
 def test_five_hundred_decisions_take_few_bytes() -> None:
-    places = [format_position(str(FIRST + number * 33_554_467)) for number in range(500)]
+    positions = [format_position(str(FIRST + number * 33_554_467)) for number in range(500)]
     options = [(Attribution("checkout", 1, variant),) for variant in ("control", "treatment")]
-    found = {(place, 0): options[number * 7 % 3 % 2] for number, place in enumerate(places)}
-    assert len(pack(Verdicts(places[0], places[-1], found), places)) < 4000
+    by_event = {(position, 0): options[number * 7 % 3 % 2] for number, position in enumerate(positions)}
+    assert len(pack(Verdicts(positions[0], positions[-1], by_event), positions)) < 4000

@@ -7,7 +7,7 @@ from rich.console import Console
 from chalicelib.domain.results import compute_results
 from chalicelib.domain.stream.counters import ASSIGNED, Counter, CounterItem, Sums
 from realtime.commands.results import accumulate_conversions, show_results
-from tests.support.plane import experiment
+from tests.support.plane import purchase_experiment
 
 DAY = 20_779
 
@@ -17,7 +17,7 @@ def counted(variant: str, event_type: str, sums: Sums, day: int = DAY) -> Counte
 
 
 RESULTS = compute_results(
-    experiment(),
+    purchase_experiment(),
     [
         counted("control", ASSIGNED, Sums(1000)),
         counted("treatment", ASSIGNED, Sums(700)),
@@ -68,7 +68,9 @@ def test_the_plot_is_drawn_in_the_terminal() -> None:
 
 def test_without_conversions_the_axis_begins_at_zero() -> None:
     console = Console(file=io.StringIO(), width=120)
-    show_results(console, compute_results(experiment(), [counted("control", ASSIGNED, Sums(5))]), plot=True)
+    show_results(
+        console, compute_results(purchase_experiment(), [counted("control", ASSIGNED, Sums(5))]), plot=True
+    )
     assert isinstance(console.file, io.StringIO)
     plot = console.file.getvalue().partition("cumulative")[2]
     assert "0.00" in plot
@@ -77,6 +79,6 @@ def test_without_conversions_the_axis_begins_at_zero() -> None:
 
 def test_without_events_there_is_nothing_to_plot() -> None:
     console = Console(file=io.StringIO(), width=120)
-    show_results(console, compute_results(experiment(), []), plot=True)
+    show_results(console, compute_results(purchase_experiment(), []), plot=True)
     assert isinstance(console.file, io.StringIO)
     assert "Nothing to plot yet" in console.file.getvalue()

@@ -14,7 +14,7 @@ from realtime.testing.event_stores import MemoryCounters
 from realtime.testing.stores import MemoryHistory, MemoryMetrics
 from tests.support.assignments import Image, change, row
 from tests.support.faults import Faults, Killed
-from tests.support.plane import FixedDefinitions, experiment
+from tests.support.plane import FixedDefinitions, purchase_experiment
 
 SCHEDULES = 400
 SHARDS = 2
@@ -28,7 +28,7 @@ class Schedule:
         self.faults = Faults(self.chance, self.chance.choice([0.02, 0.1, 0.3]))
         self.counters, self.history = MemoryCounters(), MemoryHistory()
         self.rows: dict[int, Image | None] = {}
-        self.standing: dict[int, tuple[int, str]] = {}
+        self.latest: dict[int, tuple[int, str]] = {}
         self.assigned: Multiset[tuple[int, str]] = Multiset()  # (iteration, variant)
         self.shards: list[list[dict[str, Any]]] = [[] for _ in range(SHARDS)]
         for number in range(self.chance.randrange(1, 60)):
@@ -36,24 +36,24 @@ class Schedule:
         self.container = self._new_container()
 
     def _new_container(self) -> AssignmentSync:
-        counters, history = self.faults.around(self.counters), self.faults.around(self.history)
-        split = SampleRatioMonitor(FixedDefinitions(experiment()), self.counters, MemoryMetrics())
+        counters, history = self.faults.wrap(self.counters), self.faults.wrap(self.history)
+        split = SampleRatioMonitor(FixedDefinitions(purchase_experiment()), self.counters, MemoryMetrics())
         return AssignmentSync(counters, Parallel(1), split, history, MemoryMetrics())
 
     def _change(self, number: int) -> None:
         user = self.chance.randrange(9)
         old = self.rows.get(user)
-        iteration, variant = self.standing.get(user, (1, self._variant()))
-        what = self.chance.choice(["move", "restart", "touch", "delete"]) if old else "assign"
-        if what == "move":
+        iteration, variant = self.latest.get(user, (1, self._variant()))
+        action = self.chance.choice(["move", "restart", "touch", "delete"]) if old else "assign"
+        if action == "move":
             self.assigned[iteration, variant] -= 1
-        if what in ("move", "restart"):
+        if action in ("move", "restart"):
             variant = self._variant()
-        iteration += what == "restart"
-        if what in ("assign", "move", "restart"):
+        iteration += action == "restart"
+        if action in ("assign", "move", "restart"):
             self.assigned[iteration, variant] += 1
-        new = None if what == "delete" else self._row(user, iteration, variant, number)
-        self.rows[user], self.standing[user] = new, (iteration, variant)
+        new = None if action == "delete" else self._row(user, iteration, variant, number)
+        self.rows[user], self.latest[user] = new, (iteration, variant)
         self.shards[user % SHARDS].append(change(number + 1, new, old))  # a key's changes are in one shard
 
     def _variant(self) -> str:
@@ -85,15 +85,15 @@ class Schedule:
             self.container = self._new_container()
             return 0
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        numbers = [one["dynamodb"]["SequenceNumber"] for one in records]
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
         return min((numbers.index(number) for number in failed), default=len(records))
 
     def counted(self) -> Multiset[tuple[int, str]]:
-        found: Multiset[tuple[int, str]] = Multiset()
+        totals: Multiset[tuple[int, str]] = Multiset()
         for iteration in {iteration for iteration, _ in self.assigned}:
             for counter, hours in self.counters.read(experiment_scope("checkout", iteration)):
-                found[iteration, counter.variant] += sum(sums.count for sums in hours.values())
-        return found
+                totals[iteration, counter.variant] += sum(sums.count for sums in hours.values())
+        return totals
 
 
 @pytest.mark.parametrize("group", range(4))

@@ -13,41 +13,41 @@ from chalicelib.services.events.srm import SampleRatioMonitor
 from realtime.testing.event_stores import MemoryCounters
 from realtime.testing.stores import MemoryHistory, MemoryMetrics
 from tests.support.assignments import change, row
-from tests.support.plane import FixedDefinitions, experiment
+from tests.support.plane import FixedDefinitions, purchase_experiment
 
 
-class Counted:
+class SyncUnderTest:
     now = 1_795_341_600.0
 
     def __init__(self, counters: MemoryCounters | None = None, history: History | None = None) -> None:
         self.counters = counters or MemoryCounters()
         self.metrics = MemoryMetrics()
-        split = SampleRatioMonitor(FixedDefinitions(experiment()), self.counters, self.metrics)
+        split = SampleRatioMonitor(FixedDefinitions(purchase_experiment()), self.counters, self.metrics)
         self.service = AssignmentSync(self.counters, Parallel(1), split, history, self.metrics)
 
     def deliver(self, *records: dict[str, Any], **event: Any) -> dict[str, Any]:
-        found = {"Records": list(records), "shardId": "shardId-1", **event}
-        return self.service.sync(found, lambda: 60.0, self.now)
+        event_ = {"Records": list(records), "shardId": "shardId-1", **event}
+        return self.service.sync(event_, lambda: 60.0, self.now)
 
-    def found(self, scope: str = "checkout") -> dict[tuple[str, int, int], int]:
-        found: dict[tuple[str, int, int], int] = {}
+    def totals(self, scope: str = "checkout") -> dict[tuple[str, int, int], int]:
+        counts: dict[tuple[str, int, int], int] = {}
         for counter, hours in self.counters.read(scope):
             assert counter.event_type == ASSIGNED
             for hour, sums in hours.items():
                 key = counter.variant, counter.day, hour
-                found[key] = found.get(key, 0) + sums.count
-        return found
+                counts[key] = counts.get(key, 0) + sums.count
+        return counts
 
 
 def test_each_new_row_counts_one_at_its_hour() -> None:
-    counted = Counted()
+    counted = SyncUnderTest()
     answer = counted.deliver(
         change(1, row("u1")),
         change(2, row("u2", "treatment")),
         change(3, row("u3", at="2026-11-23T00:00:00.000Z")),
     )
     assert answer == {"batchItemFailures": []}
-    assert counted.found() == {
+    assert counted.totals() == {
         ("control", 20_779, 10): 1,
         ("control", 20_780, 0): 1,
         ("treatment", 20_779, 10): 1,
@@ -55,59 +55,59 @@ def test_each_new_row_counts_one_at_its_hour() -> None:
 
 
 def test_a_batch_that_is_delivered_again_adds_nothing() -> None:
-    counted = Counted()
+    counted = SyncUnderTest()
     records = [change(number, row(f"u{number}")) for number in range(1, 11)]
     counted.deliver(*records[:4])
     counted.deliver(*records)
     counted.deliver(*records[3:5])
-    assert counted.found() == {("control", 20_779, 10): 10}
+    assert counted.totals() == {("control", 20_779, 10): 10}
 
 
 def test_sequence_numbers_of_one_shard_say_nothing_about_another() -> None:
-    counted = Counted()
+    counted = SyncUnderTest()
     counted.deliver(change(100, row("u1")))
     counted.deliver(change(5, row("u2")), shardId="shardId-2")
-    assert counted.found() == {("control", 20_779, 10): 2}
+    assert counted.totals() == {("control", 20_779, 10): 2}
 
 
 def test_a_user_who_moves_to_another_variant_is_counted_there_instead() -> None:
-    counted = Counted()
+    counted = SyncUnderTest()
     old = row("u1", "control")
     counted.deliver(change(1, old), change(2, row("u1", "treatment", "2026-11-23T01:00:00.000Z"), old))
-    assert counted.found() == {("control", 20_779, 10): 0, ("treatment", 20_780, 1): 1}
+    assert counted.totals() == {("control", 20_779, 10): 0, ("treatment", 20_780, 1): 1}
 
 
 def test_a_row_that_is_written_again_for_the_same_variant_counts_once() -> None:
-    counted = Counted()
+    counted = SyncUnderTest()
     counted.deliver(change(1, row()), change(2, row(at="2026-11-25T00:00:00.000Z", ttl="9"), row()))
-    assert counted.found() == {("control", 20_779, 10): 1}
+    assert counted.totals() == {("control", 20_779, 10): 1}
 
 
 def test_a_restarted_experiment_counts_its_users_anew() -> None:
-    counted = Counted()
+    counted = SyncUnderTest()
     counted.deliver(change(1, row()), change(2, row(iteration="2"), row()))
-    assert counted.found() == {("control", 20_779, 10): 1}
-    assert counted.found("checkout@2") == {("control", 20_779, 10): 1}
+    assert counted.totals() == {("control", 20_779, 10): 1}
+    assert counted.totals("checkout@2") == {("control", 20_779, 10): 1}
 
 
 def test_a_row_whose_time_has_come_was_assigned_all_the_same() -> None:
-    counted = Counted()
+    counted = SyncUnderTest()
     counted.deliver(change(1, row()), change(2, None, row()))
-    assert counted.found() == {("control", 20_779, 10): 1}
+    assert counted.totals() == {("control", 20_779, 10): 1}
 
 
 def test_rows_that_something_else_has_written_are_passed_over() -> None:
-    counted = Counted()
-    strange = [{"id": {"S": "x"}}, row() | {"variant": {"N": "1"}}, row(at="then"), row(iteration="x")]
-    strange += [row(at="0001-01-01T00:00:00+14:00"), row(variant="a#purchase")]
-    strange += [row() | {"experiment_id": {"S": "checkout@2"}}]
-    answer = counted.deliver(*[change(number, image) for number, image in enumerate(strange, 1)])
+    counted = SyncUnderTest()
+    images = [{"id": {"S": "x"}}, row() | {"variant": {"N": "1"}}, row(at="then"), row(iteration="x")]
+    images += [row(at="0001-01-01T00:00:00+14:00"), row(variant="a#purchase")]
+    images += [row() | {"experiment_id": {"S": "checkout@2"}}]
+    answer = counted.deliver(*[change(number, image) for number, image in enumerate(images, 1)])
     assert answer == {"batchItemFailures": []}
-    assert counted.found() == {}
+    assert counted.totals() == {}
 
 
 def test_an_event_with_a_window_is_answered_with_its_state() -> None:
-    counted = Counted()
+    counted = SyncUnderTest()
     assert counted.deliver(change(1, row()), window={}) == {"batchItemFailures": [], "state": {}}
     assert counted.deliver(window={}, isFinalInvokeForWindow=True) == {"batchItemFailures": [], "state": {}}
 
@@ -119,7 +119,7 @@ def test_the_lowest_record_that_is_not_counted_is_reported() -> None:
                 raise StorageUnavailable
             return super().add(tally, counted)
 
-    counted = Counted(Down())
+    counted = SyncUnderTest(Down())
     answer = counted.deliver(
         change(1, row("u1")),
         change(2, row("u2", "treatment")),
@@ -130,7 +130,7 @@ def test_the_lowest_record_that_is_not_counted_is_reported() -> None:
 
 
 def test_the_split_is_tested_while_users_are_counted_every_five_minutes() -> None:
-    counted, recorded = Counted(), list[float]()
+    counted, recorded = SyncUnderTest(), list[float]()
     counted.metrics.recorded["SampleRatioMismatch"] = recorded
     even = [
         change(number, row(f"u{number}", ("control", "treatment")[number % 2])) for number in range(1, 101)
@@ -150,19 +150,19 @@ def test_a_split_that_cannot_be_read_fails_no_batch() -> None:
         def read(self, scope: str) -> Any:
             raise StorageUnavailable
 
-    assert Counted(Unreadable()).deliver(change(1, row())) == {"batchItemFailures": []}
+    assert SyncUnderTest(Unreadable()).deliver(change(1, row())) == {"batchItemFailures": []}
 
 
 def test_every_row_is_kept_as_it_is_now_and_stays_when_it_expires() -> None:
     history = MemoryHistory()
-    counted = Counted(history=history)
+    counted = SyncUnderTest(history=history)
     moved = row("u2", "treatment", "2026-11-22T11:00:00.000Z")
     answer = counted.deliver(
         change(1, row("u1")), change(2, row("u2")), change(3, moved, row("u2")), change(4, None, row("u1"))
     )
     assert answer == {"batchItemFailures": []}
     variants = {
-        one.user_id: (one.variant_id, one.created_at, one.updated_at) for one in history.rows.values()
+        row_.user_id: (row_.variant_id, row_.created_at, row_.updated_at) for row_ in history.rows.values()
     }
     half_past, eleven = "2026-11-22T10:30:00.000Z", "2026-11-22T11:00:00.000Z"
     assert variants == {"u1": ("control", half_past, half_past), "u2": ("treatment", half_past, eleven)}
@@ -174,10 +174,10 @@ class NoHistory(MemoryHistory):
 
 
 def test_a_history_that_is_down_stops_the_batch_at_its_first_row_but_not_the_count() -> None:
-    counted = Counted(history=NoHistory())
+    counted = SyncUnderTest(history=NoHistory())
     answer = counted.deliver(change(1, None, row("u0")), change(2, row("u1")), change(3, row("u2")))
     assert answer == {"batchItemFailures": [{"itemIdentifier": f"{2:030d}"}]}
-    assert counted.found() == {("control", 20_779, 10): 2}
+    assert counted.totals() == {("control", 20_779, 10): 2}
 
 
 def test_counters_that_are_down_stop_the_batch_but_not_the_history() -> None:
@@ -186,7 +186,7 @@ def test_counters_that_are_down_stop_the_batch_but_not_the_history() -> None:
             raise StorageUnavailable
 
     history = MemoryHistory()
-    answer = Counted(Down(), history).deliver(change(1, None, row("u0")), change(2, row("u1")))
+    answer = SyncUnderTest(Down(), history).deliver(change(1, None, row("u0")), change(2, row("u1")))
     assert answer == {"batchItemFailures": [{"itemIdentifier": f"{2:030d}"}]}
     assert list(history.rows) == ["a-u1"]
 
@@ -196,10 +196,10 @@ def test_the_lower_of_two_failures_is_reported() -> None:
         def add(self, tally: Any, counted: str | None) -> str | None:
             raise StorageUnavailable
 
-    strange = {
+    image = {
         name: value for name, value in row("u1").items() if name != "assignment_id"
     }  # counts all the same
-    answer = Counted(Down(), NoHistory()).deliver(change(1, strange), change(2, row("u2")))
+    answer = SyncUnderTest(Down(), NoHistory()).deliver(change(1, image), change(2, row("u2")))
     assert answer == {"batchItemFailures": [{"itemIdentifier": f"{1:030d}"}]}
 
 
@@ -207,7 +207,7 @@ def test_rows_that_can_never_be_kept_are_counted_and_told_without_their_user(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     history = MemoryHistory()
-    counted = Counted(history=history)
+    counted = SyncUnderTest(history=history)
     answer = counted.deliver(change(1, row("u1")), change(2, row("bad\0user")), change(3, row("u3")))
     assert answer == {"batchItemFailures": []}
     assert list(history.rows) == ["a-u1", "a-u3"]
@@ -217,5 +217,5 @@ def test_rows_that_can_never_be_kept_are_counted_and_told_without_their_user(
 
 
 def test_a_batch_without_rows_asks_nothing_of_the_history() -> None:
-    assert Counted(history=NoHistory()).deliver(change(1, None, row())) == {"batchItemFailures": []}
-    assert Counted(history=NoHistory()).deliver(window={}) == {"batchItemFailures": [], "state": {}}
+    assert SyncUnderTest(history=NoHistory()).deliver(change(1, None, row())) == {"batchItemFailures": []}
+    assert SyncUnderTest(history=NoHistory()).deliver(window={}) == {"batchItemFailures": [], "state": {}}

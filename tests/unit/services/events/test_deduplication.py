@@ -9,7 +9,7 @@ from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.processor import EventProcessor
 from realtime.testing.event_stores import MemoryEventIds, MemoryVerdicts
-from tests.support.plane import Plane
+from tests.support.plane import EventPlane
 from tests.support.streams import ARRIVED, kinesis, purchase
 
 SENT = purchase("u1", event_id="E")
@@ -43,13 +43,13 @@ def deliver(container: EventProcessor, event: Any) -> bool:
     return not container.process(event, lambda: 60.0, ARRIVED + 1)["batchItemFailures"]
 
 
-def counted(plane: Plane) -> int:
+def counted(plane: EventPlane) -> int:
     return sum(sums[0] for sums in plane.counted().values())
 
 
 def test_a_claim_whose_answer_was_lost_counts_when_it_is_made_again() -> None:
     ids = Failing(MemoryEventIds(), after=True)
-    plane = Plane(deduplicator=table(ids))
+    plane = EventPlane(deduplicator=table(ids))
     assert not deliver(plane.processor, A)
     ids.down = False
     assert deliver(plane.processor, B)
@@ -58,7 +58,7 @@ def test_a_claim_whose_answer_was_lost_counts_when_it_is_made_again() -> None:
 
 
 def test_a_claim_counts_though_another_container_takes_it_over() -> None:
-    plane, ids = Plane(), MemoryEventIds()
+    plane, ids = EventPlane(), MemoryEventIds()
     first = plane.new_container(deduplicator=table(ids), verdicts=Failing(MemoryVerdicts()))
     second = plane.new_container(deduplicator=table(ids))
     assert not deliver(first, A)
@@ -68,7 +68,7 @@ def test_a_claim_counts_though_another_container_takes_it_over() -> None:
 
 
 def test_without_a_table_shards_that_swap_containers_count_each_event_of_theirs() -> None:
-    plane = Plane()
+    plane = EventPlane()
     verdicts = Failing(plane.verdicts)
     first, second = plane.new_container(verdicts=verdicts), plane.new_container(verdicts=verdicts)
     assert not deliver(first, A)
@@ -81,7 +81,7 @@ def test_without_a_table_shards_that_swap_containers_count_each_event_of_theirs(
 
 @pytest.mark.parametrize("ids", [None, MemoryEventIds()])
 def test_a_repeat_in_a_later_batch_of_the_shard_is_known(ids: Any) -> None:
-    plane = Plane(deduplicator=table(ids))
+    plane = EventPlane(deduplicator=table(ids))
     assert deliver(plane.processor, A)
     assert deliver(plane.processor, kinesis([SENT], start=7))
     assert counted(plane) == 1

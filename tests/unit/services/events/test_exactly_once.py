@@ -17,7 +17,7 @@ from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.processor import EventProcessor
 from realtime.testing.event_stores import MemoryEventIds
 from tests.support.faults import Faults, Killed
-from tests.support.plane import FixedDefinitions, Plane, experiment
+from tests.support.plane import EventPlane, FixedDefinitions, purchase_experiment
 from tests.support.streams import ARRIVED, purchase, record
 
 SCHEDULES = 400
@@ -29,7 +29,7 @@ class Schedule:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.plane = Plane()
+        self.plane = EventPlane()
         self.faults = Faults(self.chance, self.chance.choice([0.02, 0.1, 0.3]))
         self.ids = MemoryEventIds()
         self.records: list[dict[str, Any]] = []
@@ -47,8 +47,8 @@ class Schedule:
     def _new_container(self) -> EventProcessor:
         plane, parallel = self.plane, Parallel(1)
         names = ("assignments", "verdicts", "counters", "archive", "quarantine")
-        stores = {name: self.faults.around(getattr(plane, name)) for name in names}
-        deduplicator = Deduplicator(self.faults.around(self.ids), parallel, 86_400.0)
+        stores = {name: self.faults.wrap(getattr(plane, name)) for name in names}
+        deduplicator = Deduplicator(self.faults.wrap(self.ids), parallel, 86_400.0)
         return plane.new_container(deduplicator=deduplicator, parallel=parallel, **stores)
 
     def _add(self, number: int) -> None:
@@ -95,7 +95,7 @@ class Schedule:
             self.container = self._new_container()
             return 0
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        numbers = [one["kinesis"]["sequenceNumber"] for one in batch]
+        numbers = [record_["kinesis"]["sequenceNumber"] for record_ in batch]
         return min((numbers.index(number) for number in failed), default=len(batch))
 
     def _meanwhile(self) -> None:
@@ -106,7 +106,9 @@ class Schedule:
         if self.chance.random() < 0.1:
             self.container = self._new_container()
         if self.chance.random() < 0.05:
-            self.plane.experiments = FixedDefinitions(experiment(), experiment("another", metrics=[]))
+            self.plane.experiments = FixedDefinitions(
+                purchase_experiment(), purchase_experiment("another", metrics=[])
+            )
 
 
 def check(schedule: Schedule) -> None:
@@ -116,15 +118,15 @@ def check(schedule: Schedule) -> None:
         for index, number in enumerate((1, amount, amount * amount)):
             sums[index] += number * times
     loose: Multiset[str] = Multiset()
-    found: dict[tuple[str, str, int], list[int]] = {}
+    totals: dict[tuple[str, str, int], list[int]] = {}
     for (variant, event_type, _, hour), sums_ in schedule.plane.counted().items():
         if event_type in schedule.loose:
             loose[event_type] += sums_[0]
         else:
-            found[variant, event_type, hour] = list(sums_)
-    assert found == expected
+            totals[variant, event_type, hour] = list(sums_)
+    assert totals == expected
     assert loose == schedule.loose
-    quarantined = {(one.sequence_number, one.poison.part) for one in schedule.plane.quarantine.entries}
+    quarantined = {(entry.sequence_number, entry.poison.part) for entry in schedule.plane.quarantine.entries}
     assert quarantined == schedule.poison
     lines = [
         orjson.loads(line)
@@ -133,9 +135,9 @@ def check(schedule: Schedule) -> None:
     ]
     assert {line["event_id"] for line in lines} == {event["event_id"] for event in schedule.sent}
     counted = {
-        (line["realtime"]["place"], one["variant"])
+        (line["realtime"]["place"], experiment["variant"])
         for line in lines
-        for one in line["realtime"]["experiments"]
+        for experiment in line["realtime"]["experiments"]
     }
     assert len(counted) == sum(schedule.truth.values()) + sum(schedule.loose.values())
 

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.stream.attribution import Attribution, attribute_evaluation
 from chalicelib.domain.stream.event import Event, Limits, parse_event
 from tests.support.flags import flag
-from tests.support.plane import Plane
+from tests.support.plane import EventPlane
 from tests.support.streams import kinesis
 
 NOW = 1_800_000_000.0
@@ -17,14 +17,14 @@ FLAGS = {"f": flag("f")}
 
 
 def event(**fields: Any) -> Event:
-    found = parse_event(orjson.dumps(EVENT | fields), NOW, Limits())
-    assert isinstance(found, Event)
-    return found
+    parsed = parse_event(orjson.dumps(EVENT | fields), NOW, Limits())
+    assert isinstance(parsed, Event)
+    return parsed
 
 
 def test_an_evaluation_counts_for_its_flag_and_variant() -> None:
-    found = attribute_evaluation(event(flag_key="f", properties={"variant": "on"}), FLAGS)
-    assert found == (Attribution("flag/f", 1, "on"),)
+    attributions = attribute_evaluation(event(flag_key="f", properties={"variant": "on"}), FLAGS)
+    assert attributions == (Attribution("flag/f", 1, "on"),)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,13 @@ def test_one_of_no_known_flag_or_variant_counts_for_nothing(fields: dict[str, An
 
 
 def test_it_is_counted_once_however_often_it_is_delivered_and_archived_as_no_experiments() -> None:
-    plane = Plane()
-    told = EVENT | {"timestamp": "2026-11-22T10:00:00Z", "flag_key": "f", "properties": {"variant": "on"}}
-    batch = kinesis([orjson.dumps(told)])
+    plane = EventPlane()
+    evaluation = EVENT | {
+        "timestamp": "2026-11-22T10:00:00Z",
+        "flag_key": "f",
+        "properties": {"variant": "on"},
+    }
+    batch = kinesis([orjson.dumps(evaluation)])
     plane.deliver(batch)
     plane.deliver(batch)
     ((key, sums),) = plane.counted("flag/f").items()

@@ -16,10 +16,10 @@ from tests.support.streams import ARRIVED, purchase
 
 
 def nested(levels: int) -> Any:
-    found: list[Any] = []
+    value: list[Any] = []
     for _ in range(levels):
-        found = [found]
-    return found
+        value = [value]
+    return value
 
 
 class Refusing(MemoryEventStream):
@@ -81,7 +81,9 @@ def test_good_events_are_accepted_though_others_are_not() -> None:
     ]
     answer = send({"events": events})
     assert answer["accepted"] == 2
-    assert [(one["index"], one["event_id"], one["code"]) for one in answer["rejected"]] == [
+    assert [
+        (rejection["index"], rejection["event_id"], rejection["code"]) for rejection in answer["rejected"]
+    ] == [
         (1, "b", "missing_field"),
         (2, None, "not_an_object"),
         (3, "c", "invalid_field"),
@@ -134,9 +136,9 @@ def test_what_kinesis_never_acknowledged_is_rejected_with_a_code_to_retry() -> N
         {"events": [purchase(event_id="a"), purchase(event_id="b")]}, Refusing(*[{1: "throttled"}] * 9)
     )
     assert answer["accepted"] == 1
-    assert [(one["index"], one["event_id"], one["code"]) for one in answer["rejected"]] == [
-        (1, "b", "throttled")
-    ]
+    assert [
+        (rejection["index"], rejection["event_id"], rejection["code"]) for rejection in answer["rejected"]
+    ] == [(1, "b", "throttled")]
     assert answer["event_ids"] == ["a", None]
 
 

@@ -6,14 +6,14 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.plane import Plane, experiment
+from tests.support.plane import EventPlane, purchase_experiment
 from tests.support.streams import ARRIVED, kinesis, purchase
 
 DAY = 20_779  # 2026-11-22
 
 
 def test_an_event_counts_for_the_variant_of_its_user() -> None:
-    plane = Plane()
+    plane = EventPlane()
     plane.assign("u1", "treatment")
 
     answer = plane.deliver(kinesis([purchase("u1", value=12.34), purchase("u1", value=1)]))
@@ -23,13 +23,13 @@ def test_an_event_counts_for_the_variant_of_its_user() -> None:
 
 
 def test_a_user_without_an_assignment_is_counted_as_such() -> None:
-    plane = Plane()
+    plane = EventPlane()
     plane.deliver(kinesis([purchase("nobody")]))
     assert plane.counted() == {("$unassigned", "purchase", DAY, 10): (1, 0, 0)}
 
 
 def test_a_batch_that_is_delivered_again_adds_nothing() -> None:
-    plane = Plane()
+    plane = EventPlane()
     plane.assign("u1", "control")
     event = kinesis([purchase("u1") for _ in range(20)])
     plane.deliver(event)
@@ -40,15 +40,15 @@ def test_a_batch_that_is_delivered_again_adds_nothing() -> None:
 
 
 def test_poison_goes_into_quarantine_and_the_batch_goes_on() -> None:
-    plane = Plane()
+    plane = EventPlane()
     answer = plane.deliver(kinesis([purchase(), b"{", purchase()]))
     assert answer == {"batchItemFailures": []}
-    assert [one.poison.refusal.code for one in plane.quarantine.entries] == ["invalid_json"]
+    assert [entry.poison.refusal.code for entry in plane.quarantine.entries] == ["invalid_json"]
     assert plane.counted() == {("$unassigned", "purchase", DAY, 10): (2, 0, 0)}
 
 
 def test_the_archive_has_every_field_that_was_sent_and_what_it_counted_for() -> None:
-    plane = Plane()
+    plane = EventPlane()
     plane.assign("u1", "control")
     sent = purchase("u1", value=3, colour="blue", properties={"a": [1]})
     plane.deliver(kinesis([sent]))
@@ -84,10 +84,10 @@ OTHERS = [{"key": "treatment", "allocation": 0.5}, {"key": "other", "allocation"
 def test_a_container_that_remembers_a_row_counts_as_one_that_does_not(
     fields: dict[str, Any], row: dict[str, Any], later: dict[str, Any]
 ) -> None:
-    plane = Plane(experiment(**fields))
+    plane = EventPlane(purchase_experiment(**fields))
     plane.assign("u1", "control", **row)
     plane.deliver(kinesis([purchase("u1")]))
-    plane.experiments.by_key = {"checkout": experiment(**later)}
+    plane.experiments.by_key = {"checkout": purchase_experiment(**later)}
     plane.assign("u1", "treatment", at=ARRIVED + 12, iteration=later.get("iteration", 1))
     for number, container in enumerate((plane.processor, plane.new_container()), 1):
         event = kinesis(
@@ -97,12 +97,12 @@ def test_a_container_that_remembers_a_row_counts_as_one_that_does_not(
         )
         container.process(event, lambda: 60.0, ARRIVED + 21)
     scope = "checkout@2" if "iteration" in later else "checkout"
-    found = {key[:2]: sums[0] for key, sums in plane.counted(scope).items() if key[1] == "later"}
-    assert found == {("treatment", "later"): 2}
+    counts = {key[:2]: sums[0] for key, sums in plane.counted(scope).items() if key[1] == "later"}
+    assert counts == {("treatment", "later"): 2}
 
 
 def test_a_row_is_read_once_as_long_as_it_holds() -> None:
-    plane = Plane()
+    plane = EventPlane()
     plane.assign("u1", "control")
     plane.deliver(kinesis([purchase("u1")]))
     plane.assignments.rows.clear()

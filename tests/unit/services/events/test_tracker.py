@@ -65,7 +65,7 @@ class World:
             raise self.store_error
         self.stored.append(result)
 
-    def told(self) -> list[tuple[str, str]]:
+    def sent_answers(self) -> list[tuple[str, str]]:
         return [(event["user_id"], event["properties"]["variant"]) for event in self.stream.events]
 
 
@@ -126,7 +126,7 @@ def test_an_answer_that_a_user_got_already_is_told_once(world: World) -> None:
         evaluated(world, evaluation=OFF)
         evaluated(world, user="u2")
         world.tracker.flush()
-    assert sorted(world.told()) == [("u1", "off"), ("u1", "on"), ("u2", "on")]
+    assert sorted(world.sent_answers()) == [("u1", "off"), ("u1", "on"), ("u2", "on")]
     assert world.stream.calls == [3]
 
 
@@ -141,12 +141,14 @@ def test_after_the_window_it_is_told_again(world: World) -> None:
 
 
 def test_two_containers_give_the_same_answer_the_same_id() -> None:
-    one, other = World(), World()
-    for world, now in ((one, NOW), (other, NOW + 1)):
+    first, second = World(), World()
+    for world, now in ((first, NOW), (second, NOW + 1)):
         evaluated(world, now=now)
         world.tracker.record(ASSIGNMENT)
         world.tracker.flush()
-    assert [e["event_id"] for e in one.stream.events] == [e["event_id"] for e in other.stream.events]
+    assert [event["event_id"] for event in first.stream.events] == [
+        event["event_id"] for event in second.stream.events
+    ]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
@@ -157,7 +159,7 @@ def test_a_share_of_users_is_told_for_a_flag_that_is_sampled(share: float) -> No
     for n in range(2000):
         evaluated(world, f"u{n}", sampled)
     world.tracker.flush()
-    assert abs(len(world.told()) / 2000 - share) < 0.04
+    assert abs(len(world.sent_answers()) / 2000 - share) < 0.04
 
 
 def test_many_answers_of_one_request_are_told_one_by_one() -> None:
@@ -175,7 +177,7 @@ def test_only_records_that_failed_are_sent_again(world: World) -> None:
         evaluated(world, user)
     assert world.tracker.flush() == 0
     assert world.stream.calls == [3, 2, 1]
-    assert sorted(world.told()) == [("u1", "on"), ("u2", "on"), ("u3", "on")]
+    assert sorted(world.sent_answers()) == [("u1", "on"), ("u2", "on"), ("u3", "on")]
 
 
 @pytest.mark.parametrize("error", [StorageUnavailable(), Throttled()])
@@ -197,7 +199,7 @@ def test_what_could_not_be_sent_waits_and_a_dead_stream_is_asked_ever_less(
     world.stream.answers = []
     world.time += LONGEST_PAUSE
     assert world.tracker.flush() == 0
-    assert world.told() == [("u1", "on")]
+    assert world.sent_answers() == [("u1", "on")]
 
 
 def test_at_the_end_no_pause_holds(world: World) -> None:
@@ -257,7 +259,7 @@ def test_what_waits_behind_a_dead_stream_is_bounded_too() -> None:
     assert sum(world.metrics.recorded["TrackingDropped"]) == 20
     world.stream.answers = []
     world.tracker.flush(last=True)
-    assert {user for user, _ in world.told()} == {f"u{n}" for n in range(20, 30)}  # the latest
+    assert {user for user, _ in world.sent_answers()} == {f"u{n}" for n in range(20, 30)}  # the latest
 
 
 def test_an_assignment_that_was_not_stored_is_stored_later(world: World) -> None:
