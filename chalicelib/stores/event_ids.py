@@ -21,7 +21,7 @@ class EventIdStore:
 
     @guarded
     def claim(self, claims: Sequence[tuple[str, str]], expires_at: float) -> set[str]:
-        """One transaction writes all claims, or says which ids other places own; then the others are tried."""
+        """One transaction writes all claims or says which ids other places own; the rest is tried again."""
         duplicates: set[str] = set()
         rest = list(claims)
         for _ in range(ATTEMPTS):

@@ -62,7 +62,6 @@ class ArchiveObject(NamedTuple):
 class Archive(Protocol):
     def put(self, archived: ArchiveObject) -> None:
         """Store the lines; a retry may store them again. Raises StorageUnavailable or Throttled."""
-        ...
 
 
 _NEWLINE = orjson.Fragment(b"\n")

@@ -35,7 +35,6 @@ class History(Protocol):
 
         Raises StorageUnavailable or Throttled if the rows may be written later.
         """
-        ...
 
 
 def read_rows(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, HistoryRow]]:

@@ -131,11 +131,9 @@ class Counters(Protocol):
         counter stands exactly at ``counted``. A repeated or late write therefore adds nothing twice.
         Returns None, or the position that the counter stands at if the condition failed.
         """
-        ...
 
     def read(self, scope: str) -> Iterable[CounterItem]:
         """All items of ``scope``, one for each day, variant, event type and shard."""
-        ...
 
 
 def tally_entries(entries: Iterable[tuple[Counter, Entry]]) -> list[Tally]:

@@ -24,7 +24,6 @@ class Stream(Protocol):
 
         Raises StorageUnavailable or Throttled if the call as a whole failed.
         """
-        ...
 
 
 def split_into_calls(records: Iterable[OutgoingRecord]) -> list[list[OutgoingRecord]]:

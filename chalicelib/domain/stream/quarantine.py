@@ -56,19 +56,15 @@ class Quarantine(Protocol):
 
     def put(self, entries: Sequence[QuarantineEntry]) -> list[bool]:
         """Store at most ten; for each, whether it is stored."""
-        ...
 
     def receive(self, wait: int = 0) -> list[QuarantinedRecord]:
         """At most ten, hidden from other readers for two minutes; empty once none is visible.
 
         ``wait`` in seconds. Only with one, all visible records are found.
         """
-        ...
 
     def release(self, record: QuarantinedRecord) -> None:
         """Make the record visible again, at once."""
-        ...
 
     def remove(self, record: QuarantinedRecord) -> None:
         """Delete the record."""
-        ...

@@ -41,7 +41,6 @@ class VerdictLog(Protocol):
 
     def read(self, shard: str, positions: Sequence[str]) -> Verdicts | None:
         """The stored verdicts about ``positions``, strongly consistent."""
-        ...
 
     def write(
         self, shard: str, verdicts: Verdicts, replaced: Verdicts | None, positions: Sequence[str]
@@ -50,7 +49,6 @@ class VerdictLog(Protocol):
 
         Returns None, or the stored verdicts about ``positions`` if the condition failed.
         """
-        ...
 
 
 def pack(verdicts: Verdicts, positions: Collection[str]) -> bytes:

@@ -27,7 +27,6 @@ class EventIds(Protocol):
         A place that claims an id again still owns it, so a retry after a crash counts the event.
         ``expires_at`` in epoch seconds. Raises StorageUnavailable or Throttled.
         """
-        ...
 
 
 class Deduplicator:
