@@ -1,4 +1,7 @@
-"""Every store in memory, for unit tests and benchmarks; tests/contract holds them to the real ones."""
+"""Stores in memory, for unit tests and benchmarks. tests/contract runs the same tests against the real ones.
+
+Each class names the one that it stands for; `realtime.testing.event_stores` has those of the event stream.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -24,26 +27,24 @@ class MemoryDefinitions:
         return {key: self._rows[kind, key] for key in keys if (kind, key) in self._rows}
 
     def get_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
-        return {key: row for (of, key), row in self._rows.items() if of == kind}
+        return {row.key: row for row in self._rows.values() if row.kind == kind}
 
     def get_changes(self, version: int | None) -> Changes:
         newest = len(self._publications)
         if version is None:
             return Changes(newest, None)
-        later = [definition for publication in self._publications[version:] for definition in publication]
-        return Changes(newest, frozenset((definition.kind, definition.key) for definition in later))
+        rows = (row for publication in self._publications[version:] for row in publication)
+        return Changes(newest, frozenset((row.kind, row.key) for row in rows))
 
     def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
         with self._lock:
             if expected != len(self._publications):
                 raise Conflict("publish_conflict", "Somebody else has published in between.")
             version = expected + 1
-            published = [
-                replace(each, version=version, at=format_timestamp(now), by=by) for each in definitions
-            ]
-            self._rows |= {(d.kind, d.key): d for d in published}
+            rows = [replace(row, version=version, at=format_timestamp(now), by=by) for row in definitions]
+            self._rows |= {(row.kind, row.key): row for row in rows}
             self._rows = {name: row for name, row in self._rows.items() if row.text}
-            self._publications.append(published)
+            self._publications.append(rows)
             return version
 
     def get_history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
@@ -67,7 +68,7 @@ class MemoryAssignments:
         self,
         pairs: Collection[tuple[str, str]],
         *,
-        consistent: bool = True,  # noqa: ARG002 - always is
+        consistent: bool = True,  # noqa: ARG002 - it always is
     ) -> dict[tuple[str, str], Assignment]:
         return {pair: self.rows[pair] for pair in pairs if pair in self.rows}
 
@@ -76,26 +77,26 @@ class MemoryAssignments:
     ) -> Assignment:
         pair = experiment.id, user_id
         with self._lock:
-            if pair not in self.rows or (replace is not None and _same(self.rows[pair], replace)):
+            if pair not in self.rows or (replace is not None and _is_same(self.rows[pair], replace)):
                 self.rows[pair] = row
             return self.rows[pair]
 
 
-class MemoryHistory:
+class MemoryAssignmentHistory:
     """`chalicelib.stores.postgres.AssignmentHistory`."""
 
     def __init__(self) -> None:
         self.rows: dict[str, HistoryRow] = {}
 
     def upsert(self, rows: Sequence[HistoryRow]) -> list[str]:
-        fitting = [row for row in rows if "\0" not in row.user_id]
-        for row in fitting:
+        valid = [row for row in rows if "\0" not in row.user_id]  # PostgreSQL has no text with a zero byte
+        for row in valid:
             self.rows[row.id] = self.rows[row.id].merge(row) if row.id in self.rows else row
-        return ["22P05"] * (len(rows) - len(fitting))
+        return ["22P05"] * (len(rows) - len(valid))
 
 
 class MemoryMetrics:
-    """What was recorded, by name."""
+    """`chalicelib.metrics.Metrics`: the recorded values by metric."""
 
     def __init__(self) -> None:
         self.recorded: dict[str, list[float]] = {}
@@ -111,6 +112,8 @@ class MemoryMetrics:
 
 
 class MemoryTracker:
+    """`chalicelib.services.events.tracker.Tracker`."""
+
     def __init__(self) -> None:
         self.results: list[AssignmentResult] = []
 
@@ -118,7 +121,7 @@ class MemoryTracker:
         self.results.append(result)
 
 
-def _same(row: Assignment, other: Assignment) -> bool:
+def _is_same(row: Assignment, other: Assignment) -> bool:
     return (row.variant, row.timestamp) == (other.variant, other.timestamp)
 
 

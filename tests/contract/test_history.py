@@ -12,7 +12,7 @@ from chalicelib.domain.stream.assignment_history import History, HistoryRow, mer
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.postgres import AssignmentHistory
-from realtime.testing.stores import MemoryHistory
+from realtime.testing.stores import MemoryAssignmentHistory
 from tests.support.history import row, stored
 from tests.support.postgres import Postgres
 
@@ -33,7 +33,7 @@ def postgres_history(database: Postgres) -> Iterator[AssignmentHistory]:
 @pytest.fixture(params=["memory", "postgres"])
 def history(request: pytest.FixtureRequest) -> HistoryUnderTest:
     if request.param == "memory":
-        memory = MemoryHistory()
+        memory = MemoryAssignmentHistory()
         return HistoryUnderTest(memory, lambda: memory.rows)
     database: Postgres = request.getfixturevalue("database")
     return HistoryUnderTest(request.getfixturevalue("postgres_history"), lambda: stored(database))
@@ -95,7 +95,7 @@ def test_both_agree_whatever_comes_in_whatever_order(
     database: Postgres, postgres_history: AssignmentHistory, batches: list[list[HistoryRow]]
 ) -> None:
     database.run("TRUNCATE assignments")
-    memory = MemoryHistory()
+    memory = MemoryAssignmentHistory()
     for batch in batches:
         assert postgres_history.upsert(merge_rows(batch)) == memory.upsert(merge_rows(batch)) == []
     assert stored(database) == memory.rows

@@ -13,7 +13,7 @@ from realtime.definition_files.read import read_definitions
 from realtime.demo.cdnow import DEFINITIONS
 from tests.support.node import FOLDER, find_node
 from tests.support.paths import ROOT
-from tests.support.service import served
+from tests.support.service import serve_service
 
 PAGE = ROOT / "docs" / "openfeature.md"
 EXAMPLES = re.findall(r"```(python|js)\n(.*?)```\n\n```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -21,7 +21,7 @@ EXAMPLES = re.findall(r"```(python|js)\n(.*?)```\n\n```text\n(.*?)```", PAGE.rea
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with served() as (url, service):
+    with serve_service() as (url, service):
         documents = read_definitions([DEFINITIONS]).documents.values()
         service.definitions.publish([build_row(document) for document in documents], 0, 0.0)
         yield url

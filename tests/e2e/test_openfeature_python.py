@@ -16,14 +16,14 @@ from openfeature.flag_evaluation import Reason
 
 from chalicelib.settings import Settings
 from tests.support.openfeature_flags import FLAGS, ThrottledDefinitions, publish_all
-from tests.support.service import KEY, WITHOUT_SCOPES, served
+from tests.support.service import KEY, WITHOUT_SCOPES, serve_service
 
 GERMAN = EvaluationContext("u1", {"country": "DE"})
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with served() as (url, service):
+    with serve_service() as (url, service):
         publish_all(service)
         yield url
 
@@ -102,7 +102,7 @@ def test_a_key_that_is_not_accepted_answers_the_default(url: str, key: str | Non
 
 
 def test_a_throttled_client_waits_as_long_as_it_is_told() -> None:
-    with served(definitions=ThrottledDefinitions()) as (url, _):
+    with serve_service(definitions=ThrottledDefinitions()) as (url, _):
         client = connect(url)
         assert client.get_boolean_details("boolean", False).error_message == "Rate limited, retry after: 7"
         paused = client.get_boolean_details("boolean", False).error_message or ""
@@ -198,14 +198,14 @@ def test_a_browser_may_send_what_the_web_client_sends(url: str) -> None:
 
 
 def test_a_throttled_answer_says_when_to_come_back_in_whole_seconds() -> None:
-    with served(definitions=ThrottledDefinitions()) as (url, _):
+    with serve_service(definitions=ThrottledDefinitions()) as (url, _):
         answer = bulk(url, {})
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
         assert answer.json()["errorCode"] == "GENERAL"
 
 
 def test_what_was_asked_is_tracked_once_and_nobody_is_not() -> None:
-    with served() as (url, service):
+    with serve_service() as (url, service):
         publish_all(service)
         for _ in range(3):
             assert bulk(url, {"targetingKey": "u1"}).status_code == 200
@@ -217,7 +217,7 @@ def test_what_was_asked_is_tracked_once_and_nobody_is_not() -> None:
 
 
 def test_a_published_change_changes_answer_and_etag() -> None:
-    with served(Settings(definitions_check=0, demo_key=KEY)) as (url, service):
+    with serve_service(Settings(definitions_check=0, demo_key=KEY)) as (url, service):
         publish_all(service)
         before = bulk(url, {"targetingKey": "u1"})
         service.publish_flag("boolean", type="boolean", enabled=False)

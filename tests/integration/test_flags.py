@@ -28,7 +28,7 @@ from realtime.testing.event_stores import MemoryEventStream
 from tests.support.node import run_node_tests
 from tests.support.openfeature_flags import FLAGS, publish_all
 from tests.support.poll import wait_until
-from tests.support.service import KEY, Service, served, service
+from tests.support.service import KEY, Service, run_service, serve_service
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def service_at_url(aws_settings: Settings, service_clients: ServiceClients) -> I
     settings = replace(aws_settings, definitions_check=0.1)
     definitions = DefinitionStore(service_clients, settings)
     stream = EventStream(service_clients, settings.event_stream)
-    with served(settings, definitions=definitions, stream=stream) as running:
+    with serve_service(settings, definitions=definitions, stream=stream) as running:
         yield running
 
 
@@ -107,7 +107,7 @@ class HangingStream(MemoryEventStream):
 
 def test_a_stream_that_hangs_changes_neither_answers_nor_their_time() -> None:
     stream = HangingStream()
-    with service(stream=stream) as running:
+    with run_service(stream=stream) as running:
         publish_all(running)
         seconds = []
         with flush_after_responses(running.plane.tracker.flush) as after_response:

@@ -1,4 +1,4 @@
-"""The whole application over stores in memory: quick, and nothing but the stores is made up."""
+"""The whole application over stores in memory."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ WITHOUT_SCOPES = "rt_no_scopes"
 
 @dataclass(slots=True)
 class Service:
-    """``plane`` is what app.py serves with, over these stores."""
+    """``plane`` is the one that app.py uses, over these stores."""
 
     settings: Settings
     definitions: MemoryDefinitions = field(default_factory=MemoryDefinitions)
@@ -36,7 +36,6 @@ class Service:
     stream: MemoryEventStream = field(default_factory=MemoryEventStream)
     keys: MemoryKeys = field(default_factory=MemoryKeys)
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
-
     plane: wiring.Plane = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,17 +56,17 @@ class Service:
 
 
 @contextmanager
-def service(settings: Settings | None = None, **stores: Any) -> Iterator[Service]:
-    """app.py serves with it while the block lasts; blocks may nest. ``stores`` replace the empty ones."""
-    made = Service(settings or Settings.from_env({}), **stores)
-    made.keys.put(ApiKey(digest(WITHOUT_SCOPES), "none", (), "2026-01-01T00:00:00Z"))
+def run_service(settings: Settings | None = None, **stores: Any) -> Iterator[Service]:
+    """Let app.py use it until the block ends. ``stores`` replace the empty ones. Blocks may be nested."""
+    service = Service(settings or Settings.from_env({}), **stores)
+    service.keys.put(ApiKey(digest(WITHOUT_SCOPES), "none", (), "2026-01-01T00:00:00Z"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(application, "plane", lambda: made.plane)
-        yield made
+        patch.setattr(application, "plane", lambda: service.plane)
+        yield service
 
 
 @contextmanager
-def served(settings: Settings | None = None, **stores: Any) -> Iterator[tuple[str, Service]]:
-    """`service` at a URL."""
-    with service(settings, **stores) as made, serve(application.app) as url:
-        yield url, made
+def serve_service(settings: Settings | None = None, **stores: Any) -> Iterator[tuple[str, Service]]:
+    """`run_service`, with its URL."""
+    with run_service(settings, **stores) as service, serve(application.app) as url:
+        yield url, service

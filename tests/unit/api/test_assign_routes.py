@@ -11,7 +11,7 @@ from chalice.test import Client
 import app as application
 from chalicelib.domain.definitions.model import DefinitionRow
 from realtime.local.gateway import Gateway
-from tests.support.service import KEY, Service, service
+from tests.support.service import KEY, Service, run_service
 
 HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 EXPERIMENT = {
@@ -38,7 +38,7 @@ def app() -> Chalice:
 
 @pytest.fixture
 def running() -> Iterator[Service]:
-    with service() as made:
+    with run_service() as made:
         definition = DefinitionRow("experiment", "checkout", json.dumps(EXPERIMENT), "active")
         made.definitions.publish([definition], 0, 0.0)
         yield made

@@ -10,7 +10,7 @@ import pytest
 import app as application
 from chalicelib.settings import Settings
 from tests.support.flags import rules, variants, where
-from tests.support.service import Service, service
+from tests.support.service import Service, run_service
 
 BATCH = "/flags/evaluate/batch"
 ONE = "/flags/evaluate"
@@ -18,7 +18,7 @@ ONE = "/flags/evaluate"
 
 @pytest.fixture
 def running() -> Iterator[Service]:
-    with service() as made:
+    with run_service() as made:
         made.publish_flag("on", type="boolean")
         made.publish_flag("half", type="boolean", rollout_percentage=50)
         made.publish_flag("number", type="float", default_variant="a", variants=[{"key": "a", "value": 1.0}])
@@ -180,7 +180,7 @@ def test_every_answer_is_tracked_once(running: Service) -> None:
 
 
 def test_without_tracking_nothing_is_told() -> None:
-    with service(replace(Settings.from_env({}), tracking=False)) as made:
+    with run_service(replace(Settings.from_env({}), tracking=False)) as made:
         made.publish_flag("on", type="boolean")
         answer(ONE, {"user_id": "u1", "flag_key": "on"})
         answer(BATCH, {"user_id": "u1"})

@@ -11,7 +11,7 @@ from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.srm import SampleRatioMonitor
 from realtime.testing.event_stores import MemoryCounters
-from realtime.testing.stores import MemoryHistory, MemoryMetrics
+from realtime.testing.stores import MemoryAssignmentHistory, MemoryMetrics
 from tests.support.assignments import Image, change, row
 from tests.support.faults import Faults, Killed
 from tests.support.plane import FixedDefinitions, purchase_experiment
@@ -26,7 +26,7 @@ class Schedule:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.faults = Faults(self.chance, self.chance.choice([0.02, 0.1, 0.3]))
-        self.counters, self.history = MemoryCounters(), MemoryHistory()
+        self.counters, self.history = MemoryCounters(), MemoryAssignmentHistory()
         self.rows: dict[int, Image | None] = {}
         self.latest: dict[int, tuple[int, str]] = {}
         self.assigned: Multiset[tuple[int, str]] = Multiset()  # (iteration, variant)

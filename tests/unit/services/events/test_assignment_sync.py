@@ -11,7 +11,7 @@ from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.srm import SampleRatioMonitor
 from realtime.testing.event_stores import MemoryCounters
-from realtime.testing.stores import MemoryHistory, MemoryMetrics
+from realtime.testing.stores import MemoryAssignmentHistory, MemoryMetrics
 from tests.support.assignments import change, row
 from tests.support.plane import FixedDefinitions, purchase_experiment
 
@@ -154,7 +154,7 @@ def test_a_split_that_cannot_be_read_fails_no_batch() -> None:
 
 
 def test_every_row_is_kept_as_it_is_now_and_stays_when_it_expires() -> None:
-    history = MemoryHistory()
+    history = MemoryAssignmentHistory()
     counted = SyncUnderTest(history=history)
     moved = row("u2", "treatment", "2026-11-22T11:00:00.000Z")
     answer = counted.deliver(
@@ -168,7 +168,7 @@ def test_every_row_is_kept_as_it_is_now_and_stays_when_it_expires() -> None:
     assert variants == {"u1": ("control", half_past, half_past), "u2": ("treatment", half_past, eleven)}
 
 
-class NoHistory(MemoryHistory):
+class NoHistory(MemoryAssignmentHistory):
     def upsert(self, rows: Any) -> list[str]:
         raise StorageUnavailable
 
@@ -185,7 +185,7 @@ def test_counters_that_are_down_stop_the_batch_but_not_the_history() -> None:
         def add(self, tally: Any, counted: str | None) -> str | None:
             raise StorageUnavailable
 
-    history = MemoryHistory()
+    history = MemoryAssignmentHistory()
     answer = SyncUnderTest(Down(), history).deliver(change(1, None, row("u0")), change(2, row("u1")))
     assert answer == {"batchItemFailures": [{"itemIdentifier": f"{2:030d}"}]}
     assert list(history.rows) == ["a-u1"]
@@ -206,7 +206,7 @@ def test_the_lower_of_two_failures_is_reported() -> None:
 def test_rows_that_can_never_be_kept_are_counted_and_told_without_their_user(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    history = MemoryHistory()
+    history = MemoryAssignmentHistory()
     counted = SyncUnderTest(history=history)
     answer = counted.deliver(change(1, row("u1")), change(2, row("bad\0user")), change(3, row("u3")))
     assert answer == {"batchItemFailures": []}
