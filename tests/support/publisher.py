@@ -1,0 +1,52 @@
+"""Write documents to a file and publish it to definitions in memory."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from realtime.commands.publish import publish, roll_back
+from realtime.commands.validate import validate
+from realtime.testing.stores import MemoryDefinitions
+
+NOW = 1_800_000_000.0
+FLAG = {"key": "f", "type": "boolean"}
+
+
+class Publisher:
+    """Publishes sets of documents; ``output`` is what the last call printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.definitions = MemoryDefinitions()
+        self.folder = folder
+        self.console = Console(file=io.StringIO(), width=200)
+
+    @property
+    def output(self) -> str:
+        assert isinstance(self.console.file, io.StringIO)
+        return self.console.file.getvalue()
+
+    def _write_file(self, flags: list[Any], experiments: list[Any]) -> Path:
+        path = self.folder / "set.yaml"
+        path.write_text(yaml.safe_dump({"flags": flags, "experiments": experiments}, sort_keys=False))
+        return path
+
+    def publish(
+        self, *flags: Any, experiments: tuple[Any, ...] = (), strict: bool = False, **options: Any
+    ) -> int:
+        self.console.file = io.StringIO()
+        path = self._write_file([*flags], [*experiments])
+        return publish(self.console, self.definitions, [path], strict, now=NOW, **options)
+
+    def roll_back(self, version: int, **options: Any) -> int:
+        self.console.file = io.StringIO()
+        return roll_back(self.console, self.definitions, version, now=NOW, **options)
+
+    def validate(self, *flags: Any, strict: bool = False) -> int:
+        self.console.file = io.StringIO()
+        return validate(self.console, [self._write_file([*flags], [])], strict)
+
+    def list_flag_keys(self) -> list[str]:
+        return sorted(self.definitions.get_all("flag"))

@@ -1,0 +1,12 @@
+"""Sets of documents, published from files."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.publisher import Publisher
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Publisher:
+    return Publisher(tmp_path)

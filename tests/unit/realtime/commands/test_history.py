@@ -1,0 +1,30 @@
+"""`history`: who published what, and what each version changed."""
+
+import pytest
+
+from realtime.commands.history import show_definition_history, show_history
+from tests.support.experiments import document
+from tests.support.publisher import FLAG, Publisher
+
+
+def test_history_shows_variants_by_their_keys(publisher: Publisher) -> None:
+    split = [{"key": "control", "allocation": 0.2}, {"key": "treatment", "allocation": 0.8}]
+    publisher.publish(experiments=(document(),))
+    publisher.publish(experiments=(document(variants=split),), by="[bold]ada")
+    show_definition_history(publisher.console, publisher.definitions, "experiment", "checkout")
+    assert "variants[control].allocation: 0.5 → 0.2" in publisher.output.split("Published")[1]
+    assert "[bold]ada" in publisher.output
+
+
+def test_history_says_who_changed_what(publisher: Publisher) -> None:
+    publisher.publish(FLAG, by="ada")
+    publisher.publish(FLAG | {"rollout_percentage": 5}, by="grace")
+    publisher.publish(prune=True, by="linus")
+    show_history(publisher.console, publisher.definitions)
+    show_definition_history(publisher.console, publisher.definitions, "flag", "f")
+    output = publisher.output
+    assert "flag f (removed)" in output
+    assert "rollout_percentage: 100.0 → 5.0" in output
+    assert all(name in output for name in ("ada", "grace", "linus", "2027-01-15T08:00:00.000Z"))
+    with pytest.raises(ValueError, match="was ever published"):
+        show_definition_history(publisher.console, publisher.definitions, "flag", "nope")

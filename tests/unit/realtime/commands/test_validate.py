@@ -1,0 +1,39 @@
+"""`validate`: warnings about targeting rules."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.experiments import document
+from tests.support.publisher import FLAG, Publisher
+
+CONDITION = {"attribute": "a", "operator": "eq", "value": 1}
+
+
+@pytest.mark.parametrize(
+    ("rules", "path"),
+    [
+        ({"default": {}}, "default"),
+        ({"rules": [{"id": "r", "rule": {}, "varaint": "on"}]}, "rules[0].varaint"),
+        ({"default_rule": {"id": "r", "rule": {}, "prio": 1}}, "default_rule.prio"),
+        ({"rules": [{"id": "r", "rule": {"condition": [CONDITION]}}]}, "rules[0].rule.condition"),
+        (
+            {"rules": [{"id": "r", "rule": {"groups": [{"conditions": [CONDITION | {"case": 1}]}]}}]},
+            "rules[0].rule.groups[0].conditions[0].case",
+        ),
+    ],
+)
+def test_an_unknown_field_of_a_rule_is_a_warning(
+    publisher: Publisher, rules: dict[str, Any], path: str
+) -> None:
+    assert publisher.validate(FLAG | {"targeting_rules": rules}) == 0
+    warning = f"flags[0] (f).targeting_rules.{path}: unknown field; remove it or correct its spelling"
+    assert warning in publisher.output
+
+
+def test_what_a_flags_rule_may_hold_is_no_warning_and_is_one_in_an_experiment(publisher: Publisher) -> None:
+    rules = {"rules": [{"id": "r", "variant": "on", "rule": {"conditions": [CONDITION]}}]}
+    publisher.publish(FLAG | {"targeting_rules": rules})
+    assert "0 warnings" in publisher.output
+    publisher.publish(experiments=(document(targeting_rules=rules),))
+    assert "targeting_rules.rules[0].variant: unknown field" in publisher.output
