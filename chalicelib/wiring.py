@@ -5,16 +5,14 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 from chalicelib import __version__, extension
-from chalicelib.domain.assignment import AssignmentResult, Assignments
-from chalicelib.domain.definitions.model import Definitions, Evaluation, Experiment
+from chalicelib.domain.assignment import AssignmentResult
+from chalicelib.domain.definitions.model import Evaluation, Experiment
 from chalicelib.domain.errors import NotFound, RealtimeError
 from chalicelib.domain.evaluation import Evaluations
-from chalicelib.domain.keys import Keys
 from chalicelib.domain.stream.event import Limits
-from chalicelib.metrics import Metrics, MetricsRecorder
 from chalicelib.services.assign import Assigner
 from chalicelib.services.assignment_cache import AssignmentCache
 from chalicelib.services.assignment_writer import AssignmentWriter
@@ -31,50 +29,16 @@ from chalicelib.services.events.srm import SampleRatioMonitor
 from chalicelib.services.events.tracker import FLUSH_SECONDS, Tracker
 from chalicelib.services.results import experiment_results
 from chalicelib.settings import Settings
-from chalicelib.stores.archive import FirehoseArchive, S3Archive
-from chalicelib.stores.assignments import AssignmentStore
-from chalicelib.stores.clients import Clients
-from chalicelib.stores.counters import CounterStore
-from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.aws import AwsStores
 from chalicelib.stores.event_ids import EventIdStore
-from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.overrides import OverrideStore
-from chalicelib.stores.postgres import AssignmentHistory
-from chalicelib.stores.quarantine import QuarantineQueue
-from chalicelib.stores.stream import EventStream
-from chalicelib.stores.verdicts import VerdictStore
 
 DAY = 86_400.0
 Remaining = Callable[[], float]
 
 
-class Stores(TypedDict, total=False):
-    """What tests and benchmarks give in place of AWS."""
-
-    clients: Clients
-    definitions: Definitions
-    assignments: Assignments
-    counters: Any
-    verdicts: Any
-    history: Any
-    keys: Keys
-    stream: Any
-    archive: Any
-    quarantine: Any
-    metrics: MetricsRecorder
-
-
-class Plane:
-    """All services of one container. Each is made when it is first used."""
-
-    def __init__(
-        self, settings: Settings, clock: Callable[[], float] = time.time, **stores: Unpack[Stores]
-    ) -> None:
-        self.settings = settings
-        self.clock = clock
-        self.clients = Clients(settings)
-        for name, store in stores.items():
-            setattr(self, name, store)
+class Plane(AwsStores):
+    """All services and stores of one container. Each is made when it is first used."""
 
     def get_experiment(self, key: str) -> Experiment | None:
         """With the platform's overrides, where there are any."""
@@ -225,53 +189,6 @@ class Plane:
     @cached_property
     def parallel(self) -> Parallel:
         return Parallel()
-
-    @cached_property
-    def metrics(self) -> MetricsRecorder:
-        settings = self.settings
-        return Metrics(settings.env, settings.function, settings.metrics_interval, self.clock, print)
-
-    # Stores
-
-    @cached_property
-    def definitions(self) -> Definitions:
-        return DefinitionStore(self.clients, self.settings, self.metrics)
-
-    @cached_property
-    def assignments(self) -> Assignments:
-        return AssignmentStore(self.clients, self.settings)
-
-    @cached_property
-    def counters(self) -> CounterStore:
-        return CounterStore(self.clients, self.settings.counters_table)
-
-    @cached_property
-    def history(self) -> AssignmentHistory | None:
-        settings = self.settings
-        on = settings.postgres_secret or settings.postgres_url
-        return AssignmentHistory(self.clients, settings) if on else None
-
-    @cached_property
-    def verdicts(self) -> VerdictStore:
-        return VerdictStore(self.clients, self.settings.counters_table)
-
-    @cached_property
-    def keys(self) -> Keys:
-        return KeyStore(self.clients, self.settings.keys_table)
-
-    @cached_property
-    def stream(self) -> EventStream:
-        return EventStream(self.clients, self.settings.event_stream)
-
-    @cached_property
-    def archive(self) -> S3Archive | FirehoseArchive:
-        if self.settings.archive == "firehose":
-            return FirehoseArchive(self.clients, self.settings.firehose)
-        return S3Archive(self.clients, self.settings.archive_bucket)
-
-    @cached_property
-    def quarantine(self) -> QuarantineQueue:
-        return QuarantineQueue(self.clients, self.settings.quarantine_queue, self.settings.archive_bucket)
 
 
 @cache

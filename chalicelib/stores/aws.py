@@ -1,0 +1,106 @@
+"""The stores of one container on AWS, each made when it is first used."""
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypedDict, Unpack
+
+from chalicelib.domain.assignment import Assignments
+from chalicelib.domain.definitions.model import Definitions
+from chalicelib.domain.keys import Keys
+from chalicelib.domain.stream.archive import Archive
+from chalicelib.domain.stream.assignment_history import History
+from chalicelib.domain.stream.counters import Counters
+from chalicelib.domain.stream.outgoing import Stream
+from chalicelib.domain.stream.quarantine import Quarantine
+from chalicelib.domain.stream.verdicts import VerdictLog
+from chalicelib.metrics import Metrics, MetricsRecorder
+from chalicelib.settings import Settings
+from chalicelib.stores.archive import FirehoseArchive, S3Archive
+from chalicelib.stores.assignments import AssignmentStore
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.counters import CounterStore
+from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.keys import KeyStore
+from chalicelib.stores.postgres import AssignmentHistory
+from chalicelib.stores.quarantine import QuarantineQueue
+from chalicelib.stores.stream import EventStream
+from chalicelib.stores.verdicts import VerdictStore
+
+
+class Replacements(TypedDict, total=False):
+    """What a test or a benchmark uses instead of AWS."""
+
+    clients: Clients
+    metrics: MetricsRecorder
+    definitions: Definitions
+    assignments: Assignments
+    counters: Counters
+    verdicts: VerdictLog
+    history: History | None
+    keys: Keys
+    stream: Stream
+    archive: Archive
+    quarantine: Quarantine
+
+
+class AwsStores:
+    """``clock`` is epoch seconds. Each of ``replacements`` is used in place of the store of its name."""
+
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.time, **replacements: Unpack[Replacements]
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        for name, store in replacements.items():
+            setattr(self, name, store)
+
+    @cached_property
+    def clients(self) -> Clients:
+        return Clients(self.settings)
+
+    @cached_property
+    def metrics(self) -> MetricsRecorder:
+        settings = self.settings
+        return Metrics(settings.env, settings.function, settings.metrics_interval, self.clock, print)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        return DefinitionStore(self.clients, self.settings, self.metrics)
+
+    @cached_property
+    def assignments(self) -> Assignments:
+        return AssignmentStore(self.clients, self.settings)
+
+    @cached_property
+    def counters(self) -> Counters:
+        return CounterStore(self.clients, self.settings.counters_table)
+
+    @cached_property
+    def verdicts(self) -> VerdictLog:
+        return VerdictStore(self.clients, self.settings.counters_table)
+
+    @cached_property
+    def history(self) -> History | None:
+        """None unless the settings name a PostgreSQL."""
+        settings = self.settings
+        has_postgres = settings.postgres_secret or settings.postgres_url
+        return AssignmentHistory(self.clients, settings) if has_postgres else None
+
+    @cached_property
+    def keys(self) -> Keys:
+        return KeyStore(self.clients, self.settings.keys_table)
+
+    @cached_property
+    def stream(self) -> Stream:
+        return EventStream(self.clients, self.settings.event_stream)
+
+    @cached_property
+    def archive(self) -> Archive:
+        if self.settings.archive == "firehose":
+            return FirehoseArchive(self.clients, self.settings.firehose)
+        return S3Archive(self.clients, self.settings.archive_bucket)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return QuarantineQueue(self.clients, self.settings.quarantine_queue, self.settings.archive_bucket)
