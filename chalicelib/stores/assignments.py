@@ -1,4 +1,4 @@
-"""Who is in which variant: one row per experiment and user, written once."""
+"""The assignments table: one row per experiment and user, written once."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.definitions.model import Assignment, Experiment
-from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get
+from chalicelib.stores.conditions import get_existing_item
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
@@ -20,36 +20,36 @@ class AssignmentStore:
     def __init__(self, clients: "Clients", settings: Settings) -> None:
         self._clients = clients
         self._table = settings.assignments_table
-        self._platform = settings.platform == "existing"
+        self._has_platform = settings.platform == "existing"
 
     @guarded
     def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
-        """Eventually consistent, at half the price: what it misses, the condition of `put` catches."""
-        key: Any = _key(experiment.id, user_id)
+        """Eventually consistent, at half the price: the condition of `put` catches a row that it misses."""
+        key: Any = _make_key(experiment.id, user_id)
         item = self._clients.dynamodb.get_item(TableName=self._table, Key=key).get("Item")
-        return _stored(item) if item else None
+        return _read_row(item) if item else None
 
     @guarded
     def get_many(
         self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
     ) -> dict[tuple[str, str], Assignment]:
-        """The rows of (experiment id, user id) pairs, 100 a call; absent is no row.
+        """By experiment id and user id, 100 a call: the rows that exist.
 
-        Raises StorageUnavailable rather than answer for a part of them.
+        Raises Throttled rather than answer for a part of them.
         """
         ids = {f"{experiment_id}#{user_id}": (experiment_id, user_id) for experiment_id, user_id in pairs}
-        keys = [{"id": {"S": one}} for one in ids]
+        keys = [{"id": {"S": row_id}} for row_id in ids]
         items = batch_get(self._clients.dynamodb, self._table, keys, consistent=consistent)
-        return {ids[item["id"]["S"]]: _stored(item) for item in items}
+        return {ids[item["id"]["S"]]: _read_row(item) for item in items}
 
     @guarded
     def put(
         self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
     ) -> Assignment:
-        """Writes ``row`` unless there is another one than ``replace``, and returns the row that stands.
+        """Writes ``row`` if there is none, or only ``replace``; returns the row that stands then.
 
-        The loser of a race gets the winner's row with the refusal, so it needs no second read. A write
-        that is repeated after a timeout loses against itself, which comes to the same.
+        The loser of a race gets the winner's row with the refusal, so it needs no second read. A write that
+        is repeated after a timeout loses against itself, with the same result.
         """
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
         if replace is not None:
@@ -69,17 +69,12 @@ class AssignmentStore:
                 **condition,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            item: Any = error.response.get("Item")
-            if not item:
-                raise StorageUnavailable from error
-            return _stored(item)
+            return _read_row(get_existing_item(error))
         return row
 
     def _item(self, experiment: Experiment, user_id: str, row: Assignment) -> dict[str, Any]:
         item: dict[str, Any] = {
-            **_key(experiment.id, user_id),
+            **_make_key(experiment.id, user_id),
             "user_id": {"S": user_id},
             "experiment_id": {"S": experiment.id},
             "experiment_key": {"S": experiment.key},
@@ -93,17 +88,17 @@ class AssignmentStore:
             item["version"] = {"N": str(row.version)}
         if row.expires_at is not None:
             item["ttl"] = {"N": str(int(row.expires_at))}
-        if self._platform:  # its indexes look for these
+        if self._has_platform:  # the platform's indexes use these attributes
             item["assigned_at"] = {"N": str(int(row.timestamp))}
             item["variation"] = {"S": row.variant}
         return item
 
 
-def _key(experiment_id: str, user_id: str) -> dict[str, Any]:
+def _make_key(experiment_id: str, user_id: str) -> dict[str, Any]:
     return {"id": {"S": f"{experiment_id}#{user_id}"}}
 
 
-def _stored(item: Any) -> Assignment:
+def _read_row(item: Any) -> Assignment:
     return Assignment(
         variant=item["variant"]["S"],
         assignment_id=item["assignment_id"]["S"],

@@ -1,4 +1,4 @@
-"""BatchGetItem until all is read: it answers 200 though it has read a part only, as when throttled."""
+"""BatchGetItem until everything is read: when throttled, it answers 200 with a part of the items."""
 
 import random
 import time
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEYS = 100
-"""As many as one call takes."""
-FRUITLESS = 4
-"""Calls in a row that read nothing, after which it is given up."""
+"""That one call takes."""
+MAX_EMPTY = 4
+"""Calls in a row that read nothing, after which it raises Throttled."""
 PAUSE = 0.05
-"""Seconds, at most, before the first repetition; doubled with each that was fruitless."""
+"""Seconds, at most, before the second call; doubled with each call that read nothing."""
 
 
 def batch_get(
@@ -25,22 +25,22 @@ def batch_get(
 ) -> Iterator[Any]:
     """The items that exist, in any order; raises Throttled if some stay unread."""
     remaining = iter(keys)
-    while some := list(islice(remaining, KEYS)):
-        yield from _batch(client, table, some, consistent)
+    while batch := list(islice(remaining, KEYS)):
+        yield from _get_batch(client, table, batch, consistent)
 
 
-def _batch(client: "DynamoDBClient", table: str, keys: list[Any], consistent: bool) -> Iterator[Any]:
+def _get_batch(client: "DynamoDBClient", table: str, keys: list[Any], consistent: bool) -> Iterator[Any]:
     request: Any = {table: {"Keys": keys, "ConsistentRead": consistent}}
-    fruitless = 0
+    empty = 0
     while True:
         answer = client.batch_get_item(RequestItems=request)
-        found = answer["Responses"].get(table, [])
-        yield from found
+        items = answer["Responses"].get(table, [])
+        yield from items
         request = answer.get("UnprocessedKeys")
         if not request:
             return
-        fruitless = 0 if found else fruitless + 1
-        pause = random.uniform(0, PAUSE * 2**fruitless)  # noqa: S311 - jitter
-        if fruitless == FRUITLESS or deadline.remaining() < 2 * pause:
+        empty = 0 if items else empty + 1
+        pause = random.uniform(0, PAUSE * 2**empty)  # noqa: S311 - jitter
+        if empty == MAX_EMPTY or deadline.remaining() < 2 * pause:
             raise Throttled
         time.sleep(pause)

@@ -1,4 +1,4 @@
-"""What a conditional write says when it is refused."""
+"""Conditional writes that were refused."""
 
 from typing import Any
 
@@ -7,8 +7,11 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.errors import StorageUnavailable
 
 
-def refused(error: ClientError) -> Any:
-    """The item that stands in the way (``ReturnValuesOnConditionCheckFailure``); any other error goes on."""
+def get_existing_item(error: ClientError) -> Any:
+    """The item for which the condition failed (``ReturnValuesOnConditionCheckFailure``).
+
+    Raises any other error again.
+    """
     if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
         raise error
     item: Any = error.response.get("Item")

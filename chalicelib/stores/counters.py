@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.stream.counters import Counter, CounterItem, Sums, Tally, parse_day
-from chalicelib.stores.conditions import refused
+from chalicelib.stores.conditions import get_existing_item
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class CounterStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            return str(refused(error)["seq"]["S"])
+            return str(get_existing_item(error)["seq"]["S"])
         return None
 
     def read(self, scope: str) -> Iterator[CounterItem]:

@@ -1,17 +1,19 @@
-"""Published definitions: a row each in the experiments and flags tables, and the publications behind them.
+"""Published definitions: a row each in the experiments and flags tables, and the publications table.
 
-Publications table, by (id, version): ``publication`` is one publish and names its ``changes``;
-``experiment/KEY`` and ``flag/KEY`` keep each version's text; ``claim`` (version 0) is who is publishing.
+Items of the publications table, by (id, version): ``publication`` is one publish and lists its ``changes``;
+``experiment/KEY`` and ``flag/KEY`` keep each version's text; ``claim`` (version 0) names the publisher at
+work.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.definitions.model import Changes, DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import Conflict
+from chalicelib.metrics import MetricsRecorder
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get
 from chalicelib.stores.publication import CLAIM, Publication
@@ -21,17 +23,15 @@ if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
 
 NEWEST = 100
-"""Publications read at once; after more than these, everything counts as changed."""
-
-
-class Metrics(Protocol):
-    def record(self, name: str) -> None: ...
+"""Publications that one query reads; after more than these, everything counts as changed."""
 
 
 class DefinitionStore:
     """``metrics`` counts rows that are skipped, as ``InvalidDefinition``."""
 
-    def __init__(self, clients: "Clients", settings: Settings, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, clients: "Clients", settings: Settings, metrics: MetricsRecorder | None = None
+    ) -> None:
         self._clients = clients
         self._metrics = metrics
         self._tables: dict[DefinitionKind, str] = {
@@ -39,25 +39,25 @@ class DefinitionStore:
             "flag": settings.flags_table,
         }
         self._publications = settings.publications_table
-        self._newest = 0  # publication that is known to be there
+        self._newest = 0  # version of the newest publication that was seen
 
     @guarded
     def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
-        """Those that exist: strongly consistent, or a publish that was just seen would be missed."""
-        client, table, wanted = self._clients.dynamodb, self._tables[kind], list(dict.fromkeys(keys))
-        if len(wanted) == 1:  # a GetItem is the cheaper one
-            key: Any = {"id": {"S": wanted[0]}}
-            item = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
-            return self._in_force(kind, [item] if item else [])
-        rows = [{"id": {"S": one}} for one in wanted]
-        return self._in_force(kind, batch_get(client, table, rows, consistent=True))
+        """Those that exist. Strongly consistent, or a publication that was just seen could be missed."""
+        client, table, unique_keys = self._clients.dynamodb, self._tables[kind], list(dict.fromkeys(keys))
+        if len(unique_keys) == 1:  # GetItem costs less than BatchGetItem
+            item_key: Any = {"id": {"S": unique_keys[0]}}
+            item = client.get_item(TableName=table, Key=item_key, ConsistentRead=True).get("Item")
+            return self._select_in_force(kind, [item] if item else [])
+        item_keys = [{"id": {"S": key}} for key in unique_keys]
+        return self._select_in_force(kind, batch_get(client, table, item_keys, consistent=True))
 
     @guarded
     def get_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
         pages = self._clients.dynamodb.get_paginator("scan").paginate(
             TableName=self._tables[kind], ConsistentRead=True
         )
-        return self._in_force(kind, (item for page in pages for item in page["Items"]))
+        return self._select_in_force(kind, (item for page in pages for item in page["Items"]))
 
     @guarded
     def get_changes(self, version: int | None) -> Changes:
@@ -74,7 +74,7 @@ class DefinitionStore:
             Limit=1 if version is None else NEWEST,
         )
         items = page["Items"]
-        newest = _version(items[0]) if items else version or 0
+        newest = _read_version(items[0]) if items else version or 0
         self._newest = max(self._newest, newest)
         if version is None or "LastEvaluatedKey" in page or any("changes" not in item for item in items):
             return Changes(newest, None)
@@ -83,11 +83,11 @@ class DefinitionStore:
 
     @guarded
     def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
-        """Writes ``definitions``, each key once, as publication ``expected + 1`` and returns that.
+        """Writes ``definitions``, each key once, as publication ``expected + 1``, and returns that version.
 
-        One without text is removed; ``by`` is who publishes, for the history. Containers take up all or
-        none. Raises Conflict, with nothing changed that they see, if ``expected`` is not the newest version
-        or somebody else is publishing.
+        A definition without text is removed; ``by`` is the publisher's name, for the history. Containers see
+        all of it or nothing. Raises Conflict, with nothing changed for them, if ``expected`` is not the
+        newest version or another publisher is at work.
         """
         publication = Publication(self._tables, self._publications, expected + 1, now, by)
         try:
@@ -104,12 +104,12 @@ class DefinitionStore:
         client = self._clients.dynamodb
         claim = client.get_item(TableName=self._publications, Key=CLAIM, ConsistentRead=True).get("Item")
         if claim and float(claim["until"]["N"]) < now:
-            publication.take_back(client)  # what a publisher has left that died
+            publication.take_back(client)  # an earlier publisher died before it was done
         try:
             for writes in publication.transactions(definitions):
                 client.transact_write_items(TransactItems=writes)
         except BaseException:  # Ctrl-C too
-            # Refused if nothing is claimed. If it fails, readers go on without, and the next publish does it.
+            # Refused if nothing is claimed. If it fails, readers skip the rows until the next publish.
             with suppress(BotoCoreError, ClientError):
                 publication.take_back(client)
             raise
@@ -123,9 +123,9 @@ class DefinitionStore:
             ExpressionAttributeValues={":id": {"S": f"{kind}/{key}"}},
             ScanIndexForward=False,
         )
-        newest = self._newest_publication()
-        found = (_definition(kind, key, item) for page in pages for item in page["Items"])
-        return [one for one in found if one.version <= newest]
+        newest = self._read_newest_version()
+        rows = (_read_row(kind, key, item) for page in pages for item in page["Items"])
+        return [row for row in rows if row.version <= newest]
 
     @guarded
     def get_versions(self) -> list[DefinitionRow]:
@@ -136,41 +136,47 @@ class DefinitionStore:
             ExpressionAttributeNames={"#definition": "definition"},
             ConsistentRead=True,
         )
-        found = []
+        rows = []
         for page in pages:
             for item in page["Items"]:
                 kind, _, key = item["id"]["S"].partition("/")
-                found.append(_definition(cast(DefinitionKind, kind), key, item))
-        newest = self._newest_publication()
-        return [one for one in found if one.version <= newest]
+                rows.append(_read_row(cast(DefinitionKind, kind), key, item))
+        newest = self._read_newest_version()
+        return [row for row in rows if row.version <= newest]
 
-    def _in_force(self, kind: DefinitionKind, items: Iterable[Any]) -> dict[str, DefinitionRow]:
-        """Those with a definition; the others are the platform's own, in tables that are shared with it.
+    def _select_in_force(self, kind: DefinitionKind, items: Iterable[Any]) -> dict[str, DefinitionRow]:
+        """Items without a definition are the platform's own, in tables that are shared with it.
 
-        Where a publish in parts is under way, or was abandoned, the version before it is in force.
+        While a publication in parts is under way, or after it was abandoned, the version before it is in
+        force.
         """
-        rows = {item["id"]["S"]: item for item in items}
-        if any(_previous(item, self._newest) for item in rows.values()):
-            self._newest = self._newest_publication()
-            rows |= self._former(kind, rows)
-        return {key: _definition(kind, key, item) for key, item in rows.items() if self._is_readable(item)}
+        by_key = {item["id"]["S"]: item for item in items}
+        if any(_read_previous_version(item, self._newest) for item in by_key.values()):
+            self._newest = self._read_newest_version()
+            by_key |= self._read_previous_items(kind, by_key)
+        return {key: _read_row(kind, key, item) for key, item in by_key.items() if self._is_readable(item)}
 
     def _is_readable(self, item: Any) -> bool:
         if "definition" not in item:
             return False
-        readable = "S" in item["definition"] and _version(item) > 0
-        if not readable and self._metrics:
+        is_readable = "S" in item["definition"] and _read_version(item) > 0
+        if not is_readable and self._metrics:
             self._metrics.record("InvalidDefinition")
-        return readable
+        return is_readable
 
-    def _former(self, kind: DefinitionKind, rows: Mapping[str, Any]) -> dict[str, Any]:
-        found = {key: previous for key, item in rows.items() if (previous := _previous(item, self._newest))}
-        keys = [{"id": {"S": f"{kind}/{key}"}, "version": version} for key, version in found.items()]
-        items = batch_get(self._clients.dynamodb, self._publications, keys, consistent=True)
-        texts = {item["id"]["S"].partition("/")[2]: item for item in items if item["definition"]["S"]}
-        return {key: texts.get(key, {}) for key in found}
+    def _read_previous_items(self, kind: DefinitionKind, items: Mapping[str, Any]) -> dict[str, Any]:
+        """{} for a definition that did not exist before."""
+        versions = {
+            key: version
+            for key, item in items.items()
+            if (version := _read_previous_version(item, self._newest))
+        }
+        item_keys = [{"id": {"S": f"{kind}/{key}"}, "version": version} for key, version in versions.items()]
+        previous = batch_get(self._clients.dynamodb, self._publications, item_keys, consistent=True)
+        by_key = {item["id"]["S"].partition("/")[2]: item for item in previous if item["definition"]["S"]}
+        return {key: by_key.get(key, {}) for key in versions}
 
-    def _newest_publication(self) -> int:
+    def _read_newest_version(self) -> int:
         page = self._clients.dynamodb.query(
             TableName=self._publications,
             KeyConditionExpression="id = :id",
@@ -179,28 +185,27 @@ class DefinitionStore:
             Limit=1,
             ConsistentRead=True,
         )
-        return _version(page["Items"][0]) if page["Items"] else 0
+        return _read_version(page["Items"][0]) if page["Items"] else 0
 
 
-def _previous(item: Any, newest: int) -> Any:
-    """The version before, if a row is of a publication after ``newest``; None if it is in force."""
-    return item.get("previous") if _version(item) > newest else None
+def _read_previous_version(item: Any, newest: int) -> Any:
+    """The version before, if ``item`` is of a publication after ``newest``; None if it is in force."""
+    return item.get("previous") if _read_version(item) > newest else None
 
 
-def _version(item: Any) -> int:
-    """0 in a row that somebody else has written, without it or in another type."""
+def _read_version(item: Any) -> int:
+    """0 in an item that something else has written, without a version or with one of another type."""
     try:
         return int(item["version"]["N"])
     except (KeyError, ValueError):
         return 0
 
 
-def _definition(kind: DefinitionKind, key: str, item: Any) -> DefinitionRow:
+def _read_row(kind: DefinitionKind, key: str, item: Any) -> DefinitionRow:
     def text(name: str) -> str:
         value: str = item.get(name, {}).get("S", "")
         return value
 
-    at = text("published_at") or text("updated_at")
-    return DefinitionRow(
-        kind, key, text("definition"), text("status"), _version(item), at, text("published_by")
-    )
+    published_at = text("published_at") or text("updated_at")
+    version, published_by = _read_version(item), text("published_by")
+    return DefinitionRow(kind, key, text("definition"), text("status"), version, published_at, published_by)

@@ -1,7 +1,7 @@
 """The writes of one publish: one transaction if it fits, else a claim, parts, and the publication last.
 
-What parts have written is in force when the publication is there: until then readers take the version that
-each row names as ``previous``. If it never comes, `take_back` restores them.
+Rows that parts have written are in force once the publication is there. Until then readers take the version
+that each row names as ``previous``. If the publication never comes, `take_back` restores the rows.
 """
 
 import uuid
@@ -19,7 +19,7 @@ PER_TRANSACTION = 48
 BYTES_PER_TRANSACTION = 1_500_000  # … and 4 MB, which each text counts twice for
 CLAIM_SECONDS = 300
 NAMED_CHANGES = 1000
-"""More than these are not listed in their publication: an item has 400 KB."""
+"""A publication lists at most these changes: an item has at most 400 KB."""
 
 
 class Publication:
@@ -37,15 +37,15 @@ class Publication:
         self._owner = uuid.uuid4().hex
 
     def transactions(self, definitions: Sequence[DefinitionRow]) -> Iterator[list[Any]]:
-        """Each to be written before the next is asked for."""
-        parts = list(_parts(definitions))
+        """Write each before you ask for the next."""
+        parts = list(_split(definitions))
         if len(parts) <= 1:
-            yield [self._publication(definitions), self._nobody_claims(), *self._writes(definitions)]
+            yield [self._put_publication(definitions), self._check_unclaimed(), *self._put_all(definitions)]
             return
-        yield [self._is_next(), self._claim(_NOBODY)]
+        yield [self._check_next(), self._put_claim(_UNCLAIMED)]
         for part in parts:
-            yield [{"ConditionCheck": self._claimed()}, *self._writes(part)]
-        yield [self._publication(definitions), {"Delete": self._claimed()}]
+            yield [{"ConditionCheck": self._require_claim()}, *self._put_all(part)]
+        yield [self._put_publication(definitions), {"Delete": self._require_claim()}]
 
     def take_back(self, client: "DynamoDBClient") -> None:
         """Restores the rows of an unfinished publish of this version: this one, or one whose claim expired.
@@ -58,7 +58,7 @@ class Publication:
             "ExpressionAttributeValues": {":owner": {"S": self._owner}, ":now": {"N": str(self._now)}},
         }
         self._owner = uuid.uuid4().hex
-        client.transact_write_items(TransactItems=[self._is_next(), self._claim(mine_or_expired)])
+        client.transact_write_items(TransactItems=[self._check_next(), self._put_claim(mine_or_expired)])
         for kind, table in self._tables.items():
             pages = client.get_paginator("scan").paginate(
                 TableName=table,
@@ -69,29 +69,30 @@ class Publication:
             )
             for item in (item for page in pages for item in page["Items"]):
                 client.transact_write_items(TransactItems=self._restore(client, kind, item))
-        claimed: Any = self._claimed()
-        client.delete_item(**claimed)
+        claim: Any = self._require_claim()
+        client.delete_item(**claim)
 
     def _restore(self, client: "DynamoDBClient", kind: DefinitionKind, item: Any) -> Any:
         name = {"S": f"{kind}/{item['id']['S']}"}
-        former: Any = {"id": name, "version": item["previous"]}
-        old = client.get_item(TableName=self._publications, Key=former, ConsistentRead=True).get("Item")
+        key: Any = {"id": name, "version": item["previous"]}
+        previous = client.get_item(TableName=self._publications, Key=key, ConsistentRead=True).get("Item")
         values = {}
-        if old is not None:
-            values = {"status": old["status"], "version": old["version"], "updated_at": old["published_at"]}
-            if old["definition"]["S"]:
-                values["definition"] = old["definition"]
+        if previous is not None:
+            values = {name: previous[name] for name in ("status", "version")}
+            values["updated_at"] = previous["published_at"]
+            if previous["definition"]["S"]:
+                values["definition"] = previous["definition"]
         undone: Any = {"TableName": self._publications, "Key": self._key(name["S"])}
         return [
-            {"ConditionCheck": self._claimed()},
+            {"ConditionCheck": self._require_claim()},
             {"Update": _update(self._tables[kind], item["id"], values)},
             {"Delete": undone},
         ]
 
-    def _publication(self, definitions: Sequence[DefinitionRow]) -> Any:
+    def _put_publication(self, definitions: Sequence[DefinitionRow]) -> Any:
         item: dict[str, Any] = {**self._key("publication"), **self._origin}
         if len(definitions) <= NAMED_CHANGES:
-            changes = [{"kind": {"S": one.kind}, "key": {"S": one.key}} for one in definitions]
+            changes = [{"kind": {"S": row.kind}, "key": {"S": row.key}} for row in definitions]
             item["changes"] = {"L": [{"M": change} for change in changes]}
         return {
             "Put": {
@@ -101,17 +102,17 @@ class Publication:
             }
         }
 
-    def _is_next(self) -> Any:
+    def _check_next(self) -> Any:
         check = {"Key": self._key("publication"), "ConditionExpression": "attribute_not_exists(id)"}
         return {"ConditionCheck": {"TableName": self._publications, **check}}
 
-    def _writes(self, definitions: Sequence[DefinitionRow]) -> Iterator[Any]:
+    def _put_all(self, definitions: Sequence[DefinitionRow]) -> Iterator[Any]:
         for definition in definitions:
-            yield self._row(definition)
-            yield self._history(definition)
+            yield self._update_row(definition)
+            yield self._put_version(definition)
 
-    def _row(self, definition: DefinitionRow) -> Any:
-        """An update, as the platform keeps attributes of its own in the same row."""
+    def _update_row(self, definition: DefinitionRow) -> Any:
+        """An update, since the platform keeps attributes of its own in the same row."""
         values = {
             "status": {"S": definition.status},
             "version": {"N": str(self._version)},
@@ -120,9 +121,9 @@ class Publication:
         if definition.text:
             values["definition"] = {"S": definition.text}
         table = self._tables[definition.kind]
-        return {"Update": _update(table, {"S": definition.key}, values, remember=True)}
+        return {"Update": _update(table, {"S": definition.key}, values, keep_previous=True)}
 
-    def _history(self, definition: DefinitionRow) -> Any:
+    def _put_version(self, definition: DefinitionRow) -> Any:
         item = {
             **self._key(f"{definition.kind}/{definition.key}"),
             "definition": {"S": definition.text},
@@ -131,15 +132,15 @@ class Publication:
         }
         return {"Put": {"TableName": self._publications, "Item": item}}
 
-    def _claim(self, condition: Mapping[str, Any]) -> Any:
+    def _put_claim(self, condition: Mapping[str, Any]) -> Any:
         """Expires, so that a publisher that died does not lock out all others."""
         item = {**CLAIM, "owner": {"S": self._owner}, "until": {"N": str(self._now + CLAIM_SECONDS)}}
         return {"Put": {"TableName": self._publications, "Item": item, **condition}}
 
-    def _nobody_claims(self) -> Any:
-        return {"ConditionCheck": {"TableName": self._publications, "Key": CLAIM, **_NOBODY}}
+    def _check_unclaimed(self) -> Any:
+        return {"ConditionCheck": {"TableName": self._publications, "Key": CLAIM, **_UNCLAIMED}}
 
-    def _claimed(self) -> dict[str, Any]:
+    def _require_claim(self) -> dict[str, Any]:
         return {
             "TableName": self._publications,
             "Key": CLAIM,
@@ -153,33 +154,39 @@ class Publication:
 
 
 CLAIM: dict[str, Any] = {"id": {"S": "claim"}, "version": {"N": "0"}}
-_NOBODY = {"ConditionExpression": "attribute_not_exists(id)"}
-_OURS = ("definition", "status", "version", "updated_at", "previous")
+_UNCLAIMED = {"ConditionExpression": "attribute_not_exists(id)"}
+_ATTRIBUTES = ("definition", "status", "version", "updated_at", "previous")
 
 
-def _update(table: str, row: Any, values: Mapping[str, Any], *, remember: bool = False) -> Any:
-    """Of our attributes, those in ``values`` are set and the others removed; the platform's own stay.
+def _update(table: str, row: Any, values: Mapping[str, Any], *, keep_previous: bool = False) -> Any:
+    """Sets our attributes in ``values`` and removes our others; the platform's attributes stay.
 
-    ``remember``: the version that was there before becomes ``previous``.
+    ``keep_previous``: the version that was there before becomes ``previous``.
     """
     sets = [f"#{name} = :{name}" for name in values]
-    if remember:
+    if keep_previous:
         sets.append("#previous = if_not_exists(#version, :none)")
         values = {**values, "none": {"N": "0"}}
-    gone = [f"#{name}" for name in _OURS if name not in values and not (remember and name == "previous")]
-    expression = (f"SET {', '.join(sets)} " if sets else "") + (f"REMOVE {', '.join(gone)}" if gone else "")
+    removed = [
+        f"#{name}"
+        for name in _ATTRIBUTES
+        if name not in values and not (keep_previous and name == "previous")
+    ]
+    expression = (f"SET {', '.join(sets)} " if sets else "") + (
+        f"REMOVE {', '.join(removed)}" if removed else ""
+    )
     update = {
         "TableName": table,
         "Key": {"id": row},
         "UpdateExpression": expression,
-        "ExpressionAttributeNames": {f"#{name}": name for name in _OURS},
+        "ExpressionAttributeNames": {f"#{name}": name for name in _ATTRIBUTES},
     }
     if values:
         update["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
     return update
 
 
-def _parts(definitions: Sequence[DefinitionRow]) -> Iterator[Sequence[DefinitionRow]]:
+def _split(definitions: Sequence[DefinitionRow]) -> Iterator[Sequence[DefinitionRow]]:
     start, size = 0, 0
     for index, definition in enumerate(definitions):
         size += len(definition.text.encode())

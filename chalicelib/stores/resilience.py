@@ -13,9 +13,9 @@ from chalicelib.domain.errors import StorageUnavailable, Throttled
 
 FAILURES_TO_OPEN = 3
 SECONDS_OPEN, MOST_SECONDS_OPEN = 2, 8
-"""After each probe in vain twice as long; so that a kill switch is in force 10 s after all is well again."""
+"""Doubled after each probe that fails. A kill switch is in force 10 s after the store answers again."""
 MIN_SECONDS = 0.05
-"""With less time left than a healthy call may take, none is started."""
+"""No call begins with less time left: a healthy call may take this long."""
 THROTTLES = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -28,7 +28,7 @@ THROTTLES = frozenset(
 
 
 class OutOfTime(StorageUnavailable):
-    """No call was begun, as the invocation would not have lived to see its answer: no failure of a store."""
+    """No call was made, since the invocation would have ended before its answer. No store has failed."""
 
     def __init__(self) -> None:
         super().__init__("No time is left to ask the store; try again.")
@@ -42,27 +42,27 @@ _probing: ContextVar[bool] = ContextVar("probing", default=False)
 def guarded(method: Callable[P, R]) -> Callable[P, R]:
     """A store's method that raises Throttled or StorageUnavailable instead of botocore's errors.
 
-    Each store has a breaker of its own: after three failures in a row its calls fail at once for two
-    seconds, then one of them tries again, once; if in vain, the others fail at once for four, then eight
-    seconds. An answer, be it a throttle or a refusal, is no failure.
+    Each store has a breaker of its own. After three failures in a row its calls fail at once for two
+    seconds; then one call is let through. If it fails, calls fail at once for four, then for eight seconds.
+    An answer, also a throttle or a refusal, is no failure.
     """
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        breaker = _breaker(args[0])
-        # pybreaker holds its lock while it calls, so it is only told, and asked for permission.
+        breaker = _get_breaker(args[0])
+        # pybreaker would hold its lock during the call, so calls are made outside of it and reported.
         if breaker.current_state != STATE_CLOSED:
             return _probe(breaker, method, *args, **kwargs)
         try:
-            result: R = _translated(method, *args, **kwargs)
+            result: R = _call_translated(method, *args, **kwargs)
         except OutOfTime:
             raise
         except StorageUnavailable as error:
             if _is_failure(error) or breaker.fail_counter:
-                _tell(breaker, error)
+                _report(breaker, error)
             raise
         if breaker.fail_counter:
-            _tell(breaker, None)
+            _report(breaker, None)
         return result
 
     return call
@@ -82,7 +82,7 @@ def stop_late_retries(attempt_seconds: float) -> Callable[..., None]:
     """
 
     def hook(attempts: int, response: Any, caught_exception: Exception | None, **_: Any) -> None:
-        code = _code(response[1]) if response else ""
+        code = _read_code(response[1]) if response else ""
         if not caught_exception and not code:
             return
         throttled = code in THROTTLES
@@ -103,7 +103,7 @@ def _probe(breaker: CircuitBreaker, method: Callable[P, R], *args: P.args, **kwa
     breaker.reset_timeout = min(2 * breaker.reset_timeout, MOST_SECONDS_OPEN)
     token = _probing.set(True)
     try:
-        result = _translated(method, *args, **kwargs)
+        result = _call_translated(method, *args, **kwargs)
     except OutOfTime:  # nothing was asked
         raise
     except Exception as error:
@@ -117,7 +117,7 @@ def _probe(breaker: CircuitBreaker, method: Callable[P, R], *args: P.args, **kwa
 
 
 def _may_probe(breaker: CircuitBreaker) -> bool:
-    """True for the first who asks when it is time: by failing it opens the breaker anew for all others."""
+    """True for one caller when a probe is due: this call fails, which opens the breaker for all others."""
 
     def fail() -> None:
         raise StorageUnavailable
@@ -136,11 +136,11 @@ def _close(breaker: CircuitBreaker) -> None:
     breaker.close()
 
 
-def _translated(method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def _call_translated(method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     try:
         return method(*args, **kwargs)
     except ClientError as error:
-        code = _code(error.response)
+        code = _read_code(error.response)
         if code in THROTTLES:
             raise Throttled from error
         raise StorageUnavailable(f"The store refused the request ({code}); try again.") from error
@@ -149,38 +149,38 @@ def _translated(method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 
 def _is_failure(error: BaseException) -> bool:
-    """Not what the store has answered and refused: one caller's mistake must not keep out the others."""
+    """An answer that refuses is no failure: one caller's mistake must not open the breaker for all."""
     cause = error.__cause__
     if isinstance(cause, ClientError) and cause.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
         return False
     return isinstance(error, StorageUnavailable) and not isinstance(error, OutOfTime)
 
 
-def _breaker(store: Any) -> CircuitBreaker:
-    found: CircuitBreaker | None = vars(store).get("_breaker")
-    if found is None:
-        made = CircuitBreaker(
+def _get_breaker(store: Any) -> CircuitBreaker:
+    breaker: CircuitBreaker | None = vars(store).get("_breaker")
+    if breaker is None:
+        new_breaker = CircuitBreaker(
             fail_max=FAILURES_TO_OPEN,
             reset_timeout=SECONDS_OPEN,
             exclude=[lambda error: not _is_failure(error)],
             throw_new_error_on_trip=False,
         )
-        found = vars(store).setdefault("_breaker", made)
-    return found
+        breaker = vars(store).setdefault("_breaker", new_breaker)  # another thread may have been first
+    return breaker
 
 
-def _tell(breaker: CircuitBreaker, error: Exception | None) -> None:
-    """How a call went that was made outside of the breaker, which may have opened meanwhile."""
+def _report(breaker: CircuitBreaker, error: Exception | None) -> None:
+    """Reports a call that was made outside of the breaker, which may have opened meanwhile."""
 
-    def outcome() -> None:
+    def repeat_outcome() -> None:
         if error is not None:
             raise error
 
     try:
-        breaker.call(outcome)
+        breaker.call(repeat_outcome)
     except (CircuitBreakerError, StorageUnavailable):
         return
 
 
-def _code(response: Any) -> str:
+def _read_code(response: Any) -> str:
     return str(response.get("Error", {}).get("Code", ""))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.stream.verdicts import Verdicts, pack, unpack
-from chalicelib.stores.conditions import refused
+from chalicelib.stores.conditions import get_existing_item
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class VerdictStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            return _parse_item(refused(error), positions)
+            return _parse_item(get_existing_item(error), positions)
         return None
 
 

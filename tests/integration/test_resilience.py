@@ -8,19 +8,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from pybreaker import CircuitBreaker
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.settings import Settings
+from chalicelib.stores import resilience
 from chalicelib.stores.assignments import AssignmentStore
-from chalicelib.stores.batches import FRUITLESS
+from chalicelib.stores.batches import MAX_EMPTY
 from chalicelib.stores.clients import Clients
-from chalicelib.stores.resilience import FAILURES_TO_OPEN, SECONDS_OPEN
+from chalicelib.stores.resilience import FAILURES_TO_OPEN
 from realtime.local.emulator import build_environment
 from tests.support.experiments import experiment
 from tests.support.poll import wait_until
@@ -60,13 +60,13 @@ class Dynamo:
 
 @pytest.fixture
 def dynamo() -> Iterator[Dynamo]:
-    found = Dynamo()
-    thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.01})
+    answering = Dynamo()
+    thread = threading.Thread(target=answering.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield found
-    found.server.shutdown()
+    yield answering
+    answering.server.shutdown()
     thread.join()
-    found.server.server_close()
+    answering.server.server_close()
 
 
 @pytest.fixture
@@ -154,43 +154,49 @@ def test_a_table_that_comes_back_is_used_again(dynamo: Dynamo, monkeypatch: pyte
     assert back.get(CHECKOUT, "u") is None
 
 
-def opened(
-    url: str, monkeypatch: pytest.MonkeyPatch, **settings: Any
-) -> tuple[AssignmentStore, CircuitBreaker]:
-    """A store whose breaker is open, and that may be probed at once."""
-    found = store(url, monkeypatch, connect_timeout=0.2, read_timeout=0.2, **settings)
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breakers that probe after tenths of seconds."""
+    assert (resilience.SECONDS_OPEN, resilience.MOST_SECONDS_OPEN) == (2, 8)
+    monkeypatch.setattr(resilience, "SECONDS_OPEN", 0.2)
+    monkeypatch.setattr(resilience, "MOST_SECONDS_OPEN", 0.8)
+
+
+def opened(url: str, monkeypatch: pytest.MonkeyPatch) -> AssignmentStore:
+    """A store whose breaker is open."""
+    dead = store(url, monkeypatch, connect_timeout=0.2, read_timeout=0.2)
     for _ in range(FAILURES_TO_OPEN):
-        failing(found, left=0.3)
-    breaker: CircuitBreaker = vars(found)["_breaker"]
-    assert breaker.current_state == "open"
-    breaker.reset_timeout = 0
-    return found, breaker
+        failing(dead, left=0.3)
+    return dead
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_probe_is_one_attempt_and_the_next_comes_later_each_time(
     dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dynamo.refuses("InternalServerError", 500)
-    dead, breaker = opened(dynamo.url, monkeypatch)
-    pauses = []
-    for pause in (1, 2, 4, 8):
-        asked = dynamo.requests
-        breaker.reset_timeout, breaker._state_storage.opened_at = pause, datetime(2026, 1, 1, tzinfo=UTC)
-        failing(dead)
-        failing(dead)
-        assert dynamo.requests == asked + 1
-        pauses.append(breaker.reset_timeout)
-    assert pauses == [2, 4, 8, 8]
-    breaker._state_storage.opened_at = datetime(2026, 1, 1, tzinfo=UTC)
-    dynamo.refuses("ValidationException")  # an answer
+    dead = opened(dynamo.url, monkeypatch)
+    probed_at = [time.monotonic()]
+    for _ in range(4):
+        before = dynamo.requests
+        assert until(lambda before=before: failing(dead) and dynamo.requests > before, every=0.01)  # type: ignore[misc]
+        assert dynamo.requests == before + 1
+        probed_at.append(time.monotonic())
+    pauses = [later - earlier for earlier, later in pairwise(probed_at)]
+    for pause, expected in zip(pauses, (0.2, 0.4, 0.8, 0.8), strict=True):
+        assert expected - 0.05 < pause < expected + 0.35
+    dynamo.refuses("ValidationException")  # an answer, so the breaker closes
+    before = dynamo.requests
+    assert until(lambda: failing(dead) and dynamo.requests > before, every=0.01)
     failing(dead)
-    assert (breaker.current_state, breaker.reset_timeout) == ("closed", SECONDS_OPEN)
+    assert dynamo.requests == before + 2
 
 
+@pytest.mark.usefixtures("impatient")
 def test_nobody_waits_for_the_one_who_probes(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead, breaker = opened(silent, monkeypatch)
-    breaker.reset_timeout = 1
-    breaker._state_storage.opened_at = datetime(2026, 1, 1, tzinfo=UTC)
+    dead = opened(silent, monkeypatch)
+    probe_due = time.monotonic() + 0.25
+    assert until(lambda: time.monotonic() >= probe_due, every=0.01)
     with ThreadPoolExecutor(4) as pool:
         times = sorted(pool.map(lambda _: failing(dead), range(4)))
     assert times[2] < 0.1
@@ -245,7 +251,7 @@ def test_rows_that_stay_unread_are_no_answer(dynamo: Dynamo, monkeypatch: pytest
     for tries in range(1, FAILURES_TO_OPEN + 1):
         with pytest.raises(Throttled):
             part.get_many([("checkout", "u")])
-        assert dynamo.requests == FRUITLESS * tries
+        assert dynamo.requests == MAX_EMPTY * tries
     dynamo.body = "{}"
     assert part.get(CHECKOUT, "u") is None
 
