@@ -179,7 +179,7 @@ def test_a_probe_is_one_attempt_and_the_next_comes_later_each_time(
     probed_at = [time.monotonic()]
     for _ in range(4):
         before = dynamo.requests
-        assert until(lambda before=before: failing(dead) and dynamo.requests > before, every=0.01)  # type: ignore[misc]
+        assert wait_until(lambda before=before: failing(dead) and dynamo.requests > before, interval=0.01)  # type: ignore[misc]
         assert dynamo.requests == before + 1
         probed_at.append(time.monotonic())
     pauses = [later - earlier for earlier, later in pairwise(probed_at)]
@@ -187,7 +187,7 @@ def test_a_probe_is_one_attempt_and_the_next_comes_later_each_time(
         assert expected - 0.05 < pause < expected + 0.35
     dynamo.refuses("ValidationException")  # an answer, so the breaker closes
     before = dynamo.requests
-    assert until(lambda: failing(dead) and dynamo.requests > before, every=0.01)
+    assert wait_until(lambda: failing(dead) and dynamo.requests > before, interval=0.01)
     failing(dead)
     assert dynamo.requests == before + 2
 
@@ -196,7 +196,7 @@ def test_a_probe_is_one_attempt_and_the_next_comes_later_each_time(
 def test_nobody_waits_for_the_one_who_probes(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dead = opened(silent, monkeypatch)
     probe_due = time.monotonic() + 0.25
-    assert until(lambda: time.monotonic() >= probe_due, every=0.01)
+    assert wait_until(lambda: time.monotonic() >= probe_due, interval=0.01)
     with ThreadPoolExecutor(4) as pool:
         times = sorted(pool.map(lambda _: failing(dead), range(4)))
     assert times[2] < 0.1
