@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 
 from chalicelib.settings import Settings
+from realtime.commands.demo import EXPERIMENTS, run_demo
 from realtime.commands.replay import delete_positions
-from realtime.demo.run import EXPERIMENTS, run_demo
 from realtime.local.background import flush_after_responses
 from realtime.local.ports import find_free_port, read_port
 from realtime.local.stack import LocalStack
