@@ -1,4 +1,4 @@
-"""``check-rules``: run a rules corpus through the engine that decides in production.
+"""``check-rules``: runs test cases for rules through the engine that decides in production.
 
 A line is an operator case (``operator``, ``condition``, ``context``, ``expected``) or a document case
 (``targeting_rules`` with ``context`` and ``expected_rule_id``, or with ``invalid: true``): docs/targeting.md.
@@ -19,21 +19,21 @@ from chalicelib.domain.targeting import InvalidRules, compile_condition, compile
 
 
 def run(paths: Iterable[str | Path], console: Console) -> int:
-    """Prints every disagreement and ``N passed, M failed``; the exit code is 0 if all did, at least one."""
+    """Prints every failure and ``N passed, M failed``. The exit code is 0 if all passed, at least one."""
     passed = failed = 0
     for path in paths:
-        for complaint in _check_file(Path(path)):
-            if complaint is None:
+        for failure in _check_file(Path(path)):
+            if failure is None:
                 passed += 1
             else:
                 failed += 1
-                console.print(complaint, markup=False, highlight=False, soft_wrap=True)
+                console.print(failure, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{passed} passed, {failed} failed", highlight=False)
     return 0 if passed and not failed else 1
 
 
 def _check_file(path: Path) -> Iterator[str | None]:
-    """One complaint, or None, per case."""
+    """For each case its failure, or None if it passes."""
     try:
         content = path.read_bytes()
         text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
@@ -42,29 +42,29 @@ def _check_file(path: Path) -> Iterator[str | None]:
         return
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
-        yield f"{path}: holds no case"
+        yield f"{path}: has no case"
     for number, line in lines:
         yield _check_line(line, f"{path}:{number}")
 
 
-def _check_line(line: str, place: str) -> str | None:
+def _check_line(line: str, position: str) -> str | None:
     try:
-        case = json.loads(line, parse_constant=_refuse)
+        case = json.loads(line, parse_constant=_reject_constant)
         if not isinstance(case, dict):
-            return f"{place}: not a case: must be a JSON object"
-        wrong = [name for name, types in _TYPES.items() if name in case and type(case[name]) not in types]
-        if wrong:
-            return f"{place}: not a case: a field is of another type: {', '.join(wrong)}"
-        disagreements = list(_document_case(case) if "targeting_rules" in case else _operator_case(case))
+            return f"{position}: not a case: must be a JSON object"
+        invalid = [name for name, types in _TYPES.items() if name in case and type(case[name]) not in types]
+        if invalid:
+            return f"{position}: not a case: a field has the wrong type: {', '.join(invalid)}"
+        failures = list(_check_document(case) if "targeting_rules" in case else _check_operator(case))
     except (ValueError, RecursionError) as error:
-        return f"{place}: not a case: {error}"
+        return f"{position}: not a case: {error}"
     except KeyError as error:
-        return f"{place}: not a case: needs the field {error}"
+        return f"{position}: not a case: needs the field {error}"
     except TypeError as error:  # within the condition
-        return f"{place}: not a case: a field is of another type: {error}"
-    if not disagreements:
+        return f"{position}: not a case: a field has the wrong type: {error}"
+    if not failures:
         return None
-    return f"{place}: {case.get('id', '-')}: {'; '.join(disagreements)}"
+    return f"{position}: {case.get('id', '-')}: {'; '.join(failures)}"
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -80,53 +80,52 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def _refuse(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _operator_case(case: Mapping[str, Any]) -> Iterator[str]:
+def _check_operator(case: Mapping[str, Any]) -> Iterator[str]:
     """The condition by itself, and whether a document that holds it is accepted."""
     condition, version = case["condition"], case.get("version", "1.0")
-    matches = compile_condition(condition, version)(case["context"], _now(case))
+    matches = compile_condition(condition, version)(case["context"], _read_now(case))
     if matches is not case["expected"]:
-        yield f"expected {_json(case['expected'])}, got {_json(matches)}"
+        yield f"expected {_encode(case['expected'])}, got {_encode(matches)}"
     document = {"version": version, "rules": [{"id": "rule", "rule": {"conditions": [condition]}}]}
-    accepted, reason = _parsed(document)
-    if accepted is not case.get("schema_valid", True):
-        yield (
-            f"expected the schema to accept the condition, got {reason}"
-            if reason
-            else ("expected the schema to refuse the condition, got accepted")
-        )
+    mistakes = _find_mistakes(document)
+    if mistakes and case.get("schema_valid", True):
+        yield f"expected the schema to accept the condition, got {mistakes}"
+    if not mistakes and not case.get("schema_valid", True):
+        yield "expected the schema to refuse the condition, got accepted"
 
 
-def _document_case(case: Mapping[str, Any]) -> Iterator[str]:
-    accepted, reason = _parsed(case["targeting_rules"])
+def _check_document(case: Mapping[str, Any]) -> Iterator[str]:
+    mistakes = _find_mistakes(case["targeting_rules"])
     if case.get("invalid", False):
-        if accepted:
+        if not mistakes:
             yield "expected the document to be refused, got accepted"
         return
     expected = case["expected_rule_id"]
-    if reason:
-        yield f"expected rule {_json(expected)}, got refused: {reason}"
+    if mistakes:
+        yield f"expected rule {_encode(expected)}, got refused: {mistakes}"
         return
     rules = compile_rules(parse(case["targeting_rules"]), case.get("salt", ""))
-    rule = rules.match(case["context"], _now(case))
+    rule = rules.match(case["context"], _read_now(case))
     if (rule.id if rule else None) != expected:
-        yield f"expected rule {_json(expected)}, got {_json(rule.id if rule else None)}"
+        yield f"expected rule {_encode(expected)}, got {_encode(rule.id if rule else None)}"
 
 
-def _parsed(document: object) -> tuple[bool, str]:
+def _find_mistakes(document: object) -> str:
+    """Why the parser refuses the document; empty if it accepts it."""
     try:
         parse(document)
     except InvalidRules as error:
-        return False, str(error)
-    return True, ""
+        return str(error)
+    return ""
 
 
-def _now(case: Mapping[str, Any]) -> float:
+def _read_now(case: Mapping[str, Any]) -> float:
     return float(case.get("now", time.time()))
 
 
-def _json(value: object) -> str:
+def _encode(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)

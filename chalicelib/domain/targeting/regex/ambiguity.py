@@ -126,17 +126,17 @@ def _count_path_steps(automaton: Automaton, states: tuple[int, ...], attempts: i
 def number_components(graph: Any) -> dict[Any, int]:
     """Node → number of its strongly connected component. Edges lead to the same number or a higher one."""
     order: list[Any] = []
-    seen: set[Any] = set()
+    visited: set[Any] = set()
     for root in graph:
-        stack = [(root, iter(graph[root]))] if root not in seen else []
-        seen.add(root)
+        stack = [(root, iter(graph[root]))] if root not in visited else []
+        visited.add(root)
         while stack:
             node, following = stack[-1]
-            after = next((successor for successor in following if successor not in seen), None)
+            after = next((successor for successor in following if successor not in visited), None)
             if after is None:
                 order.append(stack.pop()[0])
             else:
-                seen.add(after)
+                visited.add(after)
                 stack.append((after, iter(graph[after])))
     before: dict[Any, list[Any]] = {node: [] for node in graph}
     for node in graph:

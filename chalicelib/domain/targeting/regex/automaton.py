@@ -86,27 +86,28 @@ class Automaton:
         return Fragment(0, Counter([state]), Counter([state]))
 
     def _build_repeat(self, argument: Any, flags: int, is_in_repeat: bool) -> Fragment:
-        least, most, body = argument
-        is_endless = most is op.MAXREPEAT
-        if not is_endless and (is_in_repeat or most <= _MANY_ROUNDS or _has_endless_repeat(body)):
-            return self._unroll(
-                least, most if is_in_repeat else min(most, _MAX_COPIES), body, flags, is_in_repeat
-            )
+        min_rounds, max_rounds, body = argument
+        is_endless = max_rounds is op.MAXREPEAT
+        if not is_endless and (is_in_repeat or max_rounds <= _MANY_ROUNDS or _has_endless_repeat(body)):
+            copies = max_rounds if is_in_repeat else min(max_rounds, _MAX_COPIES)
+            return self._unroll(min_rounds, copies, body, flags, is_in_repeat)
         empty, first, last = self._build_sequence(body, flags, is_in_repeat=True)
         self._link(last, first)
         if not is_endless:
-            self.has_empty_rounds |= empty > 0 and least > _MANY_ROUNDS
+            self.has_empty_rounds |= empty > 0 and min_rounds > _MANY_ROUNDS
             if len(body) == 1 and body[0][0] in _ATOMS:
-                self.rounds[max(first)] = int(most)
-        return Fragment(empty if least else 1, first, last)
+                self.rounds[max(first)] = int(max_rounds)
+        return Fragment(empty if min_rounds else 1, first, last)
 
-    def _unroll(self, least: int, most: int, body: Any, flags: int, is_in_repeat: bool) -> Fragment:
-        part = _NOTHING
-        for index in reversed(range(int(most))):
-            part = self._concatenate(self._build_sequence(body, flags, is_in_repeat), part)
-            if index >= least:
-                part = part._replace(empty=min(part.empty + 1, 2))
-        return part
+    def _unroll(
+        self, min_rounds: int, max_rounds: int, body: Any, flags: int, is_in_repeat: bool
+    ) -> Fragment:
+        fragment = _NOTHING
+        for index in reversed(range(int(max_rounds))):
+            fragment = self._concatenate(self._build_sequence(body, flags, is_in_repeat), fragment)
+            if index >= min_rounds:
+                fragment = fragment._replace(empty=min(fragment.empty + 1, 2))
+        return fragment
 
     def _concatenate(self, left: Fragment, right: Fragment) -> Fragment:
         self._link(left.last, right.first)
@@ -142,8 +143,8 @@ def _drop_optional_end(nodes: Any) -> list[Any]:
         return []
     *before, (kind, argument) = nodes
     if kind in _REPEATS:
-        least, _most, body = argument
-        return [*before, (kind, (least, least, body))] if least else _drop_optional_end(before)
+        min_rounds, _max_rounds, body = argument
+        return [*before, (kind, (min_rounds, min_rounds, body))] if min_rounds else _drop_optional_end(before)
     if kind is op.SUBPATTERN:
         return [*before, (kind, (*argument[:3], _drop_optional_end(argument[3])))]
     return list(nodes)

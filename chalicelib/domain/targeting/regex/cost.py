@@ -77,8 +77,8 @@ def _bound_node(node: Any, length: int) -> Cost:
     if kind is op.BRANCH:
         return _bound_branches(argument[1], length)
     if kind in (op.MAX_REPEAT, op.MIN_REPEAT):
-        least, most, body = argument
-        return _bound_repeat(least, most, body, length)
+        min_rounds, max_rounds, body = argument
+        return _bound_repeat(min_rounds, max_rounds, body, length)
     if kind in (op.ASSERT, op.ASSERT_NOT):
         return 1, _bound_sequence(argument[1], length)[1] + 1
     if kind is op.GROUPREF:
@@ -93,13 +93,13 @@ def _bound_branches(branches: Any, length: int) -> Cost:
     return sum(ways for ways, _ in costs), 1 + sum(work for _, work in costs)
 
 
-def _bound_repeat(least: int, most: int, body: Any, length: int) -> Cost:
-    """A body with b ways has b^k ways to match k times. Each round after ``least`` consumes a character."""
+def _bound_repeat(min_rounds: int, max_rounds: int, body: Any, length: int) -> Cost:
+    """A body with b ways can match k times in b^k ways. Rounds after ``min_rounds`` consume a character."""
     ways, work = _bound_sequence(body, length)
-    one_character = len(body) == 1 and body[0][0] in _ONE_CHARACTER
-    rounds = min(int(most), length + (0 if one_character else int(least) + 1))
+    is_one_character = len(body) == 1 and body[0][0] in _ONE_CHARACTER
+    rounds = min(int(max_rounds), length + (0 if is_one_character else int(min_rounds) + 1))
     if ways <= 1:
-        return max(1.0, rounds - int(least) + 1), (rounds + 1) * (work + 1)
+        return max(1.0, rounds - int(min_rounds) + 1), (rounds + 1) * (work + 1)
     if rounds * ways > 1e6:
         return 1e30, 1e30
     try:

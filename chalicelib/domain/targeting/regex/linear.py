@@ -74,10 +74,10 @@ class LinearPattern:
                 yield from self._translate_sequence(branch, flags)
             yield ")"
         elif kind in (op.MAX_REPEAT, op.MIN_REPEAT):
-            least, most, body = argument
+            min_rounds, max_rounds, body = argument
             yield "(?:"
             yield from self._translate_sequence(body, flags)
-            yield f"){{{int(least)},{'' if most is op.MAXREPEAT else int(most)}}}"
+            yield f"){{{int(min_rounds)},{'' if max_rounds is op.MAXREPEAT else int(max_rounds)}}}"
         else:
             raise NotLinear("uses look-around or backreferences")
 

@@ -77,12 +77,12 @@ def test_a_disagreement_names_the_place_the_case_and_both_answers(tmp_path: Path
         ("{", "Expecting property name"),
         ("[]", "must be a JSON object"),
         ("7", "not a case: must be a JSON object"),
-        ('{"condition": 7, "context": {}, "expected": true}', "not a case: a field is of another type"),
+        ('{"condition": 7, "context": {}, "expected": true}', "not a case: a field has the wrong type"),
         ('{"context": {}}', "needs the field 'condition'"),
-        (json.dumps(CASE | {"context": [1]}), "a field is of another type: context"),
-        (json.dumps(CASE | {"context": "s"}), "a field is of another type: context"),
-        (json.dumps(CASE | {"expected": 1, "now": "0"}), "a field is of another type: now, expected"),
-        (json.dumps(DOCUMENT | {"expected_rule_id": None, "salt": 1}), "a field is of another type: salt"),
+        (json.dumps(CASE | {"context": [1]}), "a field has the wrong type: context"),
+        (json.dumps(CASE | {"context": "s"}), "a field has the wrong type: context"),
+        (json.dumps(CASE | {"expected": 1, "now": "0"}), "a field has the wrong type: now, expected"),
+        (json.dumps(DOCUMENT | {"expected_rule_id": None, "salt": 1}), "a field has the wrong type: salt"),
         ('{"condition": {"attribute": "a"}, "context": {}, "expected": true}', "needs the field 'operator'"),
         ('{"id": NaN}', "NaN is not JSON"),
         ("[" * 100_000, "not a case"),
@@ -90,15 +90,15 @@ def test_a_disagreement_names_the_place_the_case_and_both_answers(tmp_path: Path
 )
 def test_a_malformed_line_is_a_failure_with_its_place(tmp_path: Path, line: str, reason: str) -> None:
     path = lines(tmp_path / "corpus.jsonl", CASE, line)
-    code, (complaint, total) = check(path)
+    code, (failure, total) = check(path)
     assert (code, total) == (1, "1 passed, 1 failed")
-    assert complaint.startswith(f"{path}:2: not a case")
-    assert reason in complaint
+    assert failure.startswith(f"{path}:2: not a case")
+    assert reason in failure
 
 
 def test_no_case_at_all_is_a_failure(tmp_path: Path) -> None:
     path = lines(tmp_path / "empty.jsonl", "", "")
-    assert check(path) == (1, [f"{path}: holds no case", "0 passed, 1 failed"])
+    assert check(path) == (1, [f"{path}: has no case", "0 passed, 1 failed"])
 
 
 def test_a_case_may_fix_the_clock(tmp_path: Path) -> None:
@@ -112,6 +112,6 @@ def test_a_case_may_fix_the_clock(tmp_path: Path) -> None:
 def test_compressed_files_are_read_and_missing_ones_reported(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(CASE).encode()))
-    code, (complaint, total) = check(path, tmp_path / "absent.jsonl")
+    code, (failure, total) = check(path, tmp_path / "absent.jsonl")
     assert (code, total) == (1, "1 passed, 1 failed")
-    assert "absent.jsonl: cannot be read" in complaint
+    assert "absent.jsonl: cannot be read" in failure
