@@ -211,9 +211,9 @@ def test_what_was_asked_is_tracked_once_and_nobody_is_not() -> None:
             assert bulk(url, {"targetingKey": "u1"}).status_code == 200
             assert bulk(url, {}).status_code == 200
         service.plane.tracker.flush()
-        told = [(event["user_id"], event["flag_key"]) for event in service.stream.events]
-        assert len(told) == len(set(told)) == 8
-        assert {user for user, _ in told} == {"u1"}
+        evaluations = [(event["user_id"], event["flag_key"]) for event in service.stream.events]
+        assert len(evaluations) == len(set(evaluations)) == 8
+        assert {user for user, _ in evaluations} == {"u1"}
 
 
 def test_a_published_change_changes_answer_and_etag() -> None:

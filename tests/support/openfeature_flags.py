@@ -1,4 +1,4 @@
-"""The flags that every OpenFeature client is asked about: one of each type, and one for each way to fail."""
+"""Flags for the tests of OpenFeature clients: one of each type, and one for each way to fail."""
 
 from collections.abc import Collection
 from typing import Any
@@ -16,7 +16,7 @@ def publish_all(service: Service) -> None:
 
 
 class ThrottledDefinitions(MemoryDefinitions):
-    """A table that refuses every read for now."""
+    """A table that throttles every read."""
 
     def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
         raise Throttled(retry_after=7)
@@ -25,16 +25,16 @@ class ThrottledDefinitions(MemoryDefinitions):
         raise Throttled(retry_after=7)
 
 
-def one_value(kind: str, value: Any) -> dict[str, Any]:
+def build_flag(kind: str, value: Any) -> dict[str, Any]:
     return {"type": kind, "default_variant": "only", "variants": [{"key": "only", "value": value}]}
 
 
 FLAGS: dict[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
-    "string": one_value("string", "grün"),
-    "integer": one_value("integer", 42),
-    "float": one_value("float", 1.0),
-    "object": one_value("object", {"limit": 10, "ratio": 1.0, "tags": ["a", None]}),
+    "string": build_flag("string", "grün"),
+    "integer": build_flag("integer", 42),
+    "float": build_flag("float", 1.0),
+    "object": build_flag("object", {"limit": 10, "ratio": 1.0, "tags": ["a", None]}),
     "disabled": {"type": "boolean", "enabled": False},
     "half": {"type": "boolean", "rollout_percentage": 50},
     "by-account": {"type": "boolean", "rollout_percentage": 50, "bucket_by": "account"},

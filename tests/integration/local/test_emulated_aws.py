@@ -1,4 +1,4 @@
-"""What the stores rely on, as the emulator does it: if one of these fails, so will theirs."""
+"""Behaviour of AWS that the stores rely on, checked against the emulator."""
 
 from concurrent.futures import ThreadPoolExecutor
 

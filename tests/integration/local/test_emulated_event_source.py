@@ -1,6 +1,6 @@
-"""A canary: what the local AWS's own Kinesis event source still gets wrong, which is why the pump reads.
+"""A canary: the emulator's own Kinesis event source loses records, so the pump reads the stream instead.
 
-When this fails, the emulator has learned it: see whether the pump (docs/adr/004-event-source-pump.md) can go.
+If this test fails, the emulator was fixed: see whether the pump (docs/adr/004-event-source-pump.md) can go.
 """
 
 import base64
@@ -33,13 +33,13 @@ def test_its_kinesis_source_still_loses_what_a_function_reports_as_failed(
     aws_environment: dict[str, str], aws_clients: Clients, aws_settings: Settings
 ) -> None:
     queue = aws_clients.sqs.get_queue_url(QueueName=aws_settings.quarantine_queue)["QueueUrl"]
-    mapping = _map(aws_environment, aws_settings.event_stream, queue)
+    mapping = _create_mapping(aws_environment, aws_settings.event_stream, queue)
     try:
         first = _put(aws_clients, aws_settings)
-        delivered = wait_until(lambda: _delivered(aws_clients, queue), seconds=20)
+        delivered = wait_until(lambda: _receive_delivered(aws_clients, queue), seconds=20)
         second = _put(aws_clients, aws_settings)
         while second not in delivered:
-            delivered += wait_until(lambda: _delivered(aws_clients, queue), seconds=20)
+            delivered += wait_until(lambda: _receive_delivered(aws_clients, queue), seconds=20)
     finally:
         mapping.client.delete_event_source_mapping(UUID=mapping.uuid)
     # Lambda would give the first record again and again, and never come to the second.
@@ -51,7 +51,7 @@ class Mapping:
         self.client, self.uuid = client, identifier
 
 
-def _map(environ: dict[str, str], stream: str, queue: str) -> Mapping:
+def _create_mapping(environ: dict[str, str], stream: str, queue: str) -> Mapping:
     session = Session(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")
     lambda_ = session.client("lambda", endpoint_url=environ["AWS_ENDPOINT_URL"])
     code = io.BytesIO()
@@ -66,25 +66,25 @@ def _map(environ: dict[str, str], stream: str, queue: str) -> Mapping:
         Code={"ZipFile": code.getvalue()},
         Environment={"Variables": {**environ, "DELIVERED_TO": queue}},
     )
-    found = lambda_.create_event_source_mapping(
+    created = lambda_.create_event_source_mapping(
         FunctionName=name,
         EventSourceArn=f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}",
         StartingPosition="TRIM_HORIZON",
         FunctionResponseTypes=["ReportBatchItemFailures"],
         MaximumRetryAttempts=3,
     )
-    return Mapping(lambda_, found["UUID"])
+    return Mapping(lambda_, created["UUID"])
 
 
 def _put(clients: Clients, settings: Settings) -> str:
-    """In one shard, so that their order is certain; the data as the function sees it."""
+    """Put a record, always into the same shard. Returns its data as the function receives it."""
     text = uuid.uuid4().hex
-    clients.kinesis.put_record(StreamName=settings.event_stream, Data=text.encode(), PartitionKey="one")
+    clients.kinesis.put_record(StreamName=settings.event_stream, Data=text.encode(), PartitionKey="same")
     return base64.b64encode(text.encode()).decode()
 
 
-def _delivered(clients: Clients, queue: str) -> list[str]:
-    """What arrived since the last look."""
+def _receive_delivered(clients: Clients, queue: str) -> list[str]:
+    """Data that the function has received since the last call."""
     messages = clients.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
     for message in messages:
         clients.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])

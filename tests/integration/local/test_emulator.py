@@ -1,4 +1,4 @@
-"""The emulator's process: it starts where it is told, says why it cannot, and never outlives its starter."""
+"""The process of the emulator: its port, its errors, and that it ends with the process that started it."""
 
 import signal
 import socket
@@ -24,17 +24,17 @@ with start_emulator(int(sys.argv[1]), Path(sys.argv[2])) as endpoint:
 """
 
 
-def listening(port: int) -> bool:
+def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def children(pid: int) -> list[int]:
+def list_children(pid: int) -> list[int]:
     path = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in path.read_text().split()] if path.exists() else []
 
 
-def port_of(endpoint: str) -> int:
+def parse_port(endpoint: str) -> int:
     return int(endpoint.rsplit(":", 1)[1])
 
 
@@ -52,12 +52,12 @@ def starter(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     with process:
         yield process, port
         process.kill()
-    wait_until(lambda: not listening(port))
+    wait_until(lambda: not is_listening(port))
 
 
 def test_it_listens_on_loopback_only_and_is_gone_after_the_block(tmp_path: Path) -> None:
     with start_emulator(log=tmp_path / "aws.log") as endpoint:
-        port = port_of(endpoint)
+        port = parse_port(endpoint)
         listeners = [
             line.split()[1]
             for table in ("tcp", "tcp6")
@@ -65,13 +65,13 @@ def test_it_listens_on_loopback_only_and_is_gone_after_the_block(tmp_path: Path)
             if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
         ]
         assert listeners == [f"0100007F:{port:04X}"]
-    assert not listening(port)
+    assert not is_listening(port)
 
 
 def test_it_is_gone_after_an_exception_in_the_block(tmp_path: Path) -> None:
     with pytest.raises(KeyError), start_emulator(log=tmp_path / "aws.log") as endpoint:
         raise KeyError
-    assert not listening(port_of(endpoint))
+    assert not is_listening(parse_port(endpoint))
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -80,27 +80,27 @@ def test_it_does_not_outlive_a_killed_starter(
 ) -> None:
     process, port = starter
     assert process.stdout
-    assert port_of(process.stdout.readline().strip()) == port
+    assert parse_port(process.stdout.readline().strip()) == port
     process.send_signal(ending)
     process.wait(10)
-    wait_until(lambda: not listening(port))
+    wait_until(lambda: not is_listening(port))
 
 
 def test_ctrl_c_during_the_start_leaves_nothing(starter: tuple["subprocess.Popen[str]", int]) -> None:
     process, port = starter
-    wait_until(lambda: len(children(process.pid)) > 0, interval=0.005)
-    (child,) = children(process.pid)
+    wait_until(lambda: len(list_children(process.pid)) > 0, interval=0.005)
+    (child,) = list_children(process.pid)
     process.send_signal(signal.SIGINT)
     process.wait(10)
     wait_until(lambda: not Path(f"/proc/{child}").exists())
-    assert not listening(port)
+    assert not is_listening(port)
 
 
 def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
-    with socket.socket() as other:
-        other.bind((HOST, 0))
-        other.listen()
-        port = other.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         with (
             pytest.raises(LocalError, match=f"^port {port} is taken .*$"),
             start_emulator(port, tmp_path / "aws.log"),

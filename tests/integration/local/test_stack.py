@@ -62,8 +62,8 @@ def test_what_a_handler_cannot_do_ends_in_the_failure_queue(
 ) -> None:
     settings = Settings.from_env({})
     resources = describe(settings)  # whose sources retry until a record expires
-    impatient = tuple(replace(source, retries=2) for source in resources.event_sources)
-    monkeypatch.setattr(stack_module, "describe", lambda _: replace(resources, event_sources=impatient))
+    sources = tuple(replace(source, retries=2) for source in resources.event_sources)
+    monkeypatch.setattr(stack_module, "describe", lambda _: replace(resources, event_sources=sources))
 
     def fail(event: Any, context: Any) -> None:
         raise ValueError

@@ -46,8 +46,8 @@ def test_a_kinesis_record_looks_as_lambda_sends_it(aws_clients: Clients, aws_set
     (event,) = events
     arrived = event["kinesis"].pop("approximateArrivalTimestamp")
     assert isinstance(arrived, float)
-    shard, _, named = event.pop("eventID").partition(":")
-    assert (shard[:8], named) == ("shardId-", number)
+    shard, _, sequence_number = event.pop("eventID").partition(":")
+    assert (shard[:8], sequence_number) == ("shardId-", number)
     assert event == {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",

@@ -13,7 +13,7 @@ from realtime.cli import main
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told", "status"),
+    ("arguments", "message", "status"),
     [
         (["validate"], "Missing argument 'paths'. Try: python -m realtime validate --help", 2),
         (["keys", "create", "--scopes", "a"], "Missing option '--label'. Try: python -m realtime keys", 2),
@@ -28,7 +28,7 @@ from realtime.cli import main
 )
 def test_a_mistake_is_one_line(
     arguments: list[str],
-    told: str,
+    message: str,
     status: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -36,38 +36,38 @@ def test_a_mistake_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["realtime", *arguments])
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_:
         main()
-    assert left.value.code == status
+    assert exit_.value.code == status
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"realtime: {told}")
+    assert err.startswith(f"realtime: {message}")
     assert err.count("\n") == 1
 
 
 def test_a_store_that_cannot_be_asked_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def dead() -> None:
+    def fail() -> None:
         raise StorageUnavailable
 
-    monkeypatch.setattr(cli, "plane", dead)
+    monkeypatch.setattr(cli, "plane", fail)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr("sys.argv", ["realtime", "flags"])
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_:
         main()
-    assert left.value.code == 1
-    told = "realtime: The store cannot be reached; try again. (Asked: http://127.0.0.1:1.)\n"
-    assert capsys.readouterr().err == told
+    assert exit_.value.code == 1
+    message = "realtime: The store cannot be reached; try again. (Asked: http://127.0.0.1:1.)\n"
+    assert capsys.readouterr().err == message
 
 
 def test_without_a_command_the_help_is_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["realtime"])
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_:
         main()
-    assert left.value.code == 2
+    assert exit_.value.code == 2
     out, err = capsys.readouterr()
     assert "Usage" in out + err
     assert "realtime: " not in err
@@ -80,18 +80,18 @@ def test_what_succeeds_exits_with_0_and_what_is_refused_with_1(
     for text, status in (("flags: [{key: f, type: boolean}]", 0), ("flags: [1]", 1)):
         file.write_text(text)
         monkeypatch.setattr("sys.argv", ["realtime", "validate", str(file)])
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exit_:
             main()
-        assert (left.value.code or 0) == status
+        assert (exit_.value.code or 0) == status
     assert "1 errors" in capsys.readouterr().out
 
 
 def test_every_help_has_an_example() -> None:
-    def helps(name: str, command: Any) -> Iterator[tuple[str, str]]:
+    def list_helps(name: str, command: Any) -> Iterator[tuple[str, str]]:
         yield name, command.help
-        for inner, one in getattr(command, "commands", {}).items():
-            yield from helps(f"{name} {inner}", one)
+        for inner, subcommand in getattr(command, "commands", {}).items():
+            yield from list_helps(f"{name} {inner}", subcommand)
 
-    for name, text in helps("realtime", typer.main.get_command(cli.app)):
+    for name, text in list_helps("realtime", typer.main.get_command(cli.app)):
         assert f"Example: [b]python -m {name}" in text or name == "realtime"
         assert "Example: [b]python -m realtime" in text

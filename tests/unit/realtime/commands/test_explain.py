@@ -47,13 +47,13 @@ class Bench:
     def experiment(self, **context: Any) -> tuple[list[str], str]:
         """The rows of the table, and what comes below it."""
         explain_experiment(self.console, self.get_experiment, self.assignments, "u", "checkout", context, NOW)
-        return self._said()
+        return self._read_output()
 
     def flag(self, **context: Any) -> tuple[list[str], str]:
         explain_flag(self.console, self.catalog.flags.get, "u", "dark-mode", context, NOW)
-        return self._said()
+        return self._read_output()
 
-    def _said(self) -> tuple[list[str], str]:
+    def _read_output(self) -> tuple[list[str], str]:
         assert isinstance(self.console.file, io.StringIO)
         lines = self.console.file.getvalue().splitlines()
         steps = [" ".join(line.strip("│ ").split()) for line in lines if line.startswith("│")]
@@ -144,9 +144,9 @@ def test_the_last_step_of_a_flag_is_the_one_that_decided(
     fields: dict[str, Any], last: str, answer: str
 ) -> None:
     needed = published_flag("a"), published_flag("b", rollout_percentage=0), published_flag("c")
-    steps, told = Bench(published_flag(**fields), *needed).flag()
+    steps, last_line = Bench(published_flag(**fields), *needed).flag()
     assert steps[-1].startswith(last)
-    assert told == answer
+    assert last_line == answer
 
 
 def test_a_rule_is_named_as_it_is_written() -> None:
@@ -186,8 +186,8 @@ def test_each_rule_says_why_it_does_not_match_until_one_does() -> None:
         {"id": "nested", "priority": 5, "rule": {"groups": [where("vip", "eq", True)]}},
     )
     document["default_rule"] = {"id": "rest", "rule": where("country", "eq", "US")}
-    said, _ = Bench(published(targeting_rules=document)).experiment(country="US", n=1)
-    assert said[said.index("layer: none") + 2 : said.index("targeting: rule 'rest' matches")] == [
+    steps, _ = Bench(published(targeting_rules=document)).experiment(country="US", n=1)
+    assert steps[steps.index("layer: none") + 2 : steps.index("targeting: rule 'rest' matches")] == [
         'rule nobody: rules[1].rule.conditions[0]: country is not in ["DE", "FR"], and is "US"',
         'rule beta: rules[0].rule.conditions[0]: country is not in ["DE", "FR"], and is "US"',
         "rule either: rules[2].rule: none of its 2 alternatives holds",
@@ -195,8 +195,8 @@ def test_each_rule_says_why_it_does_not_match_until_one_does() -> None:
         "rule nested: rules[4].rule.groups[0].conditions[0]: vip is not eq true",
         "default rule rest: matches",
     ]
-    said, _ = Bench(published(targeting_rules=document)).experiment(country="DE", app={"version": "1.0.0"})
-    assert [step for step in said if step.startswith("rule")] == [
+    steps, _ = Bench(published(targeting_rules=document)).experiment(country="DE", app={"version": "1.0.0"})
+    assert [step for step in steps if step.startswith("rule")] == [
         "rule nobody: its conditions match, but this user is outside of its rollout of 0 %",
         'rule beta: rules[0].rule.conditions[1]: app.version is not semantic_version "2.0.0"',
         "rule either: matches",
@@ -205,6 +205,6 @@ def test_each_rule_says_why_it_does_not_match_until_one_does() -> None:
 
 def test_of_many_rules_some_are_shown() -> None:
     many = rules(*({"id": f"r{n}", "rule": where("n", "eq", n)} for n in range(100)))
-    said, _ = Bench(published(targeting_rules=many)).experiment(n=100)
-    assert sum(step.startswith("rule r") for step in said) == 30
-    assert "…: 70 more rules do not match" in said
+    steps, _ = Bench(published(targeting_rules=many)).experiment(n=100)
+    assert sum(step.startswith("rule r") for step in steps) == 30
+    assert "…: 70 more rules do not match" in steps

@@ -1,4 +1,4 @@
-"""Which flags can go: those that answer everybody alike, and those that nobody asks for."""
+"""Which flags can go: those with one answer for all users, and those that are not used."""
 
 import io
 from typing import Any

@@ -11,7 +11,7 @@ from realtime.testing.stores import MemoryKeys
 LABEL = "the web shop of [bold]a company[/bold] with a long name"
 
 
-def said(console: Console) -> str:
+def read_output(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -19,13 +19,13 @@ def said(console: Console) -> str:
 def test_80_columns_cut_off_nothing_and_a_label_is_no_markup() -> None:
     keys, console = MemoryKeys(), Console(file=io.StringIO(), width=80)
     key = create_key(console, keys, "assign,flags,events,results", LABEL)
-    assert key in said(console).splitlines()
+    assert key in read_output(console).splitlines()
     revoke_key(console, keys, keys.get_all()[0].id[:12])
-    assert "[bold]a company[/bold]" in said(console)
+    assert "[bold]a company[/bold]" in read_output(console)
     console.file = io.StringIO()
     list_keys(console, keys)
-    assert "…" not in said(console)
-    assert "[bold]" in said(console)
+    assert "…" not in read_output(console)
+    assert "[bold]" in read_output(console)
 
 
 @pytest.mark.parametrize("scopes", ["", " , ", "assign,everything"])

@@ -1,4 +1,4 @@
-"""What becomes of a batch after an answer: the rules of the Lambda service, one by one."""
+"""The outcome of a batch after an answer, by the rules of Lambda."""
 
 from dataclasses import replace
 
@@ -65,15 +65,15 @@ def test_it_resumes_at_the_lowest_reported_record_whatever_their_order_in_the_an
 
 
 def test_records_before_the_failure_are_done_and_all_after_it_are_replayed() -> None:
-    settled = settle(batch(1, 2, 3, 4), 1, SOURCE)
-    assert [record.sequence_number for record in settled.done] == ["1"]
-    assert [numbers(again) for again in settled.retry] == [[2, 3, 4]]
-    assert settled.discarded is None
+    outcome = settle(batch(1, 2, 3, 4), 1, SOURCE)
+    assert [record.sequence_number for record in outcome.done] == ["1"]
+    assert [numbers(again) for again in outcome.retry] == [[2, 3, 4]]
+    assert outcome.discarded is None
 
 
 def test_a_failure_of_all_is_split_in_the_middle() -> None:
-    settled = settle(batch(1, 2, 3), 0, SOURCE)
-    assert [numbers(half) for half in settled.retry] == [[1], [2, 3]]
+    outcome = settle(batch(1, 2, 3), 0, SOURCE)
+    assert [numbers(half) for half in outcome.retry] == [[1], [2, 3]]
 
 
 def test_a_split_costs_no_retry_and_a_repetition_costs_one() -> None:
@@ -98,22 +98,22 @@ def test_minus_one_retries_for_ever() -> None:
 
 def test_only_records_over_the_age_limit_are_discarded_before_an_invocation() -> None:
     limited = replace(SOURCE, max_record_age=60)
-    settled = expire_records(batch(0, 39, 40, 41), now=100.0, source=limited)
-    assert settled.discarded == DiscardedBatch(batch(0, 39), "RecordAgeExceeded")
-    assert settled.retry == (batch(40, 41),)
+    outcome = expire_records(batch(0, 39, 40, 41), now=100.0, source=limited)
+    assert outcome.discarded == DiscardedBatch(batch(0, 39), "RecordAgeExceeded")
+    assert outcome.retry == (batch(40, 41),)
     assert expire_records(batch(40), now=100.0, source=limited) == BatchOutcome(retry=(batch(40),))
     assert expire_records(batch(0), now=100.0, source=limited).retry == ()
     assert expire_records(batch(0), now=1e9, source=SOURCE) == BatchOutcome(retry=(batch(0),))
 
 
 def test_a_batch_ends_at_its_size_or_its_payload_but_is_never_empty() -> None:
-    def of(*sizes: int) -> list[Record]:
+    def build_records(*sizes: int) -> list[Record]:
         return [Record(str(i), 0.0, size, {}) for i, size in enumerate(sizes)]
 
     assert count_fitting([], 10) == 0
-    assert count_fitting(of(1, 1, 1), 2) == 2
-    assert count_fitting(of(MAX_PAYLOAD - 1, 1, 1), 10) == 2
-    assert count_fitting(of(MAX_PAYLOAD + 1, 1), 10) == 1
+    assert count_fitting(build_records(1, 1, 1), 2) == 2
+    assert count_fitting(build_records(MAX_PAYLOAD - 1, 1, 1), 10) == 2
+    assert count_fitting(build_records(MAX_PAYLOAD + 1, 1), 10) == 1
 
 
 def test_the_failure_message_says_where_the_records_are_and_nothing_of_them() -> None:
@@ -161,9 +161,9 @@ def test_settling_keeps_every_record_once_and_in_order(
 ) -> None:
     before = batch(*range(size), retries=used)
     failed_at = data.draw(st.none() | st.integers(0, size - 1))
-    settled = settle(before, failed_at, replace(SOURCE, retries=retries, bisect=bisect))
-    after = list(settled.done) + [record for part in settled.retry for record in part.records]
-    if settled.discarded:
-        after += settled.discarded.batch.records
+    outcome = settle(before, failed_at, replace(SOURCE, retries=retries, bisect=bisect))
+    after = list(outcome.done) + [record for part in outcome.retry for record in part.records]
+    if outcome.discarded:
+        after += outcome.discarded.batch.records
     assert tuple(after) == before.records
-    assert all(part.records for part in settled.retry)
+    assert all(part.records for part in outcome.retry)

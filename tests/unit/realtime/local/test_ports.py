@@ -1,4 +1,4 @@
-"""Ports that the environment names."""
+"""Ports in environment variables."""
 
 import pytest
 
