@@ -1,4 +1,4 @@
-"""The synthesised stacks, deployed into the local AWS, and the smoke tests against them: what ships, runs."""
+"""The smoke tests pass against the synthesised stacks, deployed into the local AWS."""
 
 import json
 import os
@@ -36,8 +36,8 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 @pytest.fixture(scope="module")
 def deployed(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """All three stacks; the deployed readers of streams are invoked as the Lambda service would."""
-    found = deploy(synth.shared(tmp_path_factory), "emulator", environ)
+    """All three stacks, with pumps that invoke the stream handlers as the Lambda service would."""
+    deployment = deploy(synth.shared(tmp_path_factory), "emulator", environ)
     described, clients = describe(Settings.from_env({"REALTIME_ENV": "dev"})), connect(environ)
     with ExitStack() as running:
         for source in described.event_sources:
@@ -46,23 +46,23 @@ def deployed(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
                 stream = KinesisStream(clients.kinesis, source.source)
             else:
                 stream = TableStream(clients.table_streams, source.source)
-            pump = Pump(source, stream, _invoker(source.function, found, environ), lambda _: None)
+            pump = Pump(source, stream, _make_invoker(source.function, deployment, environ), lambda _: None)
             pump.start()
             running.callback(pump.stop)
-        yield found
+        yield deployment
 
 
-def _invoker(function: Any, deployed: Deployment, environ: Mapping[str, str]) -> Any:
-    lambda_ = deployed.session.client("lambda", endpoint_url=environ["AWS_ENDPOINT_URL"])
+def _make_invoker(function: Any, deployment: Deployment, environ: Mapping[str, str]) -> Any:
+    lambda_ = deployment.session.client("lambda", endpoint_url=environ["AWS_ENDPOINT_URL"])
     name = f"{get_function_name(function, DEV)}:{ALIAS}"
-    one_at_a_time = threading.Lock()
+    lock = threading.Lock()
 
     def invoke(event: Any, _context: Any) -> Any:
-        with one_at_a_time:
-            answer = lambda_.invoke(FunctionName=name, Payload=json.dumps(event))
-        found = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, found
-        return found
+        with lock:
+            response = lambda_.invoke(FunctionName=name, Payload=json.dumps(event))
+        result = json.loads(response["Payload"].read())
+        assert "FunctionError" not in response, result
+        return result
 
     return invoke
 
@@ -98,16 +98,18 @@ def test_the_pipelines_role_has_what_the_smoke_tests_call_and_nothing_more(
 ) -> None:
     allowed = {
         (action, str(resource).rpartition("/")[2].rstrip("'}"))
-        for one in build_validation_statements(DEV, resolve_names("dev", "standalone"))
-        for action in one["Action"]
-        for resource in one["Resource"]
+        for statement in build_validation_statements(DEV, resolve_names("dev", "standalone"))
+        for action in statement["Action"]
+        for resource in statement["Resource"]
     }
-    unasked = {"cloudformation:DescribeStacks"}  # says the API's address where --api does not
-    assert {action for action, _ in recorded} == {action for action, _ in allowed} - unasked
-    assert {one for one in recorded if on_table(one)} == {one for one in allowed if on_table(one)}
+    unused = {"cloudformation:DescribeStacks"}  # only without --api, to learn the API's address
+    assert {action for action, _ in recorded} == {action for action, _ in allowed} - unused
+    assert {call for call in recorded if is_table_call(call)} == {
+        call for call in allowed if is_table_call(call)
+    }
 
 
-def on_table(call: tuple[str, str]) -> bool:
+def is_table_call(call: tuple[str, str]) -> bool:
     return call[0].startswith("dynamodb:")
 
 

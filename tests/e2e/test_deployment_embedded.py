@@ -1,4 +1,4 @@
-"""Attached to an existing platform: its tables, stream and bucket are found by SSM and used as they are."""
+"""On an existing platform, its tables, stream and bucket are looked up in SSM and used as they are."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,57 +36,57 @@ def api(
     environ: dict[str, str], clients: Clients, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
     folder = synth.shared(tmp_path_factory)
-    _platform(clients, environ)
+    _create_platform(clients, environ)
     deployed = deploy(folder, "emulator-existing", environ)
     lambda_ = deployed.session.client("lambda", endpoint_url=environ["AWS_ENDPOINT_URL"])
     function = get_function_name("ingest", environments.load("dev"))
-    # as docs/runbook.md has an operator do it: the names that SSM told are in the functions' settings
-    told = lambda_.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    # As in docs/runbook.md: the names that come from SSM are in the functions' settings.
+    settings = lambda_.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     scopes = "assign,flags,events,results"
-    made = run_toolkit(environ | told, "keys", "create", "--scopes", scopes, "--label", "embedded")
-    key = made.split()[0]
-    run_toolkit(environ | told, "publish", str(SMOKE_DEFINITIONS))
+    output = run_toolkit(environ | settings, "keys", "create", "--scopes", scopes, "--label", "embedded")
+    key = output.split()[0]
+    run_toolkit(environ | settings, "publish", str(SMOKE_DEFINITIONS))
     with httpx.Client(
         base_url=deployed.address, timeout=30, headers={"Authorization": f"Bearer {key}"}
     ) as client:
         yield client
 
 
-def _platform(clients: Clients, environ: dict[str, str]) -> None:
-    """What the platform's own stacks make, under names that only SSM tells."""
+def _create_platform(clients: Clients, environ: dict[str, str]) -> None:
+    """Create what the platform's own stacks create, under names that are in SSM only."""
     from boto3.session import Session
 
     ssm = Session(
         environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
     ).client("ssm", endpoint_url=environ["AWS_ENDPOINT_URL"])
-    usual = get_platform_defaults("dev")
-    tell = {usual.stream: STREAM, usual.bucket: BUCKET}
+    defaults = get_platform_defaults("dev")
+    parameters = {defaults.stream: STREAM, defaults.bucket: BUCKET}
     for word in PLATFORM_TABLES.values():
-        made: Any = clients.dynamodb.create_table(
+        table: Any = clients.dynamodb.create_table(
             TableName=TABLE.format(word),
             BillingMode="PAY_PER_REQUEST",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )
-        tell[f"/experimentation/dev/dynamodb/{word}-table"] = TABLE.format(word)
+        parameters[f"/experimentation/dev/dynamodb/{word}-table"] = TABLE.format(word)
         if word == "assignments":
-            tell[usual.assignments_stream] = made["TableDescription"]["LatestStreamArn"]
-    tester = {"id": "o1", "target_id": "realtime-smoke", "user_id": "tester", "variant": "treatment"}
+            parameters[defaults.assignments_stream] = table["TableDescription"]["LatestStreamArn"]
+    override = {"id": "o1", "target_id": "realtime-smoke", "user_id": "tester", "variant": "treatment"}
     clients.dynamodb.put_item(
-        TableName=TABLE.format("overrides"), Item={name: {"S": value} for name, value in tester.items()}
+        TableName=TABLE.format("overrides"), Item={name: {"S": value} for name, value in override.items()}
     )
     clients.kinesis.create_stream(StreamName=STREAM, ShardCount=1)
     clients.s3.create_bucket(Bucket=BUCKET)
-    for name, value in tell.items():
+    for name, value in parameters.items():
         ssm.put_parameter(Name=name, Value=value, Type="String")
 
 
 def assign(api: httpx.Client, user: str) -> dict[str, Any]:
     answer = api.post("/assign", json={"user_id": user, "experiment_key": "realtime.smoke"})
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    assignment: dict[str, Any] = answer.json()
+    return assignment
 
 
 def test_a_decision_lies_in_the_platforms_table_as_its_indexes_want_it(

@@ -58,7 +58,7 @@ def start(
 
     def run(handler: str = "app.feature_flags", **more: str) -> Container:
         started.append(Container(*service, bundle, handler, environment | more))
-        wait_until(lambda: service[0].idle, 30)
+        wait_until(lambda: service[0].is_idle, 30)
         return started[-1]
 
     yield run
@@ -86,7 +86,7 @@ def test_the_answer_leaves_before_the_flush_and_the_next_event_is_asked_for_afte
     wait_until(lambda: "put" in lambdas.log)
     assert "extension next" not in lambdas.log
     lambdas.kinesis_open.set()
-    wait_until(lambda: lambdas.idle)
+    wait_until(lambda: lambdas.is_idle)
     told_in_order = [step for step in lambdas.log if step != "runtime next"]
     assert told_in_order == ["response", "put", "extension next"]
     assert sent_events(lambdas) == [("evaluation", "u1")]
@@ -108,11 +108,11 @@ def test_a_hanging_stream_changes_neither_answers_nor_their_time(
 ) -> None:
     container = start(REALTIME_READ_TIMEOUT="0.3")
     ask(container)
-    wait_until(lambda: lambdas.idle)
+    wait_until(lambda: lambdas.is_idle)
     lambdas.kinesis_open.clear()
     seconds = []
     for n in range(10):
-        wait_until(lambda: lambdas.idle)
+        wait_until(lambda: lambdas.is_idle)
         started = time.perf_counter()
         assert ask(container, f"user-{n}") == NEW
         seconds.append(time.perf_counter() - started)
@@ -125,7 +125,7 @@ def test_what_could_not_be_sent_goes_with_a_later_answer(start: Start, lambdas: 
     container = start()
     lambdas.kinesis_works = False
     ask(container)
-    wait_until(lambda: lambdas.idle)
+    wait_until(lambda: lambdas.is_idle)
     lambdas.kinesis_works = True
     assert sent_events(lambdas) == []
     wait_until(lambda: ask(container, "u2") and sent_events(lambdas), 20, interval=0.2)
@@ -139,7 +139,7 @@ def test_what_still_waits_when_the_container_goes_leaves_in_the_shutdown_phase(
     container = start()
     lambdas.kinesis_works = False
     ask(container)
-    wait_until(lambda: lambdas.idle)
+    wait_until(lambda: lambdas.is_idle)
     if frozen:
         container.freeze()
     lambdas.kinesis_works = True

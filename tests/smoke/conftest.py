@@ -1,9 +1,9 @@
-"""`pytest tests/smoke --env=NAME`: is what is deployed alive, whole and watched?
+"""`pytest tests/smoke --env=NAME`: does a deployed environment work, and is it complete and monitored?
 
-AWS is the one that the usual variables point at; the API's address comes from its stack, or from --api.
-A key is made for the run and revoked after it; definitions.yaml is published, which changes nothing else.
-Tests that are marked `state` look at what may have been wrong before the deployment: the pipeline reports
-them, and rolls nothing back for them.
+The usual AWS variables select the account. The API's address comes from its stack, or from --api. The run
+makes an API key and revokes it at the end. It publishes definitions.yaml, which changes no other definition.
+Tests with the mark `state` look at what may have been wrong before the deployment: the pipeline reports their
+failures, and rolls nothing back.
 """
 
 import uuid
@@ -35,7 +35,7 @@ def target(pytestconfig: pytest.Config) -> DeploymentTarget:
 
 @pytest.fixture(scope="session")
 def key(target: DeploymentTarget) -> Iterator[str]:
-    """All scopes, for the length of this run."""
+    """An API key with all scopes, for this run only."""
     label = f"smoke-{uuid.uuid4().hex[:8]}"
     made = target.run_toolkit("keys", "create", "--scopes", ",".join(SCOPES), "--label", label)
     yield made.split()[0]

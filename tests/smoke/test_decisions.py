@@ -1,4 +1,4 @@
-"""Through the API's address: who is let in, what is decided, and that an event reaches its counter."""
+"""The deployed API: keys, decisions, and an event's way to its counter."""
 
 import uuid
 from datetime import UTC, datetime
@@ -16,15 +16,15 @@ EXPERIMENT = FLAG = "realtime.smoke"
 def assign(api: httpx.Client, user: str) -> dict[str, Any]:
     answer = api.post("/assign", json={"user_id": user, "experiment_key": EXPERIMENT})
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    assignment: dict[str, Any] = answer.json()
+    return assignment
 
 
 def results(api: httpx.Client) -> dict[str, Any]:
     answer = api.get(f"/experiments/{EXPERIMENT}/results")
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()["variants"]
-    return found
+    variants: dict[str, Any] = answer.json()["variants"]
+    return variants
 
 
 def test_health_needs_no_key(stranger: httpx.Client) -> None:
@@ -75,8 +75,8 @@ def test_a_decision_and_its_event_are_counted(api: httpx.Client) -> None:
     wait_until(lambda: results(api)[variant]["assigned"] > before[variant]["assigned"], seconds=60)
 
 
-def conversions(found: dict[str, Any], variant: str) -> int:
-    count: int = found[variant]["events"].get("smoke_conversion", {}).get("count", 0)
+def conversions(variants: dict[str, Any], variant: str) -> int:
+    count: int = variants[variant]["events"].get("smoke_conversion", {}).get("count", 0)
     return count
 
 
@@ -85,4 +85,4 @@ def test_an_event_that_cannot_be_is_rejected_and_the_rest_accepted(api: httpx.Cl
     answer = api.post("/events", json={"events": [good, {"event_type": "smoke_view"}]})
     assert answer.status_code == 202
     assert answer.json()["accepted"] == 1
-    assert [one["index"] for one in answer.json()["rejected"]] == [1]
+    assert [rejection["index"] for rejection in answer.json()["rejected"]] == [1]

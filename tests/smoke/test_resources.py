@@ -1,4 +1,4 @@
-"""Tables, stream, functions, logs and alarms are there, and as they should be."""
+"""Tables, stream, functions, logs and alarms of a deployed environment are as they should be."""
 
 import json
 
@@ -24,35 +24,35 @@ def test_tables_are_active_and_recoverable(target: DeploymentTarget) -> None:
 
 def test_the_stream_is_active_for_a_week_back(target: DeploymentTarget) -> None:
     name = target.get_settings()["REALTIME_EVENT_STREAM"]
-    found = target.client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
-    assert found["StreamStatus"] == "ACTIVE"
-    assert found["RetentionPeriodHours"] >= 24
+    summary = target.client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    assert summary["StreamStatus"] == "ACTIVE"
+    assert summary["RetentionPeriodHours"] >= 24
 
 
 @pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_each_function_answers_its_probes_at_its_alias(target: DeploymentTarget, name: str) -> None:
-    function = f"{get_function_name(name, target.environment)}:{ALIAS}"  # type: ignore[arg-type]  # a key of LOGICAL
-    for one in PROBES[name]:  # type: ignore[index]  # as above
-        answer = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(one.event))
-        found = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, found
-        assert holds(one.expect, found), found
+    function = f"{get_function_name(name, target.environment)}:{ALIAS}"  # type: ignore[arg-type]  # a key of LOGICAL_IDS
+    for probe in PROBES[name]:  # type: ignore[index]  # as above
+        response = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(probe.event))
+        answer = json.loads(response["Payload"].read())
+        assert "FunctionError" not in response, answer
+        assert holds(probe.expect, answer), answer
 
 
 @pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_each_function_keeps_its_log_as_long_as_it_should(target: DeploymentTarget, name: str) -> None:
-    group = f"/aws/lambda/{get_function_name(name, target.environment)}"  # type: ignore[arg-type]  # a key of LOGICAL
-    found = target.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    (mine,) = [one for one in found if one["logGroupName"] == group]
-    assert mine["retentionInDays"] == target.environment.log_days
+    name_of_group = f"/aws/lambda/{get_function_name(name, target.environment)}"  # type: ignore[arg-type]  # a key of LOGICAL_IDS
+    groups = target.client("logs").describe_log_groups(logGroupNamePrefix=name_of_group)["logGroups"]
+    (group,) = [group for group in groups if group["logGroupName"] == name_of_group]
+    assert group["retentionInDays"] == target.environment.log_days
 
 
 def test_every_alarm_is_there_and_none_of_the_new_versions_rings(target: DeploymentTarget) -> None:
     expected = target.list_resources("service", ALARM) | target.list_resources("monitoring", ALARM)
-    found = alarms(target)
-    assert found.keys() >= expected
-    assert f"realtime-{target.environment.name}-quarantine-not-empty" in found
-    assert [name for name in ringing(found) if "-new-version-" in name] == []
+    states = alarms(target)
+    assert states.keys() >= expected
+    assert f"realtime-{target.environment.name}-quarantine-not-empty" in states
+    assert [name for name in ringing(states) if "-new-version-" in name] == []
 
 
 @pytest.mark.state
@@ -65,16 +65,16 @@ def test_nothing_waits_in_quarantine(target: DeploymentTarget) -> None:
     sqs, quarantine = target.client("sqs"), target.get_settings()["REALTIME_QUARANTINE_QUEUE"]
     for queue in (quarantine, f"{quarantine}-batches"):
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-        assert found["Attributes"]["ApproximateNumberOfMessages"] == "0"
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        assert answer["Attributes"]["ApproximateNumberOfMessages"] == "0"
 
 
 def alarms(target: DeploymentTarget) -> dict[str, str]:
-    """States by name."""
-    pages = target.client("cloudwatch").get_paginator("describe_alarms")
-    found = pages.paginate(AlarmNamePrefix=f"realtime-{target.environment.name}-")
-    return {one["AlarmName"]: one["StateValue"] for page in found for one in page["MetricAlarms"]}
+    """The states of all alarms by their names."""
+    paginator = target.client("cloudwatch").get_paginator("describe_alarms")
+    answers = paginator.paginate(AlarmNamePrefix=f"realtime-{target.environment.name}-")
+    return {alarm["AlarmName"]: alarm["StateValue"] for page in answers for alarm in page["MetricAlarms"]}
 
 
-def ringing(found: dict[str, str]) -> list[str]:
-    return [name for name, state in found.items() if state == "ALARM"]
+def ringing(states: dict[str, str]) -> list[str]:
+    return [name for name, state in states.items() if state == "ALARM"]

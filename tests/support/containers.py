@@ -1,9 +1,9 @@
-"""Lambda containers that can be killed: each is a process, forked from one that has imported everything.
+"""Lambda containers that tests can kill: processes, forked from one that has imported everything.
 
     python -m tests.support.containers SOCKET
 
-listens on SOCKET until its standard input ends. A connection is a container: its first line is settings,
-each later one an event; the answers are the process id, then what the real handler returned.
+listens on SOCKET until its standard input ends. A connection is a container. The first line sent is the
+settings, answered by the process id; each later line is an event, answered by what the real handler returns.
 """
 
 import os
@@ -29,7 +29,7 @@ TIMEOUT = 0.15
 
 
 class ContainerDied(Exception):
-    """The process ended before it had answered."""
+    """The process ended before it answered."""
 
 
 class Container:
@@ -37,18 +37,18 @@ class Container:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._lines = self._socket.makefile("rwb")
-        self.pid = int(self._ask(asdict(settings)))
+        self.pid = int(self._send(asdict(settings)))
 
     def __call__(self, event: Any, context: Any) -> Any:
-        return self._ask(event)
+        return self._send(event)
 
     def close(self) -> None:
         self._lines.close()
         self._socket.close()
 
-    def _ask(self, question: Any) -> Any:
+    def _send(self, message: Any) -> Any:
         try:
-            self._lines.write(orjson.dumps(question, option=orjson.OPT_APPEND_NEWLINE))
+            self._lines.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
             self._lines.flush()
             line = self._lines.readline()
         except OSError:
@@ -59,7 +59,7 @@ class Container:
 
 
 def start(path: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """The process that containers are forked from; it ends when its standard input is closed."""
+    """Start the process that forks the containers; it ends when its standard input is closed."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.containers", str(path)],
         env={**os.environ, **environment},
@@ -77,19 +77,19 @@ def _listen(path: str) -> None:
     from chalicelib.stores import resilience
     from chalicelib.stores.clients import Clients
 
-    resilience.SECONDS_OPEN = 0  # a schedule would wait for nothing else
+    resilience.SECONDS_OPEN = 0  # otherwise a schedule would wait for the breaker only
     clients = Clients(Settings(connect_timeout=TIMEOUT, read_timeout=TIMEOUT, max_attempts=1))
     for name in ("dynamodb", "kinesis", "s3", "sqs"):
-        getattr(clients, name)  # most of what a container costs
+        getattr(clients, name)  # creating the clients takes most of a container's start
     server = socket.socket(socket.AF_UNIX)
     server.bind(path)
     server.listen()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     print("ready", flush=True)
-    ready = selectors.DefaultSelector()
-    ready.register(server, selectors.EVENT_READ)
-    ready.register(sys.stdin, selectors.EVENT_READ)
-    while all(key.fileobj is server for key, _ in ready.select()):
+    selector = selectors.DefaultSelector()
+    selector.register(server, selectors.EVENT_READ)
+    selector.register(sys.stdin, selectors.EVENT_READ)
+    while all(key.fileobj is server for key, _ in selector.select()):
         connection, _ = server.accept()
         if os.fork() == 0:
             server.close()
@@ -102,8 +102,10 @@ def _listen(path: str) -> None:
 def _serve(app: Any, clients: Any, lines: BinaryIO) -> None:
     from chalicelib.wiring import Plane
 
-    given: Any = {name: inf if one is None else one for name, one in orjson.loads(lines.readline()).items()}
-    plane = Plane(Settings(**given), clients=clients)  # JSON has no infinity
+    settings: Any = {
+        name: inf if value is None else value for name, value in orjson.loads(lines.readline()).items()
+    }
+    plane = Plane(Settings(**settings), clients=clients)  # JSON has no infinity
     app.plane = lambda: plane  # what the handler in app.py asks for
     answer: Any = os.getpid()
     while True:

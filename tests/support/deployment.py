@@ -12,7 +12,7 @@ from tests.support.poll import wait_until
 from tests.support.synth import STACKS, Template, load, of_type
 
 NOT_EMULATED = {"AWS::Budgets::Budget", "AWS::Logs::QueryDefinition"}
-"""Resource types that the emulator does not know; it has no CodeDeploy either."""
+"""Resource types that the emulator does not have. It has no CodeDeploy, either."""
 ASSETS = "cdk-hnb659fds-assets-{account}-{region}"
 VERSION = "/cdk-bootstrap/hnb659fds/version"
 
@@ -21,7 +21,7 @@ VERSION = "/cdk-bootstrap/hnb659fds/version"
 class Deployment:
     session: Session
     address: str
-    """Of the API."""
+    """The API's URL."""
 
     def client(self, service: Any) -> Any:
         return self.session.client(service)
@@ -39,7 +39,7 @@ def deploy(folder: Path, variant: str, environ: Mapping[str, str]) -> Deployment
     s3 = session.client("s3", endpoint_url=endpoint)
     formation = session.client("cloudformation", endpoint_url=endpoint)
     for stack in STACKS:
-        body = emulated(load(folder, variant, stack, "template"))
+        body = adapt_to_emulator(load(folder, variant, stack, "template"))
         name = f"realtime-dev-{stack}"
         s3.put_object(Bucket=assets, Key=f"{name}.json", Body=json.dumps(body))
         formation.create_stack(
@@ -47,34 +47,36 @@ def deploy(folder: Path, variant: str, environ: Mapping[str, str]) -> Deployment
             TemplateURL=f"{endpoint}/{assets}/{name}.json",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
-        wait_until(lambda name=name: _complete(formation, name), seconds=60)  # type: ignore[misc]
-    _recoverable(session.client("dynamodb", endpoint_url=endpoint), load(folder, variant, "data"))
+        wait_until(lambda name=name: _is_complete(formation, name), seconds=60)  # type: ignore[misc]
+    _enable_recovery(session.client("dynamodb", endpoint_url=endpoint), load(folder, variant, "data"))
     resources = formation.list_stack_resources(StackName="realtime-dev-service")["StackResourceSummaries"]
-    (api,) = [one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == "RestAPI"]
+    (api,) = [
+        resource["PhysicalResourceId"] for resource in resources if resource["LogicalResourceId"] == "RestAPI"
+    ]
     return Deployment(session, f"{endpoint}/restapis/{api}/api/_user_request_")
 
 
-def emulated(template: Template) -> Template:
-    """Without what the emulator lacks: rollouts by CodeDeploy with their hooks, budgets, saved queries,
-    alarms by metric math.
+def adapt_to_emulator(template: Template) -> Template:
+    """Leave out what the emulator lacks: CodeDeploy with its hooks, budgets, saved queries, metric math.
 
-    Its event sources ignore reported failures, retries, windows and destinations, so the pump reads instead.
+    The emulator's event sources ignore reported failures, retries, windows and destinations, so they are left
+    out, too: the pump reads the streams instead.
     """
     resources = {
-        name: one
-        for name, one in template["Resources"].items()
-        if one["Type"] not in NOT_EMULATED
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource["Type"] not in NOT_EMULATED
         and "PreTraffic" not in name
-        and not (one["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in one["Properties"])
+        and not (resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"])
     }
-    for one in resources.values():
-        for unknown in ("DeploymentPreference", "Events"):
-            one.get("Properties", {}).pop(unknown, None)
+    for resource in resources.values():
+        for attribute in ("DeploymentPreference", "Events"):
+            resource.get("Properties", {}).pop(attribute, None)
     return {**template, "Resources": resources}
 
 
 def _bootstrap(session: Session, assembly: Path, endpoint: str) -> str:
-    """What `cdk bootstrap` makes, and the assets that `cdk deploy` puts there."""
+    """Do what `cdk bootstrap` does, upload the assets as `cdk deploy` does, and return their bucket."""
     account = session.client("sts", endpoint_url=endpoint).get_caller_identity()["Account"]
     bucket = ASSETS.format(account=account, region=session.region_name)
     s3 = session.client("s3", endpoint_url=endpoint)
@@ -82,25 +84,25 @@ def _bootstrap(session: Session, assembly: Path, endpoint: str) -> str:
     session.client("ssm", endpoint_url=endpoint).put_parameter(Name=VERSION, Value="30", Type="String")
     for manifest in assembly.glob("*.assets.json"):
         for asset in json.loads(manifest.read_text())["files"].values():
-            (to,) = asset["destinations"].values()
-            s3.upload_file(str(assembly / asset["source"]["path"]), bucket, to["objectKey"])
+            (destination,) = asset["destinations"].values()
+            s3.upload_file(str(assembly / asset["source"]["path"]), bucket, destination["objectKey"])
     return bucket
 
 
-def _recoverable(dynamodb: Any, data: Template) -> None:
-    """What the emulator's CloudFormation forgets of a table."""
+def _enable_recovery(dynamodb: Any, data: Template) -> None:
+    """Turn on point-in-time recovery, which the emulator's CloudFormation ignores."""
     for table in of_type(data, "AWS::DynamoDB::Table").values():
-        asked = table["PointInTimeRecoverySpecification"]
+        specification = table["PointInTimeRecoverySpecification"]
         name = table["TableName"]
-        dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=asked)
+        dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=specification)
 
 
-def _complete(formation: Any, name: str) -> bool:
+def _is_complete(formation: Any, name: str) -> bool:
     (stack,) = formation.describe_stacks(StackName=name)["Stacks"]
     status: str = stack["StackStatus"]
     if "FAILED" in status or "ROLLBACK" in status:
         events = formation.describe_stack_events(StackName=name)["StackEvents"]
-        failed = [one for one in events if one["ResourceStatus"].endswith("FAILED")]
-        reasons = [f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason')}" for one in failed]
+        failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+        reasons = [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed]
         raise AssertionError(f"{name} is {status}: {reasons}")
     return status == "CREATE_COMPLETE"

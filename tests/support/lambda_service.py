@@ -1,6 +1,6 @@
-"""The Lambda service on loopback: Runtime API, Extensions API, and a freeze that is one (SIGSTOP).
+"""The Lambda service on loopback: Runtime API, Extensions API, and a real freeze (SIGSTOP).
 
-It also is Kinesis for the container, one that can be told to hang or to refuse.
+It is also Kinesis for the container, which a test can make hang or fail.
 """
 
 import json
@@ -22,29 +22,29 @@ from typing import Any
 from tests.support.poll import wait_until
 
 TIMEOUT_SECONDS = 20.0
-SIGTERM_TO_SIGKILL = 2.0  # Lambda leaves 0.5; a machine that runs two test workers is not one
+SIGTERM_TO_SIGKILL = 2.0  # Lambda waits 0.5 s; a machine with two test workers is slower
 
 
 @dataclass
 class LambdaService:
-    """What a container did, in order, as ``log``; ``records`` are what Kinesis has."""
+    """``log`` has what a container did, in order; ``records`` what Kinesis has received."""
 
     log: list[str] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
     invocations: "queue.Queue[tuple[str, Any]]" = field(default_factory=queue.Queue)
     events: "queue.Queue[float]" = field(default_factory=queue.Queue)
-    kinesis_open: threading.Event = field(default_factory=threading.Event)  # unset: it hangs
+    kinesis_open: threading.Event = field(default_factory=threading.Event)  # not set: Kinesis hangs
     kinesis_works: bool = True
-    waiting: set[str] = field(default_factory=set)  # who has asked for what comes next, and has not got it
+    waiting: set[str] = field(default_factory=set)  # runtime, extension: waiting for the next event
     registered: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.kinesis_open.set()
 
     @property
-    def idle(self) -> bool:
-        """The container may be frozen."""
+    def is_idle(self) -> bool:
+        """Runtime and extension both wait, so the container may be frozen."""
         return self.waiting >= ({"runtime", "extension"} if self.registered else {"runtime"})
 
 
@@ -70,11 +70,11 @@ class Container:
         )
 
     def invoke(self, event: Any) -> Any:
-        """The answer, as soon as it has left; thaws the container if it was frozen.
+        """The answer, as soon as the container has sent it; thaws a frozen container.
 
-        As in Lambda, runtime and extension have both asked for what comes next before they get it.
+        As in Lambda, an event is delivered only when runtime and extension both wait for one.
         """
-        wait_until(lambda: self._service.idle, TIMEOUT_SECONDS, interval=0.002)
+        wait_until(lambda: self._service.is_idle, TIMEOUT_SECONDS, interval=0.002)
         self._service.waiting.clear()
         self._process.send_signal(signal.SIGCONT)
         request_id = str(uuid.uuid4())
@@ -85,12 +85,12 @@ class Container:
         return self._service.answers[request_id]
 
     def freeze(self) -> None:
-        """As soon as runtime and extension have both asked for what comes next."""
-        wait_until(lambda: self._service.idle, TIMEOUT_SECONDS)
+        """Freeze the container, as soon as runtime and extension both wait."""
+        wait_until(lambda: self._service.is_idle, TIMEOUT_SECONDS)
         self._process.send_signal(signal.SIGSTOP)
 
     def shut_down(self) -> int:
-        """As Lambda does with a container that it does not need any more; the exit status."""
+        """Stop the container as Lambda does; return its exit status."""
         self._process.send_signal(signal.SIGCONT)
         self._process.terminate()
         try:
@@ -106,19 +106,19 @@ class Container:
 
 @contextmanager
 def lambda_service() -> Iterator[tuple[LambdaService, str]]:
-    service = LambdaService()
+    running = LambdaService()
 
     class Handler(_Handler):
-        of = service
+        service = running
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield service, f"http://127.0.0.1:{server.server_port}"
+        yield running, f"http://127.0.0.1:{server.server_port}"
     finally:
-        service.kinesis_open.set()
+        running.kinesis_open.set()
         server.shutdown()
         server.server_close()
 
@@ -126,12 +126,12 @@ def lambda_service() -> Iterator[tuple[LambdaService, str]]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # one packet an answer: delayed acknowledgements would cost it 40 ms
-    of: LambdaService
+    wbufsize = -1  # one packet for each answer: delayed acknowledgements would add 40 ms
+    service: LambdaService
 
     def do_GET(self) -> None:
         if self.path == "/2018-06-01/runtime/invocation/next":
-            request_id, event = self._next("runtime", self.of.invocations)
+            request_id, event = self._wait_for_next("runtime", self.service.invocations)
             deadline = str(int((time.time() + TIMEOUT_SECONDS) * 1000))
             self._answer(200, event, {
                 "Lambda-Runtime-Aws-Request-Id": request_id,
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
             })  # fmt: skip
         elif self.path == "/2020-01-01/extension/event/next":
             assert self.headers["Lambda-Extension-Identifier"] == "the-extension"
-            deadline_ms = int(self._next("extension", self.of.events) * 1000)
+            deadline_ms = int(self._wait_for_next("extension", self.service.events) * 1000)
             self._answer(200, {"eventType": "INVOKE", "deadlineMs": deadline_ms})
 
     def do_POST(self) -> None:
@@ -148,26 +148,26 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/":
             self._kinesis(body)
         elif self.path == "/2020-01-01/extension/register":
-            self.of.registered.append((self.headers["Lambda-Extension-Name"], body))
+            self.service.registered.append((self.headers["Lambda-Extension-Name"], body))
             self._answer(200, {}, {"Lambda-Extension-Identifier": "the-extension"})
         else:
             *_, request_id, what = self.path.split("/")  # response or error
-            self.of.log.append(what)
-            self.of.answers[request_id] = body
+            self.service.log.append(what)
+            self.service.answers[request_id] = body
             self._answer(202, {})
 
-    def _next(self, who: str, what: "queue.Queue[Any]") -> Any:
-        self.of.log.append(f"{who} next")
-        self.of.waiting.add(who)
+    def _wait_for_next(self, who: str, what: "queue.Queue[Any]") -> Any:
+        self.service.log.append(f"{who} next")
+        self.service.waiting.add(who)
         return what.get()
 
     def _kinesis(self, body: Any) -> None:
-        self.of.log.append("put")
-        self.of.kinesis_open.wait()
-        if not self.of.kinesis_works:
+        self.service.log.append("put")
+        self.service.kinesis_open.wait()
+        if not self.service.kinesis_works:
             self._answer(500, {"__type": "InternalFailure"})
             return
-        self.of.records += body["Records"]
+        self.service.records += body["Records"]
         self._answer(200, {
             "FailedRecordCount": 0,
             "Records": [{"SequenceNumber": "1", "ShardId": "shardId-0"} for _ in body["Records"]],

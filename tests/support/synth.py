@@ -1,8 +1,8 @@
-"""Every template that the infrastructure tests look at, made once for all workers, in a process of its own.
+"""The templates for the infrastructure tests, synthesised once for all workers in a process of its own.
 
-`python -m tests.support.synth FOLDER` writes, for each variant, the templates as CDK makes them
-(`VARIANT/*.template.json`), as SAM expands them (`VARIANT/*.expanded.json`), how long CDK took for each
-(`seconds.json`), and cdk-nag's findings (`nag.json`).
+`python -m tests.support.synth FOLDER` writes the templates of each variant as CDK makes them
+(`VARIANT/*.template.json`) and as SAM expands them (`VARIANT/*.expanded.json`), the seconds that CDK took for
+each (`seconds.json`), and cdk-nag's findings (`nag.json`).
 """
 
 import fcntl
@@ -24,7 +24,7 @@ from tests.support.paths import ROOT
 
 COMBINATIONS = [f"{env}-{platform}" for env in environments.NAMES for platform in resource_names.PLATFORMS]
 EMULATED: dict[str, resource_names.Platform] = {"emulator": "standalone", "emulator-existing": "existing"}
-"""Of dev, for this machine."""
+"""Variants of dev whose bundle is for this machine."""
 VARIANTS = [*COMBINATIONS, "everything", *EMULATED]
 LINTED = [*COMBINATIONS, "everything"]
 STACKS = ("data", "service", "monitoring")
@@ -34,7 +34,7 @@ Templates = Callable[[str, str], Template]
 
 
 def shared(factory: pytest.TempPathFactory) -> Path:
-    """The folder, made by whichever worker comes first."""
+    """The folder, which the first worker makes."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "synth"
     with folder.with_suffix(".lock").open("w") as lock:
@@ -53,18 +53,18 @@ def make(folder: Path) -> None:
 
 def load(folder: Path, variant: str, stack: str, kind: str = "expanded") -> Template:
     (path,) = (folder / variant).glob(f"*-{stack}.{kind}.json")
-    found: Template = json.loads(path.read_text())
-    return found
+    template: Template = json.loads(path.read_text())
+    return template
 
 
 def of_type(template: Template, kind: str) -> dict[str, Template]:
     """Properties of the resources of one type, by logical id."""
     resources = template["Resources"].items()
-    return {name: one.get("Properties", {}) for name, one in resources if one["Type"] == kind}
+    return {name: resource.get("Properties", {}) for name, resource in resources if resource["Type"] == kind}
 
 
 def everything() -> tuple[Environment, resource_names.ResourceNames]:
-    """All that is optional, switched on."""
+    """Prod on an existing platform, with all options switched on."""
     prod = environments.load("prod")
     warm = replace(prod.functions["assignment"], provisioned=(2, 10))
     environment = replace(
@@ -74,7 +74,7 @@ def everything() -> tuple[Environment, resource_names.ResourceNames]:
         domain=Domain("decide.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1", "Z123"),
         alarm_email="on-call@example.com",
     )
-    attached = resource_names.PlatformResources(
+    platform_resources = resource_names.PlatformResources(
         stream="platform-events",
         bucket="platform-lake",
         assignments_stream="/experimentation/prod/dynamodb/assignments-stream",
@@ -82,17 +82,17 @@ def everything() -> tuple[Environment, resource_names.ResourceNames]:
         subnets=("subnet-0a1b2c3d", "subnet-1a1b2c3d"),
         security_groups=("sg-0a1b2c3d",),
     )
-    return environment, resource_names.resolve_names("prod", "existing", attached)
+    return environment, resource_names.resolve_names("prod", "existing", platform_resources)
 
 
-def _variant(name: str) -> tuple[Environment, resource_names.ResourceNames]:
+def _resolve_variant(name: str) -> tuple[Environment, resource_names.ResourceNames]:
     if name == "everything":
         return everything()
     if name in EMULATED:
         return environments.load("dev"), resource_names.resolve_names("dev", EMULATED[name])
-    env, platform = name.split("-")
-    found: Any = platform
-    return environments.load(env), resource_names.resolve_names(env, found)
+    env, _, suffix = name.partition("-")
+    platform: Any = suffix
+    return environments.load(env), resource_names.resolve_names(env, platform)
 
 
 def expand(template: Template) -> Template:
@@ -101,13 +101,15 @@ def expand(template: Template) -> Template:
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
-    values = {name: one.get("Default", "") for name, one in template.get("Parameters", {}).items()}
+    values = {
+        name: parameter.get("Default", "") for name, parameter in template.get("Parameters", {}).items()
+    }
     translator = Translator({}, Parser(), plugins=None, boto_session=Session(region_name="us-east-1"))
     expanded: Template = translator.translate(template, values)
     return expanded
 
 
-def _nag(folder: Path) -> list[list[str]]:
+def _list_nag_findings(folder: Path) -> list[list[str]]:
     """Stack, rule and description of every finding."""
     import aws_cdk as cdk
     from aws_cdk.cloudformation_include import CfnInclude
@@ -131,11 +133,11 @@ def _nag(folder: Path) -> list[list[str]]:
             raise
     report = json.loads((folder / "nag" / "validation-report.json").read_text())
     return [
-        [where["constructPath"], violation["ruleName"], violation["description"]]
+        [construct["constructPath"], violation["ruleName"], violation["description"]]
         for plugin in report["pluginReports"]
         if plugin["pluginName"] == "AwsSolutions"
         for violation in plugin["violations"]
-        for where in violation["violatingConstructs"]
+        for construct in violation["violatingConstructs"]
     ]
 
 
@@ -143,19 +145,19 @@ def main(folder: Path) -> None:
     from infra.app import compose
     from infra.bundle import HOST_TARGET, LAMBDA_TARGET
 
-    took: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for name in VARIANTS:
-        environment, found = _variant(name)
+        environment, names = _resolve_variant(name)
         target = HOST_TARGET if name in EMULATED else LAMBDA_TARGET
         repository = "acme/realtime" if name == "everything" else None
-        began = time.monotonic()
-        compose(environment, found, target, folder / name, repository).synth()
-        took[name] = time.monotonic() - began
+        started = time.monotonic()
+        compose(environment, names, target, folder / name, repository).synth()
+        seconds[name] = time.monotonic() - started
         for path in (folder / name).glob("*.template.json"):
             expanded = expand(json.loads(path.read_text()))
             path.with_name(path.name.replace(".template.", ".expanded.")).write_text(json.dumps(expanded))
-    (folder / "seconds.json").write_text(json.dumps(took))
-    (folder / "nag.json").write_text(json.dumps(_nag(folder)))
+    (folder / "seconds.json").write_text(json.dumps(seconds))
+    (folder / "nag.json").write_text(json.dumps(_list_nag_findings(folder)))
 
 
 if __name__ == "__main__":

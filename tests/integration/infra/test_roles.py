@@ -1,5 +1,4 @@
-"""Least privilege, both ways: the calls that botocore records while a function's code runs are exactly the
-actions of its role."""
+"""Least privilege: botocore's calls while a function's code runs are exactly the actions of its role."""
 
 import itertools
 import time
@@ -22,12 +21,12 @@ from infra.functions import LOGICAL_IDS
 from infra.resource_names import Platform, get_platform_defaults, resolve_names
 from infra.roles import build_statements, list_calls
 from realtime.local.clients import Clients as LocalClients
-from tests.support.calls import actions
+from tests.support.calls import list_actions
 from tests.support.experiments import published, published_flag
 from tests.support.streams import kinesis, purchase
 
-Recorded = set[tuple[str, str]]
-"""Setting that names the resource, and action."""
+Calls = set[tuple[str, str]]
+"""The setting that names the resource, and the action."""
 SECRET = "platform-postgres"  # noqa: S105 - its name
 VARIANTS: Mapping[str, dict[str, Any]] = {
     "standalone": {},
@@ -41,16 +40,16 @@ VARIANTS: Mapping[str, dict[str, Any]] = {
 
 
 class Recorder:
-    """What a client is asked to do, before it does it."""
+    """Records the calls of a botocore session before they are sent."""
 
     def __init__(self, settings: Settings) -> None:
         names = {getattr(settings, field): field for field in Settings.__dataclass_fields__}
         self._settings = {name: field for name, field in names.items() if isinstance(name, str) and name}
-        self.found: Recorded = set()
+        self.calls: Calls = set()
 
     def __call__(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        for action, name in actions(model.service_model.service_name, model.name, params):
-            self.found.add((self._settings[name], action))
+        for action, name in list_actions(model.service_model.service_name, model.name, params):
+            self.calls.add((self._settings[name], action))
 
 
 @pytest.fixture(params=VARIANTS)
@@ -61,9 +60,9 @@ def variant(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def settings(variant: str, aws_settings: Settings, aws_clients: LocalClients) -> Settings:
-    """Checks for new definitions at every look-up."""
-    found = replace(aws_settings, definitions_check=0.0, tracking_linger=0.0, **VARIANTS[variant])
-    return replace(found, firehose=f"delivery-{aws_settings.archive_bucket}")
+    """Settings that check for new definitions at every look-up."""
+    changed = replace(aws_settings, definitions_check=0.0, tracking_linger=0.0, **VARIANTS[variant])
+    return replace(changed, firehose=f"delivery-{aws_settings.archive_bucket}")
 
 
 @pytest.fixture
@@ -72,13 +71,13 @@ def plane(
 ) -> tuple[Plane, Recorder]:
     for name, value in aws_environment.items():
         monkeypatch.setenv(name, value)
-    _deliver_to(settings)
-    found, recorder = Plane(settings), Recorder(settings)
-    found.clients._session.register("provide-client-params", recorder)
-    return found, recorder
+    _create_delivery_stream(settings)
+    container, recorder = Plane(settings), Recorder(settings)
+    container.clients._session.register("provide-client-params", recorder)
+    return container, recorder
 
 
-def _deliver_to(settings: Settings) -> None:
+def _create_delivery_stream(settings: Settings) -> None:
     bucket = {
         "RoleARN": "arn:aws:iam::000000000000:role/r",
         "BucketARN": f"arn:aws:s3:::{settings.archive_bucket}",
@@ -93,9 +92,9 @@ def remaining() -> float:
 
 
 def while_definitions_change(settings: Settings, use: Callable[[], object]) -> None:
-    """``use`` beside a publish that was abandoned, after one of one definition of each kind, and of several.
+    """Call ``use`` during an abandoned publish, and after publishes of few definitions and of more.
 
-    They are published by the operator, whose calls are not the function's.
+    The operator publishes: those calls are not the function's and are not recorded.
     """
     clients = Clients(settings)
     store = DefinitionStore(clients, settings)
@@ -179,7 +178,7 @@ def assignment_sync(plane: Plane) -> None:
             "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/a/stream/2026",
             "dynamodb": {"SequenceNumber": str(next(numbers)), "NewImage": image},
         }
-        plane.clock = lambda: time.time() + 3600 * next(numbers)  # the split is due again
+        plane.clock = lambda: time.time() + 3600 * next(numbers)  # the sample-ratio test is due again
         plane.sync({"Records": [record], "shardId": "shardId-1"}, remaining)
 
     while_definitions_change(plane.settings, use)
@@ -189,7 +188,7 @@ def authorizer(plane: Plane) -> None:
     plane.authorizer.authorize("Bearer rt_somebody")
 
 
-RUNS: Mapping[FunctionName, Callable[[Plane], None]] = {
+USES: Mapping[FunctionName, Callable[[Plane], None]] = {
     "assignment": assignment,
     "feature_flags": feature_flags,
     "ingest": ingest,
@@ -204,13 +203,13 @@ def test_a_role_has_what_its_function_calls_and_nothing_more(
     plane: tuple[Plane, Recorder], variant: Platform, name: FunctionName
 ) -> None:
     container, recorder = plane
-    RUNS[name](container)
+    USES[name](container)
     environment = _environment(variant)
-    attached = (
+    platform_resources = (
         replace(get_platform_defaults("dev"), postgres_secret=SECRET) if variant == "existing" else None
     )
-    allowed = list_calls(name, environment, resolve_names("dev", variant, attached))
-    assert recorder.found == {(setting, action) for setting, actions in allowed.items() for action in actions}
+    allowed = list_calls(name, environment, resolve_names("dev", variant, platform_resources))
+    assert recorder.calls == {(setting, action) for setting, actions in allowed.items() for action in actions}
 
 
 def _environment(variant: str) -> environments.Environment:
@@ -221,7 +220,7 @@ def _environment(variant: str) -> environments.Environment:
 @pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_a_policy_names_each_resource(name: FunctionName) -> None:
     names = resolve_names("prod", "standalone")
-    for one in build_statements(name, environments.load("prod"), names, "arn:log"):
-        assert not any("*" in action for action in one["Action"])
-        if one["Resource"] == ["*"]:
-            assert all(action.startswith("xray:") for action in one["Action"])
+    for statement in build_statements(name, environments.load("prod"), names, "arn:log"):
+        assert not any("*" in action for action in statement["Action"])
+        if statement["Resource"] == ["*"]:
+            assert all(action.startswith("xray:") for action in statement["Action"])

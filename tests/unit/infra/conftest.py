@@ -11,7 +11,7 @@ from tests.support.synth import Templates, load
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "synthesised" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(300))  # whoever comes first synthesises for all
+            item.add_marker(pytest.mark.timeout(300))  # the first worker synthesises for all
 
 
 @pytest.fixture(scope="session")
@@ -21,5 +21,5 @@ def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def template(synthesised: Path) -> Templates:
-    """By variant and stack, as SAM expands it."""
+    """The templates as SAM expands them."""
     return lambda variant, stack: load(synthesised, variant, stack)

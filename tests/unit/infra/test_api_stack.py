@@ -1,4 +1,4 @@
-"""The API after SAM's expansion: who answers which path, what the gateway says itself, what it logs."""
+"""The API after SAM's expansion: each path's function, the gateway's own answers, the access log."""
 
 import json
 
@@ -11,13 +11,13 @@ from tests.support.synth import VARIANTS, Template, Templates, of_type
 
 def body(template: Templates, variant: str = "prod-standalone") -> Template:
     (api,) = of_type(template(variant, "service"), "AWS::ApiGateway::RestApi").values()
-    found: Template = api["Body"]
-    return found
+    definition: Template = api["Body"]
+    return definition
 
 
 def stage(template: Templates) -> Template:
-    (found,) = of_type(template("prod-standalone", "service"), "AWS::ApiGateway::Stage").values()
-    return found
+    (properties,) = of_type(template("prod-standalone", "service"), "AWS::ApiGateway::Stage").values()
+    return properties
 
 
 @pytest.mark.parametrize(
@@ -40,18 +40,18 @@ def test_each_path_has_its_function(path: str, function: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_route_calls_its_functions_alias(template: Templates, variant: str) -> None:
-    found = list(list_operations(body(template, variant)))
-    assert len(found) >= 12
-    for path, _, method in found:
+    routes = list(list_operations(body(template, variant)))
+    assert len(routes) >= 12
+    for path, _, method in routes:
         uri = method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
         assert uri.endswith(f"/functions/${{{LOGICAL_IDS[get_owner(path)]}Aliaslive}}/invocations")
 
 
 def test_every_route_but_the_open_ones_asks_the_authorizer(template: Templates) -> None:
-    found = body(template)
-    for path, _, method in list_operations(found):
+    definition = body(template)
+    for path, _, method in list_operations(definition):
         assert method.get("security", []) == ([] if path in OPEN_PATHS else [{"authorizer": []}])
-    (scheme,) = found["securityDefinitions"].values()
+    (scheme,) = definition["securityDefinitions"].values()
     authorizer = scheme["x-amazon-apigateway-authorizer"]
     assert scheme["name"] == "Authorization"
     assert authorizer["type"] == "token"
@@ -63,10 +63,10 @@ def test_errors_of_the_gateway_have_our_shape_and_ofreps(template: Templates) ->
     answers = body(template)["x-amazon-apigateway-gateway-responses"]
     assert {"UNAUTHORIZED", "ACCESS_DENIED", "THROTTLED", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
     for answer in answers.values():
-        said = json.loads(answer["responseTemplates"]["application/json"])
-        assert said["error"].keys() == {"code", "message", "details"}
-        assert said["errorDetails"] == said["error"]["message"]
-        assert said["key"] == ""
+        answer_body = json.loads(answer["responseTemplates"]["application/json"])
+        assert answer_body["error"].keys() == {"code", "message", "details"}
+        assert answer_body["errorDetails"] == answer_body["error"]["message"]
+        assert answer_body["key"] == ""
         assert answer["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
     throttled = answers["THROTTLED"]
     assert throttled["statusCode"] == 429
@@ -84,20 +84,22 @@ def test_browsers_may_ask_from_anywhere(template: Templates) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_there_is_one_stage_and_no_way_around_it(template: Templates, variant: str) -> None:
-    found = template(variant, "service")
-    assert [one["StageName"] for one in of_type(found, "AWS::ApiGateway::Stage").values()] == ["api"]
-    (deployment,) = of_type(found, "AWS::ApiGateway::Deployment").values()
+    expanded = template(variant, "service")
+    assert [
+        properties["StageName"] for properties in of_type(expanded, "AWS::ApiGateway::Stage").values()
+    ] == ["api"]
+    (deployment,) = of_type(expanded, "AWS::ApiGateway::Deployment").values()
     assert "StageName" not in deployment
 
 
 def test_requests_are_throttled_traced_and_measured_but_bodies_never_logged(template: Templates) -> None:
-    found = stage(template)
-    (settings,) = found["MethodSettings"]
+    properties = stage(template)
+    (settings,) = properties["MethodSettings"]
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (20_000, 10_000)
     assert settings["MetricsEnabled"] is True
     assert settings["DataTraceEnabled"] is False
     assert settings["LoggingLevel"] == "OFF"  # its log would be kept for ever
-    assert found["TracingEnabled"] is True
+    assert properties["TracingEnabled"] is True
 
 
 def test_the_access_log_has_no_field_that_could_hold_an_id_a_key_or_an_address(template: Templates) -> None:
@@ -122,12 +124,12 @@ def test_a_firewall_stands_before_production_only(template: Templates) -> None:
 
 
 def test_a_domain_and_a_usage_plan_are_added_where_they_are_asked_for(template: Templates) -> None:
-    found = template("everything", "service")
-    (domain,) = of_type(found, "AWS::ApiGateway::DomainName").values()
+    expanded = template("everything", "service")
+    (domain,) = of_type(expanded, "AWS::ApiGateway::DomainName").values()
     assert (domain["DomainName"], domain["SecurityPolicy"]) == ("decide.example.com", "TLS_1_2")
-    assert of_type(found, "AWS::ApiGateway::BasePathMapping")
-    assert of_type(found, "AWS::Route53::RecordSet")
-    (plan,) = of_type(found, "AWS::ApiGateway::UsagePlan").values()
+    assert of_type(expanded, "AWS::ApiGateway::BasePathMapping")
+    assert of_type(expanded, "AWS::Route53::RecordSet")
+    (plan,) = of_type(expanded, "AWS::ApiGateway::UsagePlan").values()
     assert plan["Throttle"] == {"RateLimit": 10, "BurstLimit": 20}
     assert plan["Quota"] == {"Limit": 1_000_000, "Period": "MONTH"}
     for path, _, method in list_operations(body(template, "everything")):

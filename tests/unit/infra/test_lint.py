@@ -24,9 +24,11 @@ def test_cfn_lint_has_nothing_to_say(synthesised: Path, variant: str) -> None:
 
 def test_every_finding_of_cdk_nag_is_accepted_for_a_reason_and_no_reason_is_left(synthesised: Path) -> None:
     findings = json.loads((synthesised / "nag.json").read_text())
-    unexpected = [one for one in findings if not any(_fits(one[1], rule) for rule in SUPPRESSIONS)]
+    unexpected = [
+        finding for finding in findings if not any(_fits(finding[1], rule) for rule in SUPPRESSIONS)
+    ]
     assert unexpected == []
-    unused = [rule for rule in SUPPRESSIONS if not any(_fits(one[1], rule) for one in findings)]
+    unused = [rule for rule in SUPPRESSIONS if not any(_fits(finding[1], rule) for finding in findings)]
     assert unused == []
 
 

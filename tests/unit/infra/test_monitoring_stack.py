@@ -1,4 +1,4 @@
-"""Alarms, dashboard, queries and budget: what they name is what the service emits."""
+"""Alarms, dashboard, queries and budget name what the service emits."""
 
 import json
 
@@ -11,7 +11,7 @@ from infra.functions import LOGICAL_IDS
 from tests.support.metrics import recorded
 from tests.support.synth import COMBINATIONS, Template, Templates, of_type
 
-ASKED_FOR = {
+REQUIRED_ALARMS = {
     "api-errors",
     "quarantine-not-empty",
     "failed-batches-not-empty",
@@ -28,47 +28,47 @@ ASKED_FOR = {
 
 
 def alarms(template: Templates, variant: str = "prod-standalone") -> dict[str, Template]:
-    found = of_type(template(variant, "monitoring"), "AWS::CloudWatch::Alarm").values()
-    return {one["AlarmName"].split("-", 2)[2]: one for one in found}
+    properties = of_type(template(variant, "monitoring"), "AWS::CloudWatch::Alarm").values()
+    return {alarm["AlarmName"].split("-", 2)[2]: alarm for alarm in properties}
 
 
 def dashboard(template: Templates) -> str:
-    (found,) = of_type(template("prod-standalone", "monitoring"), "AWS::CloudWatch::Dashboard").values()
-    text: str = found["DashboardBody"]["Fn::Sub"]
+    (properties,) = of_type(template("prod-standalone", "monitoring"), "AWS::CloudWatch::Dashboard").values()
+    text: str = properties["DashboardBody"]["Fn::Sub"]
     return text
 
 
 def watched(template: Templates) -> set[str]:
     """Our own metrics in alarms and on the dashboard."""
-    found = alarms(template).values()
-    metrics = [one for one in found if "MetricName" in one]
-    queries = [query for one in found for query in one.get("Metrics", [])]
+    properties = alarms(template).values()
+    metrics = [alarm for alarm in properties if "MetricName" in alarm]
+    queries = [query for alarm in properties for query in alarm.get("Metrics", [])]
     metrics += [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
-    named = {one["MetricName"] for one in metrics if one["Namespace"] == NAMESPACE}
+    names = {metric["MetricName"] for metric in metrics if metric["Namespace"] == NAMESPACE}
     for widget in json.loads(dashboard(template))["widgets"]:
-        named |= {one[1] for one in widget["properties"]["metrics"] if one[0] == NAMESPACE}
-    return named
+        names |= {metric[1] for metric in widget["properties"]["metrics"] if metric[0] == NAMESPACE}
+    return names
 
 
 @pytest.mark.parametrize("variant", COMBINATIONS)
 def test_every_alarm_that_was_asked_for_is_there_and_tells_somebody(
     template: Templates, variant: str
 ) -> None:
-    found = alarms(template, variant)
-    assert found.keys() >= ASKED_FOR
-    for name, one in found.items():
-        assert one["AlarmActions"] == [{"Ref": "Alerts"}]
-        assert one["TreatMissingData"] == "notBreaching"
-        assert one["AlarmDescription"].endswith(f"docs/runbook.md#{name}")
+    by_name = alarms(template, variant)
+    assert by_name.keys() >= REQUIRED_ALARMS
+    for name, alarm in by_name.items():
+        assert alarm["AlarmActions"] == [{"Ref": "Alerts"}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmDescription"].endswith(f"docs/runbook.md#{name}")
 
 
 def test_alarms_of_latency_stand_at_each_functions_budget(template: Templates) -> None:
-    found = alarms(template)
-    for name, sized in environments.load("prod").functions.items():
-        assert found[f"{name}-latency"]["Threshold"] == sized.p99_ms
-        assert found[f"{name}-errors"]["Threshold"] == 1.0
-    assert found["event_processor-iterator-age"]["Threshold"] == 60_000
-    assert found["quarantine-not-empty"]["Threshold"] == 0
+    by_name = alarms(template)
+    for name, function in environments.load("prod").functions.items():
+        assert by_name[f"{name}-latency"]["Threshold"] == function.p99_ms
+        assert by_name[f"{name}-errors"]["Threshold"] == 1.0
+    assert by_name["event_processor-iterator-age"]["Threshold"] == 60_000
+    assert by_name["quarantine-not-empty"]["Threshold"] == 0
 
 
 def test_every_metric_that_is_watched_is_emitted(template: Templates) -> None:
@@ -94,35 +94,35 @@ def test_every_metric_that_is_watched_is_emitted(template: Templates) -> None:
     ],
 )
 def test_the_dashboard_shows(template: Templates, title: str) -> None:
-    titles = {one["properties"]["title"] for one in json.loads(dashboard(template))["widgets"]}
+    titles = {widget["properties"]["title"] for widget in json.loads(dashboard(template))["widgets"]}
     assert title in titles
 
 
 def test_queries_are_saved_over_logs_that_exist(template: Templates) -> None:
     service = of_type(template("prod-standalone", "service"), "AWS::Logs::LogGroup")
-    groups = {one["LogGroupName"] for one in service.values()}
+    groups = {group["LogGroupName"] for group in service.values()}
     saved = of_type(template("prod-standalone", "monitoring"), "AWS::Logs::QueryDefinition").values()
     assert len(saved) == 6
-    for one in saved:
-        assert one["Name"].startswith("realtime-prod/")
-        assert set(one["LogGroupNames"]) <= groups
+    for query in saved:
+        assert query["Name"].startswith("realtime-prod/")
+        assert set(query["LogGroupNames"]) <= groups
 
 
 def saved_query(template: Templates, name: str) -> Template:
     saved = of_type(template("prod-standalone", "monitoring"), "AWS::Logs::QueryDefinition").values()
-    (found,) = [one for one in saved if one["Name"] == f"realtime-prod/{name}"]
-    return found
+    (match,) = [query for query in saved if query["Name"] == f"realtime-prod/{name}"]
+    return match
 
 
 def test_one_request_is_found_by_any_of_its_ids_at_the_gateway_and_in_every_function(
     template: Templates,
 ) -> None:
-    found = saved_query(template, "one-request")
-    assert "/aws/apigateway/realtime-prod" in found["LogGroupNames"]
-    assert len(found["LogGroupNames"]) == 1 + len(LOGICAL_IDS)
+    query = saved_query(template, "one-request")
+    assert "/aws/apigateway/realtime-prod" in query["LogGroupNames"]
+    assert len(query["LogGroupNames"]) == 1 + len(LOGICAL_IDS)
     # whatever field holds it: requestId, functionRequestId and traceId at the gateway, requestId and
     # xray_trace_id of a function's line, record.requestId and record.tracing.value of Lambda's own
-    assert '@message like "PASTE-AN-ID"' in found["QueryString"]
+    assert '@message like "PASTE-AN-ID"' in query["QueryString"]
 
 
 def test_errors_are_the_codes_and_lambdas_own(template: Templates) -> None:
@@ -132,11 +132,13 @@ def test_errors_are_the_codes_and_lambdas_own(template: Templates) -> None:
 
 
 def test_alarms_of_what_is_recorded_once_in_minutes_look_back_longer_than_that(template: Templates) -> None:
-    found = alarms(template)
+    by_name = alarms(template)
     for name in ("sample-ratio-mismatch", "assignment-not-stored", "postgres-rows-refused"):
-        assert found[name]["Period"] > 2 * SECONDS_BETWEEN
-    measured = [one["MetricStat"] for one in found["invalid-definition"]["Metrics"] if "MetricStat" in one]
-    assert {one["Period"] for one in measured} == {900}
+        assert by_name[name]["Period"] > 2 * SECONDS_BETWEEN
+    metrics = [
+        query["MetricStat"] for query in by_name["invalid-definition"]["Metrics"] if "MetricStat" in query
+    ]
+    assert {metric["Period"] for metric in metrics} == {900}
 
 
 def test_no_alarm_counts_on_a_metric_that_has_no_data(template: Templates) -> None:
@@ -146,15 +148,18 @@ def test_no_alarm_counts_on_a_metric_that_has_no_data(template: Templates) -> No
 def test_the_owner_is_told_before_the_money_is_spent(template: Templates) -> None:
     (budget,) = of_type(template("prod-standalone", "monitoring"), "AWS::Budgets::Budget").values()
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 1_000, "Unit": "USD"}
-    told = [one["Notification"]["NotificationType"] for one in budget["NotificationsWithSubscribers"]]
-    assert told == ["ACTUAL", "FORECASTED"]
+    types = [
+        notification["Notification"]["NotificationType"]
+        for notification in budget["NotificationsWithSubscribers"]
+    ]
+    assert types == ["ACTUAL", "FORECASTED"]
 
 
 def test_alarms_reach_the_topic_over_tls_from_this_account_only(template: Templates) -> None:
-    found = template("everything", "monitoring")
-    (policy,) = of_type(found, "AWS::SNS::TopicPolicy").values()
+    expanded = template("everything", "monitoring")
+    (policy,) = of_type(expanded, "AWS::SNS::TopicPolicy").values()
     publish, tls = policy["PolicyDocument"]["Statement"]
     assert publish["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     assert tls["Effect"] == "Deny"
-    (topic,) = of_type(found, "AWS::SNS::Topic").values()
+    (topic,) = of_type(expanded, "AWS::SNS::Topic").values()
     assert topic["Subscription"] == [{"Protocol": "email", "Endpoint": "on-call@example.com"}]

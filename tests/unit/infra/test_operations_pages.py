@@ -1,4 +1,4 @@
-"""What the pages for operators say about alarms, metrics, settings, permissions and commands is true."""
+"""The pages for operators are true about alarms, metrics, settings, permissions and commands."""
 
 import importlib.util
 import re
@@ -31,9 +31,9 @@ def name_of(page: Path) -> str:
 
 
 def section(page: Path, title: str) -> str:
-    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", page.read_text(), re.MULTILINE | re.DOTALL)
-    assert found, title
-    return found[1]
+    match = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert match, title
+    return match[1]
 
 
 def test_every_alarm_has_its_section_and_no_section_has_none() -> None:
@@ -56,8 +56,8 @@ def test_alarms_that_are_named_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ALL, ids=name_of)
 def test_settings_that_are_named_exist(page: Path) -> None:
-    known = {f"REALTIME_{field.upper()}" for field in Settings.__dataclass_fields__}
-    assert set(re.findall(r"REALTIME_[A-Z_]+", page.read_text())) <= known
+    settings = {f"REALTIME_{field.upper()}" for field in Settings.__dataclass_fields__}
+    assert set(re.findall(r"REALTIME_[A-Z_]+", page.read_text())) <= settings
 
 
 @pytest.mark.parametrize("page", ALL, ids=name_of)
@@ -74,14 +74,14 @@ def test_files_and_folders_that_are_named_exist(page: Path) -> None:
 
 def test_saved_queries_that_are_named_exist() -> None:
     text = "\n".join(page.read_text() for page in PAGES)
-    named = set(re.findall(r"saved quer(?:y|ies) `([\w-]+)`", text))
-    assert named
-    assert named <= {*FUNCTIONS, *ACCESS, *EVERYWHERE}
+    names = set(re.findall(r"saved quer(?:y|ies) `([\w-]+)`", text))
+    assert names
+    assert names <= {*FUNCTIONS, *ACCESS, *EVERYWHERE}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_an_environment_is_named_before_the_first_command(page: Path) -> None:
-    """Without one, `python -m realtime` speaks to this machine."""
+    """Without an environment, `python -m realtime` talks to the local stack."""
     before, called, _ = page.read_text().partition("python -m realtime ")
     assert "REALTIME_ENV=" in before or not called
     if page.name in ("runbook.md", "incidents.md", "rollback.md"):
@@ -107,10 +107,12 @@ def test_a_functions_page_lists_its_permissions(name: environments.FunctionName)
         for setting, actions in re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE)
         for action in re.findall(r"`([\w:]+)`", actions)
     }
-    most = {"REALTIME_ARCHIVE": "firehose", "REALTIME_EVENT_DEDUPE": "table"}
-    everything = replace(PROD, settings=most)
-    attached = replace(resource_names.get_platform_defaults("prod"), postgres_secret="a-name")  # noqa: S106 - a name
-    granted = list_calls(name, everything, resource_names.resolve_names("prod", "existing", attached))
+    settings = {"REALTIME_ARCHIVE": "firehose", "REALTIME_EVENT_DEDUPE": "table"}
+    everything = replace(PROD, settings=settings)
+    platform_resources = replace(resource_names.get_platform_defaults("prod"), postgres_secret="a-name")  # noqa: S106 - a name
+    granted = list_calls(
+        name, everything, resource_names.resolve_names("prod", "existing", platform_resources)
+    )
     assert listed == {(setting, action) for setting, actions in granted.items() for action in actions}
 
 
@@ -125,17 +127,20 @@ def test_the_table_of_environments_is_theirs() -> None:
     rows = dict(
         re.findall(r"^\| ([^|]+) \| ([^\n]+) \|$", (DOCS / "deployment.md").read_text(), re.MULTILINE)
     )
-    found = {env: environments.load(env) for env in environments.NAMES}
+    by_name = {env: environments.load(env) for env in environments.NAMES}
 
     def row(title: str) -> list[str]:
         return [cell.strip() for cell in rows[title].split("|")]
 
-    assert row("requests a second") == [f"{one.throttle.rate:,}" for one in found.values()]
-    assert row("logs kept") == [f"{one.log_days} days" for one in found.values()]
-    assert row("budget a month") == [f"${one.budget_usd:,}" for one in found.values()]
-    assert row("firewall") == ["yes" if one.waf else "no" for one in found.values()]
+    assert row("requests a second") == [f"{environment.throttle.rate:,}" for environment in by_name.values()]
+    assert row("logs kept") == [f"{environment.log_days} days" for environment in by_name.values()]
+    assert row("budget a month") == [f"${environment.budget_usd:,}" for environment in by_name.values()]
+    assert row("firewall") == ["yes" if environment.waf else "no" for environment in by_name.values()]
 
     text = (DOCS / "deployment.md").read_text()
-    reserved = [sum(sized.reserved or 0 for sized in one.functions.values()) for one in found.values()]
+    reserved = [
+        sum(function.reserved or 0 for function in environment.functions.values())
+        for environment in by_name.values()
+    ]
     assert "dev reserves {:,}, staging {:,}, prod {:,}".format(*reserved) in text
-    assert f"prod asks for {found['prod'].throttle.rate:,} and {found['prod'].throttle.burst:,}" in text
+    assert f"prod asks for {by_name['prod'].throttle.rate:,} and {by_name['prod'].throttle.burst:,}" in text

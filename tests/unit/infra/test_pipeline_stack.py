@@ -1,4 +1,4 @@
-"""The pipeline's role: whom it trusts, and that it suffices for what the pipeline does."""
+"""The pipeline's role and workflows: whom the role trusts, and what it allows."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from tests.support.synth import Template, Templates, of_type
 
 
 def role(template: Templates) -> Template:
-    (found,) = of_type(template("everything", "pipeline"), "AWS::IAM::Role").values()
-    return found
+    (properties,) = of_type(template("everything", "pipeline"), "AWS::IAM::Role").values()
+    return properties
 
 
 def allowed(template: Templates) -> set[str]:
@@ -34,7 +34,7 @@ def test_its_credentials_outlive_a_rollout(template: Templates) -> None:
 
 def test_it_changes_nothing_but_by_cdks_roles_a_rollback_and_the_smoke_tests(template: Templates) -> None:
     reading = ("Describe", "List", "Get", "BatchGet", "ConditionCheck", "Query", "Scan")
-    changing = {one for one in allowed(template) if not one.partition(":")[2].startswith(reading)}
+    changing = {action for action in allowed(template) if not action.partition(":")[2].startswith(reading)}
     assert changing == {
         "sts:AssumeRole",
         "lambda:InvokeFunction",
@@ -46,8 +46,8 @@ def test_it_changes_nothing_but_by_cdks_roles_a_rollback_and_the_smoke_tests(tem
 
 
 def workflow(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
-    return found
+    document: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
+    return document
 
 
 def test_what_may_have_been_wrong_before_is_reported_and_rolls_nothing_back() -> None:

@@ -1,4 +1,4 @@
-"""The hook that lets a new version have traffic, or not."""
+"""The hook that decides whether a new version gets traffic."""
 
 import io
 import json
@@ -41,11 +41,11 @@ class Aws:
 
 def verdict(aws: Aws, monkeypatch: pytest.MonkeyPatch, *expected: Any) -> str:
     monkeypatch.setenv("NEW_VERSION", VERSION)
-    monkeypatch.setenv("PROBES", json.dumps([{"event": {}, "expect": one} for one in expected]))
+    monkeypatch.setenv("PROBES", json.dumps([{"event": {}, "expect": answer} for answer in expected]))
     pre_traffic.handler(EVENT, None, aws, aws.paused.append)
-    (found,) = aws.verdicts
-    assert (found["deploymentId"], found["lifecycleEventHookExecutionId"]) == ("d-1", "e-1")
-    return found["status"]
+    (status,) = aws.verdicts
+    assert (status["deploymentId"], status["lifecycleEventHookExecutionId"]) == ("d-1", "e-1")
+    return status["status"]
 
 
 def test_a_version_that_answers_as_expected_gets_traffic(monkeypatch: pytest.MonkeyPatch) -> None:

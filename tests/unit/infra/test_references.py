@@ -1,4 +1,4 @@
-"""What CDK cannot check, since it does not know what SAM makes: everything that is named exists."""
+"""Every reference leads to a resource. CDK cannot check that, as it does not know what SAM generates."""
 
 import json
 import re
@@ -14,8 +14,8 @@ from tests.support.synth import COMBINATIONS, STACKS, VARIANTS, Template, Templa
 def mentions(node: Any) -> Iterator[str]:
     """Logical ids in Ref, GetAtt, Sub and DependsOn below ``node``."""
     if isinstance(node, list):
-        for one in node:
-            yield from mentions(one)
+        for child in node:
+            yield from mentions(child)
     if not isinstance(node, dict):
         return
     for key, value in node.items():
@@ -24,9 +24,9 @@ def mentions(node: Any) -> Iterator[str]:
         elif key == "Fn::GetAtt":
             yield value[0] if isinstance(value, list) else value.split(".")[0]
         elif key == "Fn::Sub":
-            text, known = (value, {}) if isinstance(value, str) else value
-            found = {name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)\}", text)}
-            yield from found - known.keys()
+            text, variables = (value, {}) if isinstance(value, str) else value
+            names = {name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)\}", text)}
+            yield from names - variables.keys()
         elif key == "DependsOn":
             yield from [value] if isinstance(value, str) else value
         yield from mentions(value)
@@ -39,9 +39,9 @@ def exists(template: Template) -> set[str]:
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_reference_leads_somewhere(template: Templates, variant: str, stack: str) -> None:
-    found = template(variant, stack)
-    named = {name for name in mentions(found["Resources"]) if not name.startswith("AWS::")}
-    assert named <= exists(found)
+    expanded = template(variant, stack)
+    ids = {name for name in mentions(expanded["Resources"]) if not name.startswith("AWS::")}
+    assert ids <= exists(expanded)
 
 
 def test_three_environments_on_both_platforms_are_synthesised_within_a_minute(synthesised: Path) -> None:

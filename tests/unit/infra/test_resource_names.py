@@ -1,4 +1,4 @@
-"""What the CDK context says about where things are, and names without a drift."""
+"""Resource names by the CDK context agree with the settings."""
 
 import pytest
 
@@ -27,12 +27,12 @@ def test_names_of_the_platform_may_be_given_instead_of_parameters() -> None:
 
 def test_how_long_the_platforms_stream_keeps_a_record_decides_when_one_is_given_up() -> None:
     def age(**context: str) -> int:
-        (found,) = [
+        (seconds,) = [
             source.max_record_age
             for source in resolve_context("prod", {"platform": "existing", **context}).resources.event_sources
             if source.function == "event_processor"
         ]
-        return found
+        return seconds
 
     assert age() == 23 * 3600
     assert age(stream_hours="48") == 46 * 3600
@@ -63,11 +63,11 @@ def test_a_wrong_context_is_one_line(context: str, reason: str) -> None:
 
 def test_a_secret_is_known_to_the_sync_alone(template: Templates) -> None:
     functions = of_type(template("everything", "service"), "AWS::Lambda::Function")
-    told = {
+    names = {
         name
-        for name, one in functions.items()
-        if "REALTIME_POSTGRES_SECRET" in one.get("Environment", {}).get("Variables", {})
+        for name, function in functions.items()
+        if "REALTIME_POSTGRES_SECRET" in function.get("Environment", {}).get("Variables", {})
     }
-    assert told == {"AssignmentSync"}
+    assert names == {"AssignmentSync"}
     role = of_type(template("everything", "service"), "AWS::IAM::Role")["AssignmentSyncRole"]
     assert "secret:platform-postgres-??????" in str(role)

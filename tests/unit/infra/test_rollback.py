@@ -17,10 +17,10 @@ DEV = environments.load("dev")
 
 
 class Rollouts:
-    """CodeDeploy with one rollout under way in each application; moto has none of its own for Lambda.
+    """CodeDeploy with a running rollout in each application; moto has no CodeDeploy for Lambda.
 
-    A rollout that is stopped puts the traffic of `assignment` back by a deployment of its own, which is done
-    when it has been asked about twice: an alias that was set before that would be set again.
+    A stopped rollout moves the traffic of `assignment` back by a deployment of its own, which is done at the
+    second question about it. Until then it would overwrite an alias that the rollback has set.
     """
 
     def __init__(self, lambda_: Any, *applications: str) -> None:
@@ -79,8 +79,8 @@ class Aws:
         return self.lambda_ if service == "lambda" else self.codedeploy
 
     def version(self, name: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self.lambda_.get_alias(FunctionName=get_function_name(name, DEV), Name="live")
-        return found
+        alias: dict[str, Any] = self.lambda_.get_alias(FunctionName=get_function_name(name, DEV), Name="live")
+        return alias
 
     def roll_back(self, *arguments: str) -> None:
         rollback.main(["--env", "dev", *arguments], self, self.paused.append)
@@ -92,13 +92,13 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
-        found = Aws("realtime-dev-service-App-1", "realtime-prod-service-App-2")
+        aws = Aws("realtime-dev-service-App-1", "realtime-prod-service-App-2")
         trust = json.dumps({"Version": "2012-10-17", "Statement": []})
         iam = boto3.client("iam", region_name="us-east-1")
         role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
         for name in LOGICAL_IDS:
-            _deploy(found.lambda_, get_function_name(name, DEV), role)
-        yield found
+            _deploy(aws.lambda_, get_function_name(name, DEV), role)
+        yield aws
 
 
 def _deploy(lambda_: Any, function: str, role: str) -> None:
@@ -128,9 +128,9 @@ def test_functions_go_back_one_version(aws: Aws, capsys: pytest.CaptureFixture[s
 
 def test_a_function_whose_traffic_is_moving_stays_at_the_version_it_is_leaving(aws: Aws) -> None:
     aws.roll_back()
-    found = aws.version("assignment")
-    assert found["FunctionVersion"] == "3"
-    assert not found.get("RoutingConfig", {}).get("AdditionalVersionWeights")
+    alias = aws.version("assignment")
+    assert alias["FunctionVersion"] == "3"
+    assert not alias.get("RoutingConfig", {}).get("AdditionalVersionWeights")
 
 
 def test_rollouts_of_this_environment_are_stopped_first(aws: Aws) -> None:
