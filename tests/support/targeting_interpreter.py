@@ -296,8 +296,8 @@ def operator_v2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: st
         case "in" | "not_in":
             return any(same(a, item) for item in v) == (operator == "in")
         case "contains" | "not_contains":
-            held = any(same(item, v) for item in a) if isinstance(a, list) else text_of(v) in text_of(a)
-            return held == (operator == "contains")
+            contains = any(same(item, v) for item in a) if isinstance(a, list) else text_of(v) in text_of(a)
+            return contains == (operator == "contains")
         case "starts_with":
             return text_of(a).startswith(text_of(v))
         case "ends_with":
@@ -312,11 +312,11 @@ def operator_v2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: st
             return instant(a) > instant(v)
         case "contains_all" | "contains_any":
             if isinstance(a, list):
-                held_items = [any(same(item, wanted) for item in a) for wanted in v]
+                present = [any(same(item, wanted) for item in a) for wanted in v]
             else:
-                held_items = [isinstance(wanted, str) and wanted in a for wanted in v if isinstance(a, str)]
+                present = [isinstance(wanted, str) and wanted in a for wanted in v if isinstance(a, str)]
             fits = isinstance(a, (list, str))
-            return fits and (all(held_items) if operator == "contains_all" else any(held_items))
+            return fits and (all(present) if operator == "contains_all" else any(present))
         case "match_regex":
             return re.search(v, text_of(a)) is not None
         case "geo_distance" if isinstance(v, list):

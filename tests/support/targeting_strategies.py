@@ -94,7 +94,7 @@ def _operands(is_v2: bool) -> dict[str, st.SearchStrategy[tuple[Any, Any]]]:
     nothing = st.none()
     lists = st.lists(JSON | SCALARS, max_size=5)
     objects = st.sampled_from(
-        [{"lat": 52.5, "lon": 13.4, "radius": r} | more for r in (0, 900, 545) for more in _MORE_GEO]
+        [{"lat": 52.5, "lon": 13.4, "radius": r} | options for r in (0, 900, 545) for options in _GEO_OPTIONS]
     )
     numbers = st.sampled_from([0, 1, 2.5, -5, "2.5", "1_0"])
     bounds = st.sampled_from([(0, 2), ("1", 2.5), (-5, "1e3"), ("2024-01-01", "2024-12-31T00:00:00Z")])
@@ -102,8 +102,8 @@ def _operands(is_v2: bool) -> dict[str, st.SearchStrategy[tuple[Any, Any]]]:
     lengths = st.tuples(st.integers(0, 3), COMPARISONS).filter((0, "lt").__ne__) | st.just(
         ({"min": 1, "max": 2}, "between")
     )
-    old = {} if is_v2 else {"loose": st.tuples(VALUES, VALUES)}
-    return old | {
+    senseless = {} if is_v2 else {"loose": st.tuples(VALUES, VALUES)}
+    return senseless | {
         **dict.fromkeys(("eq", "neq"), st.tuples(VALUES, nothing)),
         **dict.fromkeys(("in", "not_in", "contains_all", "contains_any"), st.tuples(lists, nothing)),
         **dict.fromkeys(("contains", "not_contains"), st.tuples(texts | JSON, nothing)),
@@ -122,13 +122,13 @@ def _operands(is_v2: bool) -> dict[str, st.SearchStrategy[tuple[Any, Any]]]:
     }
 
 
-_MORE_GEO: list[dict[str, Any]] = [
+_GEO_OPTIONS: list[dict[str, Any]] = [
     {},
     {"unit": "miles"},
     {"unit": "m", "comparison": "gt"},
     {"comparison": "eq"},
 ]
-_LOOSE = [
+_LOOSE_OPERATORS = [
     "contains",
     "starts_with",
     "gt",
@@ -142,13 +142,19 @@ _OPERANDS = {is_v2: _operands(is_v2) for is_v2 in (False, True)}
 
 @st.composite
 def conditions(draw: st.DrawFn, is_v2: bool) -> dict[str, Any]:
-    """Valid ones; in version 1.0 also operands that nobody means but the schema accepts."""
+    """Valid conditions. In version 1.0 also operands that make no sense but that the schema accepts."""
     operator = draw(st.sampled_from(list(_OPERANDS[is_v2])))
-    value, more = draw(_OPERANDS[is_v2][operator])
+    value, additional_value = draw(_OPERANDS[is_v2][operator])
     if operator == "loose":
-        operator, more = draw(st.sampled_from(_LOOSE)), 1 if more is None else more
+        operator = draw(st.sampled_from(_LOOSE_OPERATORS))
+        additional_value = 1 if additional_value is None else additional_value
     attribute = draw(st.sampled_from(ATTRIBUTES))
-    return {"attribute": attribute, "operator": operator, "value": value, "additional_value": more}
+    return {
+        "attribute": attribute,
+        "operator": operator,
+        "value": value,
+        "additional_value": additional_value,
+    }
 
 
 @st.composite

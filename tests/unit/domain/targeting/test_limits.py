@@ -17,13 +17,13 @@ NUMBERS: dict[str, Any] = {"user_id": "u", "numbers": list(range(6_000))}
 assert len(json.dumps(NUMBERS)) > 32_000
 
 
-def named(conditions: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+def build_conditions(conditions: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
     names = ("attribute", "operator", "value", "additional_value")
     return [dict(zip(names, row, strict=False)) for row in conditions]
 
 
-def rules(*conditions: tuple[Any, ...], version: str, count: int = 1, depth: int = 1) -> Rules:
-    group: dict[str, Any] = {"conditions": named(conditions)}
+def build_rules(*conditions: tuple[Any, ...], version: str, count: int = 1, depth: int = 1) -> Rules:
+    group: dict[str, Any] = {"conditions": build_conditions(conditions)}
     for _ in range(depth - 1):
         group = {"groups": [group]}
     listed = [{"id": f"r{i}", "rule": group, "rollout_percentage": 99} for i in range(count)]
@@ -56,7 +56,7 @@ MANY = [f"text-{i}" for i in range(9_999)]
 def test_the_largest_inputs_take_less_than_a_millisecond(
     version: str, conditions: list[tuple[Any, ...]], more: dict[str, int], context: dict[str, Any]
 ) -> None:
-    compiled = rules(*conditions, version=version, **more)
+    compiled = build_rules(*conditions, version=version, **more)
     compiled.match(context, 0.0)
     assert measure_fastest(lambda: compiled.match(context, 0.0), 0.001) < 0.001
 
@@ -86,7 +86,9 @@ def test_a_thousand_rules_about_one_large_value_read_it_once(
     listed = [
         {
             "id": f"r{i}",
-            "rule": {"conditions": json.loads(json.dumps(named(conditions)).replace("{}", str(i)))},
+            "rule": {
+                "conditions": json.loads(json.dumps(build_conditions(conditions)).replace("{}", str(i)))
+            },
         }
         for i in range(1_000)
     ]
@@ -97,10 +99,10 @@ def test_a_thousand_rules_about_one_large_value_read_it_once(
 
 
 def test_what_is_remembered_of_a_value_is_of_that_value() -> None:
-    compiled = rules(("a", "contains_any", ["x"]), version="1.0")
+    compiled = build_rules(("a", "contains_any", ["x"]), version="1.0")
     for values, expected in [(["x"], True), (["y"], False), (["x", "y"], True), ([], False), (["x"], True)]:
         assert (compiled.match({"a": values, "user_id": "u"}, 0.0) is not None) == expected
-    compiled = rules(("a", "contains", "x"), version="1.0")
+    compiled = build_rules(("a", "contains", "x"), version="1.0")
     for value, expected in [(["x"], True), ({"y": 1}, False), ({"x": 1}, True), (["y"], False)]:
         assert (compiled.match({"a": value, "user_id": "u"}, 0.0) is not None) == expected
 
@@ -110,14 +112,14 @@ def test_a_pattern_is_read_once_for_the_check_and_for_the_search() -> None:
 
 
 def test_membership_costs_the_same_in_10_and_10_000_values() -> None:
-    few, many = (rules(("a", "in", MANY[:count]), version="1.0") for count in (10, 9_999))
+    few, many = (build_rules(("a", "in", MANY[:count]), version="1.0") for count in (10, 9_999))
 
-    def hundred(compiled: Rules) -> None:
+    def match_100_times(compiled: Rules) -> None:
         for _ in range(100):
             compiled.match({"a": "absent"}, 0.0)
 
-    limit = 3 * measure_fastest(lambda: hundred(few), 0, max_seconds=0.2)
-    assert measure_fastest(lambda: hundred(many), limit) < limit
+    limit = 3 * measure_fastest(lambda: match_100_times(few), 0, max_seconds=0.2)
+    assert measure_fastest(lambda: match_100_times(many), limit) < limit
 
 
 def test_parsed_versions_are_remembered_within_bounds() -> None:
@@ -130,7 +132,7 @@ def test_parsed_versions_are_remembered_within_bounds() -> None:
 
 
 def test_json_text_however_deep_is_just_no_match() -> None:
-    compiled = rules(("a", "json_path", "$.0", 1), version="2.0")
+    compiled = build_rules(("a", "json_path", "$.0", 1), version="2.0")
     assert compiled.match({"a": "[" * 32_000, "user_id": "u"}, 0.0) is None
     assert compiled.match({"a": "9" * 32_000, "user_id": "u"}, 0.0) is None
 
@@ -142,11 +144,14 @@ def test_a_value_deeper_than_any_document_equals_nothing(version: str, wrap: Any
     for _ in range(900):
         deep = wrap(deep)
     context = {"a": deep, "user_id": "u"}
-    held = {"id": "held", "rule": {"conditions": [{"attribute": "a", "operator": "in", "value": [wrap(1)]}]}}
+    first = {
+        "id": "first",
+        "rule": {"conditions": [{"attribute": "a", "operator": "in", "value": [wrap(1)]}]},
+    }
     other = {
         "id": "other",
         "rule": {"conditions": [{"attribute": "a", "operator": "not_in", "value": [wrap(1)]}]},
     }
-    rule = compile_rules(parse({"version": version, "rules": [held, other]})).match(context, 0.0)
+    rule = compile_rules(parse({"version": version, "rules": [first, other]})).match(context, 0.0)
     assert rule is not None
     assert rule.id == "other"

@@ -13,11 +13,11 @@ from tests.support.timing import measure_fastest
 
 
 def warnings(
-    *conditions: tuple[Any, ...], version: str = "1.0", operator: str = "and", **more: Any
+    *conditions: tuple[Any, ...], version: str = "1.0", operator: str = "and", **fields: Any
 ) -> list[str]:
     names = ("attribute", "operator", "value", "additional_value", "attribute_type")
     group = {"operator": operator, "conditions": [dict(zip(names, row, strict=False)) for row in conditions]}
-    document = {"version": version, "rules": [{"id": "r", "rule": group}]} | more
+    document = {"version": version, "rules": [{"id": "r", "rule": group}]} | fields
     return [str(warning) for warning in lint_rules(parse(document))]
 
 

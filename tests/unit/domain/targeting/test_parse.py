@@ -14,7 +14,7 @@ from chalicelib.domain.targeting.document import (
     MAX_VALUES,
 )
 
-HELD = {"attribute": "a", "operator": "eq", "value": 1}
+CONDITION = {"attribute": "a", "operator": "eq", "value": 1}
 
 
 def document(*conditions: dict[str, Any], version: str = "1.0", **rule: Any) -> dict[str, Any]:
@@ -22,13 +22,13 @@ def document(*conditions: dict[str, Any], version: str = "1.0", **rule: Any) -> 
 
 
 def problems(raw: Any) -> list[Problem]:
-    with pytest.raises(InvalidRules) as refused:
+    with pytest.raises(InvalidRules) as error:
         parse(raw)
-    return list(refused.value.problems)
+    return list(error.value.problems)
 
 
 def test_every_mistake_is_reported_with_its_path() -> None:
-    raw = document(HELD, HELD | {"operator": "equals"}, HELD | {"attribute": "a-b"})
+    raw = document(CONDITION, CONDITION | {"operator": "equals"}, CONDITION | {"attribute": "a-b"})
     raw["rules"].append({"id": 5, "rule": {}})
     raw["default_rule"] = {"id": "d", "rule": {"groups": [{"operator": "xor"}]}}
     assert [problem.path for problem in problems(raw)] == [
@@ -40,25 +40,25 @@ def test_every_mistake_is_reported_with_its_path() -> None:
 
 
 def test_a_rule_keeps_its_place_its_id_and_the_fields_that_flags_add() -> None:
-    raw = document(HELD, variant="on", name="n", priority=5)
-    raw["rules"].insert(0, {"id": "first", "rule": {"conditions": [HELD | {"value": 2}]}})
+    raw = document(CONDITION, variant="on", name="n", priority=5)
+    raw["rules"].insert(0, {"id": "first", "rule": {"conditions": [CONDITION | {"value": 2}]}})
     raw["default_rule"] = {"id": "d", "rule": {}, "allocation": {"on": 1}}
     rules = compile_rules(parse(raw))
-    held, default = rules.match({"a": 1}, 0.0), rules.match({"a": 3}, 0.0)
-    assert held is not None
+    match, default = rules.match({"a": 1}, 0.0), rules.match({"a": 3}, 0.0)
+    assert match is not None
     assert default is not None
-    assert (held.index, held.id, held.extra) == (1, "r", {"variant": "on"})
+    assert (match.index, match.id, match.extra) == (1, "r", {"variant": "on"})
     assert (default.index, default.id, default.extra) == (2, "d", {"allocation": {"on": 1}})
 
 
 @pytest.mark.parametrize("version", ["", "1.1", "2", "99"])
 def test_any_other_version_text_means_1_0_as_in_the_backend(version: str) -> None:
-    rules = compile_rules(parse(document(HELD, version=version)))
+    rules = compile_rules(parse(document(CONDITION, version=version)))
     assert rules.match({"a": True}, 0.0) is not None
 
 
 def nested(depth: int) -> dict[str, Any]:
-    group: dict[str, Any] = {"conditions": [HELD]}
+    group: dict[str, Any] = {"conditions": [CONDITION]}
     for _ in range(depth - 1):
         group = {"operator": "not", "groups": [group]}
     return {"rules": [{"id": "r", "rule": group}]}
@@ -84,15 +84,15 @@ def regex(pattern: str) -> dict[str, Any]:
             {"rules": [{"id": "r", "rule": {}}] * (MAX_RULES + 1)},
             "rules",
         ),
-        (document(*[HELD] * MAX_CONDITIONS), document(*[HELD] * (MAX_CONDITIONS + 1)), "rules"),
+        (document(*[CONDITION] * MAX_CONDITIONS), document(*[CONDITION] * (MAX_CONDITIONS + 1)), "rules"),
         (
-            document(HELD | {"value": [0] * MAX_VALUES}),
-            document(HELD | {"value": [0] * (MAX_VALUES + 1)}),
+            document(CONDITION | {"value": [0] * MAX_VALUES}),
+            document(CONDITION | {"value": [0] * (MAX_VALUES + 1)}),
             "rules[0].rule.conditions[0].value",
         ),
         (
-            document(HELD | {"value": deep_value(MAX_NESTING)}),
-            document(HELD | {"value": deep_value(100_000)}),
+            document(CONDITION | {"value": deep_value(MAX_NESTING)}),
+            document(CONDITION | {"value": deep_value(100_000)}),
             "rules[0].rule.conditions[0].value",
         ),
         (regex("a" * MAX_PATTERN), regex("a" * (MAX_PATTERN + 1)), "rules[0].rule.conditions[0].value"),
@@ -144,8 +144,8 @@ def test_the_largest_document_is_taken_and_a_larger_one_refused(largest: Any, be
     ],
 )
 def test_version_2_refuses_operands_that_1_0_silently_never_matches(operands: tuple[str, Any, Any]) -> None:
-    operator, value, more = operands
-    condition = {"attribute": "a", "operator": operator, "value": value, "additional_value": more}
+    operator, value, additional_value = operands
+    condition = {"attribute": "a", "operator": operator, "value": value, "additional_value": additional_value}
     (problem,) = problems(document(condition, version="2.0"))
     assert problem.path == "rules[0].rule.conditions[0].value"
 
@@ -158,8 +158,8 @@ def test_version_2_takes_every_pattern_without_memory(pattern: str) -> None:
 def test_a_number_that_is_not_finite_is_refused_in_both_versions() -> None:
     for version in ("1.0", "2.0"):
         for value in (float("nan"), [1, float("inf")]):
-            held = {"attribute": "a", "operator": "eq", "value": value}
-            (problem,) = problems(document(held, version=version))
+            condition = {"attribute": "a", "operator": "eq", "value": value}
+            (problem,) = problems(document(condition, version=version))
             assert problem.path == "rules[0].rule.conditions[0].value"
 
 
@@ -175,9 +175,9 @@ def test_version_2_refuses_empty_groups_and_ids_it_cannot_hash_by() -> None:
 
 @pytest.mark.parametrize("value", [50, 50.0, "50", "+50", True])
 def test_an_integer_field_takes_what_the_backend_coerces(value: Any) -> None:
-    parse(document(HELD, rollout_percentage=value))
+    parse(document(CONDITION, rollout_percentage=value))
 
 
 @pytest.mark.parametrize("value", [50.5, "50.5", " 50 ", "", None, [], float("inf"), 10**30])
 def test_an_integer_field_refuses_everything_else(value: Any) -> None:
-    assert problems(document(HELD, rollout_percentage=value))[0].path == "rules[0].rollout_percentage"
+    assert problems(document(CONDITION, rollout_percentage=value))[0].path == "rules[0].rollout_percentage"

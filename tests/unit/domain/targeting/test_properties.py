@@ -37,7 +37,7 @@ def test_compiled_rules_decide_as_the_interpreter_does(is_v2: bool, data: st.Dat
 @VERSIONS
 @given(data=st.data())
 def test_one_condition_holds_exactly_when_the_interpreter_says_so(is_v2: bool, data: st.DataObject) -> None:
-    rule = {"id": "held", "rule": {"conditions": [data.draw(conditions(is_v2))]}}
+    rule = {"id": "r", "rule": {"conditions": [data.draw(conditions(is_v2))]}}
     document = {"version": "2.0" if is_v2 else "1.0", "rules": [rule]}
     context = data.draw(CONTEXTS)
     assert decide(document, context) == match(document, context, NOW, "salt")
