@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from realtime.local.delivery import DiscardedBatch, build_failure_message
 from realtime.local.invocation import Handler, describe_error, invoke
 from realtime.local.shard import PumpContext, ShardConsumer
-from realtime.local.streams import Stream
+from realtime.local.streams import ReadableStream
 from realtime.resources import EventSource
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Pump:
     def __init__(
         self,
         source: EventSource,
-        stream: Stream,
+        stream: ReadableStream,
         handler: Handler,
         discard: Callable[[dict[str, Any]], object],
         *,

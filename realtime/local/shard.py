@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from realtime.local.delivery import Batch, DiscardedBatch, Record, count_fitting, expire_records, settle
-from realtime.local.streams import CLOSED, Page, Position, Shard, Stream
+from realtime.local.streams import CLOSED, Page, Position, ReadableStream, Shard
 from realtime.resources import EventSource
 
 
@@ -15,7 +15,7 @@ class PumpContext:
     """What the consumers of one stream share."""
 
     source: EventSource
-    stream: Stream
+    stream: ReadableStream
     invoke: Callable[[Batch, str], int | None]
     discard: Callable[[DiscardedBatch, str], object]
     retry_unreachable: Callable[[Callable[[], Any]], Any]  # repeats a call while AWS cannot be reached

@@ -15,7 +15,7 @@ from realtime.local.emulator import LOG, build_environment, start_emulator
 from realtime.local.invocation import Handler
 from realtime.local.provision import provision
 from realtime.local.pump import BACKOFF, Pump
-from realtime.local.streams import KinesisStream, Stream, TableStream
+from realtime.local.streams import KinesisStream, ReadableStream, TableStream
 from realtime.resources import describe
 
 
@@ -73,7 +73,7 @@ class LocalStack:
 
         return self._running.enter_context(serve(app, port, after_response=after_response))
 
-    def _open_stream(self, name: str) -> Stream:
+    def _open_stream(self, name: str) -> ReadableStream:
         if name == self._resources.stream.name:
             return KinesisStream(self.clients.kinesis, name)
         return TableStream(self.clients.table_streams, name)

@@ -31,7 +31,7 @@ class Page:
 CLOSED = Page((), None, at_tip=True)
 
 
-class Stream(Protocol):
+class ReadableStream(Protocol):
     @property
     def arn(self) -> str: ...
 

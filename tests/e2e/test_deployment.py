@@ -19,7 +19,7 @@ from infra.resource_names import resolve_names
 from realtime.local.clients import connect
 from realtime.local.emulator import ROOT, build_environment, start_emulator
 from realtime.local.pump import Pump
-from realtime.local.streams import KinesisStream, Stream, TableStream
+from realtime.local.streams import KinesisStream, ReadableStream, TableStream
 from realtime.resources import describe
 from tests.support import synth
 from tests.support.deployment import Deployment, deploy
@@ -41,7 +41,7 @@ def deployed(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     described, clients = describe(Settings.from_env({"REALTIME_ENV": "dev"})), connect(environ)
     with ExitStack() as running:
         for source in described.event_sources:
-            stream: Stream
+            stream: ReadableStream
             if source.source == described.stream.name:
                 stream = KinesisStream(clients.kinesis, source.source)
             else:
