@@ -51,7 +51,7 @@ def test_sums_are_exact_beyond_what_a_float_holds(store: Counters) -> None:
     assert counted.hours[10] == Sums(2, most - 1, most * most + 1)
 
 
-def test_a_write_that_was_done_is_refused_with_the_position_that_stands(store: Counters) -> None:
+def test_a_repeated_write_is_refused_with_the_stored_position(store: Counters) -> None:
     store.add(tally(1, 5), None)
     for repeated in [tally(1, 5), tally(1), tally(5, 6), tally(2, 3)]:
         assert store.add(repeated, None) == at(5)
@@ -59,7 +59,7 @@ def test_a_write_that_was_done_is_refused_with_the_position_that_stands(store: C
     assert counted.hours[10].count == 2
 
 
-def test_the_rest_of_a_tally_is_added_where_the_counter_stands(store: Counters) -> None:
+def test_the_rest_of_a_tally_is_added_at_the_position_of_the_counter(store: Counters) -> None:
     store.add(tally(1, 5), None)
     assert store.add(tally(6, 7), at(4)) == at(5)
     assert store.add(tally(6, 7), at(5)) is None

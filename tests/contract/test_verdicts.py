@@ -28,7 +28,7 @@ def verdicts_about(start: int, end: int) -> Verdicts:
     )
 
 
-def test_nothing_stands_about_a_new_shard(store: VerdictLog) -> None:
+def test_a_new_shard_has_no_verdicts(store: VerdictLog) -> None:
     assert store.read(SHARD, POSITIONS) is None
 
 
@@ -50,13 +50,13 @@ def test_later_records_replace_earlier_ones(store: VerdictLog) -> None:
     assert store.read(SHARD, POSITIONS) == verdicts_about(500, 600)
 
 
-def test_records_that_are_decided_are_refused_with_the_decisions(store: VerdictLog) -> None:
+def test_a_write_about_records_with_verdicts_is_refused_with_those_verdicts(store: VerdictLog) -> None:
     store.write(SHARD, verdicts_about(100, 500), None, POSITIONS)
     for start, end in [(100, 500), (0, 50), (499, 600)]:
         assert store.write(SHARD, verdicts_about(start, end), None, POSITIONS) == verdicts_about(100, 500)
 
 
-def test_decisions_are_extended_only_where_they_still_stand(store: VerdictLog) -> None:
+def test_verdicts_are_replaced_only_if_they_are_the_expected_ones(store: VerdictLog) -> None:
     store.write(SHARD, verdicts_about(0, 10), None, POSITIONS)
     assert store.write(SHARD, verdicts_about(5, 20), verdicts_about(0, 9), POSITIONS) == verdicts_about(0, 10)
     assert store.write(SHARD, verdicts_about(5, 20), verdicts_about(0, 10), POSITIONS) is None

@@ -1,4 +1,4 @@
-"""The real bundle under the real runtime: what is tracked leaves after the answer, and none of it is lost."""
+"""The real bundle under the real runtime: tracked events are sent after the answer, and none is lost."""
 
 import base64
 import json
@@ -87,12 +87,12 @@ def test_the_answer_leaves_before_the_flush_and_the_next_event_is_asked_for_afte
     assert "extension next" not in lambdas.log
     lambdas.kinesis_open.set()
     wait_until(lambda: lambdas.is_idle)
-    told_in_order = [step for step in lambdas.log if step != "runtime next"]
-    assert told_in_order == ["response", "put", "extension next"]
+    steps = [step for step in lambdas.log if step != "runtime next"]
+    assert steps == ["response", "put", "extension next"]
     assert sent_events(lambdas) == [("evaluation", "u1")]
 
 
-def test_a_container_that_is_frozen_and_used_again_loses_nothing_and_tells_nothing_twice(
+def test_a_container_that_is_frozen_and_used_again_loses_nothing_and_sends_nothing_twice(
     start: Start, lambdas: LambdaService
 ) -> None:
     container = start()
@@ -147,7 +147,7 @@ def test_what_still_waits_when_the_container_goes_leaves_in_the_shutdown_phase(
     assert sent_events(lambdas) == [("evaluation", "u1")]
 
 
-def test_an_assignment_is_told_too(start: Start, lambdas: LambdaService) -> None:
+def test_an_assignment_is_sent_too(start: Start, lambdas: LambdaService) -> None:
     container = start("app.assignment")
     answer = container.invoke({"user_id": "u1", "experiment_key": "checkout"})
     assert answer["reason"] == "ASSIGNED"

@@ -1,4 +1,4 @@
-"""What was decided holds for every later attempt."""
+"""The verdicts of one attempt hold for every later attempt."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ def batches(draw: st.DrawFn) -> tuple[list[str], Verdicts]:
 
 
 @given(batches(), st.data())
-def test_decisions_are_unpacked_about_any_of_their_records(
+def test_verdicts_are_unpacked_for_any_of_their_records(
     batch: tuple[list[str], Verdicts], data: st.DataObject
 ) -> None:
     positions, verdicts = batch
@@ -36,26 +36,26 @@ def test_decisions_are_unpacked_about_any_of_their_records(
     assert unpacked == verdicts._replace(by_event=expected)
 
 
-def test_positions_outside_of_the_decisions_are_not_mistaken_for_others() -> None:
+def test_positions_outside_of_the_verdicts_are_not_mistaken_for_others() -> None:
     inside, outside = format_position("1000001"), format_position("2000001")
     packed = pack(Verdicts(inside, inside, {(inside, 0): None}), [inside])
     assert unpack(inside, inside, packed, [inside, outside]).by_event == {(inside, 0): None}
 
 
-def test_an_earlier_decision_wins_and_only_what_is_new_is_added() -> None:
+def test_an_earlier_verdict_wins_and_only_new_ones_are_added() -> None:
     a, b = (Attribution("e", 1, "a"),), (Attribution("e", 1, "b"),)
     earlier = Verdicts("1", "3", {("2", 0): a, ("3", 0): a})
     later = Verdicts("2", "4", {("2", 0): b, ("3", 0): b, ("4", 0): b})
     assert later.continue_from(earlier) == Verdicts("2", "4", {("2", 0): a, ("3", 0): a, ("4", 0): b})
 
 
-def test_records_before_the_decided_ones_are_done() -> None:
+def test_records_before_the_first_verdict_are_done() -> None:
     earlier = Verdicts("5", "9", {("5", 0): ()})
     assert Verdicts("1", "3", {("2", 0): ()}).continue_from(earlier).first == "5"
     assert Verdicts("1", "6", {("2", 0): (), ("6", 0): ()}).continue_from(earlier).first == "5"
 
 
-def test_five_hundred_decisions_take_few_bytes() -> None:
+def test_five_hundred_verdicts_take_few_bytes() -> None:
     positions = [format_position(str(FIRST + number * 33_554_467)) for number in range(500)]
     options = [(Attribution("checkout", 1, variant),) for variant in ("control", "treatment")]
     by_event = {(position, 0): options[number * 7 % 3 % 2] for number, position in enumerate(positions)}

@@ -203,7 +203,7 @@ def test_the_lower_of_two_failures_is_reported() -> None:
     assert answer == {"batchItemFailures": [{"itemIdentifier": f"{1:030d}"}]}
 
 
-def test_rows_that_can_never_be_kept_are_counted_and_told_without_their_user(
+def test_rows_that_can_never_be_kept_are_counted_and_logged_without_their_user(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     history = MemoryAssignmentHistory()

@@ -1,4 +1,4 @@
-"""What is told about decisions, when, and what happens if it cannot be."""
+"""Which decisions are sent as events, when, and what happens if they cannot be sent."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -85,7 +85,7 @@ def evaluated(
     buffer.append((buffer.next_number() if number is None else number, user, now, (evaluation,)))
 
 
-def test_an_evaluation_is_told_with_flag_variant_reason_user_time_and_version(world: World) -> None:
+def test_an_evaluation_is_sent_with_flag_variant_reason_user_time_and_version(world: World) -> None:
     evaluated(world)
     assert world.stream.events == []
     assert world.tracker.flush() == 0
@@ -101,7 +101,7 @@ def test_an_evaluation_is_told_with_flag_variant_reason_user_time_and_version(wo
     assert world.stream.records[0].partition_key == "u1"
 
 
-def test_an_assignment_is_told_with_its_experiment(world: World) -> None:
+def test_an_assignment_is_sent_with_its_experiment(world: World) -> None:
     world.tracker.record(ASSIGNMENT)
     world.tracker.flush()
     (event,) = world.stream.events
@@ -111,7 +111,7 @@ def test_an_assignment_is_told_with_its_experiment(world: World) -> None:
     assert world.stored == []
 
 
-def test_whatever_is_told_is_a_valid_event(world: World) -> None:
+def test_whatever_is_sent_is_a_valid_event(world: World) -> None:
     evaluated(world, user="ü" * 300)
     world.tracker.record(ASSIGNMENT)
     world.tracker.flush()
@@ -120,7 +120,7 @@ def test_whatever_is_told_is_a_valid_event(world: World) -> None:
         assert len(record.partition_key) <= 256
 
 
-def test_an_answer_that_a_user_got_already_is_told_once(world: World) -> None:
+def test_an_answer_that_a_user_got_already_is_sent_once(world: World) -> None:
     for _ in range(3):
         evaluated(world)
         evaluated(world, evaluation=OFF)
@@ -130,7 +130,7 @@ def test_an_answer_that_a_user_got_already_is_told_once(world: World) -> None:
     assert world.stream.calls == [3]
 
 
-def test_after_the_window_it_is_told_again(world: World) -> None:
+def test_after_the_window_it_is_sent_again(world: World) -> None:
     evaluated(world)
     world.tracker.flush()
     world.time += 600.0
@@ -152,7 +152,7 @@ def test_two_containers_give_the_same_answer_the_same_id() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
-def test_a_share_of_users_is_told_for_a_flag_that_is_sampled(share: float) -> None:
+def test_a_share_of_users_is_sent_for_a_flag_that_is_sampled(share: float) -> None:
     world = World(capacity=2000)
     sampled = flag("f", tracking_sample=share).everyone.fixed
     assert sampled
@@ -162,7 +162,7 @@ def test_a_share_of_users_is_told_for_a_flag_that_is_sampled(share: float) -> No
     assert abs(len(world.sent_answers()) / 2000 - share) < 0.04
 
 
-def test_many_answers_of_one_request_are_told_one_by_one() -> None:
+def test_many_answers_of_one_request_are_sent_one_by_one() -> None:
     world = World(capacity=1000)
     answers = [evaluation for n in range(600) if (evaluation := flag(f"f{n}").everyone.fixed)]
     world.tracker.buffer.append((0, "u1", NOW, answers))
@@ -303,7 +303,7 @@ def test_a_record_is_json_that_any_producer_could_have_sent(world: World) -> Non
     assert orjson.loads(world.stream.records[0].data)["event_type"] == "evaluation"
 
 
-def test_evaluations_are_counted_when_they_are_told_whether_or_not_they_repeat(world: World) -> None:
+def test_evaluations_are_counted_when_they_are_sent_whether_or_not_they_repeat(world: World) -> None:
     for user in ("u1", "u1", "u2"):
         evaluated(world, user, OFF)
     assert "FlagEvaluations" not in world.metrics.recorded
