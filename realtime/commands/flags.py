@@ -69,7 +69,7 @@ def list_flags(
             evaluated_on = format_day(usage.evaluated_on) if usage.evaluated_on is not None else "never"
             table.add_row(flag.key, flag.type, published_on, evaluated_on, "\n".join(reasons) or required)
     for key in rows.keys() - flags.keys() if not only_removable else ():
-        table.add_row(key, "", rows[key].at[:10], "", "cannot be read: publish it again")
+        table.add_row(key, "", rows[key].published_at[:10], "", "cannot be read: publish it again")
     empty = "No flag can go." if only_removable else "There are no flags."
     console.print(table if table.row_count else empty)
 
@@ -84,7 +84,7 @@ def find_usage(
             for dependent in flags.values()
             if key in (prerequisite.flag for prerequisite in dependent.prerequisites)
         ]
-        yield FlagUsage(flag, rows[key].at, max(days, default=None), required_by)
+        yield FlagUsage(flag, rows[key].published_at, max(days, default=None), required_by)
 
 
 def find_constant_variant(flag: Flag, now: float) -> str | None:

@@ -22,7 +22,9 @@ def show_history(console: Console, definitions: Definitions) -> None:
         names = [f"{row.kind} {row.key}{'' if row.text else ' (removed)'}" for row in publication]
         more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
         first = publication[0]
-        table.add_row(str(version), first.at, escape(first.by), ", ".join(names[:MAX_NAMES]) + more)
+        table.add_row(
+            str(version), first.published_at, escape(first.published_by), ", ".join(names[:MAX_NAMES]) + more
+        )
     console.print(table)
 
 
@@ -35,7 +37,12 @@ def show_definition_history(
         raise ValueError(f"no {kind} {key!r} was ever published")
     table = _create_table("change")
     for row, previous in zip(rows, [*rows[1:], None], strict=True):
-        table.add_row(str(row.version), row.at, escape(row.by), escape(_describe_change(row, previous)))
+        table.add_row(
+            str(row.version),
+            row.published_at,
+            escape(row.published_by),
+            escape(_describe_change(row, previous)),
+        )
     console.print(table)
 
 

@@ -41,7 +41,11 @@ class MemoryDefinitions:
             if expected != len(self._publications):
                 raise Conflict("publish_conflict", "Somebody else has published in between.")
             version = expected + 1
-            rows = [replace(row, version=version, at=format_timestamp(now), by=by) for row in definitions]
+            published_at = format_timestamp(now)
+            rows = [
+                replace(row, version=version, published_at=published_at, published_by=by)
+                for row in definitions
+            ]
             self._rows |= {(row.kind, row.key): row for row in rows}
             self._rows = {name: row for name, row in self._rows.items() if row.text}
             self._publications.append(rows)

@@ -87,8 +87,8 @@ def test_history_keeps_every_version_of_a_definition(store: Definitions) -> None
 def test_history_says_who_published_and_when(store: Definitions) -> None:
     store.publish([A, FLAG], 0, NOW, "ada")
     for row in (*store.get_history("flag", "a"), *store.get_versions()):
-        assert (row.at, row.by) == ("2027-01-15T08:00:00.000Z", "ada")
-    assert store.get_all("flag")["a"].at == "2027-01-15T08:00:00.000Z"
+        assert (row.published_at, row.published_by) == ("2027-01-15T08:00:00.000Z", "ada")
+    assert store.get_all("flag")["a"].published_at == "2027-01-15T08:00:00.000Z"
 
 
 def test_a_definition_without_text_is_removed_and_can_come_back(store: Definitions) -> None:

@@ -89,7 +89,7 @@ def test_a_kill_switch_is_in_force_at_once_and_a_rollback_undoes_it(
         wait_until(lambda reason=reason: evaluate(url, "checkout")["reason"] == reason, 5)  # type: ignore[misc]
     assert roll_back(console, running.definitions, 1, by="test") == 0
     wait_until(lambda: evaluate(url, "checkout")["reason"] == "STATIC", 5)
-    assert [row.by for row in running.definitions.get_history("flag", "checkout")] == ["test"] * 3
+    assert [row.published_by for row in running.definitions.get_history("flag", "checkout")] == ["test"] * 3
 
 
 class HangingStream(MemoryEventStream):

@@ -17,8 +17,8 @@ EVENT_TYPE_PATTERN = "[A-Za-z0-9._:-]{1,128}"
 class DefinitionRow:
     """A stored definition: JSON ``text``, and the ``version`` of the publication that wrote it.
 
-    ``at`` (ISO 8601) and ``by`` say when and by whom it was published, where they were read. They are no
-    part of its identity.
+    ``published_at`` is ISO 8601; it and ``published_by`` are empty where they were not read. They are not
+    compared.
     """
 
     kind: DefinitionKind
@@ -26,8 +26,8 @@ class DefinitionRow:
     text: str
     status: str
     version: int = 0
-    at: str = field(default="", compare=False)
-    by: str = field(default="", compare=False)
+    published_at: str = field(default="", compare=False)
+    published_by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
