@@ -20,21 +20,21 @@ from chalicelib.api.http import (
 )
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
 from chalicelib.extension import signal_answer
-from chalicelib.log import with_trace_ids
+from chalicelib.log import add_trace_ids
 from chalicelib.wiring import plane, settings, start_extension
 
-with_trace_ids()
-app = Application(app_name="realtime", configure_logs=False)  # its own handler would write text, not JSON
-app.api.binary_types = []  # every answer is JSON text; matching binary types costs a third of a request
+add_trace_ids()
+app = Application(app_name="realtime", configure_logs=False)  # its log handler would write text, not JSON
+app.api.binary_types = []  # answers are JSON text, and matching types takes a third of a request
 app.api.cors = CORS
-STREAM_SECONDS = 60.0  # for a batch of a stream, where Lambda does not say how long
-JSON: dict[str, Any] = {"content_types": []}  # ours is checked with the body, and refused in our error shape
+STREAM_SECONDS = 60.0  # for a batch, if the context does not say how long it may take
+JSON: dict[str, Any] = {"content_types": []}  # `read_json` checks it, and refuses in our error shape
 
 
 # Chalice drops an authorizer called api_key from its API definition and asks for a gateway key instead.
 @app.authorizer(name="authorizer", ttl_seconds=60)
 def api_key(request: AuthRequest) -> AuthResponse | dict[str, Any]:
-    with deadline.online(None):
+    with deadline.limit_online(None):
         principal, routes = plane().authorize(request.token)
     return AuthResponse([*routes], principal) if routes else DENY
 
@@ -126,13 +126,13 @@ def openapi_document() -> str:
 @app.lambda_function(name="assignment")
 @signal_answer
 def assignment(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return _routed(event, context) or direct.assign(plane().assign, event, context)
+    return _answer_gateway(event, context) or direct.assign(plane().assign, event, context)
 
 
 @app.lambda_function(name="feature_flags")
 @signal_answer
 def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return _routed(event, context) or direct.evaluate(plane().evaluate, event, context)
+    return _answer_gateway(event, context) or direct.evaluate(plane().evaluate, event, context)
 
 
 @app.on_kinesis_record(
@@ -143,7 +143,7 @@ def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
     maximum_batching_window_in_seconds=1,
 )
 def event_processor(event: KinesisEvent) -> dict[str, Any]:
-    return plane().process(event.to_dict(), deadline.read_remaining(event.context, STREAM_SECONDS))
+    return plane().process(event.to_dict(), deadline.make_reader(event.context, STREAM_SECONDS))
 
 
 @app.on_dynamodb_record(
@@ -154,7 +154,7 @@ def event_processor(event: KinesisEvent) -> dict[str, Any]:
     maximum_batching_window_in_seconds=1,
 )
 def assignment_sync(event: DynamoDBEvent) -> dict[str, Any]:
-    return plane().sync(event.to_dict(), deadline.read_remaining(event.context, STREAM_SECONDS))
+    return plane().sync(event.to_dict(), deadline.make_reader(event.context, STREAM_SECONDS))
 
 
 def _request() -> Request:
@@ -171,11 +171,11 @@ def _query(model: type[Model]) -> Model:
     return validate_request(model, read_query(_request()))
 
 
-def _routed(event: Any, context: Any) -> dict[str, Any] | None:
-    """The answer to an event of API Gateway, which a caller cannot imitate through it; else None."""
-    from_gateway = isinstance(event, dict) and "resourcePath" in (event.get("requestContext") or ())
-    answered: dict[str, Any] | None = Application.answer(app, event, context) if from_gateway else None
-    return answered
+def _answer_gateway(event: Any, context: Any) -> dict[str, Any] | None:
+    """The answer to an event of API Gateway; None for others. No request can imitate such an event."""
+    is_from_gateway = isinstance(event, dict) and "resourcePath" in (event.get("requestContext") or ())
+    answer: dict[str, Any] | None = Application.answer(app, event, context) if is_from_gateway else None
+    return answer
 
 
 start_extension()

@@ -10,25 +10,46 @@ from math import inf
 from typing import Any
 
 
-def unlimited() -> float:
+def _get_infinity() -> float:
     return inf
 
 
-_remaining: ContextVar[Callable[[], float]] = ContextVar("remaining", default=unlimited)
+_get_remaining: ContextVar[Callable[[], float]] = ContextVar("remaining", default=_get_infinity)
 
 
 ONLINE_SECONDS = 3.0
-"""Answer a waiting caller with "try again" after this time, though Lambda would allow more."""
+"""A waiting caller gets "try again" after this time, though Lambda would allow more."""
 
 
-def read_remaining(context: Any, default: float) -> Callable[[], float]:
-    """A reader of the seconds left of ``context``, Lambda's; ``default`` without one (a test, a REPL)."""
-    milliseconds = getattr(context, "get_remaining_time_in_millis", None)
-    return (lambda: milliseconds() / 1000) if milliseconds else (lambda: default)
+def make_reader(context: Any, default: float) -> Callable[[], float]:
+    """A function that reads the seconds left of Lambda's ``context``; ``default`` without one (a test)."""
+    read_milliseconds = getattr(context, "get_remaining_time_in_millis", None)
+    return (lambda: read_milliseconds() / 1000) if read_milliseconds else (lambda: default)
 
 
-class online:  # noqa: N801 - used as a function; a generator would cost every request a microsecond
-    """The invocation of a function whose caller waits; ``context`` is Lambda's, or None."""
+def get_remaining() -> float:
+    """Seconds left of the invocation; infinite outside of one."""
+    return _get_remaining.get()()
+
+
+class limit:  # noqa: N801 - used as a function; a generator would cost every request a microsecond
+    """Calls inside of the block give up before ``get_seconds_left()`` reaches 0."""
+
+    __slots__ = ("_get_seconds_left", "_token")
+    _token: Token[Callable[[], float]]
+
+    def __init__(self, get_seconds_left: Callable[[], float]) -> None:
+        self._get_seconds_left = get_seconds_left
+
+    def __enter__(self) -> None:
+        self._token = _get_remaining.set(self._get_seconds_left)
+
+    def __exit__(self, *_: object) -> None:
+        _get_remaining.reset(self._token)
+
+
+class limit_online:  # noqa: N801 - as `limit`
+    """`limit` for an invocation whose caller waits; ``context`` is Lambda's, or None."""
 
     __slots__ = ("_context", "_token")
 
@@ -36,29 +57,8 @@ class online:  # noqa: N801 - used as a function; a generator would cost every r
         self._context = context
 
     def __enter__(self) -> None:
-        end = time.monotonic() + min(ONLINE_SECONDS, read_remaining(self._context, inf)())
-        self._token = _remaining.set(lambda: end - time.monotonic())
+        end = time.monotonic() + min(ONLINE_SECONDS, make_reader(self._context, inf)())
+        self._token = _get_remaining.set(lambda: end - time.monotonic())
 
     def __exit__(self, *_: object) -> None:
-        _remaining.reset(self._token)
-
-
-def remaining() -> float:
-    """Seconds left of the invocation; infinite outside of one."""
-    return _remaining.get()()
-
-
-class within:  # noqa: N801 - a context manager, read as a verb; as a generator it would cost 1 µs a request
-    """Calls inside of the block give up before ``seconds_left()`` reaches 0."""
-
-    __slots__ = ("_seconds_left", "_token")
-    _token: Token[Callable[[], float]]
-
-    def __init__(self, seconds_left: Callable[[], float]) -> None:
-        self._seconds_left = seconds_left
-
-    def __enter__(self) -> None:
-        self._token = _remaining.set(self._seconds_left)
-
-    def __exit__(self, *_: object) -> None:
-        _remaining.reset(self._token)
+        _get_remaining.reset(self._token)

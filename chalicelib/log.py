@@ -1,20 +1,20 @@
-"""Log lines that lead to their trace: the Lambda runtime writes JSON with the request's id, and no trace."""
+"""Adds the X-Ray trace to log lines: the Lambda runtime writes JSON with the request's id, but no trace."""
 
 import logging
 import os
 
-TRACE = "_X_AMZN_TRACE_ID"
-"""Set by the runtime, anew for every invocation; no setting."""
+TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+"""Not a setting: the runtime sets it for every invocation."""
 
 
-def with_trace_ids() -> None:
-    """Every record made from now on has ``xray_trace_id``, where there is a trace; call it once."""
-    make = logging.getLogRecordFactory()
+def add_trace_ids() -> None:
+    """From now on every log record of a traced invocation has ``xray_trace_id``; call it once."""
+    make_record = logging.getLogRecordFactory()
 
-    def traced(*args: object, **kwargs: object) -> logging.LogRecord:
-        record: logging.LogRecord = make(*args, **kwargs)
-        if trace := os.environ.get(TRACE):
+    def make_with_trace(*args: object, **kwargs: object) -> logging.LogRecord:
+        record: logging.LogRecord = make_record(*args, **kwargs)
+        if trace := os.environ.get(TRACE_VARIABLE):
             record.xray_trace_id = trace.partition(";")[0].removeprefix("Root=")
         return record
 
-    logging.setLogRecordFactory(traced)
+    logging.setLogRecordFactory(make_with_trace)

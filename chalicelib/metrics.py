@@ -1,4 +1,4 @@
-"""Metrics in CloudWatch's embedded metric format: added up in the container, one line an interval, no ids."""
+"""Metrics in CloudWatch's embedded metric format: summed in the container, one line an interval, no ids."""
 
 import json
 from collections.abc import Callable
@@ -8,20 +8,21 @@ from typing import Any, Protocol
 
 NAMESPACE = "realtime"
 MAX_METRICS = 100
-"""That CloudWatch takes in a directive."""
+"""At most in one directive of CloudWatch."""
 
 
 class MetricsRecorder(Protocol):
     """What services and stores need of `Metrics`."""
 
     def record(self, name: str, value: float = 1) -> None: ...
-    def peak(self, name: str, value: float) -> None: ...
+    def record_peak(self, name: str, value: float) -> None: ...
     def flush(self) -> None: ...
 
 
 class Metrics:
-    """``emit`` gets a line of JSON when ``interval`` seconds have passed, or never if that is infinite;
-    ``clock`` is epoch seconds. The format wants a number, so a metric is a sum or a peak, not both.
+    """``emit`` gets a line of JSON every ``interval`` seconds, or never if that is infinite.
+
+    ``clock`` is epoch seconds. A metric is one number, so record either sums or peaks under a name.
     """
 
     def __init__(
@@ -38,37 +39,37 @@ class Metrics:
         self._emit = emit
         self._lock = Lock()
         self._values: dict[str, float] = {}
-        self._due = clock() + interval
+        self._next_flush = clock() + interval
 
     def record(self, name: str, value: float = 1) -> None:
-        """Adds to what the next line says of ``name``; to be watched by its sum."""
+        """Adds ``value`` to ``name`` in the next line; watch the metric's sum."""
         with self._lock:
-            self._say(name, self._values.get(name, 0) + value)
+            self._set(name, self._values.get(name, 0) + value)
 
-    def peak(self, name: str, value: float) -> None:
-        """The next line has the largest ``value`` of ``name``; to be watched by its maximum."""
+    def record_peak(self, name: str, value: float) -> None:
+        """The next line has the largest ``value`` of ``name``; watch the metric's maximum."""
         with self._lock:
-            self._say(name, max(self._values.get(name, value), value))
+            self._set(name, max(self._values.get(name, value), value))
 
     def flush(self) -> None:
-        """Emits what there is; called when the container is about to end, or to be frozen for long."""
+        """Emits what was recorded; call it before the container ends, or freezes for long."""
         with self._lock:
             if self._interval < inf:
                 self._flush()
 
-    def _say(self, name: str, value: float) -> None:
+    def _set(self, name: str, value: float) -> None:
         self._values[name] = value
-        if self._clock() >= self._due:
+        if self._clock() >= self._next_flush:
             self._flush()
 
     def _flush(self) -> None:
         now = self._clock()
-        self._due = now + self._interval
+        self._next_flush = now + self._interval
         values, self._values = self._values, {}
         if values:
-            self._emit(json.dumps(self._line(values, now), separators=(",", ":")))
+            self._emit(json.dumps(self._make_line(values, now), separators=(",", ":")))
 
-    def _line(self, values: dict[str, float], now: float) -> dict[str, Any]:
+    def _make_line(self, values: dict[str, float], now: float) -> dict[str, Any]:
         names = list(values)
         directives = [
             {

@@ -85,7 +85,7 @@ class Settings:
             text = environ.get(variable, "")
             if name not in values and (text or name in names):
                 values[name] = _convert(variable, text or names[name], cast(type, field.type))
-        if env == "local":  # it replays purchases of 1997, and has a key that everybody knows
+        if env == "local":  # it replays purchases of 1997, and its key is public
             endless = float("inf")
             local = {"event_max_age": endless, "metrics_interval": endless, "demo_key": "rt_local_demo"}
             values = local | values
@@ -95,7 +95,7 @@ class Settings:
 
 
 def _convert(variable: str, text: str, kind: type) -> object:
-    allowed = get_args(kind)  # of a Literal
+    allowed = get_args(kind)  # empty unless it is a Literal
     if kind is bool:
         allowed = ("true", "false", "1", "0")
     if allowed and text not in allowed:

@@ -1,4 +1,4 @@
-"""The one place where services meet stores: everything lazy, once per container."""
+"""Gives services their stores, here only. Each is made once per container, when it is first used."""
 
 import time
 import uuid
@@ -71,11 +71,11 @@ class Plane(AwsStores):
         return self.ingestion.ingest(body, self.clock())
 
     def process(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
-        with self._metrics_flushed():
+        with self._flush_metrics_after():
             return self.event_processor.process(event, remaining, self.clock())
 
     def sync(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
-        with self._metrics_flushed():
+        with self._flush_metrics_after():
             return self.assignment_sync.sync(event, remaining, self.clock())
 
     def results(self, experiment_key: str) -> dict[str, Any]:
@@ -88,8 +88,8 @@ class Plane(AwsStores):
         self.tracker.flush(min(seconds, FLUSH_SECONDS))
 
     @contextmanager
-    def _metrics_flushed(self) -> Iterator[None]:
-        """The next batch of a stream may come hours later, or to another container."""
+    def _flush_metrics_after(self) -> Iterator[None]:
+        """The container may get its next batch hours later, or never."""
         try:
             yield
         finally:
@@ -103,13 +103,13 @@ class Plane(AwsStores):
 
     @cached_property
     def catalog(self) -> Catalog:
-        limits = self.settings
+        settings = self.settings
         return Catalog(
             self.definitions,
             self.metrics,
-            ttl=limits.definitions_ttl,
-            check=limits.definitions_check,
-            max_entries=limits.definitions_max,
+            ttl=settings.definitions_ttl,
+            check=settings.definitions_check,
+            max_entries=settings.definitions_max,
         )
 
     @cached_property
@@ -193,7 +193,7 @@ class Plane(AwsStores):
 
 @cache
 def settings() -> Settings:
-    """Read when app.py is imported: the names of its event sources are among them."""
+    """Read when app.py is imported, since it names the event sources."""
     return Settings.from_env()
 
 
@@ -203,7 +203,7 @@ def plane() -> Plane:
 
 
 def start_extension() -> None:
-    """In the functions that decide; Lambda takes a registration only while app.py is imported."""
-    where = settings()
-    if where.runtime_api and where.handler in ("app.app", "app.assignment", "app.feature_flags"):
-        extension.start(where.runtime_api, plane().after_response, plane().end)
+    """In the functions that assign or evaluate. Lambda accepts it only while app.py is imported."""
+    configured = settings()
+    if configured.runtime_api and configured.handler in ("app.app", "app.assignment", "app.feature_flags"):
+        extension.start(configured.runtime_api, plane().after_response, plane().end)

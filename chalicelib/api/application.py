@@ -25,7 +25,7 @@ class Application(Chalice):
         self.lambda_context = context
         handler = _Handler(self.routes, self.api, self.log, self.debug)
         self.current_request = handler.create_request_object(event, context)
-        with deadline.online(context):
+        with deadline.limit_online(context):
             return handler(event, context)
 
 

@@ -20,7 +20,7 @@ Evaluate: TypeAlias = Callable[[str, str, dict[str, Any]], Evaluation]
 def assign(assign_user: Assign, event: Any, context: Any) -> dict[str, Any]:
     try:
         request = validate_request(AssignRequest, _require_object(event))
-        with deadline.online(context):
+        with deadline.limit_online(context):
             result = assign_user(request.user_id, request.experiment_key, request.context)
     except RealtimeError as error:
         return error_body(error.code, error.message, error.details)
@@ -30,7 +30,7 @@ def assign(assign_user: Assign, event: Any, context: Any) -> dict[str, Any]:
 def evaluate(evaluate_flag: Evaluate, event: Any, context: Any) -> dict[str, Any]:
     try:
         request = validate_request(FlagRequest, _require_object(event))
-        with deadline.online(context):
+        with deadline.limit_online(context):
             evaluation = evaluate_flag(request.user_id, request.flag_key, request.context)
     except RealtimeError as error:
         return error_body(error.code, error.message, error.details)

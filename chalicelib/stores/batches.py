@@ -41,6 +41,6 @@ def _get_batch(client: "DynamoDBClient", table: str, keys: list[Any], consistent
             return
         empty = 0 if items else empty + 1
         pause = random.uniform(0, PAUSE * 2**empty)  # noqa: S311 - jitter
-        if empty == MAX_EMPTY or deadline.remaining() < 2 * pause:
+        if empty == MAX_EMPTY or deadline.get_remaining() < 2 * pause:
             raise Throttled
         time.sleep(pause)

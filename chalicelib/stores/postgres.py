@@ -77,7 +77,7 @@ class AssignmentHistory:
     def _run(self, rows: Sequence[HistoryRow]) -> None:
         from pg8000.native import DatabaseError, Error
 
-        if deadline.remaining() < TIMEOUT_SECONDS:
+        if deadline.get_remaining() < TIMEOUT_SECONDS:
             raise OutOfTime
         try:
             if self._connection is None:

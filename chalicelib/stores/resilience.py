@@ -70,7 +70,7 @@ def guarded(method: Callable[P, R]) -> Callable[P, R]:
 
 def stop_late_calls(**_: Any) -> None:
     """A ``before-call`` hook: a method may make several calls, and time may run out between two."""
-    if deadline.remaining() < MIN_SECONDS:
+    if deadline.get_remaining() < MIN_SECONDS:
         raise OutOfTime
 
 
@@ -87,7 +87,7 @@ def stop_late_retries(attempt_seconds: float) -> Callable[..., None]:
             return
         throttled = code in THROTTLES
         longest_pause = (1.0 if throttled else 0.1) * 2 ** (attempts - 1)
-        if _probing.get() or deadline.remaining() < longest_pause + attempt_seconds:
+        if _probing.get() or deadline.get_remaining() < longest_pause + attempt_seconds:
             if caught_exception or response[0].status_code >= 500:
                 raise StorageUnavailable from caught_exception
             if throttled:

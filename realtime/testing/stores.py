@@ -108,7 +108,7 @@ class MemoryMetrics:
     def record(self, name: str, value: float = 1) -> None:
         self.recorded.setdefault(name, []).append(value)
 
-    def peak(self, name: str, value: float) -> None:
+    def record_peak(self, name: str, value: float) -> None:
         self.record(name, value)
 
     def flush(self) -> None:

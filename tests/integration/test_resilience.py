@@ -95,7 +95,7 @@ def store(url: str, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Assignm
 def failing(store: AssignmentStore, left: float = 3.0) -> float:
     """Seconds that a refused look-up took."""
     start = time.monotonic()
-    with deadline.within(lambda: left - (time.monotonic() - start)), pytest.raises(StorageUnavailable):
+    with deadline.limit(lambda: left - (time.monotonic() - start)), pytest.raises(StorageUnavailable):
         store.get(CHECKOUT, "u")
     return time.monotonic() - start
 
@@ -127,7 +127,7 @@ def test_time_that_runs_out_between_two_calls_of_a_method_begins_no_other(
         1, FAILURES_TO_OPEN + 2
     ):  # which is no failure of the store: its breaker stays closed
         with (
-            deadline.within(lambda: 1.0 if dynamo.requests < 2 * attempt else 0.0),  # noqa: B023 - not kept
+            deadline.limit(lambda: 1.0 if dynamo.requests < 2 * attempt else 0.0),  # noqa: B023 - not kept
             pytest.raises(StorageUnavailable, match="No time is left"),
         ):
             rows.get_many(many)
@@ -228,7 +228,7 @@ def test_a_throttled_table_is_told_apart_and_opens_no_breaker(
     busy = store(dynamo.url, monkeypatch)
     start = time.monotonic()
     for _ in range(2 * FAILURES_TO_OPEN):
-        with deadline.within(lambda: 2.0), pytest.raises(Throttled) as caught:
+        with deadline.limit(lambda: 2.0), pytest.raises(Throttled) as caught:
             busy.get(CHECKOUT, "u")
         assert caught.value.retry_after == 1
     assert dynamo.requests == 2 * FAILURES_TO_OPEN  # the client waits, not the container

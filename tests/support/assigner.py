@@ -46,7 +46,7 @@ class Counted(MemoryAssignments):
 
     def _called(self, name: str) -> None:
         self.calls[name] += 1
-        self.time_left.append(deadline.remaining())
+        self.time_left.append(deadline.get_remaining())
         if name in self.failing:
             raise self.failing[name]
 

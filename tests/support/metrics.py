@@ -12,7 +12,8 @@ def recorded() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(attr="record" | "peak"), args=[ast.Constant(value=str(name)), *_]
+                    func=ast.Attribute(attr="record" | "record_peak"),
+                    args=[ast.Constant(value=str(name)), *_],
                 ):
                     names.add(name)
     return names

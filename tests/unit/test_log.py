@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 
-from chalicelib.log import TRACE, with_trace_ids
+from chalicelib.log import TRACE_VARIABLE, add_trace_ids
 
 
 @pytest.fixture(autouse=True)
 def _factory() -> Iterator[None]:
     before = logging.getLogRecordFactory()
-    with_trace_ids()
+    add_trace_ids()
     yield
     logging.setLogRecordFactory(before)
 
@@ -26,12 +26,14 @@ def line(message: str) -> dict[str, object]:
 
 
 def test_a_line_has_the_trace_of_its_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TRACE, "Root=1-67890abc-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=1")
+    monkeypatch.setenv(
+        TRACE_VARIABLE, "Root=1-67890abc-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=1"
+    )
     assert line("slow")["xray_trace_id"] == "1-67890abc-0123456789abcdef01234567"
-    monkeypatch.setenv(TRACE, "Root=1-67890abd-0123456789abcdef01234567")
+    monkeypatch.setenv(TRACE_VARIABLE, "Root=1-67890abd-0123456789abcdef01234567")
     assert line("slow")["xray_trace_id"] == "1-67890abd-0123456789abcdef01234567"
 
 
 def test_without_a_trace_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(TRACE, raising=False)
+    monkeypatch.delenv(TRACE_VARIABLE, raising=False)
     assert "xray_trace_id" not in line("slow")

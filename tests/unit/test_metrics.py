@@ -85,9 +85,9 @@ def test_more_metrics_than_a_directive_takes_get_another_one() -> None:
 def test_of_a_peak_the_line_has_the_largest_value_and_the_next_line_none() -> None:
     container = Container()
     for age in (61.5, 300.25, 12.0):
-        container.metrics.peak("DefinitionsAge", age)
+        container.metrics.record_peak("DefinitionsAge", age)
     container.metrics.flush()
-    container.metrics.peak("DefinitionsAge", 7.0)
+    container.metrics.record_peak("DefinitionsAge", 7.0)
     container.metrics.flush()
     assert [line["DefinitionsAge"] for line in container.lines] == [300.25, 7.0]
 

@@ -139,7 +139,7 @@ class DefinitionCache(Generic[T]):
                 return call_within(lambda: self._load_all(now))
             except (StorageUnavailable, Throttled):
                 self._all_fresh_until = self._timer() + RETRY_SECONDS
-                self._metrics.peak("DefinitionsAge", now - self._state.all_loaded_at)
+                self._metrics.record_peak("DefinitionsAge", now - self._state.all_loaded_at)
             definitions = self._state.all or {}
         return definitions
 
@@ -192,5 +192,5 @@ class DefinitionCache(Generic[T]):
             entry = self._state.keep_stale(key, self._timer() + RETRY_SECONDS)
             answers[key] = entry.value if entry else error
             if entry:
-                self._metrics.peak("DefinitionsAge", now - entry.loaded_at)
+                self._metrics.record_peak("DefinitionsAge", now - entry.loaded_at)
         return answers

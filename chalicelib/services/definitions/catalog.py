@@ -84,7 +84,7 @@ class Catalog:
         except (StorageUnavailable, Throttled):
             # Count from when it failed: else a store that is silent for a second is asked all the time.
             self._next_check = self._timer() + min(RETRY_SECONDS, self._check)
-            self._metrics.peak("DefinitionsAge", now - self._checked_at)
+            self._metrics.record_peak("DefinitionsAge", now - self._checked_at)
         else:
             self._next_check = now + self._check
             self._checked_at = now

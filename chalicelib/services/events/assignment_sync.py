@@ -46,7 +46,7 @@ class AssignmentSync:
         window, Lambda takes an answer without ``state`` for a failure.
         """
         records = event.get("Records") or []  # the call that ends a window has none
-        with deadline.within(lambda: remaining() - SECONDS_TO_ANSWER):
+        with deadline.limit(lambda: remaining() - SECONDS_TO_ANSWER):
             tallies = tally_changes(records, read_shard(event))
             # A retry repeats both steps safely, so a failure of one does not stop the other.
             failures = [add_tallies(self._counters, tallies, self._parallel), self._store_rows(records)]

@@ -93,7 +93,7 @@ class EventProcessor:
         ``remaining`` reads the seconds left of the invocation; ``now`` in epoch seconds.
         """
         failures = []
-        with deadline.within(lambda: remaining() - SECONDS_TO_ANSWER):
+        with deadline.limit(lambda: remaining() - SECONDS_TO_ANSWER):
             for batch in read_batches(event["Records"], self._limits):
                 done = self._process_batch(batch, now)
                 if done < len(batch.sequence_numbers):

@@ -49,6 +49,6 @@ class SampleRatioMonitor:
             if counter.event_type == ASSIGNED:
                 assigned[counter.variant] += sum(sums.count for sums in hours.values())
         alarm = check_sample_ratio(experiment, assigned)["alarm"]
-        self._metrics.peak("SampleRatioMismatch", float(alarm))
+        self._metrics.record_peak("SampleRatioMismatch", float(alarm))
         for variant, number in assigned.items():
-            self._metrics.peak(f"Assigned.{experiment.key}.{variant}", number)
+            self._metrics.record_peak(f"Assigned.{experiment.key}.{variant}", number)

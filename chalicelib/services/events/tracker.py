@@ -80,7 +80,7 @@ class Tracker:
             self._collect()
             if (self._unsent or self._unstored) and (last or self._timer() >= self._not_before):
                 limit = self._timer() + seconds
-                with deadline.within(lambda: limit - self._timer()):
+                with deadline.limit(lambda: limit - self._timer()):
                     sent, stored = self._send(), self._store_unstored()
                 self._schedule(sent and stored)
             self._count_dropped()

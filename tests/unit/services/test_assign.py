@@ -399,12 +399,12 @@ def test_a_fresh_decision_is_told_to_the_tracker_once() -> None:
 
 def test_calls_know_how_much_time_is_left() -> None:
     container = Container(*(published(f"e{number}") for number in range(3)))
-    with deadline.within(lambda: 1.5):
+    with deadline.limit(lambda: 1.5):
         container.assigner.assign("u", "e0", {}, NOW)
         container.assigner.assign_many("u", None, {}, NOW)
     assert set(container.rows.time_left) == {1.5}
     assert len(container.rows.time_left) == 5
-    assert deadline.remaining() == float("inf")
+    assert deadline.get_remaining() == float("inf")
 
 
 # batch

@@ -23,8 +23,8 @@ def test_a_failure_is_raised_as_it_is() -> None:
 
 
 def test_the_call_knows_how_much_time_the_request_has_left() -> None:
-    with deadline.within(lambda: 1.5):
-        assert call_within(deadline.remaining) == 1.5
+    with deadline.limit(lambda: 1.5):
+        assert call_within(deadline.get_remaining) == 1.5
 
 
 def test_it_is_given_up_when_the_time_is_over_and_goes_on() -> None:
