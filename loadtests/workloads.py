@@ -79,15 +79,17 @@ def build_lower_bounds() -> dict[str, LowerBound]:
 
 
 def _build_flag(salt: str, share: float) -> LowerBound:
-    prefix = bucketing.prefix("flag", salt)
-    limit = bucketing.threshold(bucketing.share_to_buckets(share))
+    prefix = bucketing.make_prefix("flag", salt)
+    limit = bucketing.compute_threshold(bucketing.share_to_buckets(share))
     return lambda user: True if murmur((prefix + user["user_id"]).encode(), 0)[0] < limit else None
 
 
 def _build_experiment(salt: str, traffic: float, shares: tuple[float, ...]) -> LowerBound:
-    prefix = bucketing.prefix("experiment", salt)
-    limit = bucketing.threshold(bucketing.share_to_buckets(traffic))
-    first, second = ([bucketing.threshold(upper) for upper in bucketing.cumulative(shares)] + [0])[:2]
+    prefix = bucketing.make_prefix("experiment", salt)
+    limit = bucketing.compute_threshold(bucketing.share_to_buckets(traffic))
+    first, second = (
+        [bucketing.compute_threshold(upper) for upper in bucketing.compute_upper_bounds(shares)] + [0]
+    )[:2]
 
     def decide(user: User) -> int | None:
         for_traffic, for_variant = murmur((prefix + user["user_id"]).encode(), 0)

@@ -1,4 +1,4 @@
-"""Which variant of an experiment a user gets, and why: the one place where the order is defined.
+"""Which variant of an experiment a user gets, and why. The order of checks is defined here only:
 
 status and schedule → override → holdout → layer → stored assignment → targeting → traffic → variant.
 The table of reasons is in docs/assignment.md.
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from mmh3 import mmh3_x64_128_utupledigest as murmur
 
-from chalicelib.domain.bucketing import halves
+from chalicelib.domain.bucketing import compute_halves
 from chalicelib.domain.definitions.model import Assignment, Decision, Experiment, Slice
 from chalicelib.domain.reasons import Reason
 
@@ -31,10 +31,10 @@ FRESH = frozenset({Reason.ASSIGNED, Reason.REASSIGNED})
 
 
 class AssignmentResult(NamedTuple):
-    """What a user gets of an experiment; ``assignment_id`` is None without a variant.
+    """A user's answer from one experiment; ``assignment_id`` is None without a variant.
 
-    ``timestamp`` is epoch seconds: of the assignment, or of this answer without one. ``is_persisted`` is
-    False for an assignment that is decided and could not be stored yet.
+    ``timestamp`` is epoch seconds: when the user was assigned, or now if there is no assignment.
+    ``is_persisted`` is False for an assignment that could not be stored yet.
     """
 
     experiment: Experiment
@@ -69,7 +69,7 @@ def decide(
     now: float,
     get_row: Callable[[], Assignment | None],
 ) -> Decision:
-    """``now`` in epoch seconds; ``get_row`` reads the user's row, only if nothing before it has decided."""
+    """``now`` is epoch seconds. ``get_row`` reads the user's row; an earlier check may decide without it."""
     if experiment.is_gated:
         decision = check_gates(experiment, user_id, now)
         if decision is not None:
@@ -93,7 +93,7 @@ def decide(
 
 
 def check_gates(experiment: Experiment, user_id: str, now: float) -> Decision | None:
-    """What decides before the stored assignment is read; None if nothing does."""
+    """The decision that needs no stored assignment; None if there is none."""
     if experiment.status != "active":
         return _BY_STATUS[experiment.status]
     if experiment.start_at is not None and now < experiment.start_at:
@@ -103,29 +103,29 @@ def check_gates(experiment: Experiment, user_id: str, now: float) -> Decision | 
     override = experiment.overrides.get(user_id)
     if override is not None:
         return override
-    if experiment.holdout is not None and _is_within(experiment.holdout, user_id):
+    if experiment.holdout is not None and _is_in_slice(experiment.holdout, user_id):
         return _HOLDOUT
-    if experiment.layer is not None and not _is_within(experiment.layer, user_id):
+    if experiment.layer is not None and not _is_in_slice(experiment.layer, user_id):
         return _NOT_IN_LAYER
     return None
 
 
 def make_assignment_id(experiment: Experiment, user_id: str) -> str:
-    """The same for every container that decides: a function of experiment, iteration and user."""
-    first, second = halves(f"assignment/{experiment.id}/{experiment.iteration}:", user_id)
+    """A function of experiment, iteration and user, so all containers make the same one."""
+    first, second = compute_halves(f"assignment/{experiment.id}/{experiment.iteration}:", user_id)
     return str(uuid.UUID(int=first << 64 | second))
 
 
 def is_current(row: Assignment, experiment: Experiment, now: float) -> bool:
-    """DynamoDB deletes expired rows late; a row of an earlier iteration is history."""
+    """False for an expired row, which DynamoDB deletes late, and for one of an earlier iteration."""
     return row.iteration == experiment.iteration and (row.expires_at is None or now < row.expires_at)
 
 
 def is_ahead(row: Assignment, experiment: Experiment) -> bool:
-    """Whether ``row`` was decided by a newer definition: this one may not overwrite it then."""
+    """Whether a newer definition made ``row``; then ``experiment`` must not overwrite it."""
     return row.version > experiment.version or row.iteration > experiment.iteration
 
 
-def _is_within(part: Slice, user_id: str) -> bool:
-    first, _ = halves(part.prefix, user_id)
-    return part.start <= first < part.end
+def _is_in_slice(owned: Slice, user_id: str) -> bool:
+    first, _ = compute_halves(owned.prefix, user_id)
+    return owned.start <= first < owned.end

@@ -1,4 +1,4 @@
-"""The unit that is divided, and what is known about it: checked once, at the edge, for every route."""
+"""User ids and contexts, checked once for each request, before anything uses them."""
 
 import unicodedata
 from math import isfinite
@@ -6,55 +6,60 @@ from typing import Any, cast
 
 from chalicelib.domain.errors import InvalidInput, Problem, TooLarge
 
-MAX_USER_ID = 1024
-"""Bytes of UTF-8."""
-MAX_CONTEXT = 32 * 1024
-"""Bytes of the context as JSON."""
+MAX_USER_ID_BYTES = 1024
+"""In UTF-8."""
+MAX_CONTEXT_BYTES = 32 * 1024
+"""As JSON."""
 MAX_DEPTH = 50
 
 
 def check_user_id(value: object, field: str = "user_id") -> str:
-    """``value`` as an id that can be hashed, stored and compared; raises InvalidInput that names the fix."""
-    if isinstance(value, str) and value.isascii() and value.isprintable() and 0 < len(value) <= MAX_USER_ID:
+    """``value``, if it can be hashed, stored and compared; else raises InvalidInput that names the fix."""
+    if (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isprintable()
+        and 0 < len(value) <= MAX_USER_ID_BYTES
+    ):
         return value
-    raise_for = _id_problem(value)
-    if raise_for is not None:
-        raise InvalidInput("invalid_user_id", f"{field} {raise_for}.", (Problem(field, raise_for),))
+    reason = _find_id_problem(value)
+    if reason is not None:
+        raise InvalidInput("invalid_user_id", f"{field} {reason}.", (Problem(field, reason),))
     return cast(str, value)
 
 
 def check_context(value: object, field: str = "context") -> dict[str, Any]:
     """``value`` as a JSON object of ≤ 32 KB, nested ≤ 50 deep; raises InvalidInput or TooLarge.
 
-    A number that is none is refused: 1e999 is valid JSON, and Python reads infinity.
+    It refuses infinite numbers: 1e999 is valid JSON, which Python reads as infinity.
     """
     if not isinstance(value, dict):
-        reason = f"must be a JSON object, not {_json_name(value)}"
+        reason = f"must be a JSON object, not {_name_type(value)}"
         raise InvalidInput("invalid_context", f"{field} {reason}.", (Problem(field, reason),))
     if value and not _is_flat_and_small(value):
         _check_size(value, field)
     return value
 
 
-def _id_problem(value: object) -> str | None:
+def _find_id_problem(value: object) -> str | None:
     if not isinstance(value, str):
         fix = ': 1 and "1" and 1.0 would be three users; quote it' if _is_number(value) else ""
-        return f"must be a string, not {_json_name(value)}{fix}"
+        return f"must be a string, not {_name_type(value)}{fix}"
     if not value:
         return "must not be empty"
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
         return "must be valid Unicode: it has a lone surrogate"
-    if size > MAX_USER_ID:
-        return f"must be at most {MAX_USER_ID} bytes of UTF-8, it has {size}"
+    if size > MAX_USER_ID_BYTES:
+        return f"must be at most {MAX_USER_ID_BYTES} bytes of UTF-8, it has {size}"
     if any(unicodedata.category(character) == "Cc" for character in value):
         return "must not contain control characters"
     return None
 
 
 def _is_flat_and_small(context: dict[str, Any]) -> bool:
-    """The usual context, recognised without writing it out: few scalars, short texts."""
+    """Whether it surely is within the limits: the usual few scalars and short texts. A cheap check."""
     size = 0
     for name, value in context.items():
         if type(value) is str:
@@ -65,43 +70,43 @@ def _is_flat_and_small(context: dict[str, Any]) -> bool:
         elif type(value) not in _SMALL:
             return False
         size += len(name) + 20
-    return size * 4 <= MAX_CONTEXT
+    return size * 4 <= MAX_CONTEXT_BYTES
 
 
 _SMALL = frozenset({bool, type(None)})
 
 
 def _check_size(context: dict[str, Any], field: str) -> None:
-    """Iterative, as the depth is the caller's choice; counts bytes of compact JSON without escapes."""
+    """Not recursive, since callers choose the depth. It counts bytes of compact JSON without escapes."""
     size, level, depth = 0, cast(list[object], [context]), 0
     while level:
         depth += 1
         if depth > MAX_DEPTH:
             reason = f"must be nested at most {MAX_DEPTH} deep"
             raise InvalidInput("invalid_context", f"{field} {reason}.", (Problem(field, reason),))
-        below: list[object] = []
+        next_level: list[object] = []
         for container in level:
             children = [*container, *container.values()] if isinstance(container, dict) else container
             size += 2 + len(children)  # type: ignore[arg-type] # a level holds dicts and lists only
             for child in children:  # type: ignore[attr-defined] # the same
                 if isinstance(child, dict | list):
-                    below.append(child)
+                    next_level.append(child)
                 elif isinstance(child, float) and not isfinite(child):
                     reason = "must hold no number beyond 1.8e308, and no NaN"
                     raise InvalidInput("invalid_context", f"{field} {reason}.", (Problem(field, reason),))
                 else:
                     size += _scalar_size(child)
-        if size > MAX_CONTEXT:
-            reason = f"must be at most {MAX_CONTEXT} bytes of JSON"
+        if size > MAX_CONTEXT_BYTES:
+            reason = f"must be at most {MAX_CONTEXT_BYTES} bytes of JSON"
             raise TooLarge("context_too_large", f"{field} {reason}.", (Problem(field, reason),))
-        level = below
+        level = next_level
 
 
 def _scalar_size(value: object) -> int:
     if isinstance(value, str):
         return 2 + (len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass")))
     if isinstance(value, int):
-        return 1 + value.bit_length() * 3 // 10  # the text of a huge integer would cost more than the answer
+        return 1 + value.bit_length() * 3 // 10  # about its digits: writing out a huge one takes too long
     return 4
 
 
@@ -109,6 +114,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _json_name(value: object) -> str:
+def _name_type(value: object) -> str:
     names = {bool: "a boolean", dict: "an object", list: "an array", type(None): "null"}
     return names.get(type(value), "a number" if _is_number(value) else "this")

@@ -1,19 +1,19 @@
-"""Every way in which a request can fail. api/errors.py maps each to its HTTP status, in one place."""
+"""Every way in which a request can fail. ``api/http.py`` maps each to its HTTP status, in one place."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake in an input: where (a path such as ``variants[1].allocation``) and what to do about it."""
+    """One mistake in an input: its path, such as ``variants[1].allocation``, and the fix."""
 
     path: str
     message: str
 
-    def within(self, outer: str) -> "Problem":
-        """The same problem seen from the enclosing document."""
-        joint = "" if not outer or not self.path or self.path.startswith("[") else "."
-        return Problem(f"{outer}{joint}{self.path}", self.message)
+    def with_prefix(self, prefix: str) -> "Problem":
+        """The same problem, with the path of the enclosing document before its own."""
+        separator = "" if not prefix or not self.path or self.path.startswith("[") else "."
+        return Problem(f"{prefix}{separator}{self.path}", self.message)
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
@@ -28,15 +28,15 @@ class RealtimeError(Exception):
     details: tuple[Problem, ...] = field(default=())
 
     def __str__(self) -> str:
-        unsaid = [str(problem) for problem in self.details if not self._says(problem)]
-        return f"{self.message} ({'; '.join(unsaid)})" if unsaid else self.message
+        others = [str(problem) for problem in self.details if not self._is_in_message(problem)]
+        return f"{self.message} ({'; '.join(others)})" if others else self.message
 
-    def _says(self, problem: Problem) -> bool:
+    def _is_in_message(self, problem: Problem) -> bool:
         return str(problem) in self.message or f"{problem.path} {problem.message}" in self.message
 
 
 class InvalidInput(RealtimeError):
-    """The caller's mistake; the message names the field and the fix."""
+    """The caller made a mistake; the message names the field and the fix."""
 
 
 class NotFound(RealtimeError):
@@ -56,18 +56,18 @@ class TooLarge(RealtimeError):
 
 
 class Conflict(RealtimeError):
-    """Somebody else published in between."""
+    """Another publisher was first."""
 
 
 class StorageUnavailable(RealtimeError):
-    """A decision needed the store and the store could not be asked."""
+    """A decision needed the store, and the store did not answer."""
 
     def __init__(self, message: str = "The store cannot be reached; try again.") -> None:
         super().__init__("storage_unavailable", message)
 
 
 class Throttled(RealtimeError):
-    """The store refuses for now; ``retry_after`` is in whole seconds."""
+    """The store refuses calls for now; ``retry_after`` is in whole seconds."""
 
     def __init__(self, retry_after: int = 1) -> None:
         super().__init__("throttled", "Too many requests; try again after the time in Retry-After.")

@@ -1,4 +1,4 @@
-"""What a feature flag answers for a user, and why.
+"""The answer of a feature flag for a user, and its reason.
 
 disabled → override → prerequisites → targeting → rollout → variant. docs/flags.md has the table of reasons.
 """
@@ -13,7 +13,7 @@ from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, Stora
 
 
 class Evaluations(NamedTuple):
-    """Of many flags: the answers, and the errors of those that have none, by flag key."""
+    """Answers of many flags, and the error of each flag without an answer, by its key."""
 
     evaluations: list[Evaluation]
     failures: dict[str, RealtimeError]
@@ -34,9 +34,9 @@ def evaluate(
 ) -> Evaluation:
     """``find`` gives prerequisite flags; ``now`` is epoch seconds.
 
-    ``prerequisite_variants``, of the same user, context and time, spares each prerequisite a second
-    evaluation: flags that share one would double the work at every level. Raises InvalidInput
-    ``targeting_key_missing`` if the answer needs a hash and there is nothing to hash.
+    Pass the same ``prerequisite_variants`` for all flags of one user, context and time, so that each
+    prerequisite is evaluated once: flags that share one would double the work at every level. Raises
+    InvalidInput ``targeting_key_missing`` if the answer needs a hash and there is nothing to hash.
     """
     rollout, unit = flag.rollout, user_id
     if not flag.is_plain:
@@ -54,7 +54,7 @@ def evaluate(
     if rollout == 0:
         return flag.not_in_rollout
     if rollout >= ALL and split.fixed is not None:
-        return split.fixed  # 0 and 100 % never hash, hence need no unit
+        return split.fixed  # 0 and 100 % need no hash, hence no unit
     if unit is None:
         raise make_missing_unit_error(flag.bucket_by)
     first, second = murmur(flag.prefix + unit.encode(), 0)
@@ -130,14 +130,14 @@ def _evaluate_before_targeting(
     for prerequisite in flag.prerequisites:
         key = prerequisite.flag
         if key not in variants:
-            other = find(key)
-            if other is None:
+            prerequisite_flag = find(key)
+            if prerequisite_flag is None:
                 return flag.prerequisite_failed
             variants[key] = None
             try:
-                variants[key] = evaluate(other, user_id, context, now, find, variants).variant
+                variants[key] = evaluate(prerequisite_flag, user_id, context, now, find, variants).variant
             finally:
-                if variants[key] is None:  # it raised, and has to raise for the next flag that asks as well
+                if variants[key] is None:  # it raised, and must raise for the next flag too
                     del variants[key]
         variant = variants[key]
         if variant is None:  # only in rows edited by hand: publishing refuses circles
@@ -149,8 +149,8 @@ def _evaluate_before_targeting(
 
 def get_rollout(flag: Flag, now: float) -> int:
     rollout = flag.rollout
-    for at, step in flag.rollout_steps:
-        if now >= at:
+    for starts_at, step in flag.rollout_steps:
+        if now >= starts_at:
             rollout = step
     return rollout
 

@@ -1,4 +1,4 @@
-"""API keys: only their SHA-256 is stored, and each opens the routes of its scopes."""
+"""API keys: the store has only their SHA-256. A key opens the routes of its scopes."""
 
 import hashlib
 from collections.abc import Collection
@@ -16,12 +16,12 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "events": ("/events",),
     "results": ("/experiments/*",),
 }
-"""Scope → the routes it opens, ``*`` standing for any text."""
+"""Scope → the routes it opens; ``*`` is any text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A stored key; ``id`` is its SHA-256 in hex, times are ISO 8601, ``revoked`` None while it is valid."""
+    """A stored key; ``id`` is its SHA-256 in hex, times are ISO 8601, ``revoked`` is None for a valid key."""
 
     id: str
     label: str
@@ -49,4 +49,4 @@ def parse_bearer(header: str) -> str | None:
 
 
 def select_routes(scopes: Collection[str]) -> list[str]:
-    return [route for scope, opened in SCOPES.items() if scope in scopes for route in opened]
+    return [route for scope, routes in SCOPES.items() if scope in scopes for route in routes]

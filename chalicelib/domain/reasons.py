@@ -4,23 +4,23 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    # An assignment has a variant because …
+    # An assignment with a variant:
     ASSIGNED = "ASSIGNED"  # decided now
-    STICKY = "STICKY"  # decided before and stored
+    STICKY = "STICKY"  # stored before
     REASSIGNED = "REASSIGNED"  # the stored variant no longer exists (or sticky is off and the hash moved)
-    # … or has none because …
+    # An assignment without a variant:
     DRAFT = "DRAFT"
     PAUSED = "PAUSED"
     COMPLETED = "COMPLETED"
     NOT_STARTED = "NOT_STARTED"  # before start_at
     ENDED = "ENDED"  # at or after end_at
-    HOLDOUT = "HOLDOUT"  # kept out of a group of experiments
+    HOLDOUT = "HOLDOUT"  # in the holdout of a group of experiments
     NOT_IN_LAYER = "NOT_IN_LAYER"  # another experiment of the layer owns this user
     NOT_IN_TRAFFIC = "NOT_IN_TRAFFIC"
     # Shared by assignments and flags.
     OVERRIDE = "OVERRIDE"  # named in the definition, for QA
     NOT_TARGETED = "NOT_TARGETED"  # no targeting rule matched
-    # A flag's variant is what it is because …
+    # A flag:
     DISABLED = "DISABLED"
     PREREQUISITE_FAILED = "PREREQUISITE_FAILED"
     NOT_IN_ROLLOUT = "NOT_IN_ROLLOUT"
@@ -39,4 +39,4 @@ OPENFEATURE = {
     Reason.SPLIT: "SPLIT",
     Reason.STATIC: "STATIC",
 }
-"""A flag's reason as one of the five that OFREP 0.3 knows; STATIC may be cached for ever by a client."""
+"""A flag's reason as one of the five of OFREP 0.3. A client may cache STATIC for ever."""

@@ -5,18 +5,18 @@ from functools import lru_cache
 from typing import Literal
 
 
-@lru_cache(10_000)  # answers to a hot user repeat the time of the assignment: 0.1 µs instead of 1
+@lru_cache(10_000)  # answers repeat the time of an assignment: 0.1 µs instead of 1
 def format_timestamp(
     epoch_seconds: float, precision: Literal["seconds", "milliseconds", "microseconds"] = "milliseconds"
 ) -> str:
-    """Whole milliseconds survive `format_timestamp` and `parse_timestamp` exactly."""
+    """`parse_timestamp` gives back the same number, if it is in whole milliseconds."""
     return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec=precision)[:-6] + "Z"
 
 
 def parse_timestamp(text: str) -> float:
     """ISO 8601 text as epoch seconds; without an offset it is UTC.
 
-    Raises ValueError if it is no date and time, or if its offset leads out of the calendar.
+    Raises ValueError for other text, and for an offset that leads before year 1 or after year 9999.
     """
     moment = datetime.fromisoformat(text)
     try:

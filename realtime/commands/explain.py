@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from chalicelib.domain.assignment import Assignments, decide, is_current
-from chalicelib.domain.bucketing import BUCKETS, bucket, halves
+from chalicelib.domain.bucketing import BUCKETS, compute_bucket, compute_halves
 from chalicelib.domain.context import check_context, check_user_id
 from chalicelib.domain.definitions.model import Assignment, Decision, Evaluation, Experiment, Flag, Slice
 from chalicelib.domain.errors import NotFound
@@ -103,9 +103,9 @@ def list_experiment_steps(
         if not note:
             return
     yield from _list_targeting_steps(experiment.rules, context, now)
-    first, second = halves(experiment.prefix, user)
-    yield "traffic", _compare_bucket(bucket(first), _to_buckets(experiment.traffic))
-    yield "variant", f"bucket {bucket(second):,} of {_format_ranges(experiment.split)}"
+    first, second = compute_halves(experiment.prefix, user)
+    yield "traffic", _compare_bucket(compute_bucket(first), _to_buckets(experiment.traffic))
+    yield "variant", f"bucket {compute_bucket(second):,} of {_format_ranges(experiment.split)}"
 
 
 def list_flag_steps(
@@ -122,7 +122,7 @@ def list_flag_steps(
             return
     yield from _list_targeting_steps(flag.rules, context, now)
     unit = get_unit(flag, user, context)  # None only if the answer needs no bucket
-    first, second = halves(flag.prefix.decode(), unit) if unit is not None else (0, 0)
+    first, second = compute_halves(flag.prefix.decode(), unit) if unit is not None else (0, 0)
     yield "rollout", _describe_rollout(get_rollout(flag, now), first)
     rule = flag.rules.match(context, now) if flag.rules else None
     split = flag.by_rule[rule.index] if rule else flag.everyone
@@ -130,7 +130,7 @@ def list_flag_steps(
         yield "variant", split.fixed.variant
     else:
         ranges = [(upper, answer.variant) for upper, answer in split.ranges]
-        yield "variant", f"bucket {bucket(second):,} of {_format_ranges(ranges)}"
+        yield "variant", f"bucket {compute_bucket(second):,} of {_format_ranges(ranges)}"
 
 
 def _print_steps(console: Console, steps: Iterator[Step], reason: Reason) -> None:
@@ -162,7 +162,7 @@ def _describe_override(answer: Decision | Evaluation | None) -> str:
 def _describe_slice(part: Slice | None, user: str) -> str:
     if part is None:
         return "none"
-    index = bucket(halves(part.prefix, user)[0])
+    index = compute_bucket(compute_halves(part.prefix, user)[0])
     start, end = _to_buckets(part.start), _to_buckets(part.end)
     return f"{part.key}: bucket {index:,}, its range is [{start:,}, {end:,})"
 
@@ -193,7 +193,7 @@ def _describe_rollout(threshold: int, first: int) -> str:
         return "0 %: nobody"
     if threshold >= ALL:
         return "100 %: everybody"
-    return _compare_bucket(bucket(first), _to_buckets(threshold))
+    return _compare_bucket(compute_bucket(first), _to_buckets(threshold))
 
 
 def _compare_bucket(index: int, limit: int) -> str:

@@ -29,7 +29,7 @@ def find_conflicts(documents: Mapping[DefinitionName, Document], definitions: De
         [document for document in documents.values() if isinstance(document, ExperimentDocument)],
         [document for document in documents.values() if isinstance(document, FlagDocument)],
     )
-    return [problem.within(definitions.locate(name)) for name, problem in misfits]
+    return [problem.with_prefix(definitions.locate(name)) for name, problem in misfits]
 
 
 def print_report(
@@ -55,7 +55,7 @@ def _find_warnings(definitions: DefinitionSet) -> list[Problem]:
         rules = document.targeting_rules
         if rules is not None:
             warnings += [
-                problem.within("targeting_rules").within(definitions.locate(name))
+                problem.with_prefix("targeting_rules").with_prefix(definitions.locate(name))
                 for problem in (*lint_rules(parse(rules)), *find_unknown_fields(rules, name[0]))
             ]
     return warnings

@@ -43,7 +43,7 @@ class DefinitionSet:
         """Add the definition that ``data`` holds, or what is wrong with it to ``problems``."""
         key = data.get("key") if isinstance(data, dict) else None
         label = f"{location} ({key})" if isinstance(key, str) else location
-        non_json = [problem.within(label) for problem in _find_non_json(data, "")]
+        non_json = [problem.with_prefix(label) for problem in _find_non_json(data, "")]
         if non_json:
             self.problems += non_json
             return
@@ -54,10 +54,10 @@ class DefinitionSet:
             self.problems.append(Problem(location, "contains a lone surrogate, which is not valid text"))
             return
         except InvalidInput as error:
-            self.problems += [problem.within(label) for problem in error.details]
+            self.problems += [problem.with_prefix(label) for problem in error.details]
             return
         label = f"{location} ({document.key})"
-        self.problems += [problem.within(label) for problem in consistency.unclear(document)]
+        self.problems += [problem.with_prefix(label) for problem in consistency.unclear(document)]
         if size > MAX_BYTES:
             message = f"has {size} bytes as JSON, {MAX_BYTES} are allowed; name users by a targeting rule"
             self.problems.append(Problem(label, message))

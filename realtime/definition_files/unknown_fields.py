@@ -46,4 +46,4 @@ def _check_group(group: Mapping[str, Any], path: str) -> Iterator[Problem]:
 def _compare(fields: Mapping[str, Any], known: Set[str], path: str) -> Iterator[Problem]:
     for name in fields:
         if name not in known:
-            yield Problem(str(name), "unknown field; remove it or correct its spelling").within(path)
+            yield Problem(str(name), "unknown field; remove it or correct its spelling").with_prefix(path)

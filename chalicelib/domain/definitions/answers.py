@@ -2,7 +2,7 @@
 
 import json
 
-from chalicelib.domain.bucketing import share_to_buckets, threshold
+from chalicelib.domain.bucketing import compute_threshold, share_to_buckets
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.definitions.schema import FlagDocument
 from chalicelib.domain.reasons import OPENFEATURE, Reason
@@ -12,7 +12,7 @@ class FlagAnswers:
     def __init__(self, document: FlagDocument, version: int) -> None:
         self._key = document.key
         self._version = version
-        self._tracked = threshold(share_to_buckets(document.tracking_sample))
+        self._tracked = compute_threshold(share_to_buckets(document.tracking_sample))
         self._values = {variant.key: variant.value for variant in document.variants}
         self._texts = {key: json.dumps(value, separators=(",", ":")) for key, value in self._values.items()}
 

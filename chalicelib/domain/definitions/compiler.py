@@ -11,7 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from chalicelib.domain.bucketing import BUCKETS, Kind, cumulative, prefix, share_to_buckets, threshold
+from chalicelib.domain.bucketing import (
+    BUCKETS,
+    Kind,
+    compute_threshold,
+    compute_upper_bounds,
+    make_prefix,
+    share_to_buckets,
+)
 from chalicelib.domain.definitions import schema
 from chalicelib.domain.definitions.answers import FlagAnswers
 from chalicelib.domain.definitions.model import (
@@ -84,8 +91,8 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
         sticky=make_decisions(Reason.STICKY),
         reassigned=make_decisions(Reason.REASSIGNED),
         overrides={user: overrides[variant] for user, variant in document.overrides.items()},
-        traffic=threshold(share_to_buckets(document.traffic_allocation)),
-        prefix=prefix("experiment", salt),
+        traffic=compute_threshold(share_to_buckets(document.traffic_allocation)),
+        prefix=make_prefix("experiment", salt),
         rules=_compile_rules(document.targeting_rules, salt, "experiment"),
         layer=_compile_slice("layer", layer.key, layer.start, layer.end) if layer else None,
         holdout=_compile_slice("holdout", holdout.key, 0.0, holdout.share) if holdout else None,
@@ -116,7 +123,9 @@ def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
     rollout = _compile_percentage(document.rollout_percentage)
     splits = by_rule if rules else (everyone,)
     single_answers = tuple(split.fixed for split in splits if split.fixed)
-    has_single_answers = is_plain and 0 < rollout < threshold(BUCKETS) and len(single_answers) == len(splits)
+    has_single_answers = (
+        is_plain and 0 < rollout < compute_threshold(BUCKETS) and len(single_answers) == len(splits)
+    )
     off_variant = document.off_variant or document.default_variant
     variants = [variant.key for variant in document.variants]
     overrides = {variant: answers.make(variant, Reason.OVERRIDE, enabled=True) for variant in variants}
@@ -139,7 +148,7 @@ def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
         rollout_steps=tuple(
             (step.at.timestamp(), _compile_percentage(step.percentage)) for step in document.rollout_schedule
         ),
-        prefix=prefix("flag", salt).encode(),
+        prefix=make_prefix("flag", salt).encode(),
         bucket_by=document.bucket_by,
         prerequisites=tuple(
             Prerequisite(prerequisite.flag, frozenset(prerequisite.variants))
@@ -162,17 +171,17 @@ def _compile_split(
 
 
 def _compile_ranges(shares: Sequence[tuple[float, str]]) -> tuple[tuple[int, str], ...]:
-    uppers = cumulative([share for share, _ in shares])
-    return tuple((threshold(upper), key) for upper, (_, key) in zip(uppers, shares, strict=True))
+    uppers = compute_upper_bounds([share for share, _ in shares])
+    return tuple((compute_threshold(upper), key) for upper, (_, key) in zip(uppers, shares, strict=True))
 
 
 def _compile_slice(kind: Kind, key: str, start: float, end: float) -> Slice:
-    bounds = threshold(share_to_buckets(start)), threshold(share_to_buckets(end))
-    return Slice(key, prefix(kind, key), *bounds)
+    bounds = compute_threshold(share_to_buckets(start)), compute_threshold(share_to_buckets(end))
+    return Slice(key, make_prefix(kind, key), *bounds)
 
 
 def _compile_percentage(percentage: float) -> int:
-    return threshold(round(percentage * BUCKETS / 100))
+    return compute_threshold(round(percentage * BUCKETS / 100))
 
 
 def _to_epoch(at: datetime | None) -> float | None:
@@ -186,7 +195,7 @@ def _compile_rules(data: object, salt: str, kind: str) -> Rules | None:
         return compile_rules(parse(data), salt)
     except InvalidRules as error:
         raise _make_error(
-            kind, tuple(problem.within("targeting_rules") for problem in error.problems)
+            kind, tuple(problem.with_prefix("targeting_rules") for problem in error.problems)
         ) from None
 
 

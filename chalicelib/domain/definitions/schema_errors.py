@@ -15,7 +15,7 @@ def list_problems(error: Any) -> tuple[Problem, ...]:
         text = str(item["msg"]).removeprefix("Value error, ")
         if item["type"] == "value_error" and ": " in text:
             inner, text = text.split(": ", 1)
-            problems.append(Problem(inner, text).within(path))
+            problems.append(Problem(inner, text).with_prefix(path))
         else:
             problems.append(Problem(path, _fix(item, text)))
     return tuple(problems)

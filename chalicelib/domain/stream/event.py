@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from chalicelib.domain.bucketing import is_key
-from chalicelib.domain.context import MAX_USER_ID, check_user_id
+from chalicelib.domain.context import MAX_USER_ID_BYTES, check_user_id
 from chalicelib.domain.definitions.model import EVENT_TYPE_PATTERN
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.timestamps import parse_timestamp
@@ -121,7 +121,7 @@ def _parse_columns(texts: Sequence[bytes], arrivals: Sequence[float], limits: Li
         _are_all(types, str)
         and all(map(_is_event_type, set(types)))
         and _are_all(users, str)
-        and _are_between(1, list(map(len, users)), MAX_USER_ID)
+        and _are_between(1, list(map(len, users)), MAX_USER_ID_BYTES)
         and (all_users := "".join(users)).isascii()
         and all_users.isprintable()
         and _are_all(ids, str, type(None))

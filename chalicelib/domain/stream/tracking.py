@@ -6,7 +6,7 @@ from typing import Any
 from mmh3 import mmh3_x64_128_digest as digest
 
 from chalicelib.domain.assignment import AssignmentResult
-from chalicelib.domain.bucketing import halves, prefix
+from chalicelib.domain.bucketing import compute_halves, make_prefix
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.timestamps import format_timestamp
 
@@ -16,7 +16,7 @@ ASSIGNMENT = "assignment"
 
 def is_sampled(evaluation: Evaluation, user_id: str) -> bool:
     """The same users are sampled as long as the share stays the same; a larger share adds users."""
-    first_half, _ = halves(prefix("tracking", evaluation.flag_key), user_id)
+    first_half, _ = compute_halves(make_prefix("tracking", evaluation.flag_key), user_id)
     return first_half < evaluation.tracked
 
 

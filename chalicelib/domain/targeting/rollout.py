@@ -51,17 +51,17 @@ def _hash_to_percent(text: str) -> int:
 
 def build_hash_prefix(salt: str, rule_id: str) -> str:
     """Version 2.0 hashes ``rule/{salt}/{rule id}:{user}``; neither salt nor id can contain ``/`` or ``:``."""
-    return bucketing.prefix("rule", f"{salt}/{rule_id}")
+    return bucketing.make_prefix("rule", f"{salt}/{rule_id}")
 
 
 def compile_rollout_v2(rule: TargetingRule, salt: str) -> Rollout:
     """The first half of MurmurHash3 of ``user_id``; without one the user is excluded."""
     prefix = build_hash_prefix(salt, rule.rule.id)
-    limit = bucketing.threshold(rule.rollout_percentage * bucketing.BUCKETS // 100)
+    limit = bucketing.compute_threshold(rule.rollout_percentage * bucketing.BUCKETS // 100)
 
     def is_included(context: Mapping[str, Any]) -> bool:
         unit = _read_unit(context.get("user_id"))
-        return unit is not None and bucketing.halves(prefix, unit)[0] < limit
+        return unit is not None and bucketing.compute_halves(prefix, unit)[0] < limit
 
     return is_included
 
@@ -76,11 +76,11 @@ def build_percentage_bucket_v2(condition: Condition, hash_prefix: str) -> Test:
         raise InvalidOperand("must be 0, or at least 0.001: there are no smaller buckets")
     if buckets in (0, bucketing.BUCKETS):
         return always if buckets else never
-    limit = bucketing.threshold(buckets)
+    limit = bucketing.compute_threshold(buckets)
 
     def test(value: Any, _now: float) -> bool:
         unit = _read_unit(value)
-        return unit is not None and bucketing.halves(hash_prefix, unit)[1] < limit
+        return unit is not None and bucketing.compute_halves(hash_prefix, unit)[1] < limit
 
     return test
 

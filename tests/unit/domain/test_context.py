@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.bucketing import halves
-from chalicelib.domain.context import MAX_CONTEXT, MAX_DEPTH, MAX_USER_ID, check_context, check_user_id
+from chalicelib.domain.bucketing import compute_halves
+from chalicelib.domain.context import (
+    MAX_CONTEXT_BYTES,
+    MAX_DEPTH,
+    MAX_USER_ID_BYTES,
+    check_context,
+    check_user_id,
+)
 from chalicelib.domain.errors import InvalidInput, TooLarge
 
 
@@ -30,7 +36,7 @@ def test_any_visible_or_invisible_text_up_to_1_kb_is_an_id(user_id: str) -> None
         (None, "must be a string, not null"),
         (["u"], "must be a string, not an array"),
         ({}, "must be a string, not an object"),
-        ("x" * (MAX_USER_ID + 1), "at most 1024 bytes of UTF-8, it has 1025"),
+        ("x" * (MAX_USER_ID_BYTES + 1), "at most 1024 bytes of UTF-8, it has 1025"),
         ("😀" * 257, "at most 1024 bytes of UTF-8, it has 1028"),
         ("a\x00", "control characters"),
         ("a\n", "control characters"),
@@ -58,7 +64,7 @@ def test_every_accepted_id_can_be_hashed(text: str) -> None:
         check_user_id(text)
     except InvalidInput:
         return
-    halves("experiment/checkout:", text)
+    compute_halves("experiment/checkout:", text)
 
 
 @pytest.mark.parametrize("value", [None, [], "{}", 1])
@@ -94,10 +100,10 @@ def test_a_context_is_nested_at_most_50_deep() -> None:
 @pytest.mark.parametrize(
     "context",
     [
-        {"a": "x" * MAX_CONTEXT},
-        {"x" * MAX_CONTEXT: 1},
+        {"a": "x" * MAX_CONTEXT_BYTES},
+        {"x" * MAX_CONTEXT_BYTES: 1},
         {"a": ["é" * 100] * 200},
-        {"a": [[]] * MAX_CONTEXT},
+        {"a": [[]] * MAX_CONTEXT_BYTES},
         {"a": 10**40_000},
         {f"k{number}": "value" for number in range(4000)},
     ],
