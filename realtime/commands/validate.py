@@ -25,11 +25,11 @@ def validate(console: Console, paths: Sequence[Path], strict: bool) -> int:
 
 def find_conflicts(documents: Mapping[DefinitionName, Document], definitions: DefinitionSet) -> list[Problem]:
     """What is wrong between ``documents``, with the location of those that ``definitions`` has read."""
-    misfits = consistency.check(
+    conflicts = consistency.check_set(
         [document for document in documents.values() if isinstance(document, ExperimentDocument)],
         [document for document in documents.values() if isinstance(document, FlagDocument)],
     )
-    return [problem.with_prefix(definitions.locate(name)) for name, problem in misfits]
+    return [problem.with_prefix(definitions.locate(name)) for name, problem in conflicts]
 
 
 def print_report(

@@ -11,7 +11,7 @@ import yaml
 
 from chalicelib.domain.definitions import consistency
 from chalicelib.domain.definitions.model import DefinitionKind
-from chalicelib.domain.definitions.schema import MAX_BYTES, ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions.schema import MAX_DEFINITION_BYTES, ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
 from realtime.definition_files.documents import KINDS, DefinitionName, Document, build_row, parse_document
 from realtime.definition_files.syntax import parse_text
@@ -57,9 +57,10 @@ class DefinitionSet:
             self.problems += [problem.with_prefix(label) for problem in error.details]
             return
         label = f"{location} ({document.key})"
-        self.problems += [problem.with_prefix(label) for problem in consistency.unclear(document)]
-        if size > MAX_BYTES:
-            message = f"has {size} bytes as JSON, {MAX_BYTES} are allowed; name users by a targeting rule"
+        self.problems += [problem.with_prefix(label) for problem in consistency.check_document(document)]
+        if size > MAX_DEFINITION_BYTES:
+            limit = f"{MAX_DEFINITION_BYTES} are allowed; name users by a targeting rule"
+            message = f"has {size} bytes as JSON, {limit}"
             self.problems.append(Problem(label, message))
         first = self.locations.setdefault((kind, document.key), location)
         if first == location:

@@ -1,4 +1,4 @@
-"""A flag's possible answers, encoded as JSON once, when its definition is loaded."""
+"""Encodes a flag's possible answers as JSON once, when its definition is loaded."""
 
 import json
 
@@ -17,7 +17,7 @@ class FlagAnswers:
         self._texts = {key: json.dumps(value, separators=(",", ":")) for key, value in self._values.items()}
 
     def make(self, variant: str, reason: Reason, *, enabled: bool = False) -> Evaluation:
-        """JSON is put together by hand: keys need no escaping, and a container encodes every flag at once."""
+        """Joins JSON as text, for speed: a container may load all flags at once. Keys need no escaping."""
         key, value, version = self._key, self._texts[variant], self._version
         encoded = (
             f'{{"flag_key":"{key}","enabled":{"true" if enabled else "false"},"variant":"{variant}",'

@@ -1,7 +1,7 @@
-"""From a definition's document to the values that decide.
+"""Compiles a definition's document into the values that decide.
 
-All that does not depend on the user is worked out here, once, when a definition is loaded: thresholds,
-compiled rules, and every outcome that a decision can have.
+It computes once, when a definition is loaded, all that does not depend on the user: thresholds, compiled
+rules, and every outcome that a decision can have.
 """
 
 import json
@@ -70,7 +70,7 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
     payloads = {variant.key: variant.payload for variant in document.variants}
     salt = document.salt or document.key
     if document.iteration > 1:
-        # A restart on purpose: nobody keeps an old bucket. No other experiment's salt can hold the slash.
+        # A new iteration gives users new buckets. No salt of another experiment can contain the slash.
         salt = f"{salt}/{document.iteration}"
 
     def make_decisions(reason: Reason) -> dict[str, Decision]:
@@ -107,7 +107,7 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
 def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
     salt = document.salt or document.key
     answers = FlagAnswers(document, version)
-    shares = document.allocations()
+    shares = document.compute_allocations()
     rules = _compile_rules(document.targeting_rules, salt, "flag")
     by_rule = tuple(
         _compile_split(_read_rule_shares(rule.extra) or shares, answers, Reason.TARGETING_MATCH)
@@ -162,7 +162,7 @@ def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
 def _compile_split(
     shares: Mapping[str, float], answers: FlagAnswers, reason: Reason, reason_alone: Reason | None = None
 ) -> Split:
-    """``reason_alone`` is the reason, instead of ``reason``, if one variant has everything."""
+    """``reason_alone`` replaces ``reason`` if one variant has everything."""
     owners = [(share, variant) for variant, share in shares.items() if share > 0]
     if len(owners) == 1:
         return Split(answers.make(owners[0][1], reason_alone or reason, enabled=True), ())
@@ -184,8 +184,8 @@ def _compile_percentage(percentage: float) -> int:
     return compute_threshold(round(percentage * BUCKETS / 100))
 
 
-def _to_epoch(at: datetime | None) -> float | None:
-    return at.timestamp() if at else None
+def _to_epoch(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None
 
 
 def _compile_rules(data: object, salt: str, kind: str) -> Rules | None:
@@ -200,7 +200,7 @@ def _compile_rules(data: object, salt: str, kind: str) -> Rules | None:
 
 
 def _list_by_index(rules: Rules | None) -> tuple[Rule, ...]:
-    """Every rule that can be returned, at its index; the default rule comes last."""
+    """Each rule at the index that a match returns; the default rule is last."""
     if rules is None:
         return ()
     default = rules.document.default_rule
@@ -208,7 +208,7 @@ def _list_by_index(rules: Rules | None) -> tuple[Rule, ...]:
 
 
 def _read_rule_shares(extra: Mapping[str, Any]) -> dict[str, float] | None:
-    """A flag's rule may fix the variant (``variant``) or bring its own split (``allocation``)."""
+    """The split of a flag's rule with a ``variant`` or an ``allocation``; None without either."""
     if "variant" in extra:
         return {str(extra["variant"]): 1.0}
     allocation = extra.get("allocation")

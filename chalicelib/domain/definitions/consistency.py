@@ -1,34 +1,28 @@
-"""What is wrong between definitions that are each right by themselves; `publish` refuses the set for it."""
+"""Problems of a definition, or of a set of definitions, for which `publish` refuses them.
+
+Definitions that were published before a check existed still load: `compiler` does not run these checks.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
+from operator import itemgetter
 
 from chalicelib.domain.bucketing import BUCKETS, share_to_buckets
 from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
 
-MOST_LEVELS, MOST_PREREQUISITES = 20, 100
-"""Of prerequisites of prerequisites, and of all of them together: whoever asks for a flag waits for them."""
-Misfit = tuple[tuple[DefinitionKind, str], Problem]
+MAX_PREREQUISITE_LEVELS = 20
+MAX_PREREQUISITES = 100
+"""Of one flag, with those of its prerequisites: each request for the flag evaluates them all."""
+DefinitionProblem = tuple[tuple[DefinitionKind, str], Problem]
 """Kind and key of a definition, and a problem with a path inside of it."""
 
 
-def check(experiments: Sequence[ExperimentDocument], flags: Sequence[FlagDocument]) -> list[Misfit]:
-    """``experiments`` and ``flags`` are all that will be in force, each key once."""
-    owners = [one for one in experiments if one.status != "completed"]
-    return [
-        *_same_ids(experiments),
-        *_overlaps(owners),
-        *_holdouts(owners),
-        *_prerequisites({flag.key: flag for flag in flags}),
-    ]
-
-
-def unclear(document: ExperimentDocument | FlagDocument) -> list[Problem]:
-    """What would not be done as it is written. Whatever was published before this was refused goes on."""
+def check_document(document: ExperimentDocument | FlagDocument) -> list[Problem]:
+    """Fields that the service could not apply as they are written."""
     if not isinstance(document, FlagDocument):
         return []
     percentages = {"rollout_percentage": document.rollout_percentage} | {
@@ -36,9 +30,9 @@ def unclear(document: ExperimentDocument | FlagDocument) -> list[Problem]:
         for index, step in enumerate(document.rollout_schedule)
     }
     rules = document.targeting_rules or {}
-    named = {f"rules[{index}]": rule for index, rule in enumerate(rules.get("rules") or ())}
+    by_path = {f"rules[{index}]": rule for index, rule in enumerate(rules.get("rules") or ())}
     if rules.get("default_rule"):
-        named["default_rule"] = rules["default_rule"]
+        by_path["default_rule"] = rules["default_rule"]
     return [
         *(
             Problem(
@@ -49,103 +43,136 @@ def unclear(document: ExperimentDocument | FlagDocument) -> list[Problem]:
         ),
         *(
             Problem(f"targeting_rules.{path}", "must have a variant or an allocation, not both")
-            for path, rule in named.items()
+            for path, rule in by_path.items()
             if {"variant", "allocation"} <= rule.keys()
         ),
     ]
 
 
-def _same_ids(experiments: Iterable[ExperimentDocument]) -> Iterator[Misfit]:
-    """Rows are kept by id: two experiments of one id would share their users' assignments."""
-    seen: dict[str, str] = {}
-    for one in experiments:
-        first = seen.setdefault(one.id or one.key, one.key)
-        if first != one.key:
-            yield _misfit(one, "id", f"{one.id or one.key!r} is the id of experiment {first!r} already")
+def check_set(
+    experiments: Sequence[ExperimentDocument], flags: Sequence[FlagDocument]
+) -> list[DefinitionProblem]:
+    """Problems between definitions. Give all that will be in force, each key once."""
+    running = [experiment for experiment in experiments if experiment.status != "completed"]
+    return [
+        *_check_ids(experiments),
+        *_check_layers(running),
+        *_check_holdouts(running),
+        *_check_prerequisites({flag.key: flag for flag in flags}),
+    ]
 
 
-def _overlaps(experiments: Iterable[ExperimentDocument]) -> Iterator[Misfit]:
+def _check_ids(experiments: Iterable[ExperimentDocument]) -> Iterator[DefinitionProblem]:
+    """Assignments are stored by id, so two experiments with one id would share them."""
+    owners: dict[str, str] = {}
+    for experiment in experiments:
+        experiment_id = experiment.id or experiment.key
+        owner = owners.setdefault(experiment_id, experiment.key)
+        if owner != experiment.key:
+            yield _make_problem(
+                experiment, "id", f"{experiment_id!r} is the id of experiment {owner!r} already"
+            )
+
+
+def _check_layers(experiments: Iterable[ExperimentDocument]) -> Iterator[DefinitionProblem]:
     layers: dict[str, list[tuple[int, int, ExperimentDocument]]] = defaultdict(list)
-    for one in experiments:
-        if one.layer is not None:
-            start, end = share_to_buckets(one.layer.start), share_to_buckets(one.layer.end)
-            layers[one.layer.key].append((start, end, one))
+    for experiment in experiments:
+        layer = experiment.layer
+        if layer is not None:
+            bounds = share_to_buckets(layer.start), share_to_buckets(layer.end)
+            layers[layer.key].append((*bounds, experiment))
     for key, ranges in layers.items():
-        ranges.sort(key=lambda each: each[:2])
-        widest = ranges[0]
-        for each in ranges[1:]:
-            if each[0] < widest[1] and widest[2].layer is not None:
-                theirs = f"[{widest[2].layer.start}, {widest[2].layer.end}) of {key!r}"
-                message = f"overlaps experiment {widest[2].key!r}, which owns {theirs}"
-                yield _misfit(each[2], "layer", message)
-            widest = max(widest, each, key=lambda one: one[1])
+        ranges.sort(key=itemgetter(0, 1))
+        latest = ranges[0]  # the range so far that ends last
+        for part in ranges[1:]:
+            owner = latest[2]
+            if part[0] < latest[1] and owner.layer is not None:
+                owned = f"[{owner.layer.start}, {owner.layer.end}) of {key!r}"
+                yield _make_problem(
+                    part[2], "layer", f"overlaps experiment {owner.key!r}, which owns {owned}"
+                )
+            latest = max(latest, part, key=itemgetter(1))
 
 
-def _holdouts(experiments: Sequence[ExperimentDocument]) -> Iterator[Misfit]:
+def _check_holdouts(experiments: Sequence[ExperimentDocument]) -> Iterator[DefinitionProblem]:
     shares: dict[str, tuple[float, str]] = {}
     of_all: dict[str, str] = {}
-    for one in experiments:
-        if one.holdout is None:
+    for experiment in experiments:
+        holdout = experiment.holdout
+        if holdout is None:
             continue
-        share, first = shares.setdefault(one.holdout.key, (one.holdout.share, one.key))
-        if share != one.holdout.share:
-            message = f"must be {share}, the share of holdout {one.holdout.key!r} in experiment {first!r}"
-            yield _misfit(one, "holdout.share", message)
-        if one.holdout.of_all:
-            of_all.setdefault(one.holdout.key, one.key)
+        share, first = shares.setdefault(holdout.key, (holdout.share, experiment.key))
+        if share != holdout.share:
+            message = f"must be {share}, the share of holdout {holdout.key!r} in experiment {first!r}"
+            yield _make_problem(experiment, "holdout.share", message)
+        if holdout.of_all:
+            of_all.setdefault(holdout.key, experiment.key)
     for key, first in of_all.items():
-        for one in experiments:
-            if one.holdout is None or one.holdout.key != key:
+        for experiment in experiments:
+            if experiment.holdout is None or experiment.holdout.key != key:
                 message = (
                     f"must name holdout {key!r}, which experiment {first!r} says is one of all experiments"
                 )
-                yield _misfit(one, "holdout", message)
+                yield _make_problem(experiment, "holdout", message)
 
 
-def _prerequisites(flags: Mapping[str, FlagDocument]) -> Iterator[Misfit]:
+def _check_prerequisites(flags: Mapping[str, FlagDocument]) -> Iterator[DefinitionProblem]:
     graph: dict[str, list[str]] = {}
     for flag in flags.values():
-        graph[flag.key] = [item.flag for item in flag.prerequisites]
-        for index, item in enumerate(flag.prerequisites):
+        graph[flag.key] = [prerequisite.flag for prerequisite in flag.prerequisites]
+        for index, prerequisite in enumerate(flag.prerequisites):
             path = f"prerequisites[{index}]"
-            other = flags.get(item.flag)
-            if other is None:
-                yield _misfit(flag, f"{path}.flag", f"there is no flag {item.flag!r}")
+            required = flags.get(prerequisite.flag)
+            if required is None:
+                yield _make_problem(flag, f"{path}.flag", f"there is no flag {prerequisite.flag!r}")
                 continue
-            known = [variant.key for variant in other.variants]
-            for variant in item.variants:
-                if variant not in known:
-                    message = f"flag {item.flag!r} has no variant {variant!r}; it has {', '.join(known)}"
-                    yield _misfit(flag, f"{path}.variants", message)
+            variants = [variant.key for variant in required.variants]
+            for variant in prerequisite.variants:
+                if variant not in variants:
+                    message = (
+                        f"flag {required.key!r} has no variant {variant!r}; it has {', '.join(variants)}"
+                    )
+                    yield _make_problem(flag, f"{path}.variants", message)
     try:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         cycle: list[str] = error.args[1]
-        yield _misfit(flags[cycle[0]], "prerequisites", f"go in a circle: {' → '.join(reversed(cycle))}")
+        message = f"go in a circle: {' → '.join(reversed(cycle))}"
+        yield _make_problem(flags[cycle[0]], "prerequisites", message)
         return
-    yield from (_misfit(flags[key], "prerequisites", message) for key, message in _too_many(graph, order))
+    for key, message in _check_prerequisite_limits(graph, order):
+        yield _make_problem(flags[key], "prerequisites", message)
 
 
-def _too_many(graph: Mapping[str, Sequence[str]], order: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The first flags above each limit; those that ask for them are above it too, and told nothing new."""
+def _check_prerequisite_limits(
+    graph: Mapping[str, Sequence[str]], order: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Yields flags over a limit, with a message; not those that are over it only because of such a flag.
+
+    ``order`` has each flag after its prerequisites.
+    """
     levels: dict[str, int] = {}
-    below: dict[str, frozenset[str]] = {}
+    all_prerequisites: dict[str, frozenset[str]] = {}
     for key in order:
-        others = [other for other in graph.get(key, ()) if other in levels]
-        if len(others) < len(graph.get(key, ())):
+        direct = graph.get(key, ())
+        if not all(prerequisite in levels for prerequisite in direct):
             continue
-        levels[key] = 1 + max((levels[other] for other in others), default=-1)
-        below[key] = frozenset(others).union(*(below[other] for other in others))
-        if levels[key] > MOST_LEVELS:
-            message = f"are {levels[key]} levels deep, at most {MOST_LEVELS} are allowed"
-        elif len(below[key]) > MOST_PREREQUISITES:
-            message = f"are {len(below[key])} flags in all, at most {MOST_PREREQUISITES} are allowed"
+        levels[key] = 1 + max((levels[prerequisite] for prerequisite in direct), default=-1)
+        all_prerequisites[key] = frozenset(direct).union(
+            *(all_prerequisites[prerequisite] for prerequisite in direct)
+        )
+        if levels[key] > MAX_PREREQUISITE_LEVELS:
+            message = f"are {levels[key]} levels deep, at most {MAX_PREREQUISITE_LEVELS} are allowed"
+        elif len(all_prerequisites[key]) > MAX_PREREQUISITES:
+            message = (
+                f"are {len(all_prerequisites[key])} flags in all, at most {MAX_PREREQUISITES} are allowed"
+            )
         else:
             continue
-        del levels[key], below[key]
+        del levels[key], all_prerequisites[key]
         yield key, message
 
 
-def _misfit(document: ExperimentDocument | FlagDocument, path: str, message: str) -> Misfit:
+def _make_problem(document: ExperimentDocument | FlagDocument, path: str, message: str) -> DefinitionProblem:
     kind: DefinitionKind = "experiment" if isinstance(document, ExperimentDocument) else "flag"
     return (kind, document.key), Problem(path, message)

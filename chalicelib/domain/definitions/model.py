@@ -1,4 +1,4 @@
-"""Definitions as the frozen values that decide; immutable, so threads share them without locks."""
+"""The frozen values that decide. They are immutable, so threads share them without locks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class DefinitionRow:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What was published up to ``version``; ``keys`` None: too much to list, so anything may differ."""
+    """What was published up to ``version``. ``keys`` is None if anything may have changed."""
 
     version: int
     keys: frozenset[tuple[DefinitionKind, str]] | None
@@ -56,12 +56,12 @@ class Definitions(Protocol):
         """Every version of every definition, in any order."""
 
     def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
-        """Publishes all of ``definitions`` as version ``expected + 1``, or nothing; raises Conflict."""
+        """Publishes all of ``definitions`` as version ``expected + 1``, and returns it; raises Conflict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What an experiment has for one user, and why; ``payload`` is the variant's, as JSON."""
+    """The variant for one user, and the reason; ``payload`` is the variant's, as JSON."""
 
     variant: str | None
     reason: Reason
@@ -70,9 +70,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A user's row in the assignments table; times are epoch seconds, ``expires_at`` None is never.
+    """A user's row in the assignments table. Times are epoch seconds; ``expires_at`` None means never.
 
-    ``version`` is that of the definition by which it was decided; 0 is unknown.
+    ``version`` is that of the definition that decided; 0 if unknown.
     """
 
     variant: str
@@ -115,15 +115,15 @@ class Experiment:
     start_at: float | None
     end_at: float | None
     metrics: frozenset[str]
-    is_gated: bool  # something may exclude or override before a row is read
+    is_gated: bool  # `check_gates` has something to check
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A flag's answer for one user; ``enabled``: matched and rolled out, or overridden.
+    """A flag's answer for one user; ``enabled`` says: inside the rollout after a match, or overridden.
 
-    The last three are the answer as JSON, encoded once: by itself, as a member of an object by flag key, and
-    in OFREP's form.
+    The last three fields are the answer as JSON, encoded once: by itself, as a member of an object with flag
+    keys, and in OFREP's form.
     """
 
     flag_key: str
@@ -140,7 +140,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What a match serves: one fixed answer, or one of several by the second half of the hash."""
+    """One fixed answer, or one of several by the second half of the hash."""
 
     fixed: Evaluation | None
     ranges: tuple[tuple[int, Evaluation], ...]

@@ -1,4 +1,4 @@
-"""What a user writes: definitions as pydantic models, checked as far as one document can be by itself.
+"""Definitions as users write them: pydantic models, which check what one document shows by itself.
 
 ``compiler.py`` turns them into the frozen values that decide; ``consistency.py`` checks a set of them.
 """
@@ -13,13 +13,13 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from chalicelib.domain.bucketing import KEY_PATTERN
 from chalicelib.domain.definitions.model import EVENT_TYPE_PATTERN
 
-MAX_BYTES = 350_000
-"""Of a definition as JSON in UTF-8: an item of DynamoDB has 400 KB, with its names and other attributes."""
+MAX_DEFINITION_BYTES = 350_000
+"""As JSON in UTF-8. An item of DynamoDB has at most 400 KB, with attribute names and other attributes."""
 Key = Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")]
 EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE_PATTERN}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Percentage = Annotated[float, Field(ge=0, le=100)]
-Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 FlagType = Literal["boolean", "string", "integer", "float", "object"]
 _PYTHON_TYPES: dict[FlagType, tuple[type, ...]] = {
     "boolean": (bool,),
@@ -31,7 +31,7 @@ _PYTHON_TYPES: dict[FlagType, tuple[type, ...]] = {
 
 
 class Document(BaseModel):
-    """Unknown fields are refused: a misspelt one would silently change who sees what."""
+    """It refuses unknown fields: a misspelt field would silently change who sees what."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False)
 
@@ -50,16 +50,16 @@ class LayerDocument(Document):
     end: Share
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _check_order(self) -> Self:
         if self.start >= self.end:
             raise ValueError("start must be below end")
         return self
 
 
 class HoldoutDocument(Document):
-    """The share of users kept out of every experiment that names this holdout.
+    """The share of users who are kept out of each experiment that names this holdout.
 
-    ``of_all``: a set of definitions in which an experiment does not name it is refused.
+    ``of_all``: every experiment must name it.
     """
 
     key: Key
@@ -68,7 +68,7 @@ class HoldoutDocument(Document):
 
 
 class DefinitionDocument(Document):
-    """What an experiment and a flag have in common; ``id`` and ``salt`` are the key unless written."""
+    """What experiments and flags have in common; ``id`` and ``salt`` default to the key."""
 
     key: Key
     id: Key = ""
@@ -94,11 +94,11 @@ class ExperimentDocument(DefinitionDocument):
     metrics: list[EventType] = []
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        keys = _unique([variant.key for variant in self.variants])
-        _sums_to_one([variant.allocation for variant in self.variants])
+    def _check(self) -> Self:
+        keys = _require_unique([variant.key for variant in self.variants])
+        _require_sum_of_one([variant.allocation for variant in self.variants])
         for variant in self.overrides.values():
-            _known(variant, keys, "overrides")
+            _require_variant(variant, keys, "overrides")
         if self.start_at and self.end_at and self.start_at >= self.end_at:
             raise ValueError("start_at must be before end_at")
         return self
@@ -136,7 +136,7 @@ class FlagDocument(DefinitionDocument):
 
     @model_validator(mode="before")
     @classmethod
-    def _boolean_without_variants(cls, data: Any) -> Any:
+    def _add_boolean_variants(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("type") == "boolean" and not data.get("variants"):
             on = {"key": "on", "value": True, "allocation": 1.0}
             off = {"key": "off", "value": False, "allocation": 0.0}
@@ -144,28 +144,30 @@ class FlagDocument(DefinitionDocument):
         return data
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _check(self) -> Self:
         if not self.variants:
             raise ValueError(f"variants: a flag of type {self.type} needs at least one variant")
-        keys = _unique([variant.key for variant in self.variants])
+        keys = _require_unique([variant.key for variant in self.variants])
         for index, variant in enumerate(self.variants):
             if type(variant.value) not in _PYTHON_TYPES[self.type]:
-                raise ValueError(f"variants[{index}].value: must be of type {self.type}{_hint(self.type)}")
+                raise ValueError(
+                    f"variants[{index}].value: must be of type {self.type}{_suggest_number(self.type)}"
+                )
         if not self.default_variant:
             raise ValueError(f"default_variant: required, one of {', '.join(keys)}")
-        _known(self.default_variant, keys, "default_variant")
+        _require_variant(self.default_variant, keys, "default_variant")
         if self.off_variant:
-            _known(self.off_variant, keys, "off_variant")
-        for name in self.overrides.values():
-            _known(name, keys, "overrides")
-        _sums_to_one([float(share) for share in self.allocations().values()])
+            _require_variant(self.off_variant, keys, "off_variant")
+        for variant_key in self.overrides.values():
+            _require_variant(variant_key, keys, "overrides")
+        _require_sum_of_one([float(share) for share in self.compute_allocations().values()])
         steps = [step.at for step in self.rollout_schedule]
         if steps != sorted(set(steps)):
             raise ValueError("rollout_schedule: steps must be in order of time, each time once")
         return self
 
-    def allocations(self) -> dict[str, float]:
-        """The split inside the rollout; unless written, the one variant besides the default has it all."""
+    def compute_allocations(self) -> dict[str, float]:
+        """The split inside the rollout; without allocations, the one variant besides the default has all."""
         written = {variant.key: variant.allocation for variant in self.variants}
         if any(share is not None for share in written.values()):
             return {key: share or 0.0 for key, share in written.items()}
@@ -175,23 +177,23 @@ class FlagDocument(DefinitionDocument):
         return {key: float(key == others[0]) for key in written}
 
 
-def _unique(keys: Sequence[str]) -> Sequence[str]:
+def _require_unique(keys: Sequence[str]) -> Sequence[str]:
     for key in keys:
         if keys.count(key) > 1:
             raise ValueError(f"variants: the key {key!r} occurs twice")
     return keys
 
 
-def _known(variant: str, keys: Sequence[str], field: str) -> None:
+def _require_variant(variant: str, keys: Sequence[str], field: str) -> None:
     if variant not in keys:
         raise ValueError(f"{field}: no variant {variant!r}; there are {', '.join(keys)}")
 
 
-def _sums_to_one(shares: Sequence[float]) -> None:
+def _require_sum_of_one(shares: Sequence[float]) -> None:
     total = sum((Decimal(str(share)) for share in shares), Decimal(0))
     if abs(total - 1) > Decimal("1e-9"):
         raise ValueError(f"variants: the allocations sum to {total.normalize():f}, they must sum to 1")
 
 
-def _hint(kind: FlagType) -> str:
+def _suggest_number(kind: FlagType) -> str:
     return {"float": " (write 1.0, not 1)", "integer": " (write 1, not 1.0)"}.get(kind, "")

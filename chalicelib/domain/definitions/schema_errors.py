@@ -1,4 +1,4 @@
-"""Pydantic's errors as problems: each with a path and the fix."""
+"""Turns pydantic's errors into problems with a path and a fix."""
 
 from typing import Any
 
@@ -6,23 +6,23 @@ from chalicelib.domain.errors import Problem
 
 
 def list_problems(error: Any) -> tuple[Problem, ...]:
-    """A pydantic ValidationError as problems with a path each."""
+    """``error`` is a pydantic ValidationError."""
     problems = []
     for item in error.errors(include_url=False, include_input=False):
         path = ""
         for part in _remove_types(item["loc"]):
             path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-        text = str(item["msg"]).removeprefix("Value error, ")
-        if item["type"] == "value_error" and ": " in text:
-            inner, text = text.split(": ", 1)
-            problems.append(Problem(inner, text).with_prefix(path))
+        message = str(item["msg"]).removeprefix("Value error, ")
+        if item["type"] == "value_error" and ": " in message:
+            inner_path, message = message.split(": ", 1)
+            problems.append(Problem(inner_path, message).with_prefix(path))
         else:
-            problems.append(Problem(path, _fix(item, text)))
+            problems.append(Problem(path, _write_fix(item, message)))
     return tuple(problems)
 
 
 def _remove_types(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Within a JSON value, pydantic puts the type that it took each part for before the part."""
+    """Within a JSON value, pydantic puts a type before each part of the path."""
     is_json = loc[:1] == ("variants",) and loc[2:3] in (("value",), ("payload",))
     return loc[:3] + loc[4::2] if is_json else loc
 
@@ -55,7 +55,7 @@ _FIXES = {
 }
 
 
-def _fix(item: Any, message: str) -> str:
+def _write_fix(item: Any, message: str) -> str:
     limits = item.get("ctx", {})
     if "pattern" in limits:
         limits["characters"] = "A-Z a-z 0-9 . _ : -" if ":" in limits["pattern"] else "A-Z a-z 0-9 . _ -"

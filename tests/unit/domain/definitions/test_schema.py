@@ -1,4 +1,4 @@
-"""What a definition of an experiment may say, and what its author is told otherwise."""
+"""Which definitions of experiments are valid, and the problems of the others."""
 
 import re
 from typing import Any
@@ -7,20 +7,21 @@ import pytest
 import yaml
 
 from chalicelib.domain.definitions.compiler import compile_experiment, load_experiment, parse_experiment
-from chalicelib.domain.definitions.consistency import check
+from chalicelib.domain.definitions.consistency import check_set
 from chalicelib.domain.errors import InvalidInput
 from tests.support.experiments import document, shares
 from tests.support.paths import ROOT
 
 
-def refused(**fields: Any) -> list[str]:
+def list_problems(**fields: Any) -> list[str]:
+    """The problems for which an experiment with ``fields`` is refused."""
     with pytest.raises(InvalidInput) as caught:
         parse_experiment(document(**fields))
     return [str(problem) for problem in caught.value.details]
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({"variants": shares(a=0.5, b=0.4)}, "variants: the allocations sum to 0.9, they must sum to 1"),
         (
@@ -68,12 +69,13 @@ def refused(**fields: Any) -> list[str]:
         ({"targeting_rules": {"version": "1.0", "rules": [{"id": "r"}]}}, "targeting_rules.rules[0].rule: "),
     ],
 )
-def test_a_mistake_is_refused_with_its_path(fields: dict[str, Any], told: str) -> None:
-    assert any(problem.startswith(told) for problem in refused(**fields)), refused(**fields)
+def test_a_mistake_is_refused_with_its_path(fields: dict[str, Any], expected: str) -> None:
+    problems = list_problems(**fields)
+    assert any(problem.startswith(expected) for problem in problems), problems
 
 
-def test_all_mistakes_are_told_at_once() -> None:
-    assert len(refused(key="x/y", status="running", traffic_allocation=2)) == 3
+def test_all_mistakes_are_reported_at_once() -> None:
+    assert len(list_problems(key="x/y", status="running", traffic_allocation=2)) == 3
 
 
 def test_a_definition_that_is_no_object_is_refused() -> None:
@@ -89,24 +91,18 @@ def test_shares_that_sum_to_1_as_written_or_nearly_are_taken(allocations: list[f
     assert len(parse_experiment(document(variants=variants)).variants) == len(allocations)
 
 
-def test_what_is_not_written_has_an_open_default() -> None:
-    found = load_experiment(
-        '{"key": "k", "status": "active", "variants": [{"key": "a", "allocation": 1}]}', 7
-    )
-    assert (found.id, found.version, found.iteration, found.is_sticky, found.is_gated) == (
-        "k",
-        7,
-        1,
-        True,
-        False,
-    )
-    assert found.prefix == "experiment/k:"
-    assert found.traffic == 1 << 64
+def test_absent_fields_have_defaults_that_restrict_nobody() -> None:
+    text = '{"key": "k", "status": "active", "variants": [{"key": "a", "allocation": 1}]}'
+    experiment = load_experiment(text, 7)
+    assert (experiment.id, experiment.version, experiment.iteration) == ("k", 7, 1)
+    assert (experiment.is_sticky, experiment.is_gated) == (True, False)
+    assert experiment.prefix == "experiment/k:"
+    assert experiment.traffic == 1 << 64
 
 
 def test_an_unset_status_serves_nobody() -> None:
-    found = load_experiment('{"key": "k", "variants": [{"key": "a", "allocation": 1}]}')
-    assert found.status == "draft"
+    experiment = load_experiment('{"key": "k", "variants": [{"key": "a", "allocation": 1}]}')
+    assert experiment.status == "draft"
 
 
 def test_an_iteration_has_a_salt_that_no_other_experiment_can_have() -> None:
@@ -120,6 +116,6 @@ def test_the_example_in_the_documentation_is_valid() -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     definitions = yaml.safe_load(example)
     assert definitions.keys() == {"experiments"}
-    (document,) = (parse_experiment(each) for each in definitions["experiments"])
-    assert check([document], []) == []
-    assert document.overrides == {"qa-anna": "treatment"}
+    (experiment,) = (parse_experiment(document) for document in definitions["experiments"])
+    assert check_set([experiment], []) == []
+    assert experiment.overrides == {"qa-anna": "treatment"}
