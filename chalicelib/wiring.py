@@ -79,7 +79,7 @@ class Plane(AwsStores):
             return self.assignment_sync.sync(event, remaining, self.clock())
 
     def results(self, experiment_key: str) -> dict[str, Any]:
-        experiment = self.get_experiment(experiment_key)
+        experiment = self.catalog.experiments.get(experiment_key)
         if experiment is None:
             raise NotFound.experiment(experiment_key)
         return experiment_results(experiment, self.counters)
