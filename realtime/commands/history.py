@@ -3,12 +3,11 @@
 from itertools import groupby
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Definitions
-from realtime.definition_files.diff import DefinitionChange
-from realtime.definition_files.documents import parse_row
+from realtime.definition_files.diff import list_version_differences
 
 MAX_NAMES = 6  # definitions that are named in the row of a publication
 
@@ -17,14 +16,12 @@ def show_history(console: Console, definitions: Definitions) -> None:
     """Print all publications, newest first."""
     table = _create_table("definitions")
     rows = sorted(definitions.get_versions(), key=lambda row: (-row.version, row.kind, row.key))
-    for version, group in groupby(rows, key=lambda row: row.version):
+    for _, group in groupby(rows, key=lambda row: row.version):
         publication = list(group)
         names = [f"{row.kind} {row.key}{'' if row.text else ' (removed)'}" for row in publication]
         more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
         first = publication[0]
-        table.add_row(
-            str(version), first.published_at, escape(first.published_by), ", ".join(names[:MAX_NAMES]) + more
-        )
+        _add_row(table, first, ", ".join(names[:MAX_NAMES]) + more)
     console.print(table)
 
 
@@ -37,12 +34,7 @@ def show_definition_history(
         raise ValueError(f"no {kind} {key!r} was ever published")
     table = _create_table("change")
     for row, previous in zip(rows, [*rows[1:], None], strict=True):
-        table.add_row(
-            str(row.version),
-            row.published_at,
-            escape(row.published_by),
-            escape(_describe_change(row, previous)),
-        )
+        _add_row(table, row, _describe_change(row, previous))
     console.print(table)
 
 
@@ -50,10 +42,15 @@ def _create_table(last_column: str) -> Table:
     return Table(*(Column(name, overflow="fold") for name in ("version", "published", "by", last_column)))
 
 
+def _add_row(table: Table, row: DefinitionRow, text: str) -> None:
+    """What a publisher wrote is no markup and no emoji code."""
+    table.add_row(str(row.version), row.published_at, Text(row.published_by), Text(text))
+
+
 def _describe_change(row: DefinitionRow, previous: DefinitionRow | None) -> str:
     if not row.text:
         return "removed"
     if previous is None or not previous.text:
         return "added"
-    change = DefinitionChange((row.kind, row.key), parse_row(previous), parse_row(row))
-    return "\n".join(f"{field}: {old} → {new}" for field, old, new in change.list_fields())
+    differences = list_version_differences(previous, row)
+    return "\n".join(f"{path}: {before} → {after}" for path, before, after in differences)

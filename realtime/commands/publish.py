@@ -145,11 +145,16 @@ def _print_change(
     console.print(f"[{colour}]{change.sign} {kind} {key}[/{colour}]", highlight=False)
     if change.before is None or change.after is None:
         return
-    for field, old, new in change.list_fields():
-        console.print(f"    {field}: {old} → {new}", highlight=False, markup=False)
+    for difference in change.list_differences():
+        _print_data(console, f"    {difference.path}: {difference.before} → {difference.after}")
     share = measure_impact(change.name, before, after, now)
     note = " (those who are assigned already keep theirs)" if change.keeps_assignments and share else ""
     console.print(f"    {share:.1%} of users get another answer{note}", highlight=False)
+
+
+def _print_data(console: Console, text: str) -> None:
+    """As it is: no markup, no emoji codes, no line break at the console's width."""
+    console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def _summarize(changes: Sequence[DefinitionChange]) -> str:

@@ -16,6 +16,16 @@ def test_history_shows_variants_by_their_keys(publisher: Publisher) -> None:
     assert "[bold]ada" in publisher.output
 
 
+def test_history_shows_the_changed_part_of_a_rule(publisher: Publisher) -> None:
+    for country in ("DE", ":smile:"):
+        condition = {"attribute": "country", "operator": "in", "value": [country]}
+        rules = {"rules": [{"id": "eu", "rule": {"conditions": [condition]}}]}
+        publisher.publish(experiments=(document(targeting_rules=rules),))
+    show_definition_history(publisher.console, publisher.definitions, "experiment", "checkout")
+    difference = 'targeting_rules.rules[eu].rule.conditions[0].value[0]: "DE" → ":smile:"'
+    assert difference in publisher.output.split("Published")[1]
+
+
 def test_history_says_who_changed_what(publisher: Publisher) -> None:
     publisher.publish(FLAG, by="ada")
     publisher.publish(FLAG | {"rollout_percentage": 5}, by="grace")

@@ -197,6 +197,18 @@ def test_variants_in_another_order_are_shown_as_a_change(publisher: Publisher) -
     assert "variants: control, treatment → treatment, control" in publisher.output
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_changed_part_of_a_rule_is_shown_whole_and_by_itself(publisher: Publisher, dry_run: bool) -> None:
+    def target(country: str) -> dict[str, Any]:
+        condition = {"attribute": "country", "operator": "in", "value": ["CH" * 100, country]}
+        return {"rules": [{"id": "eu", "rule": {"conditions": [condition]}}]}
+
+    publisher.publish(experiments=(document(targeting_rules=target("DE")),))
+    publisher.publish(experiments=(document(targeting_rules=target(":smile: [red]")),), dry_run=dry_run)
+    path = "targeting_rules.rules[eu].rule.conditions[0].value[1]"
+    assert f'    {path}: "DE" → ":smile: [red]"\n' in publisher.output
+
+
 def test_a_dry_run_shows_and_writes_nothing(publisher: Publisher) -> None:
     assert publisher.publish(FLAG, dry_run=True) == 0
     assert "1 added. Nothing is published (--dry-run)." in publisher.output
