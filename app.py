@@ -12,10 +12,10 @@ from chalicelib.api.http import (
     DENY,
     MAX_EVENTS_BODY_BYTES,
     Model,
-    json_response,
     json_view,
     read_json,
     read_query,
+    respond_with_json,
     validate_request,
 )
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
@@ -102,7 +102,7 @@ def ofrep_flags() -> Response:
 @app.route("/events", methods=["POST"], authorizer=api_key, **JSON)
 @json_view
 def events() -> Response:
-    return json_response(plane().ingest(read_json(_request(), MAX_EVENTS_BODY_BYTES)), 202)
+    return respond_with_json(plane().ingest(read_json(_request(), MAX_EVENTS_BODY_BYTES)), 202)
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
@@ -120,7 +120,7 @@ def health() -> dict[str, Any]:
 @app.route("/openapi.json", methods=["GET", "HEAD"])
 @json_view
 def openapi_document() -> str:
-    return openapi.document()
+    return openapi.make_document()
 
 
 @app.lambda_function(name="assignment")

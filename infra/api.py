@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.api.http import error_body
+from chalicelib.api.http import render_error
 from infra.environments import Environment, FunctionName, UsagePlan
 from infra.functions import LOGICAL_IDS
 from infra.resource_names import substitute
@@ -164,7 +164,7 @@ def _build_gateway_response(status: int, code: str, message: str) -> dict[str, A
 
     A gateway response does not know the request's path.
     """
-    body = {**error_body(code, message), "key": "", "errorCode": "GENERAL", "errorDetails": message}
+    body = {**render_error(code, message), "key": "", "errorCode": "GENERAL", "errorDetails": message}
     headers = {
         "Access-Control-Allow-Origin": "'*'",
         "Access-Control-Expose-Headers": "'ETag,Retry-After'",

@@ -1,7 +1,6 @@
-"""Chalice for answers that are JSON text: the same application in half the time of a request.
+"""Chalice without what JSON answers do not need, which halves the time of a request.
 
-What is left out here no route uses; `make bench` measures it, and tests/unit/api/test_application.py holds
-both ways of answering to the same result.
+``make bench`` measures it; tests/unit/api/test_application.py checks that Chalice itself answers the same.
 """
 
 from functools import cached_property
@@ -14,14 +13,14 @@ from chalicelib.extension import signal_answer
 
 
 class Application(Chalice):
-    """A Lambda handler; `chalice local` and the tests' client use Chalice's own way."""
+    """A Lambda handler. `chalice local` and Chalice's test client do not use it, but Chalice's own code."""
 
     @signal_answer
     def __call__(self, event: Any, context: Any) -> Any:
         return self.answer(event, context)
 
     def answer(self, event: Any, context: Any) -> Any:
-        """For a handler that has been invoked itself, and says itself when it has answered."""
+        """As `__call__`, for a Lambda function that signals its answer itself."""
         self.lambda_context = context
         handler = _Handler(self.routes, self.api, self.log, self.debug)
         self.current_request = handler.create_request_object(event, context)
@@ -30,7 +29,7 @@ class Application(Chalice):
 
 
 class JsonResponse(Response):
-    """Text, and one value for each header: there is nothing to sort and nothing to encode."""
+    """A body of text, and one value for each header: nothing to encode, nothing to sort."""
 
     def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
         del binary_types
@@ -43,7 +42,7 @@ class JsonResponse(Response):
 
 
 class Cors(CORSConfig):
-    """Its headers, worked out once."""
+    """Computes its headers once."""
 
     @cached_property
     def _headers(self) -> dict[str, str]:
@@ -54,12 +53,12 @@ class Cors(CORSConfig):
 
 
 class _Handler(RestAPIEventHandler):
-    """Without middleware and binary bodies."""
+    """Skips middleware and binary bodies."""
 
     def __call__(self, event: Any, context: Any) -> Any:
         try:
             response = self._main_rest_api_handler(event, context)
-        except Exception:  # noqa: BLE001 - as Chalice's own, which logs it
+        except Exception:  # noqa: BLE001 - as in Chalice, whose method logs it
             response = self._unhandled_exception_to_response()
         return response.to_dict(self.api.binary_types)
 

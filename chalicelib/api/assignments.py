@@ -1,16 +1,16 @@
-"""Assignments as JSON."""
+"""Renders assignments as JSON."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.api.http import error_body
+from chalicelib.api.http import render_error
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.timestamps import format_timestamp
 
 
 def render_assignment(result: AssignmentResult) -> dict[str, Any]:
-    """``persisted`` is there only where it is false."""
+    """``persisted`` is present only if it is false."""
     experiment, user_id, decision, assignment_id, timestamp, is_persisted = result
     body = {
         "user_id": user_id,
@@ -29,7 +29,7 @@ def render_assignments(results: Mapping[str, AssignmentResult | RealtimeError]) 
     """An answer or an error for each experiment key."""
     return {
         "assignments": {
-            key: error_body(result.code, result.message, result.details)
+            key: render_error(result.code, result.message, result.details)
             if isinstance(result, RealtimeError)
             else render_assignment(result)
             for key, result in results.items()

@@ -1,4 +1,4 @@
-"""Direct invocation: the body of the route as the event, its answer or error body as the result."""
+"""Direct invocation of a function: the event is the route's body, the result its answer or error body."""
 
 import json
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from chalicelib import deadline
 from chalicelib.api.assignments import render_assignment
-from chalicelib.api.http import error_body, validate_request
+from chalicelib.api.http import render_error, validate_request
 from chalicelib.api.models import AssignRequest, FlagRequest
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation
@@ -14,7 +14,7 @@ from chalicelib.domain.errors import InvalidInput, RealtimeError
 
 Assign: TypeAlias = Callable[[str, str, dict[str, Any]], AssignmentResult]
 Evaluate: TypeAlias = Callable[[str, str, dict[str, Any]], Evaluation]
-"""Of a user id, a key and a context."""
+"""Arguments: user id, key, context."""
 
 
 def assign(assign_user: Assign, event: Any, context: Any) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def assign(assign_user: Assign, event: Any, context: Any) -> dict[str, Any]:
         with deadline.limit_online(context):
             result = assign_user(request.user_id, request.experiment_key, request.context)
     except RealtimeError as error:
-        return error_body(error.code, error.message, error.details)
+        return render_error(error.code, error.message, error.details)
     return render_assignment(result)
 
 
@@ -33,7 +33,7 @@ def evaluate(evaluate_flag: Evaluate, event: Any, context: Any) -> dict[str, Any
         with deadline.limit_online(context):
             evaluation = evaluate_flag(request.user_id, request.flag_key, request.context)
     except RealtimeError as error:
-        return error_body(error.code, error.message, error.details)
+        return render_error(error.code, error.message, error.details)
     answer: dict[str, Any] = json.loads(evaluation.encoded)
     return answer
 

@@ -1,4 +1,4 @@
-"""From a Chalice request to checked input, and from an answer or an error to a response."""
+"""Reads and checks requests, and makes responses of answers and errors."""
 
 import functools
 import json
@@ -23,9 +23,9 @@ from chalicelib.domain.errors import (
     TooLarge,
 )
 
-MAX_BODY = 256 * 1024
+MAX_BODY_BYTES = 256 * 1024
 MAX_EVENTS_BODY_BYTES = 4 * 1024 * 1024
-"""Bytes of a body of events; Lambda takes 6 MB, in which the body is text with its quotes escaped."""
+"""Lambda takes 6 MB, in which the body is a string with escaped quotes."""
 
 CORS = Cors(
     allow_origin="*",
@@ -41,7 +41,7 @@ DENY: dict[str, Any] = {
         "Statement": [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": ["*"]}],
     },
 }
-"""An authorizer's answer for a key that is not accepted: API Gateway makes it a 403."""
+"""The authorizer's answer to a key that is not accepted; API Gateway answers 403."""
 _JSON = {"Content-Type": "application/json"}
 _STATUS: dict[type[RealtimeError], int] = {
     InvalidInput: 400,
@@ -61,21 +61,20 @@ class UnsupportedMediaType(RealtimeError):
 _STATUS[UnsupportedMediaType] = 415
 
 
-def read_json(request: Request, most: int = MAX_BODY) -> dict[str, Any]:
-    """The body, at most ``most`` bytes, as a JSON object; raises InvalidInput, TooLarge or
-    UnsupportedMediaType."""
-    declared = request.headers.get("content-type", "")
-    if declared != "application/json" and not _is_json(declared):
-        reason = f"must be application/json, not {declared[:80] or 'none'}"
+def read_json(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
+    """The body as a JSON object. Raises InvalidInput, TooLarge or UnsupportedMediaType."""
+    content_type = request.headers.get("content-type", "")
+    if content_type != "application/json" and not _is_json(content_type):
+        reason = f"must be application/json, not {content_type[:80] or 'none'}"
         problem = Problem("Content-Type", reason)
         raise UnsupportedMediaType("unsupported_media_type", f"The header Content-Type {reason}.", (problem,))
-    return parse_object(check_size(request.raw_body, most), "body")
+    return parse_object(check_size(request.raw_body, max_bytes), "body")
 
 
-def check_size(body: str | bytes, most: int = MAX_BODY) -> str | bytes:
-    """``body``; raises TooLarge beyond ``most`` bytes."""
-    if len(body) > most:
-        reason = f"has {len(body)} bytes; {most} are allowed"
+def check_size(body: str | bytes, max_bytes: int = MAX_BODY_BYTES) -> str | bytes:
+    """``body``; raises TooLarge."""
+    if len(body) > max_bytes:
+        reason = f"has {len(body)} bytes; {max_bytes} are allowed"
         raise TooLarge("too_large", f"The body {reason}.", (Problem("body", reason),))
     return body
 
@@ -85,18 +84,18 @@ def _is_json(content_type: str) -> bool:
 
 
 def parse_object(raw: bytes | str, field: str) -> dict[str, Any]:
-    """JSON text as an object, integers in full precision; NaN and Infinity are refused as not JSON."""
+    """A JSON object; integers keep their precision. Raises InvalidInput, also for NaN and Infinity."""
     try:
-        data = from_json(raw, allow_inf_nan=False)  # a quarter of json's time
+        data = from_json(raw, allow_inf_nan=False)  # 4 times as fast as json
     except ValueError:
-        data = _parse_slowly(raw, field)
+        data = _parse_with_json(raw, field)
     if not isinstance(data, dict):
         raise _make_malformed_error(field, "must be a JSON object")
     return data
 
 
-def _parse_slowly(raw: bytes | str, field: str) -> Any:
-    """What from_json does not take: lone surrogates, deep nesting, and mistakes, which json can place."""
+def _parse_with_json(raw: bytes | str, field: str) -> Any:
+    """For text that from_json refuses: lone surrogates, deep nesting, and mistakes, which json locates."""
     try:
         return json.loads(raw.decode() if isinstance(raw, bytes) else raw, parse_constant=_refuse_constant)
     except RecursionError:
@@ -109,7 +108,7 @@ def _parse_slowly(raw: bytes | str, field: str) -> Any:
 
 
 def read_query(request: Request) -> dict[str, Any]:
-    """Query parameters of a GET as the body of the matching POST; ``context`` is a JSON object in text."""
+    """The query of a GET as the body of the same POST; its ``context`` is a JSON object as text."""
     data: dict[str, Any] = dict(request.query_params or {})
     if "context" in data:
         data["context"] = parse_object(data["context"], "context")
@@ -119,7 +118,7 @@ def read_query(request: Request) -> dict[str, Any]:
 def validate_request(model: type[Model], data: Mapping[str, Any]) -> Model:
     """``data`` as ``model``; raises InvalidInput that names every field that is wrong."""
     try:
-        # What model_validate calls, without what it does for its other arguments.
+        # As model_validate, without the time for its other arguments.
         return cast(Model, model.__pydantic_validator__.validate_python(data))
     except ValidationError as error:
         problems = list_problems(error)
@@ -127,47 +126,49 @@ def validate_request(model: type[Model], data: Mapping[str, Any]) -> Model:
 
 
 def json_view(view: Callable[..., Any]) -> Callable[..., Response]:
-    """A view returns a dict, JSON text, or a Response; its errors become the API's error shape."""
+    """For a view that returns a dict, JSON text or a Response; renders its errors as the API's."""
 
     @functools.wraps(view)
     def respond(*args: Any, **kwargs: Any) -> Response:
         try:
             result = view(*args, **kwargs)
         except RealtimeError as error:
-            return error_response(error)
-        except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the caller gets our shape
+            return respond_with_error(error)
+        except Exception as error:  # noqa: BLE001 - the caller gets the API's error shape, whatever happens
             log_unexpected(view.__name__, error)
-            return json_response(
-                error_body("internal_error", "The service failed; the error is logged."), 500
+            return respond_with_json(
+                render_error("internal_error", "The service failed; the error is logged."), 500
             )
-        return result if isinstance(result, Response) else json_response(result)
+        return result if isinstance(result, Response) else respond_with_json(result)
 
     return respond
 
 
-def json_response(
+def respond_with_json(
     body: Mapping[str, Any] | str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     text = body if isinstance(body, str) else json.dumps(body, separators=(",", ":"))
     return JsonResponse(text, {**_JSON, **headers} if headers else {**_JSON}, status)
 
 
-def error_response(error: RealtimeError) -> Response:
+def respond_with_error(error: RealtimeError) -> Response:
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else None
-    return json_response(error_body(error.code, error.message, error.details), get_status(error), headers)
+    return respond_with_json(
+        render_error(error.code, error.message, error.details), get_status(error), headers
+    )
 
 
 def get_status(error: RealtimeError) -> int:
     return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
-def error_body(code: str, message: str, details: tuple[Problem, ...] = ()) -> dict[str, Any]:
-    shown = [{"field": problem.path, "message": problem.message} for problem in details]
-    return {"error": {"code": code, "message": message, "details": shown}}
+def render_error(code: str, message: str, details: tuple[Problem, ...] = ()) -> dict[str, Any]:
+    rendered = [{"field": problem.path, "message": problem.message} for problem in details]
+    return {"error": {"code": code, "message": message, "details": rendered}}
 
 
 def log_unexpected(view: str, error: Exception) -> None:
-    """Type and places, not the message: that may quote a user's input."""
+    """Logs type and traceback, not the message, which may quote a user's input."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s in %s\n%s", type(error).__name__, view, frames)
 

@@ -1,4 +1,4 @@
-"""What the routes accept and answer; OpenAPI is made from these. Unknown fields are ignored."""
+"""Requests and answers of the routes, also for OpenAPI. Requests ignore unknown fields."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from chalicelib.domain.stream.event import MAX_EVENTS
 from chalicelib.domain.stream.event_schema import EventDocument
 
 UserId = Annotated[str, Field(description="1 to 1,024 bytes of UTF-8, no control characters")]
-Context = Annotated[dict[str, Any], Field(description="attributes that targeting rules look at, ≤ 32 KB")]
+Context = Annotated[dict[str, Any], Field(description="attributes for targeting rules, ≤ 32 KB")]
 
 
 class RequestModel(BaseModel):
@@ -71,11 +71,11 @@ class AssignAnswer(BaseModel):
     variant: str | None = Field(description="null: excluded, see reason")
     payload: Any
     assignment_id: str | None
-    timestamp: str = Field(description="ISO 8601, UTC: of the assignment, or of this answer if there is none")
-    reason: Reason
-    persisted: bool = Field(
-        default=True, description="false, and only then present: decided but not stored yet"
+    timestamp: str = Field(
+        description="ISO 8601, UTC: of the assignment if there is one, else of this answer"
     )
+    reason: Reason
+    persisted: bool = Field(default=True, description="present only if false: decided but not stored yet")
 
 
 class AssignBatchAnswer(BaseModel):
@@ -84,7 +84,7 @@ class AssignBatchAnswer(BaseModel):
 
 class FlagAnswer(BaseModel):
     flag_key: str
-    enabled: bool = Field(description="the user is inside: matched and rolled out, or overridden")
+    enabled: bool = Field(description="true inside the rollout after a match, or with an override")
     variant: str
     value: Any
     reason: Reason
@@ -104,7 +104,7 @@ class Rejection(BaseModel):
 class EventsAnswer(BaseModel):
     accepted: int
     rejected: list[Rejection]
-    event_ids: list[str | None] = Field(description="of each event, generated if absent; null: rejected")
+    event_ids: list[str | None] = Field(description="one for each event, generated if absent; null: rejected")
 
 
 class HealthAnswer(BaseModel):

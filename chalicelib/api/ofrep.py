@@ -8,7 +8,7 @@ from typing import Any
 from chalice.app import Request, Response
 
 from chalicelib.api.flags import respond_with_etag
-from chalicelib.api.http import check_size, json_response, log_unexpected, parse_object
+from chalicelib.api.http import check_size, log_unexpected, parse_object, respond_with_json
 from chalicelib.domain.context import check_user_id
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, NotFound, Problem, RealtimeError, Throttled, TooLarge
@@ -23,11 +23,11 @@ _CODES = {
     "context_too_large": "INVALID_CONTEXT",
     "invalid_user_id": "INVALID_CONTEXT",
 }
-"""Every other failure is GENERAL."""
+"""Other errors are GENERAL."""
 
 
 def read_request(request: Request) -> tuple[str | None, dict[str, Any]]:
-    """Targeting key and context; None and {} if they were not sent, since not every flag needs them."""
+    """Targeting key and context; None and {} if absent, since not every flag needs them."""
     raw = check_size(request.raw_body)
     context = parse_object(raw, "body").get("context", {}) if raw else {}
     if not isinstance(context, dict):
@@ -38,41 +38,41 @@ def read_request(request: Request) -> tuple[str | None, dict[str, Any]]:
 
 
 def render_evaluation(evaluation: Evaluation) -> Response:
-    return json_response(evaluation.openfeature)
+    return respond_with_json(evaluation.openfeature)
 
 
 def render_evaluations(request: Request, answers: Evaluations) -> Response:
-    """Every flag, those that fail at the end; 304 if the caller has this very answer."""
+    """Every flag, failures last; 304 if ``If-None-Match`` has the answer's ETag."""
     members = [evaluation.openfeature for evaluation in answers.evaluations]
     for key, error in answers.failures.items():
-        members.append(json.dumps(failure_body(key, error), separators=(",", ":")))
+        members.append(json.dumps(render_failure(key, error), separators=(",", ":")))
     return respond_with_etag(request, '{"flags":[' + ",".join(members) + "]}")
 
 
 def ofrep_view(view: Callable[..., Response]) -> Callable[..., Response]:
-    """A view whose errors become OFREP's; ``key`` is the flag's, empty for all of them."""
+    """For a view of one flag or, with an empty ``key``, of all flags; renders its errors as OFREP's."""
 
     @functools.wraps(view)
     def respond(key: str = "") -> Response:
         try:
             return view(key) if key else view()
         except RealtimeError as error:
-            retry = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else None
-            return json_response(failure_body(key, error), _get_status(error), retry)
-        except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, clients get their shape
+            headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else None
+            return respond_with_json(render_failure(key, error), _get_status(error), headers)
+        except Exception as error:  # noqa: BLE001 - clients get OFREP's error shape, whatever happens
             log_unexpected(view.__name__, error)
             unexpected = RealtimeError("internal_error", "The service failed; the error is logged.")
-            return json_response(failure_body(key, unexpected), 500)
+            return respond_with_json(render_failure(key, unexpected), 500)
 
     return respond
 
 
-def failure_body(key: str, error: RealtimeError) -> dict[str, str]:
+def render_failure(key: str, error: RealtimeError) -> dict[str, str]:
     return {"key": key, "errorCode": _CODES.get(error.code, "GENERAL"), "errorDetails": str(error)}
 
 
 def _get_status(error: RealtimeError) -> int:
-    """The protocol knows no 413: what is too large is a bad request to its clients."""
+    """OFREP has no 413, so input that is too large is a bad request."""
     if isinstance(error, InvalidInput | TooLarge):
         return 400
     if isinstance(error, NotFound):

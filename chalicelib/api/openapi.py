@@ -25,8 +25,8 @@ class Operation:
     query: type[BaseModel] | None = None
     status: int = 200
     errors: tuple[int, ...] = ()
-    open: bool = False
-    etag: bool = False
+    is_public: bool = False
+    has_etag: bool = False
     failure: type[BaseModel] = models.ErrorAnswer
 
 
@@ -43,28 +43,33 @@ OPERATIONS = (
     Operation("post", "/flags/evaluate", "Evaluate a flag for a user", models.FlagAnswer,
               models.FlagRequest, errors=(*_BAD_BODY, 404)),
     Operation("post", "/flags/evaluate/batch", "Evaluate many or all flags for a user",
-              models.FlagBatchAnswer, models.FlagBatchRequest, errors=_BAD_BODY, etag=True),
+              models.FlagBatchAnswer, models.FlagBatchRequest, errors=_BAD_BODY, has_etag=True),
     Operation("post", "/ofrep/v1/evaluate/flags/{key}", "Evaluate a flag (OpenFeature)", models.OfrepAnswer,
               models.OfrepRequest, errors=(400, 404), failure=models.OfrepFailure),
     Operation("post", "/ofrep/v1/evaluate/flags", "Evaluate all flags (OpenFeature)", models.OfrepBulkAnswer,
-              models.OfrepRequest, errors=(400,), etag=True, failure=models.OfrepFailure),
+              models.OfrepRequest, errors=(400,), has_etag=True, failure=models.OfrepFailure),
     Operation("post", "/events", "Send one event or up to 500", models.EventsAnswer,
               models.EventsRequest, status=202, errors=_BAD_BODY),
     Operation("get", "/experiments/{key}/results", "Results of an experiment per variant",
               models.ResultsAnswer, errors=(404,)),
-    Operation("get", "/health", "Is the service there, and which version", models.HealthAnswer, open=True),
-    Operation("get", "/openapi.json", "This document", open=True),
+    Operation("get", "/health", "Status and version of the service", models.HealthAnswer, is_public=True),
+    Operation("get", "/openapi.json", "This document", is_public=True),
 )  # fmt: skip
 
 
 @cache
-def document() -> str:
-    used = {model for op in OPERATIONS for model in (op.answer, op.body, op.failure) if model}
-    pairs: list[Any] = [(model, "validation") for model in sorted(used, key=lambda model: model.__name__)]
-    _, schemas = models_json_schema(pairs, ref_template="#/components/schemas/{model}")
+def make_document() -> str:
+    used = {
+        model
+        for operation in OPERATIONS
+        for model in (operation.answer, operation.body, operation.failure)
+        if model
+    }
+    modes: list[Any] = [(model, "validation") for model in sorted(used, key=lambda model: model.__name__)]
+    _, schemas = models_json_schema(modes, ref_template="#/components/schemas/{model}")
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+        paths.setdefault(operation.path, {})[operation.method] = _describe_operation(operation)
     return json.dumps(
         {
             "openapi": "3.1.0",
@@ -84,51 +89,59 @@ def document() -> str:
     )
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _describe_operation(operation: Operation) -> dict[str, Any]:
     name = operation.path.strip("/").replace("/", "_").replace(".", "_").replace("{", "").replace("}", "")
-    found: dict[str, Any] = {"summary": operation.summary, "operationId": f"{operation.method}_{name}"}
-    if operation.open:
-        found["security"] = []
-    parameters = _parameters(operation)
+    description: dict[str, Any] = {"summary": operation.summary, "operationId": f"{operation.method}_{name}"}
+    if operation.is_public:
+        description["security"] = []
+    parameters = _describe_parameters(operation)
     if parameters:
-        found["parameters"] = parameters
+        description["parameters"] = parameters
     if operation.body:
-        found["requestBody"] = {"required": True, "content": _content(operation.body)}
-    found["responses"] = _responses(operation)
-    return found
+        description["requestBody"] = {"required": True, "content": _refer_to(operation.body)}
+    description["responses"] = _describe_responses(operation)
+    return description
 
 
-def _parameters(operation: Operation) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+def _describe_parameters(operation: Operation) -> list[dict[str, Any]]:
+    parameters: list[dict[str, Any]] = []
     if "{key}" in operation.path:
-        found.append(
+        parameters.append(
             {"name": "key", "in": "path", "required": True, "schema": TypeAdapter(Key).json_schema()}
         )
     fields = operation.query.model_json_schema() if operation.query else {"properties": {}}
     for name, schema in fields["properties"].items():
         is_object = schema.get("type") == "object"
-        wanted = {"type": "string", "description": "a JSON object"} if is_object else schema
-        found.append(
-            {"name": name, "in": "query", "required": name in fields.get("required", []), "schema": wanted}
+        text_schema = {"type": "string", "description": "a JSON object"} if is_object else schema
+        parameters.append(
+            {
+                "name": name,
+                "in": "query",
+                "required": name in fields.get("required", []),
+                "schema": text_schema,
+            }
         )
-    if operation.etag:
-        found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
-    return found
+    if operation.has_etag:
+        parameters.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    return parameters
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _describe_responses(operation: Operation) -> dict[str, Any]:
     ok: dict[str, Any] = {"description": "OK"}
     if operation.answer:
-        ok["content"] = _content(operation.answer)
-    found = {str(operation.status): ok}
-    if operation.etag:
-        found["304"] = {"description": "The caller holds this very answer"}
-    for status in sorted({*operation.errors, *(() if operation.open else KEY_ERRORS)}):
-        found[str(status)] = {"description": _MEANING[status], "content": _content(operation.failure)}
-    return found
+        ok["content"] = _refer_to(operation.answer)
+    responses = {str(operation.status): ok}
+    if operation.has_etag:
+        responses["304"] = {"description": "If-None-Match has the answer's ETag"}
+    for status in sorted({*operation.errors, *(() if operation.is_public else KEY_ERRORS)}):
+        responses[str(status)] = {
+            "description": _DESCRIPTIONS[status],
+            "content": _refer_to(operation.failure),
+        }
+    return responses
 
 
-_MEANING = {
+_DESCRIPTIONS = {
     400: "Invalid input; details name each field",
     401: "No key",
     403: "A key that is not accepted, or lacks the scope",
@@ -140,5 +153,5 @@ _MEANING = {
 }
 
 
-def _content(model: type[BaseModel]) -> dict[str, Any]:
+def _refer_to(model: type[BaseModel]) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}

@@ -11,7 +11,7 @@ from chalice.app import Chalice, CORSConfig
 from chalice.config import Config
 from chalice.local import LocalChalice, LocalGateway, LocalGatewayException, RouteMatcher
 
-from chalicelib.api.http import error_body
+from chalicelib.api.http import render_error
 from realtime.local.invocation import describe_error
 
 FUNCTION_SECONDS = 29  # the limit of API Gateway
@@ -68,7 +68,7 @@ class Gateway:
     def build_error(self, status: int, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """In the shape of the API, or of OFREP under its path, with the headers that browsers need."""
         code, message = ERRORS[status]
-        body: Mapping[str, Any] = error_body(code, message)
+        body: Mapping[str, Any] = render_error(code, message)
         if path.startswith("/ofrep/"):
             body = {"key": "", "errorCode": "GENERAL", "errorDetails": message}
         all_headers: dict[str, str | list[str]] = {"Content-Type": "application/json", **(headers or {})}

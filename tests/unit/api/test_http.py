@@ -5,7 +5,7 @@ import pytest
 from chalice.app import Request, Response
 
 from chalicelib.api.http import (
-    MAX_BODY,
+    MAX_BODY_BYTES,
     MAX_EVENTS_BODY_BYTES,
     get_status,
     json_view,
@@ -100,14 +100,14 @@ def test_another_content_type_is_refused_with_the_fix(content_type: str | None) 
 
 
 def test_a_large_body_is_refused_with_the_limit() -> None:
-    with pytest.raises(TooLarge, match=str(MAX_BODY)) as refused:
-        read_json(request(json.dumps({"context": "x" * MAX_BODY})))
+    with pytest.raises(TooLarge, match=str(MAX_BODY_BYTES)) as refused:
+        read_json(request(json.dumps({"context": "x" * MAX_BODY_BYTES})))
     assert [problem.path for problem in refused.value.details] == ["body"]
 
 
 def test_a_body_of_events_may_be_larger() -> None:
     events = json.dumps({"events": ["x" * 1000] * 500})
-    assert len(events) > MAX_BODY
+    assert len(events) > MAX_BODY_BYTES
     assert len(read_json(request(events), MAX_EVENTS_BODY_BYTES)["events"]) == 500
     with pytest.raises(TooLarge, match=str(MAX_EVENTS_BODY_BYTES)):
         read_json(request("x" * (MAX_EVENTS_BODY_BYTES + 1)), MAX_EVENTS_BODY_BYTES)

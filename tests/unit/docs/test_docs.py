@@ -99,7 +99,7 @@ def test_every_route_is_documented_with_its_scope() -> None:
 
 
 def test_openapi_describes_every_route() -> None:
-    paths = json.loads(openapi.document())["paths"]
+    paths = json.loads(openapi.make_document())["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert described == {
         (method, path) for path, methods in app.routes.items() for method in methods if method != "HEAD"

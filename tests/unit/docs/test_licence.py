@@ -24,7 +24,7 @@ def test_the_metadata_names_the_licence_and_its_file() -> None:
 
 
 def test_openapi_names_the_licence() -> None:
-    licence = json.loads(openapi.document())["info"]["license"]
+    licence = json.loads(openapi.make_document())["info"]["license"]
     assert licence == {"name": LICENCE, "identifier": LICENCE}
 
 
