@@ -1,4 +1,4 @@
-"""Assignments of one user: decided by `domain.assignment`, stored once, answered as they are stored."""
+"""Assigns users: `domain.assignment` decides, the result is stored once, and the answer is the stored row."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from chalicelib.services.definitions.cache import DefinitionSource
 
 ReadRow = Callable[[Experiment, str], Assignment | None]
 Attributes = Mapping[str, Any]
-"""The context and the user's id: what targeting rules look at."""
+"""For targeting rules: the context, with the user's id."""
 
 
 class AssignmentRecorder(Protocol):
@@ -32,7 +32,7 @@ class AssignmentRecorder(Protocol):
 
 
 class Assigner:
-    """``apply_overrides`` gives the platform's overrides to an experiment, where there are any."""
+    """``apply_overrides`` adds the platform's overrides to an experiment; None stand-alone."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Assigner:
     def assign_many(
         self, user_id: str, experiment_keys: Collection[str] | None, context: dict[str, Any], now: float
     ) -> dict[str, AssignmentResult | RealtimeError]:
-        """By experiment key, sorted; None asks for all active experiments. One bad key never fails the rest.
+        """By experiment key, sorted; None asks for all active experiments. An error fails only its own key.
 
         Raises InvalidInput or TooLarge for the user id and the context.
         """
@@ -81,7 +81,7 @@ class Assigner:
         attributes = {**context, "user_id": user_id}
         experiments: list[Experiment] = []
         results: dict[str, AssignmentResult | RealtimeError] = {}
-        for key, experiment in self._find(experiment_keys).items():
+        for key, experiment in self._get_experiments(experiment_keys).items():
             if isinstance(experiment, RealtimeError):
                 results[key] = experiment
             else:
@@ -110,7 +110,7 @@ class Assigner:
         return dict(sorted(results.items()))
 
     def store_again(self, result: AssignmentResult) -> None:
-        """Stores what could not be persisted, unless the user has got another row since.
+        """Stores an assignment that was not persisted, unless the user has another row by now.
 
         Raises NotFound, StorageUnavailable or Throttled.
         """
@@ -120,7 +120,7 @@ class Assigner:
             raise NotFound.experiment(key)
         row = self._writer.make_row(experiment, user_id, str(result.decision.variant), result.timestamp)
         if row.assignment_id != result.assignment_id:
-            return  # the experiment was restarted: this assignment is history
+            return  # the experiment was restarted, so this assignment is void
         stored = self._writer.write(experiment, user_id, row, None)
         self._cache.put(experiment, user_id, stored)
         if stored.variant != row.variant:
@@ -129,25 +129,27 @@ class Assigner:
     def _override(self, experiment: Experiment) -> Experiment:
         return self._apply_overrides(experiment) if self._apply_overrides else experiment
 
-    def _find(self, keys: Collection[str] | None) -> Mapping[str, Experiment | RealtimeError]:
-        """All active experiments for None."""
+    def _get_experiments(self, keys: Collection[str] | None) -> Mapping[str, Experiment | RealtimeError]:
+        """None asks for all active experiments."""
         if keys is None:
             experiments = self._experiments.get_all()
-            active = {key: found for key, found in experiments.items() if found.status == "active"}
+            active = {
+                key: experiment for key, experiment in experiments.items() if experiment.status == "active"
+            }
             return {**active, **self._experiments.get_unreadable()}
         unique_keys = dict.fromkeys(keys)
         existing = self._experiments.get_many(unique_keys)
         return {key: existing.get(key) or NotFound.experiment(key) for key in unique_keys}
 
     def _read_ahead(self, experiments: Collection[Experiment], user_id: str, now: float) -> ReadRow:
-        """Reads all rows that decisions will ask for, 100 a call; a failure is raised when one asks."""
-        wanted = [
+        """Reads the rows that decisions may need, in one go. The returned function raises if that failed."""
+        pairs = [
             (experiment.id, user_id)
             for experiment in experiments
             if not self._cache.get(experiment, user_id) and check_gates(experiment, user_id, now) is None
         ]
         try:
-            rows = self._assignments.get_many(wanted, consistent=False) if wanted else {}
+            rows = self._assignments.get_many(pairs, consistent=False) if pairs else {}
         except (StorageUnavailable, Throttled) as error:
             failure = error
 
@@ -172,7 +174,7 @@ class Assigner:
                 except (StorageUnavailable, Throttled):
                     if experiment.is_sticky:
                         raise
-                    is_unread = True  # the hash alone decides, now and at the next request
+                    is_unread = True  # the hash alone decides, also at the next request
                 if row is not None:
                     self._cache.put(experiment, user_id, row)
             return row
@@ -185,7 +187,7 @@ class Assigner:
     def _decide_again(
         self, experiment_key: str, user_id: str, attributes: Attributes, now: float, row: Assignment
     ) -> AssignmentResult | UnstoredDecision:
-        """By the newest definition: ``row`` was decided by one that this container has not loaded yet."""
+        """By the newest definition, which made ``row`` and which this container has not loaded yet."""
         experiment = self._experiments.refresh(experiment_key)
         if experiment is None:
             raise NotFound.experiment(experiment_key)
@@ -194,15 +196,15 @@ class Assigner:
         return _conclude(experiment, user_id, decision, row, now, is_newest=True)
 
     def _store(self, unstored: UnstoredDecision, attributes: Attributes, now: float) -> AssignmentResult:
-        """Writes the decision, and answers with what stands in the table then."""
+        """Writes the decision, and answers with the row that is in the table then."""
         row, stored = self._writer.store(unstored, now)
-        if stored is not None and not unstored.is_newest and _was_decided_later(stored, unstored, now):
+        if stored is not None and not unstored.is_newest and _is_from_newer_definition(stored, unstored, now):
             key, user_id = unstored.experiment.key, unstored.user_id
             outcome = self._decide_again(key, user_id, attributes, now, stored)
             if isinstance(outcome, AssignmentResult):
                 return outcome
             unstored = outcome
-            row, stored = self._writer.store(unstored, now)  # by the newest definition: the last try
+            row, stored = self._writer.store(unstored, now)  # the last try, by the newest definition
         return self._answer(unstored, row, stored, now)
 
     def _answer(
@@ -212,7 +214,7 @@ class Assigner:
         is_persisted = stored is not None and is_valid(stored, experiment, now)
         if stored is not None and is_persisted:
             self._cache.put(experiment, user_id, stored)
-            if stored != row:  # another container was first
+            if stored != row:  # another container wrote first
                 decision = experiment.sticky[stored.variant]
                 return AssignmentResult(experiment, user_id, decision, stored.assignment_id, stored.timestamp)
         else:
@@ -224,7 +226,7 @@ class Assigner:
         return result
 
 
-def _was_decided_later(stored: Assignment, unstored: UnstoredDecision, now: float) -> bool:
+def _is_from_newer_definition(stored: Assignment, unstored: UnstoredDecision, now: float) -> bool:
     return not is_valid(stored, unstored.experiment, now) and is_ahead(stored, unstored.experiment)
 
 
@@ -238,7 +240,7 @@ def _conclude(
     is_unread: bool = False,
     is_newest: bool = False,
 ) -> AssignmentResult | UnstoredDecision:
-    if decision.reason is Reason.STICKY and row is not None:  # first, as most requests end here
+    if decision.reason is Reason.STICKY and row is not None:  # first, since most requests end here
         return AssignmentResult(experiment, user_id, decision, row.assignment_id, row.timestamp)
     if decision.reason in FRESH:
         return UnstoredDecision(experiment, user_id, decision, row, is_unread, is_newest)

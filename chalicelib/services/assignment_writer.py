@@ -1,4 +1,4 @@
-"""Assignments written once, whichever containers race."""
+"""Writes each assignment once, even if containers race."""
 
 from contextlib import suppress
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from chalicelib.domain.errors import StorageUnavailable, Throttled
 class UnstoredDecision(NamedTuple):
     """A new assignment that is not stored yet.
 
-    ``row`` is what the decision has seen in the table. ``is_unread``: the table could not be read.
-    ``is_newest``: the experiment was loaded for this decision.
+    ``row`` is the row that the decision used. ``is_unread``: the table could not be read. ``is_newest``: the
+    experiment was loaded for this decision.
     """
 
     experiment: Experiment
@@ -24,7 +24,7 @@ class UnstoredDecision(NamedTuple):
 
 
 class AssignmentWriter:
-    """``ttl``: seconds that an assignment is kept."""
+    """``ttl``: seconds after which an assignment expires."""
 
     def __init__(self, assignments: Assignments, ttl: float) -> None:
         self._assignments = assignments
@@ -41,12 +41,12 @@ class AssignmentWriter:
         )
 
     def store(self, unstored: UnstoredDecision, now: float) -> tuple[Assignment, Assignment | None]:
-        """The row of the decision, and the row that stands in the table; None if it could not be written."""
-        experiment, user_id, decision, seen_row, is_unread, is_newest = unstored
+        """The decision's row, and the row that is in the table then: None if the write failed."""
+        experiment, user_id, decision, used_row, is_unread, is_newest = unstored
         row = self.make_row(experiment, user_id, str(decision.variant), now)
         if not is_unread:
-            with suppress(StorageUnavailable, Throttled):  # the answer says that it is not persisted
-                return row, self.write(experiment, user_id, row, seen_row, is_newest=is_newest)
+            with suppress(StorageUnavailable, Throttled):  # the answer says ``persisted: false``
+                return row, self.write(experiment, user_id, row, used_row, is_newest=is_newest)
         return row, None
 
     def write(
@@ -54,19 +54,19 @@ class AssignmentWriter:
         experiment: Experiment,
         user_id: str,
         row: Assignment,
-        replaced: Assignment | None,
+        used_row: Assignment | None,
         *,
         is_newest: bool = False,
     ) -> Assignment:
-        """The row that stands in the table afterwards: ``row``, or another one that was there before.
+        """Returns the row that is in the table then: ``row``, or another one that was there before.
 
-        ``replaced`` is the row that the decision has seen. ``is_newest``: ``experiment`` was loaded for this
-        decision, so that a row with a higher version is left over from tables that were set up again.
+        ``used_row`` is the row that the decision used. ``is_newest``: ``experiment`` was loaded for this
+        decision, so a row with a higher version is a leftover: the definitions tables were set up again.
         Raises StorageUnavailable or Throttled.
         """
-        stored = self._assignments.put(experiment, user_id, row, replaced)
+        stored = self._assignments.put(experiment, user_id, row, used_row)
         may_replace = is_newest or not is_ahead(stored, experiment)
-        if may_replace and _gives_way(stored, experiment, row):
+        if may_replace and _is_replaceable(stored, experiment, row):
             stored = self._assignments.put(experiment, user_id, row, stored)
         return stored
 
@@ -76,8 +76,8 @@ def is_valid(row: Assignment, experiment: Experiment, now: float) -> bool:
     return row.variant in experiment.sticky and is_current(row, experiment, now)
 
 
-def _gives_way(stored: Assignment, experiment: Experiment, row: Assignment) -> bool:
-    """Whether ``stored``, because of which ``row`` was refused, is to be replaced by it."""
+def _is_replaceable(stored: Assignment, experiment: Experiment, row: Assignment) -> bool:
+    """Whether ``row`` may replace ``stored``, which caused the refusal of ``row``."""
     if not is_valid(stored, experiment, row.timestamp):
         return True
     is_older = stored.timestamp < row.timestamp

@@ -1,4 +1,4 @@
-"""Which routes a key opens. Unknown keys are cached too, so that no caller can flood the table."""
+"""Which routes a key opens. Unknown keys are cached too, so that guessing cannot flood the table."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -9,16 +9,16 @@ from chalicelib.domain.keys import SCOPES, Keys, digest, parse_bearer, select_ro
 
 
 class Authorizer:
-    """``demo_key`` opens everything; settings leave it empty outside the local stack."""
+    """``demo_key`` opens everything; it is empty outside the local stack."""
 
     def __init__(self, keys: Keys, demo_key: str, ttl: float, timer: Callable[[], float]) -> None:
         self._demo_id = digest(demo_key) if demo_key else None
         self._look_up = cached(TTLCache(10_000, ttl, timer), lock=Lock())(keys.get)
 
     def authorize(self, header: str) -> tuple[str, list[str]]:
-        """The key's public name (a part of its digest) and its routes; none if the key is not accepted.
+        """A name for the key, made of its digest, and its routes: [] if the key is not accepted.
 
-        Raises StorageUnavailable, which is never cached.
+        Raises StorageUnavailable, which it does not cache.
         """
         key = parse_bearer(header)
         if key is None:

@@ -1,4 +1,4 @@
-"""Several calls to AWS at once, in batches, or with a time limit."""
+"""Makes calls to AWS in parallel, in batches, or with a time limit."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,15 +10,15 @@ from typing import TypeVar
 
 from chalicelib.domain.errors import StorageUnavailable
 
-REFRESH_SECONDS = 0.25
-"""Serve the cached value if a refresh takes longer. A healthy store answers many times faster."""
+REFRESH_TIMEOUT_SECONDS = 0.25
+"""Serve the cached value if a refresh takes longer. A healthy store is many times as fast."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class Parallel:
-    """A container's thread pool, started at the first use with two items; with 1 thread, calls are serial."""
+    """A container's thread pool; it starts with the first two items. With 1 thread, calls are serial."""
 
     def __init__(self, threads: int = 8) -> None:
         self._threads = threads
@@ -28,7 +28,7 @@ class Parallel:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="aws")
 
     def map(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """The answers in order. Each call sees a copy of the caller's context, so also its deadline."""
+        """The results in order. Each call has a copy of the caller's context, hence its deadline."""
         arguments = list(items)
         if len(arguments) < 2 or self._threads < 2:
             return [call(argument) for argument in arguments]
@@ -36,10 +36,10 @@ class Parallel:
         return [future.result() for future in futures]
 
 
-def call_within(call: Callable[[], R], seconds: float = REFRESH_SECONDS) -> R:
-    """What ``call`` returns. It runs in a thread of its own, with the caller's deadline.
+def call_within(call: Callable[[], R], seconds: float = REFRESH_TIMEOUT_SECONDS) -> R:
+    """Runs ``call`` in a thread of its own, with the caller's deadline, and returns its result.
 
-    Raises StorageUnavailable after ``seconds``; ``call`` then goes on, and what it does takes effect.
+    Raises StorageUnavailable after ``seconds``; ``call`` then goes on, and its effects remain.
     """
     outcome: Future[R] = Future()
 

@@ -1,4 +1,4 @@
-"""Flags for one user: one, or many at once."""
+"""Evaluates one flag or many flags for a user."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
@@ -15,35 +15,35 @@ _log = logging.getLogger("realtime")
 
 
 class FlagEvaluator:
-    """Raises StorageUnavailable if the flags could not be loaded once.
+    """Without a ``buffer`` nothing is tracked.
 
-    ``buffer`` None: nothing is tracked. ``user_id`` None, as OFREP allows: only flags that need no unit can
-    be answered, and nothing is tracked.
+    ``user_id`` may be None, as OFREP allows: then only flags that need no unit have an answer, and nothing is
+    tracked. Methods raise StorageUnavailable or Throttled if the flags were never loaded.
     """
 
     def __init__(self, flags: DefinitionSource[Flag], buffer: EvaluationBuffer | None) -> None:
         self._flags = flags
-        # Bound once: on the buffer they cost each request a third of what tracking costs.
+        # Looked up once: to look them up for each request takes a third of the time of tracking.
         self._append = None if buffer is None else buffer.append
-        self._number = None if buffer is None else buffer.next_number
+        self._next_number = None if buffer is None else buffer.next_number
 
     def evaluate(self, user_id: str | None, flag_key: str, context: dict[str, Any], now: float) -> Evaluation:
         """Raises NotFound for an unknown flag, InvalidInput or TooLarge for the user id and the context."""
-        _check(user_id, context)
+        _check_input(user_id, context)
         flag = self._flags.get(flag_key)
         if flag is None:
             raise NotFound.flag(flag_key)
         evaluation = evaluate(flag, user_id, context, now, self._flags.get)
-        append, number = self._append, self._number
-        if append is not None and number is not None and user_id is not None:
-            append((number(), user_id, now, evaluation))
+        append, next_number = self._append, self._next_number
+        if append is not None and next_number is not None and user_id is not None:
+            append((next_number(), user_id, now, evaluation))
         return evaluation
 
     def evaluate_many(
         self, user_id: str | None, flag_keys: Collection[str] | None, context: dict[str, Any], now: float
     ) -> Evaluations:
-        """In the order of ``flag_keys``; None asks for all flags. One that fails never fails the rest."""
-        _check(user_id, context)
+        """In the order of ``flag_keys``; None asks for all flags. An error fails only its own flag."""
+        _check_input(user_id, context)
         flags = self._flags.get_all()
         unreadable = self._flags.get_unreadable()
         failures = dict(unreadable)
@@ -60,9 +60,9 @@ class FlagEvaluator:
             failures[flag.key] = _as_realtime_error(error)
 
         evaluations = list(evaluate_all(requested, user_id, context, now, find, on_error))
-        append, number = self._append, self._number
-        if append is not None and number is not None and user_id is not None and evaluations:
-            append((number(), user_id, now, evaluations))
+        append, next_number = self._append, self._next_number
+        if append is not None and next_number is not None and user_id is not None and evaluations:
+            append((next_number(), user_id, now, evaluations))
         return Evaluations(evaluations, failures)
 
 
@@ -77,8 +77,8 @@ def _select(
     return selected, {key: unreadable.get(key) or NotFound.flag(key) for key in missing}
 
 
-def _check(user_id: str | None, context: dict[str, Any]) -> None:
-    """Also puts the user's id into the context, where targeting rules look for it."""
+def _check_input(user_id: str | None, context: dict[str, Any]) -> None:
+    """Also adds the user's id to the context, for targeting rules."""
     check_context(context)
     if user_id is not None:
         context["user_id"] = check_user_id(user_id)

@@ -1,4 +1,4 @@
-"""The cached definitions of one kind: when they are loaded, and what serves meanwhile."""
+"""The cached definitions of one kind: when to load them, and what to serve meanwhile."""
 
 from collections.abc import Callable, Collection, Mapping
 from threading import Lock
@@ -11,33 +11,33 @@ from chalicelib.services.concurrency import call_within
 from chalicelib.services.definitions.cache_state import CacheState
 
 RETRY_SECONDS = 1.0
-"""After a failure. A kill switch is in force within 10 s even if one check has failed."""
+"""Wait so long after a failure. A kill switch is in force within 10 s even if one check fails."""
 
 T = TypeVar("T", Experiment, Flag)
 T_co = TypeVar("T_co", bound=Experiment | Flag, covariant=True)
 
 
 class DefinitionSource(Protocol[T_co]):
-    """Definitions of one kind, as services ask for them."""
+    """Definitions of one kind, for services."""
 
     def get(self, key: str) -> T_co | None:
-        """Raises StorageUnavailable or Throttled if it is not cached and the store does not answer."""
+        """None if it does not exist. Raises StorageUnavailable or Throttled if it cannot be loaded."""
 
     def get_many(self, keys: Collection[str]) -> Mapping[str, T_co | RealtimeError]:
         """Those of ``keys`` that exist, or the error of those that cannot be loaded."""
 
     def get_all(self) -> Mapping[str, T_co]:
-        """All by key. The mapping is the cache's own and never changes once it is returned."""
+        """All by key. A mapping that was returned never changes: an update makes a new one."""
 
     def get_unreadable(self) -> Mapping[str, RealtimeError]:
-        """The errors of those that exist and are not in `get_all`."""
+        """The errors of definitions that exist but are not in `get_all`."""
 
     def refresh(self, key: str) -> T_co | None:
-        """As it is published now. Raises StorageUnavailable or Throttled."""
+        """The definition as it is published now. Raises StorageUnavailable or Throttled."""
 
 
 class DefinitionCache(Generic[T]):
-    """``check_for_changes`` is called before each look-up and returns the time, in monotonic seconds."""
+    """``check_for_changes`` is called before each look-up, and returns the monotonic time in seconds."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class DefinitionCache(Generic[T]):
             kind, compile_row, metrics, ttl=ttl, max_entries=max_entries, timer=timer
         )
         self._all_fresh_until = 0.0
-        self._loading = Lock()  # single flight: who has waited finds the answer in the cache
+        self._loading = Lock()  # threads that waited for a load use its result
         self.lookups = 0
         self.misses = 0
 
@@ -72,7 +72,9 @@ class DefinitionCache(Generic[T]):
         now = self._check_for_changes()
         if self._state.all is not None:
             definitions, errors = self._get_all(now), self._state.get_unreadable()
-            existing: dict[str, T | RealtimeError] = {k: definitions[k] for k in keys if k in definitions}
+            existing: dict[str, T | RealtimeError] = {
+                key: definitions[key] for key in keys if key in definitions
+            }
             return existing | {key: errors[key] for key in keys if key in errors}
         self.lookups += len(keys)
         answers, unknown = self._state.get_many(keys, now)
@@ -90,24 +92,24 @@ class DefinitionCache(Generic[T]):
         definition = self._get(key, now)
         entry = self._state.get_entry(key)
         if entry is not None and definition is not None and definition.version != entry.row.version:
-            # The row cannot be read, and the last good value is older than what was asked for.
+            # The row cannot be read, and the last good value is older than the row.
             raise StorageUnavailable(f"The stored {self._kind} cannot be read; publish it again.")
         return definition
 
     def refresh_changed(self, changed: frozenset[str] | None, now: float) -> None:
-        """Loads what was published: the ``changed`` keys, or None for anything.
+        """Loads the ``changed`` keys; None if anything may have changed.
 
         Raises StorageUnavailable or Throttled, with nothing changed.
         """
         if changed is not None and not changed:
             return
-        held = self._state.invalidate()
+        cached = self._state.invalidate()
         if self._state.all is None:
-            keys = held if changed is None else held & changed
+            keys = cached if changed is None else cached & changed
             rows = self._store.get_many(self._kind, keys) if keys else {}
         elif changed is None:
             rows = self._store.get_all(self._kind)
-            keys = held | set(rows)
+            keys = cached | set(rows)
         else:
             rows = self._store.get_many(self._kind, changed)
             keys = changed
@@ -144,7 +146,7 @@ class DefinitionCache(Generic[T]):
         return definitions
 
     def _load(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
-        """Waits for an answer if a key has no value yet; else serves the old value after a moment."""
+        """Waits for the store if a key has no value yet; else serves the old value if a refresh is slow."""
         if not self._state.has_all(keys):
             return self._load_missing(keys, now)
         try:
@@ -186,7 +188,7 @@ class DefinitionCache(Generic[T]):
     def _serve_stale(
         self, keys: Collection[str], now: float, error: RealtimeError
     ) -> dict[str, T | RealtimeError]:
-        """The last good values for a moment more, so that not every request asks a dead table."""
+        """The last good values, for `RETRY_SECONDS` more, so that requests do not all ask a dead table."""
         answers: dict[str, T | RealtimeError] = {}
         for key in keys:
             entry = self._state.keep_stale(key, self._timer() + RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""What a container has of one kind of definitions. Nothing here asks the store."""
+"""The cached definitions of one kind. Nothing here calls the store."""
 
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from chalicelib.metrics import MetricsRecorder
 
 NOT_FOUND_SECONDS = 10.0
 NOT_FOUND_MAX = 1000
-"""Unknown keys have a cache of their own, so that made-up keys evict no definition."""
+"""Unknown keys have a cache of their own, so that invented keys evict no definition."""
 
 T = TypeVar("T", Experiment, Flag)
 
@@ -28,10 +28,10 @@ class Entry(Generic[T]):
 
 
 class CacheState(Generic[T]):
-    """Compiled definitions by key, and all of them once somebody has asked for all.
+    """Compiled definitions by key, and all of them after the first request for all.
 
-    ``compile_row`` makes a value of a row's text and version. Times are monotonic seconds. The lock is held
-    for moments only.
+    ``compile_row`` takes a row's text and version. Times are monotonic seconds. The lock is never held during
+    a call to the store.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class CacheState(Generic[T]):
         self._ttl = ttl
         self._entries: MutableMapping[str, Entry[T]] = LRUCache(max_entries)
         self._missing: TTLCache[str, None] = TTLCache(NOT_FOUND_MAX, NOT_FOUND_SECONDS, timer)
-        self._unreadable: dict[str, float] = {}  # key → retry at; only keys without a last good value
+        self._unreadable: dict[str, float] = {}  # key → time of the next try; only keys without a value
         self._lock = Lock()
-        self.all: Mapping[str, T] | None = None  # None until `set_all`
+        self.all: Mapping[str, T] | None = None  # None until `set_all_of`
         self.all_loaded_at = 0.0
         self.generation = 0
-        """Grows when a publication is noticed: rows that were read before it may be out of date."""
+        """Grows with each publication that was seen: rows that were read before may be out of date."""
 
     def get(self, key: str, now: float) -> tuple[bool, T | None]:
-        """Whether the answer is known, and the answer; None if no such definition exists.
+        """Whether the answer is cached, and the answer: None if no such definition exists.
 
         Raises StorageUnavailable for a row that cannot be read.
         """
@@ -73,7 +73,7 @@ class CacheState(Generic[T]):
         return False, None
 
     def get_many(self, keys: Collection[str], now: float) -> tuple[dict[str, T | RealtimeError], list[str]]:
-        """The answers that are known, and the keys that have to be loaded."""
+        """The cached answers, and the keys to load."""
         answers: dict[str, T | RealtimeError] = {}
         unknown: list[str] = []
         with self._lock:
@@ -97,13 +97,13 @@ class CacheState(Generic[T]):
             return all(key in self._entries for key in keys)
 
     def get_unreadable(self) -> dict[str, RealtimeError]:
-        """The error of each definition that exists and has no value."""
+        """The error of each definition that exists but has no value."""
         if not self._unreadable:
             return {}
         return {key: self._unreadable_error() for key in sorted(self._unreadable)}
 
     def invalidate(self) -> frozenset[str]:
-        """Starts a new generation; the keys that this container knows anything about."""
+        """Starts a new generation, and returns all keys with a cached value, absence or error."""
         with self._lock:
             self.generation += 1
             return frozenset([*self._entries, *self._missing, *self._unreadable])
@@ -111,21 +111,21 @@ class CacheState(Generic[T]):
     def set_many(
         self, keys: Collection[str], rows: Mapping[str, DefinitionRow], now: float
     ) -> dict[str, T | RealtimeError]:
-        """Takes ``rows`` for ``keys``; a key without a row does not exist. The answers of those that do."""
+        """Caches ``rows`` for ``keys``, where a key without a row does not exist; the values that exist."""
         with self._lock:
             return self._set_many(keys, rows, now)
 
     def set_many_of(
         self, generation: int, keys: Collection[str], rows: Mapping[str, DefinitionRow], now: float
     ) -> dict[str, T | RealtimeError] | None:
-        """As `set_many`; None, with nothing changed, if ``generation`` has ended: ``rows`` may be too old."""
+        """As `set_many`; does nothing and returns None if ``generation`` has ended: ``rows`` may be old."""
         with self._lock:
             return self._set_many(keys, rows, now) if generation == self.generation else None
 
     def set_all_of(
         self, generation: int, rows: Mapping[str, DefinitionRow], now: float
     ) -> Mapping[str, T] | None:
-        """Takes ``rows`` for everything there is, without a bound from now on; None as in `set_many_of`."""
+        """Caches ``rows`` as all there are, from now on without a bound; None as in `set_many_of`."""
         with self._lock:
             if generation != self.generation:
                 return None
@@ -152,7 +152,7 @@ class CacheState(Generic[T]):
         return {key: answer for key, answer in answers.items() if answer is not None}
 
     def _collect_values(self) -> Mapping[str, T]:
-        """A new mapping each time, by key: an iteration over an older one goes on undisturbed."""
+        """A new mapping each time, sorted by key, so that iterations over an older one can go on."""
         return {key: self._entries[key].value for key in sorted(self._entries)}
 
     def _set(self, key: str, row: DefinitionRow | None, now: float) -> T | RealtimeError | None:
@@ -169,7 +169,7 @@ class CacheState(Generic[T]):
             try:
                 value = self._compile_row(row.text, row.version)
             except (RealtimeError, ValueError):
-                # Publishing checks definitions, so somebody has edited the row. Serve the last good value.
+                # Publishing checks definitions, so this row was edited by hand. Serve the last good value.
                 self._metrics.record("InvalidDefinition")
                 if entry is None:
                     self._unreadable[key] = now + self._ttl

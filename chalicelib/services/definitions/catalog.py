@@ -1,8 +1,8 @@
-"""The definitions that decide, cached in the container and never older than the settings allow.
+"""All definitions, cached in the container and never older than the settings allow.
 
-Every ``check`` seconds one query asks what was published since the last one. What has changed and is cached
-is loaded again at once. Besides, each definition is loaded again after ``ttl`` seconds. While the store does
-not answer, the last good definitions serve, and the metric ``DefinitionsAge`` says how old they may be.
+Every ``check`` seconds one query asks what was published since the last check. Cached definitions that have
+changed are loaded at once; others after ``ttl`` seconds. While the store does not answer, the last good
+definitions serve, and the metric ``DefinitionsAge`` says how old they may be.
 """
 
 import time
@@ -54,20 +54,20 @@ class Catalog:
             timer=timer,
             check_for_changes=self._check_for_changes,
         )
-        self._recorded = 0, 0  # look-ups and misses that the metrics have
+        self._recorded = 0, 0  # look-ups and misses that were recorded before
         self._version: int | None = None
         self._next_check = self._checked_at = timer()
         self._checking = Lock()
 
     def hit_rate(self) -> float:
-        """Share of look-ups that needed no call, since the container started."""
+        """The share of look-ups without a call to the store, since the container started."""
         lookups, misses = self._count_lookups()
         return 1 - misses / lookups if lookups else 1.0
 
     def _check_for_changes(self) -> float:
-        """The time, after a check for changes if one is due."""
+        """Checks for changes if that is due; returns the time."""
         now = self._timer()
-        # A request that finds a check under way uses what is cached: it is at most RETRY_SECONDS older.
+        # During a check, other requests use the cache, which is older by RETRY_SECONDS at most.
         if now >= self._next_check and self._checking.acquire(blocking=False):
             try:
                 self._check_now(now)
@@ -82,7 +82,7 @@ class Catalog:
             else:
                 call_within(lambda: self._refresh_changed(now))
         except (StorageUnavailable, Throttled):
-            # Count from when it failed: else a store that is silent for a second is asked all the time.
+            # Count from the failure, not from `now`: else a silent store would be asked all the time.
             self._next_check = self._timer() + min(RETRY_SECONDS, self._check)
             self._metrics.record_peak("DefinitionsAge", now - self._checked_at)
         else:
@@ -95,14 +95,14 @@ class Catalog:
         if changes.version != self._version:
             self.experiments.refresh_changed(_select_keys(changes, "experiment"), now)
             self.flags.refresh_changed(_select_keys(changes, "flag"), now)
-            self._version = changes.version  # only now: a refresh that fails is due again
+            self._version = changes.version  # last, so that a refresh that fails is repeated
 
     def _count_lookups(self) -> tuple[int, int]:
         lookups = self.experiments.lookups + self.flags.lookups
         return lookups, self.experiments.misses + self.flags.misses
 
     def _record_lookups(self) -> None:
-        """Once a check, so that a look-up pays nothing for it."""
+        """Called once a check, so that look-ups record nothing."""
         lookups, misses = self._count_lookups()
         if lookups > self._recorded[0]:
             self._metrics.record("DefinitionLookups", lookups - self._recorded[0])

@@ -1,4 +1,4 @@
-"""The platform's table of overrides: testers who are forced into a variant of an experiment."""
+"""Applies the platform's overrides: testers who are forced into a variant of an experiment."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +12,8 @@ from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
 from chalicelib.services.definitions.cache import RETRY_SECONDS
 
-REFRESH_SECONDS = 30.0
-"""How often a container that serves reads the table; so long a tester waits for a new override."""
+REFRESH_INTERVAL_SECONDS = 30.0
+"""A busy container reads the table this often, so a new override may take this long."""
 
 
 class Overrides(Protocol):
@@ -22,7 +22,7 @@ class Overrides(Protocol):
 
 
 class PlatformOverrides:
-    """``clock`` is epoch seconds. While the table cannot be read, the overrides read last apply."""
+    """``clock`` is epoch seconds. While the table cannot be read, the overrides that were read last apply."""
 
     def __init__(
         self, overrides: Overrides, metrics: MetricsRecorder, clock: Callable[[], float] = time.time
@@ -36,7 +36,7 @@ class PlatformOverrides:
         self._applied: dict[str, tuple[Experiment, Experiment]] = {}  # id → before and after
 
     def apply(self, experiment: Experiment) -> Experiment:
-        """``experiment`` with the table's overrides; those of its own definition come first."""
+        """``experiment`` with the table's overrides; those of its own definition win."""
         now = self._clock()
         if now >= self._next_read:
             self._read(now)
@@ -55,9 +55,9 @@ class PlatformOverrides:
         return after
 
     def _read(self, now: float) -> None:
-        self._next_read = now + REFRESH_SECONDS
+        self._next_read = now + REFRESH_INTERVAL_SECONDS
         try:
-            # The first reading decides who gets what, so it may take its time.
+            # There is nothing to serve instead of the first read, so it has no time limit.
             if self._was_read:
                 self._variants = call_within(lambda: self._overrides.get_all(now))
             else:

@@ -7,7 +7,7 @@ from chalicelib.domain.assignment import decide
 from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.reasons import Reason
-from chalicelib.services.definitions.platform_overrides import REFRESH_SECONDS, PlatformOverrides
+from chalicelib.services.definitions.platform_overrides import REFRESH_INTERVAL_SECONDS, PlatformOverrides
 from realtime.testing.stores import MemoryMetrics
 from tests.support.assigner import Container
 from tests.support.experiments import experiment, published
@@ -80,7 +80,7 @@ def test_an_experiment_loaded_again_for_a_newer_row_is_overridden_too() -> None:
     container.publish(published(traffic_allocation=0.5))
     newer = Container(beside=container)
     user = next(user for user in map(str, range(100)) if newer.assign(user)["variant"] == "control")
-    table.rows, clock = {"checkout": {user: "treatment"}}, NOW + REFRESH_SECONDS
+    table.rows, clock = {"checkout": {user: "treatment"}}, NOW + REFRESH_INTERVAL_SECONDS
     container.rows.rows["checkout", user] = replace(container.rows.rows["checkout", user], variant="gone")
     assert container.assign(user)["reason"] == "OVERRIDE"
 
@@ -89,7 +89,7 @@ def test_the_table_is_read_again_after_half_a_minute_only() -> None:
     platform = Platform(experiment())
     platform.variant("tester")
     platform.table.rows = {"checkout": {"tester": "treatment"}}
-    platform.now += REFRESH_SECONDS - 0.001
+    platform.now += REFRESH_INTERVAL_SECONDS - 0.001
     assert platform.variant("tester")[1] == Reason.ASSIGNED
     platform.now += 0.001
     assert platform.variant("tester") == ("treatment", Reason.OVERRIDE)
@@ -100,6 +100,6 @@ def test_the_last_overrides_apply_while_the_table_cannot_be_read() -> None:
     platform = Platform(experiment(), checkout={"tester": "treatment"})
     platform.variant("tester")
     platform.table.dead = True
-    platform.now += REFRESH_SECONDS
+    platform.now += REFRESH_INTERVAL_SECONDS
     assert platform.variant("tester") == ("treatment", Reason.OVERRIDE)
     assert platform.metrics.recorded["OverridesUnreadable"] == [1]
