@@ -1,6 +1,6 @@
-"""Low-level AWS clients: one of each per container, created on first use.
+"""AWS clients of botocore: one of each per container, made when it is first used.
 
-botocore is asked directly: boto3's own layer adds import time to every cold start and nothing else here.
+boto3's layer above botocore would only add import time to each cold start.
 """
 
 from functools import cached_property
@@ -28,7 +28,7 @@ class Clients:
 
         return get_session()
 
-    def _client(self, service: str) -> Any:
+    def _create_client(self, service: str) -> Any:
         from botocore.config import Config
 
         config = Config(
@@ -41,35 +41,35 @@ class Clients:
             s3={"addressing_style": "path"} if self._settings.env == "local" else None,
         )
         client = self._session.create_client(service, config=config)
-        slowest = self._settings.connect_timeout + self._settings.read_timeout
+        attempt_seconds = self._settings.connect_timeout + self._settings.read_timeout
         client.meta.events.register_first(f"before-call.{service}", stop_late_calls)
-        client.meta.events.register_first(f"needs-retry.{service}", stop_late_retries(slowest))
+        client.meta.events.register_first(f"needs-retry.{service}", stop_late_retries(attempt_seconds))
         return client
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
-        client: DynamoDBClient = self._client("dynamodb")
+        client: DynamoDBClient = self._create_client("dynamodb")
         return client
 
     @cached_property
     def kinesis(self) -> "KinesisClient":
-        client: KinesisClient = self._client("kinesis")
+        client: KinesisClient = self._create_client("kinesis")
         return client
 
     @cached_property
     def s3(self) -> "S3Client":
-        client: S3Client = self._client("s3")
+        client: S3Client = self._create_client("s3")
         return client
 
     @cached_property
     def sqs(self) -> "SQSClient":
-        client: SQSClient = self._client("sqs")
+        client: SQSClient = self._create_client("sqs")
         return client
 
     @cached_property
     def firehose(self) -> Any:
-        return self._client("firehose")
+        return self._create_client("firehose")
 
     @cached_property
     def secrets(self) -> Any:
-        return self._client("secretsmanager")
+        return self._create_client("secretsmanager")

@@ -106,7 +106,7 @@ class DefinitionStore:
         if claim and float(claim["until"]["N"]) < now:
             publication.take_back(client)  # an earlier publisher died before it was done
         try:
-            for writes in publication.transactions(definitions):
+            for writes in publication.make_transactions(definitions):
                 client.transact_write_items(TransactItems=writes)
         except BaseException:  # Ctrl-C too
             # Refused if nothing is claimed. If it fails, readers skip the rows until the next publish.

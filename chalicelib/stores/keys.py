@@ -16,9 +16,9 @@ class KeyStore:
 
     @guarded
     def get(self, key_id: str) -> ApiKey | None:
-        """The key with this digest; raises StorageUnavailable."""
+        """The key with this SHA-256."""
         item = self._clients.dynamodb.get_item(TableName=self._table, Key={"id": {"S": key_id}}).get("Item")
-        return _key(item) if item else None
+        return _read_key(item) if item else None
 
     @guarded
     def put(self, key: ApiKey) -> None:
@@ -35,10 +35,10 @@ class KeyStore:
     @guarded
     def get_all(self) -> list[ApiKey]:
         pages = self._clients.dynamodb.get_paginator("scan").paginate(TableName=self._table)
-        return [_key(item) for page in pages for item in page["Items"]]
+        return [_read_key(item) for page in pages for item in page["Items"]]
 
 
-def _key(item: Any) -> ApiKey:
+def _read_key(item: Any) -> ApiKey:
     return ApiKey(
         id=item["id"]["S"],
         label=item["label"]["S"],

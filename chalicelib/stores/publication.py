@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PER_TRANSACTION = 48
-"""Definitions, two items each, beside the publication and the claim: DynamoDB takes 100 items…"""
-BYTES_PER_TRANSACTION = 1_500_000  # … and 4 MB, which each text counts twice for
+"""Definitions. Each is two items, beside the publication and the claim; DynamoDB takes 100 items."""
+BYTES_PER_TRANSACTION = 1_500_000
+"""Of texts. Each is written twice, and DynamoDB takes 4 MB."""
 CLAIM_SECONDS = 300
 NAMED_CHANGES = 1000
 """A publication lists at most these changes: an item has at most 400 KB."""
@@ -36,7 +37,7 @@ class Publication:
         }
         self._owner = uuid.uuid4().hex
 
-    def transactions(self, definitions: Sequence[DefinitionRow]) -> Iterator[list[Any]]:
+    def make_transactions(self, definitions: Sequence[DefinitionRow]) -> Iterator[list[Any]]:
         """Write each before you ask for the next."""
         parts = list(_split(definitions))
         if len(parts) <= 1:

@@ -75,22 +75,22 @@ def stop_late_calls(**_: Any) -> None:
 
 
 def stop_late_retries(attempt_seconds: float) -> Callable[..., None]:
-    """A ``needs-retry`` hook: no retry is begun that the invocation might not live to see.
+    """A ``needs-retry`` hook: no retry begins if the invocation may end before its answer.
 
-    botocore calls it after each attempt, before it sleeps; ``attempt_seconds`` is the longest an attempt
-    can take. Raising is the one way to say no that every version of botocore understands.
+    botocore calls it after each attempt, before it sleeps; ``attempt_seconds`` is the longest time
+    that an attempt takes. Only an exception stops retries in every version of botocore.
     """
 
     def hook(attempts: int, response: Any, caught_exception: Exception | None, **_: Any) -> None:
         code = _read_code(response[1]) if response else ""
         if not caught_exception and not code:
             return
-        throttled = code in THROTTLES
-        longest_pause = (1.0 if throttled else 0.1) * 2 ** (attempts - 1)
+        is_throttled = code in THROTTLES
+        longest_pause = (1.0 if is_throttled else 0.1) * 2 ** (attempts - 1)
         if _probing.get() or deadline.get_remaining() < longest_pause + attempt_seconds:
             if caught_exception or response[0].status_code >= 500:
                 raise StorageUnavailable from caught_exception
-            if throttled:
+            if is_throttled:
                 raise Throttled
 
     return hook

@@ -72,7 +72,7 @@ class MemoryAssignments:
         self,
         pairs: Collection[tuple[str, str]],
         *,
-        consistent: bool = True,  # noqa: ARG002 - it always is
+        consistent: bool = True,  # noqa: ARG002 - reads here are always consistent
     ) -> dict[tuple[str, str], Assignment]:
         return {pair: self.rows[pair] for pair in pairs if pair in self.rows}
 
@@ -112,7 +112,7 @@ class MemoryMetrics:
         self.record(name, value)
 
     def flush(self) -> None:
-        """Everything is recorded already."""
+        """Does nothing: `recorded` has every value."""
 
 
 class MemoryTracker:
@@ -125,8 +125,8 @@ class MemoryTracker:
         self.results.append(result)
 
 
-def _is_same(row: Assignment, other: Assignment) -> bool:
-    return (row.variant, row.timestamp) == (other.variant, other.timestamp)
+def _is_same(row: Assignment, replaced: Assignment) -> bool:
+    return (row.variant, row.timestamp) == (replaced.variant, replaced.timestamp)
 
 
 class MemoryKeys:

@@ -32,7 +32,7 @@ def dies(aws_settings: Settings, service_clients: Clients) -> Dies:
 
     def publish(definitions: list[DefinitionRow], version: int) -> None:
         publication = Publication(tables, aws_settings.publications_table, version, NOW, "")
-        transactions = publication.transactions(definitions)
+        transactions = publication.make_transactions(definitions)
         for _ in range(2):
             service_clients.dynamodb.transact_write_items(TransactItems=next(transactions))
 

@@ -103,7 +103,7 @@ def while_definitions_change(settings: Settings, use: Callable[[], object]) -> N
     store.publish(everything, 0, time.time())
     tables: Any = {"experiment": settings.experiments_table, "flag": settings.flags_table}
     many = [*everything, *(published(f"e{number}") for number in range(50))]
-    abandoned = Publication(tables, settings.publications_table, 2, 0.0, "").transactions(many)
+    abandoned = Publication(tables, settings.publications_table, 2, 0.0, "").make_transactions(many)
     for writes in itertools.islice(abandoned, 2):
         clients.dynamodb.transact_write_items(TransactItems=writes)
     use()
