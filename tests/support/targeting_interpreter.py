@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -138,7 +138,7 @@ def operator_v1(operator: str, a: Json, v: Json, x: Json, now: float, prefix: st
         case "semantic_version":
             return compared(x or "eq", version(a.lstrip("v")), version(v.lstrip("v")))
         case "geo_distance":
-            return within(a, v, boolean_is_number=True)
+            return within(a, v, float)
         case "time_window":
             return window_v1(a, v, now)
         case "percentage_bucket":
@@ -190,19 +190,19 @@ def version(text: str) -> Json:
     return [int(n) for n in numbers], not identifiers, ranks
 
 
-def within(a: Json, v: Json, boolean_is_number: bool) -> bool:
+def within(a: Json, v: Json, read: Callable[[Json], float]) -> bool:
     """The chord between two unit vectors, not haversine: an independent way to the distance."""
     unit, comparison = v.get("unit", "km"), v.get("comparison")
     comparison = "lte" if comparison is None else comparison
     scale = {"km": 1, "kilometers": 1, "kilometre": 1, "kilometres": 1, "miles": 0.621371, "mi": 0.621371}
     scale |= {"meters": 1000, "metres": 1000, "m": 1000}
-    a_lat, a_lon = coordinates(a, boolean_is_number)
-    v_lat, v_lon = coordinates(v, boolean_is_number)
+    a_lat, a_lon = coordinates(a, read)
+    v_lat, v_lon = coordinates(v, read)
     a_axes, v_axes = unit_vector(a_lat, a_lon), unit_vector(v_lat, v_lon)
     chord = math.dist(a_axes, v_axes)
     distance = 2 * math.asin(min(1, chord / 2)) * 6371.0 * scale[unit.lower()]
-    radius = float(v["radius"])
-    if radius < 0 or (isinstance(v["radius"], bool) and not boolean_is_number):
+    radius = read(v["radius"])
+    if radius < 0:
         return False
     return abs(distance - radius) < 0.01 if comparison == "eq" else compared(comparison, distance, radius)
 
@@ -212,17 +212,15 @@ def unit_vector(lat: float, lon: float) -> tuple[float, float, float]:
     return math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)
 
 
-def coordinates(value: Json, boolean_is_number: bool) -> tuple[float, float]:
+def coordinates(value: Json, read: Callable[[Json], float]) -> tuple[float, float]:
     if isinstance(value, list):
         lat, lon = value
     else:
         names = [("lat", "lon"), ("latitude", "longitude"), ("lat", "longitude"), ("latitude", "lon")]
         lat, lon = [(value[a], value[b]) for a, b in names if a in value and b in value][0]  # noqa: RUF015 - LookupError
-    if not boolean_is_number and (isinstance(lat, bool) or isinstance(lon, bool)):
-        raise TypeError(value)
-    if not (-90 <= float(lat) <= 90 and -180 <= float(lon) <= 180):
+    if not (-90 <= read(lat) <= 90 and -180 <= read(lon) <= 180):
         raise ValueError(value)
-    return float(lat), float(lon)
+    return read(lat), read(lon)
 
 
 def window_v1(a: Json, v: Json, now: float) -> bool:
@@ -320,9 +318,9 @@ def operator_v2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: st
         case "match_regex":
             return re.search(v, text_of(a)) is not None
         case "geo_distance" if isinstance(v, list):
-            return within(a, {"lat": v[0], "lon": v[1], "radius": x}, boolean_is_number=False)
+            return within(a, {"lat": v[0], "lon": v[1], "radius": x}, number_of)
         case "geo_distance":
-            return within(a, v, boolean_is_number=False)
+            return within(a, v, number_of)
         case "time_window":
             return window_v2(a, v)
         case "percentage_bucket" if v in (0, 100):
@@ -350,10 +348,15 @@ def text_of(value: Json) -> str:
     return str(value)
 
 
-def number_of(value: Json) -> float:
-    if isinstance(value, bool):
+def number_of(value: Json) -> int | float:
+    """Text is a number if it is exactly the JSON of one, which Python reads without rounding integers."""
+    if isinstance(value, str):
+        read = json.loads(value) if value == value.strip() else None
+        return number_of(None if isinstance(read, str) else read)
+    if type(value) not in (int, float) or not -math.inf < value < math.inf:
         raise TypeError(value)
-    return float(value)
+    number: int | float = value
+    return number
 
 
 def between_v2(a: Json, v: Json, x: Json) -> bool:
@@ -361,7 +364,7 @@ def between_v2(a: Json, v: Json, x: Json) -> bool:
         low, high = number_of(v), number_of(x)
     except (TypeError, ValueError):
         return instant(v) <= instant(a) <= instant(x)
-    return low <= number_of(a) <= high
+    return bool(low <= number_of(a) <= high)
 
 
 def instant(value: Json) -> datetime:

@@ -5,7 +5,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=6)  # lone surrogates included
-NUMBERS = [0, 1, 1.0, 2, -5, 2.5, 10**400, 9007199254740993, 9007199254740992.0, 1e300]
+BIG = 9007199254740993
+"""2^53 + 1, the first integer that a double cannot hold."""
+NUMBERS = [0, 1, 1.0, 2, -5, 2.5, 10**400, BIG, BIG - 1, 9007199254740992.0, 1e300]
 TEXTS = [
     "",
     "a",
@@ -23,6 +25,19 @@ TEXTS = [
     "True",
     "None",
     "nan",
+    "inf",
+    "1e400",
+    "+5",
+    "5.",
+    ".5",
+    "05",
+    "0x1",
+    "1,000",
+    "\u0661\u0662",
+    "\uff15",
+    "-0",
+    "1e3",
+    str(BIG),
 ]
 SCALARS = st.sampled_from([None, True, False, *NUMBERS, *TEXTS])
 JSON = st.recursive(
@@ -96,8 +111,10 @@ def _operands(is_v2: bool) -> dict[str, st.SearchStrategy[tuple[Any, Any]]]:
     objects = st.sampled_from(
         [{"lat": 52.5, "lon": 13.4, "radius": r} | options for r in (0, 900, 545) for options in _GEO_OPTIONS]
     )
-    numbers = st.sampled_from([0, 1, 2.5, -5, "2.5", "1_0"])
-    bounds = st.sampled_from([(0, 2), ("1", 2.5), (-5, "1e3"), ("2024-01-01", "2024-12-31T00:00:00Z")])
+    numbers = st.sampled_from([0, 1, 2.5, -5, "2.5", "1e3", BIG, str(BIG), *([] if is_v2 else ["1_0"])])
+    bounds = st.sampled_from(
+        [(0, 2), ("1", 2.5), (-5, "1e3"), (BIG, BIG + 1), ("2024-01-01", "2024-12-31T00:00:00Z")]
+    )
     texts = st.sampled_from(["", "a", "b", "c", "é", 1, 2.5])
     lengths = st.tuples(st.integers(0, 3), COMPARISONS).filter((0, "lt").__ne__) | st.just(
         ({"min": 1, "max": 2}, "between")

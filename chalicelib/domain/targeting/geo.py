@@ -8,7 +8,6 @@ from chalicelib.domain.targeting.document import Condition, InvalidOperand
 from chalicelib.domain.targeting.values import (
     COMPARISONS,
     Test,
-    read_finite_number_v2,
     read_number_v1,
     read_number_v2,
 )
@@ -52,7 +51,7 @@ def build_geo_distance_v2(condition: Condition) -> Test:
         return build_geo_distance_v1(condition, read_number_v2)
     centre = read_point(condition.value, read_number_v2)
     try:
-        radius = read_finite_number_v2(condition.additional_value)
+        radius = read_number_v2(condition.additional_value)
     except InvalidOperand as error:
         raise InvalidOperand(f"needs kilometres in `additional_value`, which {error}") from None
     if radius < 0:

@@ -15,11 +15,12 @@ from chalicelib.domain.targeting.geo import build_geo_distance_v2
 from chalicelib.domain.targeting.json_path import build_json_path
 from chalicelib.domain.targeting.rollout import build_percentage_bucket_v2
 from chalicelib.domain.targeting.values import (
+    ERRORS,
     Compare,
     Test,
     always,
+    is_number_v2,
     never,
-    read_finite_number_v2,
     read_number_v2,
     read_text_v2,
     read_time_operand_v2,
@@ -93,7 +94,7 @@ def _build_ends_with(condition: Condition) -> Test:
 
 def _build_number_comparison(compare: Compare) -> Callable[[Condition], Test]:
     def build_test(condition: Condition) -> Test:
-        bound = read_finite_number_v2(condition.value)
+        bound = read_number_v2(condition.value)
         return lambda value, _now: compare(read_number_v2(value), bound)
 
     return build_test
@@ -101,14 +102,12 @@ def _build_number_comparison(compare: Compare) -> Callable[[Condition], Test]:
 
 def _build_between(condition: Condition) -> Test:
     """Two numbers, or two dates; the attribute is read as what the bounds are."""
+    bounds = condition.value, condition.additional_value
+    read: Callable[[Any], Any] = read_number_v2 if all(map(is_number_v2, bounds)) else read_time_v2
     try:
-        low: Any = read_finite_number_v2(condition.value)
-        high: Any = read_finite_number_v2(condition.additional_value)
-        read: Callable[[Any], Any] = read_number_v2
-    except InvalidOperand:
-        low = read_time_operand_v2(condition.value)
-        high = read_time_operand_v2(condition.additional_value)
-        read = read_time_v2
+        low, high = map(read, bounds)
+    except ERRORS:
+        raise InvalidOperand("and `additional_value` must be two numbers or two times") from None
     if low > high:
         raise InvalidOperand("must not lie above `additional_value`")
     return lambda value, _now: bool(low <= read(value) <= high)

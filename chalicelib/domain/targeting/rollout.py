@@ -10,8 +10,8 @@ from chalicelib.domain.targeting.values import (
     Test,
     always,
     never,
-    read_finite_number_v2,
     read_number_v1,
+    read_number_v2,
     read_text_v1,
 )
 
@@ -68,7 +68,7 @@ def compile_rollout_v2(rule: TargetingRule, salt: str) -> Rollout:
 
 def build_percentage_bucket_v2(condition: Condition, hash_prefix: str) -> Test:
     """The second half of the hash: the first decides the rule's rollout, so the two are independent."""
-    share = read_finite_number_v2(condition.value)
+    share = read_number_v2(condition.value)
     if not 0 <= share <= 100:
         raise InvalidOperand("must be a percentage between 0 and 100")
     buckets = bucketing.share_to_buckets(share / 100)

@@ -9,6 +9,7 @@ import operator
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from chalicelib.domain.targeting.document import InvalidOperand
@@ -101,17 +102,31 @@ def read_number_v1(value: Any) -> float:
         raise InvalidOperand("must be a number that fits a double, or text of one") from None
 
 
-def read_number_v2(value: Any) -> float:
-    if isinstance(value, bool):
-        raise InvalidOperand("must be a number, not a boolean")
-    return read_number_v1(value)
+_JSON_NUMBER = re.compile(r"(-?(?:0|[1-9]\d*))(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
-def read_finite_number_v2(value: Any) -> float:
-    number = read_number_v2(value)
-    if number - number != 0:
-        raise InvalidOperand("must be finite")
+def read_number_v2(value: Any) -> int | float:
+    """A JSON number, or text that is one and nothing else. Integers stay exact, whatever their size."""
+    if type(value) is int:
+        return value
+    if type(value) is str:
+        match = _JSON_NUMBER.fullmatch(value)
+        if match is None:
+            raise InvalidOperand("must be a number, or text of one as JSON writes it")
+        value = float(value) if match[2] or match[3] else int(value)
+    if type(value) is float and not isfinite(value):
+        raise InvalidOperand("must be a number that fits a double")
+    if type(value) not in (int, float):
+        raise InvalidOperand("must be a number, or text of one")
+    number: int | float = value
     return number
+
+
+def is_number_v2(value: Any) -> bool:
+    try:
+        return read_number_v2(value) is not None
+    except ERRORS:
+        return False
 
 
 _DATE_TIME = re.compile(

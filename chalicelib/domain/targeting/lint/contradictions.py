@@ -4,9 +4,10 @@ Only some values need a try: those that a condition lists, and each bound with i
 can change. If none of them meets all conditions, no value does.
 """
 
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
-from math import inf, nextafter
+from math import floor, inf, nextafter
 from typing import Any
 
 from chalicelib.domain.errors import Problem
@@ -14,8 +15,10 @@ from chalicelib.domain.targeting.compiler import build_condition_matcher
 from chalicelib.domain.targeting.document import Condition, Group
 from chalicelib.domain.targeting.values import (
     ERRORS,
+    is_number_v2,
     looks_numeric,
     read_number_v1,
+    read_number_v2,
     read_time_v1,
     read_time_v2,
 )
@@ -63,7 +66,7 @@ def _list_candidates(conditions: list[Condition], is_v2: bool) -> Iterator[Any]:
         yield from listing.value if listing.operator == "in" else [listing.value]
         return
     ranges = [condition for condition in conditions if condition.operator not in ("neq", "not_in")]
-    numeric = {_is_numeric(condition) for condition in ranges}
+    numeric = {_is_numeric(condition, is_v2) for condition in ranges}
     if len(numeric) != 1:  # a timestamp may be both a number and a date
         return
     for condition in ranges:
@@ -71,19 +74,24 @@ def _list_candidates(conditions: list[Condition], is_v2: bool) -> Iterator[Any]:
         if condition.operator == "between":
             bounds.append(condition.additional_value)
         for bound in bounds:
-            yield from _list_numbers_around(bound) if numeric == {True} else _list_dates_around(bound, is_v2)
+            around = _list_numbers_around if numeric == {True} else _list_dates_around
+            yield from around(bound, is_v2)
 
 
-def _is_numeric(condition: Condition) -> bool:
+def _is_numeric(condition: Condition, is_v2: bool) -> bool:
+    is_number = is_number_v2 if is_v2 else looks_numeric
     return condition.operator in _NUMBERS or (
-        condition.operator == "between"
-        and all(map(looks_numeric, (condition.value, condition.additional_value)))
+        condition.operator == "between" and all(map(is_number, (condition.value, condition.additional_value)))
     )
 
 
-def _list_numbers_around(bound: Any) -> list[float]:
-    number = read_number_v1(bound)
-    return [nextafter(number, -inf), number, nextafter(number, inf)]
+def _list_numbers_around(bound: Any, is_v2: bool) -> Iterator[int | float]:
+    """The doubles around the bound, and in version 2.0, which compares integers exactly, the integers."""
+    number = read_number_v2(bound) if is_v2 else read_number_v1(bound)
+    if is_v2:
+        yield from (floor(number) - 1, number, floor(number) + 1)
+    if abs(number) <= sys.float_info.max:
+        yield from (nextafter(number, -inf), float(number), nextafter(number, inf))
 
 
 def _list_dates_around(bound: Any, is_v2: bool) -> list[str]:

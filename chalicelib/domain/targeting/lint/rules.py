@@ -36,7 +36,7 @@ def lint_rules(document: RulesDocument) -> list[Problem]:
         for condition in group.conditions:
             warnings += _lint_condition(condition, document.is_v2)
     conditions = [condition for group in groups for condition in group.conditions]
-    return warnings + list(find_type_conflicts(conditions))
+    return warnings + list(find_type_conflicts(conditions, document.is_v2))
 
 
 def _lint_document(document: RulesDocument, rules: list[TargetingRule]) -> Iterator[Problem]:

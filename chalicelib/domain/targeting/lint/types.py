@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting.document import Condition
-from chalicelib.domain.targeting.values import looks_numeric
+from chalicelib.domain.targeting.values import is_number_v2, looks_numeric
 
 _JSON_TYPES = {
     "a number": {"number"},
@@ -44,11 +44,11 @@ _DECLARED_KINDS = {
 }
 
 
-def find_type_conflicts(conditions: Iterable[Condition]) -> Iterator[Problem]:
+def find_type_conflicts(conditions: Iterable[Condition], is_v2: bool) -> Iterator[Problem]:
     """Compares each condition with the first one about the same attribute."""
     first: dict[str, tuple[str, str]] = {}
     for condition in conditions:
-        for kind in _list_kinds(condition):
+        for kind in _list_kinds(condition, is_v2):
             first_kind, path = first.setdefault(condition.attribute, (kind, condition.path))
             if not _is_compatible(kind, first_kind):
                 other = "its attribute_type says" if path == condition.path else f"{path} reads it as"
@@ -63,7 +63,7 @@ def _is_compatible(a: str, b: str) -> bool:
     return bool(_JSON_TYPES[a] & _JSON_TYPES[b])
 
 
-def _list_kinds(condition: Condition) -> list[str]:
+def _list_kinds(condition: Condition, is_v2: bool) -> list[str]:
     """The kind that the condition declares, and the kinds that its operator and operand need."""
     kinds = [_DECLARED_KINDS.get(condition.attribute_type or ""), _OPERATOR_KINDS.get(condition.operator)]
     if condition.operator in ("eq", "neq"):
@@ -72,8 +72,9 @@ def _list_kinds(condition: Condition) -> list[str]:
         listed = {_kind_of_value(value) for value in condition.value}
         kinds.append(listed.pop() if len(listed) == 1 else None)
     elif condition.operator == "between":
+        is_number = is_number_v2 if is_v2 else looks_numeric
         bounds = condition.value, condition.additional_value
-        kinds.append("a number" if all(map(looks_numeric, bounds)) else "a time")
+        kinds.append("a number" if all(map(is_number, bounds)) else "a time")
     return [kind for kind in kinds if kind]
 
 

@@ -104,6 +104,24 @@ def test_conditions_that_some_value_meets_are_not_named(conditions: Any, version
     assert warnings(*conditions, version=version) == []
 
 
+BIG = 2**53
+
+
+@pytest.mark.parametrize(
+    ("conditions", "is_contradiction"),
+    [
+        ((("a", "gt", BIG), ("a", "lt", BIG + 2)), False),
+        ((("a", "gt", BIG), ("a", "lt", BIG + 1)), True),
+        ((("a", "gt", 10**400), ("a", "lt", 10**400 + 1)), True),
+        ((("a", "gt", 10**400), ("a", "lt", 10**400 + 2)), False),
+        ((("a", "between", "-5", "-3"), ("a", "gt", -4)), False),
+        ((("a", "between", "-5", "-3"), ("a", "gt", -3)), True),
+    ],
+)
+def test_version_2_knows_the_integers_that_no_double_is(conditions: Any, is_contradiction: bool) -> None:
+    assert bool(warnings(*conditions, version="2.0")) is is_contradiction
+
+
 def test_version_2_warns_of_naive_dates_but_reads_milliseconds() -> None:
     assert warnings(("a", "after", 1767225600000), version="2.0") == []
     window = {"start": "2026-01-31", "end": "2026-02-28T00:00:00Z"}
