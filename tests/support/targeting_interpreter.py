@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import mmh3
 
@@ -377,6 +377,11 @@ def instant(value: Json) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
+def zone_named(name: str) -> ZoneInfo:
+    """In any case."""
+    return ZoneInfo(next(known for known in available_timezones() if known.lower() == name.lower()))
+
+
 def window_v2(a: Json, v: Json) -> bool:
     v = {name: part for name, part in v.items() if part is not None}
     time_of_a = instant(a)
@@ -384,4 +389,4 @@ def window_v2(a: Json, v: Json) -> bool:
         return False
     if "end" in v and time_of_a > instant(v["end"]):
         return False
-    return is_in_clock_window(time_of_a.astimezone(ZoneInfo(v.get("timezone") or "UTC")), v)
+    return is_in_clock_window(time_of_a.astimezone(zone_named(v.get("timezone") or "UTC")), v)
