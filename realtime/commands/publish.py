@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from realtime.commands.validate import find_conflicts, print_report
@@ -17,6 +18,7 @@ from realtime.definition_files.impact import (
     measure_impact,
     remove_unchanged_rules,
 )
+from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
 
 SIGNS = {"+": ("added", "green"), "~": ("changed", "yellow"), "-": ("removed", "red")}
@@ -49,21 +51,29 @@ def publish(
     """Print the difference, then publish all of it or nothing. Returns the exit status.
 
     Published definitions that are not in the files stay, unless ``prune``. The files are checked together
-    with them: a flag may name a prerequisite that another repository publishes.
+    with them: a flag may name a prerequisite that another repository publishes. ``prune`` removes no
+    definition of a file that was skipped.
     """
     files = read_definitions(paths)
     if files.problems:  # reported without asking the store
         return print_report(console, files, files.problems, strict)
     published = _load_published(definitions)
-    kept = {} if prune else published.parse_rows()
-    status = print_report(console, files, find_conflicts(kept | files.documents, files), strict)
+    absent = published.rows.keys() - files.documents.keys()
+    skipped = find_skipped_definitions(files.skipped, absent) if prune else {}
+    removed = absent - skipped.keys() if prune else set()
+    kept = {name: document for name, document in published.parse_rows().items() if name not in removed}
+    problems = find_conflicts(kept | files.documents, files)
+    status = print_report(
+        console, files, [*problems, *(find_obstacles(files.skipped) if prune else ())], strict
+    )
     if status:
         return status
-    absent = [name for name in published.rows if name not in files.documents]
     wanted: dict[DefinitionName, Document | None] = dict(files.documents)
-    if prune:
-        wanted |= dict.fromkeys(absent)
-    elif absent:
+    wanted |= dict.fromkeys(name for name in published.rows if name in removed)
+    for (kind, key), file in skipped.items():
+        line = f"[dim]{kind} {key} is kept: {escape(str(file))}, which is skipped, has it.[/dim]"
+        console.print(line, highlight=False, soft_wrap=True)
+    if absent and not prune:
         console.print(f"[dim]{len(absent)} published, not in these files: kept (--prune removes them).[/dim]")
     return _publish_changes(console, definitions, published, wanted, by, dry_run, now)
 

@@ -12,8 +12,12 @@ from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.lint.rules import lint_rules
 from realtime.definition_files.documents import DefinitionName, Document
+from realtime.definition_files.files import Skipped
 from realtime.definition_files.read import DefinitionSet, read_definitions
 from realtime.definition_files.unknown_fields import find_unknown_fields
+
+MAX_SKIPPED = 20
+"""Names that are printed for each reason to skip a file."""
 
 
 def validate(console: Console, paths: Sequence[Path], strict: bool) -> int:
@@ -37,6 +41,11 @@ def print_report(
 ) -> int:
     """Print ``problems`` and the warnings; return the exit status."""
     warnings = _find_warnings(definitions)
+    for reason, names in _group_skipped(definitions.skipped).items():
+        shown = ", ".join(names[:MAX_SKIPPED]) + f" and {len(names) - MAX_SKIPPED:,} more" * (
+            len(names) > MAX_SKIPPED
+        )
+        console.print(f"[dim]skipped {reason}: {escape(shown)}[/dim]", highlight=False, soft_wrap=True)
     for problem in problems:
         console.print(f"[red]error[/red]   {escape(str(problem))}", highlight=False, soft_wrap=True)
     for warning in warnings:
@@ -47,6 +56,14 @@ def print_report(
     summary = f"{count} valid definitions, {len(problems)} errors, {len(warnings)} warnings."
     console.print(f"{summary} {verdict}", highlight=False)
     return int(has_failed)
+
+
+def _group_skipped(skipped: Sequence[Skipped]) -> dict[str, list[str]]:
+    """The names of what was skipped, by reason."""
+    names: dict[str, list[str]] = {}
+    for item in skipped:
+        names.setdefault(item.reason, []).append(str(item))
+    return names
 
 
 def _find_warnings(definitions: DefinitionSet) -> list[Problem]:

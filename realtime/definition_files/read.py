@@ -7,17 +7,13 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-import yaml
-
 from chalicelib.domain.definitions import consistency
 from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.definitions.schema import MAX_DEFINITION_BYTES, ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
-from realtime.definition_files.documents import KINDS, DefinitionName, Document, build_row, parse_document
-from realtime.definition_files.syntax import parse_text
-
-SUFFIXES = (".yaml", ".yml", ".json")
-_CONTENT = "experiments: [...] and/or flags: [...]"
+from realtime.definition_files.contents import FileContent, read_file
+from realtime.definition_files.documents import DefinitionName, Document, build_row, parse_document
+from realtime.definition_files.files import Skipped, list_files
 
 
 @dataclass(slots=True)
@@ -25,6 +21,7 @@ class DefinitionSet:
     documents: dict[DefinitionName, Document] = field(default_factory=dict)
     locations: dict[DefinitionName, str] = field(default_factory=dict)  # file and path
     problems: list[Problem] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
 
     @property
     def experiments(self) -> list[ExperimentDocument]:
@@ -38,6 +35,17 @@ class DefinitionSet:
         """The file, path and key of a definition, for messages."""
         kind, key = name
         return f"{self.locations[name]} ({key})" if name in self.locations else f"published {kind} {key}"
+
+    def add_content(self, content: FileContent, *, is_named: bool) -> None:
+        """``is_named``: by the user, so that a file without definitions is a mistake."""
+        if content.is_empty and not is_named:
+            self.skipped += content.skipped
+            return
+        self.problems += content.problems
+        if not content.is_empty:
+            self.skipped += content.skipped
+        for kind, location, data in content.definitions:
+            self.add(kind, data, location)
 
     def add(self, kind: DefinitionKind, data: Any, location: str) -> None:
         """Add the definition that ``data`` holds, or what is wrong with it to ``problems``."""
@@ -71,63 +79,31 @@ class DefinitionSet:
 
 
 def read_definitions(paths: Iterable[Path]) -> DefinitionSet:
-    """All files below ``paths`` as one set, with everything that is wrong with it in ``problems``."""
+    """All files below ``paths`` as one set, with everything that is wrong with it in ``problems``.
+
+    In a folder, a file without definitions is skipped; named directly, it is a problem.
+    """
     definitions = DefinitionSet()
-    for path in _list_files(paths, definitions.problems):
-        for kind, index, data in _read_file(path, definitions.problems):
-            definitions.add(kind, data, f"{path}: {kind}s[{index}]")
-    return definitions
-
-
-def _list_files(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
     seen: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+            files, skipped = list_files(path, definitions.problems)
+            definitions.skipped += skipped
             if not files:
-                problems.append(Problem(str(path), "holds no .yaml, .yml or .json file"))
+                definitions.problems.append(Problem(str(path), "holds no .yaml, .yml or .json file"))
         elif path.is_file():
             files = [path]
         else:
-            problems.append(Problem(str(path), "no such file or folder"))
+            definitions.problems.append(Problem(str(path), "no such file or folder"))
             continue
-        yield from (file for file in files if file.resolve() not in seen)
+        contents = [read_file(file) for file in files if file.resolve() not in seen]
         seen.update(file.resolve() for file in files)
-
-
-def _read_file(path: Path, problems: list[Problem]) -> Iterator[tuple[DefinitionKind, int, Any]]:
-    """Kind, index and data of each definition in a file."""
-    try:
-        data = parse_text(path.read_text("utf-8"), path.suffix)
-    except RecursionError:
-        problems.append(Problem(str(path), "is nested too deeply, or contains itself"))
-        return
-    except UnicodeDecodeError as error:
-        problems.append(Problem(str(path), f"is not UTF-8: byte {error.start} is wrong"))
-        return
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        problems.append(Problem(str(path), f"{position}{error.problem}"))
-        return
-    except (ValueError, yaml.YAMLError, OSError) as error:
-        problems.append(Problem(str(path), " ".join(str(error).split())))
-        return
-    if data is None or data == {}:
-        problems.append(Problem(str(path), "holds no definitions; write flags: [] if none are meant"))
-        return
-    if not isinstance(data, dict):
-        problems.append(Problem(str(path), f"must hold {_CONTENT}"))
-        return
-    unknown = sorted(map(str, data.keys() - {"experiments", "flags"}))
-    problems += [Problem(f"{path}: {name}", f"unknown field; a file holds {_CONTENT}") for name in unknown]
-    for kind in KINDS:
-        items = data.get(f"{kind}s", [])
-        if not isinstance(items, list):
-            problems.append(Problem(f"{path}: {kind}s", "must be a list"))
-            continue
-        for index, item in enumerate(items):
-            yield kind, index, item
+        for content in contents:
+            definitions.add_content(content, is_named=content.path == path)
+        if path.is_dir() and contents and all(content.is_empty for content in contents):
+            message = "holds no definitions; write flags: [] if none are meant"
+            definitions.problems.append(Problem(str(path), message))
+    return definitions
 
 
 def _find_non_json(data: Any, path: str) -> Iterator[Problem]:

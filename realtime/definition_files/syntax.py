@@ -1,5 +1,6 @@
 """YAML 1.2 and JSON as Python values. A field that is written twice is an error in both."""
 
+import codecs
 import json
 import re
 from collections.abc import Iterable
@@ -43,11 +44,21 @@ def _construct_integer(_loader: _Loader, node: yaml.ScalarNode) -> int:
 _Loader.add_constructor(f"{_TAG}int", _construct_integer)
 
 
-def parse_text(text: str, suffix: str) -> Any:
-    """Raises ValueError, yaml.YAMLError or, for a document that is nested too deeply, RecursionError."""
-    if suffix == ".json":
-        return json.loads(text, object_pairs_hook=_build_object)
-    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+def parse_documents(data: bytes, suffix: str) -> list[Any]:
+    """The documents of a file: JSON has one, YAML any number.
+
+    Raises ValueError, yaml.YAMLError or, for a document that is nested too deeply, RecursionError.
+    """
+    text = decode(data)
+    if suffix.lower() == ".json":
+        return [json.loads(text, object_pairs_hook=_build_object)]
+    return list(yaml.load_all(text, _Loader))
+
+
+def decode(data: bytes) -> str:
+    """UTF-8, or UTF-16 with a byte order mark. A mark before a later document is dropped as well."""
+    is_utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if is_utf_16 else "utf-8-sig").replace("\n\ufeff", "\n")
 
 
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -40,6 +40,17 @@ class Publisher:
         path = self._write_file([*flags], [*experiments])
         return publish(self.console, self.definitions, [path], strict, now=NOW, **options)
 
+    def publish_folder(self, *flags: Any, **options: Any) -> int:
+        """Publish all files of the folder, with ``flags`` in one of them."""
+        self.console.file = io.StringIO()
+        self._write_file([*flags], [])
+        return publish(self.console, self.definitions, [self.folder], False, now=NOW, **options)
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
     def roll_back(self, version: int, **options: Any) -> int:
         self.console.file = io.StringIO()
         return roll_back(self.console, self.definitions, version, now=NOW, **options)

@@ -9,4 +9,6 @@ from tests.support.publisher import Publisher
 
 @pytest.fixture
 def publisher(tmp_path: Path) -> Publisher:
-    return Publisher(tmp_path)
+    folder = tmp_path / "definitions"
+    folder.mkdir()
+    return Publisher(folder)

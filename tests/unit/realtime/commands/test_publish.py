@@ -63,6 +63,51 @@ def test_what_others_need_cannot_be_pruned(publisher: Publisher) -> None:
     assert publisher.list_flag_keys() == ["f"]
 
 
+@pytest.mark.parametrize(
+    "name", [".drafts/set.yaml", "old/set.yaml", "old.yaml", "link/set.yaml", ".drafts/SET.JSON"]
+)
+@pytest.mark.parametrize("text", ["{'flags': [FLAG]}", "---\nx: 1\n---\nflags: [FLAG]", "flags: [FLAG, {"])
+def test_prune_keeps_what_a_skipped_file_has(publisher: Publisher, name: str, text: str) -> None:
+    publisher.publish(FLAG, FLAG | {"key": "gone"})
+    publisher.write(".gitignore", "old*")
+    publisher.write(
+        name.replace("link", "../elsewhere"), text.replace("FLAG", "{'key': 'f', 'type': 'boolean'}")
+    )
+    if name.startswith("link"):
+        (publisher.folder / "link").symlink_to(publisher.folder.parent / "elsewhere")
+    assert publisher.publish_folder(FLAG | {"key": "new"}, prune=True) == 0
+    assert publisher.list_flag_keys() == ["f", "new"]
+    assert f"flag f is kept: {publisher.folder / name}, which is skipped, has it." in publisher.output
+
+
+def test_prune_removes_what_a_skipped_file_only_mentions(publisher: Publisher) -> None:
+    publisher.publish(FLAG)
+    publisher.write(".ci/work.yaml", "flags: [{key: other, description: not f}]")
+    publisher.write("compose.yaml", "f: flags")
+    assert publisher.publish_folder(FLAG | {"key": "new"}, prune=True) == 0
+    assert publisher.list_flag_keys() == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is blank; for --prune, write flags: [] or delete it"),
+        ("# flags: [{key: f}]", "is blank"),
+        ("{{ fl", "cannot be read; for --prune, correct or move it"),
+    ],
+)
+def test_prune_waits_for_files_of_which_nobody_can_tell_what_they_held(
+    publisher: Publisher, text: str, message: str
+) -> None:
+    publisher.publish(FLAG)
+    publisher.write("more.yaml", text)
+    assert publisher.publish_folder(FLAG | {"key": "new"}, prune=True) == 1
+    assert f"more.yaml: {message}" in publisher.output
+    assert publisher.publish_folder(FLAG | {"key": "new"}) == 0
+    assert publisher.list_flag_keys() == ["f", "new"]
+    assert "skipped" in publisher.output
+
+
 def test_a_warning_stops_a_strict_publish_only(publisher: Publisher) -> None:
     odd = FLAG | {"targeting_rules": {"version": "3.0", **RULES}}
     assert publisher.publish(odd, strict=True) == 1

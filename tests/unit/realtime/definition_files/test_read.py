@@ -51,10 +51,15 @@ def test_a_key_defined_twice_is_a_problem_that_names_both_places(tmp_path: Path)
         ("flags: [{key: x, type: boolean, rollout: 3}]", "flags[0] (x).rollout: unknown field"),
         ("flags: {x: 1}", "must be a list"),
         ("- 1", "must hold experiments"),
-        ("flag: []", "flag: unknown field; a file holds experiments: [...] and/or flags: [...]"),
+        ("flag: []", "flag: unknown field; did you mean flags? a file holds experiments: [...] and/or flags"),
+        ("Flags: []", "Flags: unknown field; did you mean flags?"),
+        ("experimnets: []", "experimnets: unknown field; did you mean experiments?"),
+        ("flags: []\nowner: me", "owner: unknown field; a file holds experiments: [...] and/or flags: [...]"),
         ("flags: [", "line 1, column 9: expected the node content, but found '<stream end>'"),
         ("flags:\n\t- key: x", "line 2, column 1: found character '\\t' that cannot start any token"),
-        ("a: 1\n---\nb: 2", "line 2, column 1: but found another document"),
+        ("a: 1\n---\nb: 2", "must hold experiments"),
+        ("flags: []\n---\nflags: [{key: x}]", "(document 2): flags[0] (x).type: required"),
+        ("flags: []\n---\n- [", "line 3, column 4: expected the node content"),
         ("flags: ['\x00']", "#x0000: special characters are not allowed"),
         ("flags: [{type: boolean}]", "flags[0].key: required"),
         ("flags: [1]", "flags[0]: must be an object"),
@@ -238,7 +243,8 @@ def test_a_missing_path_and_an_empty_folder_are_problems(tmp_path: Path) -> None
 def test_a_file_that_says_nothing_is_a_problem_unless_it_says_so(tmp_path: Path, text: str) -> None:
     file = tmp_path / "f.yaml"
     file.write_text(text)
-    expected = f"{file}: holds no definitions; write flags: [] if none are meant"
-    assert [str(problem) for problem in read_definitions([tmp_path]).problems] == [expected]
+    for path in (file, tmp_path):
+        expected = f"{path}: holds no definitions; write flags: [] if none are meant"
+        assert [str(problem) for problem in read_definitions([path]).problems] == [expected]
     file.write_text("flags: []")
     assert not read_definitions([tmp_path]).problems

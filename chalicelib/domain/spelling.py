@@ -1,0 +1,21 @@
+"""The name that somebody may have meant. Only messages need it, so difflib is imported late."""
+
+from collections.abc import Iterable
+
+
+def find_similar(name: object, known: Iterable[str], min_similarity: float = 0.6) -> str:
+    """The name of ``known`` most like ``name``, whatever the case; empty if none is (1 is the same text)."""
+    from difflib import get_close_matches
+
+    by_spelling = {each.lower(): each for each in known}
+    matches = get_close_matches(str(name)[:100].lower(), by_spelling, 1, min_similarity)
+    return by_spelling[matches[0]] if matches else ""
+
+
+def suggest(name: object, known: Iterable[str]) -> str:
+    """The end of a message: empty if no name of ``known`` is like ``name``, begins with it or begins it."""
+    names, written = sorted(known), str(name).lower()
+    related = [each for each in names if each.lower().startswith(written)]  # `rollout`
+    related += [each for each in names if written.startswith(each.lower()) and len(each) > 1]  # `equals`
+    similar = find_similar(name, names) or (related[0] if related and len(written) > 1 else "")
+    return f"; did you mean {similar}?" if similar else ""

@@ -1,0 +1,108 @@
+"""What one file holds: definitions, mistakes, and documents that have nothing to do with definitions."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chalicelib.domain.definitions.model import DefinitionKind
+from chalicelib.domain.errors import Problem
+from chalicelib.domain.spelling import find_similar, suggest
+from realtime.definition_files.documents import KINDS
+from realtime.definition_files.files import Skipped
+from realtime.definition_files.syntax import parse_documents
+
+LISTS = tuple(f"{kind}s" for kind in KINDS)
+OTHER, BLANK, UNREADABLE = "without definitions", "blank", "unreadable, without definitions by all signs"
+_CONTENT = "experiments: [...] and/or flags: [...]"
+_MENTION = re.compile(rb"(experiments|flags)[\"']?\s*:")
+
+
+@dataclass(slots=True)
+class FileContent:
+    """``is_empty``: no document has a list of definitions, so ``skipped`` says why, and ``problems`` too.
+
+    In a folder that is no mistake.
+    """
+
+    path: Path
+    definitions: list[tuple[DefinitionKind, str, Any]] = field(default_factory=list)  # kind, location, data
+    problems: list[Problem] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    is_empty: bool = False
+
+
+def read_file(path: Path) -> FileContent:
+    content = FileContent(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        content.problems.append(Problem(str(path), " ".join(str(error).split())))
+        return content
+    try:
+        documents = parse_documents(data, path.suffix)
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        content.problems.append(Problem(str(path), _describe(error)))
+        if not _MENTION.search(data.replace(b"\0", b"")):  # UTF-16 without a mark has zeros between letters
+            content.skipped.append(Skipped(path, UNREADABLE))
+            content.is_empty = True
+        return content
+    _add_documents(content, documents)
+    return content
+
+
+def _add_documents(content: FileContent, documents: list[Any]) -> None:
+    numbered = [(number, each) for number, each in enumerate(documents, 1) if each not in (None, {})]
+    holders = [(number, each) for number, each in numbered if _holds_definitions(each)]
+    content.is_empty = not holders
+    if not numbered:
+        content.skipped.append(Skipped(content.path, BLANK))
+        message = "holds no definitions; write flags: [] if none are meant"
+        content.problems.append(Problem(str(content.path), message))
+    elif not holders:
+        content.skipped.append(Skipped(content.path, OTHER))
+        content.problems.append(Problem(str(content.path), f"must hold {_CONTENT}"))
+    for number, document in numbered:
+        if not holders:
+            break
+        source = Skipped(content.path, OTHER, number if len(documents) > 1 else None)
+        if (number, document) in holders:
+            _add_definitions(content, document, str(source))
+        else:
+            content.skipped.append(source)
+
+
+def _holds_definitions(document: Any) -> bool:
+    """A misspelt ``flag:`` counts: it would be a loss to pass over it."""
+    return isinstance(document, dict) and any(find_similar(name, LISTS, 0.8) for name in document)
+
+
+def _add_definitions(content: FileContent, document: dict[Any, Any], location: str) -> None:
+    for name in sorted(map(str, document.keys() - {*LISTS, "$schema"})):
+        if not name.startswith("x-"):  # a place for anchors
+            message = (
+                f"unknown field{suggest(name, LISTS) or ';'} a file holds {_CONTENT}, and x-… for anchors"
+            )
+            content.problems.append(Problem(f"{location}: {name}", message))
+    for kind in KINDS:
+        items = document.get(f"{kind}s", [])
+        if not isinstance(items, list):
+            content.problems.append(Problem(f"{location}: {kind}s", "must be a list"))
+            continue
+        content.definitions += [
+            (kind, f"{location}: {kind}s[{index}]", item) for index, item in enumerate(items)
+        ]
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "is nested too deeply, or contains itself"
+    if isinstance(error, UnicodeDecodeError):
+        return f"is not {error.encoding.upper()}: byte {error.start} is wrong"
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        return f"{position}{error.problem}"
+    return " ".join(str(error).split())

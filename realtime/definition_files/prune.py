@@ -1,0 +1,50 @@
+"""What ``--prune`` must not remove: definitions in files that were skipped."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from chalicelib.domain.errors import Problem
+from realtime.definition_files.contents import BLANK, UNREADABLE, read_file
+from realtime.definition_files.documents import DefinitionName
+from realtime.definition_files.files import Skipped, list_skipped_files
+
+
+def find_obstacles(skipped: Sequence[Skipped]) -> Iterator[Problem]:
+    """Files of which nobody can tell what they held."""
+    for item in skipped:
+        if item.reason == BLANK:
+            yield Problem(str(item), "is blank; for --prune, write flags: [] or delete it")
+        elif item.reason == UNREADABLE:
+            yield Problem(str(item), "cannot be read; for --prune, correct or move it")
+
+
+def find_skipped_definitions(
+    skipped: Sequence[Skipped], names: Collection[DefinitionName]
+) -> dict[DefinitionName, Path]:
+    """Those of ``names`` that a hidden, ignored or linked file defines, and which file.
+
+    Such a folder may have thousands of files, so only those that mention a key are parsed.
+    """
+    paths: dict[DefinitionName, Path] = {}
+    for file in list_skipped_files(skipped) if names else ():
+        mentioned = _find_mentioned(file, names)
+        if not mentioned:
+            continue
+        content = read_file(file)
+        keys = {(kind, data.get("key")) for kind, _, data in content.definitions if isinstance(data, dict)}
+        is_certain = not content.problems
+        for name in mentioned:
+            if name in keys or not is_certain:
+                paths.setdefault(name, file)
+    return paths
+
+
+def _find_mentioned(file: Path, names: Collection[DefinitionName]) -> list[DefinitionName]:
+    """All of them if the file cannot be opened."""
+    try:
+        data = file.read_bytes().replace(b"\0", b"")
+    except OSError:
+        return list(names)
+    if b"flags" not in data and b"experiments" not in data:
+        return []
+    return [name for name in names if name[1].encode() in data]
