@@ -30,17 +30,17 @@ def handler(
 def probe(
     lambda_: Any, version: str, probes: list[dict[str, Any]], pause: Callable[[float], object]
 ) -> list[dict[str, Any]]:
-    """What did not answer as expected; an exception of the call counts, and ends nothing."""
+    """The probes that were not answered as expected; a call that raises is one of them."""
     pauses = iter(PAUSES)
     wrong = []
-    for one in probes:
-        found = ask(lambda_, version, one["event"])
-        # The hook may call this version since a moment ago, which IAM does not know everywhere yet.
-        while found == DENIED and (seconds := next(pauses, None)):
+    for case in probes:
+        answer = ask(lambda_, version, case["event"])
+        # IAM takes a moment until it lets the hook call a new version.
+        while answer == DENIED and (seconds := next(pauses, None)):
             pause(seconds)
-            found = ask(lambda_, version, one["event"])
-        if not holds(one["expect"], found):
-            wrong.append({"expected": one["expect"], "found": found})
+            answer = ask(lambda_, version, case["event"])
+        if not matches(case["expect"], answer):
+            wrong.append({"expected": case["expect"], "found": answer})
     return wrong
 
 
@@ -57,8 +57,8 @@ def ask(lambda_: Any, version: str, event: Any) -> Any:
         return code or repr(error)
 
 
-def holds(expected: Any, found: Any) -> bool:
-    """Every field of ``expected`` is in ``found``."""
+def matches(expected: Any, answer: Any) -> bool:
+    """Whether every field of ``expected`` is in ``answer``."""
     if isinstance(expected, dict):
-        return isinstance(found, dict) and all(holds(v, found.get(k)) for k, v in expected.items())
-    return bool(expected == found)
+        return isinstance(answer, dict) and all(matches(v, answer.get(k)) for k, v in expected.items())
+    return bool(expected == answer)
