@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 from operator import itemgetter
+from typing import Any
 
 from chalicelib.domain.bucketing import BUCKETS, share_to_buckets
 from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
 
+_DEFAULT_RULE = "targeting_rules.default_rule"
 MAX_PREREQUISITE_LEVELS = 20
 MAX_PREREQUISITES = 100
 """Of one flag, with those of its prerequisites: each request for the flag evaluates them all."""
@@ -23,8 +25,9 @@ DefinitionProblem = tuple[tuple[DefinitionKind, str], Problem]
 
 def check_document(document: ExperimentDocument | FlagDocument) -> list[Problem]:
     """Fields that the service could not apply as they are written."""
+    problems = list(_check_empty_fields(document))
     if not isinstance(document, FlagDocument):
-        return []
+        return problems
     percentages = {"rollout_percentage": document.rollout_percentage} | {
         f"rollout_schedule[{index}].percentage": step.percentage
         for index, step in enumerate(document.rollout_schedule)
@@ -34,6 +37,7 @@ def check_document(document: ExperimentDocument | FlagDocument) -> list[Problem]
     if rules.get("default_rule"):
         by_path["default_rule"] = rules["default_rule"]
     return [
+        *problems,
         *(
             Problem(
                 path, f"must be a multiple of {100 / BUCKETS}: users are divided into {BUCKETS:,} buckets"
@@ -47,6 +51,27 @@ def check_document(document: ExperimentDocument | FlagDocument) -> list[Problem]
             if {"variant", "allocation"} <= rule.keys()
         ),
     ]
+
+
+def _check_empty_fields(document: ExperimentDocument | FlagDocument) -> Iterator[Problem]:
+    """YAML reads a field as null when all that it held is commented out. That must not admit everybody."""
+    for name in ("targeting_rules", "layer", "holdout"):
+        if name in document.model_fields_set and getattr(document, name) is None:
+            everybody = ", or write {id: everybody, rule: {}} into its rules" * (name == "targeting_rules")
+            yield Problem(name, f"is empty: remove the field if everybody is meant{everybody}")
+    rules = document.targeting_rules or {}
+    for index, rule in enumerate([*(rules.get("rules") or ()), rules.get("default_rule") or {}]):
+        path = f"targeting_rules.rules[{index}]" if index < len(rules.get("rules") or ()) else _DEFAULT_RULE
+        if "allocation" in rule and rule["allocation"] is None:
+            yield Problem(f"{path}.allocation", "is empty: remove the field for the split of the variants")
+        yield from _check_empty_groups(rule.get("rule") or {}, f"{path}.rule")
+
+
+def _check_empty_groups(group: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    if "groups" in group and group["groups"] is None and not group.get("conditions"):
+        yield Problem(f"{path}.groups", "is empty: remove the field if everybody is meant")
+    for index, inner in enumerate(group.get("groups") or ()):
+        yield from _check_empty_groups(inner, f"{path}.groups[{index}]")
 
 
 def check_set(

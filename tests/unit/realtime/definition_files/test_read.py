@@ -3,8 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.domain.definitions.compiler import load_experiment
+from chalicelib.domain.definitions.model import DefinitionRow
+from realtime.definition_files.documents import parse_row
 from realtime.definition_files.read import read_definitions
 from realtime.demo.cdnow import DEFINITIONS
+from tests.support.experiments import document
 
 FLAG = "flags:\n  - {key: dark-mode, type: boolean, rollout_percentage: 10}\n"
 
@@ -248,3 +252,53 @@ def test_a_file_that_says_nothing_is_a_problem_unless_it_says_so(tmp_path: Path,
         assert [str(problem) for problem in read_definitions([path]).problems] == [expected]
     file.write_text("flags: []")
     assert not read_definitions([tmp_path]).problems
+
+
+EMPTY_FIELDS = {
+    "targeting_rules:\n    # rules:": "targeting_rules: is empty: remove the field if everybody is meant, or",
+    "targeting_rules: ~": "targeting_rules: is empty",
+    "layer:": "layer: is empty: remove the field if everybody is meant",
+    "holdout: null": "holdout: is empty: remove the field if everybody is meant",
+    "targeting_rules: {rules: }": "targeting_rules.rules: must be a list",
+    "targeting_rules: {rules: [{id: r, rule: }]}": "targeting_rules.rules[0].rule: must be an object",
+    "targeting_rules: {rules: [{id: r, rule: {conditions: }}]}": "rules[0].rule.conditions: must be a list",
+    "targeting_rules: {rules: [{id: r, rule: {groups: }}]}": "targeting_rules.rules[0].rule.groups: is empty",
+    "targeting_rules: {default_rule: {id: r, rule: {groups: [{groups: }]}}}": (
+        "targeting_rules.default_rule.rule.groups[0].groups: is empty"
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), EMPTY_FIELDS.items())
+def test_a_field_left_empty_never_admits_everybody(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(f"experiments:\n  - key: e\n    variants: [{{key: a, allocation: 1}}]\n    {text}\n")
+    assert [problem in str(each) for each in read_definitions([file]).problems] == [True]
+    if "layer" not in text and "holdout" not in text:
+        file.write_text(f"flags:\n  - key: f\n    type: boolean\n    {text}\n")
+        assert [problem in str(each) for each in read_definitions([file]).problems] == [True]
+
+
+def test_everybody_can_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    rules = "{id: everybody, rule: {}}, {id: all, rule: {conditions: [], groups: []}}"
+    file.write_text(
+        f"flags: [{{key: a, type: boolean, targeting_rules: {{rules: [{rules}], default_rule: }}}},"
+        "{key: b, type: boolean}]"
+    )
+    assert read_definitions([file]).problems == []
+
+
+def test_a_rule_whose_allocation_is_left_empty_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "f.yaml"
+    rule = "{id: r, rule: {}, allocation: }"
+    file.write_text(f"flags: [{{key: a, type: boolean, targeting_rules: {{rules: [{rule}]}}}}]")
+    (problem,) = read_definitions([file]).problems
+    assert "targeting_rules.rules[0].allocation: is empty" in str(problem)
+
+
+@pytest.mark.parametrize("field", ["targeting_rules", "layer", "holdout"])
+def test_a_stored_definition_with_an_empty_field_keeps_loading(field: str) -> None:
+    assert load_experiment(json.dumps(document(**{field: None}))).rules is None
+    row = DefinitionRow("experiment", "checkout", json.dumps(document(**{field: None})), "active")
+    assert parse_row(row) is not None
