@@ -57,7 +57,7 @@ def compute_results(experiment: Experiment, items: Iterable[CounterItem]) -> dic
             "day": {day: _summarize_window(days[day]) for day in sorted(days)},
             "hour": {hour: _summarize_window(hours[hour]) for hour in sorted(hours)[-HOURS_SHOWN:]},
         },
-        "notes": _write_notes(variants, srm),
+        "notes": _write_notes(experiment, variants, srm),
     }
 
 
@@ -130,8 +130,18 @@ def _summarize_events(types: ByType) -> dict[str, Any]:
     }
 
 
-def _write_notes(variants: Mapping[str, Mapping[str, Any]], srm: Mapping[str, Any]) -> list[dict[str, str]]:
+def _write_notes(
+    experiment: Experiment, variants: Mapping[str, Mapping[str, Any]], srm: Mapping[str, Any]
+) -> list[dict[str, str]]:
     notes = []
+    if not experiment.metrics - {EXPOSURE}:
+        notes.append(
+            _note(
+                "no_metrics",
+                "The experiment's metrics name no conversion, so only events that name the experiment are "
+                "counted here: list the event types in metrics.",
+            )
+        )
     if srm["alarm"]:
         notes.append(
             _note(

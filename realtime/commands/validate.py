@@ -9,12 +9,10 @@ from rich.markup import escape
 from chalicelib.domain.definitions import consistency
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
-from chalicelib.domain.targeting import parse
-from chalicelib.domain.targeting.lint.rules import lint_rules
 from realtime.definition_files.documents import DefinitionName, Document
 from realtime.definition_files.files import Skipped
+from realtime.definition_files.lint import lint_document
 from realtime.definition_files.read import DefinitionSet, read_definitions
-from realtime.definition_files.unknown_fields import find_unknown_fields
 
 MAX_SKIPPED = 20
 """Names that are printed for each reason to skip a file."""
@@ -67,12 +65,8 @@ def _group_skipped(skipped: Sequence[Skipped]) -> dict[str, list[str]]:
 
 
 def _find_warnings(definitions: DefinitionSet) -> list[Problem]:
-    warnings = []
-    for name, document in definitions.documents.items():
-        rules = document.targeting_rules
-        if rules is not None:
-            warnings += [
-                problem.with_prefix("targeting_rules").with_prefix(definitions.locate(name))
-                for problem in (*lint_rules(parse(rules)), *find_unknown_fields(rules, name[0]))
-            ]
-    return warnings
+    return [
+        problem.with_prefix(definitions.locate(name))
+        for name, document in definitions.documents.items()
+        for problem in lint_document(name, document)
+    ]

@@ -150,3 +150,9 @@ def test_without_metrics_every_event_but_an_exposure_is_a_conversion() -> None:
 def test_an_alarm_comes_with_a_note() -> None:
     skewed = [counted("control", ASSIGNED, Sums(900)), counted("treatment", ASSIGNED, Sums(600))]
     assert "sample_ratio_mismatch" in [note["code"] for note in compute_results(CHECKOUT, skewed)["notes"]]
+
+
+@pytest.mark.parametrize(("metrics", "is_noted"), [([], True), (["exposure"], True), (["purchase"], False)])
+def test_metrics_without_a_conversion_come_with_a_note(metrics: list[str], is_noted: bool) -> None:
+    notes = compute_results(purchase_experiment(metrics=metrics), [])["notes"]
+    assert ("no_metrics" in [note["code"] for note in notes]) is is_noted

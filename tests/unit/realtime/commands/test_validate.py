@@ -35,5 +35,24 @@ def test_what_a_flags_rule_may_hold_is_no_warning_and_is_one_in_an_experiment(pu
     rules = {"rules": [{"id": "r", "variant": "on", "rule": {"conditions": [CONDITION]}}]}
     publisher.publish(FLAG | {"targeting_rules": rules})
     assert "0 warnings" in publisher.output
-    publisher.publish(experiments=(document(targeting_rules=rules),))
+    publisher.publish(experiments=(document(targeting_rules=rules, metrics=["purchase"]),))
     assert "targeting_rules.rules[0].variant: unknown field" in publisher.output
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_warned"),
+    [
+        ({}, True),
+        ({"metrics": []}, True),
+        ({"metrics": ["exposure"]}, True),
+        ({"metrics": ["exposure", "purchase"]}, False),
+        ({"status": "draft"}, False),
+        ({"status": "completed"}, False),
+    ],
+)
+def test_an_active_experiment_without_metrics_is_a_warning(
+    publisher: Publisher, fields: dict[str, Any], is_warned: bool
+) -> None:
+    assert publisher.publish(experiments=(document(**fields),)) == 0
+    assert ("experiments[0] (checkout).metrics: names no conversion" in publisher.output) is is_warned
+    assert publisher.publish(experiments=(document(**fields),), strict=True) == int(is_warned)

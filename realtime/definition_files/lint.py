@@ -1,0 +1,26 @@
+"""Warnings about valid definitions that probably do not do what their author meant."""
+
+from collections.abc import Iterator
+
+from chalicelib.domain.definitions.schema import ExperimentDocument
+from chalicelib.domain.errors import Problem
+from chalicelib.domain.results import EXPOSURE
+from chalicelib.domain.targeting import parse
+from chalicelib.domain.targeting.lint.rules import lint_rules
+from realtime.definition_files.documents import DefinitionName, Document
+from realtime.definition_files.unknown_fields import find_unknown_fields
+
+
+def lint_document(name: DefinitionName, document: Document) -> Iterator[Problem]:
+    if isinstance(document, ExperimentDocument):
+        yield from _lint_metrics(document)
+    rules = document.targeting_rules
+    if rules is not None:
+        for problem in (*lint_rules(parse(rules)), *find_unknown_fields(rules, name[0])):
+            yield problem.with_prefix("targeting_rules")
+
+
+def _lint_metrics(experiment: ExperimentDocument) -> Iterator[Problem]:
+    if experiment.status == "active" and not {*experiment.metrics} - {EXPOSURE}:
+        message = "names no conversion, so an event counts only if it names the experiment: list event types"
+        yield Problem("metrics", message)
