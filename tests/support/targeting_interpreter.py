@@ -327,9 +327,17 @@ def operator_v2(operator: str, a: Json, v: Json, x: Json, now: float, prefix: st
             return bool(v == 100)
         case "percentage_bucket":
             return murmur_bucket(prefix, a, half=1) < round(v * 1000)
+        case "semantic_version":
+            return compared(x or "eq", lenient_version(a), lenient_version(v))
         case "json_path":
             return same(at_path(a, v), x)
     return operator_v1(operator, a, v, x, now, prefix)
+
+
+def lenient_version(value: Json) -> Json:
+    text = text_of(value).lstrip("vV")
+    core = re.split(r"[-+]", text)[0]
+    return version(core + ".0" * (2 - core.count(".")) + text[len(core) :])
 
 
 def same(a: Json, b: Json) -> bool:

@@ -56,9 +56,17 @@ TIMES = [
 ]
 INSTANTS = st.sampled_from([*TIMES, 1714557600, 1714557600.5, 1714557600000, -1, 0])
 VERSIONS = st.sampled_from(
-    ["1.2.3", "v1.2.3", "1.2.3-rc.1", "1.2.3-rc.1+b", "2.0.0", "10.0.0", "1.2", "01.2.3"]
+    [
+        *("1.2.3", "v1.2.3", "V1.2.3", "vV1.2", "1.2.3-rc.1", "1.2.3-rc.1+b", "2.0.0", "10.0.0", "1.2", "2"),
+        *("1.2-rc.1", "2+b", "01.2.3", "1.2.3.4", "1.", "v", "", 1.2, 2, 2.0, 1e22, -1),
+    ]
 )
 STRICT_VERSIONS = st.sampled_from(["1.2.3", "1.2.3-rc.1", "1.2.3-rc.x", "2.0.0", "10.0.0+b"])
+ANY_VERSIONS = [
+    STRICT_VERSIONS,
+    STRICT_VERSIONS | st.sampled_from(["1.2", "2", "V1.2.3", "v1.2-rc.1", 1.2, 2]),
+]
+"""Operands of 1.0, and of 2.0."""
 LISTED_POINTS: list[Any] = [[52.5, 13.4], [48.9, 2.4], ["52.5", 13.4], [91, 0], [True, 0], [52.5]]
 POINTS = st.sampled_from(
     [*LISTED_POINTS, {"lat": 52.5, "lon": 13.4}, {"latitude": 48.9, "lon": 2.4}, {"lat": 1}]
@@ -129,7 +137,7 @@ def _operands(is_v2: bool) -> dict[str, st.SearchStrategy[tuple[Any, Any]]]:
         "between": bounds,
         **dict.fromkeys(("before", "after"), st.tuples(INSTANTS, nothing)),
         "match_regex": st.tuples(st.sampled_from(PATTERNS), nothing),
-        "semantic_version": st.tuples(STRICT_VERSIONS, COMPARISONS),
+        "semantic_version": st.tuples(ANY_VERSIONS[is_v2], COMPARISONS),
         "geo_distance": st.tuples(st.just([52.5, 13.4]), st.sampled_from([0, 900.5]))
         | (st.tuples(objects, nothing) if is_v2 else st.nothing()),
         "time_window": st.tuples(windows(is_v2), nothing),

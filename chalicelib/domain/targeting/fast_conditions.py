@@ -24,8 +24,10 @@ def build_fast_matcher(condition: Condition, is_v2: bool) -> Matcher | None:
     if condition.operator == "in" and isinstance(value, list) and {*map(type, value)} == {str}:
         return _match_text_in(attribute, frozenset(value))
     if condition.operator == "semantic_version" and condition.additional_value == "gte":
-        minimum = semver.read_key(value)
-        return _match_version_from(attribute, minimum) if minimum else None
+        readers = (semver.key_cache, semver.read_key_v1), (semver.key_cache_v2, semver.read_key_v2)
+        key_cache, read_key = readers[is_v2]
+        minimum = read_key(value)
+        return _match_version_from(attribute, minimum, key_cache, read_key) if minimum else None
     return None
 
 
@@ -39,9 +41,12 @@ def _match_text_in(attribute: str, texts: frozenset[str]) -> Matcher:
     return matcher
 
 
-def _match_version_from(attribute: str, minimum: Any) -> Matcher:
-    key_cache, read_key = semver.key_cache, semver.read_key
-
+def _match_version_from(
+    attribute: str,
+    minimum: semver.Key,
+    key_cache: dict[str, semver.Key],
+    read_key: Callable[[object], semver.Key | None],
+) -> Matcher:
     def matcher(context: Mapping[str, Any], _now: float) -> bool:
         try:
             value = context.get(attribute)

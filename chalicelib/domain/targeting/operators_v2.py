@@ -14,6 +14,7 @@ from chalicelib.domain.targeting.equality import Choices, compile_equality_v2, m
 from chalicelib.domain.targeting.geo import build_geo_distance_v2
 from chalicelib.domain.targeting.json_path import build_json_path
 from chalicelib.domain.targeting.rollout import build_percentage_bucket_v2
+from chalicelib.domain.targeting.semver import build_semantic_version, read_key_v2
 from chalicelib.domain.targeting.values import (
     ERRORS,
     Compare,
@@ -38,8 +39,13 @@ def build(condition: Condition, hash_prefix: str) -> Test:
     """``hash_prefix`` belongs to the rule that the condition is part of; percentage buckets use it."""
     if condition.operator == "percentage_bucket":
         return build_percentage_bucket_v2(condition, hash_prefix)
-    builder = _BUILDERS.get(condition.operator)
-    return builder(condition) if builder else operators_v1.build(condition)
+    builder = _BUILDERS.get(condition.operator, operators_v1.build)
+    try:
+        return builder(condition)
+    except InvalidOperand:
+        raise
+    except ERRORS as error:
+        raise InvalidOperand(f"cannot be used with {condition.operator}: {error}") from None
 
 
 def _build_eq(condition: Condition) -> Test:
@@ -163,16 +169,21 @@ def _build_array_length(condition: Condition) -> Test:
     bounds = [value.get("min"), value.get("max")] if isinstance(value, dict) else [value]
     if any(isinstance(bound, bool) or not isinstance(bound, int) for bound in bounds):
         raise InvalidOperand("must be an integer, or an object with integers min and max for `between`")
-    return _build_as_v1(condition)
+    _refuse_empty_comparison(condition)
+    return operators_v1.build(condition)
 
 
-def _build_as_v1(condition: Condition) -> Test:
-    """As in 1.0, which reads every empty ``additional_value`` as ``eq``."""
+def _build_semantic_version(condition: Condition) -> Test:
+    _refuse_empty_comparison(condition)
+    return build_semantic_version(condition, read_key_v2)
+
+
+def _refuse_empty_comparison(condition: Condition) -> None:
+    """Version 1.0 reads every empty ``additional_value`` as ``eq``."""
     if condition.additional_value is not None and not condition.additional_value:
         raise InvalidOperand(
             "is compared by an empty `additional_value`: name the comparison, or leave it out for eq"
         )
-    return operators_v1.build(condition)
 
 
 _BUILDERS: dict[str, Callable[[Condition], Test]] = {
@@ -194,7 +205,7 @@ _BUILDERS: dict[str, Callable[[Condition], Test]] = {
     "contains_all": _build_contains_all,
     "contains_any": _build_contains_any,
     "match_regex": _build_match_regex,
-    "semantic_version": _build_as_v1,
+    "semantic_version": _build_semantic_version,
     "geo_distance": build_geo_distance_v2,
     "time_window": build_time_window_v2,
     "json_path": _build_json_path,

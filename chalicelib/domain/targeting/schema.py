@@ -48,8 +48,8 @@ def check_condition(condition: Condition, fields: Mapping[str, Any], is_v2: bool
             raise InvalidField(name, "holds a number that is not finite, which JSON does not have")
     if operator == "match_regex" and isinstance(value, str) and len(value) > MAX_PATTERN:
         raise InvalidField("value", f"is a pattern longer than {MAX_PATTERN} characters")
-    if is_v2 and operator in ("geo_distance", "time_window"):
-        return  # both accept more shapes, which their builders check
+    if is_v2 and operator in ("geo_distance", "semantic_version", "time_window"):
+        return  # they accept more shapes, which their builders check
     if operator in _VALUES:
         is_valid, expected = _VALUES[operator]
         if not is_valid(value):

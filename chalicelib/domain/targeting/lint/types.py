@@ -12,6 +12,7 @@ _JSON_TYPES = {
     "a boolean": {"boolean"},
     "text": {"text"},
     "a version": {"text"},
+    "a version or number": {"text", "number"},
     "a time": {"text", "number"},
     "a place": {"list", "object"},
     "an object": {"object", "list", "text"},
@@ -20,7 +21,7 @@ _JSON_TYPES = {
     "something with a length": {"list", "object", "text"},
 }
 """The JSON types that each kind of attribute may have."""
-_EXCLUSIVE_KINDS = frozenset({"a version", "a time", "a place", "an object"})
+_EXCLUSIVE_KINDS = frozenset({"a version", "a version or number", "a time", "a place", "an object"})
 """No attribute is two of these, although most may be JSON text."""
 _OPERATOR_KINDS = {
     **dict.fromkeys(("gt", "gte", "lt", "lte"), "a number"),
@@ -75,6 +76,8 @@ def _list_kinds(condition: Condition, is_v2: bool) -> list[str]:
         is_number = is_number_v2 if is_v2 else looks_numeric
         bounds = condition.value, condition.additional_value
         kinds.append("a number" if all(map(is_number, bounds)) else "a time")
+    if is_v2:
+        kinds = ["a version or number" if kind == "a version" else kind for kind in kinds]
     return [kind for kind in kinds if kind]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.targeting import Rules, compile_rules, parse
 from chalicelib.domain.targeting.regex import engine
-from chalicelib.domain.targeting.semver import CACHE_SIZE, key_cache, read_key
+from chalicelib.domain.targeting.semver import CACHE_SIZE, key_cache, key_cache_v2, read_key_v1, read_key_v2
 from tests.support.timing import measure_fastest
 
 WIDE: dict[str, Any] = {"user_id": "u", "texts": [f"text-{i}" for i in range(2_560)]}
@@ -122,13 +122,16 @@ def test_membership_costs_the_same_in_10_and_10_000_values() -> None:
     assert measure_fastest(lambda: match_100_times(many), limit) < limit
 
 
-def test_parsed_versions_are_remembered_within_bounds() -> None:
+@pytest.mark.parametrize(
+    ("read_key", "cache"), [(read_key_v1, key_cache), (read_key_v2, key_cache_v2)], ids=["1.0", "2.0"]
+)
+def test_parsed_versions_are_remembered_within_bounds(read_key: Any, cache: dict[str, Any]) -> None:
     for number in range(2 * CACHE_SIZE):
         assert read_key(f"1.0.{number}") is not None
         assert read_key(f"not a version {number}") is None
     read_key("1.0.0-" + "a" * 30_000)
-    assert len(key_cache) <= CACHE_SIZE
-    assert max(map(len, key_cache)) <= 64
+    assert len(cache) <= CACHE_SIZE
+    assert max(map(len, cache)) <= 64
 
 
 def test_json_text_however_deep_is_just_no_match() -> None:

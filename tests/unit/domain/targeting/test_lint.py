@@ -104,6 +104,13 @@ def test_conditions_that_some_value_meets_are_not_named(conditions: Any, version
     assert warnings(*conditions, version=version) == []
 
 
+def test_a_version_may_be_a_number_in_version_2_only() -> None:
+    conditions = ("a", "semantic_version", "1.3.0", "gte"), ("a", "lt", 2)
+    assert len(warnings(*conditions)) == 1
+    assert warnings(*conditions, version="2.0") == []
+    assert len(warnings(conditions[0], ("a", "eq", True), version="2.0")) == 1
+
+
 BIG = 2**53
 
 
