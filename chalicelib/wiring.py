@@ -82,7 +82,7 @@ class Plane(AwsStores):
         experiment = self.catalog.experiments.get(experiment_key)
         if experiment is None:
             raise NotFound.experiment(experiment_key)
-        return experiment_results(experiment, self.counters)
+        return experiment_results(experiment, self.counters, self.definitions)
 
     def after_response(self, seconds: float) -> None:
         self.tracker.flush(min(seconds, FLUSH_SECONDS))
@@ -179,7 +179,9 @@ class Plane(AwsStores):
 
     @cached_property
     def assignment_sync(self) -> AssignmentSync:
-        sample_ratio = SampleRatioMonitor(self.catalog.experiments, self.counters, self.metrics)
+        sample_ratio = SampleRatioMonitor(
+            self.catalog.experiments, self.counters, self.definitions, self.metrics
+        )
         return AssignmentSync(self.counters, self.parallel, sample_ratio, self.history, self.metrics)
 
     @cached_property

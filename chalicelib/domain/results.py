@@ -5,18 +5,14 @@ Means are per event. Variants are not compared here; the sums that a statistical
 """
 
 from collections.abc import Iterable, Mapping
-from math import erfc, exp, lgamma, log, sqrt
 from typing import Any
 
 from chalicelib.domain.definitions.model import Experiment
+from chalicelib.domain.sample_ratio import Publication, check_sample_ratio, list_periods
 from chalicelib.domain.stream.counters import ASSIGNED, UNASSIGNED, CounterItem, Sums, format_day
 from chalicelib.domain.stream.event import SCALE
 
 EXPOSURE = "exposure"
-ALARM_P_VALUE = 0.001
-"""Below this p-value the split of assigned users is not the one in the definition."""
-MIN_EXPECTED = 5
-"""Expected users per variant; a χ² test needs at least so many."""
 MIN_CONVERSIONS = 10
 """Per variant. With fewer, a rate is too uncertain."""
 HOURS_SHOWN = 48
@@ -25,12 +21,15 @@ ByType = dict[str, Sums]
 ByVariant = dict[str, ByType]
 
 
-def compute_results(experiment: Experiment, items: Iterable[CounterItem]) -> dict[str, Any]:
-    """``items`` are of the current iteration.
+def compute_results(
+    experiment: Experiment, items: Iterable[CounterItem], publications: Iterable[Publication] = ()
+) -> dict[str, Any]:
+    """``items`` are of the current iteration; ``publications`` of any, oldest first.
 
     ``conversions`` are the event types that count as a conversion; null: all types. ``windows`` has every
     day and the latest 48 hours with events, in UTC.
     """
+    items = list(items)
     totals: ByVariant = {}
     days: dict[str, ByVariant] = {}
     hours: dict[str, ByVariant] = {}
@@ -43,7 +42,7 @@ def compute_results(experiment: Experiment, items: Iterable[CounterItem]) -> dic
     unassigned = totals.pop(UNASSIGNED, {})
     variants = {key: _summarize_variant(experiment, totals.pop(key, {})) for key in experiment.variants}
     variants |= {key: _summarize_variant(experiment, types) for key, types in sorted(totals.items())}
-    srm = check_sample_ratio(experiment, {key: result["assigned"] for key, result in variants.items()})
+    srm = check_sample_ratio(list_periods(experiment, publications), items)
     return {
         "experiment_key": experiment.key,
         "experiment_id": experiment.id,
@@ -59,39 +58,6 @@ def compute_results(experiment: Experiment, items: Iterable[CounterItem]) -> dic
         },
         "notes": _write_notes(experiment, variants, srm),
     }
-
-
-def check_sample_ratio(experiment: Experiment, assigned: Mapping[str, int]) -> dict[str, Any]:
-    """χ² test of assigned users against the split; None if there are too few users for a test."""
-    shares: dict[str, float] = {}
-    lower = 0
-    for upper, variant in experiment.split:
-        if upper > lower:
-            shares[variant] = (upper - lower) / 2**64
-        lower = upper
-    total = sum(assigned.get(variant, 0) for variant in shares)
-    if len(shares) < 2 or min(shares.values()) * total < MIN_EXPECTED:
-        return {"chi_square": None, "p_value": None, "alarm": False}
-    chi_square = sum(
-        (assigned.get(variant, 0) - share * total) ** 2 / (share * total) for variant, share in shares.items()
-    )
-    p_value = chi_square_p_value(chi_square, len(shares) - 1)
-    return {"chi_square": chi_square, "p_value": p_value, "alarm": p_value < ALARM_P_VALUE}
-
-
-def chi_square_p_value(chi_square: float, degrees: int) -> float:
-    """The probability of at least this value: the regularised upper incomplete gamma Q(degrees/2, χ²/2).
-
-    The recurrence Q(a + 1, x) = Q(a, x) + x^a e^-x / Γ(a + 1) is exact for whole degrees of freedom.
-    """
-    x = chi_square / 2
-    if x == 0:
-        return 1.0
-    a, q = (0.5, erfc(sqrt(x))) if degrees % 2 else (1.0, exp(-x))
-    while a < degrees / 2:
-        q += exp(a * log(x) - x - lgamma(a + 1))
-        a += 1
-    return min(q, 1.0)
 
 
 def _summarize_variant(experiment: Experiment, types: ByType) -> dict[str, Any]:
@@ -147,10 +113,20 @@ def _write_notes(
             _note(
                 "sample_ratio_mismatch",
                 "The split of assigned users differs from the definition: find the cause before you read the "
-                "other numbers. (After a change of allocations, sticky users alone can be the cause.)",
+                "other numbers.",
             )
         )
-    if srm["p_value"] is None:
+    if len(srm["periods"]) > 1:
+        message = (
+            f"The split changed within this iteration, so each of {len(srm['periods'])} periods is tested "
+            "against its own split. Rates mix the periods; a new iteration starts over."
+        )
+        notes.append(_note("split_changed", message))
+    moved = sorted({variant for period in srm["periods"] for variant in period["not_tested"]})
+    if moved:
+        message = f"Users moved between variants, so their split cannot be tested: {', '.join(moved)}."
+        notes.append(_note("split_not_testable", message))
+    elif srm["p_value"] is None:
         notes.append(_note("too_few_assigned", "Too few assigned users to test the split."))
     few = [key for key, result in variants.items() if result["conversions"] < MIN_CONVERSIONS]
     if few:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
+from chalicelib.domain.definitions.schema import ExperimentDocument
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
 from realtime.definition_files.documents import KINDS, DefinitionName, Document, build_row, parse_row
@@ -20,6 +21,7 @@ from realtime.definition_files.impact import (
 )
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
+from realtime.definition_files.split_changes import describe_split_change
 
 SIGNS = {"+": ("added", "green"), "~": ("changed", "yellow"), "-": ("removed", "red")}
 
@@ -125,6 +127,10 @@ def _publish_changes(
     )
     for change in changes:
         _print_change(console, change, before, after, now)
+        if isinstance(change.after, ExperimentDocument):
+            history = definitions.get_history("experiment", change.after.key)
+            for line in describe_split_change(change.after, history):
+                console.print(f"    [yellow]{line}[/yellow]", highlight=False, soft_wrap=True)
     for name, causes in find_dependent_flags(changes, after):
         if share := measure_impact(name, before, after, now):
             line = f"  flag {name[1]} requires {', '.join(causes)}: {share:.1%} of users get another answer"

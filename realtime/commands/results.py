@@ -37,6 +37,9 @@ def show_results(console: Console, results: Mapping[str, Any], *, plot: bool = F
         table.add_row("no assignment", "", "", f"{unassigned:,}", "", "", "", style="dim")
     console.print(table)
     console.print(_describe_split(results["srm"]))
+    if len(results["srm"]["periods"]) > 1:
+        for period in results["srm"]["periods"]:
+            console.print(_describe_period(period), highlight=False)
     for note in results["notes"]:
         console.print(f"• {note['message']}", highlight=False)
     if plot:
@@ -48,6 +51,12 @@ def _describe_split(srm: Mapping[str, Any]) -> str:
         return "Split: not testable yet."
     verdict = "[bold red]SAMPLE RATIO MISMATCH[/]" if srm["alarm"] else "as asked for"
     return f"Split: {verdict} (χ² {srm['chi_square']:.2f}, p {srm['p_value']:.4g})."
+
+
+def _describe_period(period: Mapping[str, Any]) -> str:
+    split = ", ".join(f"{variant} {share:.1%}" for variant, share in period["split"].items())
+    tested = "not tested" if period["chi_square"] is None else f"χ² {period['chi_square']:.2f}"
+    return f"  from {period['start'] or 'the beginning'}: {split} ({tested})"
 
 
 def accumulate_conversions(results: Mapping[str, Any]) -> tuple[list[str], dict[str, list[float]]]:

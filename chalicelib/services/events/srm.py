@@ -4,12 +4,13 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
-from chalicelib.domain.definitions.model import Experiment
+from chalicelib.domain.definitions.model import Definitions, Experiment
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.results import check_sample_ratio
+from chalicelib.domain.sample_ratio import check_sample_ratio, list_periods
 from chalicelib.domain.stream.counters import ASSIGNED, Counters, experiment_scope
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.publications import read_publications
 
 SECONDS_BETWEEN = 300.0
 """Between two checks of an experiment."""
@@ -19,10 +20,15 @@ log = logging.getLogger(__name__)
 
 class SampleRatioMonitor:
     def __init__(
-        self, experiments: DefinitionSource[Experiment], counters: Counters, metrics: MetricsRecorder
+        self,
+        experiments: DefinitionSource[Experiment],
+        counters: Counters,
+        definitions: Definitions,
+        metrics: MetricsRecorder,
     ) -> None:
         self._experiments = experiments
         self._counters = counters
+        self._definitions = definitions
         self._metrics = metrics
         self._due: dict[str, float] = {}
 
@@ -45,10 +51,12 @@ class SampleRatioMonitor:
 
     def _check_experiment(self, experiment: Experiment, scope: str) -> None:
         assigned: Counter[str] = Counter()
-        for counter, hours in self._counters.read(scope):
+        items = list(self._counters.read(scope))
+        for counter, hours in items:
             if counter.event_type == ASSIGNED:
                 assigned[counter.variant] += sum(sums.count for sums in hours.values())
-        alarm = check_sample_ratio(experiment, assigned)["alarm"]
+        publications = read_publications(self._definitions.get_history("experiment", experiment.key))
+        alarm = check_sample_ratio(list_periods(experiment, publications), items)["alarm"]
         self._metrics.record_peak("SampleRatioMismatch", float(alarm))
         for variant, number in assigned.items():
             self._metrics.record_peak(f"Assigned.{experiment.key}.{variant}", number)

@@ -9,7 +9,7 @@ from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import Conflict, StorageUnavailable
 from realtime.testing.stores import MemoryDefinitions
-from tests.support.experiments import document, published_flag
+from tests.support.experiments import document, published_flag, shares
 from tests.support.publisher import FLAG, Publisher
 
 RULES = {"rules": [{"id": "r", "rule": {"conditions": [{"attribute": "a", "operator": "eq", "value": 1}]}}]}
@@ -233,6 +233,67 @@ def test_a_change_that_reaches_the_assigned_does_not_say_that_they_keep_theirs(
     publisher.publish(experiments=(document(**change),))
     assert "get another answer" in publisher.output
     assert "keep theirs" not in publisher.output
+
+
+SPLIT_CHANGES: list[tuple[list[dict[str, Any]], list[str]]] = [
+    (
+        shares(control=0.2, treatment=0.8),
+        ["the split of iteration 1 changes, and it has users: results mix both splits"],
+    ),
+    (
+        shares(control=0.5, other=0.5),
+        ["treatment is renamed to other: its users get other when they come back"],
+    ),
+    (
+        shares(control=0.5, a=0.25, b=0.25),
+        [
+            "treatment ends: its users get another variant when they come back",
+            "the split of iteration 1 changes, and it has users: results mix both splits",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("variants", "lines"), SPLIT_CHANGES)
+def test_a_changed_split_of_an_iteration_with_users_proposes_the_next_iteration(
+    publisher: Publisher, variants: list[dict[str, Any]], lines: list[str]
+) -> None:
+    publisher.publish(experiments=(document(),))
+    publisher.publish(experiments=(document(variants=variants),), dry_run=True)
+    for line in lines:
+        assert f"    {line}\n" in publisher.output
+    proposal = "to start over, with all users drawn anew and counters at zero: `iteration: 2`"
+    assert f"    {proposal}\n" in publisher.output
+
+
+def test_users_of_an_iteration_are_remembered_whatever_was_published_since(publisher: Publisher) -> None:
+    changed = shares(control=0.2, treatment=0.8)
+    publisher.publish(experiments=(document(),))
+    publisher.publish(experiments=(document(status="draft"),))
+    publisher.publish(experiments=(document(status="draft", iteration=7),))
+    publisher.publish(prune=True)
+    publisher.publish(experiments=(document(variants=changed),))
+    assert "the split of iteration 1 changes" in publisher.output
+    assert "`iteration: 8`" in publisher.output
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"status": "draft"}, {"variants": shares(control=0.2, treatment=0.8)}),
+        ({}, {"variants": shares(control=0.2, treatment=0.8), "iteration": 2}),
+        ({}, {"variants": shares(control=0.2, treatment=0.8), "id": "another"}),
+        ({}, {"variants": shares(control=0.5, treatment=0.5, spare=0.0)}),
+        ({}, {"traffic_allocation": 0.5}),
+    ],
+)
+def test_a_split_that_no_user_was_assigned_by_may_change(
+    publisher: Publisher, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    publisher.publish(experiments=(document(**before),))
+    publisher.publish(experiments=(document(**after),))
+    assert "Published version 2" in publisher.output
+    assert "start over" not in publisher.output
 
 
 def test_variants_in_another_order_are_shown_as_a_change(publisher: Publisher) -> None:

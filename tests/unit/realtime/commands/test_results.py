@@ -1,12 +1,15 @@
 """Results in the terminal."""
 
 import io
+from typing import Any
 
 from rich.console import Console
 
 from chalicelib.domain.results import compute_results
+from chalicelib.domain.sample_ratio import Publication
 from chalicelib.domain.stream.counters import ASSIGNED, Counter, CounterItem, Sums
 from realtime.commands.results import accumulate_conversions, show_results
+from tests.support.experiments import shares
 from tests.support.plane import purchase_experiment
 
 DAY = 20_779
@@ -30,9 +33,9 @@ RESULTS = compute_results(
 )
 
 
-def shown(plot: bool = False, width: int = 120) -> str:
+def shown(plot: bool = False, width: int = 120, results: dict[str, Any] = RESULTS) -> str:
     console = Console(file=io.StringIO(), width=width)
-    show_results(console, RESULTS, plot=plot)
+    show_results(console, results, plot=plot)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -52,6 +55,15 @@ def test_80_columns_cut_off_nothing() -> None:
 def test_a_mismatch_and_what_it_means_are_shown() -> None:
     assert "SAMPLE RATIO MISMATCH" in shown()
     assert "find the cause" in shown()
+
+
+def test_each_period_of_one_split_is_shown() -> None:
+    changed = purchase_experiment(variants=shares(control=0.2, treatment=0.8))
+    publications = [Publication(0.0, purchase_experiment()), Publication(DAY * 86_400.0, changed)]
+    items = [counted("control", ASSIGNED, Sums(20)), counted("treatment", ASSIGNED, Sums(80))]
+    text = shown(results=compute_results(changed, items, publications))
+    assert "  from the beginning: control 50.0%, treatment 50.0% (not tested)" in text
+    assert "  from 2026-11-22T00:00:00.000Z: control 20.0%, treatment 80.0% (χ² 0.00)" in text
 
 
 def test_conversions_accumulate_per_assigned_user() -> None:

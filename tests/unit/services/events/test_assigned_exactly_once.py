@@ -11,7 +11,7 @@ from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.srm import SampleRatioMonitor
 from realtime.testing.event_stores import MemoryCounters
-from realtime.testing.stores import MemoryAssignmentHistory, MemoryMetrics
+from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions, MemoryMetrics
 from tests.support.assignments import Image, change, row
 from tests.support.faults import Faults, Killed
 from tests.support.plane import FixedDefinitions, purchase_experiment
@@ -37,7 +37,9 @@ class Schedule:
 
     def _new_container(self) -> AssignmentSync:
         counters, history = self.faults.wrap(self.counters), self.faults.wrap(self.history)
-        split = SampleRatioMonitor(FixedDefinitions(purchase_experiment()), self.counters, MemoryMetrics())
+        split = SampleRatioMonitor(
+            FixedDefinitions(purchase_experiment()), self.counters, MemoryDefinitions(), MemoryMetrics()
+        )
         return AssignmentSync(counters, Parallel(1), split, history, MemoryMetrics())
 
     def _change(self, number: int) -> None:

@@ -4,25 +4,35 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream.assignment_history import History
 from chalicelib.domain.stream.counters import ASSIGNED
+from chalicelib.domain.timestamps import parse_timestamp
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.srm import SampleRatioMonitor
 from realtime.testing.event_stores import MemoryCounters
-from realtime.testing.stores import MemoryAssignmentHistory, MemoryMetrics
+from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions, MemoryMetrics
 from tests.support.assignments import change, row
+from tests.support.experiments import published, shares
 from tests.support.plane import FixedDefinitions, purchase_experiment
 
 
 class SyncUnderTest:
     now = 1_795_341_600.0
 
-    def __init__(self, counters: MemoryCounters | None = None, history: History | None = None) -> None:
+    def __init__(
+        self,
+        counters: MemoryCounters | None = None,
+        history: History | None = None,
+        definitions: MemoryDefinitions | None = None,
+    ) -> None:
         self.counters = counters or MemoryCounters()
+        self.definitions = definitions or MemoryDefinitions()
         self.metrics = MemoryMetrics()
-        split = SampleRatioMonitor(FixedDefinitions(purchase_experiment()), self.counters, self.metrics)
+        experiments = FixedDefinitions(purchase_experiment())
+        split = SampleRatioMonitor(experiments, self.counters, self.definitions, self.metrics)
         self.service = AssignmentSync(self.counters, Parallel(1), split, history, self.metrics)
 
     def deliver(self, *records: dict[str, Any], **event: Any) -> dict[str, Any]:
@@ -219,3 +229,26 @@ def test_rows_that_can_never_be_kept_are_counted_and_logged_without_their_user(
 def test_a_batch_without_rows_asks_nothing_of_the_history() -> None:
     assert SyncUnderTest(history=NoHistory()).deliver(change(1, None, row())) == {"batchItemFailures": []}
     assert SyncUnderTest(history=NoHistory()).deliver(window={}) == {"batchItemFailures": [], "state": {}}
+
+
+def test_a_split_that_changed_is_tested_by_its_periods() -> None:
+    counted = SyncUnderTest()
+    skewed = published(variants=shares(control=0.2, treatment=0.8))
+    at = parse_timestamp("2026-11-22T08:30:00Z")
+    counted.definitions.publish([skewed], 0, at - 86_400)
+    counted.definitions.publish([published()], 1, at)
+    before = "2026-11-22T07:00:00.000Z"
+    variants = ("control", "treatment", "treatment", "treatment", "treatment")
+    records = [change(number, row(f"u{number}", variants[number % 5], at=before)) for number in range(1, 501)]
+    counted.deliver(*records)
+    assert counted.metrics.recorded["SampleRatioMismatch"] == [0.0]
+
+
+def test_a_history_that_cannot_be_read_fails_no_batch() -> None:
+    class Down(MemoryDefinitions):
+        def get_history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
+            raise StorageUnavailable
+
+    counted = SyncUnderTest(definitions=Down())
+    assert counted.deliver(change(1, row("u1"))) == {"batchItemFailures": []}
+    assert counted.metrics.recorded == {}
