@@ -1,4 +1,4 @@
-"""The assigner over stores in memory that count their calls and fail on demand."""
+"""The assigner over stores in memory, which count calls and can fail."""
 
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -19,8 +19,8 @@ DAY = 86_400.0
 TTL = 90 * DAY
 
 
-class Counted(MemoryAssignments):
-    """Counts calls; ``failing`` operations raise."""
+class CountingAssignments(MemoryAssignments):
+    """Counts calls; methods in ``failing`` raise."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,22 +29,22 @@ class Counted(MemoryAssignments):
         self.time_left: list[float] = []
 
     def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
-        self._called("get")
+        self._count("get")
         return super().get(experiment, user_id)
 
     def get_many(
         self, pairs: Collection[tuple[str, str]], *, consistent: bool = True
     ) -> dict[tuple[str, str], Assignment]:
-        self._called("get_many")
+        self._count("get_many")
         return super().get_many(pairs, consistent=consistent)
 
     def put(
         self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
     ) -> Assignment:
-        self._called("put")
+        self._count("put")
         return super().put(experiment, user_id, row, replace)
 
-    def _called(self, name: str) -> None:
+    def _count(self, name: str) -> None:
         self.calls[name] += 1
         self.time_left.append(deadline.get_remaining())
         if name in self.failing:
@@ -52,7 +52,7 @@ class Counted(MemoryAssignments):
 
 
 class Container:
-    """One container; give ``beside`` for another one on the same tables."""
+    """``beside`` is another container, whose tables this one shares."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Container:
     ) -> None:
         self.now = NOW
         self.definitions: MemoryDefinitions = beside.definitions if beside else MemoryDefinitions()
-        self.rows: Counted = beside.rows if beside else Counted()
+        self.rows: CountingAssignments = beside.rows if beside else CountingAssignments()
         self.metrics, self.tracker = MemoryMetrics(), MemoryTracker()
         self.catalog = Catalog(self.definitions, self.metrics, timer=lambda: self.now)
         self.assigner = Assigner(
@@ -84,7 +84,7 @@ class Container:
     def assign(self, user: str = "u", key: str = "checkout", **context: Any) -> dict[str, Any]:
         return render_assignment(self.assigner.assign(user, key, context, self.now))
 
-    def batch(self, *keys: str, user: str = "u", **context: Any) -> dict[str, Any]:
+    def assign_many(self, *keys: str, user: str = "u", **context: Any) -> dict[str, Any]:
         results = self.assigner.assign_many(user, keys or None, context, self.now)
         answers: dict[str, Any] = render_assignments(results)["assignments"]
         return answers
@@ -95,9 +95,9 @@ class Container:
         return [render_assignment(result) for result in self.tracker.results]
 
     def store_again(self) -> None:
-        """What the tracker does with the latest answer if it was not persisted."""
+        """Stores the latest answer again, as the tracker does if it was not persisted."""
         self.assigner.store_again(self.tracker.results[-1])
 
-    def calls(self) -> dict[str, int]:
+    def take_calls(self) -> dict[str, int]:
         calls, self.rows.calls = dict(self.rows.calls), Counter()
         return calls

@@ -1,4 +1,4 @@
-"""`/assign` and `/assign/batch`: what is answered and stored, what it costs, and what a dead table leaves."""
+"""`/assign` and `/assign/batch`: answers, stored rows, calls to the store, and dead tables."""
 
 import random
 from dataclasses import replace
@@ -11,14 +11,14 @@ from chalicelib.domain.assignment import make_assignment_id
 from chalicelib.domain.definitions.model import Assignment, Experiment
 from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable, Throttled, TooLarge
 from chalicelib.services.assignment_cache import AssignmentCache
-from tests.support.assigner import DAY, NOW, TTL, Container, Counted
+from tests.support.assigner import DAY, NOW, TTL, Container, CountingAssignments
 from tests.support.experiments import experiment, published, published_flag, shares
 
 AT = "2027-01-15T08:00:00.500Z"
 
 
-def user_in(variant: str, **fields: Any) -> str:
-    """Somebody whom the hash puts into ``variant`` of `experiment`."""
+def find_user_in(variant: str, **fields: Any) -> str:
+    """A user whom the hash puts into ``variant`` of an experiment with ``fields``."""
     container = Container(published(**fields))
     return next(
         name
@@ -97,7 +97,7 @@ def test_ids_and_contexts_are_checked() -> None:
     with pytest.raises(TooLarge):
         container.assign(big="x" * 40_000)
     with pytest.raises(TooLarge):
-        container.batch("checkout", big="x" * 40_000)
+        container.assign_many("checkout", big="x" * 40_000)
     assert container.rows.calls == {}
 
 
@@ -115,12 +115,12 @@ def test_rules_can_ask_for_the_user_id_and_the_callers_context_stays_as_it_is() 
         ],
     }
     container = Container(published(targeting_rules=rules))
-    context = {"user_id": "somebody else"}
+    context = {"user_id": "another"}
     assert container.assigner.assign("me", "checkout", context, NOW).decision.reason == "ASSIGNED"
     assert (
         container.assigner.assign("you", "checkout", {"user_id": "me"}, NOW).decision.reason == "NOT_TARGETED"
     )
-    assert context == {"user_id": "somebody else"}
+    assert context == {"user_id": "another"}
 
 
 @pytest.mark.parametrize("user", ["ünï", "😀", "\u200b", " ", "0", "a#b", "x" * 1024])
@@ -130,20 +130,20 @@ def test_any_valid_id_is_assigned_and_recognised(user: str) -> None:
     assert Container(beside=container).assign(user) == first | {"reason": "STICKY"}
 
 
-# what it costs
+# calls to the store
 
 
 def test_a_new_user_costs_two_calls_a_known_one_one_and_a_hot_one_none() -> None:
     container = Container(published())
     container.assign()
-    assert container.calls() == {"get": 1, "put": 1}
+    assert container.take_calls() == {"get": 1, "put": 1}
     container.assign()
-    assert container.calls() == {}
-    other = Container(beside=container)
-    other.assign()
-    assert container.calls() == {"get": 1}
-    other.assign()
-    assert container.calls() == {}
+    assert container.take_calls() == {}
+    second = Container(beside=container)
+    second.assign()
+    assert container.take_calls() == {"get": 1}
+    second.assign()
+    assert container.take_calls() == {}
 
 
 @pytest.mark.parametrize(
@@ -158,25 +158,25 @@ def test_a_new_user_costs_two_calls_a_known_one_one_and_a_hot_one_none() -> None
 def test_who_is_decided_before_the_row_costs_no_call(fields: dict[str, Any]) -> None:
     container = Container(published(**fields))
     container.assign()
-    assert container.calls() == {}
+    assert container.take_calls() == {}
 
 
-def test_known_assignments_are_bounded() -> None:
-    known = AssignmentCache(3)
-    one = experiment()
+def test_the_assignment_cache_is_bounded() -> None:
+    cache = AssignmentCache(3)
+    checkout = experiment()
     for number in range(5):
-        known.put(one, str(number), Assignment("v", "i", NOW))
-        known.get(one, "2")
-    assert [number for number in range(5) if known.get(one, str(number))] == [2, 3, 4]
+        cache.put(checkout, str(number), Assignment("v", "i", NOW))
+        cache.get(checkout, "2")
+    assert [number for number in range(5) if cache.get(checkout, str(number))] == [2, 3, 4]
 
 
 def test_in_a_zipf_load_over_95_percent_of_look_ups_need_no_call() -> None:
     """10,000 users over 100 experiments and 100 flags, 100 requests a second, for five minutes and more."""
     keys = [f"e{number}" for number in range(100)]
     container = Container(*map(published, keys), *map(published_flag, keys))
-    drawn = random.Random(1)
-    users = drawn.choices(range(10_000), [1 / rank for rank in range(1, 10_001)], k=40_000)
-    definitions = drawn.choices(range(200), [1 / rank for rank in range(1, 201)], k=40_000)
+    generator = random.Random(1)
+    users = generator.choices(range(10_000), [1 / rank for rank in range(1, 10_001)], k=40_000)
+    definitions = generator.choices(range(200), [1 / rank for rank in range(1, 201)], k=40_000)
     seen = set()
     for user, index in zip(users, definitions, strict=True):
         container.now += 0.01
@@ -187,7 +187,7 @@ def test_in_a_zipf_load_over_95_percent_of_look_ups_need_no_call() -> None:
             container.assign(f"user-{user}", key)
             seen.add((user, key))
     assert container.catalog.hit_rate() > 0.95
-    assert container.calls()["get"] < 1.01 * len(seen)  # hardly anybody is asked for twice
+    assert container.take_calls()["get"] < 1.01 * len(seen)  # nearly every row is read once
 
 
 # sticky, across containers and changes
@@ -202,17 +202,17 @@ def test_a_hot_user_obeys_a_kill_switch() -> None:
 
 
 def test_a_removed_variant_reassigns_and_every_container_agrees() -> None:
-    user = user_in("control")
+    user = find_user_in("control")
     container = Container(published())
-    other = Container(beside=container)
+    second = Container(beside=container)
     container.assign(user)
-    other.assign(user)
+    second.assign(user)
     container.publish(published(variants=shares(treatment=1.0)))
-    container.now, other.now = NOW + 10, NOW + 11
+    container.now, second.now = NOW + 10, NOW + 11
     assert container.assign(user)["reason"] == "REASSIGNED"
-    again = other.assign(user)  # it remembers the old row
+    again = second.assign(user)  # its cache has the old row
     assert (again["variant"], again["reason"]) == ("treatment", "STICKY")
-    assert other.assign(user) == again
+    assert second.assign(user) == again
 
 
 def test_an_expired_row_is_replaced() -> None:
@@ -237,7 +237,7 @@ def test_a_new_iteration_is_stored_over_the_one_before() -> None:
 
 
 def test_who_is_not_sticky_is_stored_anew_when_the_hash_moves() -> None:
-    user = user_in("control")
+    user = find_user_in("control")
     container = Container(published(sticky=False))
     container.assign(user)
     container.publish(published(sticky=False, variants=shares(control=0.0, treatment=1.0)))
@@ -252,10 +252,10 @@ def test_who_is_not_sticky_is_stored_anew_when_the_hash_moves() -> None:
 def test_the_loser_of_a_race_answers_with_the_winners_row_and_reads_nothing_again() -> None:
     container = Container(published())
     winner = Assignment("treatment" if container.assign("x") else "", "winner", NOW - 1, 1, NOW + TTL)
-    user = user_in("control")
-    container.calls()
+    user = find_user_in("control")
+    container.take_calls()
 
-    class Raced(Counted):
+    class Raced(CountingAssignments):
         def put(
             self, experiment: Experiment, user_id: str, row: Assignment, replace: Assignment | None
         ) -> Assignment:
@@ -266,9 +266,9 @@ def test_the_loser_of_a_race_answers_with_the_winners_row_and_reads_nothing_agai
     answer = container.assign(user)
     assert (answer["variant"], answer["assignment_id"], answer["reason"]) == ("treatment", "winner", "STICKY")
     assert answer["timestamp"] == "2027-01-15T07:59:59.500Z"
-    assert container.calls() == {"get": 1, "put": 1}
+    assert container.take_calls() == {"get": 1, "put": 1}
     assert container.assign(user) == answer
-    assert container.calls() == {}
+    assert container.take_calls() == {}
 
 
 def test_a_winner_that_does_not_serve_any_more_is_replaced() -> None:
@@ -328,7 +328,7 @@ def test_the_tracker_stores_it_later() -> None:
 
 def test_what_is_stored_later_never_overwrites_what_the_user_got_since() -> None:
     container = Container(published())
-    answer = container.assign(user_in("control"))
+    answer = container.assign(find_user_in("control"))
     (result,) = container.tracker.results
     treatment = result.experiment.assigned["treatment"]
     container.assigner.store_again(result._replace(decision=treatment, is_persisted=False))
@@ -337,26 +337,26 @@ def test_what_is_stored_later_never_overwrites_what_the_user_got_since() -> None
 
 
 def test_what_is_stored_later_of_who_is_not_sticky_replaces_what_stood_before() -> None:
-    user = user_in("control")
+    user = find_user_in("control")
     container = Container(published(sticky=False))
     container.assign(user)
     container.publish(published(sticky=False, variants=shares(control=0.0, treatment=1.0)))
-    other = Container(beside=container)
-    other.now += 10
+    second = Container(beside=container)
+    second.now += 10
     container.rows.failing = {"get": StorageUnavailable()}
-    answer = other.assign(user)
+    answer = second.assign(user)
     assert (answer["variant"], answer["persisted"]) == ("treatment", False)
     container.rows.failing = {}
-    other.store_again()
+    second.store_again()
     row = container.rows.rows["checkout", user]
     assert (row.variant, row.assignment_id) == ("treatment", answer["assignment_id"])
-    assert "AssignmentContradicted" not in other.metrics.recorded
+    assert "AssignmentContradicted" not in second.metrics.recorded
     later = Container(beside=container)
     later.now += 11
     assert later.assign(user)["timestamp"] == answer["timestamp"]
     row = Assignment("control", "newer", NOW + 20, 1, NOW + TTL, row.version)
     container.rows.rows["checkout", user] = row
-    other.store_again()
+    second.store_again()
     assert container.rows.rows["checkout", user] == row
 
 
@@ -380,7 +380,7 @@ def test_who_is_not_sticky_is_decided_without_the_row() -> None:
     answer = container.assign()
     assert answer["reason"] == "ASSIGNED"
     assert answer["persisted"] is False
-    assert container.calls() == {"get": 1}
+    assert container.take_calls() == {"get": 1}
 
 
 def test_who_is_excluded_before_the_row_is_answered_though_the_table_is_dead() -> None:
@@ -389,7 +389,7 @@ def test_who_is_excluded_before_the_row_is_answered_though_the_table_is_dead() -
     assert container.assign()["reason"] == "PAUSED"
 
 
-def test_a_fresh_decision_is_told_to_the_tracker_once() -> None:
+def test_a_new_assignment_is_recorded_by_the_tracker_once() -> None:
     container = Container(published())
     answer = container.assign()
     container.assign()
@@ -412,11 +412,11 @@ def test_calls_know_how_much_time_is_left() -> None:
 
 def test_a_batch_answers_each_key_as_assign_does() -> None:
     container = Container(published("a"), published("b", status="paused"))
-    found = container.batch("b", "a", "a", "missing")
-    assert list(found) == ["a", "b", "missing"]
-    assert found["a"] == Container(container.definitions.get_many("experiment", ["a"])["a"]).assign(key="a")
-    assert found["b"]["reason"] == "PAUSED"
-    assert found["missing"] == {
+    answers = container.assign_many("b", "a", "a", "missing")
+    assert list(answers) == ["a", "b", "missing"]
+    assert answers["a"] == Container(container.definitions.get_many("experiment", ["a"])["a"]).assign(key="a")
+    assert answers["b"]["reason"] == "PAUSED"
+    assert answers["missing"] == {
         "error": {
             "code": "experiment_not_found",
             "message": "There is no experiment 'missing'.",
@@ -427,46 +427,46 @@ def test_a_batch_answers_each_key_as_assign_does() -> None:
 
 def test_without_keys_a_batch_is_all_active_experiments() -> None:
     container = Container(published("a"), published("b"), published("c", status="draft"))
-    assert set(container.batch()) == {"a", "b"}
-    assert Container().batch() == {}
+    assert set(container.assign_many()) == {"a", "b"}
+    assert Container().assign_many() == {}
 
 
 def test_a_batch_of_100_reads_once_and_writes_what_is_new() -> None:
     container = Container(*(published(f"e{number}") for number in range(100)))
-    first = container.batch()
-    assert container.calls() == {"get_many": 1, "put": 100}
+    first = container.assign_many()
+    assert container.take_calls() == {"get_many": 1, "put": 100}
     assert {answer["reason"] for answer in first.values()} == {"ASSIGNED"}
-    second = container.batch()
-    assert container.calls() == {}
+    second = container.assign_many()
+    assert container.take_calls() == {}
     assert second == {key: answer | {"reason": "STICKY"} for key, answer in first.items()}
-    assert Container(beside=container).batch() == second
-    assert container.calls() == {"get_many": 1}
+    assert Container(beside=container).assign_many() == second
+    assert container.take_calls() == {"get_many": 1}
 
 
 def test_a_batch_reads_no_row_that_nothing_asks_for() -> None:
     container = Container(published("a", status="paused"), published("b", overrides={"u": "control"}))
-    container.batch("a", "b")
-    assert container.calls() == {}
+    container.assign_many("a", "b")
+    assert container.take_calls() == {}
 
 
 def test_in_a_batch_only_those_that_need_the_dead_table_fail() -> None:
     container = Container(published("a"), published("b", status="paused"), published("c", sticky=False))
     container.rows.failing = {"get_many": StorageUnavailable(), "put": StorageUnavailable()}
-    found = container.batch("a", "b", "c")
-    assert found["a"] == {
+    answers = container.assign_many("a", "b", "c")
+    assert answers["a"] == {
         "error": {
             "code": "storage_unavailable",
             "message": "The store cannot be reached; try again.",
             "details": [],
         }
     }
-    assert found["b"]["reason"] == "PAUSED"
-    assert found["c"]["persisted"] is False
+    assert answers["b"]["reason"] == "PAUSED"
+    assert answers["c"]["persisted"] is False
 
 
 def test_in_a_batch_what_is_not_stored_says_so() -> None:
     container = Container(published("a"), published("b"))
     container.rows.failing = {"put": Throttled()}
-    found = container.batch()
-    assert [answer["persisted"] for answer in found.values()] == [False, False]
+    answers = container.assign_many()
+    assert [answer["persisted"] for answer in answers.values()] == [False, False]
     assert len(container.tracked) == 2

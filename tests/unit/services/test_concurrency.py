@@ -28,14 +28,14 @@ def test_the_call_knows_how_much_time_the_request_has_left() -> None:
 
 
 def test_it_is_given_up_when_the_time_is_over_and_goes_on() -> None:
-    go_on, done = threading.Event(), threading.Event()
+    may_end, has_ended = threading.Event(), threading.Event()
 
     def slow() -> None:
-        assert go_on.wait(10)
-        done.set()
+        assert may_end.wait(10)
+        has_ended.set()
 
     with pytest.raises(StorageUnavailable):
         call_within(slow, 0.01)
-    assert not done.is_set()
-    go_on.set()
-    assert wait_until(done.is_set, seconds=10)
+    assert not has_ended.is_set()
+    may_end.set()
+    assert wait_until(has_ended.is_set, seconds=10)

@@ -1,4 +1,4 @@
-"""Definitions in the container: how often they are asked for, and how old they may be."""
+"""The catalog: how often it calls the store, and how old its definitions may be."""
 
 import threading
 from collections import Counter
@@ -19,8 +19,8 @@ from tests.support.poll import wait_until
 CHECK, TTL = 5.0, 300.0
 
 
-class Counted(MemoryDefinitions):
-    """Counts calls; ``dead`` tables raise."""
+class CountingDefinitions(MemoryDefinitions):
+    """Counts calls; methods in ``dead`` raise."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,18 +28,18 @@ class Counted(MemoryDefinitions):
         self.dead: set[str] = set()
 
     def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
-        self._called("get_many")
+        self._count("get_many")
         return super().get_many(kind, keys)
 
     def get_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
-        self._called("get_all")
+        self._count("get_all")
         return super().get_all(kind)
 
     def get_changes(self, version: int | None) -> Changes:
-        self._called("get_changes")
+        self._count("get_changes")
         return super().get_changes(version)
 
-    def _called(self, name: str) -> None:
+    def _count(self, name: str) -> None:
         self.calls[name] += 1
         if name in self.dead:
             raise StorageUnavailable
@@ -48,7 +48,7 @@ class Counted(MemoryDefinitions):
 class Container:
     def __init__(self, *definitions: DefinitionRow, max_entries: int = 100) -> None:
         self.now = 1000.0
-        self.store = Counted()
+        self.store = CountingDefinitions()
         self.version = 0
         self.publish(*definitions)
         self.metrics = MemoryMetrics()
@@ -65,22 +65,22 @@ class Container:
         if definitions:
             self.version = self.store.publish(definitions, self.version, 0.0)
 
-    def status(self, key: str = "checkout") -> str | None:
-        found = self.catalog.experiments.get(key)
-        return found.status if found else None
+    def get_status(self, key: str = "checkout") -> str | None:
+        experiment = self.catalog.experiments.get(key)
+        return experiment.status if experiment else None
 
-    def calls(self) -> dict[str, int]:
+    def take_calls(self) -> dict[str, int]:
         calls, self.store.calls = dict(self.store.calls), Counter()
         return calls
 
 
 def test_a_definition_is_loaded_once_and_then_costs_no_call() -> None:
     container = Container(published())
-    assert container.status() == "active"
-    assert container.calls() == {"get_changes": 1, "get_many": 1}
+    assert container.get_status() == "active"
+    assert container.take_calls() == {"get_changes": 1, "get_many": 1}
     for _ in range(100):
-        assert container.status() == "active"
-    assert container.calls() == {}
+        assert container.get_status() == "active"
+    assert container.take_calls() == {}
 
 
 def test_kinds_are_apart() -> None:
@@ -92,118 +92,118 @@ def test_kinds_are_apart() -> None:
 
 def test_a_publish_is_in_force_after_the_next_check() -> None:
     container = Container(published())
-    container.status()
+    container.get_status()
     container.publish(published(status="paused"))
     container.now += CHECK - 0.01
-    assert container.status() == "active"
+    assert container.get_status() == "active"
     container.now += 0.01
-    assert container.status() == "paused"
-    assert container.calls() == {"get_changes": 2, "get_many": 2}
+    assert container.get_status() == "paused"
+    assert container.take_calls() == {"get_changes": 2, "get_many": 2}
 
 
 def test_lookups_and_misses_are_counted_once_a_check() -> None:
     container = Container(published())
     for _ in range(10):
-        container.status()
+        container.get_status()
     container.now += CHECK
-    container.status()
+    container.get_status()
     assert container.metrics.recorded == {"DefinitionLookups": [10], "DefinitionMisses": [1]}
 
 
 def test_a_check_without_changes_is_one_call_and_reloads_nothing() -> None:
     container = Container(published())
     before = container.catalog.experiments.get("checkout")
-    container.calls()
+    container.take_calls()
     container.now += CHECK
     assert container.catalog.experiments.get("checkout") is before
-    assert container.calls() == {"get_changes": 1}
+    assert container.take_calls() == {"get_changes": 1}
 
 
 def test_a_publish_of_something_else_reloads_nothing() -> None:
     container = Container(published())
-    container.status()
-    container.calls()
+    container.get_status()
+    container.take_calls()
     container.publish(published("other"), published_flag("other"))
     container.now += CHECK
-    container.status()
-    assert container.calls() == {"get_changes": 1}
+    container.get_status()
+    assert container.take_calls() == {"get_changes": 1}
 
 
 def test_a_kill_switch_is_in_force_within_10_seconds_though_the_check_fails_once() -> None:
     container = Container(published())
-    container.status()
+    container.get_status()
     container.publish(published(status="paused"))
     container.store.dead = {"get_changes"}
     container.now += CHECK
-    assert container.status() == "active"
+    assert container.get_status() == "active"
     container.store.dead = set()
     container.now += RETRY_SECONDS
-    assert container.status() == "paused"
+    assert container.get_status() == "paused"
     assert CHECK + RETRY_SECONDS < 10
 
 
 def test_a_kill_switch_is_in_force_though_loading_the_definition_fails_once() -> None:
     container = Container(published())
-    container.status()
+    container.get_status()
     container.publish(published(status="paused"))
     container.store.dead = {"get_many"}
     container.now += CHECK
-    assert container.status() == "active"
+    assert container.get_status() == "active"
     container.store.dead = set()
     container.now += RETRY_SECONDS
-    assert container.status() == "paused"
+    assert container.get_status() == "paused"
 
 
 def test_the_next_check_is_due_a_second_after_the_failure_not_after_its_begin() -> None:
     container = Container(published())
-    container.status()
-    since = container.store.get_changes
+    container.get_status()
+    get_changes = container.store.get_changes
 
     def slow(version: int | None) -> Changes:
         container.now += 2.0
-        return since(version)
+        return get_changes(version)
 
     container.store.get_changes = slow  # type: ignore[method-assign]
     container.store.dead = {"get_changes"}
     container.now += CHECK
-    container.calls()
+    container.take_calls()
     for _ in range(10):
-        container.status()
+        container.get_status()
         container.now += RETRY_SECONDS / 11
-    assert container.calls()["get_changes"] == 1
+    assert container.take_calls()["get_changes"] == 1
 
 
-def test_who_has_something_to_answer_with_does_not_wait_and_what_comes_later_counts() -> None:
-    store = Slow()
+def test_a_slow_refresh_serves_the_cached_value_and_takes_effect_later() -> None:
+    store = BlockingDefinitions()
     store.publish([published()], 0, 0.0)
     times = [0.0]
     catalog = Catalog(store, MemoryMetrics(), check=CHECK, timer=lambda: times[0])
-    store.go_on.set()
+    store.may_answer.set()
     assert catalog.experiments.get("checkout") is not None
-    store.go_on.clear()
+    store.may_answer.clear()
     store.publish([published(status="paused")], 1, 0.0)
     times[0] += CHECK
-    found = catalog.experiments.get("checkout")
-    assert found is not None
-    assert found.status == "active"
-    store.go_on.set()
+    experiment = catalog.experiments.get("checkout")
+    assert experiment is not None
+    assert experiment.status == "active"
+    store.may_answer.set()
 
     def is_paused() -> bool:
-        found = catalog.experiments.get("checkout")
-        return found is not None and found.status == "paused"
+        experiment = catalog.experiments.get("checkout")
+        return experiment is not None and experiment.status == "paused"
 
     assert wait_until(is_paused, seconds=10)
 
 
-def test_a_dead_store_is_asked_once_a_second_and_the_age_is_told() -> None:
+def test_a_dead_store_is_asked_once_a_second_and_the_age_is_recorded() -> None:
     container = Container(published())
-    container.status()
+    container.get_status()
     container.store.dead = {"get_changes", "get_many", "get_all"}
-    container.calls()
+    container.take_calls()
     for _ in range(40):
         container.now += 0.25
-        assert container.status() == "active"
-    assert container.calls()["get_changes"] <= 6
+        assert container.get_status() == "active"
+    assert container.take_calls()["get_changes"] <= 6
     ages = container.metrics.recorded["DefinitionsAge"]
     assert ages == sorted(ages)
     assert ages[0] == CHECK
@@ -211,25 +211,25 @@ def test_a_dead_store_is_asked_once_a_second_and_the_age_is_told() -> None:
 
 def test_the_last_good_definitions_serve_long_after_their_time() -> None:
     container = Container(published(), published_flag())
-    container.status()
+    container.get_status()
     container.catalog.flags.get_all()
     container.store.dead = {"get_changes", "get_many", "get_all"}
     container.now += 10 * TTL
-    assert container.status() == "active"
+    assert container.get_status() == "active"
     assert set(container.catalog.flags.get_all()) == {"dark-mode"}
     container.store.dead = set()
     container.publish(published(status="paused"))
     container.now += RETRY_SECONDS
-    assert container.status() == "paused"
+    assert container.get_status() == "paused"
 
 
-def test_the_age_is_told_though_only_the_definitions_themselves_cannot_be_read() -> None:
+def test_the_age_is_recorded_if_only_the_definitions_cannot_be_read() -> None:
     container = Container(published(), published_flag())
-    container.status()
+    container.get_status()
     container.catalog.flags.get_all()
     container.store.dead = {"get_many", "get_all"}
     container.now += TTL + 1
-    assert container.status() == "active"
+    assert container.get_status() == "active"
     assert set(container.catalog.flags.get_all()) == {"dark-mode"}
     assert container.metrics.recorded["DefinitionsAge"] == [TTL + 1, TTL + 1]
 
@@ -238,128 +238,128 @@ def test_what_was_never_loaded_is_an_error_while_the_store_is_dead_and_no_error_
     container = Container(published())
     container.store.dead = {"get_changes", "get_many", "get_all"}
     with pytest.raises(StorageUnavailable):
-        container.status()
+        container.get_status()
     with pytest.raises(StorageUnavailable):
         container.catalog.experiments.get_all()
     container.store.dead = set()
-    assert container.status() == "active"
+    assert container.get_status() == "active"
 
 
 def test_a_definition_edited_without_a_publish_is_taken_up_after_its_time() -> None:
     container = Container(published())
-    container.status()
+    container.get_status()
     edited = published(status="completed")
     container.store._rows["experiment", "checkout"] = edited  # by hand, in the console
     container.now += TTL - 0.01
-    assert container.status() == "active"
+    assert container.get_status() == "active"
     container.now += 0.01
-    assert container.status() == "completed"
+    assert container.get_status() == "completed"
 
 
 def test_not_found_is_remembered_for_a_while() -> None:
     container = Container(published())
-    assert container.status("later") is None
-    container.calls()
-    assert container.status("later") is None
-    assert container.calls() == {}
+    assert container.get_status("later") is None
+    container.take_calls()
+    assert container.get_status("later") is None
+    assert container.take_calls() == {}
     container.now += NOT_FOUND_SECONDS
-    assert container.status("later") is None
-    assert container.calls()["get_many"] == 1
+    assert container.get_status("later") is None
+    assert container.take_calls()["get_many"] == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 129, "ü", "a b", "a\n", "a/b", "\ud800"])
 def test_what_cannot_be_a_key_is_not_found_without_asking(key: str) -> None:
     container = Container(published("good"))
-    assert container.status(key) is None
+    assert container.get_status(key) is None
     assert container.catalog.flags.get(key) is None
     assert set(container.catalog.experiments.get_many([key, "good"])) == {"good"}
-    assert container.calls() == {"get_changes": 1, "get_many": 1}
+    assert container.take_calls() == {"get_changes": 1, "get_many": 1}
     container.store.dead = {"get_many", "get_all", "get_changes"}
-    assert container.status(key) is None
+    assert container.get_status(key) is None
 
 
 def test_what_was_not_found_is_found_after_the_next_check() -> None:
     container = Container(published())
-    assert container.status("later") is None
+    assert container.get_status("later") is None
     container.publish(published("later"))
     container.now += CHECK
-    assert container.status("later") == "active"
+    assert container.get_status("later") == "active"
 
 
 def test_a_removed_definition_is_gone_after_the_next_check() -> None:
     container = Container(published())
-    container.status()
+    container.get_status()
     container.publish(DefinitionRow("experiment", "checkout", "", "removed"))
     container.now += CHECK
-    assert container.status() is None
+    assert container.get_status() is None
 
 
 def test_made_up_keys_do_not_push_out_what_exists() -> None:
     container = Container(published(), max_entries=10)
-    container.status()
+    container.get_status()
     for number in range(5000):
-        assert container.status(f"made-up-{number}") is None
-    container.calls()
-    container.status()
-    assert container.calls() == {}
+        assert container.get_status(f"made-up-{number}") is None
+    container.take_calls()
+    container.get_status()
+    assert container.take_calls() == {}
 
 
 def test_the_least_recently_used_definition_is_pushed_out() -> None:
     container = Container(*(published(f"e{number}") for number in range(4)), max_entries=3)
     for key in ("e0", "e1", "e2", "e0", "e3"):
-        container.status(key)
-    container.calls()
-    container.status("e0")
-    assert container.calls() == {}
-    container.status("e1")
-    assert container.calls() == {"get_many": 1}
+        container.get_status(key)
+    container.take_calls()
+    container.get_status("e0")
+    assert container.take_calls() == {}
+    container.get_status("e1")
+    assert container.take_calls() == {"get_many": 1}
 
 
 def test_many_unknown_keys_are_one_call() -> None:
     keys = [f"e{number}" for number in range(50)]
     container = Container(*(published(key) for key in keys))
-    container.status("e0")
-    container.calls()
-    found = container.catalog.experiments.get_many([*keys, "missing"])
-    assert set(found) == set(keys)
-    assert container.calls() == {"get_many": 1}
+    container.get_status("e0")
+    container.take_calls()
+    experiments = container.catalog.experiments.get_many([*keys, "missing"])
+    assert set(experiments) == set(keys)
+    assert container.take_calls() == {"get_many": 1}
     assert set(container.catalog.experiments.get_many([*keys, "missing"])) == set(keys)
-    assert container.calls() == {}
+    assert container.take_calls() == {}
 
 
 def test_of_many_keys_those_that_are_cached_are_answered_while_the_store_is_dead() -> None:
     container = Container(published("a"), published("b"))
-    container.status("a")
+    container.get_status("a")
     container.store.dead = {"get_many"}
-    found = container.catalog.experiments.get_many(["a", "b"])
-    assert not isinstance(found["a"], RealtimeError)
-    assert isinstance(found["b"], StorageUnavailable)
+    answers = container.catalog.experiments.get_many(["a", "b"])
+    assert not isinstance(answers["a"], RealtimeError)
+    assert isinstance(answers["b"], StorageUnavailable)
 
 
 def test_all_are_loaded_by_one_call_and_then_kept_up_to_date() -> None:
     container = Container(published("a"), published("b"))
     before = container.catalog.experiments.get_all()
     assert set(before) == {"a", "b"}
-    assert container.calls() == {"get_changes": 1, "get_all": 1}
-    assert container.status("a") == "active"
-    assert container.status("missing") is None
+    assert container.take_calls() == {"get_changes": 1, "get_all": 1}
+    assert container.get_status("a") == "active"
+    assert container.get_status("missing") is None
     assert set(container.catalog.experiments.get_many(["a", "missing"])) == {"a"}
-    assert container.calls() == {}
+    assert container.take_calls() == {}
     container.publish(published("c"), DefinitionRow("experiment", "a", "", "removed"))
     container.now += CHECK
     after = container.catalog.experiments.get_all()
     assert set(after) == {"b", "c"}
     assert after["b"] is before["b"]
     assert set(before) == {"a", "b"}
-    assert container.calls() == {"get_changes": 1, "get_many": 1}
+    assert container.take_calls() == {"get_changes": 1, "get_many": 1}
     container.now += TTL
     assert set(container.catalog.experiments.get_all()) == {"b", "c"}
-    assert container.calls() == {"get_changes": 1, "get_all": 1}
+    assert container.take_calls() == {"get_changes": 1, "get_all": 1}
 
 
-def test_more_changes_than_can_be_told_reload_everything() -> None:
+def test_more_changes_than_a_query_lists_reload_everything() -> None:
     container = Container(published())
-    container.status()
+    container.get_status()
     container.catalog.flags.get_all()
 
     def anything(version: int | None) -> Changes:
@@ -368,20 +368,20 @@ def test_more_changes_than_can_be_told_reload_everything() -> None:
     container.store.get_changes = anything  # type: ignore[method-assign] # this test's store forgets the details
     container.publish(published(status="paused"), published_flag("new"))
     container.now += CHECK
-    assert container.status() == "paused"
+    assert container.get_status() == "paused"
     assert set(container.catalog.flags.get_all()) == {"new"}
 
 
 def test_of_an_unreadable_row_the_last_good_definition_serves() -> None:
     container = Container(published(), published("other"))
-    container.status()
+    container.get_status()
     broken = DefinitionRow("experiment", "checkout", "{not json", "active")
     container.publish(broken, DefinitionRow("experiment", "other", '{"key": "other"}', "active"))
     container.now += CHECK
-    assert container.status() == "active"
+    assert container.get_status() == "active"
     assert container.metrics.recorded["InvalidDefinition"]
     with pytest.raises(StorageUnavailable, match="publish it again"):
-        container.status("other")
+        container.get_status("other")
     assert set(container.catalog.experiments.get_all()) == {"checkout"}
 
 
@@ -394,72 +394,74 @@ def test_an_unreadable_row_is_the_same_failure_before_and_after_all_are_asked_fo
             assert set(container.catalog.flags.get_all()) == set()
         for _ in range(2):
             with pytest.raises(StorageUnavailable, match="publish it again"):
-                container.status("broken")
+                container.get_status("broken")
             with pytest.raises(StorageUnavailable):
                 container.catalog.flags.get("broken")
-            found = container.catalog.experiments.get_many(["broken", "good", "missing"])
-            assert set(found) == {"broken", "good"}
-            assert isinstance(found["broken"], StorageUnavailable)
+            answers = container.catalog.experiments.get_many(["broken", "good", "missing"])
+            assert set(answers) == {"broken", "good"}
+            assert isinstance(answers["broken"], StorageUnavailable)
     assert set(container.catalog.experiments.get_unreadable()) == {"broken"}
     assert set(container.catalog.flags.get_unreadable()) == {"broken"}
-    assert container.calls() == {"get_changes": 1, "get_many": 3, "get_all": 2}
+    assert container.take_calls() == {"get_changes": 1, "get_many": 3, "get_all": 2}
     container.publish(published("broken"))
     container.now += CHECK
-    assert container.status("broken") == "active"
+    assert container.get_status("broken") == "active"
     assert container.catalog.experiments.get_unreadable() == {}
 
 
 def test_an_unreadable_row_that_was_repaired_is_taken_up() -> None:
     container = Container(DefinitionRow("experiment", "checkout", "{}", "active"))
     with pytest.raises(StorageUnavailable):
-        container.status()
+        container.get_status()
     container.publish(published())
     container.now += CHECK
-    assert container.status() == "active"
+    assert container.get_status() == "active"
 
 
-class Slow(Counted):
-    """A store whose experiments wait until they are let go."""
+class BlockingDefinitions(CountingDefinitions):
+    """Reads an experiment, but answers only once ``may_answer`` is set."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = threading.Event()
-        self.go_on = threading.Event()
+        self.is_called = threading.Event()
+        self.may_answer = threading.Event()
 
     def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
         rows: Mapping[str, DefinitionRow] = super().get_many(kind, keys)
         if kind == "experiment":
-            self.asked.set()
-            assert self.go_on.wait(10)
+            self.is_called.set()
+            assert self.may_answer.wait(10)
         return dict(rows)
 
 
 def test_threads_that_want_the_same_definition_share_one_call() -> None:
-    store = Slow()
+    store = BlockingDefinitions()
     store.publish([published()], 0, 0.0)
     catalog = Catalog(store, MemoryMetrics())
     with ThreadPoolExecutor(16) as pool:
         answers = [pool.submit(catalog.experiments.get, "checkout") for _ in range(16)]
-        assert store.asked.wait(10)
-        store.go_on.set()
-        found = {id(answer.result()) for answer in answers}
-    assert len(found) == 1
+        assert store.is_called.wait(10)
+        store.may_answer.set()
+        identities = {id(answer.result()) for answer in answers}
+    assert len(identities) == 1
     assert store.calls["get_many"] == 1
 
 
 def test_a_row_read_before_a_publish_never_outlives_it() -> None:
-    store = Slow()
+    store = BlockingDefinitions()
     store.publish([published()], 0, 0.0)
     times = [0.0]
     catalog = Catalog(store, MemoryMetrics(), check=CHECK, timer=lambda: times[0])
     with ThreadPoolExecutor(2) as pool:
-        late = pool.submit(catalog.experiments.get, "checkout")  # has read the old row and is stuck with it
-        assert store.asked.wait(10)
+        late = pool.submit(catalog.experiments.get, "checkout")  # it has read the old row, and waits
+        assert store.is_called.wait(10)
         store.publish([published(status="paused")], 1, 0.0)
         times[0] += CHECK
-        assert pool.submit(catalog.flags.get, "dark-mode").result(10) is None  # checks, and sees the publish
-        store.go_on.set()
+        assert (
+            pool.submit(catalog.flags.get, "dark-mode").result(10) is None
+        )  # it sees the publication
+        store.may_answer.set()
         late.result(10)
-    found = catalog.experiments.get("checkout")
-    assert found is not None
-    assert found.status == "paused"
+    experiment = catalog.experiments.get("checkout")
+    assert experiment is not None
+    assert experiment.status == "paused"

@@ -1,9 +1,9 @@
-"""The platform's overrides, embedded."""
+"""The platform's overrides: who gets them, and how often the table is read."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from chalicelib.domain.assignment import decide
+from chalicelib.domain import assignment
 from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.reasons import Reason
@@ -33,25 +33,25 @@ class Platform:
         self.metrics = MemoryMetrics()
         self.overrides = PlatformOverrides(self.table, self.metrics, lambda: self.now)
 
-    def variant(self, user: str) -> tuple[str | None, Reason]:
-        decision = decide(self.overrides.apply(self.own), user, {}, self.now, lambda: None)
+    def decide(self, user: str) -> tuple[str | None, Reason]:
+        decision = assignment.decide(self.overrides.apply(self.own), user, {}, self.now, lambda: None)
         return decision.variant, decision.reason
 
 
 def test_a_user_in_the_table_is_overridden_by_the_experiments_id() -> None:
     platform = Platform(experiment(id="exp1"), exp1={"tester": "treatment"})
-    assert platform.variant("tester") == ("treatment", Reason.OVERRIDE)
-    assert platform.variant("somebody")[1] == Reason.ASSIGNED
+    assert platform.decide("tester") == ("treatment", Reason.OVERRIDE)
+    assert platform.decide("visitor")[1] == Reason.ASSIGNED
 
 
 def test_the_definitions_own_override_wins() -> None:
     platform = Platform(experiment(overrides={"tester": "control"}), checkout={"tester": "treatment"})
-    assert platform.variant("tester") == ("control", Reason.OVERRIDE)
+    assert platform.decide("tester") == ("control", Reason.OVERRIDE)
 
 
 def test_a_variant_that_the_experiment_does_not_have_overrides_nothing() -> None:
     platform = Platform(experiment(), checkout={"tester": "gone"})
-    assert platform.variant("tester")[1] == Reason.ASSIGNED
+    assert platform.decide("tester")[1] == Reason.ASSIGNED
 
 
 def test_an_experiment_without_overrides_is_the_catalogs_own() -> None:
@@ -65,8 +65,8 @@ def test_named_and_all_experiments_are_overridden_too() -> None:
     container = Container(published(), apply_overrides=overrides.apply)
     expected = container.assign("tester")
     assert (expected["variant"], expected["reason"]) == ("treatment", "OVERRIDE")
-    assert container.batch(user="tester")["checkout"] == expected
-    answers = container.batch("checkout", "missing", user="tester")
+    assert container.assign_many(user="tester")["checkout"] == expected
+    answers = container.assign_many("checkout", "missing", user="tester")
     assert answers["checkout"] == expected
     assert answers["missing"]["error"]["code"] == "experiment_not_found"
 
@@ -87,19 +87,19 @@ def test_an_experiment_loaded_again_for_a_newer_row_is_overridden_too() -> None:
 
 def test_the_table_is_read_again_after_half_a_minute_only() -> None:
     platform = Platform(experiment())
-    platform.variant("tester")
+    platform.decide("tester")
     platform.table.rows = {"checkout": {"tester": "treatment"}}
     platform.now += REFRESH_INTERVAL_SECONDS - 0.001
-    assert platform.variant("tester")[1] == Reason.ASSIGNED
+    assert platform.decide("tester")[1] == Reason.ASSIGNED
     platform.now += 0.001
-    assert platform.variant("tester") == ("treatment", Reason.OVERRIDE)
+    assert platform.decide("tester") == ("treatment", Reason.OVERRIDE)
     assert platform.table.reads == 2
 
 
 def test_the_last_overrides_apply_while_the_table_cannot_be_read() -> None:
     platform = Platform(experiment(), checkout={"tester": "treatment"})
-    platform.variant("tester")
+    platform.decide("tester")
     platform.table.dead = True
     platform.now += REFRESH_INTERVAL_SECONDS
-    assert platform.variant("tester") == ("treatment", Reason.OVERRIDE)
+    assert platform.decide("tester") == ("treatment", Reason.OVERRIDE)
     assert platform.metrics.recorded["OverridesUnreadable"] == [1]
