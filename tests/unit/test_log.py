@@ -18,22 +18,22 @@ def _factory() -> Iterator[None]:
     logging.setLogRecordFactory(before)
 
 
-def line(message: str) -> dict[str, object]:
+def format_line(message: str) -> dict[str, object]:
     """As Lambda's own runtime writes it."""
     record = logging.getLogger("realtime").makeRecord("realtime", 40, "x.py", 1, message, (), None)
-    found: dict[str, object] = json.loads(JsonFormatter().format(record))
-    return found
+    fields: dict[str, object] = json.loads(JsonFormatter().format(record))
+    return fields
 
 
 def test_a_line_has_the_trace_of_its_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         TRACE_VARIABLE, "Root=1-67890abc-0123456789abcdef01234567;Parent=53995c3f42cd8ad8;Sampled=1"
     )
-    assert line("slow")["xray_trace_id"] == "1-67890abc-0123456789abcdef01234567"
+    assert format_line("slow")["xray_trace_id"] == "1-67890abc-0123456789abcdef01234567"
     monkeypatch.setenv(TRACE_VARIABLE, "Root=1-67890abd-0123456789abcdef01234567")
-    assert line("slow")["xray_trace_id"] == "1-67890abd-0123456789abcdef01234567"
+    assert format_line("slow")["xray_trace_id"] == "1-67890abd-0123456789abcdef01234567"
 
 
 def test_without_a_trace_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TRACE_VARIABLE, raising=False)
-    assert "xray_trace_id" not in line("slow")
+    assert "xray_trace_id" not in format_line("slow")

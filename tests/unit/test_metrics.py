@@ -1,4 +1,4 @@
-"""The embedded metric format: what CloudWatch takes, one line an interval, nothing that names anybody."""
+"""The embedded metric format: lines that CloudWatch accepts, one an interval."""
 
 import json
 from contextlib import nullcontext
@@ -13,7 +13,7 @@ from chalicelib.wiring import Plane
 
 
 class Container:
-    """CloudWatch, as far as it refuses a line."""
+    """A container's metrics; each line must have CloudWatch's format."""
 
     def __init__(self, interval: float = 60.0) -> None:
         self.now = 1_800_000_000.0
@@ -22,11 +22,11 @@ class Container:
 
     def _take(self, text: str) -> None:
         line = json.loads(text)
-        refuse_unless_embedded(line)
+        check_format(line)
         self.lines.append(line)
 
 
-def refuse_unless_embedded(line: dict[str, Any]) -> None:
+def check_format(line: dict[str, Any]) -> None:
     """The rules of "Specification: Embedded metric format" in CloudWatch's user guide."""
     metadata = line["_aws"]
     assert metadata.keys() == {"Timestamp", "CloudWatchMetrics"}
@@ -78,7 +78,7 @@ def test_more_metrics_than_a_directive_takes_get_another_one() -> None:
         container.metrics.record(f"Assigned.experiment-{number}.control", number)
     container.metrics.flush()
     (line,) = container.lines
-    sizes = [len(one["Metrics"]) for one in line["_aws"]["CloudWatchMetrics"]]
+    sizes = [len(directive["Metrics"]) for directive in line["_aws"]["CloudWatchMetrics"]]
     assert sizes == [MAX_METRICS, 1]
 
 
@@ -106,7 +106,7 @@ def test_nothing_recorded_is_no_line() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_a_batch_of_a_stream_records_is_told_with_it(fails: bool) -> None:
+def test_metrics_of_a_stream_batch_are_emitted_with_it(fails: bool) -> None:
     container = Container()
     plane = Plane(Settings.from_env({"REALTIME_ENV": "prod"}))
     plane.metrics = container.metrics

@@ -1,4 +1,4 @@
-"""The application answers as Chalice itself does, only sooner."""
+"""The application answers as Chalice itself does."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class Context:
     aws_request_id = "1"
 
 
-def made(kind: type[Chalice]) -> Chalice:
+def make_app(kind: type[Chalice]) -> Chalice:
     app = kind("test", env={})
     app.api.cors = CORS
     app.api.binary_types = []
@@ -47,7 +47,7 @@ def made(kind: type[Chalice]) -> Chalice:
     return app
 
 
-def event(path: str, resource: str = "", method: str = "POST", **headers: str) -> dict[str, Any]:
+def make_event(path: str, resource: str = "", method: str = "POST", **headers: str) -> dict[str, Any]:
     return {
         "requestContext": {"httpMethod": method, "resourcePath": resource or path},
         "path": path,
@@ -61,22 +61,22 @@ def event(path: str, resource: str = "", method: str = "POST", **headers: str) -
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "request_event",
     [
-        event("/text"),
-        event("/plain"),
-        event("/named/x", "/named/{name}"),
-        event("/refused"),
-        event("/broken"),
-        event("/bad-header"),
-        event("/text", method="DELETE"),
-        event("/plain", **{"Content-Type": "text/plain"}),
-        event("/text", Accept="image/png"),
+        make_event("/text"),
+        make_event("/plain"),
+        make_event("/named/x", "/named/{name}"),
+        make_event("/refused"),
+        make_event("/broken"),
+        make_event("/bad-header"),
+        make_event("/text", method="DELETE"),
+        make_event("/plain", **{"Content-Type": "text/plain"}),
+        make_event("/text", Accept="image/png"),
     ],
 )
-def test_an_answer_is_the_same(asked: dict[str, Any]) -> None:
-    ours, chalices = made(Application), made(Chalice)
-    assert ours(asked, Context()) == chalices(asked, Context())
+def test_an_answer_is_the_same(request_event: dict[str, Any]) -> None:
+    ours, chalices = make_app(Application), make_app(Chalice)
+    assert ours(request_event, Context()) == chalices(request_event, Context())
     assert ours.lambda_context.aws_request_id == "1"
 
 

@@ -38,10 +38,10 @@ def app() -> Chalice:
 
 @pytest.fixture
 def running() -> Iterator[Service]:
-    with run_service() as made:
+    with run_service() as service:
         definition = DefinitionRow("experiment", "checkout", json.dumps(EXPERIMENT), "active")
-        made.definitions.publish([definition], 0, 0.0)
-        yield made
+        service.definitions.publish([definition], 0, 0.0)
+        yield service
 
 
 def post(client: Any, path: str, body: object) -> Any:
@@ -115,9 +115,9 @@ def test_direct_invocation_answers_a_mistake_in_the_error_shape(running: Service
 
 def test_in_a_batch_text_that_cannot_be_a_key_fails_no_other(running: Service, client: Any) -> None:
     bad = ["", "x" * 3000, "ü", "a b"]
-    found = post(client, "/assign/batch", {"user_id": "u", "experiment_keys": ["checkout", *bad]}).json
-    assert found["assignments"]["checkout"]["reason"] == "NOT_TARGETED"
-    errors = [found["assignments"][key]["error"] for key in bad]
+    body = post(client, "/assign/batch", {"user_id": "u", "experiment_keys": ["checkout", *bad]}).json
+    assert body["assignments"]["checkout"]["reason"] == "NOT_TARGETED"
+    errors = [body["assignments"][key]["error"] for key in bad]
     assert {error["code"] for error in errors} == {"experiment_not_found"}
     assert [error["details"] for error in errors] == [[]] * 4
 
@@ -125,7 +125,7 @@ def test_in_a_batch_text_that_cannot_be_a_key_fails_no_other(running: Service, c
 def test_in_a_batch_a_key_of_another_type_is_a_400_that_names_it(running: Service, client: Any) -> None:
     answer = post(client, "/assign/batch", {"user_id": "u", "experiment_keys": ["checkout", 5]})
     assert answer.status_code == 400
-    assert [one["field"] for one in answer.json["error"]["details"]] == ["experiment_keys[1]"]
+    assert [detail["field"] for detail in answer.json["error"]["details"]] == ["experiment_keys[1]"]
 
 
 @pytest.mark.parametrize("context", [None, {}, "x", []])

@@ -1,4 +1,4 @@
-"""Which variant, and why: every exit of the one decision, and what it promises."""
+"""`decide`: each of its outcomes, and its properties."""
 
 from collections import Counter
 from dataclasses import replace
@@ -31,75 +31,81 @@ germans = {
 }
 
 
-def decided(one: Experiment, user: str = "u", row: Assignment | None = None, **context: Any) -> Decision:
-    return decide(one, user, context, NOW, lambda: row)
+def decide_for(
+    definition: Experiment, user: str = "u", row: Assignment | None = None, **context: Any
+) -> Decision:
+    return decide(definition, user, context, NOW, lambda: row)
 
 
-def reason(one: Experiment, user: str = "u", row: Assignment | None = None, **context: Any) -> Reason:
-    return decided(one, user, row, **context).reason
+def get_reason(
+    definition: Experiment, user: str = "u", row: Assignment | None = None, **context: Any
+) -> Reason:
+    return decide_for(definition, user, row, **context).reason
 
 
-def stored(variant: str = "control", **fields: Any) -> Assignment:
+def make_row(variant: str = "control", **fields: Any) -> Assignment:
     return replace(Assignment(variant, "id", NOW - 60), **fields)
 
 
-# every exit
+# outcomes
 
 
 def test_a_new_user_is_assigned() -> None:
-    found = decided(experiment(variants=[{"key": "only", "allocation": 1.0, "payload": {"colour": "red"}}]))
-    assert found == Decision("only", Reason.ASSIGNED, {"colour": "red"})
+    decision = decide_for(
+        experiment(variants=[{"key": "only", "allocation": 1.0, "payload": {"colour": "red"}}])
+    )
+    assert decision == Decision("only", Reason.ASSIGNED, {"colour": "red"})
 
 
 @pytest.mark.parametrize("status", ["draft", "paused", "completed"])
 def test_only_an_active_experiment_serves_anybody(status: str) -> None:
-    one = experiment(status=status, overrides={"u": "control"})
-    assert decided(one, row=stored()) == Decision(None, Reason(status.upper()))
+    inactive = experiment(status=status, overrides={"u": "control"})
+    assert decide_for(inactive, row=make_row()) == Decision(None, Reason(status.upper()))
 
 
 def test_a_schedule_is_half_open() -> None:
-    at = "2027-01-15T08:00:00Z"  # NOW
-    assert reason(experiment(start_at=at)) == Reason.ASSIGNED
-    assert reason(experiment(start_at="2027-01-15T08:00:00.001Z"), row=stored()) == Reason.NOT_STARTED
-    assert reason(experiment(end_at=at), row=stored()) == Reason.ENDED
-    assert reason(experiment(end_at="2027-01-15T10:00:00.001+02:00")) == Reason.ASSIGNED
+    now = "2027-01-15T08:00:00Z"  # NOW
+    assert get_reason(experiment(start_at=now)) == Reason.ASSIGNED
+    assert get_reason(experiment(start_at="2027-01-15T08:00:00.001Z"), row=make_row()) == Reason.NOT_STARTED
+    assert get_reason(experiment(end_at=now), row=make_row()) == Reason.ENDED
+    assert get_reason(experiment(end_at="2027-01-15T10:00:00.001+02:00")) == Reason.ASSIGNED
 
 
 def test_an_override_wins_over_everything_but_status_and_schedule() -> None:
-    one = experiment(
+    overridden = experiment(
         overrides={"tester": "treatment"},
         holdout={"key": "h", "share": 1.0},
         traffic_allocation=0.0,
         targeting_rules=germans,
     )
-    assert decided(one, "tester", stored("control")) == Decision("treatment", Reason.OVERRIDE)
-    assert reason(one) == Reason.HOLDOUT
+    assert decide_for(overridden, "tester", make_row("control")) == Decision("treatment", Reason.OVERRIDE)
+    assert get_reason(overridden) == Reason.HOLDOUT
 
 
 def test_a_holdout_keeps_out_even_those_who_are_assigned() -> None:
-    one = experiment(holdout={"key": "h", "share": 1.0}, layer={"key": "l", "start": 0.0, "end": 1.0})
-    assert reason(one, row=stored()) == Reason.HOLDOUT
-    assert reason(experiment(holdout={"key": "h", "share": 0.0})) == Reason.ASSIGNED
+    held_out = experiment(holdout={"key": "h", "share": 1.0}, layer={"key": "l", "start": 0.0, "end": 1.0})
+    assert get_reason(held_out, row=make_row()) == Reason.HOLDOUT
+    assert get_reason(experiment(holdout={"key": "h", "share": 0.0})) == Reason.ASSIGNED
 
 
 def test_who_belongs_to_another_part_of_the_layer_is_out() -> None:
     left = experiment("left", layer={"key": "l", "start": 0.0, "end": 0.5})
     right = experiment("right", layer={"key": "l", "start": 0.5, "end": 1.0})
-    reasons = {(reason(left, user), reason(right, user)) for user in USERS[:200]}
+    reasons = {(get_reason(left, user), get_reason(right, user)) for user in USERS[:200]}
     assert reasons == {(Reason.ASSIGNED, Reason.NOT_IN_LAYER), (Reason.NOT_IN_LAYER, Reason.ASSIGNED)}
 
 
 def test_who_matches_no_rule_is_not_targeted() -> None:
-    one = experiment(targeting_rules=germans)
-    assert reason(one, country="DE") == Reason.ASSIGNED
-    assert reason(one, country="FR") == Reason.NOT_TARGETED
-    assert reason(one) == Reason.NOT_TARGETED
+    targeted = experiment(targeting_rules=germans)
+    assert get_reason(targeted, country="DE") == Reason.ASSIGNED
+    assert get_reason(targeted, country="FR") == Reason.NOT_TARGETED
+    assert get_reason(targeted) == Reason.NOT_TARGETED
 
 
 def test_traffic_0_and_1_let_in_nobody_and_everybody() -> None:
     nobody, everybody = experiment(traffic_allocation=0.0), experiment()
-    assert {reason(nobody, user) for user in USERS} == {Reason.NOT_IN_TRAFFIC}
-    assert {reason(everybody, user) for user in USERS} == {Reason.ASSIGNED}
+    assert {get_reason(nobody, user) for user in USERS} == {Reason.NOT_IN_TRAFFIC}
+    assert {get_reason(everybody, user) for user in USERS} == {Reason.ASSIGNED}
 
 
 # sticky
@@ -115,34 +121,36 @@ def test_traffic_0_and_1_let_in_nobody_and_everybody() -> None:
     ],
 )
 def test_who_is_in_stays_in_whatever_is_changed(changed: dict[str, Any]) -> None:
-    one = experiment(**changed)
-    found = {decided(one, user, stored()) for user in USERS[:100]}
-    assert found == {Decision("control", Reason.STICKY)}
+    changed_experiment = experiment(**changed)
+    decisions = {decide_for(changed_experiment, user, make_row()) for user in USERS[:100]}
+    assert decisions == {Decision("control", Reason.STICKY)}
 
 
 def test_who_is_not_sticky_follows_the_hash() -> None:
-    one = experiment(sticky=False, variants=shares(control=0.0, treatment=1.0))
-    assert decided(one, row=stored("treatment")) == Decision("treatment", Reason.STICKY)
-    assert decided(one, row=stored("control")) == Decision("treatment", Reason.REASSIGNED)
-    assert reason(experiment(sticky=False, traffic_allocation=0.0), row=stored()) == Reason.NOT_IN_TRAFFIC
+    not_sticky = experiment(sticky=False, variants=shares(control=0.0, treatment=1.0))
+    assert decide_for(not_sticky, row=make_row("treatment")) == Decision("treatment", Reason.STICKY)
+    assert decide_for(not_sticky, row=make_row("control")) == Decision("treatment", Reason.REASSIGNED)
+    assert (
+        get_reason(experiment(sticky=False, traffic_allocation=0.0), row=make_row()) == Reason.NOT_IN_TRAFFIC
+    )
 
 
 def test_who_was_in_a_removed_variant_is_reassigned() -> None:
-    one = experiment(variants=shares(treatment=1.0))
-    assert decided(one, row=stored("control")) == Decision("treatment", Reason.REASSIGNED)
+    treatment_only = experiment(variants=shares(treatment=1.0))
+    assert decide_for(treatment_only, row=make_row("control")) == Decision("treatment", Reason.REASSIGNED)
 
 
 def test_an_expired_row_counts_as_absent() -> None:
-    one = experiment(variants=shares(control=0.0, treatment=1.0))
-    assert decided(one, row=stored(expires_at=NOW)) == Decision("treatment", Reason.ASSIGNED)
-    assert decided(one, row=stored(expires_at=NOW + 1)) == Decision("control", Reason.STICKY)
+    treatment_only = experiment(variants=shares(control=0.0, treatment=1.0))
+    assert decide_for(treatment_only, row=make_row(expires_at=NOW)) == Decision("treatment", Reason.ASSIGNED)
+    assert decide_for(treatment_only, row=make_row(expires_at=NOW + 1)) == Decision("control", Reason.STICKY)
 
 
 def test_a_new_iteration_forgets_the_rows_and_the_buckets_of_the_one_before() -> None:
     first, second = experiment(), experiment(iteration=2)
-    assert reason(second, row=stored(iteration=1)) == Reason.ASSIGNED
-    assert reason(second, row=stored(iteration=2)) == Reason.STICKY
-    moved = sum(decided(first, user).variant != decided(second, user).variant for user in USERS)
+    assert get_reason(second, row=make_row(iteration=1)) == Reason.ASSIGNED
+    assert get_reason(second, row=make_row(iteration=2)) == Reason.STICKY
+    moved = sum(decide_for(first, user).variant != decide_for(second, user).variant for user in USERS)
     assert abs(moved / len(USERS) - 0.5) < 0.02
 
 
@@ -151,72 +159,82 @@ def test_the_row_is_not_read_if_something_before_it_decides() -> None:
         raise AssertionError
 
     gated = experiment(status="paused"), experiment(overrides={"u": "control"})
-    for one in (*gated, experiment(holdout={"key": "h", "share": 1.0})):
-        decide(one, "u", {}, NOW, refuse)
+    for decided_early in (*gated, experiment(holdout={"key": "h", "share": 1.0})):
+        decide(decided_early, "u", {}, NOW, refuse)
 
 
 # identity
 
 
 def test_an_assignment_id_is_a_function_of_experiment_iteration_and_user() -> None:
-    one = experiment("a", id="x")
-    assert make_assignment_id(one, "u") == make_assignment_id(experiment("renamed", id="x", salt="s"), "u")
+    original = experiment("a", id="x")
+    assert make_assignment_id(original, "u") == make_assignment_id(
+        experiment("renamed", id="x", salt="s"), "u"
+    )
     others = {
-        make_assignment_id(one, "v"),
+        make_assignment_id(original, "v"),
         make_assignment_id(experiment("a", id="y"), "u"),
         make_assignment_id(experiment("a", id="x", iteration=2), "u"),
     }
-    assert len(others - {make_assignment_id(one, "u")}) == 3
+    assert len(others - {make_assignment_id(original, "u")}) == 3
 
 
 # properties and distributions
 
 
 @given(users, share, share)
-def test_raising_traffic_removes_nobody_and_moves_nobody(user: str, one: float, other: float) -> None:
-    low, high = sorted([one, other])
-    before = decided(experiment(traffic_allocation=low), user)
+def test_raising_traffic_removes_nobody_and_moves_nobody(user: str, first: float, second: float) -> None:
+    low, high = sorted([first, second])
+    before = decide_for(experiment(traffic_allocation=low), user)
     if before.variant is not None:
-        assert decided(experiment(traffic_allocation=high), user) == before
+        assert decide_for(experiment(traffic_allocation=high), user) == before
 
 
 @given(users, st.from_regex(r"\A[a-z]{1,8}\Z"))
 def test_changing_one_experiments_salt_changes_no_other(user: str, salt: str) -> None:
     other = experiment("other")
-    before = decided(other, user)
+    before = decide_for(other, user)
     experiment("one", salt=salt)
-    assert decided(other, user) == before
-    assert decided(experiment("elsewhere", salt="other"), user).variant == before.variant
+    assert decide_for(other, user) == before
+    assert decide_for(experiment("elsewhere", salt="other"), user).variant == before.variant
 
 
 @given(users, share)
 def test_the_variant_does_not_depend_on_the_traffic(user: str, traffic: float) -> None:
-    inside = decided(experiment(traffic_allocation=traffic), user)
-    assert inside.variant in {None, decided(experiment(), user).variant}
+    inside = decide_for(experiment(traffic_allocation=traffic), user)
+    assert inside.variant in {None, decide_for(experiment(), user).variant}
 
 
 def test_shares_are_exact_to_half_a_point() -> None:
-    one = experiment(variants=shares(a=0.5, b=0.3, c=0.2), traffic_allocation=0.4)
-    found = Counter(decided(one, f"user-{number}").variant for number in range(200_000))
+    split = experiment(variants=shares(a=0.5, b=0.3, c=0.2), traffic_allocation=0.4)
+    users_by_variant = Counter(decide_for(split, f"user-{number}").variant for number in range(200_000))
     for variant, expected in {None: 0.6, "a": 0.2, "b": 0.12, "c": 0.08}.items():
-        assert abs(found[variant] / 200_000 - expected) < 0.005
+        assert abs(users_by_variant[variant] / 200_000 - expected) < 0.005
 
 
 def test_two_experiments_are_independent() -> None:
-    one, other = experiment("one", variants=shares(a=0.3, b=0.7)), experiment("other", traffic_allocation=0.5)
-    found = Counter((decided(one, user).variant, decided(other, user).variant) for user in USERS)
+    first, second = (
+        experiment("one", variants=shares(a=0.3, b=0.7)),
+        experiment("other", traffic_allocation=0.5),
+    )
+    users_by_variants = Counter(
+        (decide_for(first, user).variant, decide_for(second, user).variant) for user in USERS
+    )
     chi_square = 0.0
     for variant, part in {"a": 0.3, "b": 0.7}.items():
         for cell, share in {None: 0.5, "control": 0.25, "treatment": 0.25}.items():
             expected = len(USERS) * part * share
-            chi_square += (found[variant, cell] - expected) ** 2 / expected
+            chi_square += (users_by_variants[variant, cell] - expected) ** 2 / expected
     assert chi_square < 20.52  # p > 0.001 at 5 degrees of freedom
 
 
 def test_a_layer_is_independent_of_the_variants_inside_of_it() -> None:
-    one = experiment(layer={"key": "checkout", "start": 0.0, "end": 0.5})
-    found = Counter(decided(one, user).variant for user in USERS)
-    assert abs(found["control"] / (found["control"] + found["treatment"]) - 0.5) < 0.02
+    layered = experiment(layer={"key": "checkout", "start": 0.0, "end": 0.5})
+    users_by_variant = Counter(decide_for(layered, user).variant for user in USERS)
+    assert (
+        abs(users_by_variant["control"] / (users_by_variant["control"] + users_by_variant["treatment"]) - 0.5)
+        < 0.02
+    )
 
 
 def test_layers_own_disjoint_parts_that_add_up() -> None:
@@ -226,11 +244,11 @@ def test_layers_own_disjoint_parts_that_add_up() -> None:
         for index, (start, end) in enumerate(bounds)
     ]
     for user in USERS[:2000]:
-        assert sum(decided(part, user).variant is not None for part in parts) == 1
+        assert sum(decide_for(part, user).variant is not None for part in parts) == 1
 
 
 def test_a_holdout_is_the_same_users_in_every_experiment_that_names_it() -> None:
-    one, other = (experiment(key, holdout={"key": "q1", "share": 0.1}) for key in ("a", "b"))
-    held = [user for user in USERS if reason(one, user) == Reason.HOLDOUT]
-    assert held == [user for user in USERS if reason(other, user) == Reason.HOLDOUT]
-    assert abs(len(held) / len(USERS) - 0.1) < 0.01
+    first, second = (experiment(key, holdout={"key": "q1", "share": 0.1}) for key in ("a", "b"))
+    held_out = [user for user in USERS if get_reason(first, user) == Reason.HOLDOUT]
+    assert held_out == [user for user in USERS if get_reason(second, user) == Reason.HOLDOUT]
+    assert abs(len(held_out) / len(USERS) - 0.1) < 0.01

@@ -1,4 +1,4 @@
-"""The arithmetic that every language has to agree on, and what it promises."""
+"""Bucketing: golden vectors, which hold in every language, and properties."""
 
 import json
 from fractions import Fraction
@@ -28,9 +28,9 @@ HASH = "experiment/checkout:"
 def test_every_golden_vector_holds() -> None:
     assert len(GOLDEN["vectors"]) >= 200
     for vector in GOLDEN["vectors"]:
-        found = compute_halves(make_prefix(vector["kind"], vector["salt"]), vector["user_id"])
-        assert [f"{one:016x}" for one in found] == vector["halves"], vector
-        assert [compute_bucket(one) for one in found] == vector["buckets"], vector
+        halves = compute_halves(make_prefix(vector["kind"], vector["salt"]), vector["user_id"])
+        assert [f"{half:016x}" for half in halves] == vector["halves"], vector
+        assert [compute_bucket(half) for half in halves] == vector["buckets"], vector
 
 
 def test_every_golden_split_holds() -> None:
@@ -92,9 +92,9 @@ def test_halves_are_uniform_and_independent() -> None:
 
 
 def test_kind_and_salt_change_the_bucket() -> None:
-    places = [
+    hashes = [
         compute_halves(make_prefix(kind, salt), "u")
         for kind in ("experiment", "layer")
         for salt in ("a", "b")
     ]
-    assert len(set(places)) == 4
+    assert len(set(hashes)) == 4

@@ -1,4 +1,4 @@
-"""Which ids and contexts are taken, and what those who send others are told."""
+"""Which user ids and contexts are valid, and the errors for others."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def test_any_visible_or_invisible_text_up_to_1_kb_is_an_id(user_id: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("user_id", "told"),
+    ("user_id", "expected"),
     [
         ("", "must not be empty"),
         (42, 'must be a string, not a number: 1 and "1" and 1.0 would be three users; quote it'),
@@ -45,10 +45,10 @@ def test_any_visible_or_invisible_text_up_to_1_kb_is_an_id(user_id: str) -> None
         ("\ud800", "lone surrogate"),
     ],
 )
-def test_what_is_no_id_is_refused_with_the_reason(user_id: object, told: str) -> None:
+def test_what_is_no_id_is_refused_with_the_reason(user_id: object, expected: str) -> None:
     with pytest.raises(InvalidInput, match=r"^user_id must ") as caught:
         check_user_id(user_id)
-    assert told in caught.value.message
+    assert expected in caught.value.message
     assert caught.value.details[0].path == "user_id"
 
 
@@ -73,26 +73,26 @@ def test_a_context_is_an_object(value: object) -> None:
         check_context(value)
 
 
-def nested(depth: int) -> dict[str, Any]:
+def nest(depth: int) -> dict[str, Any]:
     value: Any = 1
     for _ in range(depth):
         value = {"a": value}
-    found: dict[str, Any] = value
-    return found
+    context: dict[str, Any] = value
+    return context
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999"])
-@pytest.mark.parametrize("around", ['{"a": %s}', '{"a": [1, {"b": %s}]}'])
-def test_a_number_that_is_read_as_infinity_is_refused(around: str, number: str) -> None:
+@pytest.mark.parametrize("template", ['{"a": %s}', '{"a": [1, {"b": %s}]}'])
+def test_a_number_that_is_read_as_infinity_is_refused(template: str, number: str) -> None:
     with pytest.raises(InvalidInput, match="no number beyond") as refused:
-        check_context(json.loads(around % number))
+        check_context(json.loads(template % number))
     assert refused.value.code == "invalid_context"
-    check_context(json.loads(around % "1e308"))
+    check_context(json.loads(template % "1e308"))
 
 
 def test_a_context_is_nested_at_most_50_deep() -> None:
-    check_context(nested(MAX_DEPTH))
-    for deep in (nested(MAX_DEPTH + 1), {"a": [nested(100_000)]}):
+    check_context(nest(MAX_DEPTH))
+    for deep in (nest(MAX_DEPTH + 1), {"a": [nest(100_000)]}):
         with pytest.raises(InvalidInput, match="nested at most 50 deep"):
             check_context(deep)
 

@@ -1,11 +1,11 @@
-"""What an error says in one line."""
+"""An error as one line of text."""
 
 from chalicelib.domain.errors import InvalidInput, Problem
 
 REQUIRED = Problem("user_id", "required"), Problem("experiment_key", "required")
 
 
-def test_details_that_the_message_says_already_are_not_repeated() -> None:
+def test_details_that_the_message_contains_are_not_repeated() -> None:
     reason = Problem("user_id", "must not be empty")
     assert str(InvalidInput("invalid_user_id", "user_id must not be empty.", (reason,))) == (
         "user_id must not be empty."

@@ -1,4 +1,4 @@
-"""What a flag answers, in the order in which it is decided, and what holds for every flag."""
+"""A flag's answers in the order of evaluation, and properties of all flags."""
 
 import json
 import math
@@ -21,23 +21,23 @@ GERMANS = where("country", "eq", "DE")
 FRENCH = where("country", "eq", "FR")
 
 
-def ask(
-    of: Flag, user: str | None = "u1", now: float = NOW, others: tuple[Flag, ...] = (), **context: Any
+def evaluate_for(
+    asked_flag: Flag, user: str | None = "u1", now: float = NOW, others: tuple[Flag, ...] = (), **context: Any
 ) -> Evaluation:
-    by_key = {other.key: other for other in (of, *others)}
-    return evaluate(of, user, context, now, by_key.get)
+    by_key = {each.key: each for each in (asked_flag, *others)}
+    return evaluate(asked_flag, user, context, now, by_key.get)
 
 
-def answer(of: Flag, *args: Any, **kwargs: Any) -> tuple[str, Reason]:
-    found = ask(of, *args, **kwargs)
-    return found.variant, found.reason
+def get_answer(asked_flag: Flag, *args: Any, **kwargs: Any) -> tuple[str, Reason]:
+    evaluation = evaluate_for(asked_flag, *args, **kwargs)
+    return evaluation.variant, evaluation.reason
 
 
 # One reason each, in the order of evaluation.
 
 
 def test_a_flag_that_is_off_answers_its_off_variant_whatever_else_it_says() -> None:
-    of = flag(
+    asked_flag = flag(
         type="string",
         enabled=False,
         default_variant="a",
@@ -45,22 +45,22 @@ def test_a_flag_that_is_off_answers_its_off_variant_whatever_else_it_says() -> N
         variants=variants(a=1, b=0),
         overrides={"u1": "a"},
     )
-    assert answer(of) == ("b", Reason.DISABLED)
+    assert get_answer(asked_flag) == ("b", Reason.DISABLED)
 
 
 def test_the_off_variant_is_the_default_unless_named() -> None:
-    assert answer(flag(enabled=False)) == ("off", Reason.DISABLED)
+    assert get_answer(flag(enabled=False)) == ("off", Reason.DISABLED)
 
 
 def test_an_override_comes_before_prerequisites_targeting_and_rollout() -> None:
-    of = flag(
+    asked_flag = flag(
         overrides={"u1": "on"},
         prerequisites=[{"flag": "missing", "variants": ["on"]}],
         targeting_rules=rules({"rule": GERMANS}),
         rollout_percentage=0,
     )
-    assert answer(of) == ("on", Reason.OVERRIDE)
-    assert answer(of, "u2") == ("off", Reason.PREREQUISITE_FAILED)
+    assert get_answer(asked_flag) == ("on", Reason.OVERRIDE)
+    assert get_answer(asked_flag, "u2") == ("off", Reason.PREREQUISITE_FAILED)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_an_override_comes_before_prerequisites_targeting_and_rollout() -> None:
 def test_a_prerequisite_must_answer_one_of_the_named_variants(
     percentage: float, expected: tuple[str, Reason]
 ) -> None:
-    of = flag("of", prerequisites=[{"flag": "base", "variants": ["on"]}])
-    assert answer(of, others=(flag("base", rollout_percentage=percentage),)) == expected
+    asked_flag = flag("of", prerequisites=[{"flag": "base", "variants": ["on"]}])
+    assert get_answer(asked_flag, others=(flag("base", rollout_percentage=percentage),)) == expected
 
 
 def test_a_prerequisite_that_does_not_exist_is_not_met() -> None:
-    assert answer(flag(prerequisites=[{"flag": "gone", "variants": ["on"]}])) == (
+    assert get_answer(flag(prerequisites=[{"flag": "gone", "variants": ["on"]}])) == (
         "off",
         Reason.PREREQUISITE_FAILED,
     )
@@ -84,15 +84,17 @@ def test_prerequisites_of_prerequisites_count() -> None:
     first = flag("first", rollout_percentage=0)
     second = flag("second", prerequisites=[{"flag": "first", "variants": ["on"]}])
     third = flag("third", prerequisites=[{"flag": "second", "variants": ["on"]}])
-    assert answer(third, others=(first, second)) == ("off", Reason.PREREQUISITE_FAILED)
+    assert get_answer(third, others=(first, second)) == ("off", Reason.PREREQUISITE_FAILED)
 
 
-def diamond(levels: int) -> list[Flag]:
+def make_diamond(levels: int) -> list[Flag]:
     """Two flags a level, each of which asks for both of the level below: 2 to the ``levels`` ways down."""
     return [
         flag(
             f"{side}{level}",
-            prerequisites=[{"flag": f"{other}{level + 1}", "variants": ["on"]} for other in "xy"]
+            prerequisites=[
+                {"flag": f"{prerequisite}{level + 1}", "variants": ["on"]} for prerequisite in "xy"
+            ]
             if level + 1 < levels
             else [],
         )
@@ -102,20 +104,22 @@ def diamond(levels: int) -> list[Flag]:
 
 
 def test_a_shared_prerequisite_is_evaluated_once() -> None:
-    flags = {one.key: one for one in diamond(18)}
-    asked: list[str] = []
+    flags = {flag.key: flag for flag in make_diamond(18)}
+    looked_up: list[str] = []
 
     def find(key: str) -> Flag:
-        asked.append(key)
+        looked_up.append(key)
         return flags[key]
 
     assert evaluate(flags["x0"], "u1", {}, NOW, find).variant == "on"
-    assert len(asked) == 2 * 17
-    asked.clear()
+    assert len(looked_up) == 2 * 17
+    looked_up.clear()
     failures: list[Exception] = []
-    found = list(evaluate_all(flags.values(), "u1", {}, NOW, find, lambda _, error: failures.append(error)))
-    assert {one.variant for one in found} == {"on"}
-    assert len(asked) == 2 * 17
+    evaluations = list(
+        evaluate_all(flags.values(), "u1", {}, NOW, find, lambda _, error: failures.append(error))
+    )
+    assert {flag.variant for flag in evaluations} == {"on"}
+    assert len(looked_up) == 2 * 17
     assert failures == []
 
 
@@ -128,21 +132,21 @@ def test_a_prerequisite_that_fails_fails_each_flag_that_asks_for_it_in_the_same_
     assert [type(error) for error in failures] == [InvalidInput, InvalidInput]
 
 
-def test_a_circle_that_somebody_wrote_by_hand_is_told_and_goes_round_once() -> None:
-    one = flag("one", prerequisites=[{"flag": "other", "variants": ["on"]}])
-    other = flag("other", prerequisites=[{"flag": "one", "variants": ["on"]}])
+def test_a_circle_that_was_written_by_hand_is_an_error() -> None:
+    first = flag("one", prerequisites=[{"flag": "other", "variants": ["on"]}])
+    second = flag("other", prerequisites=[{"flag": "one", "variants": ["on"]}])
     with pytest.raises(StorageUnavailable, match="circle"):
-        ask(one, others=(other,))
+        evaluate_for(first, others=(second,))
 
 
 def test_whom_no_rule_matches_gets_the_default() -> None:
-    of = flag(targeting_rules=rules({"rule": GERMANS}))
-    assert answer(of, country="FR") == ("off", Reason.NOT_TARGETED)
-    assert answer(of, country="DE") == ("on", Reason.TARGETING_MATCH)
+    asked_flag = flag(targeting_rules=rules({"rule": GERMANS}))
+    assert get_answer(asked_flag, country="FR") == ("off", Reason.NOT_TARGETED)
+    assert get_answer(asked_flag, country="DE") == ("on", Reason.TARGETING_MATCH)
 
 
 def test_a_rule_may_fix_the_variant() -> None:
-    of = flag(
+    asked_flag = flag(
         type="string",
         default_variant="en",
         variants=variants(en=1, de=0, fr=0),
@@ -150,56 +154,57 @@ def test_a_rule_may_fix_the_variant() -> None:
             {"rule": GERMANS, "variant": "de"}, {"rule": FRENCH, "variant": "fr"}, {"rule": {}}
         ),
     )
-    assert answer(of, country="DE") == ("de", Reason.TARGETING_MATCH)
-    assert answer(of, country="FR") == ("fr", Reason.TARGETING_MATCH)
-    assert answer(of, country="IT") == ("en", Reason.TARGETING_MATCH)
+    assert get_answer(asked_flag, country="DE") == ("de", Reason.TARGETING_MATCH)
+    assert get_answer(asked_flag, country="FR") == ("fr", Reason.TARGETING_MATCH)
+    assert get_answer(asked_flag, country="IT") == ("en", Reason.TARGETING_MATCH)
 
 
 def test_a_rule_may_have_a_split_of_its_own() -> None:
-    of = flag(
+    asked_flag = flag(
         type="string",
         default_variant="a",
         variants=variants(a=1, b=0, c=0),
         targeting_rules=rules({"rule": GERMANS, "allocation": {"b": 0.5, "c": 0.5}}, {"rule": {}}),
     )
-    seen = Counter(answer(of, f"u{n}", country="DE")[0] for n in range(2000))
+    seen = Counter(get_answer(asked_flag, f"u{n}", country="DE")[0] for n in range(2000))
     assert set(seen) == {"b", "c"}
-    assert answer(of, country="FR") == ("a", Reason.TARGETING_MATCH)
+    assert get_answer(asked_flag, country="FR") == ("a", Reason.TARGETING_MATCH)
 
 
 def test_the_default_rule_takes_whom_the_others_left() -> None:
     targeting = rules({"rule": GERMANS, "variant": "de"}) | {
         "default_rule": {"id": "rest", "rule": {}, "variant": "xx"}
     }
-    of = flag(
+    asked_flag = flag(
         type="string", default_variant="en", variants=variants(en=1, de=0, xx=0), targeting_rules=targeting
     )
-    assert answer(of, country="FR") == ("xx", Reason.TARGETING_MATCH)
+    assert get_answer(asked_flag, country="FR") == ("xx", Reason.TARGETING_MATCH)
 
 
 def test_the_rollout_comes_after_targeting() -> None:
-    of = flag(targeting_rules=rules({"rule": GERMANS}), rollout_percentage=0)
-    assert answer(of, country="FR") == ("off", Reason.NOT_TARGETED)
-    assert answer(of, country="DE") == ("off", Reason.NOT_IN_ROLLOUT)
+    asked_flag = flag(targeting_rules=rules({"rule": GERMANS}), rollout_percentage=0)
+    assert get_answer(asked_flag, country="FR") == ("off", Reason.NOT_TARGETED)
+    assert get_answer(asked_flag, country="DE") == ("off", Reason.NOT_IN_ROLLOUT)
 
 
 def test_an_answer_that_is_the_same_for_everyone_is_static_and_a_bucketed_one_a_split() -> None:
-    assert answer(flag()) == ("on", Reason.STATIC)
-    assert {answer(flag(rollout_percentage=50), f"u{n}") for n in range(50)} == {
+    assert get_answer(flag()) == ("on", Reason.STATIC)
+    assert {get_answer(flag(rollout_percentage=50), f"u{n}") for n in range(50)} == {
         ("on", Reason.SPLIT),
         ("off", Reason.NOT_IN_ROLLOUT),
     }
     assert (
-        answer(flag(type="string", default_variant="a", variants=variants(a=0.5, b=0.5)))[1] is Reason.SPLIT
+        get_answer(flag(type="string", default_variant="a", variants=variants(a=0.5, b=0.5)))[1]
+        is Reason.SPLIT
     )
 
 
 def test_enabled_says_whether_the_user_is_inside() -> None:
-    assert ask(flag()).enabled
-    assert ask(flag(rollout_percentage=0, overrides={"u1": "off"})).enabled
-    assert not ask(flag(rollout_percentage=0)).enabled
-    assert not ask(flag(enabled=False)).enabled
-    assert not ask(flag(targeting_rules=rules({"rule": GERMANS}))).enabled
+    assert evaluate_for(flag()).enabled
+    assert evaluate_for(flag(rollout_percentage=0, overrides={"u1": "off"})).enabled
+    assert not evaluate_for(flag(rollout_percentage=0)).enabled
+    assert not evaluate_for(flag(enabled=False)).enabled
+    assert not evaluate_for(flag(targeting_rules=rules({"rule": GERMANS}))).enabled
 
 
 # The unit.
@@ -207,41 +212,45 @@ def test_enabled_says_whether_the_user_is_inside() -> None:
 
 @pytest.mark.parametrize("percentage", [0, 100])
 def test_a_rollout_of_0_or_100_percent_needs_no_unit(percentage: float) -> None:
-    assert ask(flag(rollout_percentage=percentage), None).reason in (Reason.NOT_IN_ROLLOUT, Reason.STATIC)
+    assert evaluate_for(flag(rollout_percentage=percentage), None).reason in (
+        Reason.NOT_IN_ROLLOUT,
+        Reason.STATIC,
+    )
 
 
 def test_without_a_unit_a_flag_that_divides_users_says_what_is_missing() -> None:
     with pytest.raises(InvalidInput) as caught:
-        ask(flag(rollout_percentage=50), None)
+        evaluate_for(flag(rollout_percentage=50), None)
     assert caught.value.code == "targeting_key_missing"
     assert caught.value.details[0].path == "user_id"
 
 
 def test_whoever_is_decided_before_the_hash_needs_no_unit() -> None:
-    of = flag(rollout_percentage=50, targeting_rules=rules({"rule": GERMANS}))
-    assert ask(of, None, country="FR").reason is Reason.NOT_TARGETED
+    asked_flag = flag(rollout_percentage=50, targeting_rules=rules({"rule": GERMANS}))
+    assert evaluate_for(asked_flag, None, country="FR").reason is Reason.NOT_TARGETED
 
 
 def test_users_of_one_account_stay_together() -> None:
-    of = flag(rollout_percentage=50, bucket_by="account")
+    asked_flag = flag(rollout_percentage=50, bucket_by="account")
     answers = {
-        account: {ask(of, f"u{n}", account=account).variant for n in range(20)}
+        account: {evaluate_for(asked_flag, f"u{n}", account=account).variant for n in range(20)}
         for account in ("a", "b", "c", 7)
     }
-    assert all(len(found) == 1 for found in answers.values())
+    assert all(len(variants) == 1 for variants in answers.values())
     assert len(set.union(*answers.values())) == 2
 
 
 @pytest.mark.parametrize("value", [None, "", True, [], 1.5, "\ud800"])
 def test_an_attribute_that_cannot_be_a_unit_is_named(value: Any) -> None:
     with pytest.raises(InvalidInput) as caught:
-        ask(flag(rollout_percentage=50, bucket_by="account"), "u1", account=value)
+        evaluate_for(flag(rollout_percentage=50, bucket_by="account"), "u1", account=value)
     assert caught.value.details[0].path == "context.account"
 
 
 def test_overrides_name_users_even_if_something_else_is_bucketed() -> None:
     assert (
-        ask(flag(rollout_percentage=0, bucket_by="account", overrides={"u1": "on"})).reason is Reason.OVERRIDE
+        evaluate_for(flag(rollout_percentage=0, bucket_by="account", overrides={"u1": "on"})).reason
+        is Reason.OVERRIDE
     )
 
 
@@ -261,7 +270,7 @@ SECOND = FIRST + 23 * 3600
     [(FIRST - 0.001, "off"), (FIRST, "on"), (SECOND - 0.001, "on"), (SECOND, "off"), (SECOND + 1e9, "off")],
 )
 def test_the_clock_applies_each_step_of_the_schedule_at_its_time(now: float, variant: str) -> None:
-    assert ask(flag(rollout_percentage=0, rollout_schedule=STEPS), now=now).variant == variant
+    assert evaluate_for(flag(rollout_percentage=0, rollout_schedule=STEPS), now=now).variant == variant
 
 
 # Values and their text.
@@ -282,19 +291,19 @@ def test_the_clock_applies_each_step_of_the_schedule_at_its_time(now: float, var
     ],
 )
 def test_a_value_keeps_its_type_to_the_last_digit(kind: str, value: Any, text: str | None) -> None:
-    found = ask(flag(type=kind, default_variant="a", variants=[{"key": "a", "value": value}]))
-    assert (found.value, type(found.value)) == (value, type(value))
-    for encoded in (found.encoded, found.openfeature):
+    evaluation = evaluate_for(flag(type=kind, default_variant="a", variants=[{"key": "a", "value": value}]))
+    assert (evaluation.value, type(evaluation.value)) == (value, type(value))
+    for encoded in (evaluation.encoded, evaluation.openfeature):
         assert repr(json.loads(encoded)["value"]) == repr(value)
         assert text is None or f'"value":{text}' in encoded
 
 
 def test_both_texts_say_the_same_as_the_fields() -> None:
-    found = ask(flag("of", version=7, rollout_percentage=0))
-    assert json.loads(found.encoded) == {
+    evaluation = evaluate_for(flag("of", version=7, rollout_percentage=0))
+    assert json.loads(evaluation.encoded) == {
         "flag_key": "of", "enabled": False, "variant": "off", "value": False, "reason": "NOT_IN_ROLLOUT"
     }  # fmt: skip
-    assert json.loads(found.openfeature) == {
+    assert json.loads(evaluation.openfeature) == {
         "key": "of", "value": False, "reason": "SPLIT", "variant": "off",
         "metadata": {"reason": "NOT_IN_ROLLOUT", "version": 7},
     }  # fmt: skip
@@ -314,7 +323,7 @@ def test_every_reason_of_a_flag_has_one_in_openfeature() -> None:
 @given(
     percentage=st.sampled_from([0, 0.001, 30, 99.999, 100]),
     split=st.sampled_from([(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)]),
-    more=st.sampled_from(
+    fields=st.sampled_from(
         [
             {},
             {"enabled": False},
@@ -336,26 +345,26 @@ def test_every_reason_of_a_flag_has_one_in_openfeature() -> None:
     country=st.sampled_from(["DE", "FR"]),
 )
 def test_many_flags_get_the_answers_that_each_gets_by_itself(
-    percentage: float, split: tuple[float, float], more: Any, targeting: Any, user: str | None, country: str
+    percentage: float, split: tuple[float, float], fields: Any, targeting: Any, user: str | None, country: str
 ) -> None:
-    of = flag(
+    asked_flag = flag(
         type="string",
         default_variant="a",
         variants=variants(a=split[0], b=split[1]),
         rollout_percentage=percentage,
         targeting_rules=targeting,
-        **more,
+        **fields,
     )
     alone: Evaluation | None = None
     with suppress(InvalidInput):
-        alone = evaluate(of, user, {"country": country}, NOW, lambda _: None)
+        alone = evaluate(asked_flag, user, {"country": country}, NOW, lambda _: None)
     failed: list[Flag] = []
-    found = list(
+    evaluations = list(
         evaluate_all(
-            [of], user, {"country": country}, NOW, lambda _: None, lambda flag, _: failed.append(flag)
+            [asked_flag], user, {"country": country}, NOW, lambda _: None, lambda flag, _: failed.append(flag)
         )
     )
-    assert (found, failed) == (([alone], []) if alone else ([], [of]))
+    assert (evaluations, failed) == (([alone], []) if alone else ([], [asked_flag]))
 
 
 # What holds for every flag.
@@ -376,20 +385,23 @@ def test_raising_a_percentage_removes_nobody_and_moves_nobody(
         "salt": salt,
     }
     lower, higher = (flag(**fields, rollout_percentage=part / 1000) for part in sorted(percentages))
-    before, after = ask(lower, user), ask(higher, user)
+    before, after = evaluate_for(lower, user), evaluate_for(higher, user)
     assert not before.enabled or (after.enabled and after.variant == before.variant)
 
 
 @given(salt=st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True), user=st.text("abc123", min_size=1))
 def test_an_answer_depends_on_nothing_but_definition_user_and_context(salt: str, user: str) -> None:
     fields: dict[str, Any] = {"salt": salt, "rollout_percentage": 50}
-    assert ask(flag("one", **fields), user).variant == ask(flag("other", **fields), user).variant
+    assert (
+        evaluate_for(flag("one", **fields), user).variant
+        == evaluate_for(flag("other", **fields), user).variant
+    )
 
 
 def test_a_thousandth_of_a_percent_is_one_bucket() -> None:
     users = 200_000
     narrow = flag(rollout_percentage=0.001)
-    inside = sum(ask(narrow, f"u{n}").enabled for n in range(users))
+    inside = sum(evaluate_for(narrow, f"u{n}").enabled for n in range(users))
     assert 0 <= inside <= 10  # two are expected; 11 would be 6 sigma
 
 
@@ -400,25 +412,29 @@ def test_rollout_and_split_are_distributed_as_written_and_independent() -> None:
     narrow = flag(
         type="string", default_variant="a", variants=variants(**split), rollout_percentage=100 * share
     )
-    everyone = Counter(ask(wide, f"user-{n}").variant for n in range(users))
-    inside = Counter(found.variant for n in range(users) if (found := ask(narrow, f"user-{n}")).enabled)
+    everyone = Counter(evaluate_for(wide, f"user-{n}").variant for n in range(users))
+    inside = Counter(
+        evaluation.variant for n in range(users) if (evaluation := evaluate_for(narrow, f"user-{n}")).enabled
+    )
     assert abs(inside.total() / users - share) < 0.005
     for key, part in split.items():
         assert abs(everyone[key] / users - part) < 0.005
         assert abs(inside[key] / inside.total() - part) < 0.005
     chi_square = 0.0
     for key in split:
-        for seen, among in (
+        for seen, total in (
             (inside[key], inside.total()),
             (everyone[key] - inside[key], users - inside.total()),
         ):
-            expected = among * everyone[key] / users
+            expected = total * everyone[key] / users
             chi_square += (seen - expected) ** 2 / expected
     assert chi_square < -2 * math.log(0.001)  # the 99.9 % quantile at two degrees of freedom
 
 
 def test_flags_with_salts_of_their_own_are_independent() -> None:
     users = 100_000
-    one, other = flag("one", rollout_percentage=10), flag("other", rollout_percentage=10)
-    both = sum(ask(one, f"u{n}").enabled and ask(other, f"u{n}").enabled for n in range(users))
+    first, second = flag("one", rollout_percentage=10), flag("other", rollout_percentage=10)
+    both = sum(
+        evaluate_for(first, f"u{n}").enabled and evaluate_for(second, f"u{n}").enabled for n in range(users)
+    )
     assert abs(both / users - 0.01) < 0.002

@@ -457,9 +457,7 @@ def test_a_row_read_before_a_publish_never_outlives_it() -> None:
         assert store.is_called.wait(10)
         store.publish([published(status="paused")], 1, 0.0)
         times[0] += CHECK
-        assert (
-            pool.submit(catalog.flags.get, "dark-mode").result(10) is None
-        )  # it sees the publication
+        assert pool.submit(catalog.flags.get, "dark-mode").result(10) is None  # it sees the publication
         store.may_answer.set()
         late.result(10)
     experiment = catalog.experiments.get("checkout")
