@@ -1,4 +1,4 @@
-"""What every store of assignments does: the one in memory and the one in DynamoDB."""
+"""The contract of stores of assignments: in memory and in DynamoDB."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -67,11 +67,11 @@ def test_a_row_that_expired_and_is_gone_is_replaced_too(store: Assignments) -> N
 
 
 def test_rows_of_many_experiments_come_in_one_answer(store: Assignments) -> None:
-    many = [experiment(f"e{number}") for number in range(130)]
+    experiments = [experiment(f"e{number}") for number in range(130)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda one: store.put(one, "u", ROW, None), many[:120]))
-    found = store.get_many([(one.id, "u") for one in many])
-    assert found == {(one.id, "u"): ROW for one in many[:120]}
+        list(pool.map(lambda definition: store.put(definition, "u", ROW, None), experiments[:120]))
+    rows = store.get_many([(definition.id, "u") for definition in experiments])
+    assert rows == {(definition.id, "u"): ROW for definition in experiments[:120]}
 
 
 def test_of_64_concurrent_writers_all_get_the_row_of_one(store: Assignments) -> None:

@@ -1,4 +1,4 @@
-"""What every store of definitions does: the one in memory and the one in DynamoDB."""
+"""The contract of stores of definitions: in memory and in DynamoDB."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,9 +36,9 @@ def test_an_empty_store_has_version_0_and_nothing_in_it(store: Definitions) -> N
 
 def test_published_definitions_are_loaded_by_kind_and_key(store: Definitions) -> None:
     assert store.publish([A, B, FLAG], 0, NOW) == 1
-    assert store.get_many("experiment", ["a", "missing"]) == {"a": _at(A, 1)}
-    assert store.get_many("flag", ["a", "b", "a"]) == {"a": _at(FLAG, 1)}
-    assert store.get_all("experiment") == {"a": _at(A, 1), "b": _at(B, 1)}
+    assert store.get_many("experiment", ["a", "missing"]) == {"a": _with_version(A, 1)}
+    assert store.get_many("flag", ["a", "b", "a"]) == {"a": _with_version(FLAG, 1)}
+    assert store.get_all("experiment") == {"a": _with_version(A, 1), "b": _with_version(B, 1)}
 
 
 def test_changes_since_a_version_name_what_was_published_after_it(store: Definitions) -> None:
@@ -57,7 +57,7 @@ def test_a_publish_that_expects_an_older_version_changes_nothing(store: Definiti
     with pytest.raises(Conflict):
         store.publish([published("a", status="paused"), B], 0, NOW)
     assert store.get_changes(None).version == 1
-    assert store.get_all("experiment") == {"a": _at(A, 1)}
+    assert store.get_all("experiment") == {"a": _with_version(A, 1)}
 
 
 def test_of_concurrent_publishers_one_wins(store: Definitions) -> None:
@@ -79,9 +79,13 @@ def test_history_keeps_every_version_of_a_definition(store: Definitions) -> None
     store.publish([A], 0, NOW)
     store.publish([B], 1, NOW)
     store.publish([paused], 2, NOW)
-    assert store.get_history("experiment", "a") == [_at(paused, 3), _at(A, 1)]
+    assert store.get_history("experiment", "a") == [_with_version(paused, 3), _with_version(A, 1)]
     assert store.get_history("flag", "a") == []
-    assert sorted(store.get_versions(), key=lambda row: row.version) == [_at(A, 1), _at(B, 2), _at(paused, 3)]
+    assert sorted(store.get_versions(), key=lambda row: row.version) == [
+        _with_version(A, 1),
+        _with_version(B, 2),
+        _with_version(paused, 3),
+    ]
 
 
 def test_history_says_who_published_and_when(store: Definitions) -> None:
@@ -93,14 +97,16 @@ def test_history_says_who_published_and_when(store: Definitions) -> None:
 
 def test_a_definition_without_text_is_removed_and_can_come_back(store: Definitions) -> None:
     store.publish([A, B], 0, NOW)
-    gone = DefinitionRow("experiment", "a", "", "removed")
-    store.publish([gone], 1, NOW, "somebody")
+    removed = DefinitionRow("experiment", "a", "", "removed")
+    store.publish([removed], 1, NOW, "ada")
     assert store.get_many("experiment", ["a"]) == {}
-    assert store.get_many("experiment", ["a", "b"]) == {"b": _at(B, 1)} == store.get_all("experiment")
+    assert (
+        store.get_many("experiment", ["a", "b"]) == {"b": _with_version(B, 1)} == store.get_all("experiment")
+    )
     assert store.get_changes(1) == Changes(2, frozenset({("experiment", "a")}))
-    assert store.get_history("experiment", "a") == [_at(gone, 2), _at(A, 1)]
+    assert store.get_history("experiment", "a") == [_with_version(removed, 2), _with_version(A, 1)]
     store.publish([A], 2, NOW)
-    assert store.get_many("experiment", ["a"]) == {"a": _at(A, 3)}
+    assert store.get_many("experiment", ["a"]) == {"a": _with_version(A, 3)}
 
 
 def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: Definitions) -> None:
@@ -117,5 +123,5 @@ def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: D
     assert store.publish([B], 2, NOW) == 3
 
 
-def _at(definition: DefinitionRow, version: int) -> DefinitionRow:
+def _with_version(definition: DefinitionRow, version: int) -> DefinitionRow:
     return DefinitionRow(definition.kind, definition.key, definition.text, definition.status, version)

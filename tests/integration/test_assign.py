@@ -26,12 +26,12 @@ PROCESSES, THREADS = 4, 16
 
 @pytest.fixture
 def settings(aws_settings: Settings, service_clients: Clients) -> Settings:
-    """Tables of this test's own, with one experiment published."""
+    """Settings of new tables, with one published experiment."""
     DefinitionStore(service_clients, aws_settings).publish([published()], 0, time.time())
     return aws_settings
 
 
-def container(settings: Settings, clients: Clients, **stores: Any) -> Plane:
+def make_container(settings: Settings, clients: Clients, **stores: Any) -> Plane:
     return Plane(settings, clients=clients, **stores)
 
 
@@ -45,7 +45,7 @@ def assign_all(plane: Plane, user: str) -> dict[str, Any]:
 
 
 @contextmanager
-def racer(settings: Settings, environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def start_racer(settings: Settings, environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     names = {
         f"REALTIME_{field.name.upper()}": str(getattr(settings, field.name))
         for field in fields(settings)
@@ -65,13 +65,13 @@ def racer(settings: Settings, environ: dict[str, str]) -> Iterator[subprocess.Po
         process.stdin.close()
 
 
-def tell(process: subprocess.Popen[str], line: str) -> None:
+def write_line(process: subprocess.Popen[str], line: str) -> None:
     assert process.stdin
     process.stdin.write(line + "\n")
     process.stdin.flush()
 
 
-def told(process: subprocess.Popen[str]) -> str:
+def read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     return process.stdout.readline().strip()
 
@@ -80,32 +80,32 @@ def test_64_first_requests_of_a_user_across_processes_agree(
     settings: Settings, aws_environment: dict[str, str], service_clients: Clients
 ) -> None:
     with ExitStack() as stack:
-        racers = [stack.enter_context(racer(settings, aws_environment)) for _ in range(PROCESSES)]
-        assert [told(process) for process in racers] == ["ready"] * PROCESSES
+        racers = [stack.enter_context(start_racer(settings, aws_environment)) for _ in range(PROCESSES)]
+        assert [read_line(process) for process in racers] == ["ready"] * PROCESSES
         for user in ("user-1", "user-2", "😀", "x" * 1024):
             for process in racers:
-                tell(process, user)
-            answers = [answer for process in racers for answer in json.loads(told(process))]
+                write_line(process, user)
+            answers = [answer for process in racers for answer in json.loads(read_line(process))]
             assert len(answers) == PROCESSES * THREADS
             same = {
                 (answer["variant"], answer["assignment_id"], answer["timestamp"], answer.get("persisted"))
                 for answer in answers
             }
-            row = row_of(settings, service_clients, user)
+            row = get_row(settings, service_clients, user)
             assert same == {(row["variant"]["S"], row["assignment_id"]["S"], row["timestamp"]["S"], None)}
             assert {answer["reason"] for answer in answers} <= {"ASSIGNED", "STICKY"}
 
 
-def row_of(settings: Settings, clients: Clients, user: str, key: str = "checkout") -> Any:
-    found = clients.dynamodb.get_item(
+def get_row(settings: Settings, clients: Clients, user: str, key: str = "checkout") -> Any:
+    answer = clients.dynamodb.get_item(
         TableName=settings.assignments_table, Key={"id": {"S": f"{key}#{user}"}}, ConsistentRead=True
     )
-    return found.get("Item")
+    return answer.get("Item")
 
 
 @pytest.fixture
 def calls(service_clients: Clients) -> Iterator[Counter[str]]:
-    """Every request that leaves the service's client, by operation."""
+    """The number of requests of the service's client, by operation."""
     counted: Counter[str] = Counter()
 
     def count(model: Any, **_: Any) -> None:
@@ -120,18 +120,18 @@ def calls(service_clients: Clients) -> Iterator[Counter[str]]:
 def test_calls_to_aws_are_0_for_a_hot_user_1_for_a_known_and_2_for_a_new_one(
     settings: Settings, service_clients: Clients, calls: Counter[str]
 ) -> None:
-    plane, other = container(settings, service_clients), container(settings, service_clients)
-    for each in (plane, other):
-        assign(each, "warm-up")
+    plane, second = make_container(settings, service_clients), make_container(settings, service_clients)
+    for container in (plane, second):
+        assign(container, "warm-up")
     calls.clear()
     assign(plane, "u")
     assert calls == {"GetItem": 1, "PutItem": 1}
     assign(plane, "u")
     assert calls.total() == 2
     calls.clear()
-    assign(other, "u")
+    assign(second, "u")
     assert calls == {"GetItem": 1}
-    assign(other, "u")
+    assign(second, "u")
     assert calls.total() == 1
 
 
@@ -140,20 +140,20 @@ def test_a_batch_of_120_costs_two_reads(
 ) -> None:
     store = DefinitionStore(service_clients, aws_settings)
     store.publish([published(f"e{number}") for number in range(120)], 0, time.time())
-    plane = container(aws_settings, service_clients)
+    plane = make_container(aws_settings, service_clients)
     assign_all(plane, "warm-up")
     calls.clear()
     first = assign_all(plane, "u")
     assert calls == {"BatchGetItem": 2, "PutItem": 120}
     calls.clear()
-    again = assign_all(container(aws_settings, service_clients), "u")
+    again = assign_all(make_container(aws_settings, service_clients), "u")
     assert calls == {"Query": 1, "Scan": 1, "BatchGetItem": 2}
     assert again == {key: answer | {"reason": "STICKY"} for key, answer in first.items()}
 
 
 def test_a_row_has_the_attributes_that_others_read(settings: Settings, service_clients: Clients) -> None:
-    answer = assign(container(settings, service_clients), "u")
-    row = row_of(settings, service_clients, "u")
+    answer = assign(make_container(settings, service_clients), "u")
+    row = get_row(settings, service_clients, "u")
     ttl = int(row.pop("ttl")["N"])
     assert abs(ttl - time.time() - 90 * 86_400) < 60
     assert row == {
@@ -184,9 +184,9 @@ def test_embedded_a_row_also_serves_the_platforms_indexes_and_its_overrides_appl
             },
         )
     service_clients.dynamodb.put_item(TableName=settings.overrides_table, Item={"id": {"S": "not ours"}})
-    plane = container(embedded, service_clients)
+    plane = make_container(embedded, service_clients)
     answer = assign(plane, "u")
-    row = row_of(settings, service_clients, "u")
+    row = get_row(settings, service_clients, "u")
     assert row["variation"] == {"S": answer["variant"]}
     assert abs(int(row["assigned_at"]["N"]) - time.time()) < 60
     assert assign(plane, "tester")["reason"] == "OVERRIDE"
@@ -214,17 +214,17 @@ def test_rows_of_another_shape_are_skipped_and_counted(settings: Settings, servi
         {"id": {"S": "2"}, **good, "user_id": {"S": "late"}, "ttl": {"S": "never"}},
         {"id": {"S": "3"}, **good, "user_id": {"S": "tester"}},
     ]
-    theirs: list[dict[str, Any]] = [
+    platform_rows: list[dict[str, Any]] = [
         {"definition": {"S": "{}"}},
         {"definition": {"M": {}}, "version": {"N": "1"}},
     ]
     for item in overrides:
         service_clients.dynamodb.put_item(TableName=settings.overrides_table, Item=item)
-    for number, item in enumerate(theirs):
-        row: Any = {"id": {"S": f"theirs-{number}"}, **item}
+    for number, item in enumerate(platform_rows):
+        row: Any = {"id": {"S": f"platform-{number}"}, **item}
         service_clients.dynamodb.put_item(TableName=settings.experiments_table, Item=row)
     metrics = MemoryMetrics()
-    plane = container(replace(settings, platform="existing"), service_clients, metrics=metrics)
+    plane = make_container(replace(settings, platform="existing"), service_clients, metrics=metrics)
     assert assign(plane, "tester")["reason"] == "OVERRIDE"
     assert metrics.recorded["InvalidDefinition"] == [1, 1]
     assert set(assign_all(plane, "tester")) == {"checkout"}

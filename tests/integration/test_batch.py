@@ -1,4 +1,4 @@
-"""What a batch of 500 asks of local AWS, and what it leaves there."""
+"""A batch of 500 on local AWS: calls, time, and results."""
 
 import time
 from collections import Counter
@@ -33,27 +33,28 @@ def plane(service_clients: Clients, aws_settings: Settings) -> Plane:
 
 @pytest.fixture
 def calls(service_clients: Clients) -> Iterator[Calls]:
-    """Calls to AWS by their name, as botocore sends them."""
-    found: Calls = Counter()
+    """The number of calls to AWS, by operation."""
+    counted: Calls = Counter()
     events = [
         client.meta.events for client in (service_clients.dynamodb, service_clients.s3, service_clients.sqs)
     ]
 
-    def note(model: Any, **_: Any) -> None:
-        found[model.name] += 1
+    def count(model: Any, **_: Any) -> None:
+        counted[model.name] += 1
 
-    for one in events:
-        one.register("before-call", note, unique_id="calls")
-    yield found
-    for one in events:
-        one.unregister("before-call", unique_id="calls")
+    for client_events in events:
+        client_events.register("before-call", count, unique_id="calls")
+    yield counted
+    for client_events in events:
+        client_events.unregister("before-call", unique_id="calls")
 
 
-def batch(start: int) -> dict[str, Any]:
+def make_batch(start: int) -> dict[str, Any]:
     """500 purchases of 40 users with a row and 10 without, in two hours of one day."""
     now = time.time()
     hours = [
-        time.strftime("%Y-%m-%dT%H:30:00Z", time.gmtime(now // 86_400 * 86_400 - at)) for at in (3600, 7200)
+        time.strftime("%Y-%m-%dT%H:30:00Z", time.gmtime(now // 86_400 * 86_400 - seconds))
+        for seconds in (3600, 7200)
     ]
     events = [
         purchase(f"u{number % 50}", timestamp=hours[number % 2], value=number / 100) for number in range(500)
@@ -62,12 +63,12 @@ def batch(start: int) -> dict[str, Any]:
 
 
 def test_a_batch_of_500_needs_few_calls_and_fewer_writes_than_counters(plane: Plane, calls: Calls) -> None:
-    plane.process(batch(0), lambda: 60.0)  # definitions and rows are cached from now on
+    plane.process(make_batch(0), lambda: 60.0)  # definitions and rows are cached from now on
     calls.clear()
-    assert plane.process(batch(500), lambda: 60.0) == {"batchItemFailures": []}
+    assert plane.process(make_batch(500), lambda: 60.0) == {"batchItemFailures": []}
     # control, treatment and unassigned, each with a day and two hours, are nine counters
     assert calls == {
-        "BatchGetItem": 1,  # who has no row yet is asked for again
+        "BatchGetItem": 1,  # users without a row are looked up again
         "PutItem": 1,  # the decisions
         "UpdateItem": 3,
         "PutObject": 2,
@@ -75,11 +76,11 @@ def test_a_batch_of_500_needs_few_calls_and_fewer_writes_than_counters(plane: Pl
 
 
 def test_a_batch_of_500_is_done_in_a_moment(plane: Plane) -> None:
-    """33 ms alone on the machine, where the budget is 100; here coverage and another worker run beside it."""
-    plane.process(batch(0), lambda: 60.0)
+    """33 ms on an idle machine, with a budget of 100 ms. Here coverage and another worker slow it down."""
+    plane.process(make_batch(0), lambda: 60.0)
     best = float("inf")
     for number in range(1, 20):
-        event = batch(number * 500)
+        event = make_batch(number * 500)
         started = time.perf_counter()
         plane.process(event, lambda: 60.0)
         best = min(best, time.perf_counter() - started)
@@ -87,7 +88,7 @@ def test_a_batch_of_500_is_done_in_a_moment(plane: Plane) -> None:
 
 
 def test_hot_users_of_a_batch_that_counts_for_nothing_write_no_decision(plane: Plane, calls: Calls) -> None:
-    plane.process(batch(0), lambda: 60.0)
+    plane.process(make_batch(0), lambda: 60.0)
     calls.clear()
     views = [purchase(event_type="view") for _ in range(500)]
     plane.process(kinesis(views, start=500, arrived=time.time()), lambda: 60.0)
@@ -104,9 +105,9 @@ def test_a_record_of_a_megabyte_goes_into_quarantine(plane: Plane, calls: Calls)
 
 
 def test_a_batch_for_which_no_time_is_left_is_reported_whole(plane: Plane, calls: Calls) -> None:
-    plane.process(batch(0), lambda: 60.0)
+    plane.process(make_batch(0), lambda: 60.0)
     calls.clear()
-    event = batch(500)
+    event = make_batch(500)
     answer = plane.process(event, lambda: 0.9)
     first = event["Records"][0]["kinesis"]["sequenceNumber"]
     assert answer == {"batchItemFailures": [{"itemIdentifier": first}]}
@@ -114,10 +115,10 @@ def test_a_batch_for_which_no_time_is_left_is_reported_whole(plane: Plane, calls
 
 
 def test_time_that_runs_out_on_the_way_reports_what_did_not_make_it(plane: Plane) -> None:
-    plane.process(batch(0), lambda: 60.0)
-    event = batch(500)
-    left = iter([60.0] * 6)  # of nine looks at the clock
-    answer = plane.process(event, lambda: next(left, 0.0))
+    plane.process(make_batch(0), lambda: 60.0)
+    event = make_batch(500)
+    seconds_left = iter([60.0] * 6)  # the clock is read nine times
+    answer = plane.process(event, lambda: next(seconds_left, 0.0))
     assert len(answer["batchItemFailures"]) == 1
     assert plane.process(event, lambda: 60.0) == {"batchItemFailures": []}
     counted = [

@@ -1,4 +1,4 @@
-"""A table that is dead, slow or throttled, as the service's own client meets it: on a socket."""
+"""Calls to a table that is dead, slow or throttled: a server on a socket."""
 
 import http.server
 import json
@@ -83,17 +83,17 @@ def nobody() -> str:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def store(url: str, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AssignmentStore:
+def make_store(url: str, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AssignmentStore:
     for name, value in build_environment(url).items():
         monkeypatch.setenv(name, value)
-    used = replace(Settings.from_env({}), **settings)
-    clients = Clients(used)
-    assert clients.dynamodb.meta.endpoint_url == url  # made now: that takes longer than some tests leave
-    return AssignmentStore(clients, used)
+    used_settings = replace(Settings.from_env({}), **settings)
+    clients = Clients(used_settings)
+    assert clients.dynamodb.meta.endpoint_url == url  # made now, as that takes longer than some tests allow
+    return AssignmentStore(clients, used_settings)
 
 
-def failing(store: AssignmentStore, left: float = 3.0) -> float:
-    """Seconds that a refused look-up took."""
+def fail(store: AssignmentStore, left: float = 3.0) -> float:
+    """Seconds until a look-up fails; ``left`` is the time that it has."""
     start = time.monotonic()
     with deadline.limit(lambda: left - (time.monotonic() - start)), pytest.raises(StorageUnavailable):
         store.get(CHECKOUT, "u")
@@ -103,24 +103,24 @@ def failing(store: AssignmentStore, left: float = 3.0) -> float:
 def test_a_dead_table_costs_milliseconds_once_it_is_known(
     nobody: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = store(nobody, monkeypatch)
+    dead = make_store(nobody, monkeypatch)
     for _ in range(FAILURES_TO_OPEN):
-        failing(dead)
-    times = sorted(failing(dead) for _ in range(100))
+        fail(dead)
+    times = sorted(fail(dead) for _ in range(100))
     assert times[50] < 0.005
 
 
 def test_a_silent_table_is_given_up_in_time(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = store(silent, monkeypatch, connect_timeout=0.2, read_timeout=0.2)
-    assert failing(slow, left=0.7) < 0.7  # one attempt; a second one might not come back in time
-    assert failing(slow, left=0.01) < 0.05
-    assert 0.35 < failing(slow, left=5.0) < 3.0  # all three attempts
+    slow = make_store(silent, monkeypatch, connect_timeout=0.2, read_timeout=0.2)
+    assert fail(slow, left=0.7) < 0.7  # one attempt; a second one might not come back in time
+    assert fail(slow, left=0.01) < 0.05
+    assert 0.35 < fail(slow, left=5.0) < 3.0  # all three attempts
 
 
 def test_time_that_runs_out_between_two_calls_of_a_method_begins_no_other(
     dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = store(dynamo.url, monkeypatch)
+    rows = make_store(dynamo.url, monkeypatch)
     dynamo.status, dynamo.body = 200, '{"Responses": {}, "UnprocessedKeys": {}}'
     many = [("checkout", f"u{number}") for number in range(450)]  # five calls
     for attempt in range(
@@ -135,13 +135,13 @@ def test_time_that_runs_out_between_two_calls_of_a_method_begins_no_other(
 
 
 def test_a_table_that_comes_back_is_used_again(dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch) -> None:
-    back = store(dynamo.url, monkeypatch, max_attempts=1)
+    back = make_store(dynamo.url, monkeypatch, max_attempts=1)
     dynamo.refuses("InternalServerError", 500)
     for _ in range(FAILURES_TO_OPEN):
-        failing(back)
-    asked = dynamo.requests
-    failing(back)
-    assert dynamo.requests == asked
+        fail(back)
+    before = dynamo.requests
+    fail(back)
+    assert dynamo.requests == before
     dynamo.status, dynamo.body = 200, "{}"
 
     def works() -> bool:
@@ -155,31 +155,31 @@ def test_a_table_that_comes_back_is_used_again(dynamo: Dynamo, monkeypatch: pyte
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Breakers that probe after tenths of seconds."""
     assert (resilience.SECONDS_OPEN, resilience.MOST_SECONDS_OPEN) == (2, 8)
     monkeypatch.setattr(resilience, "SECONDS_OPEN", 0.2)
     monkeypatch.setattr(resilience, "MOST_SECONDS_OPEN", 0.8)
 
 
-def opened(url: str, monkeypatch: pytest.MonkeyPatch) -> AssignmentStore:
+def make_store_with_open_breaker(url: str, monkeypatch: pytest.MonkeyPatch) -> AssignmentStore:
     """A store whose breaker is open."""
-    dead = store(url, monkeypatch, connect_timeout=0.2, read_timeout=0.2)
+    dead = make_store(url, monkeypatch, connect_timeout=0.2, read_timeout=0.2)
     for _ in range(FAILURES_TO_OPEN):
-        failing(dead, left=0.3)
+        fail(dead, left=0.3)
     return dead
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_pauses")
 def test_a_probe_is_one_attempt_and_the_next_comes_later_each_time(
     dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dynamo.refuses("InternalServerError", 500)
-    dead = opened(dynamo.url, monkeypatch)
+    dead = make_store_with_open_breaker(dynamo.url, monkeypatch)
     probed_at = [time.monotonic()]
     for _ in range(4):
         before = dynamo.requests
-        assert wait_until(lambda before=before: failing(dead) and dynamo.requests > before, interval=0.01)  # type: ignore[misc]
+        assert wait_until(lambda before=before: fail(dead) and dynamo.requests > before, interval=0.01)  # type: ignore[misc]
         assert dynamo.requests == before + 1
         probed_at.append(time.monotonic())
     pauses = [later - earlier for earlier, later in pairwise(probed_at)]
@@ -187,18 +187,18 @@ def test_a_probe_is_one_attempt_and_the_next_comes_later_each_time(
         assert expected - 0.05 < pause < expected + 0.35
     dynamo.refuses("ValidationException")  # an answer, so the breaker closes
     before = dynamo.requests
-    assert wait_until(lambda: failing(dead) and dynamo.requests > before, interval=0.01)
-    failing(dead)
+    assert wait_until(lambda: fail(dead) and dynamo.requests > before, interval=0.01)
+    fail(dead)
     assert dynamo.requests == before + 2
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_pauses")
 def test_nobody_waits_for_the_one_who_probes(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead = opened(silent, monkeypatch)
+    dead = make_store_with_open_breaker(silent, monkeypatch)
     probe_due = time.monotonic() + 0.25
     assert wait_until(lambda: time.monotonic() >= probe_due, interval=0.01)
     with ThreadPoolExecutor(4) as pool:
-        times = sorted(pool.map(lambda _: failing(dead), range(4)))
+        times = sorted(pool.map(lambda _: fail(dead), range(4)))
     assert times[2] < 0.1
     assert 0.15 < times[3] < 1.0
 
@@ -206,26 +206,26 @@ def test_nobody_waits_for_the_one_who_probes(silent: str, monkeypatch: pytest.Mo
 def test_one_failure_between_answers_opens_no_breaker(
     dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shaky = store(dynamo.url, monkeypatch, max_attempts=1)
+    shaky = make_store(dynamo.url, monkeypatch, max_attempts=1)
     for _ in range(3 * FAILURES_TO_OPEN):
         dynamo.refuses("InternalServerError", 500)
-        failing(shaky)
+        fail(shaky)
         dynamo.status, dynamo.body = 200, "{}"
         assert shaky.get(CHECKOUT, "u") is None
 
 
 def test_a_failed_attempt_is_repeated(dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch) -> None:
     dynamo.refuses("InternalServerError", 500)
-    failing(store(dynamo.url, monkeypatch))
+    fail(make_store(dynamo.url, monkeypatch))
     assert dynamo.requests == 3
 
 
 @pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ThrottlingException"])
-def test_a_throttled_table_is_told_apart_and_opens_no_breaker(
+def test_a_throttled_table_is_distinguished_and_opens_no_breaker(
     dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     dynamo.refuses(code)
-    busy = store(dynamo.url, monkeypatch)
+    busy = make_store(dynamo.url, monkeypatch)
     start = time.monotonic()
     for _ in range(2 * FAILURES_TO_OPEN):
         with deadline.limit(lambda: 2.0), pytest.raises(Throttled) as caught:
@@ -240,12 +240,12 @@ def test_what_the_table_refuses_is_unavailable_and_not_repeated(
 ) -> None:
     dynamo.refuses("ResourceNotFoundException")
     with pytest.raises(StorageUnavailable, match="ResourceNotFoundException"):
-        store(dynamo.url, monkeypatch).get(CHECKOUT, "u")
+        make_store(dynamo.url, monkeypatch).get(CHECKOUT, "u")
     assert dynamo.requests == 1
 
 
 def test_rows_that_stay_unread_are_no_answer(dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = store(dynamo.url, monkeypatch, assignments_table="t")
+    part = make_store(dynamo.url, monkeypatch, assignments_table="t")
     key = {"id": {"S": "checkout#u"}}
     dynamo.body = json.dumps({"Responses": {}, "UnprocessedKeys": {"t": {"Keys": [key]}}})
     for tries in range(1, FAILURES_TO_OPEN + 1):
@@ -262,10 +262,10 @@ def test_rows_that_stay_unread_are_no_answer(dynamo: Dynamo, monkeypatch: pytest
 def test_what_the_table_refuses_keeps_out_nobody_else(
     dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    picky = store(dynamo.url, monkeypatch, max_attempts=1)
+    picky = make_store(dynamo.url, monkeypatch, max_attempts=1)
     for _ in range(FAILURES_TO_OPEN):
         dynamo.refuses(code)
-        failing(picky)
+        fail(picky)
     assert dynamo.requests == FAILURES_TO_OPEN
     dynamo.status, dynamo.body = 200, "{}"
     assert picky.get(CHECKOUT, "u") is None

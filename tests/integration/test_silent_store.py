@@ -1,4 +1,4 @@
-"""A DynamoDB that accepts and never answers: what is cached is answered all the same, and nearly as soon."""
+"""A DynamoDB that accepts connections and never answers: cached answers are served, nearly as fast."""
 
 import socket
 import time
@@ -21,13 +21,13 @@ SECONDS = 3.0
 
 
 class Failover:
-    """One store, and from ``silent`` on another."""
+    """Uses the healthy store, or the other one once ``is_silent`` is set."""
 
     def __init__(self, healthy: Any, silent: Any) -> None:
-        self.healthy, self.after, self.silent = healthy, silent, False
+        self.healthy, self.silent, self.is_silent = healthy, silent, False
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.after if self.silent else self.healthy, name)
+        return getattr(self.silent if self.is_silent else self.healthy, name)
 
 
 @pytest.fixture
@@ -45,34 +45,34 @@ def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Plane, Failover
         yield plane, definitions
 
 
-def one_flag(plane: Plane) -> object:
+def evaluate_flag(plane: Plane) -> object:
     return plane.evaluate("u", "dark-mode", {})
 
 
-def all_flags(plane: Plane) -> object:
+def evaluate_all_flags(plane: Plane) -> object:
     return plane.evaluate_many("u", None, {}).evaluations[0]
 
 
-def assignment(plane: Plane) -> object:
+def assign(plane: Plane) -> object:
     return plane.assign("u", "checkout", {})
 
 
-@pytest.mark.parametrize("ask", [one_flag, all_flags, assignment])
+@pytest.mark.parametrize("request_once", [evaluate_flag, evaluate_all_flags, assign])
 def test_it_delays_few_of_the_cached_answers_and_none_for_long(
-    container: tuple[Plane, Failover], ask: Callable[[Plane], object]
+    container: tuple[Plane, Failover], request_once: Callable[[Plane], object]
 ) -> None:
     plane, definitions = container
-    ask(plane)
-    definitions.silent = True
+    request_once(plane)
+    definitions.is_silent = True
     times = []
     end = time.monotonic() + SECONDS
     while (start := time.monotonic()) < end:
         with deadline.limit_online(None):
-            assert ask(plane)
+            assert request_once(plane)
         times.append(time.monotonic() - start)
-        time.sleep(0.005)  # the next request
+        time.sleep(0.005)  # until the next request
     times.sort()
     assert times[len(times) * 9 // 10] < 0.02
-    assert times[-1] < 2 * REFRESH_TIMEOUT_SECONDS + 0.2  # a check, and a definition whose time was over
+    assert times[-1] < 2 * REFRESH_TIMEOUT_SECONDS + 0.2  # a check, and an expired definition
     assert sum(spent for spent in times if spent > 0.02) < 0.4 * SECONDS
     assert plane.metrics.recorded["DefinitionsAge"]  # type: ignore[attr-defined] # in memory

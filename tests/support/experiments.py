@@ -1,4 +1,4 @@
-"""Experiments in a line: what a test does not name has its default; two halves, active."""
+"""Builds experiments from the fields that a test needs. By default: active, with two equal variants."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ def experiment(key: str = "checkout", *, version: int = 1, **fields: Any) -> Exp
 
 
 def published(key: str = "checkout", **fields: Any) -> DefinitionRow:
-    """What is published of `experiment` with the same arguments."""
+    """The row of `experiment` with the same arguments."""
     fields = document(key, **fields)
     return DefinitionRow("experiment", key, json.dumps(fields), fields["status"])
 

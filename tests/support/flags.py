@@ -1,4 +1,4 @@
-"""Flags in a line: what a test does not name has its default."""
+"""Builds flags from the fields that a test needs."""
 
 import json
 from typing import Any

@@ -28,7 +28,7 @@ WITHOUT_SCOPES = "rt_no_scopes"
 
 @dataclass(slots=True)
 class Service:
-    """``plane`` is the one that app.py uses, over these stores."""
+    """app.py uses ``plane``, which uses these stores."""
 
     settings: Settings
     definitions: MemoryDefinitions = field(default_factory=MemoryDefinitions)
@@ -57,7 +57,7 @@ class Service:
 
 @contextmanager
 def run_service(settings: Settings | None = None, **stores: Any) -> Iterator[Service]:
-    """Let app.py use it until the block ends. ``stores`` replace the empty ones. Blocks may be nested."""
+    """app.py uses the service until the block ends. ``stores`` replace the empty ones. Blocks may nest."""
     service = Service(settings or Settings.from_env({}), **stores)
     service.keys.put(ApiKey(digest(WITHOUT_SCOPES), "none", (), "2026-01-01T00:00:00Z"))
     with pytest.MonkeyPatch.context() as patch:
