@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib import __version__, extension
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation, Experiment
-from chalicelib.domain.errors import NotFound, RealtimeError
+from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import Evaluations
 from chalicelib.domain.stream.event import Limits
 from chalicelib.services.assign import Assigner
@@ -80,9 +80,7 @@ class Plane(AwsStores):
 
     def results(self, experiment_key: str) -> dict[str, Any]:
         experiment = self.catalog.experiments.get(experiment_key)
-        if experiment is None:
-            raise NotFound.experiment(experiment_key)
-        return experiment_results(experiment, self.counters, self.definitions)
+        return experiment_results(experiment_key, experiment, self.counters, self.definitions)
 
     def after_response(self, seconds: float) -> None:
         self.tracker.flush(min(seconds, FLUSH_SECONDS))

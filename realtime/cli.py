@@ -1,6 +1,5 @@
 """`python -m realtime`: the table of commands. Each imports its module when it runs."""
 
-import getpass
 import json
 import os
 import sys
@@ -74,19 +73,35 @@ def publish(
     version: Annotated[
         int | None, typer.Option("--rollback", help="Restore a version, as a new one.")
     ] = None,
-    by: Annotated[str, typer.Option(help="Who publishes, for the history. Default: you.")] = "",
+    by: Annotated[
+        str, typer.Option(help="Who publishes. On AWS a note beside the identity of your credentials.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Let --prune remove without asking.")] = False,
 ) -> None:
     """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
+    from realtime.commands.publish import confirm_on_terminal, roll_back
     from realtime.commands.publish import publish as run
-    from realtime.commands.publish import roll_back
+    from realtime.commands.publisher import PublisherName, get_caller_arn, identify_publisher
 
     if bool(paths) == (version is not None):
         raise UsageError("name either files to publish or --rollback VERSION")
-    by = by or _get_user_name()
+    definitions = plane().definitions
+    publisher = (
+        PublisherName("") if dry_run else identify_publisher(by, None if _is_local() else get_caller_arn)
+    )
     if version is not None:
-        raise typer.Exit(roll_back(console, plane().definitions, version, by=by, dry_run=dry_run))
+        raise typer.Exit(roll_back(console, definitions, version, publisher=publisher, dry_run=dry_run))
     raise typer.Exit(
-        run(console, plane().definitions, paths or [], strict, by=by, prune=prune, dry_run=dry_run)
+        run(
+            console,
+            definitions,
+            paths or [],
+            strict,
+            publisher=publisher,
+            prune=prune,
+            confirm=(lambda _: True) if yes else confirm_on_terminal,
+            dry_run=dry_run,
+        )
     )
 
 
@@ -234,18 +249,14 @@ def plane() -> "Plane":
     from realtime.local.emulator import build_environment
     from realtime.local.ports import HOST, read_port
 
-    is_local = os.environ.get("REALTIME_ENV", "local") == "local"
-    if is_local and "AWS_ENDPOINT_URL" not in os.environ:
+    if _is_local() and "AWS_ENDPOINT_URL" not in os.environ:
         os.environ.update(build_environment(f"http://{HOST}:{read_port('AWS_PORT', 4566)}"))
     os.environ.setdefault("REALTIME_READ_TIMEOUT", "5")  # a command can wait longer than a request
     return get_plane()
 
 
-def _get_user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        return str(os.getuid())
+def _is_local() -> bool:
+    return os.environ.get("REALTIME_ENV", "local") == "local"
 
 
 def _parse_json_object(text: str, option: str) -> dict[str, Any]:

@@ -82,14 +82,21 @@ class DefinitionStore:
         return Changes(newest, frozenset((change["kind"]["S"], change["key"]["S"]) for change in changes))
 
     @guarded
-    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
+    def publish(
+        self,
+        definitions: Sequence[DefinitionRow],
+        expected: int,
+        now: float,
+        by: str = "",
+        note: str = "",
+    ) -> int:
         """Writes ``definitions``, each key once, as publication ``expected + 1``, and returns that version.
 
-        A definition without text is removed; ``by`` is the publisher's name, for the history. Containers see
-        all of it or nothing. Raises Conflict, with nothing changed for them, if ``expected`` is not the
-        newest version or another publisher is at work.
+        A definition without text is removed; ``by`` is the publisher's name, for the history, and ``note``
+        stands beside it. Containers see all of it or nothing. Raises Conflict, with nothing changed for them,
+        if ``expected`` is not the newest version or another publisher is at work.
         """
-        publication = Publication(self._tables, self._publications, expected + 1, now, by)
+        publication = Publication(self._tables, self._publications, expected + 1, now, by, note)
         try:
             self._write(publication, definitions, now)
         except ClientError as error:
@@ -206,6 +213,13 @@ def _read_row(kind: DefinitionKind, key: str, item: Any) -> DefinitionRow:
         value: str = item.get(name, {}).get("S", "")
         return value
 
-    published_at = text("published_at") or text("updated_at")
-    version, published_by = _read_version(item), text("published_by")
-    return DefinitionRow(kind, key, text("definition"), text("status"), version, published_at, published_by)
+    return DefinitionRow(
+        kind,
+        key,
+        text("definition"),
+        text("status"),
+        _read_version(item),
+        published_at=text("published_at") or text("updated_at"),
+        published_by=text("published_by"),
+        published_note=text("published_note"),
+    )

@@ -25,7 +25,13 @@ NAMED_CHANGES = 1000
 
 class Publication:
     def __init__(
-        self, tables: Mapping[DefinitionKind, str], publications: str, version: int, now: float, by: str
+        self,
+        tables: Mapping[DefinitionKind, str],
+        publications: str,
+        version: int,
+        now: float,
+        by: str,
+        note: str = "",
     ) -> None:
         self._tables = tables
         self._publications = publications
@@ -35,6 +41,8 @@ class Publication:
             "published_at": {"S": format_timestamp(now)},
             "published_by": {"S": by},
         }
+        if note:
+            self._origin["published_note"] = {"S": note}
         self._owner = uuid.uuid4().hex
 
     def make_transactions(self, definitions: Sequence[DefinitionRow]) -> Iterator[list[Any]]:

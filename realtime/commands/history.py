@@ -44,7 +44,8 @@ def _create_table(last_column: str) -> Table:
 
 def _add_row(table: Table, row: DefinitionRow, text: str) -> None:
     """What a publisher wrote is no markup and no emoji code."""
-    table.add_row(str(row.version), row.published_at, Text(row.published_by), Text(text))
+    by = f"{row.published_by} ({row.published_note})" if row.published_note else row.published_by
+    table.add_row(str(row.version), row.published_at, Text(by), Text(text))
 
 
 def _describe_change(row: DefinitionRow, previous: DefinitionRow | None) -> str:

@@ -1,15 +1,19 @@
 """`publish` and `publish --rollback`: show what changes, then publish all of it or nothing."""
 
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.definitions.schema import ExperimentDocument
+from realtime.commands.publisher import PublisherName
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
 from realtime.definition_files.documents import KINDS, DefinitionName, Document, build_row, parse_row
@@ -23,7 +27,17 @@ from realtime.definition_files.prune import find_obstacles, find_skipped_definit
 from realtime.definition_files.read import read_definitions
 from realtime.definition_files.split_changes import describe_split_change
 
+Confirm: TypeAlias = Callable[[str], bool]
+"""Asks a question, and says whether the answer is yes."""
+NOBODY = PublisherName("")
 SIGNS = {"+": ("added", "green"), "~": ("changed", "yellow"), "-": ("removed", "red")}
+
+
+def confirm_on_terminal(question: str) -> bool:
+    """Raises ValueError without a terminal: nobody would see the question."""
+    if not sys.stdin.isatty():
+        raise ValueError("--prune removes definitions, and nobody can be asked without a terminal: add --yes")
+    return typer.prompt(f"{question} [y/N]", default="n", show_default=False).strip().lower() in ("y", "yes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +59,9 @@ def publish(
     paths: Sequence[Path],
     strict: bool,
     *,
-    by: str = "",
+    publisher: PublisherName = NOBODY,
     prune: bool = False,
+    confirm: Confirm = confirm_on_terminal,
     dry_run: bool = False,
     now: float | None = None,
 ) -> int:
@@ -54,7 +69,7 @@ def publish(
 
     Published definitions that are not in the files stay, unless ``prune``. The files are checked together
     with them: a flag may name a prerequisite that another repository publishes. ``prune`` removes no
-    definition of a file that was skipped.
+    definition of a file that was skipped, and none unless ``confirm`` agrees.
     """
     files = read_definitions(paths)
     if files.problems:  # reported without asking the store
@@ -77,7 +92,8 @@ def publish(
         console.print(line, highlight=False, soft_wrap=True)
     if absent and not prune:
         console.print(f"[dim]{len(absent)} published, not in these files: kept (--prune removes them).[/dim]")
-    return _publish_changes(console, definitions, published, wanted, by, dry_run, now)
+    confirm_removal = confirm if removed else None
+    return _publish_changes(console, definitions, published, wanted, publisher, dry_run, now, confirm_removal)
 
 
 def roll_back(
@@ -85,7 +101,7 @@ def roll_back(
     definitions: Definitions,
     version: int,
     *,
-    by: str = "",
+    publisher: PublisherName = NOBODY,
     dry_run: bool = False,
     now: float | None = None,
 ) -> int:
@@ -101,7 +117,9 @@ def roll_back(
             wanted[name] = parse_row(row) if row.text else None
             if row.text and wanted[name] is None:
                 raise ValueError(f"{row.kind} {row.key} of version {row.version} is not valid any more")
-    return _publish_changes(console, definitions, published, wanted, by, dry_run, now)
+    note = ", ".join(filter(None, (f"rollback to {version}", publisher.note)))
+    marked = publisher._replace(note=note)
+    return _publish_changes(console, definitions, published, wanted, marked, dry_run, now)
 
 
 def _load_published(definitions: Definitions) -> Published:
@@ -115,9 +133,10 @@ def _publish_changes(
     definitions: Definitions,
     published: Published,
     wanted: Mapping[DefinitionName, Document | None],
-    by: str,
+    publisher: PublisherName,
     dry_run: bool,
     now: float | None,
+    confirm_removal: Confirm | None = None,
 ) -> int:
     now = time.time() if now is None else now
     changes = find_changes(published.rows, wanted)
@@ -139,9 +158,12 @@ def _publish_changes(
         console.print(f"Nothing changes: version {published.version} stays in force.")
     elif dry_run:
         console.print(f"{_summarize(changes)}. Nothing is published (--dry-run).")
+    elif confirm_removal and not confirm_removal(f"{_summarize(changes)}. Publish?"):
+        console.print(f"Nothing is published: version {published.version} stays in force.")
+        return 1
     else:
         rows = [_build_change_row(change) for change in changes]
-        version = definitions.publish(rows, published.version, now, by)
+        version = definitions.publish(rows, published.version, now, publisher.by, publisher.note)
         console.print(f"[green]Published version {version}[/green]: {_summarize(changes)}.", highlight=False)
     return 0
 

@@ -36,14 +36,21 @@ class MemoryDefinitions:
         rows = (row for publication in self._publications[version:] for row in publication)
         return Changes(newest, frozenset((row.kind, row.key) for row in rows))
 
-    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
+    def publish(
+        self,
+        definitions: Sequence[DefinitionRow],
+        expected: int,
+        now: float,
+        by: str = "",
+        note: str = "",
+    ) -> int:
         with self._lock:
             if expected != len(self._publications):
                 raise Conflict("publish_conflict", "Somebody else has published in between.")
             version = expected + 1
             published_at = format_timestamp(now)
             rows = [
-                replace(row, version=version, published_at=published_at, published_by=by)
+                replace(row, version=version, published_at=published_at, published_by=by, published_note=note)
                 for row in definitions
             ]
             self._rows |= {(row.kind, row.key): row for row in rows}

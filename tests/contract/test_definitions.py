@@ -89,9 +89,10 @@ def test_history_keeps_every_version_of_a_definition(store: Definitions) -> None
 
 
 def test_history_says_who_published_and_when(store: Definitions) -> None:
-    store.publish([A, FLAG], 0, NOW, "ada")
+    store.publish([A, FLAG], 0, NOW, "ada", "rollback to 7")
     for row in (*store.get_history("flag", "a"), *store.get_versions()):
         assert (row.published_at, row.published_by) == ("2027-01-15T08:00:00.000Z", "ada")
+        assert row.published_note == "rollback to 7"
     assert store.get_all("flag")["a"].published_at == "2027-01-15T08:00:00.000Z"
 
 

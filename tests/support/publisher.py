@@ -38,12 +38,14 @@ class Publisher:
     ) -> int:
         self.console.file = io.StringIO()
         path = self._write_file([*flags], [*experiments])
+        options = {"confirm": lambda _: True} | options
         return publish(self.console, self.definitions, [path], strict, now=NOW, **options)
 
     def publish_folder(self, *flags: Any, **options: Any) -> int:
         """Publish all files of the folder, with ``flags`` in one of them."""
         self.console.file = io.StringIO()
         self._write_file([*flags], [])
+        options = {"confirm": lambda _: True} | options
         return publish(self.console, self.definitions, [self.folder], False, now=NOW, **options)
 
     def write(self, name: str, text: str) -> None:

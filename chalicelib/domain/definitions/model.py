@@ -17,8 +17,8 @@ EVENT_TYPE_PATTERN = "[A-Za-z0-9._:-]{1,128}"
 class DefinitionRow:
     """A stored definition: JSON ``text``, and the ``version`` of the publication that wrote it.
 
-    ``published_at`` is ISO 8601; it and ``published_by`` are empty where they were not read. They are not
-    compared.
+    ``published_at`` is ISO 8601. It, ``published_by`` and ``published_note`` are empty where they were not
+    read. They are not compared.
     """
 
     kind: DefinitionKind
@@ -28,6 +28,7 @@ class DefinitionRow:
     version: int = 0
     published_at: str = field(default="", compare=False)
     published_by: str = field(default="", compare=False)
+    published_note: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,14 @@ class Definitions(Protocol):
     def get_versions(self) -> Sequence[DefinitionRow]:
         """Every version of every definition, in any order."""
 
-    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
+    def publish(
+        self,
+        definitions: Sequence[DefinitionRow],
+        expected: int,
+        now: float,
+        by: str = "",
+        note: str = "",
+    ) -> int:
         """Publishes all of ``definitions`` as version ``expected + 1``, and returns it; raises Conflict."""
 
 

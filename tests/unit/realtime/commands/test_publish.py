@@ -1,5 +1,6 @@
 """`publish`: what it refuses, shows, writes and restores."""
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import Conflict, StorageUnavailable
+from realtime.commands.publish import confirm_on_terminal
 from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import document, published_flag, shares
 from tests.support.publisher import FLAG, Publisher
@@ -332,6 +334,46 @@ def test_what_the_files_do_not_define_is_kept_unless_pruned(publisher: Publisher
     assert publisher.list_flag_keys() == ["f"]
 
 
+def test_pruning_asks_before_it_removes(publisher: Publisher) -> None:
+    publisher.publish(FLAG, FLAG | {"key": "g"})
+    questions: list[str] = []
+
+    def refuse(question: str) -> bool:
+        questions.append(question)
+        return False
+
+    assert publisher.publish(FLAG | {"enabled": False}, prune=True, confirm=refuse) == 1
+    assert questions == ["1 changed, 1 removed. Publish?"]
+    assert "- flag g" in publisher.output
+    assert "Nothing is published: version 1 stays in force." in publisher.output
+    assert publisher.definitions.get_changes(None).version == 1
+
+
+def test_without_a_terminal_pruning_removes_nothing(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.publish(FLAG, FLAG | {"key": "g"})
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    with pytest.raises(ValueError, match="add --yes"):
+        publisher.publish(FLAG, prune=True, confirm=confirm_on_terminal)
+    assert publisher.list_flag_keys() == ["f", "g"]
+    publisher.publish(FLAG, prune=True, dry_run=True, confirm=confirm_on_terminal)
+    publisher.publish(FLAG, FLAG | {"key": "g"}, prune=True, confirm=confirm_on_terminal)
+    assert "Nothing changes" in publisher.output
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_yes"), [("y", True), (" YES", True), ("", False), ("n", False), ("yellow", False)]
+)
+def test_only_yes_is_a_yes(answer: str, is_yes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+    assert confirm_on_terminal("1 removed.") is is_yes
+
+
 def test_rollback_restores_all_that_was_in_force_as_a_new_version(publisher: Publisher) -> None:
     publisher.publish(FLAG | {"rollout_percentage": 10}, FLAG | {"key": "g"})
     publisher.publish(FLAG | {"rollout_percentage": 50}, FLAG | {"key": "new"}, prune=True)
@@ -356,9 +398,16 @@ def test_rollback_to_a_version_that_is_not_past_is_refused(publisher: Publisher,
 class OvertakenDefinitions(MemoryDefinitions):
     """Another publisher is always faster."""
 
-    def publish(self, definitions: Sequence[DefinitionRow], expected: int, now: float, by: str = "") -> int:
+    def publish(
+        self,
+        definitions: Sequence[DefinitionRow],
+        expected: int,
+        now: float,
+        by: str = "",
+        note: str = "",
+    ) -> int:
         super().publish([published_flag("theirs")], expected, now)
-        return super().publish(definitions, expected, now, by)
+        return super().publish(definitions, expected, now, by, note)
 
 
 def test_of_two_who_publish_at_once_one_is_told_to_look_again(publisher: Publisher) -> None:

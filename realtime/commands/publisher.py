@@ -1,0 +1,55 @@
+"""Who publishes: the identity that AWS confirms, or on the local stack the name that the user gives."""
+
+import getpass
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+
+UNCONFIRMED = "not confirmed by AWS"
+
+
+class PublisherName(NamedTuple):
+    """For the history; ``note`` stands beside the name."""
+
+    by: str
+    note: str = ""
+
+
+def identify_publisher(declared: str, get_arn: Callable[[], str] | None) -> PublisherName:
+    """``declared`` is what the user wrote as ``--by``, or empty. ``get_arn`` is None on the local stack.
+
+    A kill switch must not wait for STS, so a name that AWS does not confirm is marked instead.
+    """
+    if get_arn is None:
+        return PublisherName(declared or _get_user_name())
+    try:
+        arn = get_arn()
+    except (BotoCoreError, ClientError):
+        return PublisherName(declared or _get_user_name(), UNCONFIRMED)
+    return PublisherName(format_identity(arn), f"--by {declared}" if declared else "")
+
+
+def get_caller_arn() -> str:
+    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2})
+    client: Any = get_session().create_client("sts", config=config)
+    return str(client.get_caller_identity()["Arn"])
+
+
+def format_identity(arn: str) -> str:
+    """What an ARN names: ``grace`` of a user, ``Deployer/grace`` of a role's session, ``root``.
+
+    A session's name is chosen by whoever assumes the role, so the role stands before it.
+    """
+    resource = arn.split(":", 5)[-1]
+    return resource.partition("/")[2] or resource
+
+
+def _get_user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return str(os.getuid())
