@@ -5,7 +5,9 @@ from typing import Any
 
 from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.errors import Problem
+from chalicelib.domain.spelling import describe_unknown_field
 from chalicelib.domain.targeting.parse import RULE_FIELDS
+from chalicelib.domain.targeting.schema import CONDITION_FIELDS
 
 DOCUMENT_FIELDS = {"version", "rules", "default_rule"}
 EXTRA_RULE_FIELDS: Mapping[DefinitionKind, Set[str]] = {
@@ -14,14 +16,6 @@ EXTRA_RULE_FIELDS: Mapping[DefinitionKind, Set[str]] = {
 }
 """What a flag's rule may hold besides: docs/flags.md."""
 GROUP_FIELDS = {"operator", "conditions", "groups"}
-CONDITION_FIELDS = {
-    "attribute",
-    "attribute_type",
-    "operator",
-    "value",
-    "additional_value",
-    "validation_schema",
-}
 
 
 def find_unknown_fields(document: Mapping[str, Any], kind: DefinitionKind) -> Iterator[Problem]:
@@ -46,4 +40,4 @@ def _check_group(group: Mapping[str, Any], path: str) -> Iterator[Problem]:
 def _compare(fields: Mapping[str, Any], known: Set[str], path: str) -> Iterator[Problem]:
     for name in fields:
         if name not in known:
-            yield Problem(str(name), "unknown field; remove it or correct its spelling").with_prefix(path)
+            yield Problem(str(name), describe_unknown_field(name, known)).with_prefix(path)

@@ -32,6 +32,7 @@ from chalicelib.domain.definitions.model import (
 from chalicelib.domain.definitions.schema_errors import list_problems
 from chalicelib.domain.errors import InvalidInput, Problem
 from chalicelib.domain.reasons import Reason
+from chalicelib.domain.spelling import suggest
 from chalicelib.domain.targeting import InvalidRules, Rule, Rules, compile_rules, parse
 
 
@@ -49,7 +50,7 @@ def parse_experiment(data: object) -> schema.ExperimentDocument:
     try:
         document = schema.ExperimentDocument.model_validate(data)
     except ValidationError as error:
-        raise _make_error("experiment", list_problems(error)) from None
+        raise _make_error("experiment", list_problems(error, schema.ExperimentDocument)) from None
     _compile_rules(document.targeting_rules, document.key, "experiment")
     return document
 
@@ -58,7 +59,7 @@ def parse_flag(data: object) -> schema.FlagDocument:
     try:
         document = schema.FlagDocument.model_validate(data)
     except ValidationError as error:
-        raise _make_error("flag", list_problems(error)) from None
+        raise _make_error("flag", list_problems(error, schema.FlagDocument)) from None
     rules = _compile_rules(document.targeting_rules, document.key, "flag")
     problems = _check_rule_splits(rules, [variant.key for variant in document.variants])
     if problems:
@@ -222,9 +223,13 @@ def _check_rule_splits(rules: Rules | None, variants: Sequence[str]) -> tuple[Pr
         path = f"targeting_rules.{'default_rule' if is_default else f'rules[{rule.index}]'}"
         allocation = rule.extra.get("allocation")
         if "variant" in rule.extra and rule.extra["variant"] not in variants:
-            problems.append(Problem(f"{path}.variant", f"must be one of {', '.join(variants)}"))
+            hint = suggest(rule.extra["variant"], variants)
+            problems.append(Problem(f"{path}.variant", f"must be one of {', '.join(variants)}{hint}"))
         elif allocation is not None and not _is_split(allocation, variants):
-            problems.append(Problem(f"{path}.allocation", "must map variants to shares that sum to 1"))
+            keys = allocation if isinstance(allocation, dict) else ()
+            hint = next((suggest(key, variants) for key in keys if key not in variants), "")
+            message = f"must map variants to shares that sum to 1{hint}"
+            problems.append(Problem(f"{path}.allocation", message))
     return tuple(problems)
 
 

@@ -14,6 +14,7 @@ from chalicelib.domain.bucketing import BUCKETS, share_to_buckets
 from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
+from chalicelib.domain.spelling import suggest
 
 _DEFAULT_RULE = "targeting_rules.default_rule"
 MAX_PREREQUISITE_LEVELS = 20
@@ -149,13 +150,15 @@ def _check_prerequisites(flags: Mapping[str, FlagDocument]) -> Iterator[Definiti
             path = f"prerequisites[{index}]"
             required = flags.get(prerequisite.flag)
             if required is None:
-                yield _make_problem(flag, f"{path}.flag", f"there is no flag {prerequisite.flag!r}")
+                message = f"there is no flag {prerequisite.flag!r}{suggest(prerequisite.flag, flags)}"
+                yield _make_problem(flag, f"{path}.flag", message)
                 continue
             variants = [variant.key for variant in required.variants]
             for variant in prerequisite.variants:
                 if variant not in variants:
                     message = (
                         f"flag {required.key!r} has no variant {variant!r}; it has {', '.join(variants)}"
+                        f"{suggest(variant, variants)}"
                     )
                     yield _make_problem(flag, f"{path}.variants", message)
     try:

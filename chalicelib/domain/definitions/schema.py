@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from chalicelib.domain.bucketing import KEY_PATTERN
 from chalicelib.domain.definitions.model import EVENT_TYPE_PATTERN
+from chalicelib.domain.spelling import suggest
 
 MAX_DEFINITION_BYTES = 350_000
 """As JSON in UTF-8. An item of DynamoDB has at most 400 KB, with attribute names and other attributes."""
@@ -186,7 +187,8 @@ def _require_unique(keys: Sequence[str]) -> Sequence[str]:
 
 def _require_variant(variant: str, keys: Sequence[str], field: str) -> None:
     if variant not in keys:
-        raise ValueError(f"{field}: no variant {variant!r}; there are {', '.join(keys)}")
+        hint = suggest(variant, keys)
+        raise ValueError(f"{field}: no variant {variant!r}; there are {', '.join(keys)}{hint}")
 
 
 def _require_sum_of_one(shares: Sequence[float]) -> None:

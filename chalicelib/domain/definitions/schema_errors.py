@@ -1,14 +1,17 @@
 """Turns pydantic's errors into problems with a path and a fix."""
 
-from typing import Any
+import re
+from collections.abc import Iterable
+from typing import Any, get_args
 
 from chalicelib.domain.errors import Problem
+from chalicelib.domain.spelling import describe_unknown_field, suggest
 
 
-def list_problems(error: Any) -> tuple[Problem, ...]:
-    """``error`` is a pydantic ValidationError."""
+def list_problems(error: Any, model: Any = None) -> tuple[Problem, ...]:
+    """``error`` is a pydantic ValidationError of ``model``, by which misspelt fields are recognised."""
     problems = []
-    for item in error.errors(include_url=False, include_input=False):
+    for item in error.errors(include_url=False):
         path = ""
         for part in _remove_types(item["loc"]):
             path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
@@ -16,9 +19,27 @@ def list_problems(error: Any) -> tuple[Problem, ...]:
         if item["type"] == "value_error" and ": " in message:
             inner_path, message = message.split(": ", 1)
             problems.append(Problem(inner_path, message).with_prefix(path))
+        elif item["type"] == "extra_forbidden":
+            *outer, name = item["loc"]
+            problems.append(Problem(path, describe_unknown_field(name, _list_fields(model, outer))))
         else:
             problems.append(Problem(path, _write_fix(item, message)))
     return tuple(problems)
+
+
+def _list_fields(model: Any, path: Iterable[str | int]) -> list[str]:
+    """The fields of the model at ``path`` within ``model``."""
+    for name in path:
+        if isinstance(name, str):
+            model = _find_model(model.model_fields[name].annotation)
+    return list(model.model_fields) if model else []
+
+
+def _find_model(annotation: Any) -> Any:
+    """The model in ``list[Model]`` or ``Model | None``."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    return next(filter(None, map(_find_model, get_args(annotation))), None)
 
 
 def _remove_types(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -29,7 +50,6 @@ def _remove_types(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
 
 _DATE_TIME = "must be a date-time, such as 2026-01-31T09:00:00Z"
 _FIXES = {
-    "extra_forbidden": "unknown field; remove it or correct its spelling",
     "missing": "required",
     "string_type": 'must be a string; quote a number: 1, "1" and 1.0 would be three',
     "string_unicode": "must be valid Unicode: it has a lone surrogate",
@@ -47,7 +67,6 @@ _FIXES = {
     "finite_number": "must be a finite number",
     "less_than_equal": "must be at most {le:g}",
     "greater_than_equal": "must be at least {ge:g}",
-    "literal_error": "must be {expected}",
     "timezone_aware": "needs a time zone, such as 2026-01-31T09:00:00Z",
     "datetime_type": _DATE_TIME,
     "datetime_parsing": _DATE_TIME,
@@ -55,9 +74,14 @@ _FIXES = {
 }
 
 
+_QUOTED = re.compile("'([^']+)'")
+
+
 def _write_fix(item: Any, message: str) -> str:
     limits = item.get("ctx", {})
     if "pattern" in limits:
         limits["characters"] = "A-Z a-z 0-9 . _ : -" if ":" in limits["pattern"] else "A-Z a-z 0-9 . _ -"
+    if item["type"] == "literal_error":
+        return f"must be {limits['expected']}{suggest(item['input'], _QUOTED.findall(limits['expected']))}"
     fix = _FIXES.get(item["type"])
     return fix.format(**limits) if fix else message[:1].lower() + message[1:]

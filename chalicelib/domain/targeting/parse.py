@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.errors import Problem
+from chalicelib.domain.spelling import find_similar, suggest
 from chalicelib.domain.targeting import operators_v2, schema
 from chalicelib.domain.targeting.document import (
     MAX_CONDITIONS,
@@ -58,7 +59,10 @@ def _parse_rule(raw: object, path: str, index: int, is_v2: bool) -> TargetingRul
         raise _invalid(f"{path}.rollout_percentage", "must be between 0 and 100")
     priority = _read_integer(fields, "priority", path, 0)
     if "rule" not in fields:
-        raise _invalid(f"{path}.rule", "is required: a group of conditions, {} for everybody")
+        raise _invalid(
+            f"{path}.rule",
+            f"is required{_find_misspelt(fields, 'rule')}: a group of conditions, {{}} for everybody",
+        )
     group = _parse_group(fields["rule"], f"{path}.rule", is_v2)
     extra = {name: value for name, value in fields.items() if name not in RULE_FIELDS}
     return TargetingRule(path, Rule(index, rule_id, extra), group, percentage, priority)
@@ -70,7 +74,8 @@ def _parse_group(raw: object, path: str, is_v2: bool, depth: int = 1) -> Group:
     fields = _read_object(raw, path)
     operator = fields.get("operator", "and")
     if operator not in ("and", "or", "not"):
-        raise _invalid(f"{path}.operator", "must be and, or, or not (lower case)")
+        hint = suggest(operator, ("and", "or", "not"))
+        raise _invalid(f"{path}.operator", f"must be and, or, or not (lower case){hint}")
     conditions = fields.get("conditions", [])
     groups = [] if fields.get("groups") is None else fields["groups"]
     for name, value in (("conditions", conditions), ("groups", groups)):
@@ -100,7 +105,7 @@ def _parse_condition(raw: object, path: str, is_v2: bool) -> Condition:
     if len(attribute) > 100 or not attribute.replace("_", "").replace(".", "").isalnum():
         raise _invalid(f"{path}.attribute", "must be letters, digits, `_` and `.`, at most 100 characters")
     if "value" not in fields:
-        raise _invalid(f"{path}.value", "is required (it may be null)")
+        raise _invalid(f"{path}.value", f"is required{_find_misspelt(fields, 'value')} (it may be null)")
     operator, declared = _read_text(fields, "operator", path), fields.get("attribute_type")
     condition = Condition(
         path, attribute, operator, fields["value"], fields.get("additional_value"), declared
@@ -173,8 +178,15 @@ def _read_object(raw: object, path: str) -> Mapping[str, Any]:
 def _read_text(fields: Mapping[str, Any], name: str, path: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
-        raise _invalid(_join(path, name), "must be text" if name in fields else "is required")
+        missing = f"is required{_find_misspelt(fields, name)}"
+        raise _invalid(_join(path, name), "must be text" if name in fields else missing)
     return value
+
+
+def _find_misspelt(fields: Mapping[str, Any], name: str) -> str:
+    """The end of a message about a field that is missing."""
+    similar = find_similar(name, map(str, fields.keys() - RULE_FIELDS - schema.CONDITION_FIELDS))
+    return f", in place of {similar!r}" if similar else ""
 
 
 def _read_integer(fields: Mapping[str, Any], name: str, path: str, default: int) -> int:

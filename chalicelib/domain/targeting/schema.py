@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
+from chalicelib.domain.spelling import suggest
 from chalicelib.domain.targeting import geo, operators_v1, semver
 from chalicelib.domain.targeting.document import (
     MAX_NESTING,
@@ -13,6 +14,9 @@ from chalicelib.domain.targeting.document import (
     InvalidOperand,
 )
 
+CONDITION_FIELDS = frozenset(
+    {"attribute", "attribute_type", "operator", "value", "additional_value", "validation_schema"}
+)
 _ATTRIBUTE_TYPES = (
     "string",
     "number",
@@ -36,9 +40,11 @@ class InvalidField(ValueError):
 def check_condition(condition: Condition, fields: Mapping[str, Any], is_v2: bool) -> None:
     operator, value = condition.operator, condition.value
     if operator not in operators_v1.BUILDERS:
-        raise InvalidField("operator", f"is not one of {', '.join(sorted(operators_v1.BUILDERS))}")
+        hint = suggest(operator, operators_v1.BUILDERS)
+        raise InvalidField("operator", f"is not one of {', '.join(sorted(operators_v1.BUILDERS))}{hint}")
     if condition.attribute_type is not None and condition.attribute_type not in _ATTRIBUTE_TYPES:
-        raise InvalidField("attribute_type", f"must be null or one of {', '.join(_ATTRIBUTE_TYPES)}")
+        hint = suggest(condition.attribute_type, _ATTRIBUTE_TYPES)
+        raise InvalidField("attribute_type", f"must be null or one of {', '.join(_ATTRIBUTE_TYPES)}{hint}")
     if not isinstance(fields.get("validation_schema"), (dict, type(None))):
         raise InvalidField("validation_schema", "must be an object or null")
     if not (_is_within_limits(value) and _is_within_limits(condition.additional_value)):

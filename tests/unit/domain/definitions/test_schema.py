@@ -48,7 +48,7 @@ def list_problems(**fields: Any) -> list[str]:
         ({"salt": "a:b"}, "salt: must be 1 to 128 of A-Z a-z 0-9 . _ -"),
         ({"status": "running"}, "status: must be 'draft', 'active', 'paused' or 'completed'"),
         ({"traffic_allocation": 80}, "traffic_allocation: must be at most 1"),
-        ({"trafic": 1}, "trafic: unknown field; remove it or correct its spelling"),
+        ({"trafic": 1}, "trafic: unknown field; did you mean traffic_allocation?"),
         ({"overrides": {"qa": "blue"}}, "overrides: no variant 'blue'; there are control, treatment"),
         ({"layer": {"key": "l", "start": 0.5, "end": 0.5}}, "layer: start must be below end"),
         ({"holdout": {"key": "h", "share": 1.1}}, "holdout.share: must be at most 1"),

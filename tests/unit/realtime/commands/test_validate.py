@@ -11,23 +11,33 @@ CONDITION = {"attribute": "a", "operator": "eq", "value": 1}
 
 
 @pytest.mark.parametrize(
-    ("rules", "path"),
+    ("rules", "path", "hint"),
     [
-        ({"default": {}}, "default"),
-        ({"rules": [{"id": "r", "rule": {}, "varaint": "on"}]}, "rules[0].varaint"),
-        ({"default_rule": {"id": "r", "rule": {}, "prio": 1}}, "default_rule.prio"),
-        ({"rules": [{"id": "r", "rule": {"condition": [CONDITION]}}]}, "rules[0].rule.condition"),
+        ({"default": {}}, "default", "did you mean default_rule?"),
+        ({"rules": [{"id": "r", "rule": {}, "varaint": "on"}]}, "rules[0].varaint", "did you mean variant?"),
+        ({"default_rule": {"id": "r", "rule": {}, "prio": 1}}, "default_rule.prio", "did you mean priority?"),
+        (
+            {"rules": [{"id": "r", "rule": {"condition": [CONDITION]}}]},
+            "rules[0].rule.condition",
+            "did you mean conditions?",
+        ),
+        (
+            {"rules": [{"id": "r", "rolloutPercentage": 5, "rule": {"conditions": [CONDITION]}}]},
+            "rules[0].rolloutPercentage",
+            "did you mean rollout_percentage?",
+        ),
         (
             {"rules": [{"id": "r", "rule": {"groups": [{"conditions": [CONDITION | {"case": 1}]}]}}]},
             "rules[0].rule.groups[0].conditions[0].case",
+            "remove it or correct its spelling",
         ),
     ],
 )
 def test_an_unknown_field_of_a_rule_is_a_warning(
-    publisher: Publisher, rules: dict[str, Any], path: str
+    publisher: Publisher, rules: dict[str, Any], path: str, hint: str
 ) -> None:
     assert publisher.validate(FLAG | {"targeting_rules": rules}) == 0
-    warning = f"flags[0] (f).targeting_rules.{path}: unknown field; remove it or correct its spelling"
+    warning = f"flags[0] (f).targeting_rules.{path}: unknown field; {hint}"
     assert warning in publisher.output
 
 
