@@ -17,6 +17,7 @@ from chalicelib.domain.targeting.document import (
     TargetingRule,
 )
 from chalicelib.domain.targeting.lint.contradictions import find_contradictions
+from chalicelib.domain.targeting.lint.lists import find_list_negations
 from chalicelib.domain.targeting.lint.types import find_type_conflicts
 from chalicelib.domain.targeting.regex import engine
 from chalicelib.domain.targeting.regex.ambiguity import is_catastrophic, is_found_in_every_text
@@ -36,6 +37,7 @@ def lint_rules(document: RulesDocument) -> list[Problem]:
         for condition in group.conditions:
             warnings += _lint_condition(condition, document.is_v2)
     conditions = [condition for group in groups for condition in group.conditions]
+    warnings += find_list_negations([rule.group for rule in all_rules], conditions, document.is_v2)
     return warnings + list(find_type_conflicts(conditions, document.is_v2))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.targeting import parse
+from chalicelib.domain.targeting import compile_rules, parse
 from chalicelib.domain.targeting.lint.rules import lint_rules
 from chalicelib.domain.targeting.regex import engine
 from chalicelib.domain.targeting.regex.ambiguity import is_catastrophic
@@ -22,6 +22,7 @@ def warnings(
 
 
 CONDITION = "rules[0].rule.conditions[0]"
+LIST_CONDITION = {"attribute": "roles", "operator": "contains_any", "value": ["x"]}
 
 
 @pytest.mark.parametrize(
@@ -208,6 +209,85 @@ def test_a_condition_that_contradicts_its_own_declaration_is_named() -> None:
 )
 def test_types_that_agree_are_not_named(conditions: Any) -> None:
     assert warnings(*conditions) == []
+
+
+LISTS = [
+    ("roles", "contains_any", ["x"]),
+    ("roles", "array_length", 1, "gte"),
+    ("roles", "contains_all", ["x"]),
+]
+WHOLE = (
+    "compares roles as a whole: a list that holds the value matches, too: "
+    "write a `not` group with contains_any"
+)
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("evidence", LISTS)
+@pytest.mark.parametrize("condition", [("roles", "neq", "admin"), ("roles", "not_in", ["admin", "owner"])])
+def test_a_negated_comparison_of_a_list_is_named(version: str, evidence: Any, condition: Any) -> None:
+    expected = f"rules[0].rule.conditions[1]: {WHOLE}"
+    assert expected in warnings(evidence, condition, version=version)
+    assert expected in warnings(evidence, condition, version=version, operator="or")
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_declared_list_is_enough_and_the_evidence_may_be_in_another_rule(version: str) -> None:
+    assert warnings(("roles", "neq", 7, None, "array"), version=version)[0] == f"{CONDITION}: {WHOLE}"
+    other = {"id": "o", "rule": {"conditions": [LIST_CONDITION]}}
+    assert f"{CONDITION}: {WHOLE}" in warnings(("roles", "neq", "admin"), version=version, default_rule=other)
+
+
+def test_an_equality_in_a_not_group_is_negated() -> None:
+    group = {"operator": "not", "conditions": [{"attribute": "roles", "operator": "in", "value": ["admin"]}]}
+    document = {
+        "version": "2.0",
+        "rules": [{"id": "r", "rule": {"conditions": [LIST_CONDITION], "groups": [group]}}],
+    }
+    (warning,) = map(str, lint_rules(parse(document)))
+    assert warning == (
+        "rules[0].rule.groups[0].conditions[0]: compares roles as a whole: "
+        "a list that holds the value matches, too: use contains_any in this `not`"
+    )
+
+
+def test_not_contains_searches_the_text_of_a_list_in_version_1_only() -> None:
+    conditions = (LISTS[0], ("roles", "not_contains", "admin"))
+    (warning,) = warnings(*conditions)
+    assert "searches roles as one text, so parts of elements count as well: write a `not` group" in warning
+    assert warnings(*conditions, version="2.0") == []
+    (warning,) = warnings(LISTS[0], ("roles", "not_contains", ["admin"]), version="2.0")
+    assert "looks for `value` as one element of roles" in warning
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        (("roles", "neq", "admin"),),
+        (LISTS[1], ("roles", "neq", None)),
+        (LISTS[1], ("roles", "neq", [])),
+        (LISTS[1], ("roles", "not_in", [["admin"], ["owner"]])),
+        (LISTS[1], ("name", "neq", "admin")),
+        (LISTS[1], ("roles", "starts_with", "a"), ("roles", "neq", "admin")),
+        (LISTS[1], ("roles", "neq", "admin", None, "string")),
+    ],
+)
+def test_other_negations_are_not_named(version: str, conditions: Any) -> None:
+    assert warnings(*conditions, version=version) == []
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("condition", [("roles", "neq", "admin"), ("roles", "not_in", ["admin"])])
+def test_what_is_said_about_a_list_is_true(version: str, condition: tuple[Any, ...]) -> None:
+    def is_matched(group: dict[str, Any]) -> bool:
+        rules = compile_rules(parse({"version": version, "rules": [{"id": "r", "rule": group}]}))
+        return rules.match({"roles": ["admin", "owner"]}, 0.0) is not None
+
+    written = dict(zip(("attribute", "operator", "value"), condition, strict=True))
+    instead = {"attribute": "roles", "operator": "contains_any", "value": ["admin"]}
+    assert is_matched({"conditions": [written]})
+    assert not is_matched({"operator": "not", "conditions": [instead]})
 
 
 @pytest.mark.parametrize(
