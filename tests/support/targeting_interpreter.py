@@ -375,14 +375,29 @@ def between_v2(a: Json, v: Json, x: Json) -> bool:
     return bool(low <= number_of(a) <= high)
 
 
-def instant(value: Json) -> datetime:
+def instant(value: Json) -> int:
+    """Nanoseconds since the epoch."""
     if isinstance(value, bool):
         raise TypeError(value)
-    if isinstance(value, str):
-        read = parse_time(value)
-        return read if read.tzinfo else read.replace(tzinfo=UTC)
-    seconds = value / 1000 if abs(value) >= 100_000_000_000 else value
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    if not isinstance(value, str):
+        seconds = value / 1000 if abs(value) >= 100_000_000_000 else value
+        return (epoch + timedelta(seconds=seconds) - epoch) // timedelta(microseconds=1) * 1000
+    digits = re.search(r"(?as)(?<=:\d\d)\.(\d+)(?=$|[zZ+-])", value[16:] and value)
+    nanoseconds = int(digits[1].ljust(9, "0")[:9]) if digits else 0
+    text = value[: digits.start()] + value[digits.end() :] if digits else value
+    is_leap = text[16:19] == ":60"
+    if is_leap:
+        text = text[:17] + "59" + text[19:]
+    if text[-1:] in ("z", "Z"):
+        text = text[:-1] + "+00:00"
+    if len(value) > 48 or (digits and text[10:11] == "") or "Z" in text[11:]:
+        raise ValueError(value)
+    read = parse_time(text)
+    seconds = ((read if read.tzinfo else read.replace(tzinfo=UTC)) - epoch) // timedelta(seconds=1)
+    if is_leap and (seconds + 1) % 86_400:
+        raise ValueError(value)
+    return (seconds + is_leap) * 10**9 + nanoseconds
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -397,4 +412,5 @@ def window_v2(a: Json, v: Json) -> bool:
         return False
     if "end" in v and time_of_a > instant(v["end"]):
         return False
-    return is_in_clock_window(time_of_a.astimezone(zone_named(v.get("timezone") or "UTC")), v)
+    moment_of_a = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_of_a // 1000)
+    return is_in_clock_window(moment_of_a.astimezone(zone_named(v.get("timezone") or "UTC")), v)

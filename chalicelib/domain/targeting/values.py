@@ -155,17 +155,62 @@ def read_time_v1(value: Any) -> datetime:
     raise TypeError("neither text nor a number")
 
 
-def read_time_v2(value: Any) -> datetime:
-    """Text is UTC unless it has an offset. A number is seconds since the epoch, or milliseconds."""
+Time = tuple[datetime, int]
+"""An instant to the microsecond, and the nanoseconds beyond: tuples compare in order of time."""
+
+_DATE_TIME_V2 = re.compile(
+    r"(\d{4}-\d\d-\d\d(?:.(?:[01]\d|2[0-3])(?::\d\d(?::(\d\d)(?:\.(\d+))?)?)?)?)"
+    r"([zZ]|[+-](?:[01]\d|2[0-3]):\d\d(?::\d\d)?)?",
+    re.ASCII | re.DOTALL,
+)
+_SECOND = timedelta(seconds=1)
+
+
+def read_time_v2(value: Any) -> Time:
+    """Text is RFC 3339, in UTC unless it has an offset. A number is seconds since the epoch, or milliseconds.
+
+    Digits of a second beyond the ninth do not count.
+    """
     if isinstance(value, str):
-        time = parse_date_time(value)
-        return time if time.tzinfo else time.replace(tzinfo=UTC)
+        return _parse_time_v2(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _EPOCH + timedelta(seconds=value / 1000 if abs(value) >= MILLISECONDS_FROM else value)
+        seconds = value / 1000 if abs(value) >= MILLISECONDS_FROM else value
+        return _EPOCH + timedelta(seconds=seconds), 0
     raise InvalidOperand("must be a date-time or a timestamp")
 
 
-def read_time_operand_v2(value: Any) -> datetime:
+def _parse_time_v2(text: str) -> Time:
+    match = _DATE_TIME_V2.fullmatch(text) if len(text) <= _MAX_DATE_TIME else None
+    if match is None:
+        raise InvalidOperand("must be a date-time like 2026-01-31T09:00:00Z")
+    local, second, fraction, offset = match.groups()
+    nanoseconds = int(f"{fraction or 0:0<9}"[:9])
+    if fraction:
+        local = local[: -len(fraction) - 1]
+    is_leap_second = second == "60"
+    if is_leap_second:
+        local = local[:-2] + "59"
+    is_utc = offset is None or offset in "zZ"
+    time = (
+        datetime.fromisoformat(local).replace(tzinfo=UTC)
+        if is_utc
+        else datetime.fromisoformat(local + offset)
+    )
+    if is_leap_second:
+        time += _SECOND
+        if time.astimezone(UTC).strftime("%H%M%S") != "000000":
+            raise InvalidOperand("has a second 60 that is not the last of a day in UTC")
+    return time.replace(microsecond=nanoseconds // 1000), nanoseconds % 1000
+
+
+def has_offset(text: str) -> bool:
+    """Raises InvalidOperand if the text is no date-time of version 2.0."""
+    _parse_time_v2(text)
+    match = _DATE_TIME_V2.fullmatch(text)
+    return match is not None and match[4] is not None
+
+
+def read_time_operand_v2(value: Any) -> Time:
     try:
         return read_time_v2(value)
     except ERRORS:

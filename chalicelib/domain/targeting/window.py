@@ -80,7 +80,7 @@ def build_time_window_v2(condition: Condition) -> Test:
         time = read_time_v2(value)
         if (start and time < start) or (end and time > end):
             return False
-        local = time.astimezone(zone)
+        local = time[0].astimezone(zone)
         return all(check(local) for check in checks)
 
     return test

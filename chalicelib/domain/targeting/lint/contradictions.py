@@ -6,7 +6,7 @@ can change. If none of them meets all conditions, no value does.
 
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from math import floor, inf, nextafter
 from typing import Any
 
@@ -95,6 +95,14 @@ def _list_numbers_around(bound: Any, is_v2: bool) -> Iterator[int | float]:
 
 
 def _list_dates_around(bound: Any, is_v2: bool) -> list[str]:
-    time = read_time_v2(bound) if is_v2 else read_time_v1(bound)
+    """A microsecond before and after; in version 2.0 a nanosecond."""
+    time, nanoseconds = read_time_v2(bound) if is_v2 else (read_time_v1(bound), 0)
     step = timedelta(microseconds=1)
-    return [date.isoformat(timespec="microseconds") for date in (time - step, time, time + step)]
+    if not is_v2:
+        return [date.isoformat(timespec="microseconds") for date in (time - step, time, time + step)]
+    texts = []
+    for difference in (-1, 0, 1):
+        carry, rest = divmod(nanoseconds + difference, 1000)
+        date = (time + carry * step).astimezone(UTC).replace(tzinfo=None)
+        texts.append(f"{date.isoformat(timespec='microseconds')}{rest:03}Z")
+    return texts

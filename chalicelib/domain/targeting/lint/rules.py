@@ -21,7 +21,15 @@ from chalicelib.domain.targeting.lint.lists import find_list_negations
 from chalicelib.domain.targeting.lint.types import find_type_conflicts
 from chalicelib.domain.targeting.regex import engine
 from chalicelib.domain.targeting.regex.ambiguity import is_catastrophic, is_found_in_every_text
-from chalicelib.domain.targeting.values import ERRORS, MILLISECONDS_FROM, Test, always, never, parse_date_time
+from chalicelib.domain.targeting.values import (
+    ERRORS,
+    MILLISECONDS_FROM,
+    Test,
+    always,
+    has_offset,
+    never,
+    parse_date_time,
+)
 from chalicelib.domain.targeting.window import CLOCK_FIELDS
 
 _TIME_OPERATORS = frozenset({"before", "after", "between", "time_window"})
@@ -144,16 +152,16 @@ def _lint_times(condition: Condition, is_v2: bool) -> Iterator[Problem]:
     else:
         parts = [("value", value), ("additional_value", more)]
     for name, part in parts:
-        if isinstance(part, str) and _is_naive(part):
+        if isinstance(part, str) and _is_naive(part, is_v2):
             meaning = "is read as UTC" if is_v2 else "never matches an attribute with an offset"
             yield Problem(f"{condition.path}.{name}", f"has no offset and {meaning}: add Z or +hh:mm")
         if condition.operator != "between" and not is_v2 and _is_milliseconds(part):
             yield Problem(f"{condition.path}.{name}", "looks like milliseconds; version 1.0 reads seconds")
 
 
-def _is_naive(text: str) -> bool:
+def _is_naive(text: str, is_v2: bool) -> bool:
     try:
-        return parse_date_time(text).tzinfo is None
+        return not has_offset(text) if is_v2 else parse_date_time(text).tzinfo is None
     except ERRORS:
         return False
 

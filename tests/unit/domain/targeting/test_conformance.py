@@ -23,7 +23,7 @@ def check(*paths: Path) -> tuple[int, list[str]]:
 
 @pytest.mark.parametrize(
     ("name", "cases"),
-    [("targeting_operators.jsonl", 2096), ("targeting_rules.jsonl", 1041), ("targeting_v2.jsonl", 296)],
+    [("targeting_operators.jsonl", 2096), ("targeting_rules.jsonl", 1041), ("targeting_v2.jsonl", 332)],
 )
 def test_every_case_of_the_corpus_agrees(name: str, cases: int) -> None:
     assert check(CORPUS / name) == (0, [f"{cases} passed, 0 failed"])

@@ -112,6 +112,21 @@ def test_a_version_may_be_a_number_in_version_2_only() -> None:
     assert len(warnings(conditions[0], ("a", "eq", True), version="2.0")) == 1
 
 
+HALF_A_SECOND = "2026-01-31T09:00:00.5z"
+
+
+def test_version_2_reads_fractions_of_a_second_in_warnings_too() -> None:
+    between = (
+        ("a", "after", "2026-01-31T09:00:00.123456788Z"),
+        ("a", "before", "2026-01-31T09:00:00.12345679Z"),
+    )
+    assert warnings(*between, version="2.0") == []
+    empty = between[0], ("a", "before", "2026-01-31T09:00:00.123456789Z")
+    assert "no value of a meets" in warnings(*empty, version="2.0")[0]
+    assert warnings(("a", "after", HALF_A_SECOND), version="2.0") == []
+    assert "has no offset" in warnings(("a", "after", HALF_A_SECOND[:-1]), version="2.0")[0]
+
+
 BIG = 2**53
 
 
