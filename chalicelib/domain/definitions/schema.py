@@ -144,6 +144,14 @@ class FlagDocument(DefinitionDocument):
             return {"default_variant": "off", **data, "variants": [on, off]}
         return data
 
+    @model_validator(mode="before")
+    @classmethod
+    def _start_schedule_with_nobody(cls, data: Any) -> Any:
+        """A launch that is scheduled has not happened yet, unless a percentage is written."""
+        if isinstance(data, dict) and data.get("rollout_schedule"):
+            return {"rollout_percentage": 0.0, **data}
+        return data
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.variants:

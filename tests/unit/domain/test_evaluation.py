@@ -273,6 +273,22 @@ def test_the_clock_applies_each_step_of_the_schedule_at_its_time(now: float, var
     assert evaluate_for(flag(rollout_percentage=0, rollout_schedule=STEPS), now=now).variant == variant
 
 
+@pytest.mark.parametrize(
+    ("fields", "before"),
+    [({}, "off"), ({"rollout_percentage": 100}, "on"), ({"rollout_percentage": 0}, "off")],
+)
+def test_before_the_first_step_nobody_is_inside_unless_a_percentage_is_written(
+    fields: dict[str, Any], before: str
+) -> None:
+    launch = flag(rollout_schedule=STEPS[:1], **fields)
+    assert evaluate_for(launch, now=FIRST - 1).variant == before
+    assert evaluate_for(launch, now=FIRST).variant == "on"
+
+
+def test_without_a_step_a_schedule_changes_nothing() -> None:
+    assert evaluate_for(flag(rollout_schedule=[])).reason is Reason.STATIC
+
+
 # Values and their text.
 
 
