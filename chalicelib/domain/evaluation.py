@@ -10,6 +10,7 @@ from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 from chalicelib.domain.definitions.model import Evaluation, Flag
 from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, StorageUnavailable
+from chalicelib.domain.targeting.attributes import read_attribute
 
 
 class Evaluations(NamedTuple):
@@ -158,7 +159,7 @@ def get_rollout(flag: Flag, now: float) -> int:
 def get_unit(flag: Flag, user_id: str | None, context: Mapping[str, Any]) -> str | None:
     if flag.bucket_by == "user_id":
         return user_id
-    value = context.get(flag.bucket_by)
+    value = read_attribute(context, flag.bucket_by)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         return None
     text = str(value)

@@ -4,10 +4,11 @@ Closures take (context, now) and never raise. Why they are not generated source:
 docs/adr/002-targeting-compiled.md.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain.targeting import operators_v1, operators_v2, rollout
+from chalicelib.domain.targeting.attributes import follow_path
 from chalicelib.domain.targeting.document import (
     Condition,
     Group,
@@ -195,7 +196,7 @@ def build_condition_matcher(condition: Condition, is_v2: bool, hash_prefix: str 
     def nested_matcher(context: Context, now: float) -> bool:
         value = context.get(attribute, _MISSING)
         if value is _MISSING:
-            value = _follow_path(context, path or (), absent)
+            value = follow_path(context, path or (), absent)
         if value is absent:
             return False
         try:
@@ -204,13 +205,3 @@ def build_condition_matcher(condition: Condition, is_v2: bool, hash_prefix: str 
             return False
 
     return nested_matcher if path else matcher
-
-
-def _follow_path(context: Context, path: Iterable[str], absent: object) -> Any:
-    """Version 2.0: ``a.b`` is the key ``a.b`` if there is one, else ``b`` of the object ``a``."""
-    value: Any = context
-    for step in path:
-        value = value.get(step, absent) if isinstance(value, dict) else absent
-        if value is absent:
-            return absent
-    return value

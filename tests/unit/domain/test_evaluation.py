@@ -240,6 +240,25 @@ def test_users_of_one_account_stay_together() -> None:
     assert len(set.union(*answers.values())) == 2
 
 
+def test_a_unit_may_be_a_member_of_an_object() -> None:
+    by_account = flag(rollout_percentage=50, bucket_by="account.id")
+
+    def evaluate_in(context: dict[str, Any]) -> str:
+        return evaluate(by_account, "u1", context, NOW, lambda _: None).variant
+
+    keys = [f"a{number}" for number in range(20)]
+    nested = [evaluate_in({"account": {"id": key}}) for key in keys]
+    assert nested == [evaluate_in({"account.id": key, "account": {"id": "a0"}}) for key in keys]
+    assert set(nested) == {"on", "off"}
+
+
+@pytest.mark.parametrize("account", [None, "a1", {}, {"id": None}, {"id": {"id": "a1"}}, ["a1"]])
+def test_an_object_without_the_member_is_named_with_its_path(account: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        evaluate_for(flag(rollout_percentage=50, bucket_by="account.id"), "u1", account=account)
+    assert caught.value.details[0].path == "context.account.id"
+
+
 @pytest.mark.parametrize("value", [None, "", True, [], 1.5, "\ud800"])
 def test_an_attribute_that_cannot_be_a_unit_is_named(value: Any) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -161,6 +161,12 @@ def test_a_flag_for_everybody_needs_no_unit_to_be_explained() -> None:
     assert "rollout: 100 %: everybody" in steps
 
 
+def test_a_unit_in_an_object_is_explained() -> None:
+    bench = Bench(published_flag(bucket_by="account.id", rollout_percentage=50))
+    steps, _ = bench.flag(account={"id": "a1"})
+    assert any(step.startswith("rollout: bucket") for step in steps)
+
+
 def test_a_context_that_a_request_may_not_have_is_refused() -> None:
     deep: dict[str, Any] = {}
     for _ in range(60):

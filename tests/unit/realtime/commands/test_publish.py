@@ -156,6 +156,11 @@ def test_publishing_the_same_again_is_no_publication(publisher: Publisher) -> No
             0.2,
         ),
         (
+            {"rollout_percentage": 10, "bucket_by": "account.id"},
+            {"rollout_percentage": 30, "bucket_by": "account.id"},
+            0.2,
+        ),
+        (
             {"targeting_rules": RULES, "rollout_percentage": 10},
             {"targeting_rules": RULES, "rollout_percentage": 20},
             0.1,
