@@ -17,12 +17,8 @@ from realtime.commands.publisher import PublisherName
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
 from realtime.definition_files.documents import KINDS, DefinitionName, Document, build_row, parse_row
-from realtime.definition_files.impact import (
-    Documents,
-    find_dependent_flags,
-    measure_impact,
-    remove_unchanged_rules,
-)
+from realtime.definition_files.impact import Documents, find_dependent_flags, measure_impact
+from realtime.definition_files.impact_text import describe_impact, format_share
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
 from realtime.definition_files.split_changes import describe_split_change
@@ -141,9 +137,8 @@ def _publish_changes(
     now = time.time() if now is None else now
     changes = find_changes(published.rows, wanted)
     documents = published.parse_rows()
-    before, after = remove_unchanged_rules(
-        documents, {name: document for name, document in (documents | dict(wanted)).items() if document}
-    )
+    before = documents
+    after = {name: document for name, document in (documents | dict(wanted)).items() if document}
     for change in changes:
         _print_change(console, change, before, after, now)
         if isinstance(change.after, ExperimentDocument):
@@ -151,9 +146,10 @@ def _publish_changes(
             for line in describe_split_change(change.after, history):
                 console.print(f"    [yellow]{line}[/yellow]", highlight=False, soft_wrap=True)
     for name, causes in find_dependent_flags(changes, after):
-        if share := measure_impact(name, before, after, now):
-            line = f"  flag {name[1]} requires {', '.join(causes)}: {share:.1%} of users get another answer"
-            console.print(line, highlight=False)
+        impact = measure_impact(name, before, after, now)
+        if impact.share or impact.other_share:
+            line = f"  flag {name[1]} requires {', '.join(causes)}: {format_share(impact)} get another answer"
+            console.print(line, highlight=False, soft_wrap=True)
     if not changes:
         console.print(f"Nothing changes: version {published.version} stays in force.")
     elif dry_run:
@@ -185,9 +181,12 @@ def _print_change(
         return
     for difference in change.list_differences():
         _print_data(console, f"    {difference.path}: {difference.before} → {difference.after}")
-    share = measure_impact(change.name, before, after, now)
-    note = " (those who are assigned already keep theirs)" if change.keeps_assignments and share else ""
-    console.print(f"    {share:.1%} of users get another answer{note}", highlight=False)
+    impact = measure_impact(change.name, before, after, now)
+    is_changed = bool(impact.share or impact.other_share)
+    note = " (those who are assigned already keep theirs)" if change.keeps_assignments and is_changed else ""
+    _print_data(console, f"    {format_share(impact)} get another answer{note}")
+    for line in describe_impact(impact):
+        _print_data(console, f"      {line}")
 
 
 def _print_data(console: Console, text: str) -> None:

@@ -100,7 +100,7 @@ def compare_values(before: Any, after: Any, path: str = "") -> Iterator[Differen
     elif isinstance(before, list) and isinstance(after, list):
         yield from _compare_lists(before, after, path)
     elif _write(before) != _write(after):
-        yield Difference(path, _format(before), _format(after))
+        yield Difference(path, format_value(before), format_value(after))
 
 
 def _compare_objects(before: dict[str, Any], after: dict[str, Any], path: str) -> Iterator[Difference]:
@@ -154,14 +154,14 @@ def _dump(document: Document | None) -> dict[str, Any]:
 
 def _quote(name: str) -> str:
     """As it is if it can be read as a name, else as JSON: ``[1]`` is the second item, ``["1"]`` a name."""
-    return name if _PLAIN_NAME.fullmatch(name) else _format(name)
+    return name if _PLAIN_NAME.fullmatch(name) else format_value(name)
 
 
 def _write(value: Any) -> str:
     return "" if value is _ABSENT else json.dumps(value, sort_keys=True)
 
 
-def _format(value: Any) -> str:
+def format_value(value: Any) -> str:
     """JSON on one line. Characters that a terminal would act on are escaped."""
     if value is _ABSENT:
         return "absent"

@@ -1,36 +1,70 @@
-"""How many users would get another answer after a publish."""
+"""How many users would get another answer after a publish, and in which contexts."""
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import islice
 from typing import Any, TypeAlias
 
 from chalicelib.domain.assignment import decide
 from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag
 from chalicelib.domain.definitions.model import Flag
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
+from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import evaluate
+from chalicelib.domain.targeting import RulesDocument, parse
+from chalicelib.domain.targeting.compiler import build_group_matcher
+from realtime.definition_files.contexts import Context, make_contexts
 from realtime.definition_files.diff import DefinitionChange
 from realtime.definition_files.documents import DefinitionName, Document
 
 SAMPLE = 10_000
-"""Users whose answers are compared; the share is within one percentage point."""
+"""Users whose answers are compared; with so many, a share is within one percentage point."""
+MIN_USERS = 400
+"""In each context, however many there are."""
+MAX_CONTEXTS = 100
 Documents: TypeAlias = Mapping[DefinitionName, Document]
+Answer: TypeAlias = Callable[[str, Mapping[str, Any]], tuple[str, Any]]
+"""(user, context) → the variant, and the value that it has."""
 
 
-def remove_unchanged_rules(before: Documents, after: Documents) -> tuple[Documents, Documents]:
-    """Both sets without the targeting rules that stay as they are, which `measure_impact` leaves out."""
-    unchanged = [
-        name
-        for name in before.keys() & after.keys()
-        if before[name].targeting_rules == after[name].targeting_rules
-    ]
+@dataclass(frozen=True, slots=True)
+class ContextImpact:
+    """``share`` of the users get another answer; the variants of all users, most frequent first."""
 
-    def remove_rules(documents: Documents) -> dict[DefinitionName, Document]:
-        bare = {name: documents[name].model_copy(update={"targeting_rules": None}) for name in unchanged}
-        return {**documents, **bare}
+    context: Context
+    share: float
+    before: Counter[str]
+    after: Counter[str]
 
-    return remove_rules(before), remove_rules(after)
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """``targeted`` contexts satisfy a rule, before or after; ``others`` satisfy none."""
+
+    users: int
+    has_rules: bool
+    targeted: Sequence[ContextImpact]
+    others: Sequence[ContextImpact]
+
+    @property
+    def share(self) -> float:
+        return _average(self.targeted)
+
+    @property
+    def other_share(self) -> float:
+        return _average(self.others)
+
+    def list_examples(self) -> list[ContextImpact]:
+        """One context for each way in which answers change."""
+        changed = (item for item in (*self.targeted, *self.others) if item.share)
+        examples: dict[tuple[str, str], ContextImpact] = {}
+        for item in changed:
+            examples.setdefault((str(item.before), str(item.after)), item)
+        return [*examples.values()]
 
 
 def find_dependent_flags(
@@ -48,35 +82,115 @@ def find_dependent_flags(
                 yield ("flag", key), sorted(causes[key])
 
 
-def measure_impact(name: DefinitionName, before: Documents, after: Documents, now: float) -> float:
-    """The share (0-1) of sampled users who get another answer from the definition ``name``.
+def measure_impact(name: DefinitionName, before: Documents, after: Documents, now: float) -> Impact:
+    """Of the definition ``name``, which both sets have.
 
-    ``before`` and ``after`` are whole sets, from `remove_unchanged_rules`: of unchanged rules, the share is
-    one of the users whom they target. The sampled users have no attributes but those that flags divide by.
+    The contexts are made from the conditions of its rules and of its prerequisites' rules, of both sets.
     Stored assignments do not count: a sticky experiment keeps them.
     """
-    if name not in before or name not in after:
-        return 1.0
-    documents = (*before.values(), *after.values())
-    attributes = {document.bucket_by for document in documents if isinstance(document, FlagDocument)}
-    answer_before, answer_after = _compile(before, name, now), _compile(after, name, now)
-    users = (f"user-{number}" for number in range(SAMPLE))
-    contexts = ((user, dict.fromkeys((*attributes, "user_id"), user)) for user in users)
-    changed = sum(
-        1 for user, context in contexts if answer_before(user, context) != answer_after(user, context)
+    names = _list_with_prerequisites(name, before, after)
+    rules = [[_parse_rules(documents.get(item)) for documents in (before, after)] for item in names]
+    documents = [found for item in names for found in (before.get(item), after.get(item)) if found]
+    units = {document.bucket_by for document in documents if isinstance(document, FlagDocument)} | {"user_id"}
+    contexts = _make_contexts(rules, units, now)
+    users = max(MIN_USERS, SAMPLE // max(1, len(contexts) // 4))
+    users = min(SAMPLE, users)
+    answers = _compile(before, name, now), _compile(after, name, now)
+    targeted: list[ContextImpact] = []
+    others: list[ContextImpact] = []
+    is_targeted = _build_check(rules, now)
+    for context in contexts:
+        impact = _compare_answers(context, answers, units, users)
+        sampled = ({**dict.fromkeys(units, f"user-{number}"), **context} for number in range(20))
+        (targeted if any(map(is_targeted, sampled)) else others).append(impact)
+    return Impact(users, any(map(any, rules)), targeted, others)
+
+
+def _list_with_prerequisites(
+    name: DefinitionName, before: Documents, after: Documents
+) -> list[DefinitionName]:
+    names = [name]
+    for item in names:  # grows while it is read
+        for document in (before.get(item), after.get(item)):
+            for required in document.prerequisites if isinstance(document, FlagDocument) else ():
+                if ("flag", required.flag) not in names:
+                    names.append(("flag", required.flag))
+    return names
+
+
+def _parse_rules(document: Document | None) -> RulesDocument | None:
+    return None if document is None or document.targeting_rules is None else parse(document.targeting_rules)
+
+
+def _make_contexts(
+    rules: Sequence[Sequence[RulesDocument | None]], units: set[str], now: float
+) -> list[Context]:
+    """Each definition's own, those of a definition that satisfy its prerequisites too, and the empty one."""
+    own, *required = (
+        list(islice(make_contexts([item for item in versions if item], units, now), MAX_CONTEXTS))
+        for versions in rules
     )
-    return changed / SAMPLE
+    base: Context = {}
+    for contexts in required:
+        base |= contexts[0] if contexts else {}
+    combined = [{**base, **context} for context in own] if base else []
+    result: list[Context] = []
+    for context in (*combined, *own, *(item for contexts in required for item in contexts)):
+        user = context.get("user_id", "")
+        if context not in result and isinstance(user, str):
+            result.append(context)
+    return [*result[:MAX_CONTEXTS], {}] if {} not in result else result[:MAX_CONTEXTS]
 
 
-def _compile(
-    documents: Documents, name: DefinitionName, now: float
-) -> Callable[[str, Mapping[str, Any]], Any]:
+def _build_check(
+    rules: Sequence[Sequence[RulesDocument | None]], now: float
+) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether a context satisfies a rule of any version, whatever the rule's rollout is."""
+    with_rules = [versions for versions in rules if any(versions)]
+    has_everybody = not with_rules or any(None in versions for versions in with_rules)
+    matchers = [
+        build_group_matcher(rule.group, document.is_v2)
+        for versions in with_rules
+        for document in versions
+        if document
+        for rule in (*document.rules, *([document.default_rule] if document.default_rule else []))
+    ]
+    return lambda context: has_everybody or any(matches(context, now) for matches in matchers)
+
+
+def _compare_answers(
+    context: Context, answers: tuple[Answer, Answer], units: set[str], users: int
+) -> ContextImpact:
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    changed = 0
+    ids = [context["user_id"]] if "user_id" in context else [f"user-{number}" for number in range(users)]
+    for user in ids:
+        attributes = {**dict.fromkeys(units, user), **context}
+        old, new = answers[0](user, attributes), answers[1](user, attributes)
+        before[old[0]] += 1
+        after[new[0]] += 1
+        changed += old != new
+    return ContextImpact(context, changed / len(ids), before, after)
+
+
+def _average(impacts: Sequence[ContextImpact]) -> float:
+    return sum(impact.share for impact in impacts) / len(impacts) if impacts else 0.0
+
+
+def _compile(documents: Documents, name: DefinitionName, now: float) -> Answer:
     """A function that gives the answer of one definition for a user and context."""
     document = documents[name]
     if isinstance(document, ExperimentDocument):
         experiment = compile_experiment(document)
-        return lambda user, context: decide(experiment, user, context, now, lambda: None).variant
+
+        def assign(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
+            variant = decide(experiment, user, context, now, lambda: None).variant
+            return ("no variant", None) if variant is None else (variant, None)
+
+        return assign
     flag = compile_flag(document)
+    values = {variant.key: json.dumps(variant.value) for variant in document.variants}
 
     @cache
     def get_flag(key: str) -> Flag | None:
@@ -84,7 +198,10 @@ def _compile(
         return compile_flag(required) if isinstance(required, FlagDocument) else None
 
     def answer(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
-        evaluation = evaluate(flag, user, context, now, get_flag)
-        return evaluation.variant, evaluation.value
+        try:
+            evaluation = evaluate(flag, user, context, now, get_flag)
+        except RealtimeError as error:  # the context lacks what the flag divides by
+            return f"error {error.code}", None
+        return evaluation.variant, values[evaluation.variant]
 
     return answer

@@ -1,6 +1,7 @@
 """`publish`: what it refuses, shows, writes and restores."""
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -320,6 +321,65 @@ def test_a_changed_part_of_a_rule_is_shown_whole_and_by_itself(publisher: Publis
     publisher.publish(experiments=(document(targeting_rules=target(":smile: [red]")),), dry_run=dry_run)
     path = "targeting_rules.rules[eu].rule.conditions[0].value[1]"
     assert f'    {path}: "DE" → ":smile: [red]"\n' in publisher.output
+
+
+def test_users_of_a_country_that_is_exchanged_lose_and_gain(publisher: Publisher) -> None:
+    def target(country: str) -> dict[str, Any]:
+        condition = {"attribute": "country", "operator": "in", "value": [country]}
+        return {"rules": [{"id": "eu", "rule": {"conditions": [condition]}}]}
+
+    publisher.publish(experiments=(document(targeting_rules=target("DE")),))
+    publisher.publish(experiments=(document(targeting_rules=target("XX")),), dry_run=True)
+    output = publisher.output
+    assert "    100.0% of users whom a rule targets get another answer" in output
+    split = r"control \d+%, treatment \d+%"
+    assert re.search(r'with {"country": "DE"}: ' + split + " → no variant\n", output)
+    assert re.search(r'with {"country": "XX"}: no variant → ' + split + "\n", output)
+    assert re.search(r"over [\d,]+ made-up users in each of \d+ contexts made from the conditions", output)
+
+
+def target_plan(plan: str, **fields: Any) -> dict[str, Any]:
+    group = {"conditions": [{"attribute": "plan", "operator": "eq", "value": plan}]}
+    return {"targeting_rules": {"version": "2.0", "rules": [{"id": "paid", "rule": group} | fields]}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        (  # a value that only a rule serves
+            target_plan("gold", variant="on"),
+            target_plan("gold", variant="off"),
+            ["100.0% of users whom a rule targets get", 'with {"plan": "gold"}: on → off'],
+        ),
+        (  # rules that are new
+            {},
+            target_plan("gold"),
+            ['with {"plan": "gold-"}: on → off'],
+        ),
+        (  # rules that go
+            target_plan("gold"),
+            {},
+            ['with {"plan": "gold-"}: off → on'],
+        ),
+        (  # those whom no rule targets
+            target_plan("gold", variant="on") | {"default_variant": "off"},
+            target_plan("gold", variant="on") | {"default_variant": "on"},
+            ["0.0% of users whom a rule targets, and 100.0% of the others, get another answer"],
+        ),
+        (  # a flag that divides by another attribute
+            target_plan("gold") | {"bucket_by": "account", "rollout_percentage": 50},
+            target_plan("gold") | {"bucket_by": "account", "rollout_percentage": 0},
+            ['with {"plan": "gold"}: off 5'],
+        ),
+    ],
+)
+def test_the_contexts_in_which_answers_change_are_shown(
+    publisher: Publisher, before: dict[str, Any], after: dict[str, Any], lines: list[str]
+) -> None:
+    publisher.publish(FLAG | before)
+    publisher.publish(FLAG | after)
+    for line in lines:
+        assert line in publisher.output
 
 
 def test_a_dry_run_shows_and_writes_nothing(publisher: Publisher) -> None:
