@@ -8,18 +8,28 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    model_validator,
+)
 
 from chalicelib.domain.bucketing import KEY_PATTERN
 from chalicelib.domain.definitions.model import EVENT_TYPE_PATTERN
+from chalicelib.domain.definitions.percent import read_percentage, read_rule_percentages, read_share
 from chalicelib.domain.spelling import suggest
 
 MAX_DEFINITION_BYTES = 350_000
 """As JSON in UTF-8. An item of DynamoDB has at most 400 KB, with attribute names and other attributes."""
 Key = Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")]
 EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE_PATTERN}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-Percentage = Annotated[float, Field(ge=0, le=100)]
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(read_share)]
+Percentage = Annotated[float, Field(ge=0, le=100), BeforeValidator(read_percentage)]
 Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 FlagType = Literal["boolean", "string", "integer", "float", "object"]
 _PYTHON_TYPES: dict[FlagType, tuple[type, ...]] = {
@@ -77,7 +87,7 @@ class DefinitionDocument(Document):
     description: str | None = None
     owner: str | None = None
     tags: list[str] = []
-    targeting_rules: dict[str, Any] | None = None
+    targeting_rules: Annotated[dict[str, Any] | None, BeforeValidator(read_rule_percentages)] = None
     salt: Key = ""
     overrides: dict[str, str] = {}
 

@@ -63,7 +63,7 @@ _FIXES = {
     "list_type": "must be a list",
     "bool_type": "must be true or false",
     "int_type": "must be an integer",
-    "float_type": "must be a number",
+    "float_type": "must be a number, or text such as 20%",
     "finite_number": "must be a finite number",
     "less_than_equal": "must be at most {le:g}",
     "greater_than_equal": "must be at least {ge:g}",
@@ -74,6 +74,10 @@ _FIXES = {
 }
 
 
+_RANGES = {
+    1: "a share, such as 0.2 or 20%, not a percentage",
+    100: "a percentage, such as 20 or 20%",
+}
 _QUOTED = re.compile("'([^']+)'")
 
 
@@ -83,5 +87,7 @@ def _write_fix(item: Any, message: str) -> str:
         limits["characters"] = "A-Z a-z 0-9 . _ : -" if ":" in limits["pattern"] else "A-Z a-z 0-9 . _ -"
     if item["type"] == "literal_error":
         return f"must be {limits['expected']}{suggest(item['input'], _QUOTED.findall(limits['expected']))}"
+    if item["type"] == "less_than_equal" and limits["le"] in _RANGES:
+        return f"must be at most {limits['le']:g}: it is {_RANGES[limits['le']]}"
     fix = _FIXES.get(item["type"])
     return fix.format(**limits) if fix else message[:1].lower() + message[1:]

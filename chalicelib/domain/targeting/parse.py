@@ -198,4 +198,7 @@ def _read_integer(fields: Mapping[str, Any], name: str, path: str, default: int)
         return int(value)
     if isinstance(value, int):
         return int(value)
-    raise _invalid(_join(path, name), "must be an integer")
+    hint = ""
+    if name == "rollout_percentage" and isinstance(value, float) and 0 < value < 1:
+        hint = f": {value:g} is a share; did you mean {value * 100:g}?"
+    raise _invalid(_join(path, name), f"must be an integer{hint}")
