@@ -68,5 +68,5 @@ def _find_warnings(definitions: DefinitionSet) -> list[Problem]:
     return [
         problem.with_prefix(definitions.locate(name))
         for name, document in definitions.documents.items()
-        for problem in lint_document(name, document)
+        for problem in lint_document(name, document, definitions.sources[name])
     ]

@@ -20,6 +20,16 @@ _CONTENT = "experiments: [...] and/or flags: [...]"
 _MENTION = re.compile(rb"(experiments|flags)[\"']?\s*:")
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A definition in a file. ``written`` is ``data`` with each number as the text of the file."""
+
+    kind: DefinitionKind
+    location: str
+    data: Any
+    written: Any
+
+
 @dataclass(slots=True)
 class FileContent:
     """``is_empty``: no document has a list of definitions, so ``skipped`` says why, and ``problems`` too.
@@ -28,7 +38,7 @@ class FileContent:
     """
 
     path: Path
-    definitions: list[tuple[DefinitionKind, str, Any]] = field(default_factory=list)  # kind, location, data
+    definitions: list[Source] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     is_empty: bool = False
@@ -43,17 +53,18 @@ def read_file(path: Path) -> FileContent:
         return content
     try:
         documents = parse_documents(data, path.suffix)
+        written = parse_documents(data, path.suffix, keep_numbers=True)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         content.problems.append(Problem(str(path), _describe(error)))
         if not _MENTION.search(data.replace(b"\0", b"")):  # UTF-16 without a mark has zeros between letters
             content.skipped.append(Skipped(path, UNREADABLE))
             content.is_empty = True
         return content
-    _add_documents(content, documents)
+    _add_documents(content, documents, written)
     return content
 
 
-def _add_documents(content: FileContent, documents: list[Any]) -> None:
+def _add_documents(content: FileContent, documents: list[Any], written: list[Any]) -> None:
     numbered = [(number, each) for number, each in enumerate(documents, 1) if each not in (None, {})]
     holders = [(number, each) for number, each in numbered if _holds_definitions(each)]
     content.is_empty = not holders
@@ -69,7 +80,7 @@ def _add_documents(content: FileContent, documents: list[Any]) -> None:
             break
         source = Skipped(content.path, OTHER, number if len(documents) > 1 else None)
         if (number, document) in holders:
-            _add_definitions(content, document, str(source))
+            _add_definitions(content, document, written[number - 1], str(source))
         else:
             content.skipped.append(source)
 
@@ -79,7 +90,9 @@ def _holds_definitions(document: Any) -> bool:
     return isinstance(document, dict) and any(find_similar(name, LISTS, 0.8) for name in document)
 
 
-def _add_definitions(content: FileContent, document: dict[Any, Any], location: str) -> None:
+def _add_definitions(
+    content: FileContent, document: dict[Any, Any], written: dict[Any, Any], location: str
+) -> None:
     for name in sorted(map(str, document.keys() - {*LISTS, "$schema"})):
         if not name.startswith("x-"):  # a place for anchors
             message = (
@@ -92,7 +105,8 @@ def _add_definitions(content: FileContent, document: dict[Any, Any], location: s
             content.problems.append(Problem(f"{location}: {kind}s", "must be a list"))
             continue
         content.definitions += [
-            (kind, f"{location}: {kind}s[{index}]", item) for index, item in enumerate(items)
+            Source(kind, f"{location}: {kind}s[{index}]", item, written[f"{kind}s"][index])
+            for index, item in enumerate(items)
         ]
 
 

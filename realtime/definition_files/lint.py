@@ -7,11 +7,15 @@ from chalicelib.domain.errors import Problem
 from chalicelib.domain.results import EXPOSURE
 from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.lint.rules import lint_rules
+from realtime.definition_files.contents import Source
 from realtime.definition_files.documents import DefinitionName, Document
+from realtime.definition_files.lint_numbers import find_changed_numbers, find_small_percentages
 from realtime.definition_files.unknown_fields import find_unknown_fields
 
 
-def lint_document(name: DefinitionName, document: Document) -> Iterator[Problem]:
+def lint_document(name: DefinitionName, document: Document, source: Source) -> Iterator[Problem]:
+    yield from find_small_percentages(source.data)
+    yield from find_changed_numbers(source.data, source.written)
     if isinstance(document, ExperimentDocument):
         yield from _lint_metrics(document)
     rules = document.targeting_rules

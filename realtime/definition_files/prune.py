@@ -31,7 +31,11 @@ def find_skipped_definitions(
         if not mentioned:
             continue
         content = read_file(file)
-        keys = {(kind, data.get("key")) for kind, _, data in content.definitions if isinstance(data, dict)}
+        keys = {
+            (source.kind, source.data.get("key"))
+            for source in content.definitions
+            if isinstance(source.data, dict)
+        }
         is_certain = not content.problems
         for name in mentioned:
             if name in keys or not is_certain:

@@ -8,10 +8,9 @@ from types import NoneType
 from typing import Any
 
 from chalicelib.domain.definitions import consistency
-from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.definitions.schema import MAX_DEFINITION_BYTES, ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
-from realtime.definition_files.contents import FileContent, read_file
+from realtime.definition_files.contents import FileContent, Source, read_file
 from realtime.definition_files.documents import DefinitionName, Document, build_row, parse_document
 from realtime.definition_files.files import Skipped, list_files
 
@@ -20,6 +19,7 @@ from realtime.definition_files.files import Skipped, list_files
 class DefinitionSet:
     documents: dict[DefinitionName, Document] = field(default_factory=dict)
     locations: dict[DefinitionName, str] = field(default_factory=dict)  # file and path
+    sources: dict[DefinitionName, Source] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
@@ -44,11 +44,12 @@ class DefinitionSet:
         self.problems += content.problems
         if not content.is_empty:
             self.skipped += content.skipped
-        for kind, location, data in content.definitions:
-            self.add(kind, data, location)
+        for source in content.definitions:
+            self.add(source)
 
-    def add(self, kind: DefinitionKind, data: Any, location: str) -> None:
-        """Add the definition that ``data`` holds, or what is wrong with it to ``problems``."""
+    def add(self, source: Source) -> None:
+        """Add the definition of ``source``, or what is wrong with it to ``problems``."""
+        kind, data, location = source.kind, source.data, source.location
         key = data.get("key") if isinstance(data, dict) else None
         label = f"{location} ({key})" if isinstance(key, str) else location
         non_json = [problem.with_prefix(label) for problem in _find_non_json(data, "")]
@@ -73,6 +74,7 @@ class DefinitionSet:
         first = self.locations.setdefault((kind, document.key), location)
         if first == location:
             self.documents[kind, document.key] = document
+            self.sources[kind, document.key] = source
         else:
             message = f"{document.key!r} is already defined in {first}"
             self.problems.append(Problem(f"{location}.key", message))

@@ -44,15 +44,26 @@ def _construct_integer(_loader: _Loader, node: yaml.ScalarNode) -> int:
 _Loader.add_constructor(f"{_TAG}int", _construct_integer)
 
 
-def parse_documents(data: bytes, suffix: str) -> list[Any]:
-    """The documents of a file: JSON has one, YAML any number.
+class _TextLoader(_Loader):
+    """Numbers stay the text that they are in the file."""
+
+
+_TextLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (f"{_TAG}int", f"{_TAG}float")]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_documents(data: bytes, suffix: str, *, keep_numbers: bool = False) -> list[Any]:
+    """The documents of a file: JSON has one, YAML any number. ``keep_numbers``: as text.
 
     Raises ValueError, yaml.YAMLError or, for a document that is nested too deeply, RecursionError.
     """
     text = decode(data)
     if suffix.lower() == ".json":
-        return [json.loads(text, object_pairs_hook=_build_object)]
-    return list(yaml.load_all(text, _Loader))
+        hooks: dict[str, Any] = {"parse_int": str, "parse_float": str} if keep_numbers else {}
+        return [json.loads(text, object_pairs_hook=_build_object, **hooks)]
+    return list(yaml.load_all(text, _TextLoader if keep_numbers else _Loader))
 
 
 def decode(data: bytes) -> str:
