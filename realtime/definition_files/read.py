@@ -52,7 +52,11 @@ class DefinitionSet:
         kind, data, location = source.kind, source.data, source.location
         key = data.get("key") if isinstance(data, dict) else None
         label = f"{location} ({key})" if isinstance(key, str) else location
-        non_json = [problem.with_prefix(label) for problem in _find_non_json(data, "")]
+        try:
+            non_json = [problem.with_prefix(label) for problem in _find_non_json(data, "")]
+        except RecursionError:
+            self.problems.append(Problem(label, "is nested too deeply, or contains itself"))
+            return
         if non_json:
             self.problems += non_json
             return

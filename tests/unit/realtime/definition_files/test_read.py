@@ -77,6 +77,7 @@ def test_a_key_defined_twice_is_a_problem_that_names_both_places(tmp_path: Path)
             "surrogate",
         ),
         ("flags: " + "[" * 3000, "nested too deeply"),
+        ("flags: [&a {key: x, type: boolean, overrides: *a}]", "(x): is nested too deeply, or contains"),
         (
             "experiments: [{key: e, variants: [{key: a, allocation: 0.5}]}]",
             "experiments[0] (e).variants: the allocations sum to 0.5",
