@@ -89,14 +89,15 @@ def evaluate_batch() -> Response:
 @ofrep.ofrep_view
 def ofrep_flag(key: str) -> Response:
     user_id, context = ofrep.read_request(_request())
-    return ofrep.render_evaluation(plane().evaluate(user_id, key, context))
+    return ofrep.render_evaluation(plane().evaluate(user_id, key, context, keep_user_id=True))
 
 
 @app.route("/ofrep/v1/evaluate/flags", methods=["POST"], authorizer=api_key, **JSON)
 @ofrep.ofrep_view
 def ofrep_flags() -> Response:
     user_id, context = ofrep.read_request(_request())
-    return ofrep.render_evaluations(_request(), plane().evaluate_many(user_id, None, context))
+    answers = plane().evaluate_many(user_id, None, context, keep_user_id=True)
+    return ofrep.render_evaluations(_request(), answers)
 
 
 @app.route("/events", methods=["POST"], authorizer=api_key, **JSON)

@@ -53,13 +53,19 @@ class Plane(AwsStores):
     ) -> dict[str, AssignmentResult | RealtimeError]:
         return self.assigner.assign_many(user_id, experiment_keys, context, self.clock())
 
-    def evaluate(self, user_id: str | None, flag_key: str, context: dict[str, Any]) -> Evaluation:
-        return self.flag_evaluator.evaluate(user_id, flag_key, context, self.clock())
+    def evaluate(
+        self, user_id: str | None, flag_key: str, context: dict[str, Any], keep_user_id: bool = False
+    ) -> Evaluation:
+        return self.flag_evaluator.evaluate(user_id, flag_key, context, self.clock(), keep_user_id)
 
     def evaluate_many(
-        self, user_id: str | None, flag_keys: Collection[str] | None, context: dict[str, Any]
+        self,
+        user_id: str | None,
+        flag_keys: Collection[str] | None,
+        context: dict[str, Any],
+        keep_user_id: bool = False,
     ) -> Evaluations:
-        return self.flag_evaluator.evaluate_many(user_id, flag_keys, context, self.clock())
+        return self.flag_evaluator.evaluate_many(user_id, flag_keys, context, self.clock(), keep_user_id)
 
     def authorize(self, header: str) -> tuple[str, list[str]]:
         return self.authorizer.authorize(header)

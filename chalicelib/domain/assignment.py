@@ -79,7 +79,7 @@ def decide(
         row = None
     if row is not None and experiment.is_sticky and row.variant in experiment.sticky:
         return experiment.sticky[row.variant]
-    if experiment.rules is not None and experiment.rules.match(context, now) is None:
+    if experiment.rules is not None and experiment.rules.match(context, now, user_id) is None:
         return _NOT_TARGETED
     first, second = murmur((experiment.prefix + user_id).encode(), 0)
     if first >= experiment.traffic:

@@ -48,7 +48,7 @@ def evaluate(
         unit = get_unit(flag, user_id, context)
     split = flag.everyone
     if flag.rules is not None:
-        rule = flag.rules.match(context, now)
+        rule = flag.rules.match(context, now, unit)
         if rule is None:
             return flag.not_targeted
         split = flag.by_rule[rule.index]
@@ -91,7 +91,7 @@ def evaluate_all(
             elif flag.rules is None:
                 is_inside = murmur(flag.prefix + unit, 0)[0] < flag.rollout
                 answer = flag.single_answers[0] if is_inside else flag.not_in_rollout
-            elif (rule := flag.rules.match(context, now)) is None:
+            elif (rule := flag.rules.match(context, now, user_id)) is None:
                 answer = flag.not_targeted
             else:
                 is_inside = murmur(flag.prefix + unit, 0)[0] < flag.rollout

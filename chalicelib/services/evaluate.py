@@ -27,9 +27,16 @@ class FlagEvaluator:
         self._append = None if buffer is None else buffer.append
         self._next_number = None if buffer is None else buffer.next_number
 
-    def evaluate(self, user_id: str | None, flag_key: str, context: dict[str, Any], now: float) -> Evaluation:
+    def evaluate(
+        self,
+        user_id: str | None,
+        flag_key: str,
+        context: dict[str, Any],
+        now: float,
+        keep_user_id: bool = False,
+    ) -> Evaluation:
         """Raises NotFound for an unknown flag, InvalidInput or TooLarge for the user id and the context."""
-        _check_input(user_id, context)
+        _check_input(user_id, context, keep_user_id)
         flag = self._flags.get(flag_key)
         if flag is None:
             raise NotFound.flag(flag_key)
@@ -40,10 +47,15 @@ class FlagEvaluator:
         return evaluation
 
     def evaluate_many(
-        self, user_id: str | None, flag_keys: Collection[str] | None, context: dict[str, Any], now: float
+        self,
+        user_id: str | None,
+        flag_keys: Collection[str] | None,
+        context: dict[str, Any],
+        now: float,
+        keep_user_id: bool = False,
     ) -> Evaluations:
         """In the order of ``flag_keys``; None asks for all flags. An error fails only its own flag."""
-        _check_input(user_id, context)
+        _check_input(user_id, context, keep_user_id)
         flags = self._flags.get_all()
         unreadable = self._flags.get_unreadable()
         failures = dict(unreadable)
@@ -77,11 +89,16 @@ def _select(
     return selected, {key: unreadable.get(key) or NotFound.flag(key) for key in missing}
 
 
-def _check_input(user_id: str | None, context: dict[str, Any]) -> None:
-    """Also adds the user's id to the context, for targeting rules."""
+def _check_input(user_id: str | None, context: dict[str, Any], keep_user_id: bool) -> None:
+    """Also adds the user's id to the context, for targeting rules.
+
+    ``keep_user_id``: the context's own ``user_id``, if it has one, is an attribute like any other.
+    """
     check_context(context)
     if user_id is not None:
-        context["user_id"] = check_user_id(user_id)
+        check_user_id(user_id)
+        if not (keep_user_id and "user_id" in context):
+            context["user_id"] = user_id
 
 
 def _as_realtime_error(error: Exception) -> RealtimeError:

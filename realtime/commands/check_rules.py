@@ -109,7 +109,7 @@ def _check_document(case: Mapping[str, Any]) -> Iterator[str]:
         yield f"expected rule {_encode(expected)}, got refused: {mistakes}"
         return
     rules = compile_rules(parse(case["targeting_rules"]), case.get("salt", ""))
-    rule = rules.match(case["context"], _read_now(case))
+    rule = rules.match(case["context"], _read_now(case), case["context"].get("user_id"))
     if (rule.id if rule else None) != expected:
         yield f"expected rule {_encode(expected)}, got {_encode(rule.id if rule else None)}"
 

@@ -102,7 +102,7 @@ def list_experiment_steps(
         yield "stored", f"{row.variant} (iteration {row.iteration}){note}"
         if not note:
             return
-    yield from _list_targeting_steps(experiment.rules, context, now)
+    yield from _list_targeting_steps(experiment.rules, context, now, user)
     first, second = compute_halves(experiment.prefix, user)
     yield "traffic", _compare_bucket(compute_bucket(first), _to_buckets(experiment.traffic))
     yield "variant", f"bucket {compute_bucket(second):,} of {_format_ranges(experiment.split)}"
@@ -120,11 +120,11 @@ def list_flag_steps(
         yield f"prerequisite {prerequisite.flag}", f"{variant} (wanted {wanted})"
         if variant not in prerequisite.variants:
             return
-    yield from _list_targeting_steps(flag.rules, context, now)
     unit = get_unit(flag, user, context)  # None only if the answer needs no bucket
+    yield from _list_targeting_steps(flag.rules, context, now, unit)
     first, second = compute_halves(flag.prefix.decode(), unit) if unit is not None else (0, 0)
     yield "rollout", _describe_rollout(get_rollout(flag, now), first)
-    rule = flag.rules.match(context, now) if flag.rules else None
+    rule = flag.rules.match(context, now, unit) if flag.rules else None
     split = flag.by_rule[rule.index] if rule else flag.everyone
     if split.fixed:
         yield "variant", split.fixed.variant
@@ -178,12 +178,14 @@ def _explain_ignored_row(row: Assignment, experiment: Experiment, now: float) ->
     return "" if experiment.is_sticky else ", not binding: the experiment is not sticky"
 
 
-def _list_targeting_steps(rules: Rules | None, context: Mapping[str, Any], now: float) -> Iterator[Step]:
+def _list_targeting_steps(
+    rules: Rules | None, context: Mapping[str, Any], now: float, unit: str | None
+) -> Iterator[Step]:
     if rules is None:
         yield "targeting", "everybody"
         return
-    yield from explain_rules(rules, context, now)
-    rule = rules.match(context, now)
+    yield from explain_rules(rules, context, now, unit)
+    rule = rules.match(context, now, unit)
     yield "targeting", f"rule {rule.id!r} matches" if rule else "no rule matches"
 
 

@@ -17,10 +17,10 @@ MAX_VALUE = 60
 """Characters of a value that are shown."""
 
 
-def explain_rules(rules: Rules, context: Mapping[str, Any], now: float) -> Iterator[Step]:
+def explain_rules(rules: Rules, context: Mapping[str, Any], now: float, unit: str | None) -> Iterator[Step]:
     """Ends with the rule that decides."""
     document = rules.document
-    deciding_rule = rules.match(context, now)
+    deciding_rule = rules.match(context, now, unit)
     ordered = document.by_priority()
     for index, rule in enumerate(ordered):
         if rule.rule is deciding_rule:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from chalicelib.domain.definitions.schema import ExperimentDocument
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.results import EXPOSURE
 from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.lint.rules import lint_rules
+from chalicelib.domain.targeting.lint.units import lint_units
 from realtime.definition_files.contents import Source
 from realtime.definition_files.documents import DefinitionName, Document
 from realtime.definition_files.lint_numbers import find_changed_numbers, find_small_percentages
@@ -18,9 +19,14 @@ def lint_document(name: DefinitionName, document: Document, source: Source) -> I
     yield from find_changed_numbers(source.data, source.written)
     if isinstance(document, ExperimentDocument):
         yield from _lint_metrics(document)
-    rules = document.targeting_rules
-    if rules is not None:
-        for problem in (*lint_rules(parse(rules)), *find_unknown_fields(rules, name[0])):
+    if document.targeting_rules is not None:
+        rules = parse(document.targeting_rules)
+        bucket_by = document.bucket_by if isinstance(document, FlagDocument) else "user_id"
+        for problem in (
+            *lint_rules(rules),
+            *lint_units(rules, bucket_by),
+            *find_unknown_fields(document.targeting_rules, name[0]),
+        ):
             yield problem.with_prefix("targeting_rules")
 
 

@@ -5,7 +5,7 @@ docs/adr/002-targeting-compiled.md.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.domain.targeting import operators_v1, operators_v2, rollout
 from chalicelib.domain.targeting.attributes import follow_path
@@ -26,24 +26,29 @@ Matcher = Callable[[Context, float], bool]
 _MISSING = object()
 
 
-class Rules:
-    """``match(context, now)`` returns the rule that decides, or None. ``now`` is epoch seconds, UTC.
+class Match(Protocol):
+    def __call__(self, context: Context, now: float, unit: object = None, /) -> Rule | None: ...
 
-    It never raises on a context of JSON values. The first call compiles: a container loads every definition
+
+class Rules:
+    """``match(context, now, unit)`` returns the rule that decides, or None. ``now`` is epoch seconds, UTC.
+
+    ``unit`` is what the flag or experiment divides: rollouts of version 2.0 hash it, and exclude None. It
+    never raises on a context of JSON values. The first call compiles: a container loads every definition
     but evaluates few. Two threads may both compile, with the same result.
     """
 
     __slots__ = ("document", "match", "salt")
 
-    match: Callable[[Context, float], Rule | None]
+    match: Match
 
     def __init__(self, document: RulesDocument, salt: str = "") -> None:
         self.document = document
         self.salt = salt
 
-        def first_match(context: Context, now: float) -> Rule | None:
+        def first_match(context: Context, now: float, unit: object = None, /) -> Rule | None:
             self.match = _compile_document(document, salt)
-            return self.match(context, now)
+            return self.match(context, now, unit)
 
         self.match = first_match
 
@@ -60,47 +65,48 @@ def compile_condition(condition: Mapping[str, Any], version: str = "1.0") -> Mat
     return build_condition_matcher(parsed, version == "2.0")
 
 
-def _compile_document(document: RulesDocument, salt: str) -> Callable[[Context, float], Rule | None]:
-    compiled = [(build_rule_matcher(rule, document, salt), rule.rule) for rule in document.by_priority()]
-    steps = [(matcher, rule) for matcher, rule in compiled if matcher is not never]
+def _compile_document(document: RulesDocument, salt: str) -> Match:
+    rules = document.by_priority()
     default = document.default_rule
     if default and document.is_v2:
-        steps.append((build_rule_matcher(default, document, salt), default.rule))
+        rules.append(default)
         default = None
     fallback = default.rule if default else None
+    steps = [(*build_rule_matcher(rule, document, salt), rule.rule) for rule in rules]
+    steps = [step for step in steps if step[0] is not never]
 
-    if len(steps) == 1:
-        ((matches, rule),) = steps
-        return lambda context, now: rule if matches(context, now) else fallback
+    if len(steps) == 1 and steps[0][1] is None:
+        ((matches, _, rule),) = steps
+        return lambda context, now, _unit=None, /: rule if matches(context, now) else fallback
 
-    def match(context: Context, now: float) -> Rule | None:
-        for matcher, rule in steps:
-            if matcher(context, now):
+    def match(context: Context, now: float, unit: object = None, /) -> Rule | None:
+        for matches, is_included, rule in steps:
+            if matches(context, now) and (is_included is None or is_included(context, unit)):
                 return rule
         return fallback
 
     return match
 
 
-def build_rule_matcher(rule: TargetingRule, document: RulesDocument, salt: str) -> Matcher:
-    """Conditions and rollout; a user whom the rollout excludes falls through to the next rule."""
+def build_rule_matcher(
+    rule: TargetingRule, document: RulesDocument, salt: str
+) -> tuple[Matcher, rollout.Rollout | None]:
+    """Conditions, and the rollout unless it is 100 %. Whom it excludes falls through to the next rule."""
     if rule.rollout_percentage == 0:
-        return never
+        return never, None
     prefix = rollout.build_hash_prefix(salt, rule.rule.id) if document.is_v2 else ""
     matches = build_group_matcher(rule.group, document.is_v2, prefix)
     if rule.rollout_percentage == 100 or matches is never:
-        return matches
-    is_included = (
-        rollout.compile_rollout_v2(rule, salt) if document.is_v2 else rollout.compile_rollout_v1(rule)
-    )
+        return matches, None
+    include = rollout.compile_rollout_v2(rule, salt) if document.is_v2 else rollout.compile_rollout_v1(rule)
 
-    def matcher(context: Context, now: float) -> bool:
+    def is_included(context: Context, unit: object) -> bool:
         try:
-            return matches(context, now) and is_included(context)
+            return include(context, unit)
         except ERRORS:  # an identity that cannot be hashed
             return False
 
-    return matcher
+    return matches, is_included
 
 
 def build_group_matcher(group: Group, is_v2: bool, hash_prefix: str = "") -> Matcher:

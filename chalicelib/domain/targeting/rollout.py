@@ -15,8 +15,8 @@ from chalicelib.domain.targeting.values import (
     read_text_v1,
 )
 
-Rollout = Callable[[Mapping[str, Any]], bool]
-"""Context -> whether the rollout includes its user."""
+Rollout = Callable[[Mapping[str, Any], object], bool]
+"""(context, unit) -> whether the rollout includes it. Version 1.0 reads the context, 2.0 the unit."""
 
 _IDENTIFIERS = ("user_id", "id", "email", "username", "device_id", "client_id", "session_id")
 
@@ -24,7 +24,7 @@ _IDENTIFIERS = ("user_id", "id", "email", "username", "device_id", "client_id", 
 def compile_rollout_v1(rule: TargetingRule) -> Rollout:
     """MD5 of the first identifier that is not empty, or of the whole context."""
     suffix, percentage = f":{rule.rule.id}", rule.rollout_percentage
-    return lambda context: _hash_to_percent(_identify(context) + suffix) < percentage
+    return lambda context, _unit: _hash_to_percent(_identify(context) + suffix) < percentage
 
 
 def _identify(context: Mapping[str, Any]) -> str:
@@ -55,12 +55,12 @@ def build_hash_prefix(salt: str, rule_id: str) -> str:
 
 
 def compile_rollout_v2(rule: TargetingRule, salt: str) -> Rollout:
-    """The first half of MurmurHash3 of ``user_id``; without one the user is excluded."""
+    """The first half of MurmurHash3 of the unit; without one nobody is included."""
     prefix = build_hash_prefix(salt, rule.rule.id)
     limit = bucketing.compute_threshold(rule.rollout_percentage * bucketing.BUCKETS // 100)
 
-    def is_included(context: Mapping[str, Any]) -> bool:
-        unit = _read_unit(context.get("user_id"))
+    def is_included(_context: Mapping[str, Any], value: object) -> bool:
+        unit = _read_unit(value)
         return unit is not None and bucketing.compute_halves(prefix, unit)[0] < limit
 
     return is_included

@@ -161,6 +161,38 @@ def test_openfeature_gets_its_own_shape_whatever_happens(running: Service) -> No
         assert (response["statusCode"], failure["key"], failure["errorCode"]) == expected
 
 
+KEY = {"key": "mine"}
+OFREP = "/ofrep/v1/evaluate/flags"
+
+
+def ask_openfeature(context: dict[str, Any]) -> tuple[bool, bool]:
+    """The value of flag `mine` by itself, and among all."""
+    one = answer(f"{OFREP}/{{key}}", {"context": context}, parameters=KEY)
+    (among,) = [flag for flag in answer(OFREP, {"context": context})["flags"] if flag["key"] == "mine"]
+    return one["value"], among["value"]
+
+
+def test_openfeature_keeps_the_user_id_of_the_context_as_an_attribute(running: Service) -> None:
+    running.publish_flag(
+        "mine", type="boolean", targeting_rules=rules({"rule": where("user_id", "eq", "ada")})
+    )
+    assert ask_openfeature({"targetingKey": "device-1", "user_id": "ada"}) == (True, True)
+    assert ask_openfeature({"targetingKey": "ada"}) == (True, True)
+    assert ask_openfeature({"targetingKey": "ada", "user_id": "bob"}) == (False, False)
+    assert ask_openfeature({"targetingKey": "ada", "user_id": None}) == (False, False)
+    body = {"flag_key": "mine", "context": {"user_id": "ada"}}
+    assert answer("/flags/evaluate", body | {"user_id": "bob"})["value"] is False
+    assert answer(BATCH, {"user_id": "bob", "context": {"user_id": "ada"}})["flags"]["mine"]["value"] is False
+
+
+def test_openfeature_divides_by_the_targeting_key(running: Service) -> None:
+    half = rules({"id": "half", "rule": {}, "rollout_percentage": 50}) | {"version": "2.0"}
+    running.publish_flag("mine", type="boolean", rollout_percentage=90, targeting_rules=half)
+    for number in range(20):
+        alone = ask_openfeature({"targetingKey": f"device-{number}"})
+        assert ask_openfeature({"targetingKey": f"device-{number}", "user_id": "ada"}) == alone
+
+
 def test_an_etag_stands_for_user_context_and_definitions(running: Service) -> None:
     def get_etag(**body: Any) -> str:
         etag: str = call(BATCH, {"user_id": "u1"} | body)["headers"]["ETag"]

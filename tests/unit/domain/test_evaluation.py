@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.bucketing import compute_bucket, compute_halves
 from chalicelib.domain.definitions.model import Evaluation, Flag
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
 from chalicelib.domain.evaluation import evaluate, evaluate_all
@@ -238,6 +239,38 @@ def test_users_of_one_account_stay_together() -> None:
     }
     assert all(len(variants) == 1 for variants in answers.values())
     assert len(set.union(*answers.values())) == 2
+
+
+def test_the_rollout_of_a_rule_keeps_an_account_together() -> None:
+    targeting = rules({"id": "half", "rule": {}, "rollout_percentage": 50}) | {"version": "2.0"}
+    for bucket_by in ("account", "account.id"):
+        by_account = flag(bucket_by=bucket_by, targeting_rules=targeting)
+        seen = set()
+        for number in range(20):
+            account = f"a{number}" if bucket_by == "account" else {"id": f"a{number}"}
+            users = [{"user_id": f"u{n}", "account": account} for n in range(24)]
+            answers = {
+                evaluate(by_account, f"u{n}", users[n], NOW, lambda _: None).variant for n in range(24)
+            }
+            assert len(answers) == 1
+            seen |= answers
+        assert seen == {"on", "off"}
+
+
+def test_without_the_unit_the_rollout_of_a_rule_includes_nobody() -> None:
+    half = rules({"id": "half", "rule": {}, "rollout_percentage": 99}) | {"version": "2.0"}
+    assert {get_answer(flag(bucket_by="account", targeting_rules=half), f"u{n}") for n in range(9)} == {
+        ("off", Reason.NOT_TARGETED)
+    }
+
+
+def test_the_rollout_of_a_rule_still_hashes_the_user_unless_something_else_is_named() -> None:
+    targeting = rules({"id": "half", "rule": {}, "rollout_percentage": 50}) | {"version": "2.0"}
+    half = flag("pinned", targeting_rules=targeting)
+    prefix = "rule/pinned/half:"
+    for n in range(50):
+        is_inside = compute_bucket(compute_halves(prefix, f"u{n}")[0]) < 50_000
+        assert evaluate_for(half, f"u{n}").variant == ("on" if is_inside else "off")
 
 
 def test_a_unit_may_be_a_member_of_an_object() -> None:

@@ -68,12 +68,12 @@ def _lint_document(document: RulesDocument, rules: list[TargetingRule]) -> Itera
 def _lint_order(document: RulesDocument) -> Iterator[Problem]:
     matches_all = None
     for rule in document.by_priority():
-        matcher = build_rule_matcher(rule, document, "")
+        matcher, is_included = build_rule_matcher(rule, document, "")
         if matches_all:
             yield Problem(rule.path, f"is never reached: {matches_all} matches everybody")
         elif matcher is never and rule.rollout_percentage:
             yield Problem(rule.path, "can never match")
-        elif matcher is always:
+        elif matcher is always and is_included is None:
             matches_all = rule.path
     if matches_all and document.default_rule:
         yield Problem(document.default_rule.path, f"is never reached: {matches_all} matches everybody")

@@ -57,8 +57,8 @@ def test_the_largest_inputs_take_less_than_a_millisecond(
     version: str, conditions: list[tuple[Any, ...]], more: dict[str, int], context: dict[str, Any]
 ) -> None:
     compiled = build_rules(*conditions, version=version, **more)
-    compiled.match(context, 0.0)
-    assert measure_fastest(lambda: compiled.match(context, 0.0), 0.001) < 0.001
+    compiled.match(context, 0.0, context.get("user_id"))
+    assert measure_fastest(lambda: compiled.match(context, 0.0, context.get("user_id")), 0.001) < 0.001
 
 
 LONG_TEXT = "abc " * 8_000
@@ -93,18 +93,18 @@ def test_a_thousand_rules_about_one_large_value_read_it_once(
         for i in range(1_000)
     ]
     compiled = compile_rules(parse({"version": version, "rules": listed}))
-    assert compiled.match(context, 0.0) is None
+    assert compiled.match(context, 0.0, context.get("user_id")) is None
     limit = milliseconds / 1_000
-    assert measure_fastest(lambda: compiled.match(context, 0.0), limit) < limit
+    assert measure_fastest(lambda: compiled.match(context, 0.0, context.get("user_id")), limit) < limit
 
 
 def test_what_is_remembered_of_a_value_is_of_that_value() -> None:
     compiled = build_rules(("a", "contains_any", ["x"]), version="1.0")
     for values, expected in [(["x"], True), (["y"], False), (["x", "y"], True), ([], False), (["x"], True)]:
-        assert (compiled.match({"a": values, "user_id": "u"}, 0.0) is not None) == expected
+        assert (compiled.match({"a": values, "user_id": "u"}, 0.0, "u") is not None) == expected
     compiled = build_rules(("a", "contains", "x"), version="1.0")
     for value, expected in [(["x"], True), ({"y": 1}, False), ({"x": 1}, True), (["y"], False)]:
-        assert (compiled.match({"a": value, "user_id": "u"}, 0.0) is not None) == expected
+        assert (compiled.match({"a": value, "user_id": "u"}, 0.0, "u") is not None) == expected
 
 
 def test_a_pattern_is_read_once_for_the_check_and_for_the_search() -> None:
@@ -136,8 +136,8 @@ def test_parsed_versions_are_remembered_within_bounds(read_key: Any, cache: dict
 
 def test_json_text_however_deep_is_just_no_match() -> None:
     compiled = build_rules(("a", "json_path", "$.0", 1), version="2.0")
-    assert compiled.match({"a": "[" * 32_000, "user_id": "u"}, 0.0) is None
-    assert compiled.match({"a": "9" * 32_000, "user_id": "u"}, 0.0) is None
+    assert compiled.match({"a": "[" * 32_000, "user_id": "u"}, 0.0, "u") is None
+    assert compiled.match({"a": "9" * 32_000, "user_id": "u"}, 0.0, "u") is None
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
@@ -155,6 +155,8 @@ def test_a_value_deeper_than_any_document_equals_nothing(version: str, wrap: Any
         "id": "other",
         "rule": {"conditions": [{"attribute": "a", "operator": "not_in", "value": [wrap(1)]}]},
     }
-    rule = compile_rules(parse({"version": version, "rules": [first, other]})).match(context, 0.0)
+    rule = compile_rules(parse({"version": version, "rules": [first, other]})).match(
+        context, 0.0, context.get("user_id")
+    )
     assert rule is not None
     assert rule.id == "other"

@@ -20,7 +20,7 @@ VERSIONS = pytest.mark.parametrize("is_v2", [False, True], ids=["1.0", "2.0"])
 
 
 def decide(document: Any, context: Any) -> str | None:
-    rule = compile_rules(parse(document), "salt").match(context, NOW)
+    rule = compile_rules(parse(document), "salt").match(context, NOW, context.get("user_id"))
     return rule.id if rule else None
 
 
@@ -30,7 +30,7 @@ def test_compiled_rules_decide_as_the_interpreter_does(is_v2: bool, data: st.Dat
     document = data.draw(documents(is_v2))
     rules = compile_rules(parse(document), "salt")
     for context in data.draw(st.lists(CONTEXTS, min_size=1, max_size=4)):
-        rule = rules.match(context, NOW)
+        rule = rules.match(context, NOW, context.get("user_id"))
         assert (rule.id if rule else None) == match(document, context, NOW, "salt")
 
 
@@ -52,7 +52,7 @@ def test_no_context_makes_evaluation_raise(is_v2: bool, data: Any, context: dict
         "rules": [{"id": "r", "rule": {}, "rollout_percentage": 50}],
     }
     document = data.draw(documents(is_v2)) if data else everybody
-    compile_rules(parse(document)).match(context, NOW)
+    compile_rules(parse(document)).match(context, NOW, context.get("user_id"))
 
 
 @VERSIONS
