@@ -383,15 +383,17 @@ def instant(value: Json) -> int:
     if not isinstance(value, str):
         seconds = value / 1000 if abs(value) >= 100_000_000_000 else value
         return (epoch + timedelta(seconds=seconds) - epoch) // timedelta(microseconds=1) * 1000
-    digits = re.search(r"(?as)(?<=:\d\d)\.(\d+)(?=$|[zZ+-])", value[16:] and value)
-    nanoseconds = int(digits[1].ljust(9, "0")[:9]) if digits else 0
-    text = value[: digits.start()] + value[digits.end() :] if digits else value
+    parts = re.fullmatch(r"(?as)(.{19})\.(\d+)(.*)", value)
+    nanoseconds = int(parts[2].ljust(9, "0")[:9]) if parts else 0
+    text = parts[1] + parts[3] if parts else value
+    if len(text) > 11:
+        text = text[:10] + "T" + text[11:]  # any separator will do
     is_leap = text[16:19] == ":60"
     if is_leap:
         text = text[:17] + "59" + text[19:]
     if text[-1:] in ("z", "Z"):
         text = text[:-1] + "+00:00"
-    if len(value) > 48 or (digits and text[10:11] == "") or "Z" in text[11:]:
+    if len(value) > 48 or "Z" in text:
         raise ValueError(value)
     read = parse_time(text)
     seconds = ((read if read.tzinfo else read.replace(tzinfo=UTC)) - epoch) // timedelta(seconds=1)
