@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chalicelib.domain.targeting import Rules
+from chalicelib.domain.targeting.attributes import read_attribute
 from chalicelib.domain.targeting.compiler import build_condition_matcher, build_group_matcher
 from chalicelib.domain.targeting.document import Condition, Group, RulesDocument, TargetingRule
+from chalicelib.domain.targeting.readability import find_unusable_value
 from chalicelib.domain.targeting.rollout import build_hash_prefix
 
 Step = tuple[str, str]
@@ -15,6 +17,9 @@ MAX_RULES = 30
 """Rules that are shown; for the others only their number."""
 MAX_VALUE = 60
 """Characters of a value that are shown."""
+MAX_ALTERNATIVES = 5
+"""Of an `or` that are explained."""
+_ABSENT = object()
 
 
 def explain_rules(rules: Rules, context: Mapping[str, Any], now: float, unit: str | None) -> Iterator[Step]:
@@ -27,18 +32,25 @@ def explain_rules(rules: Rules, context: Mapping[str, Any], now: float, unit: st
             yield f"rule {rule.rule.id}", "matches"
             return
         if index < MAX_RULES:
-            yield f"rule {rule.rule.id}", _explain_mismatch(rule, document, rules.salt, context, now)
+            yield f"rule {rule.rule.id}", _explain_mismatch(rule, document, rules.salt, context, now, unit)
     if len(ordered) > MAX_RULES:
         yield "…", f"{len(ordered) - MAX_RULES} more rules do not match"
     default = document.default_rule
     if default is not None:
         matches = default.rule is deciding_rule
-        outcome = "matches" if matches else _explain_mismatch(default, document, rules.salt, context, now)
+        outcome = (
+            "matches" if matches else _explain_mismatch(default, document, rules.salt, context, now, unit)
+        )
         yield f"default rule {default.rule.id}", outcome
 
 
 def _explain_mismatch(
-    rule: TargetingRule, document: RulesDocument, salt: str, context: Mapping[str, Any], now: float
+    rule: TargetingRule,
+    document: RulesDocument,
+    salt: str,
+    context: Mapping[str, Any],
+    now: float,
+    unit: str | None,
 ) -> str:
     is_v2 = document.is_v2
     prefix = build_hash_prefix(salt, rule.rule.id) if is_v2 else ""
@@ -48,27 +60,52 @@ def _explain_mismatch(
             return build_condition_matcher(part, is_v2, prefix)(context, now)
         return build_group_matcher(part, is_v2, prefix)(context, now)
 
-    if holds(rule.group):
-        return f"its conditions match, but this user is outside of its rollout of {rule.rollout_percentage} %"
-    return _explain_group(rule.group, holds, context)
+    def explain_condition(condition: Condition) -> str:
+        return _explain_condition(condition, context, is_v2)
+
+    if not holds(rule.group):
+        return _explain_group(rule.group, holds, explain_condition)
+    if is_v2 and unit is None and rule.rollout_percentage:
+        return "its conditions match, but there is no unit that its rollout could divide"
+    return f"its conditions match, but this user is outside of its rollout of {rule.rollout_percentage} %"
 
 
 def _explain_group(
-    group: Group, holds: Callable[[Condition | Group], bool], context: Mapping[str, Any]
+    group: Group, holds: Callable[[Condition | Group], bool], explain_condition: Callable[[Condition], str]
 ) -> str:
-    """The first part that keeps the group from matching."""
+    """The first part that keeps the group from matching, or the first alternatives."""
     parts: list[Condition | Group] = [*group.conditions, *group.groups]
-    if group.operator == "or":
-        return f"{group.path}: none of its {len(parts)} alternatives holds"
     if group.operator == "not":
         return f"{group.path}: what it excludes holds"
-    part = next(part for part in parts if not holds(part))
-    if isinstance(part, Group):
-        return _explain_group(part, holds, context)
-    actual = f", and is {_shorten(context[part.attribute])}" if part.attribute in context else ""
-    return f"{part.path}: {part.attribute} is not {part.operator} {_shorten(part.value)}{actual}"
+
+    def explain(part: Condition | Group) -> str:
+        if isinstance(part, Group):
+            return _explain_group(part, holds, explain_condition)
+        return explain_condition(part)
+
+    if group.operator == "and":
+        return explain(next(part for part in parts if not holds(part)))
+    reasons = [explain(part) for part in parts[:MAX_ALTERNATIVES]]
+    more = "; …" if len(parts) > MAX_ALTERNATIVES else ""
+    return f"{group.path}: none of its {len(parts)} alternatives holds: {'; '.join(reasons)}{more}"
+
+
+def _explain_condition(condition: Condition, context: Mapping[str, Any], is_v2: bool) -> str:
+    name = condition.attribute
+    value = read_attribute(context, name, _ABSENT) if is_v2 else context.get(name, _ABSENT)
+    if value is _ABSENT:
+        return f"{condition.path}: {name} is absent"
+    unusable = find_unusable_value(condition, value, is_v2)
+    if unusable is not None:
+        actual = "" if value is None else f" {_shorten(value)}"
+        return f"{condition.path}: {name}{actual} {unusable}"
+    wanted = [condition.value]
+    if condition.additional_value is not None:
+        wanted.append(condition.additional_value)
+    operands = ", ".join(map(_shorten, wanted))
+    return f"{condition.path}: {name} is not {condition.operator} {operands}, and is {_shorten(value)}"
 
 
 def _shorten(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
     return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"

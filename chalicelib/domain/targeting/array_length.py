@@ -15,7 +15,7 @@ def build_array_length(condition: Condition) -> Test:
         low, high = int(bound["min"]), int(bound["max"])
         if high < max(low, 0):
             raise InvalidOperand("must have a max of at least 0 and of at least its min")
-        return lambda value, _now: low <= _measure(value) <= high
+        return lambda value, _now: low <= measure(value) <= high
     compare, wanted = COMPARISONS.get(comparison), int(bound)
     if compare is None:
         raise InvalidOperand(
@@ -23,10 +23,10 @@ def build_array_length(condition: Condition) -> Test:
         )
     if not any(compare(length, wanted) for length in (0, wanted, wanted + 1) if length >= 0):
         raise InvalidOperand("is met by no length: they start at 0")
-    return lambda value, _now: compare(_measure(value), wanted)
+    return lambda value, _now: compare(measure(value), wanted)
 
 
-def _measure(value: Any) -> int:
+def measure(value: Any) -> int:
     if isinstance(value, (list, dict, str)):
         return len(value)
     raise TypeError("has no length")

@@ -15,14 +15,20 @@ def build_json_path(condition: Condition, equals: Callable[[Any], bool]) -> Test
     steps = condition.value[2:].split(".")
 
     def test(value: Any, _now: float) -> bool:
-        node = _decode_json(value) if isinstance(value, str) else value
-        if not isinstance(node, (dict, list)):
+        node = read_document(value)
+        if node is None:
             return False
         for step in steps:
             node = _take_step(node, step)
         return equals(node)
 
     return test
+
+
+def read_document(value: Any) -> Any:
+    """The object or list, or that of JSON text. None if it is neither."""
+    node = _decode_json(value) if isinstance(value, str) else value
+    return node if isinstance(node, (dict, list)) else None
 
 
 def _take_step(node: Any, step: str) -> Any:

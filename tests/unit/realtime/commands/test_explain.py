@@ -10,9 +10,11 @@ from rich.console import Console
 
 from chalicelib.domain.definitions.model import Assignment, DefinitionRow, Experiment
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
+from chalicelib.domain.targeting import compile_rules, parse
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.definitions.platform_overrides import PlatformOverrides
 from realtime.commands.explain import explain_experiment, explain_flag
+from realtime.commands.explain_rules import explain_rules
 from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag, shares
 from tests.support.flags import rules, where
@@ -38,7 +40,7 @@ class Bench:
             self.assignments.rows["checkout", "u"] = row
         table = SimpleNamespace(get_all=lambda _now: {"checkout": forced or {}})
         self._overrides = PlatformOverrides(table, metrics)
-        self.console = Console(file=io.StringIO(), width=200)
+        self.console = Console(file=io.StringIO(), width=400)
 
     def get_experiment(self, key: str) -> Experiment | None:
         experiment = self.catalog.experiments.get(key)
@@ -196,17 +198,84 @@ def test_each_rule_says_why_it_does_not_match_until_one_does() -> None:
     assert steps[steps.index("layer: none") + 2 : steps.index("targeting: rule 'rest' matches")] == [
         'rule nobody: rules[1].rule.conditions[0]: country is not in ["DE", "FR"], and is "US"',
         'rule beta: rules[0].rule.conditions[0]: country is not in ["DE", "FR"], and is "US"',
-        "rule either: rules[2].rule: none of its 2 alternatives holds",
+        "rule either: rules[2].rule: none of its 2 alternatives holds: "
+        'rules[2].rule.groups[0].conditions[0]: country is not in ["DE", "FR"], and is "US"; '
+        "rules[2].rule.groups[1].conditions[0]: n is not gt 5, and is 1",
         "rule not-de: rules[3].rule: what it excludes holds",
-        "rule nested: rules[4].rule.groups[0].conditions[0]: vip is not eq true",
+        "rule nested: rules[4].rule.groups[0].conditions[0]: vip is absent",
         "default rule rest: matches",
     ]
     steps, _ = Bench(published(targeting_rules=document)).experiment(country="DE", app={"version": "1.0.0"})
     assert [step for step in steps if step.startswith("rule")] == [
         "rule nobody: its conditions match, but this user is outside of its rollout of 0 %",
-        'rule beta: rules[0].rule.conditions[1]: app.version is not semantic_version "2.0.0"',
+        "rule beta: rules[0].rule.conditions[1]: app.version is absent",
         "rule either: matches",
     ]
+
+
+@pytest.mark.parametrize(
+    ("version", "operator", "operands", "value", "reason"),
+    [
+        ("2.0", "after", ["2026-01-31"], "soon", 'a "soon" cannot be read as a time'),
+        ("2.0", "after", ["2026-01-31"], "2026-01-01T00:00:00.5z", "a is not after"),
+        ("2.0", "between", ["2026-01-31", "2026-02-01"], True, "a true cannot be read as a time"),
+        ("2.0", "time_window", [{"days": [1]}], [], "a [] cannot be read as a time"),
+        ("2.0", "gte", [1000], "1_000", 'a "1_000" cannot be read as a number'),
+        ("2.0", "between", [1, 3], "x", 'a "x" cannot be read as a number'),
+        ("2.0", "between", [1, 3], 5, "a is not between 1, 3, and is 5"),
+        ("2.0", "semantic_version", ["1.2.0", "gte"], "1.x", 'a "1.x" cannot be read as a version'),
+        (
+            "2.0",
+            "semantic_version",
+            ["1.2.0", "gte"],
+            1.1,
+            'a is not semantic_version "1.2.0", "gte", and is 1.1',
+        ),
+        ("2.0", "geo_distance", [[1, 2], 5], [91, 0], "a [91, 0] cannot be read as coordinates"),
+        ("2.0", "contains_all", [["x"]], 5, "a 5 cannot be read as a list or text"),
+        ("2.0", "contains", [True], "x", 'a "x" cannot be read as a list'),
+        ("2.0", "not_contains", ["x"], {}, "a {} cannot be read as text or a list"),
+        ("2.0", "starts_with", ["x"], True, "a true cannot be read as text"),
+        ("2.0", "match_regex", ["x"], [], "a [] cannot be read as text"),
+        ("2.0", "array_length", [1], 5, "a 5 cannot be read as a list, an object or text"),
+        ("2.0", "json_path", ["$.a", 1], "{", 'a "{" cannot be read as an object or a list'),
+        ("2.0", "percentage_bucket", [50], 1.5, "a 1.5 cannot be read as a unit"),
+        ("2.0", "gt", [5], None, "a is null"),
+        ("2.0", "eq", [5], None, "a is not eq 5, and is null"),
+        ("1.0", "gt", [5], "many", 'a "many" cannot be read as a number'),
+        ("1.0", "gt", ["many"], 5, "a 5 is compared with a value that must be a number"),
+        ("1.0", "after", ["2026-01-31T00:00:00Z"], "2027-01-01T00:00:00", "only one of them has an offset"),
+        ("1.0", "after", ["2026-01-31T00:00:00Z"], "2027-01-01T00:00:00.5Z", "cannot be read as a time"),
+        ("1.0", "semantic_version", ["1.2.0", "gte"], "1.3", 'a "1.3" cannot be read as a version'),
+        ("1.0", "between", ["1", "3"], "x", 'a "x" cannot be read as a number'),
+        ("1.0", "in", [["\ud800"]], "\udfff", "a is not in"),
+    ],
+)
+def test_a_value_that_cannot_be_compared_is_named_as_such(
+    version: str, operator: str, operands: list[Any], value: Any, reason: str
+) -> None:
+    names = ("value", "additional_value")
+    condition = {"attribute": "a", "operator": operator} | dict(zip(names, operands, strict=False))
+    document = rules({"id": "r", "rule": {"conditions": [condition]}}) | {"version": version}
+    (mismatch,) = [step for _, step in explain_rules(compile_rules(parse(document)), {"a": value}, NOW, "u")]
+    assert mismatch.startswith("rules[0].rule.conditions[0]: a")
+    assert reason in mismatch
+
+
+def test_an_attribute_in_an_object_is_shown_and_an_absent_one_named() -> None:
+    document = rules({"id": "r", "rule": where("account.plan", "eq", "gold")}) | {"version": "2.0"}
+    compiled = compile_rules(parse(document))
+    path = "rules[0].rule.conditions[0]: account.plan"
+    ((_, mismatch),) = explain_rules(compiled, {"account": {"plan": "free"}}, NOW, "u")
+    assert mismatch == f'{path} is not eq "gold", and is "free"'
+    ((_, mismatch),) = explain_rules(compiled, {"account": {}}, NOW, "u")
+    assert mismatch == f"{path} is absent"
+
+
+def test_a_rollout_without_a_unit_is_explained() -> None:
+    document = rules({"id": "r", "rule": {}, "rollout_percentage": 99}) | {"version": "2.0"}
+    ((_, mismatch),) = explain_rules(compile_rules(parse(document)), {}, NOW, None)
+    assert mismatch == "its conditions match, but there is no unit that its rollout could divide"
 
 
 def test_of_many_rules_some_are_shown() -> None:
