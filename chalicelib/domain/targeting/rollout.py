@@ -24,10 +24,10 @@ _IDENTIFIERS = ("user_id", "id", "email", "username", "device_id", "client_id", 
 def compile_rollout_v1(rule: TargetingRule) -> Rollout:
     """MD5 of the first identifier that is not empty, or of the whole context."""
     suffix, percentage = f":{rule.rule.id}", rule.rollout_percentage
-    return lambda context, _unit: _hash_to_percent(_identify(context) + suffix) < percentage
+    return lambda context, _unit: _hash_to_percent(identify_v1(context) + suffix) < percentage
 
 
-def _identify(context: Mapping[str, Any]) -> str:
+def identify_v1(context: Mapping[str, Any]) -> str:
     for name in _IDENTIFIERS:
         value = context.get(name)
         if value:

@@ -1,0 +1,159 @@
+"""A flag's document as a definition of the general form: disabled → override → prerequisites → targeting →
+rollout → variant."""
+
+from collections.abc import Mapping, Sequence
+
+from chalicelib.domain.bucketing import BUCKETS, compute_upper_bounds, make_prefix
+from chalicelib.domain.definitions.rules_form import Json, translate_rule
+from chalicelib.domain.definitions.schema import FlagDocument
+from chalicelib.domain.reasons import Reason
+from chalicelib.domain.targeting.document import RulesDocument, TargetingRule
+
+
+def translate_flag(document: FlagDocument, rules: RulesDocument | None) -> Json:
+    form = _FlagForm(document)
+    return {
+        "variants": {variant.key: {"value": variant.value} for variant in document.variants},
+        "rules": form.translate(rules),
+        "default": "none",
+    }
+
+
+class _FlagForm:
+    def __init__(self, document: FlagDocument) -> None:
+        self._document = document
+        self._salt = document.salt or document.key
+        self._prefix = make_prefix("flag", self._salt)
+        self._unit = _translate_unit(document.bucket_by)
+        self._off = document.off_variant or document.default_variant
+        self._shares = document.compute_allocations()
+
+    def translate(self, rules: RulesDocument | None) -> list[Json]:
+        document = self._document
+        if not document.enabled:
+            return [{"id": "disabled", "serve": _serve(self._off, Reason.DISABLED)}]
+        before = [*self._translate_overrides(), *self._translate_prerequisites()]
+        if rules is None:
+            is_partial = document.rollout_percentage < 100 or bool(document.rollout_schedule)
+            alone = Reason.SPLIT if is_partial else Reason.STATIC
+            return [
+                *before,
+                *self._roll_out("everybody", True, self._serve(self._shares, Reason.SPLIT, alone)),
+            ]
+        targeted = [
+            rule for targeting in _order(rules) for rule in self._translate_targeting(targeting, rules)
+        ]
+        last = {"id": "not targeted", "serve": _serve(document.default_variant, Reason.NOT_TARGETED)}
+        return [*before, *targeted, last]
+
+    def _translate_targeting(self, rule: TargetingRule, rules: RulesDocument) -> list[Json]:
+        is_default_v1 = rule is rules.default_rule and not rules.is_v2
+        condition = True if is_default_v1 else translate_rule(rule, rules, self._salt, self._unit)
+        shares = _read_shares(rule) or self._shares
+        reason = Reason.TARGETING_MATCH
+        return self._roll_out(f"rule {rule.rule.id}", condition, self._serve(shares, reason, reason))
+
+    def _roll_out(self, rule_id: str, when: Json, serve: Json) -> list[Json]:
+        """One rule for each step of the schedule."""
+        outside = _serve(self._document.default_variant, Reason.NOT_IN_ROLLOUT)
+        return [
+            {"id": rule_id, "when": _both(when, time), **self._gate(buckets, serve, outside)}
+            for time, buckets in self._list_steps()
+        ]
+
+    def _gate(self, buckets: int, serve: Json, outside: Json) -> Json:
+        if buckets == 0:
+            return {"serve": outside}
+        if buckets == BUCKETS:  # 0 and 100 % need no unit
+            return {"serve": serve}
+        gate = {"shard": self._shard("first"), "ranges": [[0, buckets]]}
+        return {"gates": [gate], "serve": serve, "else": outside}
+
+    def _list_steps(self) -> list[tuple[Json, int]]:
+        """When each percentage is in force, latest first, and its number of buckets."""
+        steps = [
+            ({"test": "ge", "of": "now", "value": step.at.timestamp()}, _to_buckets(step.percentage))
+            for step in reversed(self._document.rollout_schedule)
+        ]
+        return [*steps, (True, _to_buckets(self._document.rollout_percentage))]
+
+    def _serve(self, shares: Mapping[str, float], reason: Reason, alone: Reason) -> Json:
+        """``alone``: the reason if one variant has everything."""
+        owners = [(variant, share) for variant, share in shares.items() if share > 0]
+        if len(owners) == 1:
+            return _serve(owners[0][0], alone, is_inside=True)
+        start, arms = 0, []
+        for (variant, _), end in zip(
+            owners, compute_upper_bounds([share for _, share in owners]), strict=True
+        ):
+            arms.append({"ranges": [[start, end]], "serve": _serve(variant, reason, is_inside=True)})
+            start = end
+        return {"split": self._shard("second"), "arms": arms}
+
+    def _shard(self, half: str) -> Json:
+        shard = {"scheme": "realtime-1", "prefix": self._prefix, "half": half, "missing": "error"}
+        return shard if self._unit == "user" else shard | {"unit": self._unit, "as": "unit"}
+
+    def _translate_overrides(self) -> list[Json]:
+        users: dict[str, list[str]] = {}
+        for user, variant in self._document.overrides.items():
+            users.setdefault(variant, []).append(user)
+        return [
+            {
+                "id": "override",
+                "when": {"test": "in", "of": "user", "value": names},
+                "serve": _serve(variant, Reason.OVERRIDE, is_inside=True),
+            }
+            for variant, names in users.items()
+        ]
+
+    def _translate_prerequisites(self) -> list[Json]:
+        return [
+            {
+                "id": f"prerequisite {prerequisite.flag}",
+                "when": {"not": _has_variant(prerequisite.flag, prerequisite.variants)},
+                "serve": _serve(self._off, Reason.PREREQUISITE_FAILED),
+            }
+            for prerequisite in self._document.prerequisites
+        ]
+
+
+def _translate_unit(attribute: str) -> Json:
+    """``a.b`` is the attribute ``a.b`` if there is one, else ``b`` of the object ``a``."""
+    if attribute == "user_id":
+        return "user"
+    if "." not in attribute:
+        return {"attr": attribute}
+    return {"first": [{"attr": attribute}, {"attr": attribute.split(".")}]}
+
+
+def _order(rules: RulesDocument) -> list[TargetingRule]:
+    return [*rules.by_priority(), *([rules.default_rule] if rules.default_rule else [])]
+
+
+def _has_variant(flag: str, variants: Sequence[str]) -> Json:
+    operand = {"flag": flag, "get": "variant", "unknown": "missing"}
+    return {"test": "in", "of": operand, "value": list(variants)}
+
+
+def _serve(variant: str, reason: Reason, *, is_inside: bool = False) -> Json:
+    return {"variant": variant, "reason": reason.value, "enabled": is_inside}
+
+
+def _both(first: Json, second: Json) -> Json:
+    if first is True:
+        return second
+    return first if second is True else {"all": [second, first]}
+
+
+def _to_buckets(percentage: float) -> int:
+    return round(percentage * BUCKETS / 100)
+
+
+def _read_shares(rule: TargetingRule) -> dict[str, float] | None:
+    """A flag's rule may fix the variant (``variant``) or bring its own split (``allocation``)."""
+    extra = rule.rule.extra
+    if "variant" in extra:
+        return {str(extra["variant"]): 1.0}
+    allocation = extra.get("allocation")
+    return {str(key): float(share) for key, share in allocation.items()} if allocation else None

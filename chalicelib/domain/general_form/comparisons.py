@@ -1,0 +1,162 @@
+"""Tests: a relation between an attribute, or another operand, and a value."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from chalicelib.domain.general_form.compiled import Compiled, compile_text_in
+from chalicelib.domain.general_form.dialects import compile_dialect_test
+from chalicelib.domain.general_form.operands import compile_operand, compile_read_operand, parse_reader
+from chalicelib.domain.general_form.problems import InvalidForm, require_choice, require_object
+from chalicelib.domain.general_form.readers import UNREADABLE, Reader
+from chalicelib.domain.general_form.relations import LISTS, RELATIONS, Relation, UnusableOperand
+from chalicelib.domain.general_form.state import Condition, Context, Get, State
+
+_PASS = object()
+_OUTCOMES = {False: False, True: True, "unknown": None}
+Check = Callable[[Any, str | None, Context, State], bool | None]
+"""Left value, user, context, state -> outcome."""
+
+
+def compile_test(condition: Any, path: str) -> Compiled:
+    if isinstance(condition["test"], str) and "/" in condition["test"]:
+        return compile_dialect_test(condition, path)
+    optional = ("missing", "unreadable", "list", "value", "with")
+    fields = require_object(condition, path, ("test", "of"), optional)
+    name = require_choice(fields["test"], (*RELATIONS, "exists", "readable"), f"{path}.test")
+    get, reader = compile_operand(fields["of"], f"{path}.of"), parse_reader(fields["of"], f"{path}.of")
+    if name == "readable":
+        return Compiled(_compile_readable(get, reader), True)
+    passes_null = fields.get("missing") == "pass" and name != "exists"
+    missing: bool | None = False
+    if not passes_null and name != "exists":
+        missing = _require_outcome(fields.get("missing", False), f"{path}.missing")
+    unreadable = _require_outcome(fields.get("unreadable", False), f"{path}.unreadable")
+    if name == "exists":
+        check: Check = _check_presence
+    elif "with" in fields:
+        when_missing = _PASS if passes_null else missing
+        check = _compile_dynamic(name, fields["with"], f"{path}.with", when_missing, unreadable)
+    else:
+        relation, right = _compile_relation(name, fields, reader, path)
+        simple = _compile_simple(name, fields, reader, right)
+        if simple is not None:
+            return simple
+        check = _check_relation(relation, unreadable)
+    test = _Test(get, reader, check, missing, unreadable, passes_null)
+    is_two_valued = missing is not None and unreadable is not None
+    if fields.get("list") is None:
+        return Compiled(test.evaluate, is_two_valued)
+    require_choice(fields["list"], ("any",), f"{path}.list")
+    return Compiled(test.evaluate_any_element, is_two_valued)
+
+
+class _Test(NamedTuple):
+    get: Get
+    reader: Reader | None
+    check: Check
+    missing: bool | None
+    unreadable: bool | None
+    passes_null: bool
+
+    def evaluate(self, user: str | None, context: Context, state: State) -> bool | None:
+        return self._evaluate_value(self.get(user, context, state), user, context, state)
+
+    def evaluate_any_element(self, user: str | None, context: Context, state: State) -> bool | None:
+        """Of a value that is no list, the value itself."""
+        left = self.get(user, context, state)
+        if not isinstance(left, list):
+            return self._evaluate_value(left, user, context, state)
+        outcome: bool | None = False
+        for element in left:
+            part = self._evaluate_value(element, user, context, state)
+            if part:
+                return True
+            if part is None:
+                outcome = None
+        return outcome
+
+    def _evaluate_value(self, left: Any, user: str | None, context: Context, state: State) -> bool | None:
+        if left is None:
+            return self.check(None, user, context, state) if self.passes_null else self.missing
+        if self.reader is not None:
+            left = self.reader(left)
+        if left is UNREADABLE:
+            return self.unreadable
+        return self.check(left, user, context, state)
+
+
+def _compile_relation(name: str, fields: Any, reader: Reader | None, path: str) -> tuple[Relation, Any]:
+    if "value" not in fields:
+        raise InvalidForm(f"{path}.value", "required")
+    right = _read_all(name, fields["value"], reader)
+    if right is UNREADABLE:
+        raise InvalidForm(f"{path}.value", "cannot be read by the operand's reader")
+    try:
+        return RELATIONS[name](right), right
+    except UnusableOperand as error:
+        raise InvalidForm(f"{path}.value", str(error)) from None
+
+
+def _compile_simple(name: str, fields: Any, reader: Reader | None, right: Any) -> Compiled | None:
+    """Whether an attribute or the user is one of some texts, in one closure; None for other tests."""
+    of, texts = fields["of"], [right] if name == "eq" else right
+    is_attribute = isinstance(of, dict) and isinstance(of.get("attr"), str)
+    is_plain = reader is None and fields.get("missing", False) is False and "list" not in fields
+    if name not in ("eq", "in") or not is_plain or not (is_attribute or of == "user"):
+        return None
+    if not texts or {*map(type, texts)} != {str}:
+        return None
+    return compile_text_in(of["attr"] if is_attribute else None, frozenset(texts))
+
+
+def _check_presence(_left: Any, _user: str | None, _context: Context, _state: State) -> bool | None:
+    return True
+
+
+def _check_relation(relation: Relation, unreadable: bool | None) -> Check:
+    def check(left: Any, _user: str | None, _context: Context, _state: State) -> bool | None:
+        outcome = relation(left)
+        return unreadable if outcome is UNREADABLE else outcome
+
+    return check
+
+
+def _compile_dynamic(name: str, operand: Any, path: str, missing: Any, unreadable: bool | None) -> Check:
+    """``missing`` is _PASS if null goes on to the relation."""
+    get, build = compile_read_operand(operand, path), RELATIONS[name]
+
+    def check(left: Any, user: str | None, context: Context, state: State) -> bool | None:
+        right = get(user, context, state)
+        if right is None and missing is not _PASS:
+            return bool(missing) if missing is not None else None
+        try:
+            outcome = UNREADABLE if right is UNREADABLE else build(right)(left)
+        except UnusableOperand:
+            return unreadable
+        return unreadable if outcome is UNREADABLE else outcome
+
+    return check
+
+
+def _read_all(name: str, value: Any, reader: Reader | None) -> Any:
+    """Element by element for the relations that take a list."""
+    if reader is None:
+        return value
+    if name in LISTS and isinstance(value, list):
+        elements = [UNREADABLE if element is None else reader(element) for element in value]
+        return UNREADABLE if UNREADABLE in elements else elements
+    return UNREADABLE if value is None else reader(value)
+
+
+def _compile_readable(get: Get, reader: Reader | None) -> Condition:
+    def holds(user: str | None, context: Context, state: State) -> bool:
+        value = get(user, context, state)
+        return value is not None and (reader is None or reader(value) is not UNREADABLE)
+
+    return holds
+
+
+def _require_outcome(value: Any, path: str) -> bool | None:
+    if value is not True and value is not False and value != "unknown":
+        raise InvalidForm(path, "must be false, true or unknown")
+    return _OUTCOMES[value]

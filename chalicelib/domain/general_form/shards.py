@@ -1,0 +1,105 @@
+"""Shards: a unit's place under a scheme, and whether it lies in given ranges."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from chalicelib.domain.general_form.operands import compile_read_operand, parse_reader
+from chalicelib.domain.general_form.problems import InvalidForm, require_choice, require_list, require_object
+from chalicelib.domain.general_form.readers import UNREADABLE
+from chalicelib.domain.general_form.schemes import PARAMETERS, SCHEMES, Number, Scheme, find_bound
+from chalicelib.domain.general_form.state import Context, Get, MissingUnit, State
+
+Bounds = tuple[tuple[int, int], ...]
+"""Half-open ranges of raw integers, ascending."""
+
+
+class Shard(NamedTuple):
+    """``get_unit`` gives the text to hash, or None. ``is_user``: that is the user's id as it is.
+
+    ``missing`` says what a missing unit means; ``missing_number`` is its number for ``missing: {bucket: n}``.
+    """
+
+    scheme: Scheme
+    get_unit: Get
+    is_user: bool
+    missing: str
+    missing_number: Number | None
+
+
+def parse_shard(shard: Any, path: str) -> Shard:
+    name = require_choice(shard.get("scheme") if isinstance(shard, dict) else None, SCHEMES, f"{path}.scheme")
+    entry = SCHEMES[name]
+    fields = require_object(
+        shard, path, ("scheme", *entry.required), ("unit", "as", "missing", *entry.optional)
+    )
+    for parameter, (is_valid, rule) in PARAMETERS.items():
+        if parameter in fields and not is_valid(fields[parameter]):
+            raise InvalidForm(f"{path}.{parameter}", rule)
+    scheme = entry.build(fields)
+    unit = fields.get("unit", "user")
+    get, reader = compile_read_operand(unit, f"{path}.unit"), parse_reader(fields, path)
+    is_user = unit == "user" and reader is None
+
+    def get_unit(user: str | None, context: Context, state: State) -> str | None:
+        value = get(user, context, state)
+        if reader is not None and value is not None and value is not UNREADABLE:
+            value = reader(value)
+        if type(value) is str:
+            return value
+        if type(value) is not int:
+            return None
+        try:
+            return str(value)
+        except ValueError:  # over 4,300 digits
+            return None
+
+    missing, number = fields.get("missing", "out"), None
+    if isinstance(missing, dict):
+        number = require_object(missing, f"{path}.missing", ("bucket",))["bucket"]
+        if not _is_number(number) or not 0 <= number <= scheme.end:
+            raise InvalidForm(f"{path}.missing.bucket", f"must be a number from 0 to {scheme.end}")
+        missing = "bucket"
+    elif missing not in ("out", "unknown", "error"):
+        raise InvalidForm(f"{path}.missing", "must be out, unknown, error or {bucket: number}")
+    return Shard(scheme, get_unit, is_user, missing, number)
+
+
+def parse_ranges(ranges: Any, scheme: Scheme, path: str, *, closed: bool = False) -> Bounds:
+    """Ranges in the scheme's numbers as bounds on its raw integers."""
+    bounds = []
+    for index, pair in enumerate(require_list(ranges, path)):
+        where = f"{path}[{index}]"
+        if not isinstance(pair, list) or len(pair) != 2 or not all(map(_is_number, pair)):
+            raise InvalidForm(where, "must be a list of two numbers, from and to")
+        low, high = pair
+        if not 0 <= low <= high <= scheme.end:
+            raise InvalidForm(where, f"must lie within 0 and {scheme.end}, the lower number first")
+        bounds.append((find_bound(scheme, low), find_bound(scheme, high, closed=closed)))
+    return tuple(sorted(bound for bound in bounds if bound[0] < bound[1]))
+
+
+def compile_place(shard: Shard) -> Callable[[str | None, Context, State], int | None]:
+    """The raw integer of the unit; None if it is missing. Raises MissingUnit for ``missing: error``."""
+    hash_unit, get_unit, is_required = shard.scheme.hash_unit, shard.get_unit, shard.missing == "error"
+
+    def find_place(user: str | None, context: Context, state: State) -> int | None:
+        unit = get_unit(user, context, state)
+        if unit is not None:
+            try:
+                return hash_unit(unit)
+            except UnicodeEncodeError:  # a lone surrogate
+                pass
+        if is_required:
+            raise MissingUnit
+        return None
+
+    return find_place
+
+
+def is_in_ranges(number: Number, ranges: Any, *, closed: bool = False) -> bool:
+    """``ranges`` as they are written."""
+    return any(low <= number < high or (closed and number == high) for low, high in ranges)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)

@@ -1,0 +1,53 @@
+"""What one evaluation knows beside the user and the context."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from chalicelib.domain.general_form.compiler import CompiledDefinition
+
+Context = Mapping[str, Any]
+
+
+class State:
+    """``now`` is epoch seconds; ``find_definition`` and ``find_segment`` give what others refer to by key.
+
+    ``item`` is the element that a ``some`` looks at. ``active`` are the definitions and segments that are
+    being evaluated, so that a circle is found; ``answers`` are those of definitions evaluated before.
+    """
+
+    __slots__ = ("active", "answers", "find_definition", "find_segment", "item", "now")
+
+    def __init__(
+        self,
+        now: float,
+        find_definition: "Callable[[str], CompiledDefinition | None]",
+        find_segment: "Callable[[str], Condition | None]",
+    ) -> None:
+        self.now = now
+        self.find_definition = find_definition
+        self.find_segment = find_segment
+        self.item: Any = None
+        self.active: set[tuple[str, str]] = set()
+        self.answers: dict[str, Any] = {}
+
+
+Condition = Callable[[str | None, Context, State], bool | None]
+"""True, False, or None for unknown."""
+Get = Callable[[str | None, Context, State], Any]
+"""A JSON value; None if it is missing or null."""
+
+
+class Stop(Exception):
+    """An error of the definition was reached: it ends the whole evaluation."""
+
+
+class MissingUnit(Stop):
+    """A shard that must have a unit has none."""
+
+
+class NoValue:
+    """The answer "no value": the caller's own default."""
+
+
+NO_VALUE: Final = NoValue()
