@@ -42,7 +42,7 @@ def get_caller_arn() -> str:
 def format_identity(arn: str) -> str:
     """What an ARN names: ``grace`` of a user, ``Deployer/grace`` of a role's session, ``root``.
 
-    A session's name is chosen by whoever assumes the role, so the role stands before it.
+    The role is kept, since whoever assumes it can choose any name for the session.
     """
     resource = arn.split(":", 5)[-1]
     return resource.partition("/")[2] or resource

@@ -33,7 +33,7 @@ MISSING, UNREADABLE, NEXT, UNDECIDED = Special
 
 
 class EvaluationError(Exception):
-    """Ends the whole evaluation, whoever asked."""
+    """Part of the definition cannot be evaluated. No rule catches it: the whole answer is an error."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,10 @@ class Tally(NamedTuple):
         return self.entries[-1].position
 
     def after(self, counted: str) -> "Tally | None":
-        """The entries after the position ``counted``; None if there are none."""
+        """The tally of what is not counted yet; None if everything is.
+
+        ``counted`` is the position of the last entry that the counter holds.
+        """
         entries = [entry for entry in self.entries if entry.position > counted]
         return Tally(self.counter, entries) if entries else None
 
