@@ -154,7 +154,7 @@ def _find_moved_variants(periods: Sequence[Period]) -> list[set[str]]:
     """
     moved: list[set[str]] = [set() for _ in periods]
     for (index, earlier), (later_index, later) in combinations(enumerate(periods), 2):
-        is_same_hash = earlier.latest.prefix == later.latest.prefix
+        is_same_hash = earlier.latest.salt == later.latest.salt
         for lower, upper, current_name in earlier.ranges:
             targets = {
                 target

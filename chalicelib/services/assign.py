@@ -86,7 +86,7 @@ class Assigner:
                 results[key] = experiment
             else:
                 experiments.append(self._override(experiment))
-        read_row = self._read_ahead(experiments, user_id, now)
+        read_row = self._read_ahead(experiments, user_id, attributes, now)
         unstored: list[UnstoredDecision] = []
         for experiment in experiments:
             try:
@@ -141,12 +141,15 @@ class Assigner:
         existing = self._experiments.get_many(unique_keys)
         return {key: existing.get(key) or NotFound.experiment(key) for key in unique_keys}
 
-    def _read_ahead(self, experiments: Collection[Experiment], user_id: str, now: float) -> ReadRow:
+    def _read_ahead(
+        self, experiments: Collection[Experiment], user_id: str, attributes: Attributes, now: float
+    ) -> ReadRow:
         """Reads the rows that decisions may need, in one go. The returned function raises if that failed."""
         pairs = [
             (experiment.id, user_id)
             for experiment in experiments
-            if not self._cache.get(experiment, user_id) and check_gates(experiment, user_id, now) is None
+            if not self._cache.get(experiment, user_id)
+            and check_gates(experiment, user_id, attributes, now) is None
         ]
         try:
             rows = self._assignments.get_many(pairs, consistent=False) if pairs else {}

@@ -15,7 +15,9 @@ from typing import Any
 
 from rich.console import Console
 
-from chalicelib.domain.targeting import InvalidRules, compile_condition, compile_rules, parse
+from chalicelib.domain.definitions.targeting_rules import Check, Rules, build_check
+from chalicelib.domain.targeting import InvalidRules, parse
+from chalicelib.domain.targeting.document import Condition
 
 
 def run(paths: Iterable[str | Path], console: Console) -> int:
@@ -87,7 +89,7 @@ def _reject_constant(name: str) -> Any:
 def _check_operator(case: Mapping[str, Any]) -> Iterator[str]:
     """The condition by itself, and whether a document that holds it is accepted."""
     condition, version = case["condition"], case.get("version", "1.0")
-    matches = compile_condition(condition, version)(case["context"], _read_now(case))
+    matches = _build_check(condition, version)(case["context"], _read_now(case))
     if matches is not case["expected"]:
         yield f"expected {_encode(case['expected'])}, got {_encode(matches)}"
     document = {"version": version, "rules": [{"id": "rule", "rule": {"conditions": [condition]}}]}
@@ -96,6 +98,13 @@ def _check_operator(case: Mapping[str, Any]) -> Iterator[str]:
         yield f"expected the schema to accept the condition, got {mistakes}"
     if not mistakes and not case.get("schema_valid", True):
         yield "expected the schema to refuse the condition, got accepted"
+
+
+def _build_check(condition: Mapping[str, Any], version: str) -> Check:
+    """Of a condition by itself. The schema need not accept it."""
+    attribute, operator, value = (condition[name] for name in ("attribute", "operator", "value"))
+    parsed = Condition("", attribute, operator, value, condition.get("additional_value"))
+    return build_check(parsed, version == "2.0")
 
 
 def _check_document(case: Mapping[str, Any]) -> Iterator[str]:
@@ -108,7 +117,7 @@ def _check_document(case: Mapping[str, Any]) -> Iterator[str]:
     if mistakes:
         yield f"expected rule {_encode(expected)}, got refused: {mistakes}"
         return
-    rules = compile_rules(parse(case["targeting_rules"]), case.get("salt", ""))
+    rules = Rules(parse(case["targeting_rules"]), case.get("salt", ""))
     rule = rules.match(case["context"], _read_now(case), case["context"].get("user_id"))
     if (rule.id if rule else None) != expected:
         yield f"expected rule {_encode(expected)}, got {_encode(rule.id if rule else None)}"

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from chalicelib.domain.definitions.compiler import load_flag
+from chalicelib.domain.definitions.flag_form import get_rollout_percentage
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions, Flag
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.evaluation import ALL, get_rollout
 from chalicelib.domain.stream.counters import Counters, flag_scope, format_day
 from chalicelib.domain.timestamps import parse_timestamp
 
@@ -43,7 +43,9 @@ class FlagUsage:
             yield f"{variant} for everyone for {unchanged_days:.0f} days"
         unused_days = now // DAY - (self.evaluated_on or 0)
         is_old = (now - published_at) / DAY >= UNUSED_DAYS
-        if is_old and unused_days > UNUSED_DAYS and self.flag.off.tracked:  # untracked: use is unknown
+        if (
+            is_old and unused_days > UNUSED_DAYS and self.flag.document.tracking_sample
+        ):  # untracked: use is unknown
             since = f"since {format_day(self.evaluated_on)}" if self.evaluated_on else "ever"
             yield f"not evaluated {since}"
 
@@ -82,28 +84,31 @@ def find_usage(
         required_by = [
             dependent.key
             for dependent in flags.values()
-            if key in (prerequisite.flag for prerequisite in dependent.prerequisites)
+            if key in (prerequisite.flag for prerequisite in dependent.document.prerequisites)
         ]
         yield FlagUsage(flag, rows[key].published_at, max(days, default=None), required_by)
 
 
 def find_constant_variant(flag: Flag, now: float) -> str | None:
     """The variant that all users get from ``now`` on; None if users or times differ."""
-    if not flag.enabled:
-        return flag.off.variant
-    has_steps_ahead = any(starts_at > now for starts_at, _ in flag.rollout_steps)
-    rollout = get_rollout(flag, now)
-    if flag.overrides or flag.prerequisites or has_steps_ahead or (flag.rules is not None and rollout):
+    document = flag.document
+    if not document.enabled:
+        return document.off_variant or document.default_variant
+    has_steps_ahead = any(step.at.timestamp() > now for step in document.rollout_schedule)
+    percentage = get_rollout_percentage(document, now)
+    has_rules = document.targeting_rules is not None
+    if document.overrides or document.prerequisites or has_steps_ahead or (has_rules and percentage):
         return None
-    if rollout == 0:
-        return flag.not_in_rollout.variant
-    return flag.everyone.fixed.variant if flag.everyone.fixed and rollout >= ALL else None
+    if percentage == 0:
+        return document.default_variant
+    whole = [variant for variant, share in document.compute_allocations().items() if share > 0]
+    return whole[0] if len(whole) == 1 and percentage == 100 else None
 
 
 def find_last_step(flag: Flag, now: float) -> float:
     """When the schedule last changed the rollout; 0 if it has not yet, or if the flag is off."""
-    steps = (starts_at for starts_at, _ in flag.rollout_steps if starts_at <= now and flag.enabled)
-    return max(steps, default=0.0)
+    times = (step.at.timestamp() for step in flag.document.rollout_schedule if flag.document.enabled)
+    return max((time for time in times if time <= now), default=0.0)
 
 
 def _load_flag(row: DefinitionRow) -> Flag | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import chain, islice, product, zip_longest
 from typing import Any
 
+from chalicelib.domain.definitions.targeting_rules import build_check
 from chalicelib.domain.targeting import RulesDocument
-from chalicelib.domain.targeting.compiler import build_condition_matcher
 from chalicelib.domain.targeting.document import Condition, Group
 from realtime.definition_files.operand_values import list_values
 
@@ -32,10 +32,10 @@ class _Literal:
 
     def find_allowed(self, values: Iterable[Any], now: float) -> Iterator[bool]:
         """For each value, whether it makes this literal true."""
-        attribute, matches = self.condition.attribute, build_condition_matcher(self.condition, self.is_v2)
+        attribute, matches = self.condition.attribute, build_check(self.condition, self.is_v2)
         for value in values:
             context = {} if value is _ABSENT else {attribute: value}
-            yield bool(matches(context, now)) is self.is_wanted
+            yield matches(context, now) is self.is_wanted
 
 
 def make_contexts(versions: Sequence[RulesDocument], units: Iterable[str], now: float) -> Iterator[Context]:
@@ -62,8 +62,7 @@ def _list_groups(versions: Sequence[RulesDocument]) -> list[tuple[Group, bool]]:
     """Those of changed rules first."""
     texts: list[dict[str, tuple[Group, bool]]] = []
     for document in versions:
-        rules = [*document.by_priority(), *([document.default_rule] if document.default_rule else [])]
-        texts.append({_describe(rule.group): (rule.group, document.is_v2) for rule in rules})
+        texts.append({_describe(rule.group): (rule.group, document.is_v2) for rule in document.in_order()})
     all_groups = {text: group for groups in texts for text, group in groups.items()}
     is_shared = {text: all(text in groups for groups in texts) for text in all_groups}
     return [all_groups[text] for text in sorted(all_groups, key=lambda text: is_shared[text])]

@@ -13,10 +13,10 @@ from chalicelib.domain.assignment import decide
 from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag
 from chalicelib.domain.definitions.model import Flag
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions.targeting_rules import build_check
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import evaluate
 from chalicelib.domain.targeting import RulesDocument, parse
-from chalicelib.domain.targeting.compiler import build_group_matcher
 from realtime.definition_files.contexts import Context, make_contexts
 from realtime.definition_files.diff import DefinitionChange
 from realtime.definition_files.documents import DefinitionName, Document
@@ -149,11 +149,11 @@ def _build_check(
     with_rules = [versions for versions in rules if any(versions)]
     has_everybody = not with_rules or any(None in versions for versions in with_rules)
     matchers = [
-        build_group_matcher(rule.group, document.is_v2)
+        build_check(rule.group, document.is_v2)
         for versions in with_rules
         for document in versions
         if document
-        for rule in (*document.rules, *([document.default_rule] if document.default_rule else []))
+        for rule in document.in_order()
     ]
     return lambda context: has_everybody or any(matches(context, now) for matches in matchers)
 

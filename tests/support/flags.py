@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from chalicelib.domain.definitions.compiler import load_flag
-from chalicelib.domain.definitions.model import Flag
+from chalicelib.domain.definitions.model import Evaluation, Flag
+from chalicelib.domain.evaluation import evaluate
 
 
 def flag(key: str = "f", *, type: str = "boolean", version: int = 1, **fields: Any) -> Flag:
@@ -23,3 +24,8 @@ def rules(*parts: dict[str, Any], version: str = "1.0") -> dict[str, Any]:
 
 def where(attribute: str, operator: str, value: Any) -> dict[str, Any]:
     return {"conditions": [{"attribute": attribute, "operator": operator, "value": value}]}
+
+
+def answer(asked_flag: Flag, user: str = "u1", now: float = 1_800_000_000.0) -> Evaluation:
+    """Of a flag that refers to no other, without a context."""
+    return evaluate(asked_flag, user, {}, now, lambda _key: None)

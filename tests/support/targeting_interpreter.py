@@ -21,6 +21,14 @@ def match(
     document: Mapping[str, Json], context: Mapping[str, Json], now: float, salt: str = ""
 ) -> str | None:
     """The id of the rule that decides."""
+    rule = find_rule(document, context, now, salt, context.get("user_id"))
+    return rule and str(rule["id"])
+
+
+def find_rule(
+    document: Mapping[str, Json], context: Mapping[str, Json], now: float, salt: str, unit: Json
+) -> Json:
+    """The rule that decides, as it is written; None if there is none."""
     is_v2 = document.get("version") == "2.0"
     rules = sorted(document.get("rules", []), key=lambda rule: int(rule.get("priority", 0)))
     default = document.get("default_rule")
@@ -28,9 +36,9 @@ def match(
         rules, default = [*rules, default], None
     for rule in rules:
         prefix = f"rule/{salt}/{rule['id']}:"
-        if group(rule["rule"], context, now, is_v2, prefix) and included(rule, context, is_v2, prefix):
-            return str(rule["id"])
-    return default["id"] if default else None
+        if group(rule["rule"], context, now, is_v2, prefix) and included(rule, context, is_v2, prefix, unit):
+            return rule
+    return default
 
 
 def group(raw: Json, context: Json, now: float, is_v2: bool, prefix: str) -> bool:
@@ -44,13 +52,13 @@ def group(raw: Json, context: Json, now: float, is_v2: bool, prefix: str) -> boo
     return all(results) if operator == "and" else any(results)
 
 
-def included(rule: Json, context: Json, is_v2: bool, prefix: str) -> bool:
+def included(rule: Json, context: Json, is_v2: bool, prefix: str, unit: Json) -> bool:
     percentage = int(rule.get("rollout_percentage", 100))
     if percentage in (0, 100):
         return percentage == 100
     try:
         if is_v2:
-            return murmur_bucket(prefix, context.get("user_id"), half=0) < percentage * 1000
+            return murmur_bucket(prefix, unit, half=0) < percentage * 1000
         return md5_bucket(f"{identity(context)}:{rule['id']}") < percentage
     except (UnicodeEncodeError, TypeError):
         return False

@@ -1,39 +1,27 @@
-"""Compiles a definition's document into the values that decide.
+"""From a definition's document to the values that decide.
 
-It computes once, when a definition is loaded, all that does not depend on the user: thresholds, compiled
-rules, and every outcome that a decision can have.
+A document is checked when it is loaded. It is written in the general form and compiled at its first decision.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 
 from pydantic import ValidationError
 
-from chalicelib.domain.bucketing import (
-    BUCKETS,
-    Kind,
-    compute_threshold,
-    compute_upper_bounds,
-    make_prefix,
-    share_to_buckets,
-)
+from chalicelib.domain.bucketing import compute_threshold, compute_upper_bounds
 from chalicelib.domain.definitions import schema
 from chalicelib.domain.definitions.answers import FlagAnswers
-from chalicelib.domain.definitions.model import (
-    Decision,
-    Experiment,
-    Flag,
-    Prerequisite,
-    Slice,
-    Split,
-)
+from chalicelib.domain.definitions.experiment_form import make_salt, translate_assignment, translate_gates
+from chalicelib.domain.definitions.flag_form import translate_flag
+from chalicelib.domain.definitions.model import Decision, Experiment, Flag
 from chalicelib.domain.definitions.schema_errors import list_problems
 from chalicelib.domain.errors import InvalidInput, Problem
+from chalicelib.domain.general_form.compiler import Variant
+from chalicelib.domain.general_form.definition import LazyDefinition
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.spelling import suggest
-from chalicelib.domain.targeting import InvalidRules, Rule, Rules, compile_rules, parse
+from chalicelib.domain.targeting import InvalidRules, RulesDocument, parse
 
 
 def load_experiment(text: str, version: int = 0) -> Experiment:
@@ -51,7 +39,7 @@ def parse_experiment(data: object) -> schema.ExperimentDocument:
         document = schema.ExperimentDocument.model_validate(data)
     except ValidationError as error:
         raise _make_error("experiment", list_problems(error, schema.ExperimentDocument)) from None
-    _compile_rules(document.targeting_rules, document.key, "experiment")
+    _parse_rules(document, "experiment")
     return document
 
 
@@ -60,7 +48,7 @@ def parse_flag(data: object) -> schema.FlagDocument:
         document = schema.FlagDocument.model_validate(data)
     except ValidationError as error:
         raise _make_error("flag", list_problems(error, schema.FlagDocument)) from None
-    rules = _compile_rules(document.targeting_rules, document.key, "flag")
+    rules = _parse_rules(document, "flag")
     problems = _check_rule_splits(rules, [variant.key for variant in document.variants])
     if problems:
         raise _make_error("flag", problems)
@@ -69,16 +57,11 @@ def parse_flag(data: object) -> schema.FlagDocument:
 
 def compile_experiment(document: schema.ExperimentDocument, version: int = 0) -> Experiment:
     payloads = {variant.key: variant.payload for variant in document.variants}
-    salt = document.salt or document.key
-    if document.iteration > 1:
-        # A new iteration gives users new buckets. No salt of another experiment can contain the slash.
-        salt = f"{salt}/{document.iteration}"
 
     def make_decisions(reason: Reason) -> dict[str, Decision]:
         return {key: Decision(key, reason, payload) for key, payload in payloads.items()}
 
-    overrides = make_decisions(Reason.OVERRIDE)
-    layer, holdout = document.layer, document.holdout
+    uppers = compute_upper_bounds([variant.allocation for variant in document.variants])
     return Experiment(
         key=document.key,
         id=document.id or document.key,
@@ -86,141 +69,72 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
         iteration=document.iteration,
         version=version,
         is_sticky=document.sticky,
+        salt=make_salt(document),
         variants=payloads,
-        split=_compile_ranges([(variant.allocation, variant.key) for variant in document.variants]),
-        assigned=make_decisions(Reason.ASSIGNED),
+        split=tuple(zip(map(compute_threshold, uppers), payloads, strict=True)),
         sticky=make_decisions(Reason.STICKY),
         reassigned=make_decisions(Reason.REASSIGNED),
-        overrides={user: overrides[variant] for user, variant in document.overrides.items()},
-        traffic=compute_threshold(share_to_buckets(document.traffic_allocation)),
-        prefix=make_prefix("experiment", salt),
-        rules=_compile_rules(document.targeting_rules, salt, "experiment"),
-        layer=_compile_slice("layer", layer.key, layer.start, layer.end) if layer else None,
-        holdout=_compile_slice("holdout", holdout.key, 0.0, holdout.share) if holdout else None,
-        start_at=_to_epoch(document.start_at),
-        end_at=_to_epoch(document.end_at),
         metrics=frozenset(document.metrics),
-        is_gated=document.status != "active"
-        or bool(document.overrides or layer or holdout or document.start_at or document.end_at),
+        gates=_compile_gates(document),
+        assignment=LazyDefinition(
+            lambda: translate_assignment(document, _parse_rules(document, "experiment")), _make_decision
+        ),
+        document=document,
     )
+
+
+def override_users(experiment: Experiment, variants: Mapping[str, str]) -> Experiment:
+    """``experiment`` with ``variants`` by user id; its own overrides win. Unknown variants are left out."""
+    others = {user: variant for user, variant in variants.items() if variant in experiment.variants}
+    own = experiment.document
+    document = own.model_copy(update={"overrides": others | own.overrides})
+    return replace(experiment, document=document, gates=_compile_gates(document))
 
 
 def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
-    salt = document.salt or document.key
-    answers = FlagAnswers(document, version)
-    shares = document.compute_allocations()
-    rules = _compile_rules(document.targeting_rules, salt, "flag")
-    by_rule = tuple(
-        _compile_split(_read_rule_shares(rule.extra) or shares, answers, Reason.TARGETING_MATCH)
-        for rule in _list_by_index(rules)
-    )
-    is_partial = document.rollout_percentage < 100 or bool(document.rollout_schedule)
-    everyone = _compile_split(shares, answers, Reason.SPLIT, None if is_partial else Reason.STATIC)
-    is_plain = (
-        document.enabled
-        and document.bucket_by == "user_id"
-        and not (document.overrides or document.prerequisites or document.rollout_schedule)
-    )
-    rollout = _compile_percentage(document.rollout_percentage)
-    splits = by_rule if rules else (everyone,)
-    single_answers = tuple(split.fixed for split in splits if split.fixed)
-    has_single_answers = (
-        is_plain and 0 < rollout < compute_threshold(BUCKETS) and len(single_answers) == len(splits)
-    )
-    off_variant = document.off_variant or document.default_variant
-    variants = [variant.key for variant in document.variants]
-    overrides = {variant: answers.make(variant, Reason.OVERRIDE, enabled=True) for variant in variants}
     return Flag(
         key=document.key,
         id=document.id or document.key,
         type=document.type,
-        variants=frozenset(variants),
+        variants=frozenset(variant.key for variant in document.variants),
         version=version,
-        enabled=document.enabled,
-        off=answers.make(off_variant, Reason.DISABLED),
-        prerequisite_failed=answers.make(off_variant, Reason.PREREQUISITE_FAILED),
-        not_targeted=answers.make(document.default_variant, Reason.NOT_TARGETED),
-        not_in_rollout=answers.make(document.default_variant, Reason.NOT_IN_ROLLOUT),
-        overrides={user: overrides[variant] for user, variant in document.overrides.items()},
-        rules=rules,
-        by_rule=by_rule,
-        everyone=everyone,
-        rollout=rollout,
-        rollout_steps=tuple(
-            (step.at.timestamp(), _compile_percentage(step.percentage)) for step in document.rollout_schedule
+        definition=LazyDefinition(
+            lambda: translate_flag(document, _parse_rules(document, "flag")),
+            FlagAnswers(document, version).make_answer,
         ),
-        prefix=make_prefix("flag", salt).encode(),
-        bucket_by=document.bucket_by,
-        prerequisites=tuple(
-            Prerequisite(prerequisite.flag, frozenset(prerequisite.variants))
-            for prerequisite in document.prerequisites
-        ),
-        is_plain=is_plain,
-        single_answers=single_answers if has_single_answers else (),
+        document=document,
     )
 
 
-def _compile_split(
-    shares: Mapping[str, float], answers: FlagAnswers, reason: Reason, reason_alone: Reason | None = None
-) -> Split:
-    """``reason_alone`` replaces ``reason`` if one variant has everything."""
-    owners = [(share, variant) for variant, share in shares.items() if share > 0]
-    if len(owners) == 1:
-        return Split(answers.make(owners[0][1], reason_alone or reason, enabled=True), ())
-    ranges = _compile_ranges(owners)
-    return Split(None, tuple((upper, answers.make(key, reason, enabled=True)) for upper, key in ranges))
+def _compile_gates(document: schema.ExperimentDocument) -> LazyDefinition | None:
+    is_gated = document.status != "active" or bool(
+        document.overrides or document.layer or document.holdout or document.start_at or document.end_at
+    )
+    return LazyDefinition(lambda: translate_gates(document), _make_decision) if is_gated else None
 
 
-def _compile_ranges(shares: Sequence[tuple[float, str]]) -> tuple[tuple[int, str], ...]:
-    uppers = compute_upper_bounds([share for share, _ in shares])
-    return tuple((compute_threshold(upper), key) for upper, (_, key) in zip(uppers, shares, strict=True))
+def _make_decision(variant: Variant, _enabled: bool, reason: str) -> Decision:
+    return Decision(variant.name, Reason(reason), variant.value)
 
 
-def _compile_slice(kind: Kind, key: str, start: float, end: float) -> Slice:
-    bounds = compute_threshold(share_to_buckets(start)), compute_threshold(share_to_buckets(end))
-    return Slice(key, make_prefix(kind, key), *bounds)
-
-
-def _compile_percentage(percentage: float) -> int:
-    return compute_threshold(round(percentage * BUCKETS / 100))
-
-
-def _to_epoch(moment: datetime | None) -> float | None:
-    return moment.timestamp() if moment else None
-
-
-def _compile_rules(data: object, salt: str, kind: str) -> Rules | None:
-    if data is None:
+def _parse_rules(
+    document: schema.ExperimentDocument | schema.FlagDocument, kind: str
+) -> RulesDocument | None:
+    """Raises InvalidInput with the path of each mistake."""
+    if document.targeting_rules is None:
         return None
     try:
-        return compile_rules(parse(data), salt)
+        return parse(document.targeting_rules)
     except InvalidRules as error:
         raise _make_error(
             kind, tuple(problem.with_prefix("targeting_rules") for problem in error.problems)
         ) from None
 
 
-def _list_by_index(rules: Rules | None) -> tuple[Rule, ...]:
-    """Each rule at the index that a match returns; the default rule is last."""
-    if rules is None:
-        return ()
-    default = rules.document.default_rule
-    return tuple(rule.rule for rule in (*rules.document.rules, *([default] if default else [])))
-
-
-def _read_rule_shares(extra: Mapping[str, Any]) -> dict[str, float] | None:
-    """The split of a flag's rule with a ``variant`` or an ``allocation``; None without either."""
-    if "variant" in extra:
-        return {str(extra["variant"]): 1.0}
-    allocation = extra.get("allocation")
-    return {str(key): float(share) for key, share in allocation.items()} if allocation else None
-
-
-def _check_rule_splits(rules: Rules | None, variants: Sequence[str]) -> tuple[Problem, ...]:
+def _check_rule_splits(rules: RulesDocument | None, variants: Sequence[str]) -> tuple[Problem, ...]:
     problems = []
-    for rule in _list_by_index(rules):
-        is_default = rules and rule.index == len(rules.document.rules)
-        path = f"targeting_rules.{'default_rule' if is_default else f'rules[{rule.index}]'}"
+    for targeting in rules.in_order() if rules else ():
+        rule, path = targeting.rule, f"targeting_rules.{targeting.path}"
         allocation = rule.extra.get("allocation")
         if "variant" in rule.extra and rule.extra["variant"] not in variants:
             hint = suggest(rule.extra["variant"], variants)

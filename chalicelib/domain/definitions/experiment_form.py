@@ -6,9 +6,9 @@ Gates: status and schedule → override → holdout → layer. Assignment: targe
 from typing import Any
 
 from chalicelib.domain.bucketing import compute_upper_bounds, make_prefix, share_to_buckets
-from chalicelib.domain.definitions.rules_form import Json, translate_rule
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.reasons import Reason
+from chalicelib.domain.targeting.compiler import Json, translate_rule
 from chalicelib.domain.targeting.document import RulesDocument
 
 EXCLUDED = "$excluded"
@@ -52,10 +52,9 @@ def translate_gates(document: ExperimentDocument) -> Json:
 def translate_assignment(document: ExperimentDocument, rules: RulesDocument | None) -> Json:
     salt = make_salt(document)
     prefix = make_prefix("experiment", salt)
-    form: list[Json] = []
+    is_targeted: Json = True
     if rules is not None:
-        is_targeted = {"any": _list_conditions(rules, salt)}
-        form.append({"id": "targeting", "when": {"not": is_targeted}, "serve": _exclude(Reason.NOT_TARGETED)})
+        is_targeted = {"any": [translate_rule(rule, rules, salt, "user") for rule in rules.in_order()]}
     start, arms = 0, []
     ends = compute_upper_bounds([variant.allocation for variant in document.variants])
     for variant, end in zip(document.variants, ends, strict=True):
@@ -65,23 +64,16 @@ def translate_assignment(document: ExperimentDocument, rules: RulesDocument | No
     return _define(
         document,
         [
-            *form,
             {
                 "id": "traffic",
+                "when": is_targeted,
                 "gates": [{"shard": traffic, "ranges": [[0, share_to_buckets(document.traffic_allocation)]]}],
                 "serve": {"split": traffic | {"half": "second"}, "arms": arms},
                 "else": _exclude(Reason.NOT_IN_TRAFFIC),
             },
+            {"id": "not targeted", "serve": _exclude(Reason.NOT_TARGETED)},
         ],
     )
-
-
-def _list_conditions(rules: RulesDocument, salt: str) -> list[Json]:
-    conditions = [translate_rule(rule, rules, salt, "user") for rule in rules.by_priority()]
-    if rules.default_rule is not None:
-        # Version 1.0 takes everybody whom no rule has matched, whatever the default rule's conditions say.
-        conditions.append(translate_rule(rules.default_rule, rules, salt, "user") if rules.is_v2 else True)
-    return conditions
 
 
 def _define(document: ExperimentDocument, rules: list[Json]) -> Json:

@@ -4,9 +4,9 @@ rollout → variant."""
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.bucketing import BUCKETS, compute_upper_bounds, make_prefix
-from chalicelib.domain.definitions.rules_form import Json, translate_rule
 from chalicelib.domain.definitions.schema import FlagDocument
 from chalicelib.domain.reasons import Reason
+from chalicelib.domain.targeting.compiler import Json, translate_rule
 from chalicelib.domain.targeting.document import RulesDocument, TargetingRule
 
 
@@ -41,14 +41,13 @@ class _FlagForm:
                 *self._roll_out("everybody", True, self._serve(self._shares, Reason.SPLIT, alone)),
             ]
         targeted = [
-            rule for targeting in _order(rules) for rule in self._translate_targeting(targeting, rules)
+            rule for targeting in rules.in_order() for rule in self._translate_targeting(targeting, rules)
         ]
         last = {"id": "not targeted", "serve": _serve(document.default_variant, Reason.NOT_TARGETED)}
         return [*before, *targeted, last]
 
     def _translate_targeting(self, rule: TargetingRule, rules: RulesDocument) -> list[Json]:
-        is_default_v1 = rule is rules.default_rule and not rules.is_v2
-        condition = True if is_default_v1 else translate_rule(rule, rules, self._salt, self._unit)
+        condition = translate_rule(rule, rules, self._salt, self._unit)
         shares = _read_shares(rule) or self._shares
         reason = Reason.TARGETING_MATCH
         return self._roll_out(f"rule {rule.rule.id}", condition, self._serve(shares, reason, reason))
@@ -118,6 +117,14 @@ class _FlagForm:
         ]
 
 
+def get_rollout_percentage(document: FlagDocument, now: float) -> float:
+    percentage = document.rollout_percentage
+    for step in document.rollout_schedule:
+        if now >= step.at.timestamp():
+            percentage = step.percentage
+    return percentage
+
+
 def _translate_unit(attribute: str) -> Json:
     """``a.b`` is the attribute ``a.b`` if there is one, else ``b`` of the object ``a``."""
     if attribute == "user_id":
@@ -125,10 +132,6 @@ def _translate_unit(attribute: str) -> Json:
     if "." not in attribute:
         return {"attr": attribute}
     return {"first": [{"attr": attribute}, {"attr": attribute.split(".")}]}
-
-
-def _order(rules: RulesDocument) -> list[TargetingRule]:
-    return [*rules.by_priority(), *([rules.default_rule] if rules.default_rule else [])]
 
 
 def _has_variant(flag: str, variants: Sequence[str]) -> Json:

@@ -2,10 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from chalicelib.domain.general_form.definition import LazyDefinition
+from chalicelib.domain.general_form.served import Decide
 from chalicelib.domain.reasons import Reason
-from chalicelib.domain.targeting import Rules
+
+if TYPE_CHECKING:
+    from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 
 DefinitionKind = Literal["experiment", "flag"]
 
@@ -92,38 +96,28 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """The users whose first half lies in ``[start, end)`` of a layer's or a holdout's own hash."""
-
-    key: str
-    prefix: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
 class Experiment:
+    """``gates`` decide before the user's stored row does; None if there are none. ``assignment`` decides after.
+
+    Both answer with a `Decision`. ``split`` are thresholds of the second half, ascending, each with the
+    variant below it.
+    """
+
     key: str
     id: str
     status: str
     iteration: int
     version: int
     is_sticky: bool
+    salt: str
     variants: Mapping[str, Any]  # key → payload
-    split: tuple[tuple[int, str], ...]  # (threshold of the second half, variant), ascending
-    assigned: Mapping[str, Decision]  # variant → ASSIGNED
+    split: tuple[tuple[int, str], ...]
     sticky: Mapping[str, Decision]  # variant → STICKY
     reassigned: Mapping[str, Decision]  # variant → REASSIGNED
-    overrides: Mapping[str, Decision]
-    traffic: int  # threshold of the first half
-    prefix: str
-    rules: Rules | None
-    layer: Slice | None
-    holdout: Slice | None
-    start_at: float | None
-    end_at: float | None
     metrics: frozenset[str]
-    is_gated: bool  # `check_gates` has something to check
+    gates: LazyDefinition | None
+    assignment: LazyDefinition
+    document: "ExperimentDocument"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,43 +141,17 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """One fixed answer, or one of several by the second half of the hash."""
-
-    fixed: Evaluation | None
-    ranges: tuple[tuple[int, Evaluation], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Prerequisite:
-    flag: str
-    variants: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Flag:
+    """``definition`` answers with an `Evaluation`."""
+
     key: str
     id: str
     type: str
     variants: frozenset[str]
     version: int
-    enabled: bool
-    off: Evaluation
-    prerequisite_failed: Evaluation
-    not_targeted: Evaluation
-    not_in_rollout: Evaluation
-    overrides: Mapping[str, Evaluation]
-    rules: Rules | None
-    by_rule: tuple[Split, ...]  # by the matched rule's index
-    everyone: Split
-    rollout: int  # threshold of the first half
-    rollout_steps: tuple[tuple[float, int], ...]  # (from epoch seconds, threshold), ascending
-    prefix: bytes
-    bucket_by: str
-    prerequisites: tuple[Prerequisite, ...]
-    is_plain: bool  # enabled, without overrides, prerequisites and steps, bucketed by the user
-    single_answers: tuple[Evaluation, ...]
-    """The answer inside the rollout, by the matched rule's index, or one for everybody without rules.
+    definition: LazyDefinition
+    document: "FlagDocument"
 
-    Empty unless the flag is plain, its rollout is between 0 and 100 %, and each split has one answer.
-    """
+    @property
+    def decide(self) -> Decide:
+        return self.definition.decide

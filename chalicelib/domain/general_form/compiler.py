@@ -24,21 +24,17 @@ MakeAnswer = Callable[[Variant, bool, str], Any]
 """Variant, enabled, reason -> an answer, which has the attributes variant, value and enabled."""
 
 
-class CompiledDefinition(NamedTuple):
-    """``decide`` gives an answer or NO_VALUE; it raises Stop where an error is reached."""
+def compile_definition(definition: Any, make_answer: MakeAnswer) -> Decide:
+    """A function that gives an answer or NO_VALUE; it raises Stop where an error is reached.
 
-    key: str
-    decide: Decide
-
-
-def compile_definition(key: str, definition: Any, make_answer: MakeAnswer) -> CompiledDefinition:
-    """Raises InvalidForm with the path of the first mistake."""
+    Raises InvalidForm with the path of the first mistake.
+    """
     fields = require_object(definition, "", ("variants", "rules"), ("default",))
     variants = _parse_variants(fields["variants"])
     compiler = _Compiler(variants, make_answer)
     # Within the default itself, the word "default" is no value.
     compiler.default = finish(compiler.compile_serve(fields.get("default", "none"), "default"))
-    return CompiledDefinition(key, compiler.compile_rules(fields["rules"], "rules", compiler.default).decide)
+    return compiler.compile_rules(fields["rules"], "rules", compiler.default).decide
 
 
 def _parse_variants(variants: Any) -> Mapping[str, Variant]:

@@ -106,11 +106,10 @@ def _compile_flag(operand: Any, path: str) -> Get:
         raise InvalidForm(f"{path}.flag", "must be a text")
     attribute = require_choice(operand["get"], _GETS, f"{path}.get")
     unknown = require_choice(operand.get("unknown", "error"), ("error", "missing"), f"{path}.unknown")
+    is_required = unknown == "error"
 
     def get(user: str | None, context: Context, state: State) -> Any:
-        if unknown == "missing" and state.find_definition(key) is None:
-            return None
-        answer = evaluate_definition(key, user, context, state)
+        answer = evaluate_definition(key, user, context, state, is_required=is_required)
         return None if answer is NO_VALUE else getattr(answer, attribute)
 
     return get

@@ -2,17 +2,26 @@
 
 from typing import Any
 
-from chalicelib.domain.general_form.state import Context, State, Stop
+from chalicelib.domain.general_form.state import NO_VALUE, Circle, Context, State, Stop
 
 
-def evaluate_definition(key: str, user: str | None, context: Context, state: State) -> Any:
-    """The answer of another definition. Raises Stop for an unknown key and for a circle."""
+def evaluate_definition(
+    key: str, user: str | None, context: Context, state: State, *, is_required: bool = True
+) -> Any:
+    """The answer of another definition. Raises Circle, and Stop for an unknown key.
+
+    An unknown key is no value unless ``is_required``.
+    """
     if key in state.answers:
         return state.answers[key]
     definition = state.find_definition(key)
     name = "definition", key
-    if definition is None or name in state.active:
-        raise Stop
+    if definition is None:
+        if is_required:
+            raise Stop
+        return NO_VALUE
+    if name in state.active:
+        raise Circle
     item, state.item = state.item, None
     state.active.add(name)
     try:
@@ -28,8 +37,10 @@ def evaluate_segment(name: str, user: str | None, context: Context, state: State
     """Without the element of a ``some`` around it. Raises Stop for an unknown segment and for a circle."""
     condition = state.find_segment(name)
     active_name = "segment", name
-    if condition is None or active_name in state.active:
+    if condition is None:
         raise Stop
+    if active_name in state.active:
+        raise Circle
     item, state.item = state.item, None
     state.active.add(active_name)
     try:

@@ -17,11 +17,13 @@ class Shard(NamedTuple):
     """``get_unit`` gives the text to hash, or None. ``is_user``: that is the user's id as it is.
 
     ``missing`` says what a missing unit means; ``missing_number`` is its number for ``missing: {bucket: n}``.
+    ``unit_name`` is for messages.
     """
 
     scheme: Scheme
     get_unit: Get
     is_user: bool
+    unit_name: str
     missing: str
     missing_number: Number | None
 
@@ -61,7 +63,15 @@ def parse_shard(shard: Any, path: str) -> Shard:
         missing = "bucket"
     elif missing not in ("out", "unknown", "error"):
         raise InvalidForm(f"{path}.missing", "must be out, unknown, error or {bucket: number}")
-    return Shard(scheme, get_unit, is_user, missing, number)
+    return Shard(scheme, get_unit, is_user, _name_unit(unit), missing, number)
+
+
+def _name_unit(unit: Any) -> str:
+    """The first attribute that the operand reads, as people write it."""
+    if isinstance(unit, dict) and unit.get("first"):
+        return _name_unit(unit["first"][0])
+    attribute = unit.get("attr", "") if isinstance(unit, dict) else unit
+    return ".".join(attribute) if isinstance(attribute, list) else str(attribute)
 
 
 def parse_ranges(ranges: Any, scheme: Scheme, path: str, *, closed: bool = False) -> Bounds:
@@ -81,6 +91,7 @@ def parse_ranges(ranges: Any, scheme: Scheme, path: str, *, closed: bool = False
 def compile_place(shard: Shard) -> Callable[[str | None, Context, State], int | None]:
     """The raw integer of the unit; None if it is missing. Raises MissingUnit for ``missing: error``."""
     hash_unit, get_unit, is_required = shard.scheme.hash_unit, shard.get_unit, shard.missing == "error"
+    name = shard.unit_name
 
     def find_place(user: str | None, context: Context, state: State) -> int | None:
         unit = get_unit(user, context, state)
@@ -90,7 +101,7 @@ def compile_place(shard: Shard) -> Callable[[str | None, Context, State], int | 
             except UnicodeEncodeError:  # a lone surrogate
                 pass
         if is_required:
-            raise MissingUnit
+            raise MissingUnit(name)
         return None
 
     return find_place

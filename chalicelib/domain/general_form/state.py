@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from chalicelib.domain.general_form.compiler import CompiledDefinition
+    from chalicelib.domain.general_form.definition import Definition
 
 Context = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ class State:
     def __init__(
         self,
         now: float,
-        find_definition: "Callable[[str], CompiledDefinition | None]",
+        find_definition: "Callable[[str], Definition | None]",
         find_segment: "Callable[[str], Condition | None]",
     ) -> None:
         self.now = now
@@ -42,8 +42,16 @@ class Stop(Exception):
     """An error of the definition was reached: it ends the whole evaluation."""
 
 
+class Circle(Stop):
+    """A definition or segment refers to itself, by others or directly."""
+
+
 class MissingUnit(Stop):
-    """A shard that must have a unit has none."""
+    """A shard that must have a unit has none: ``name`` is ``user``, or the attribute that is missing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class NoValue:

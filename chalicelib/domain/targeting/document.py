@@ -79,6 +79,10 @@ class RulesDocument:
     def is_v2(self) -> bool:
         return self.version == "2.0"
 
+    def in_order(self) -> list[TargetingRule]:
+        """The order of evaluation, the default rule last."""
+        return [*self.by_priority(), *([self.default_rule] if self.default_rule else [])]
+
     def by_priority(self) -> list[TargetingRule]:
         """The order of evaluation: lower numbers first, ties as written."""
         return sorted(self.rules, key=lambda rule: rule.priority)

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Protocol
 
-from chalicelib.domain.definitions.model import Decision, Experiment
+from chalicelib.domain.definitions.compiler import override_users
+from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.reasons import Reason
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
 from chalicelib.services.definitions.cache import RETRY_SECONDS
@@ -45,12 +44,7 @@ class PlatformOverrides:
             return experiment
         before, after = self._applied.get(experiment.id, (None, experiment))
         if before is not experiment:
-            decisions = {
-                user_id: Decision(variant, Reason.OVERRIDE, experiment.variants[variant])
-                for user_id, variant in variants.items()
-                if variant in experiment.variants
-            }
-            after = replace(experiment, overrides={**decisions, **experiment.overrides}, is_gated=True)
+            after = override_users(experiment, variants)
             self._applied[experiment.id] = experiment, after
         return after
 

@@ -8,8 +8,9 @@ import pytest
 
 from chalicelib import deadline
 from chalicelib.domain.assignment import make_assignment_id
-from chalicelib.domain.definitions.model import Assignment, Experiment
+from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
 from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable, Throttled, TooLarge
+from chalicelib.domain.reasons import Reason
 from chalicelib.services.assignment_cache import AssignmentCache
 from tests.support.assigner import DAY, NOW, TTL, Container, CountingAssignments
 from tests.support.experiments import experiment, published, published_flag, shares
@@ -330,7 +331,7 @@ def test_what_is_stored_later_never_overwrites_what_the_user_got_since() -> None
     container = Container(published())
     answer = container.assign(find_user_in("control"))
     (result,) = container.tracker.results
-    treatment = result.experiment.assigned["treatment"]
+    treatment = Decision("treatment", Reason.ASSIGNED)
     container.assigner.store_again(result._replace(decision=treatment, is_persisted=False))
     assert container.rows.rows["checkout", answer["user_id"]].variant == "control"
     assert container.metrics.recorded["AssignmentContradicted"] == [1]

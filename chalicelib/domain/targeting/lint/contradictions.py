@@ -11,8 +11,8 @@ from math import floor, inf, nextafter
 from typing import Any
 
 from chalicelib.domain.errors import Problem
-from chalicelib.domain.targeting.compiler import build_condition_matcher
 from chalicelib.domain.targeting.document import Condition, Group
+from chalicelib.domain.targeting.value_test import build_value_test
 from chalicelib.domain.targeting.values import (
     ERRORS,
     is_number_v2,
@@ -50,14 +50,8 @@ def _is_contradiction(conditions: list[Condition], is_v2: bool) -> bool:
         candidates = list(_list_candidates(conditions, is_v2))
     except ERRORS:  # an operand that cannot be used has its own warning
         return False
-    matchers = [build_condition_matcher(condition, is_v2) for condition in conditions]
-    return bool(candidates) and not any(
-        all(
-            matcher({condition.attribute: value}, 0.0)
-            for matcher, condition in zip(matchers, conditions, strict=True)
-        )
-        for value in candidates
-    )
+    tests = [build_value_test(condition, is_v2) for condition in conditions]
+    return bool(candidates) and not any(all(test(value, 0.0) for test in tests) for value in candidates)
 
 
 def _list_candidates(conditions: list[Condition], is_v2: bool) -> Iterator[Any]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import operators_v1, operators_v2
-from chalicelib.domain.targeting.compiler import build_group_matcher, build_rule_matcher
 from chalicelib.domain.targeting.document import (
     Condition,
     Group,
@@ -16,6 +15,7 @@ from chalicelib.domain.targeting.document import (
     RulesDocument,
     TargetingRule,
 )
+from chalicelib.domain.targeting.lint.constants import find_constant
 from chalicelib.domain.targeting.lint.contradictions import find_contradictions
 from chalicelib.domain.targeting.lint.lists import find_list_negations
 from chalicelib.domain.targeting.lint.types import find_type_conflicts
@@ -68,12 +68,12 @@ def _lint_document(document: RulesDocument, rules: list[TargetingRule]) -> Itera
 def _lint_order(document: RulesDocument) -> Iterator[Problem]:
     matches_all = None
     for rule in document.by_priority():
-        matcher, is_included = build_rule_matcher(rule, document, "")
+        constant = find_constant(rule.group, document.is_v2)
         if matches_all:
             yield Problem(rule.path, f"is never reached: {matches_all} matches everybody")
-        elif matcher is never and rule.rollout_percentage:
+        elif constant is False and rule.rollout_percentage:
             yield Problem(rule.path, "can never match")
-        elif matcher is always and is_included is None:
+        elif constant and rule.rollout_percentage == 100:
             matches_all = rule.path
     if matches_all and document.default_rule:
         yield Problem(document.default_rule.path, f"is never reached: {matches_all} matches everybody")
@@ -94,7 +94,7 @@ def _lint_group(group: Group, is_v2: bool) -> Iterator[Problem]:
             group.path, "`not` of several is true unless all of them are: nest an `or` for none of them"
         )
     yield from find_contradictions(group, is_v2)
-    if children and build_group_matcher(group, is_v2) is always:
+    if children and find_constant(group, is_v2):
         yield Problem(group.path, "is always true")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chalicelib.domain.assignment import decide
 from chalicelib.domain.definitions.compiler import compile_experiment, load_experiment, parse_experiment
 from chalicelib.domain.definitions.consistency import check_set
 from chalicelib.domain.errors import InvalidInput
@@ -95,9 +96,9 @@ def test_absent_fields_have_defaults_that_restrict_nobody() -> None:
     text = '{"key": "k", "status": "active", "variants": [{"key": "a", "allocation": 1}]}'
     experiment = load_experiment(text, 7)
     assert (experiment.id, experiment.version, experiment.iteration) == ("k", 7, 1)
-    assert (experiment.is_sticky, experiment.is_gated) == (True, False)
-    assert experiment.prefix == "experiment/k:"
-    assert experiment.traffic == 1 << 64
+    assert (experiment.is_sticky, experiment.gates, experiment.salt) == (True, None, "k")
+    users = [f"u{n}" for n in range(100)]
+    assert {decide(experiment, user, {}, 0.0, lambda: None).variant for user in users} == {"a"}
 
 
 def test_an_unset_status_serves_nobody() -> None:
@@ -107,8 +108,8 @@ def test_an_unset_status_serves_nobody() -> None:
 
 def test_an_iteration_has_a_salt_that_no_other_experiment_can_have() -> None:
     second = compile_experiment(parse_experiment(document("k", iteration=2)))
-    assert second.prefix == "experiment/k/2:"
-    assert compile_experiment(parse_experiment(document("k.2"))).prefix == "experiment/k.2:"
+    assert second.salt == "k/2"
+    assert compile_experiment(parse_experiment(document("k.2"))).salt == "k.2"
 
 
 def test_the_example_in_the_documentation_is_valid() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.general_form.compiler import Variant, compile_definition
 from chalicelib.domain.general_form.conditions import compile_condition
+from chalicelib.domain.general_form.definition import LazyDefinition
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.readers import READERS
 from chalicelib.domain.general_form.references import evaluate_definition
@@ -40,7 +41,7 @@ def evaluate(document: Any, key: str, user: str | None, context: Any, now: float
         def make_answer(variant: Variant, enabled: bool, reason: str) -> Answer:
             return Answer(key, variant.id, variant.name, variant.value, enabled, reason)
 
-        return compile_definition(key, document["definitions"][key], make_answer)
+        return LazyDefinition(lambda: document["definitions"][key], make_answer)
 
     definitions = {key: compile_one(key) for key in document["definitions"]}
     segments = {
@@ -187,7 +188,7 @@ SHARD = {"scheme": "murmur32-mod", "of": 100}
 )
 def test_a_mistake_is_refused_with_its_path(definition: Any, problem: str) -> None:
     with pytest.raises(InvalidForm) as refused:
-        compile_definition("f", definition, lambda variant, _enabled, _reason: variant)
+        compile_definition(definition, lambda variant, _enabled, _reason: variant)
     assert str(refused.value).startswith(problem)
 
 

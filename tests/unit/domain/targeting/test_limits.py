@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.targeting import Rules, compile_rules, parse
+from chalicelib.domain.definitions.targeting_rules import Rules
+from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.regex import engine
 from chalicelib.domain.targeting.semver import CACHE_SIZE, key_cache, key_cache_v2, read_key_v1, read_key_v2
 from tests.support.timing import measure_fastest
@@ -27,7 +28,7 @@ def build_rules(*conditions: tuple[Any, ...], version: str, count: int = 1, dept
     for _ in range(depth - 1):
         group = {"groups": [group]}
     listed = [{"id": f"r{i}", "rule": group, "rollout_percentage": 99} for i in range(count)]
-    return compile_rules(parse({"version": version, "rules": listed}))
+    return Rules(parse({"version": version, "rules": listed}))
 
 
 MANY = [f"text-{i}" for i in range(9_999)]
@@ -92,7 +93,7 @@ def test_a_thousand_rules_about_one_large_value_read_it_once(
         }
         for i in range(1_000)
     ]
-    compiled = compile_rules(parse({"version": version, "rules": listed}))
+    compiled = Rules(parse({"version": version, "rules": listed}))
     assert compiled.match(context, 0.0, context.get("user_id")) is None
     limit = milliseconds / 1_000
     assert measure_fastest(lambda: compiled.match(context, 0.0, context.get("user_id")), limit) < limit
@@ -155,7 +156,7 @@ def test_a_value_deeper_than_any_document_equals_nothing(version: str, wrap: Any
         "id": "other",
         "rule": {"conditions": [{"attribute": "a", "operator": "not_in", "value": [wrap(1)]}]},
     }
-    rule = compile_rules(parse({"version": version, "rules": [first, other]})).match(
+    rule = Rules(parse({"version": version, "rules": [first, other]})).match(
         context, 0.0, context.get("user_id")
     )
     assert rule is not None

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.targeting import compile_rules, parse
+from chalicelib.domain.definitions.targeting_rules import Rules
+from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.lint.rules import lint_rules
 from chalicelib.domain.targeting.regex import engine
 from chalicelib.domain.targeting.regex.ambiguity import is_catastrophic
@@ -296,7 +297,7 @@ def test_other_negations_are_not_named(version: str, conditions: Any) -> None:
 @pytest.mark.parametrize("condition", [("roles", "neq", "admin"), ("roles", "not_in", ["admin"])])
 def test_what_is_said_about_a_list_is_true(version: str, condition: tuple[Any, ...]) -> None:
     def is_matched(group: dict[str, Any]) -> bool:
-        rules = compile_rules(parse({"version": version, "rules": [{"id": "r", "rule": group}]}))
+        rules = Rules(parse({"version": version, "rules": [{"id": "r", "rule": group}]}))
         return rules.match({"roles": ["admin", "owner"]}, 0.0) is not None
 
     written = dict(zip(("attribute", "operator", "value"), condition, strict=True))

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.definitions.targeting_rules import Rules
 from chalicelib.domain.errors import Problem
-from chalicelib.domain.targeting import InvalidRules, compile_rules, parse
+from chalicelib.domain.targeting import InvalidRules, parse
 from chalicelib.domain.targeting.document import (
     MAX_CONDITIONS,
     MAX_NESTING,
@@ -43,7 +44,7 @@ def test_a_rule_keeps_its_place_its_id_and_the_fields_that_flags_add() -> None:
     raw = document(CONDITION, variant="on", name="n", priority=5)
     raw["rules"].insert(0, {"id": "first", "rule": {"conditions": [CONDITION | {"value": 2}]}})
     raw["default_rule"] = {"id": "d", "rule": {}, "allocation": {"on": 1}}
-    rules = compile_rules(parse(raw))
+    rules = Rules(parse(raw))
     match, default = rules.match({"a": 1}, 0.0), rules.match({"a": 3}, 0.0)
     assert match is not None
     assert default is not None
@@ -53,7 +54,7 @@ def test_a_rule_keeps_its_place_its_id_and_the_fields_that_flags_add() -> None:
 
 @pytest.mark.parametrize("version", ["", "1.1", "2", "99"])
 def test_any_other_version_text_means_1_0_as_in_the_backend(version: str) -> None:
-    rules = compile_rules(parse(document(CONDITION, version=version)))
+    rules = Rules(parse(document(CONDITION, version=version)))
     assert rules.match({"a": True}, 0.0) is not None
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.domain.targeting import InvalidRules, compile_rules, parse
+from chalicelib.domain.definitions.targeting_rules import Rules
+from chalicelib.domain.targeting import InvalidRules, parse
 from chalicelib.domain.targeting.lint.rules import lint_rules
 from tests.support.targeting_interpreter import match
 from tests.support.targeting_strategies import CONTEXTS, JSON, TEXT, conditions, documents
@@ -20,7 +21,7 @@ VERSIONS = pytest.mark.parametrize("is_v2", [False, True], ids=["1.0", "2.0"])
 
 
 def decide(document: Any, context: Any) -> str | None:
-    rule = compile_rules(parse(document), "salt").match(context, NOW, context.get("user_id"))
+    rule = Rules(parse(document), "salt").match(context, NOW, context.get("user_id"))
     return rule.id if rule else None
 
 
@@ -28,7 +29,7 @@ def decide(document: Any, context: Any) -> str | None:
 @given(data=st.data())
 def test_compiled_rules_decide_as_the_interpreter_does(is_v2: bool, data: st.DataObject) -> None:
     document = data.draw(documents(is_v2))
-    rules = compile_rules(parse(document), "salt")
+    rules = Rules(parse(document), "salt")
     for context in data.draw(st.lists(CONTEXTS, min_size=1, max_size=4)):
         rule = rules.match(context, NOW, context.get("user_id"))
         assert (rule.id if rule else None) == match(document, context, NOW, "salt")
@@ -52,7 +53,7 @@ def test_no_context_makes_evaluation_raise(is_v2: bool, data: Any, context: dict
         "rules": [{"id": "r", "rule": {}, "rollout_percentage": 50}],
     }
     document = data.draw(documents(is_v2)) if data else everybody
-    compile_rules(parse(document)).match(context, NOW, context.get("user_id"))
+    Rules(parse(document)).match(context, NOW, context.get("user_id"))
 
 
 @VERSIONS

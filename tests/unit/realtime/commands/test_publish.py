@@ -13,6 +13,7 @@ from chalicelib.domain.errors import Conflict, StorageUnavailable
 from realtime.commands.publish import confirm_on_terminal
 from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import document, published_flag, shares
+from tests.support.flags import answer
 from tests.support.publisher import FLAG, Publisher
 
 RULES = {"rules": [{"id": "r", "rule": {"conditions": [{"attribute": "a", "operator": "eq", "value": 1}]}}]}
@@ -487,7 +488,7 @@ def test_numbers_keep_type_and_precision_on_their_way_to_the_table(publisher: Pu
     publisher.publish(
         {"key": "f", "type": "object", "default_variant": "a", "variants": [{"key": "a", "value": value}]}
     )
-    loaded = load_flag(publisher.definitions.get_all("flag")["f"].text).off.value
+    loaded = answer(load_flag(publisher.definitions.get_all("flag")["f"].text)).value
     assert repr(loaded) == repr(value)
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.definitions.targeting_rules import build_check
 from chalicelib.domain.targeting import parse
-from chalicelib.domain.targeting.compiler import build_group_matcher
 from realtime.definition_files.contexts import make_contexts
 from tests.support.targeting_strategies import documents
 
@@ -26,7 +26,7 @@ def condition(operator: str, value: Any, additional: Any = None, attribute: str 
 def list_matches(*versions: dict[str, Any]) -> list[tuple[bool, ...]]:
     """For each context, whether the one rule of each version matches it."""
     parsed = [parse(version) for version in versions]
-    matchers = [build_group_matcher(item.rules[0].group, item.is_v2) for item in parsed]
+    matchers = [build_check(item.rules[0].group, item.is_v2) for item in parsed]
     return [
         tuple(matches(context, NOW) for matches in matchers)
         for context in make_contexts(parsed, ["user_id"], NOW)

@@ -301,5 +301,5 @@ def test_a_rule_whose_allocation_is_left_empty_is_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize("field", ["targeting_rules", "layer", "holdout"])
 def test_a_stored_definition_with_an_empty_field_keeps_loading(field: str) -> None:
     text = json.dumps(document() | {field: None})
-    assert load_experiment(text).rules is None
+    assert load_experiment(text).gates is None
     assert parse_row(DefinitionRow("experiment", "checkout", text, "active")) is not None

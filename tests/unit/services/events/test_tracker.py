@@ -18,16 +18,16 @@ from chalicelib.services.events.tracker import LONGEST_PAUSE, Tracker
 from realtime.testing.event_stores import MemoryEventStream
 from realtime.testing.stores import MemoryMetrics
 from tests.support.experiments import experiment
-from tests.support.flags import flag
+from tests.support.flags import answer, flag
 
 NOW = 1_800_000_000.0
-ON = flag("f", version=7).everyone.fixed
-OFF = flag("f", version=7).not_in_rollout
+ON = answer(flag("f", version=7))
+OFF = answer(flag("f", version=7, rollout_percentage=0))
 EXPERIMENT = experiment(
     "checkout", id="exp-1", variants=[{"key": "treatment", "allocation": 1, "payload": {"colour": "green"}}]
 )
-ASSIGNMENT = AssignmentResult(EXPERIMENT, "u1", EXPERIMENT.assigned["treatment"], "a-1", NOW)
-assert ON is not None
+DECISION = Decision("treatment", Reason.ASSIGNED, {"colour": "green"})
+ASSIGNMENT = AssignmentResult(EXPERIMENT, "u1", DECISION, "a-1", NOW)
 
 
 class Stream(MemoryEventStream):
@@ -154,8 +154,7 @@ def test_two_containers_give_the_same_answer_the_same_id() -> None:
 @pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
 def test_a_share_of_users_is_sent_for_a_flag_that_is_sampled(share: float) -> None:
     world = World(capacity=2000)
-    sampled = flag("f", tracking_sample=share).everyone.fixed
-    assert sampled
+    sampled = answer(flag("f", tracking_sample=share))
     for n in range(2000):
         evaluated(world, f"u{n}", sampled)
     world.tracker.flush()
@@ -164,7 +163,7 @@ def test_a_share_of_users_is_sent_for_a_flag_that_is_sampled(share: float) -> No
 
 def test_many_answers_of_one_request_are_sent_one_by_one() -> None:
     world = World(capacity=1000)
-    answers = [evaluation for n in range(600) if (evaluation := flag(f"f{n}").everyone.fixed)]
+    answers = [answer(flag(f"f{n}")) for n in range(600)]
     world.tracker.buffer.append((0, "u1", NOW, answers))
     world.tracker.flush()
     assert {event["flag_key"] for event in world.stream.events} == {f"f{n}" for n in range(600)}
