@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 
 from chalicelib.domain.definitions.model import Evaluation, Flag
 from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, StorageUnavailable
-from chalicelib.domain.general_form.state import Circle, MissingUnit, State
+from chalicelib.domain.general_form.state import NO_VALUE, Circle, MissingUnit, NoValue, State, Stop
 
 
 class Evaluations(NamedTuple):
@@ -38,13 +38,17 @@ def evaluate(
     if state is None:
         state = make_state(now, find) if definition.reads_state else _NO_STATE
     try:
-        answer: Evaluation = definition.decide(user_id, context, state)
+        answer: Evaluation | NoValue = definition.decide(user_id, context, state)
     except MissingUnit as error:
         raise make_missing_unit_error(error.name) from None
     except Circle:  # only in rows edited by hand: publishing refuses circles
         message = "The prerequisites of the stored flag go in a circle; publish it again."
         raise StorageUnavailable(message) from None
-    return answer
+    except Stop:
+        answer = NO_VALUE
+    if isinstance(answer, NoValue):
+        return flag.answers.make_no_value()
+    return answer if answer.flag_key == flag.key else flag.answers.adopt(answer)
 
 
 def evaluate_all(

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     HOLDOUT = "HOLDOUT"  # in the holdout of a group of experiments
     NOT_IN_LAYER = "NOT_IN_LAYER"  # another experiment of the layer owns this user
     NOT_IN_TRAFFIC = "NOT_IN_TRAFFIC"
+    WINNER = "WINNER"  # a completed experiment that serves one variant to everybody
     # Shared by assignments and flags.
     OVERRIDE = "OVERRIDE"  # named in the definition, for QA
     NOT_TARGETED = "NOT_TARGETED"  # no targeting rule matched
@@ -27,16 +28,21 @@ class Reason(StrEnum):
     TARGETING_MATCH = "TARGETING_MATCH"
     SPLIT = "SPLIT"  # bucketed, without a rule
     STATIC = "STATIC"  # the same for everyone
+    DEFAULT = "DEFAULT"  # no rule decided, or one without a condition
+    NO_VALUE = "NO_VALUE"  # the flag leaves the value to the caller
 
 
-OPENFEATURE = {
+_OPENFEATURE_OF_FLAGS = {
+    Reason.ASSIGNED: "SPLIT",
+    Reason.STICKY: "SPLIT",
+    Reason.REASSIGNED: "SPLIT",
     Reason.OVERRIDE: "TARGETING_MATCH",  # "a rule or specific user-targeting", as OpenFeature defines it
-    Reason.NOT_TARGETED: "UNKNOWN",
+    Reason.WINNER: "TARGETING_MATCH",
     Reason.DISABLED: "DISABLED",
-    Reason.PREREQUISITE_FAILED: "UNKNOWN",
     Reason.NOT_IN_ROLLOUT: "SPLIT",
     Reason.TARGETING_MATCH: "TARGETING_MATCH",
     Reason.SPLIT: "SPLIT",
     Reason.STATIC: "STATIC",
 }
-"""A flag's reason as one of the five of OFREP 0.3. A client may cache STATIC for ever."""
+OPENFEATURE = {reason: _OPENFEATURE_OF_FLAGS.get(reason, "UNKNOWN") for reason in Reason}
+"""A reason as one of the five of OFREP 0.3. A client may cache STATIC for ever."""

@@ -60,9 +60,10 @@ def make_contexts(versions: Sequence[RulesDocument], units: Iterable[str], now: 
 
 def _list_groups(versions: Sequence[RulesDocument]) -> list[tuple[Group, bool]]:
     """Those of changed rules first."""
-    texts: list[dict[str, tuple[Group, bool]]] = []
-    for document in versions:
-        texts.append({_describe(rule.group): (rule.group, document.is_v2) for rule in document.in_order()})
+    texts = [
+        {_describe(rule.group): (rule.group, document.is_v2) for rule in document.in_order()}
+        for document in versions
+    ]
     all_groups = {text: group for groups in texts for text, group in groups.items()}
     is_shared = {text: all(text in groups for groups in texts) for text in all_groups}
     return [all_groups[text] for text in sorted(all_groups, key=lambda text: is_shared[text])]

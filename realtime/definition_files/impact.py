@@ -190,7 +190,6 @@ def _compile(documents: Documents, name: DefinitionName, now: float) -> Answer:
 
         return assign
     flag = compile_flag(document)
-    values = {variant.key: json.dumps(variant.value) for variant in document.variants}
 
     @cache
     def get_flag(key: str) -> Flag | None:
@@ -202,6 +201,6 @@ def _compile(documents: Documents, name: DefinitionName, now: float) -> Answer:
             evaluation = evaluate(flag, user, context, now, get_flag)
         except RealtimeError as error:  # the context lacks what the flag divides by
             return f"error {error.code}", None
-        return evaluation.variant, values[evaluation.variant]
+        return evaluation.variant or "no variant", json.dumps(evaluation.value)
 
     return answer

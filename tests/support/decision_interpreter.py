@@ -42,16 +42,10 @@ def evaluate_flag(
     def answer(variant: str, reason: str, enabled: bool = False) -> Answer:
         return Answer(variant, values[variant], reason, enabled)
 
-    if not flag.get("enabled", True):
-        return answer(off, "DISABLED")
-    if user in flag.get("overrides", {}):
-        return answer(flag["overrides"][user], "OVERRIDE", True)
-    for required in flag.get("prerequisites", []):
-        other = others.get(required["flag"])
-        if other is None:
-            return answer(off, "PREREQUISITE_FAILED")
-        if evaluate_flag(other, user, context, now, others).variant not in required["variants"]:
-            return answer(off, "PREREQUISITE_FAILED")
+    early = find_early_answer(flag, user, context, now, others)
+    if early is not None:
+        variant, reason = early
+        return answer(variant or off, reason, enabled=reason == "OVERRIDE")
     salt = flag.get("salt") or flag["key"]
     unit = read_unit(flag.get("bucket_by", "user_id"), user, context)
     rule, rules = None, flag.get("targeting_rules")
@@ -79,6 +73,22 @@ def evaluate_flag(
     is_partial = "rollout_schedule" in flag or flag.get("rollout_percentage", 100) < 100
     (variant,) = owners
     return answer(variant, reason if rule or is_partial else "STATIC", True)
+
+
+def find_early_answer(
+    flag: Json, user: str | None, context: Mapping[str, Json], now: float, others: Mapping[str, Json]
+) -> tuple[str | None, str] | None:
+    """Variant and reason of what decides before targeting; None as variant is the off variant."""
+    if not flag.get("enabled", True):
+        return None, "DISABLED"
+    if user in flag.get("overrides", {}):
+        return flag["overrides"][user], "OVERRIDE"
+    for required in flag.get("prerequisites", []):
+        other = others.get(required["flag"])
+        answer = other and evaluate_flag(other, user, context, now, others)
+        if answer is None or answer.variant not in required["variants"]:
+            return None, "PREREQUISITE_FAILED"
+    return None
 
 
 def decide_experiment(

@@ -350,7 +350,7 @@ def look_up(operand: Json, scope: Scope) -> Json:
             return value
         case {"first": operands}:
             values = (evaluate_operand(each, scope) for each in operands)
-            return next((value for value in values if value is not MISSING), MISSING)
+            return next((value for value in values if not isinstance(value, Special)), MISSING)
         case {"flag": key, "get": part}:
             answer = answer_of(key, scope)
             if answer == ("none",):

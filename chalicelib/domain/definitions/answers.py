@@ -1,6 +1,7 @@
 """Encodes a flag's possible answers as JSON once, when its definition is compiled."""
 
 import json
+from typing import Any
 
 from chalicelib.domain.bucketing import compute_threshold, share_to_buckets
 from chalicelib.domain.definitions.model import Evaluation
@@ -14,29 +15,42 @@ class FlagAnswers:
         self._key = document.key
         self._version = version
         self._tracked = compute_threshold(share_to_buckets(document.tracking_sample))
-        self._values = {variant.key: variant.value for variant in document.variants}
 
-    def make_answer(self, variant: Variant, enabled: bool, reason: str) -> Evaluation:
-        return self.make(variant.id, Reason(reason), enabled=enabled)
+    def make(self, variant: Variant, enabled: bool, reason: str) -> Evaluation:
+        return self._encode(variant.name, variant.value, Reason(reason), enabled=enabled, has_value=True)
 
-    def make(self, variant: str, reason: Reason, *, enabled: bool = False) -> Evaluation:
-        """Joins JSON as text, for speed. Keys need no escaping."""
-        key, version = self._key, self._version
-        value = json.dumps(self._values[variant], separators=(",", ":"))
-        encoded = (
-            f'{{"flag_key":"{key}","enabled":{"true" if enabled else "false"},"variant":"{variant}",'
-            f'"value":{value},"reason":"{reason}"}}'
+    def make_no_value(self) -> Evaluation:
+        """The value is the caller's own default."""
+        return self._encode(None, None, Reason.NO_VALUE, enabled=False, has_value=False)
+
+    def adopt(self, answer: Evaluation) -> Evaluation:
+        """Another flag's or an experiment's answer as this flag's own."""
+        return self._encode(
+            answer.variant, answer.value, answer.reason, enabled=answer.enabled, has_value=answer.has_value
         )
+
+    def _encode(
+        self, variant: str | None, value: Any, reason: Reason, *, enabled: bool, has_value: bool
+    ) -> Evaluation:
+        """Joins JSON as text, for speed. OFREP's form leaves the value out if there is none."""
+        key, version = self._key, self._version
+        text, name = json.dumps(value, separators=(",", ":")), json.dumps(variant)
+        encoded = (
+            f'{{"flag_key":"{key}","enabled":{"true" if enabled else "false"},"variant":{name},'
+            f'"value":{text},"reason":"{reason}"}}'
+        )
+        value_member = f'"value":{text},' if has_value else ""
         return Evaluation(
             flag_key=key,
             enabled=enabled,
             variant=variant,
-            value=self._values[variant],
+            value=value,
+            has_value=has_value,
             reason=reason,
             version=version,
             tracked=self._tracked,
             encoded=encoded,
             member=f'"{key}":{encoded}',
-            openfeature=f'{{"key":"{key}","value":{value},"reason":"{OPENFEATURE[reason]}",'
-            f'"variant":"{variant}","metadata":{{"reason":"{reason}","version":{version}}}}}',
+            openfeature=f'{{"key":"{key}",{value_member}"reason":"{OPENFEATURE[reason]}",'
+            f'"variant":{name},"metadata":{{"reason":"{reason}","version":{version}}}}}',
         )

@@ -4,21 +4,33 @@ A document is checked when it is loaded. It is written in the general form and c
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from chalicelib.domain.bucketing import compute_threshold, compute_upper_bounds
 from chalicelib.domain.definitions import schema
 from chalicelib.domain.definitions.answers import FlagAnswers
-from chalicelib.domain.definitions.experiment_form import make_salt, translate_assignment, translate_gates
-from chalicelib.domain.definitions.flag_form import translate_flag
-from chalicelib.domain.definitions.model import Decision, Experiment, Flag
+from chalicelib.domain.definitions.experiment_form import (
+    is_gated,
+    make_salt,
+    make_scope,
+    translate_assignment,
+    translate_gates,
+)
+from chalicelib.domain.definitions.flag_form import list_flag_references, translate_flag
+from chalicelib.domain.definitions.model import Decision, Experiment, Flag, Segment
+from chalicelib.domain.definitions.rules.syntax import References
 from chalicelib.domain.definitions.schema_errors import list_problems
+from chalicelib.domain.definitions.segment_form import translate_segment
 from chalicelib.domain.errors import InvalidInput, Problem
-from chalicelib.domain.general_form.compiler import Variant
+from chalicelib.domain.general_form.compiler import Variant, compile_definition
+from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.definition import LazyDefinition
+from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.spelling import suggest
 from chalicelib.domain.targeting import InvalidRules, RulesDocument, parse
@@ -34,25 +46,49 @@ def load_flag(text: str, version: int = 0) -> Flag:
     return compile_flag(parse_flag(json.loads(text)), version)
 
 
+def load_segment(text: str, version: int = 0) -> Segment:
+    """The definition stored as JSON ``text``; raises InvalidInput with every problem's path."""
+    return compile_segment(parse_segment(json.loads(text)), version)
+
+
 def parse_experiment(data: object) -> schema.ExperimentDocument:
-    try:
-        document = schema.ExperimentDocument.model_validate(data)
-    except ValidationError as error:
-        raise _make_error("experiment", list_problems(error, schema.ExperimentDocument)) from None
-    _parse_rules(document, "experiment")
+    document = _validate(schema.ExperimentDocument, data, "experiment")
+    rules = _parse_rules(document, "experiment")
+    with _refuse_invalid_form("experiment"):
+        compile_definition(translate_gates(document), _make_decision)
+        compile_definition(translate_assignment(document, rules), _make_decision)
     return document
 
 
 def parse_flag(data: object) -> schema.FlagDocument:
-    try:
-        document = schema.FlagDocument.model_validate(data)
-    except ValidationError as error:
-        raise _make_error("flag", list_problems(error, schema.FlagDocument)) from None
+    document = _validate(schema.FlagDocument, data, "flag")
     rules = _parse_rules(document, "flag")
     problems = _check_rule_splits(rules, [variant.key for variant in document.variants])
     if problems:
         raise _make_error("flag", problems)
+    if document.rules is not None or document.unit is not None:
+        with _refuse_invalid_form("flag"):
+            compile_definition(translate_flag(document, rules), FlagAnswers(document, 0).make)
     return document
+
+
+def parse_segment(data: object) -> schema.SegmentDocument:
+    document = _validate(schema.SegmentDocument, data, "segment")
+    with _refuse_invalid_form("segment"):
+        compile_condition(translate_segment(document), "when")
+    return document
+
+
+def list_references(document: schema.Definition) -> References:
+    """What a valid document refers to."""
+    if isinstance(document, schema.FlagDocument):
+        return list_flag_references(document)
+    references = References()
+    if isinstance(document, schema.SegmentDocument):
+        translate_segment(document, references)
+    else:
+        translate_assignment(document, None, replace(make_scope(document), references=references))
+    return references
 
 
 def compile_experiment(document: schema.ExperimentDocument, version: int = 0) -> Experiment:
@@ -61,7 +97,7 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
     def make_decisions(reason: Reason) -> dict[str, Decision]:
         return {key: Decision(key, reason, payload) for key, payload in payloads.items()}
 
-    uppers = compute_upper_bounds([variant.allocation for variant in document.variants])
+    uppers = compute_upper_bounds(document.compute_allocations().values())
     return Experiment(
         key=document.key,
         id=document.id or document.key,
@@ -91,7 +127,13 @@ def override_users(experiment: Experiment, variants: Mapping[str, str]) -> Exper
     return replace(experiment, document=document, gates=_compile_gates(document))
 
 
+def compile_segment(document: schema.SegmentDocument, version: int = 0) -> Segment:
+    condition = compile_condition(translate_segment(document), "").condition
+    return Segment(document.key, version, condition, document)
+
+
 def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
+    answers = FlagAnswers(document, version)
     return Flag(
         key=document.key,
         id=document.id or document.key,
@@ -99,18 +141,15 @@ def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
         variants=frozenset(variant.key for variant in document.variants),
         version=version,
         definition=LazyDefinition(
-            lambda: translate_flag(document, _parse_rules(document, "flag")),
-            FlagAnswers(document, version).make_answer,
+            lambda: translate_flag(document, _parse_rules(document, "flag")), answers.make
         ),
+        answers=answers,
         document=document,
     )
 
 
 def _compile_gates(document: schema.ExperimentDocument) -> LazyDefinition | None:
-    is_gated = document.status != "active" or bool(
-        document.overrides or document.layer or document.holdout or document.start_at or document.end_at
-    )
-    return LazyDefinition(lambda: translate_gates(document), _make_decision) if is_gated else None
+    return LazyDefinition(lambda: translate_gates(document), _make_decision) if is_gated(document) else None
 
 
 def _make_decision(variant: Variant, _enabled: bool, reason: str) -> Decision:
@@ -153,6 +192,24 @@ def _is_split(allocation: object, variants: Sequence[str]) -> bool:
     shares = list(allocation.values())
     are_shares = all(type(share) in (int, float) and 0 <= share <= 1 for share in shares)
     return are_shares and abs(sum(shares) - 1) <= 1e-9
+
+
+_Document = TypeVar("_Document", schema.ExperimentDocument, schema.FlagDocument, schema.SegmentDocument)
+
+
+def _validate(model: type[_Document], data: object, kind: str) -> _Document:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _make_error(kind, list_problems(error, model)) from None
+
+
+@contextmanager
+def _refuse_invalid_form(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidForm as error:
+        raise _make_error(kind, (error.problem,)) from None
 
 
 def _make_error(kind: str, problems: tuple[Problem, ...]) -> InvalidInput:

@@ -6,6 +6,11 @@ Gates: status and schedule → override → holdout → layer. Assignment: targe
 from typing import Any
 
 from chalicelib.domain.bucketing import compute_upper_bounds, make_prefix, share_to_buckets
+from chalicelib.domain.definitions.rules.conditions import translate_condition
+from chalicelib.domain.definitions.rules.operands import read_unit
+from chalicelib.domain.definitions.rules.rules import translate_gate
+from chalicelib.domain.definitions.rules.shards import make_half, shard_of_shares
+from chalicelib.domain.definitions.rules.syntax import References, Scope
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting.compiler import Json, translate_rule
@@ -13,6 +18,7 @@ from chalicelib.domain.targeting.document import RulesDocument
 
 EXCLUDED = "$excluded"
 """The variant of users who have none; no variant's key can hold a ``$``."""
+_BY_GATE = {"holdout": Reason.HOLDOUT, "layer": Reason.NOT_IN_LAYER}
 _BY_STATUS = {"draft": Reason.DRAFT, "paused": Reason.PAUSED, "completed": Reason.COMPLETED}
 
 
@@ -22,8 +28,23 @@ def make_salt(document: ExperimentDocument) -> str:
     return salt if document.iteration == 1 else f"{salt}/{document.iteration}"
 
 
+def make_scope(document: ExperimentDocument) -> Scope:
+    """Raises InvalidForm for a mistake in ``document.unit``."""
+    unit, missing = ("user", None) if document.unit is None else read_unit(document.unit, "unit")
+    salt = make_salt(document)
+    return Scope(salt, make_prefix("experiment", salt), unit, missing or "error", {}, References())
+
+
+def is_gated(document: ExperimentDocument) -> bool:
+    return document.status != "active" or bool(
+        document.overrides or document.layer or document.holdout or document.start_at or document.end_at
+    )
+
+
 def translate_gates(document: ExperimentDocument) -> Json:
     """No value for users whom no gate stops."""
+    if document.serve:
+        return _define(document, [{"id": "winner", "serve": _serve(document.serve, Reason.WINNER)}])
     if document.status != "active":
         return _define(document, [{"id": "status", "serve": _exclude(_BY_STATUS[document.status])}])
     rules: list[Json] = []
@@ -39,31 +60,47 @@ def translate_gates(document: ExperimentDocument) -> Json:
     for variant, names in users.items():
         is_named = {"test": "in", "of": "user", "value": names}
         rules.append({"id": "override", "when": is_named, "serve": _serve(variant, Reason.OVERRIDE)})
+    scope = make_scope(document)
     if document.holdout:
-        is_held_out = _shard("holdout", document.holdout.key, 0, document.holdout.share)
+        holdout = document.holdout
+        is_held_out = shard_of_shares("holdout", holdout.key, 0, holdout.share, scope.unit, scope.missing)
         rules.append({"id": "holdout", "when": is_held_out, "serve": _exclude(Reason.HOLDOUT)})
     if document.layer:
         layer = document.layer
-        is_outside = {"not": _shard("layer", layer.key, layer.start, layer.end)}
-        rules.append({"id": "layer", "when": is_outside, "serve": _exclude(Reason.NOT_IN_LAYER)})
+        is_inside = shard_of_shares("layer", layer.key, layer.start, layer.end, scope.unit, scope.missing)
+        rules.append({"id": "layer", "when": {"not": is_inside}, "serve": _exclude(Reason.NOT_IN_LAYER)})
     return _define(document, rules)
 
 
-def translate_assignment(document: ExperimentDocument, rules: RulesDocument | None) -> Json:
-    salt = make_salt(document)
-    prefix = make_prefix("experiment", salt)
-    is_targeted: Json = True
+def translate_assignment(
+    document: ExperimentDocument, rules: RulesDocument | None, scope: Scope | None = None
+) -> Json:
+    """Raises InvalidForm for a mistake in ``when`` or ``gates``; ``scope`` collects what they refer to."""
+    scope = scope or make_scope(document)
+    is_targeted = True if document.when is True else translate_condition(document.when, "when", scope)
     if rules is not None:
-        is_targeted = {"any": [translate_rule(rule, rules, salt, "user") for rule in rules.in_order()]}
+        is_targeted = {
+            "any": [translate_rule(rule, rules, scope.salt, scope.unit) for rule in rules.in_order()]
+        }
+    gates = [
+        {
+            "id": f"gate {index + 1}",
+            "when": {"not": translate_gate(gate, f"gates[{index}]", scope)},
+            "serve": _exclude(_name_gate(gate)),
+        }
+        for index, gate in enumerate(document.gates)
+    ]
+    traffic = make_half(scope.prefix, "first", scope.unit, scope.missing)
+    shares = document.compute_allocations()
     start, arms = 0, []
-    ends = compute_upper_bounds([variant.allocation for variant in document.variants])
-    for variant, end in zip(document.variants, ends, strict=True):
-        arms.append({"ranges": [[start, end]], "serve": _serve(variant.key, Reason.ASSIGNED)})
+    for variant, end in zip(shares, compute_upper_bounds(shares.values()), strict=True):
+        arms.append({"ranges": [[start, end]], "serve": _serve(variant, Reason.ASSIGNED)})
         start = end
-    traffic = {"scheme": "realtime-1", "prefix": prefix, "half": "first"}
+    outside = _exclude(Reason.NOT_TARGETED)
     return _define(
         document,
         [
+            *gates,
             {
                 "id": "traffic",
                 "when": is_targeted,
@@ -71,19 +108,20 @@ def translate_assignment(document: ExperimentDocument, rules: RulesDocument | No
                 "serve": {"split": traffic | {"half": "second"}, "arms": arms},
                 "else": _exclude(Reason.NOT_IN_TRAFFIC),
             },
-            {"id": "not targeted", "serve": _exclude(Reason.NOT_TARGETED)},
+            {"id": "not targeted", "serve": outside},
         ],
     )
+
+
+def _name_gate(gate: Json) -> Reason:
+    """Why whom the written gate stops is not in the experiment."""
+    fields = gate if isinstance(gate, dict) else {}
+    return next((reason for field, reason in _BY_GATE.items() if field in fields), Reason.NOT_IN_TRAFFIC)
 
 
 def _define(document: ExperimentDocument, rules: list[Json]) -> Json:
     variants: dict[str, Any] = {variant.key: {"value": variant.payload} for variant in document.variants}
     return {"variants": variants | {EXCLUDED: {"name": None}}, "rules": rules, "default": "none"}
-
-
-def _shard(kind: Any, key: str, start: float, end: float) -> Json:
-    shard = {"scheme": "realtime-1", "prefix": make_prefix(kind, key), "half": "first"}
-    return {"shard": shard, "ranges": [[share_to_buckets(start), share_to_buckets(end)]]}
 
 
 def _serve(variant: str, reason: Reason) -> Json:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from chalicelib.domain.general_form.definition import LazyDefinition
 from chalicelib.domain.general_form.served import Decide
+from chalicelib.domain.general_form.state import Condition
 from chalicelib.domain.reasons import Reason
 
 if TYPE_CHECKING:
-    from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
+    from chalicelib.domain.definitions.answers import FlagAnswers
+    from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument, SegmentDocument
 
 DefinitionKind = Literal["experiment", "flag"]
 
@@ -97,7 +99,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """``gates`` decide before the user's stored row does; None if there are none. ``assignment`` decides after.
+    """``gates`` decide before the user's stored row does, ``assignment`` after it. There may be no gates.
 
     Both answer with a `Decision`. ``split`` are thresholds of the second half, ascending, each with the
     variant below it.
@@ -124,14 +126,16 @@ class Experiment:
 class Evaluation:
     """A flag's answer for one user; ``enabled`` says: inside the rollout after a match, or overridden.
 
+    Without ``has_value`` the caller's own default is meant. ``variant`` is the name that callers are told.
     The last three fields are the answer as JSON, encoded once: by itself, as a member of an object with flag
     keys, and in OFREP's form.
     """
 
     flag_key: str
     enabled: bool
-    variant: str
+    variant: str | None
     value: Any
+    has_value: bool
     reason: Reason
     version: int
     tracked: int  # threshold of the users whose evaluations are tracked
@@ -141,8 +145,18 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """A named audience. ``condition`` says whether a user is in it; it may be unknown."""
+
+    key: str
+    version: int
+    condition: Condition
+    document: "SegmentDocument"
+
+
+@dataclass(frozen=True, slots=True)
 class Flag:
-    """``definition`` answers with an `Evaluation`."""
+    """``definition`` answers with an `Evaluation` of this flag, or of one that it refers to."""
 
     key: str
     id: str
@@ -150,6 +164,7 @@ class Flag:
     variants: frozenset[str]
     version: int
     definition: LazyDefinition
+    answers: "FlagAnswers"
     document: "FlagDocument"
 
     @property

@@ -4,9 +4,9 @@
 """
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -31,14 +31,27 @@ EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE_PATTERN}$")]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(read_share)]
 Percentage = Annotated[float, Field(ge=0, le=100), BeforeValidator(read_percentage)]
 Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
-FlagType = Literal["boolean", "string", "integer", "float", "object"]
-_PYTHON_TYPES: dict[FlagType, tuple[type, ...]] = {
+FlagType = Literal["boolean", "string", "integer", "float", "object", "any"]
+Weight = Annotated[float, Field(ge=0, le=1e9)]
+MAX_ALIAS_BYTES = 256
+"""In UTF-8."""
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "string": (str,),
     "integer": (int,),
     "float": (float,),
     "object": (dict, list),
 }
+
+
+def _check_alias(alias: str) -> str:
+    try:
+        size = len(alias.encode())
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode: it has a lone surrogate") from None
+    if not 0 < size <= MAX_ALIAS_BYTES:
+        raise ValueError(f"must have 1 to {MAX_ALIAS_BYTES} bytes of UTF-8")
+    return alias
 
 
 class Document(BaseModel):
@@ -48,8 +61,11 @@ class Document(BaseModel):
 
 
 class VariantDocument(Document):
+    """``weight`` in place of ``allocation`` is relative: three weights of 1 are thirds."""
+
     key: Key
-    allocation: Share
+    allocation: Share | None = None
+    weight: Weight | None = None
     payload: JsonValue = None
 
 
@@ -68,34 +84,90 @@ class LayerDocument(Document):
 
 
 class HoldoutDocument(Document):
-    """The share of users who are kept out of each experiment that names this holdout.
+    """The share of users who are kept out of each experiment or flag that names this holdout.
 
-    ``of_all``: every experiment must name it.
+    ``of_all``: every experiment must name it. ``measured``: an experiment records and counts those who are
+    held out, as the variant ``$holdout``.
     """
 
     key: Key
     share: Share
     of_all: bool = False
+    measured: bool = False
 
 
-class DefinitionDocument(Document):
-    """What experiments and flags have in common; ``id`` and ``salt`` default to the key."""
+class ChangeDocument(Document):
+    """Fields of the definition that change at a time, without another publication."""
+
+    at: Annotated[Instant, Field(strict=False)]
+    set: dict[str, JsonValue] = Field(min_length=1)
+
+
+class RampDocument(Document):
+    """A percentage that grows linearly from ``start`` to ``end``."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    from_: Percentage = Field(alias="from")
+    to: Percentage
+    start: Annotated[Instant, Field(strict=False)]
+    end: Annotated[Instant, Field(strict=False)]
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError("start must be before end")
+        return self
+
+
+class NamedDocument(Document):
+    """What every definition has: its key, and what people say of it."""
 
     key: Key
-    id: Key = ""
     name: str | None = None
     description: str | None = None
     owner: str | None = None
     tags: list[str] = []
+
+
+class SegmentDocument(NamedDocument):
+    """A named audience: who is included, and those of ``when`` who are not excluded.
+
+    ``share`` takes a part of those whom ``when`` describes, by ``unit`` and ``salt`` (the key if absent).
+    """
+
+    include: list[str] = []
+    exclude: list[str] = []
+    when: JsonValue = False
+    share: JsonValue = None
+    salt: Key = ""
+    unit: JsonValue = None
+
+
+class DefinitionDocument(NamedDocument):
+    """What experiments and flags have in common; ``id`` and ``salt`` default to the key.
+
+    Callers may ask by ``alias`` too. ``unit`` is what users are divided by.
+    """
+
+    id: Key = ""
+    alias: Annotated[str, AfterValidator(_check_alias)] | None = None
+    unit: JsonValue = None
+    changes: list[ChangeDocument] = []
     targeting_rules: Annotated[dict[str, Any] | None, BeforeValidator(read_rule_percentages)] = None
     salt: Key = ""
     overrides: dict[str, str] = {}
 
 
 class ExperimentDocument(DefinitionDocument):
+    """``when`` and ``gates`` are written as in a flag's rules. ``serve`` is the winner, once completed."""
+
     status: Literal["draft", "active", "paused", "completed"] = "draft"
+    serve: Key = ""
     variants: list[VariantDocument] = Field(min_length=1)
     traffic_allocation: Share = 1.0
+    when: JsonValue = True
+    gates: list[JsonValue] = []
     iteration: int = Field(default=1, ge=1)
     sticky: bool = True
     layer: LayerDocument | None = None
@@ -107,18 +179,48 @@ class ExperimentDocument(DefinitionDocument):
     @model_validator(mode="after")
     def _check(self) -> Self:
         keys = _require_unique([variant.key for variant in self.variants])
-        _require_sum_of_one([variant.allocation for variant in self.variants])
-        for variant in self.overrides.values():
-            _require_variant(variant, keys, "overrides")
+        is_weighted = any(variant.weight is not None for variant in self.variants)
+        for index, variant in enumerate(self.variants):
+            if (variant.weight if is_weighted else variant.allocation) is None:
+                raise ValueError(f"variants[{index}].{'weight' if is_weighted else 'allocation'}: required")
+        _require_sum_of_one(list(self.compute_allocations().values()))
+        if self.serve:
+            _require_variant(self.serve, keys, "serve")
+            if self.status != "completed":
+                raise ValueError("serve: names the winner of a completed experiment; write status: completed")
+        if self.when is not True and self.targeting_rules is not None:
+            raise ValueError("when: write either when or targeting_rules, not both")
+        for variant_key in self.overrides.values():
+            _require_variant(variant_key, keys, "overrides")
         if self.start_at and self.end_at and self.start_at >= self.end_at:
             raise ValueError("start_at must be before end_at")
+        _require_ascending([change.at for change in self.changes], "changes")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_variants(cls, data: Any) -> Any:
+        """``{control: 1, treatment: 1}`` are weights; else each has its fields, such as a payload."""
+        if not isinstance(data, dict) or not isinstance(data.get("variants"), dict):
+            return data
+        listed = [
+            {"key": key} | (value if isinstance(value, dict) else {"weight": value})
+            for key, value in data["variants"].items()
+        ]
+        return {**data, "variants": listed}
+
+    def compute_allocations(self) -> dict[str, float]:
+        return _compute_shares(self.variants)
 
 
 class FlagVariantDocument(Document):
+    """``name`` is what callers are told in place of the key; null tells none."""
+
     key: Key
-    value: JsonValue
+    value: JsonValue = None
+    name: str | None = None
     allocation: Share | None = None
+    weight: Weight | None = None
 
 
 class PrerequisiteDocument(Document):
@@ -134,24 +236,45 @@ class RolloutStepDocument(Document):
 
 
 class FlagDocument(DefinitionDocument):
+    """With ``rules`` they decide, and ``default`` is served where none does (docs/rules.md).
+
+    Without them ``targeting_rules``, the rollout and the variants' split decide: a short way to write it.
+    """
+
     enabled: bool = True
     type: FlagType
+    client_visible: bool = True
     variants: list[FlagVariantDocument] = []
+    rules: list[JsonValue] | None = None
+    default: JsonValue = None
     default_variant: str = ""
     off_variant: str = ""
     rollout_percentage: Percentage = 100.0
     rollout_schedule: list[RolloutStepDocument] = []
+    rollout_ramp: RampDocument | None = None
+    layer: LayerDocument | None = None
+    holdout: HoldoutDocument | None = None
+    end_at: Annotated[Instant, Field(strict=False)] | None = None
     prerequisites: list[PrerequisiteDocument] = []
     bucket_by: str = Field(default="user_id", min_length=1, max_length=100)
     tracking_sample: Share = 1.0
 
     @model_validator(mode="before")
     @classmethod
-    def _add_boolean_variants(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("type") == "boolean" and not data.get("variants"):
-            on = {"key": "on", "value": True, "allocation": 1.0}
-            off = {"key": "off", "value": False, "allocation": 0.0}
-            return {"default_variant": "off", **data, "variants": [on, off]}
+    def _add_variants(cls, data: Any) -> Any:
+        """Variants as a list, the type that their values show, and the two of a boolean flag."""
+        if not isinstance(data, dict):
+            return data
+        if isinstance(data.get("variants"), dict):
+            data = {**data, "variants": _list_variants(data["variants"], FlagVariantDocument, "value")}
+        if "type" not in data and ("rules" in data or data.get("variants")):
+            data = {"type": _find_type(data.get("variants")), **data}
+        if data.get("type") == "boolean" and not data.get("variants"):
+            on, off = {"key": "on", "value": True}, {"key": "off", "value": False}
+            if "rules" in data:
+                return {**data, "variants": [on, off]}
+            shared = [on | {"allocation": 1.0}, off | {"allocation": 0.0}]
+            return {"default_variant": "off", **data, "variants": shared}
         return data
 
     @model_validator(mode="before")
@@ -164,36 +287,111 @@ class FlagDocument(DefinitionDocument):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.variants:
+        if not self.variants and self.rules is None:
             raise ValueError(f"variants: a flag of type {self.type} needs at least one variant")
         keys = _require_unique([variant.key for variant in self.variants])
         for index, variant in enumerate(self.variants):
-            if type(variant.value) not in _PYTHON_TYPES[self.type]:
+            if self.type != "any" and type(variant.value) not in _PYTHON_TYPES[self.type]:
                 raise ValueError(
                     f"variants[{index}].value: must be of type {self.type}{_suggest_number(self.type)}"
                 )
-        if not self.default_variant:
-            raise ValueError(f"default_variant: required, one of {', '.join(keys)}")
-        _require_variant(self.default_variant, keys, "default_variant")
+        if self.default_variant or self.rules is None:
+            if not self.default_variant:
+                raise ValueError(f"default_variant: required, one of {', '.join(keys)}")
+            _require_variant(self.default_variant, keys, "default_variant")
         if self.off_variant:
             _require_variant(self.off_variant, keys, "off_variant")
         for variant_key in self.overrides.values():
             _require_variant(variant_key, keys, "overrides")
-        _require_sum_of_one([float(share) for share in self.compute_allocations().values()])
-        steps = [step.at for step in self.rollout_schedule]
-        if steps != sorted(set(steps)):
-            raise ValueError("rollout_schedule: steps must be in order of time, each time once")
+        shares = self.compute_allocations()
+        if shares or self.rules is None:
+            _require_sum_of_one([float(share) for share in shares.values()])
+        _require_ascending([step.at for step in self.rollout_schedule], "rollout_schedule")
+        _require_ascending([change.at for change in self.changes], "changes")
+        self._check_rules()
         return self
+
+    def _check_rules(self) -> None:
+        """Each field has one meaning: the short form, or rules."""
+        written = self.model_fields_set
+        if self.rules is not None:
+            for name in _SHORT_FORM:
+                if name in written:
+                    raise ValueError(f"{name}: is the short form; with rules, write it as a rule")
+            if "default" in written and self.default_variant:
+                raise ValueError("default: write either default or default_variant, not both")
+        elif "default" in written:
+            raise ValueError("default: belongs to rules; write default_variant")
+        if self.unit is not None and "bucket_by" in written:
+            raise ValueError("bucket_by: write either bucket_by or unit, not both")
 
     def compute_allocations(self) -> dict[str, float]:
         """The split inside the rollout; without allocations, the one variant besides the default has all."""
-        written = {variant.key: variant.allocation for variant in self.variants}
-        if any(share is not None for share in written.values()):
-            return {key: share or 0.0 for key, share in written.items()}
+        shares = _compute_shares(self.variants)
+        if shares or self.rules is not None:
+            return shares
+        written = [variant.key for variant in self.variants]
         others = [key for key in written if key != self.default_variant] or [self.default_variant]
         if len(others) > 1:
             raise ValueError("variants: give each an allocation; they must sum to 1")
         return {key: float(key == others[0]) for key in written}
+
+
+Definition: TypeAlias = ExperimentDocument | FlagDocument | SegmentDocument
+
+_SHORT_FORM = (
+    "targeting_rules",
+    "rollout_percentage",
+    "rollout_schedule",
+    "rollout_ramp",
+)
+
+
+def _list_variants(variants: dict[str, Any], model: type[Document], value_field: str) -> list[Any]:
+    """``{control: grey, green: {value: "#0a0", weight: 2}}`` as a list."""
+    known = model.model_fields.keys() - {"key"}
+    listed = []
+    for key, value in variants.items():
+        is_fields = (
+            isinstance(value, dict)
+            and value.keys() <= known
+            and value.keys() & {value_field, "weight", "name"}
+        )
+        listed.append({"key": key} | (value if is_fields else {value_field: value}))
+    return listed
+
+
+def _find_type(variants: Any) -> str:
+    """``any`` unless all values are of one type; boolean without variants."""
+    if not isinstance(variants, list) or not variants:
+        return "boolean"
+    values = [variant.get("value") if isinstance(variant, dict) else None for variant in variants]
+    for name, types in _PYTHON_TYPES.items():
+        if all(type(value) in types for value in values):
+            return name
+    return "any"
+
+
+def _compute_shares(variants: Sequence[VariantDocument] | Sequence[FlagVariantDocument]) -> dict[str, float]:
+    """By variant, from allocations or from weights; empty if there are neither."""
+    weights = {variant.key: variant.weight for variant in variants}
+    allocations = {variant.key: variant.allocation for variant in variants}
+    if any(weight is not None for weight in weights.values()):
+        if any(share is not None for share in allocations.values()):
+            raise ValueError("variants: write either weights or allocations, not both")
+        total = sum((Decimal(str(weight or 0)) for weight in weights.values()), Decimal(0))
+        if not total:
+            raise ValueError("variants: one weight must be above 0")
+        return {key: float(Decimal(str(weight or 0)) / total) for key, weight in weights.items()}
+    if any(share is not None for share in allocations.values()):
+        return {key: share or 0.0 for key, share in allocations.items()}
+    return {}
+
+
+def _require_ascending(times: Sequence[datetime], field: str) -> None:
+    if list(times) != sorted(set(times)):
+        name = "steps" if field == "rollout_schedule" else "times"
+        raise ValueError(f"{field}: {name} must be in order of time, each time once")
 
 
 def _require_unique(keys: Sequence[str]) -> Sequence[str]:

@@ -85,7 +85,12 @@ class _Compiler:
             if not isinstance(key, str):
                 raise InvalidForm(f"{path}.def", "must be a text")
             return Served(lambda user, context, state: evaluate_definition(key, user, context, state))
-        raise InvalidForm(path, "must have variant, split, rules or def")
+        if "experiment" in serve:
+            key = require_object(serve, path, ("experiment",))["experiment"]
+            if not isinstance(key, str):
+                raise InvalidForm(f"{path}.experiment", "must be a text")
+            return Served(lambda _user, _context, state: _assign_user(key, state))
+        raise InvalidForm(path, "must have variant, split, rules, def or experiment")
 
     def _parse_answer(self, serve: Any, path: str) -> Any:
         fields = require_object(serve, path, ("variant",), ("reason", "enabled"))
@@ -122,6 +127,14 @@ class _Compiler:
             if following.start < arm.end:
                 raise InvalidForm(f"{path}.arms", "must not overlap")
         return serve_split(shard, arms, without_unit)
+
+
+def _assign_user(key: str, state: State) -> Any:
+    """The answer of an experiment; UNDECIDED if it excludes the user. Raises Stop where none can be asked."""
+    if state.assign is None:
+        raise Stop
+    answer = state.assign(key)
+    return UNDECIDED if answer is None else answer
 
 
 def _raise_stop(_user: str | None, _context: Context, _state: State) -> Any:

@@ -12,7 +12,14 @@ from chalicelib.domain.general_form.problems import (
     require_object,
 )
 from chalicelib.domain.general_form.references import evaluate_segment
-from chalicelib.domain.general_form.shards import compile_place, is_in_ranges, parse_ranges, parse_shard
+from chalicelib.domain.general_form.shards import (
+    compile_place,
+    find_ramp_limit,
+    is_in_ranges,
+    parse_ramp,
+    parse_ranges,
+    parse_shard,
+)
 from chalicelib.domain.general_form.state import Condition, Context, State, Stop
 
 
@@ -174,6 +181,8 @@ def _compile_not(part: Compiled) -> Compiled:
 
 
 def _compile_shard(condition: Any, path: str) -> Compiled:
+    if "below" in condition:
+        return _compile_ramp(condition, path)
     fields = require_object(condition, path, ("shard", "ranges"), ("closed",))
     shard, is_closed = parse_shard(fields["shard"], f"{path}.shard"), fields.get("closed", False)
     bounds = parse_ranges(fields["ranges"], shard.scheme, f"{path}.ranges", closed=is_closed)
@@ -194,6 +203,26 @@ def _compile_shard(condition: Any, path: str) -> Compiled:
         return False
 
     return Compiled(holds, shard.missing != "unknown", shard=(shard, bounds))
+
+
+def _compile_ramp(condition: Any, path: str) -> Compiled:
+    """``below: {from: [time, number], to: [time, number]}``: places below a number that the clock moves."""
+    fields = require_object(condition, path, ("shard", "below"))
+    shard = parse_shard(fields["shard"], f"{path}.shard")
+    ramp = parse_ramp(fields["below"], shard.scheme, f"{path}.below")
+    find_place, read_number = compile_place(shard), shard.scheme.read_number
+    missing, is_unknown = shard.missing_number, shard.missing == "unknown"
+
+    def holds(user: str | None, context: Context, state: State) -> bool | None:
+        limit = find_ramp_limit(ramp, state.now)
+        place = find_place(user, context, state)
+        if place is not None:
+            return read_number(place) < limit
+        if missing is not None:
+            return missing < limit
+        return None if is_unknown else False
+
+    return Compiled(holds, not is_unknown)
 
 
 def _compile_some(condition: Any, path: str) -> Compiled:

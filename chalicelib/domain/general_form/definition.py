@@ -7,7 +7,7 @@ from chalicelib.domain.general_form.compiler import MakeAnswer, compile_definiti
 from chalicelib.domain.general_form.served import Decide
 from chalicelib.domain.general_form.state import Context, State
 
-_STATE_FIELDS = frozenset({"def", "flag", "item", "now", "segment", "some"})
+_STATE_FIELDS = frozenset({"below", "def", "experiment", "flag", "item", "now", "segment", "some"})
 _CLOCK_TEST = "/time_window"
 
 

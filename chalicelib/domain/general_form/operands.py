@@ -9,7 +9,7 @@ from chalicelib.domain.general_form.problems import (
     require_list,
     require_object,
 )
-from chalicelib.domain.general_form.readers import READERS, Reader
+from chalicelib.domain.general_form.readers import READERS, UNREADABLE, Reader
 from chalicelib.domain.general_form.references import evaluate_definition
 from chalicelib.domain.general_form.state import NO_VALUE, Context, Get, State
 
@@ -93,7 +93,7 @@ def _compile_first(gets: Sequence[Get]) -> Get:
     def get(user: str | None, context: Context, state: State) -> Any:
         for get_candidate in gets:
             value = get_candidate(user, context, state)
-            if value is not None:
+            if value is not None and value is not UNREADABLE:
                 return value
         return None
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain.general_form.readers import UNREADABLE
+from chalicelib.domain.general_form.weekly import InvalidWindow, build_weekly
 from chalicelib.domain.targeting.equality import Choices, compile_equality_v2, make_key_v2
 
 Relation = Callable[[Any], Any]
@@ -61,6 +62,13 @@ def _build_text_relation(holds: Callable[[str, str], bool]) -> Callable[[Any], R
     return build
 
 
+def _build_weekly(right: Any) -> Relation:
+    try:
+        return build_weekly(right)
+    except InvalidWindow as error:
+        raise UnusableOperand(str(error)) from None
+
+
 def _find_kind(value: Any) -> tuple[type, ...]:
     for kind in _KINDS:
         if type(value) in kind:
@@ -80,6 +88,7 @@ RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     "starts": _build_text_relation(str.startswith),
     "ends": _build_text_relation(str.endswith),
     "contains": _build_text_relation(operator.contains),
+    "weekly": _build_weekly,
 }
 LISTS = frozenset({"between", "in"})
 """Relations whose right side is a list, each element of which is read by itself."""

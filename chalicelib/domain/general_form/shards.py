@@ -112,5 +112,38 @@ def is_in_ranges(number: Number, ranges: Any, *, closed: bool = False) -> bool:
     return any(low <= number < high or (closed and number == high) for low, high in ranges)
 
 
+class Ramp(NamedTuple):
+    """A number that grows or shrinks linearly from one time (epoch seconds) to another."""
+
+    start: float
+    end: float
+    low: Number
+    high: Number
+
+
+def parse_ramp(ramp: Any, scheme: Scheme, path: str) -> Ramp:
+    fields = require_object(ramp, path, ("from", "to"))
+    points = []
+    for name in ("from", "to"):
+        point = fields[name]
+        if not isinstance(point, list) or len(point) != 2 or not all(map(_is_number, point)):
+            raise InvalidForm(f"{path}.{name}", "must be a list of epoch seconds and a number")
+        if not 0 <= point[1] <= scheme.end:
+            raise InvalidForm(f"{path}.{name}[1]", f"must be a number from 0 to {scheme.end}")
+        points.append(point)
+    (start, low), (end, high) = points
+    if not start < end:
+        raise InvalidForm(f"{path}.to[0]", "must be after the first time")
+    return Ramp(start, end, low, high)
+
+
+def find_ramp_limit(ramp: Ramp, now: float) -> Number:
+    if now <= ramp.start:
+        return ramp.low
+    if now >= ramp.end:
+        return ramp.high
+    return ramp.low + (ramp.high - ramp.low) * ((now - ramp.start) / (ramp.end - ramp.start))
+
+
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float)

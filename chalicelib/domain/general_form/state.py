@@ -12,18 +12,21 @@ Context = Mapping[str, Any]
 class State:
     """``now`` is epoch seconds; ``find_definition`` and ``find_segment`` give what others refer to by key.
 
+    ``assign`` gives the user's answer from an experiment, None if it excludes the user; an error without it.
     ``item`` is the element that a ``some`` looks at. ``active`` are the definitions and segments that are
     being evaluated, so that a circle is found; ``answers`` are those of definitions evaluated before.
     """
 
-    __slots__ = ("active", "answers", "find_definition", "find_segment", "item", "now")
+    __slots__ = ("active", "answers", "assign", "find_definition", "find_segment", "item", "now")
 
     def __init__(
         self,
         now: float,
         find_definition: "Callable[[str], Definition | None]",
         find_segment: "Callable[[str], Condition | None]",
+        assign: "Callable[[str], Any] | None" = None,
     ) -> None:
+        self.assign = assign
         self.now = now
         self.find_definition = find_definition
         self.find_segment = find_segment

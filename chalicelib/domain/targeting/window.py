@@ -32,7 +32,7 @@ def build_time_window_v1(condition: Condition) -> Test:
         raise InvalidOperand("must be an object")
     if not window:
         return always
-    zone = _load_zone(window["timezone"]) if window.get("timezone") else None
+    zone = load_zone(window["timezone"]) if window.get("timezone") else None
     checks = _build_clock_checks(window)
 
     def test(value: Any, now: float) -> bool:
@@ -67,7 +67,7 @@ def build_time_window_v2(condition: Condition) -> Test:
         raise InvalidOperand(
             f"knows start, end, timezone, {', '.join(CLOCK_FIELDS)}, and needs more than timezone"
         )
-    zone = _load_zone(window["timezone"]) if "timezone" in window else UTC
+    zone = load_zone(window["timezone"]) if "timezone" in window else UTC
     if isinstance(window.get("days"), list) and any(isinstance(day, bool) for day in window["days"]):
         raise InvalidOperand("must have days from 0 (Monday) to 6 (Sunday), not booleans")
     start = read_time_operand_v2(window["start"]) if "start" in window else None
@@ -147,7 +147,7 @@ def _parse_date(text: Any) -> date:
     raise InvalidOperand("must have dates like 2026-01-31")
 
 
-def _load_zone(name: Any) -> tzinfo:
+def load_zone(name: Any) -> tzinfo:
     """By IANA name, aliases included, in any case. Imports the data only when a rule names a zone."""
     zone_name = _read_zone_names().get(name.lower()) if isinstance(name, str) else None
     if zone_name is None:

@@ -26,6 +26,10 @@ ANSWERS_REMEMBERED = 50_000
 """Answers that are not sent twice within the window. With more of them, the oldest are forgotten."""
 
 
+_Answer = tuple[str, str, str | None]
+"""User id, flag key, variant."""
+
+
 class Tracker:
     """Evaluations wait in ``buffer``, assignments are recorded; ``flush`` sends both after the answer.
 
@@ -56,7 +60,9 @@ class Tracker:
         self.buffer = EvaluationBuffer(capacity)
         self._assignments: deque[AssignmentResult] = deque()
         self._dropped = 0
-        self._answers: TTLCache[tuple[str, str, str], None] = TTLCache(ANSWERS_REMEMBERED, window, timer)
+        self._answers: TTLCache[tuple[str, str, str | None], None] = TTLCache(
+            ANSWERS_REMEMBERED, window, timer
+        )
         self._unsent: list[OutgoingRecord] = []
         self._unstored: list[AssignmentResult] = []
         self._failures = 0

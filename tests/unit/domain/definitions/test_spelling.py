@@ -33,10 +33,10 @@ def list_problems(kind: str, data: dict[str, Any]) -> list[str]:
         ({"targetting_rules": {}}, "targetting_rules: unknown field; did you mean targeting_rules?"),
         ({"desc": ""}, "desc: unknown field; did you mean description?"),
         ({"zzz": ""}, "zzz: unknown field; remove it or correct its spelling"),
-        ({"type": "bool"}, "or 'object'; did you mean boolean?"),
+        ({"type": "bool"}, "or 'any'; did you mean boolean?"),
         ({"type": "Boolean"}, "; did you mean boolean?"),
         ({"type": "sting"}, "; did you mean string?"),
-        ({"type": 7}, "or 'object'"),
+        ({"type": 7}, "or 'any'"),
         (
             {"variants": [{"key": "on", "value": True, "alocation": 1}]},
             "variants[0].alocation: unknown field; did you mean allocation?",

@@ -407,9 +407,9 @@ OPERANDS = {
     "first of missing ones is missing": ({"first": [GONE]}, "missing"),
     "first of nothing is missing": ({"first": []}, "missing"),
     "first reads no further": ({"first": ["user", {"flag": "unknown", "get": "value"}]}, "ada"),
-    "first of one that is unreadable is unreadable": (
+    "first passes over what cannot be read": (
         {"first": [attr("country", **{"as": "number"}), "user"]},
-        "unreadable",
+        "ada",
     ),
     "an operand is read by its reader": (attr("country", **{"as": "fold"}), "de"),
     "first is read by the readers of both": (

@@ -1,0 +1,1 @@
+"""Rules as people write them (docs/rules.md), translated into the general form."""

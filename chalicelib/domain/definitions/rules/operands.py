@@ -1,0 +1,111 @@
+"""Where a written test or shard finds its value: attributes, units, times."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.domain.definitions.rules.syntax import Json, require_choice, require_fields
+from chalicelib.domain.general_form.problems import InvalidForm
+from chalicelib.domain.general_form.readers import READERS, UNREADABLE, read_instant
+
+_ATTRIBUTE_PART = re.compile(r"(?:\\.|[^.\\])+")
+_RELATIVE = re.compile(r"now(?:\s*([+-])\s*(\d{1,6})\s*([smhdw]))?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+MAX_ATTRIBUTE = 500
+"""Characters of an attribute's name or path."""
+
+
+def read_attribute(value: Json, path: str) -> Json:
+    """An attribute: ``app-version``, ``account.id``, ``a\\.b`` or the path ``[account, id]``.
+
+    ``account.id`` is the attribute of that name, else ``id`` of the object ``account``. A list is a path, and
+    nothing else.
+    """
+    if isinstance(value, list) and value and all(isinstance(step, str) and step for step in value):
+        return {"attr": value[0] if len(value) == 1 else value}
+    if not isinstance(value, str) or not value or len(value) > MAX_ATTRIBUTE:
+        raise InvalidForm(
+            path, f"must be an attribute: text of at most {MAX_ATTRIBUTE} characters, or a path"
+        )
+    steps = [_unescape(part) for part in _ATTRIBUTE_PART.findall(value)]
+    if ".".join(part for part in _ATTRIBUTE_PART.findall(value)) != value:
+        raise InvalidForm(path, r"has an empty step between dots; write \. for a dot and \\ for a backslash")
+    if len(steps) == 1:
+        return {"attr": steps[0]}
+    return {"first": [{"attr": ".".join(steps)}, {"attr": steps}]}
+
+
+def _unescape(part: str) -> str:
+    return re.sub(r"\\(.)", r"\1", part)
+
+
+def read_unit(value: Json, path: str) -> tuple[Json, Json]:
+    """What users are divided by, and what a missing one means (None: as the definition says).
+
+    An attribute, a list of attributes of which the first that is there counts, or an object with ``of`` and
+    ``missing``.
+    """
+    missing = None
+    if isinstance(value, dict):
+        fields = require_fields(value, path, ("of", "missing"))
+        if "of" not in fields:
+            raise InvalidForm(f"{path}.of", "required: an attribute or a list of attributes")
+        if "missing" in fields:
+            missing = read_missing_unit(fields["missing"], f"{path}.missing")
+        value, path = fields["of"], f"{path}.of"
+    if not isinstance(value, list):
+        return _read_single_unit(value, path), missing
+    if not value:
+        raise InvalidForm(path, "must name at least one attribute")
+    units = [_read_single_unit(each, f"{path}[{index}]") for index, each in enumerate(value)]
+    return (units[0] if len(units) == 1 else {"first": [_as_unit(unit) for unit in units]}), missing
+
+
+def _read_single_unit(value: Json, path: str) -> Json:
+    return "user" if value == "user_id" else read_attribute(value, path)
+
+
+def _as_unit(unit: Json) -> Json:
+    """An attribute that cannot be a unit, such as an empty text, is passed over."""
+    if unit == "user":
+        return unit
+    return (
+        {"first": [each | {"as": "unit"} for each in unit["first"]]}
+        if "first" in unit
+        else unit | {"as": "unit"}
+    )
+
+
+def read_missing_unit(value: Json, path: str) -> Json:
+    if isinstance(value, dict):
+        number = require_fields(value, path, ("bucket",)).get("bucket")
+        if type(number) not in (int, float):
+            raise InvalidForm(f"{path}.bucket", "must be a number of the shard's scheme")
+        return {"bucket": number}
+    return {"exclude": "out", "error": "error", "unknown": "unknown"}[
+        require_choice(value, ("exclude", "error", "unknown"), path)
+    ]
+
+
+def read_reader(value: Json, path: str) -> str | None:
+    return None if value is None else require_choice(value, READERS, path)
+
+
+def read_time(value: Json, path: str) -> float:
+    """Epoch seconds of a date-time with an offset."""
+    instant: Any = read_instant(value) if isinstance(value, str) else UNREADABLE
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        instant = read_instant(value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+    if instant is UNREADABLE:
+        raise InvalidForm(path, "must be a date-time with an offset, such as 2026-01-31T09:00:00Z")
+    return float(instant) / 1e6
+
+
+def read_relative_time(value: Any) -> float | None:
+    """The seconds of ``now - 7d`` after now; None for anything else."""
+    match = _RELATIVE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    sign, number, unit = match.groups()
+    seconds = int(number) * _SECONDS[unit] if number else 0
+    return float(-seconds if sign == "-" else seconds)
