@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from chalicelib.domain.definitions.model import Evaluation, Flag
-from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, StorageUnavailable
+from chalicelib.domain.definitions.model import Evaluation, Flag, find_in_force
+from chalicelib.domain.errors import InvalidInput, RealtimeError, StorageUnavailable
 from chalicelib.domain.general_form.state import NO_VALUE, Circle, MissingUnit, NoValue, State, Stop
 
 
@@ -34,13 +34,15 @@ def evaluate(
     evaluated once: flags that share one would double the work at every level. Raises InvalidInput
     ``targeting_key_missing`` if the answer needs a hash and there is nothing to hash.
     """
+    if flag.later:
+        flag = find_in_force(flag, now)
     definition = flag.definition
     if state is None:
         state = make_state(now, find) if definition.reads_state else _NO_STATE
     try:
         answer: Evaluation | NoValue = definition.decide(user_id, context, state)
     except MissingUnit as error:
-        raise make_missing_unit_error(error.name) from None
+        raise InvalidInput.missing_unit("flag", error.name) from None
     except Circle:  # only in rows edited by hand: publishing refuses circles
         message = "The prerequisites of the stored flag go in a circle; publish it again."
         raise StorageUnavailable(message) from None
@@ -71,11 +73,8 @@ def evaluate_all(
 
 
 def make_state(now: float, find: FindFlag) -> State:
-    return State(now, find, lambda _name: None)
+    def find_definition(key: str) -> Flag | None:
+        flag = find(key)
+        return find_in_force(flag, now) if flag is not None and flag.later else flag
 
-
-def make_missing_unit_error(unit: str) -> InvalidInput:
-    """``unit`` is ``user``, or the attribute that is missing."""
-    field = "user_id" if unit in ("user", "user_id") else f"context.{unit}"
-    problem = Problem(field, "required, because this flag divides its users by it")
-    return InvalidInput("targeting_key_missing", "The flag cannot be decided without a unit.", (problem,))
+    return State(now, find_definition, lambda _name: None)

@@ -40,16 +40,17 @@ def build_evaluation_event(user_id: str, evaluation: Evaluation, now: float, win
 
 def build_assignment_event(result: AssignmentResult) -> dict[str, Any]:
     """The experiment's key is a property, not ``experiment_key``: the table's stream counts assignments."""
-    experiment, user_id, decision, assignment_id, timestamp, is_persisted = result
+    experiment, user_id, decision, assignment_id, timestamp, _, is_persisted = result
+    variant = decision.recorded or decision.variant
     properties = {
         "experiment_key": experiment.key,
         "experiment_id": experiment.id,
-        "variant": decision.variant,
+        "variant": variant,
         "assignment_id": assignment_id,
         "reason": decision.reason,
     }
     return {
-        "event_id": _derive_event_id(f"assignment/{assignment_id}/{decision.variant}:{user_id}"),
+        "event_id": _derive_event_id(f"assignment/{assignment_id}/{variant}:{user_id}"),
         "event_type": ASSIGNMENT,
         "user_id": user_id,
         "timestamp": format_timestamp(timestamp),
