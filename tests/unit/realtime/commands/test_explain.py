@@ -196,15 +196,12 @@ def test_an_assignment_shows_both_buckets() -> None:
 
 def test_an_experiment_shows_which_of_its_rules_matches_or_why_none_does() -> None:
     document = rules({"rule": where("country", "eq", "DE")}, {"rule": where("n", "gt", 5)})
-    assert (
-        Bench(published(targeting_rules=document))
-        .experiment(n=6)[0][-1]
-        .startswith("traffic: alternative 2 of 2 holds; bucket 7,310 is inside")
-    )
+    steps, _ = Bench(published(targeting_rules=document)).experiment(n=6)
+    assert steps[2] == "rule r0: rules[0].rule.conditions[0]: country is absent"
+    assert steps[3].startswith("rule r1: bucket 7,310 is inside [0, 100,000) of 100,000; bucket 50,281 of")
     assert Bench(published(targeting_rules=document)).experiment(country="FR")[0][2:] == [
-        "traffic: none of its 2 alternatives holds: "
-        'rules[0].rule.conditions[0]: country is not eq "DE", and is "FR"; '
-        "rules[1].rule.conditions[0]: n is absent",
+        'rule r0: rules[0].rule.conditions[0]: country is not eq "DE", and is "FR"',
+        "rule r1: rules[1].rule.conditions[0]: n is absent",
         "not targeted: serves no variant",
     ]
 
