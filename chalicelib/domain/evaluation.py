@@ -16,6 +16,8 @@ class Evaluations(NamedTuple):
 
 
 FindFlag = Callable[[str], Flag | None]
+Assign = Callable[[str], Evaluation | None]
+"""An experiment's key -> the user's answer from it; None if it excludes the user."""
 _NO_STATE = cast(State, None)
 """For definitions that read none."""
 
@@ -60,9 +62,10 @@ def evaluate_all(
     now: float,
     find: FindFlag,
     on_error: Callable[[Flag, Exception], object],
+    assign: Assign | None = None,
 ) -> Iterator[Evaluation]:
     """What `evaluate` answers for each of many flags; errors go to ``on_error``."""
-    state = make_state(now, find)
+    state = make_state(now, find, assign)
     for flag in flags:
         try:
             answer = evaluate(flag, user_id, context, now, find, state)
@@ -72,9 +75,9 @@ def evaluate_all(
             yield answer
 
 
-def make_state(now: float, find: FindFlag) -> State:
+def make_state(now: float, find: FindFlag, assign: Assign | None = None) -> State:
     def find_definition(key: str) -> Flag | None:
         flag = find(key)
         return find_in_force(flag, now) if flag is not None and flag.later else flag
 
-    return State(now, find_definition, lambda _name: None)
+    return State(now, find_definition, lambda _name: None, assign)
