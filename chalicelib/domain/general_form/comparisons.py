@@ -8,8 +8,9 @@ from chalicelib.domain.general_form.dialects import compile_dialect_test
 from chalicelib.domain.general_form.operands import compile_operand, compile_read_operand, parse_reader
 from chalicelib.domain.general_form.problems import InvalidForm, require_choice, require_object
 from chalicelib.domain.general_form.readers import UNREADABLE, Reader
-from chalicelib.domain.general_form.relations import LISTS, RELATIONS, Relation, UnusableOperand
+from chalicelib.domain.general_form.relations import LISTS, RELATIONS
 from chalicelib.domain.general_form.state import Condition, Context, Get, State
+from chalicelib.domain.general_form.values import Relation, UnusableOperand
 
 _PASS = object()
 _OUTCOMES = {False: False, True: True, "unknown": None}

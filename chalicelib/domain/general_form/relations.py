@@ -4,17 +4,17 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.domain.general_form.readers import UNREADABLE
+from chalicelib.domain.general_form.values import (
+    UNREADABLE,
+    NumberList,
+    Relation,
+    SemanticVersion,
+    UnusableOperand,
+)
 from chalicelib.domain.targeting.equality import Choices, compile_equality_v2, make_key_v2
 
-Relation = Callable[[Any], Any]
-"""Left value -> True, False or UNREADABLE."""
-_KINDS: tuple[tuple[type, ...], ...] = ((int, float), (str,), (tuple,))
-"""Values are ordered within a kind: numbers, texts, and versions, which are tuples."""
-
-
-class UnusableOperand(ValueError):
-    """The right side cannot be used with the relation; the message says what it must be."""
+_KINDS: tuple[tuple[type, ...], ...] = ((int, float), (str,), (SemanticVersion,), (NumberList,))
+"""Values are ordered within a kind."""
 
 
 def _build_eq(right: Any) -> Relation:
