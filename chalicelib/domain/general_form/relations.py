@@ -4,6 +4,11 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chalicelib.domain.general_form.digest_relations import DIGEST_RELATIONS
+from chalicelib.domain.general_form.network_relations import NETWORK_RELATIONS
+from chalicelib.domain.general_form.pattern_relations import PATTERN_RELATIONS
+from chalicelib.domain.general_form.set_relations import SET_RELATIONS
+from chalicelib.domain.general_form.value_relations import VALUE_RELATIONS
 from chalicelib.domain.general_form.values import (
     UNREADABLE,
     NumberList,
@@ -11,6 +16,7 @@ from chalicelib.domain.general_form.values import (
     SemanticVersion,
     UnusableOperand,
 )
+from chalicelib.domain.general_form.version_ranges import RANGE_RELATIONS
 from chalicelib.domain.targeting.equality import Choices, compile_equality_v2, make_key_v2
 
 _KINDS: tuple[tuple[type, ...], ...] = ((int, float), (str,), (SemanticVersion,), (NumberList,))
@@ -80,6 +86,22 @@ RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     "starts": _build_text_relation(str.startswith),
     "ends": _build_text_relation(str.endswith),
     "contains": _build_text_relation(operator.contains),
+    **VALUE_RELATIONS,
+    **SET_RELATIONS,
+    **RANGE_RELATIONS,
+    **NETWORK_RELATIONS,
+    **PATTERN_RELATIONS,
+    **DIGEST_RELATIONS,
 }
-LISTS = frozenset({"between", "in"})
+SETS = frozenset(SET_RELATIONS)
+"""Relations whose left side is a list, each element of which is read by itself."""
+LISTS = frozenset({"between", "in", *SETS})
 """Relations whose right side is a list, each element of which is read by itself."""
+AS_WRITTEN = frozenset(
+    {*VALUE_RELATIONS, *RANGE_RELATIONS, *NETWORK_RELATIONS, *PATTERN_RELATIONS, *DIGEST_RELATIONS}
+)
+"""Relations whose right side is not read by the reader of the left."""
+WRITTEN_ONLY = frozenset({*PATTERN_RELATIONS, *DIGEST_RELATIONS})
+"""Relations whose right side is costly to prepare: it stands in the definition, never in an operand."""
+WITHOUT_VALUE = frozenset({"truthy", "logic-truthy"})
+"""Relations that have no right side."""
