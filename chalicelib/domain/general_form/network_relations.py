@@ -31,9 +31,11 @@ def _build_cidr(right: Any) -> Relation:
         address = parse_address(left) if type(left) is str and len(left) <= MAX_ADDRESS else None
         if address is None:
             return UNREADABLE
-        return any(
-            bits == address.bits and address.number >> shift in numbers for bits, shift, numbers in prefixes
-        )
+        address_bits, number = address
+        for bits, shift, numbers in prefixes:  # noqa: SIM110 - any() of a generator takes twice as long
+            if bits == address_bits and number >> shift in numbers:
+                return True
+        return False
 
     return holds
 

@@ -21,7 +21,7 @@ def _build_set_relation(
 
 def _make_keys(values: list[Any]) -> frozenset[Any]:
     """An element that its reader cannot read is UNREADABLE here, which is equal to no value of a document."""
-    return frozenset(map(make_key_v2, values))
+    return frozenset([value if type(value) is str else make_key_v2(value) for value in values])
 
 
 def _meets(left: frozenset[Any], right: frozenset[Any]) -> bool:

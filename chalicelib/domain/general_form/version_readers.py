@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from chalicelib.domain.general_form.text_readers import write_js_number
@@ -29,12 +29,35 @@ def read_semver(value: Any) -> Any:
     """Lenient: a ``v``, missing parts (which are 0) and plain numbers are taken."""
     if type(value) in (int, float):
         value = str(value) if -_MAX_INTEGER < value < _MAX_INTEGER else ""
-    return _read_lenient(value)
+    return _parse_lenient(value) if type(value) is str and len(value) <= MAX_TEXT else UNREADABLE
 
 
-def _read_by(pattern: re.Pattern[str]) -> Reader:
-    parse = lru_cache(CACHED_TEXTS)(lambda text: _parse_semver(pattern, text))
-    return lambda value: parse(value) if type(value) is str and len(value) <= MAX_TEXT else UNREADABLE
+def read_strict(value: Any) -> Any:
+    return _parse_strict(value) if type(value) is str and len(value) <= MAX_TEXT else UNREADABLE
+
+
+def read_trimmed(value: Any) -> Any:
+    """Strict, with blanks around it."""
+    return read_strict(value.strip()) if type(value) is str else UNREADABLE
+
+
+def read_partial(value: Any) -> Any:
+    """Minor and patch may be missing, and are 0."""
+    return _parse_partial(value) if type(value) is str and len(value) <= MAX_TEXT else UNREADABLE
+
+
+def read_dotted_numbers(value: Any) -> Any:
+    """Numbers between dots, however many; what follows a hyphen does not count."""
+    return _parse_dotted_numbers(value) if type(value) is str and len(value) <= MAX_TEXT else UNREADABLE
+
+
+def read_triple(value: Any) -> Any:
+    """Up to three numbers; blanks, a ``v``, further parts, pre-release and build do not count."""
+    return _parse_triple(value) if type(value) is str and len(value) <= MAX_TEXT else UNREADABLE
+
+
+def _cache_parse(pattern: re.Pattern[str]) -> Callable[[str], Any]:
+    return lru_cache(CACHED_TEXTS)(partial(_parse_semver, pattern))
 
 
 def _parse_semver(pattern: re.Pattern[str], text: str) -> Any:
@@ -58,27 +81,16 @@ def parse_label(label: str | None) -> tuple[Any, ...]:
     return (0, tuple(identifiers))
 
 
-_read_lenient = _read_by(_LENIENT)
-read_strict = _read_by(_STRICT)
+_parse_lenient, _parse_strict, _parse_partial = map(_cache_parse, (_LENIENT, _STRICT, _PARTIAL))
 
 
-def read_trimmed(value: Any) -> Any:
-    """Strict, with blanks around it."""
-    return read_strict(value.strip()) if type(value) is str else UNREADABLE
-
-
-def _read_numbers(parse: Callable[[str], Any]) -> Reader:
-    cached = lru_cache(CACHED_TEXTS)(parse)
-    return lambda value: cached(value) if type(value) is str and len(value) <= MAX_TEXT else UNREADABLE
-
-
+@lru_cache(CACHED_TEXTS)
 def _parse_dotted_numbers(text: str) -> Any:
-    """Numbers between dots, however many; what follows a hyphen does not count."""
     return _make_number_list(text.partition("-")[0].split("."))
 
 
+@lru_cache(CACHED_TEXTS)
 def _parse_triple(text: str) -> Any:
-    """Up to three numbers; blanks, a ``v``, further parts, pre-release and build do not count."""
     numbers = re.split(r"[-+]", text.strip(), maxsplit=1)[0].removeprefix("v").removeprefix("V")
     return _make_number_list(numbers.split(".")[:3])
 
@@ -119,8 +131,8 @@ VERSION_READERS: dict[str, Reader] = {
     "semver": read_semver,
     "semver-strict": read_strict,
     "semver-trim": read_trimmed,
-    "semver-partial": _read_by(_PARTIAL),
-    "dotted-numbers": _read_numbers(_parse_dotted_numbers),
-    "triple": _read_numbers(_parse_triple),
+    "semver-partial": read_partial,
+    "dotted-numbers": read_dotted_numbers,
+    "triple": read_triple,
     "padded": read_padded,
 }
