@@ -167,6 +167,7 @@ READABLE: dict[str | None, st.SearchStrategy[Json]] = {
     "instant-ms": prefer(COMMON_INSTANTS, [*INSTANTS, *_EPOCHS]),
     "epoch-auto": prefer(COMMON_EPOCHS, [*_EPOCHS, "9999999999", "10000000000", "0.5"]),
     "json-list": st.sampled_from([["DE"], '["DE"]', [], "[]", [["DE"], 1]]),
+    "boolean": st.booleans(),
     "cbor": JSON.filter(lambda value: value is not None and is_short(value)),
 }
 READERS = list(READABLE)
@@ -232,6 +233,7 @@ WRITTEN: dict[str, st.SearchStrategy[Json]] = {
     "caret": st.sampled_from(RANGES[:12]),
     "tilde": st.sampled_from(RANGES[:12]),
     "version-range": st.sampled_from(RANGES),
+    **dict.fromkeys(["js-eq", "js-lt", "js-le", "js-gt", "js-ge"], JSON),
     "digest-in": digests(has_length=False),
     "digest-list": digests(has_length=False),
     "digest-starts": digests(has_length=True),

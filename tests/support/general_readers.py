@@ -454,6 +454,7 @@ READERS: dict[str, Callable[[Json], Json]] = {
     "triple": triple,
     "padded": padded,
     **TIME_READERS,
+    "boolean": lambda value: value if isinstance(value, bool) else UNREADABLE,
     "json-list": list_or_json,
     "cbor": cbor,
 }

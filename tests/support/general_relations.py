@@ -5,6 +5,8 @@ import re
 import socket
 from itertools import zip_longest
 
+from tests.support.general_readers import js_number, js_text
+from tests.support.general_schemes import code_units
 from tests.support.general_values import (
     UNREADABLE,
     Json,
@@ -21,6 +23,7 @@ LISTS = {"in", "between", *SETS}
 """The right side is a list, whose elements are read one by one."""
 AS_WRITTEN = {
     *("cidr", "modulo", "type", "match", "match-start", "caret", "tilde", "version-range"),
+    *("js-eq", "js-lt", "js-le", "js-gt", "js-ge"),
     *("digest-in", "digest-list", "digest-starts", "digest-ends"),
 }
 """The right side is not read."""
@@ -57,6 +60,8 @@ def relate_others(relation: str, left: Json, right: Json) -> bool | Special:
         return relate_sets(relation, left, right)
     if relation in ("caret", "tilde", "version-range"):
         return relate_version(relation, left, right)
+    if relation.startswith("js-"):
+        return relate_as_javascript(relation, left, right)
     if relation.startswith("digest-"):
         return relate_digest(relation, left, right)
     return relate_texts(relation, left, right)
@@ -304,3 +309,31 @@ def is_in_comparator(version: Version, sign: str, partial: Version) -> bool:
 
 def fill(partial: Version) -> Version:
     return Version((*partial.numbers, 0, 0, 0)[:3], partial.prerelease)
+
+
+# As JavaScript
+
+
+def relate_as_javascript(relation: str, left: Json, right: Json) -> bool | Special:
+    """ECMAScript, IsLooselyEqual and IsLessThan."""
+    is_object = [isinstance(side, (list, dict)) for side in (left, right)]
+    if relation == "js-eq" and (left is None or right is None):
+        return left is None and right is None
+    if relation == "js-eq" and all(is_object):
+        return False
+    primitives = [js_text(side) if isinstance(side, (list, dict)) else side for side in (left, right)]
+    if UNREADABLE in primitives:
+        return UNREADABLE
+    keys: list[Json] = [code_units(side) for side in primitives if isinstance(side, str)]
+    if len(keys) < 2:
+        keys = [0 if side is None else js_number(side) for side in primitives]
+    if UNREADABLE in keys:
+        return False
+    order = int(keys[0] > keys[1]) - int(keys[0] < keys[1])
+    return {
+        "js-eq": order == 0,
+        "js-lt": order < 0,
+        "js-le": order <= 0,
+        "js-gt": order > 0,
+        "js-ge": order >= 0,
+    }[relation]

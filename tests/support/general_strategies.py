@@ -83,7 +83,7 @@ TYPICAL_READERS: dict[str, list[str | None]] = {
         *("dotted-numbers", "triple", "padded"),
     ],
     "seen": ["instant", None, "instant-utc", "instant-or-epoch", "instant-ms", "epoch-auto"],
-    "beta": [None, "canonical", "js-unit"],
+    "beta": [None, "canonical", "js-unit", "boolean"],
     "tags": [None, "text", "fold", "json-list", "lower-if-text", "canonical"],
     "score": [
         *(None, "number-or-text", "number-comma", "integer-text", "minute", "day", "js-number", "padded"),
@@ -105,7 +105,7 @@ TYPICAL_RELATIONS = {
         *("eq", "in", "contains", "starts", "ne", "exists", "meets", "superset", "subset", "equals", "meets"),
         *("logic-truthy", "truthy", "digest-list", "subset", "equals"),
     ],
-    "score": [*ORDER, "modulo", "truthy"],
+    "score": [*ORDER, "modulo", "truthy", "js-eq", "js-lt", "js-le", "js-gt", "js-ge"],
     "address": ["cidr", "cidr", "eq", "digest-in"],
 }
 RELATIONS = [

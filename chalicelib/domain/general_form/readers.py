@@ -43,6 +43,10 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def read_boolean(value: Any) -> Any:
+    return value if type(value) is bool else UNREADABLE
+
+
 LIST_READERS: Mapping[str, Reader] = {"json-list": read_list_or_json}
 """Readers that answer a list. Relations on lists apply the others to each element."""
 
@@ -52,6 +56,7 @@ READERS: Mapping[str, Reader] = {
     **VERSION_READERS,
     **TIME_READERS,
     **LIST_READERS,
+    "boolean": read_boolean,
     "cbor": read_cbor,
     "identity-1.0": read_identity_v1,
 }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.domain.general_form.digest_relations import DIGEST_RELATIONS
+from chalicelib.domain.general_form.js_relations import JS_RELATIONS
 from chalicelib.domain.general_form.network_relations import NETWORK_RELATIONS
 from chalicelib.domain.general_form.pattern_relations import PATTERN_RELATIONS
 from chalicelib.domain.general_form.set_relations import SET_RELATIONS
@@ -92,13 +93,21 @@ RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     **NETWORK_RELATIONS,
     **PATTERN_RELATIONS,
     **DIGEST_RELATIONS,
+    **JS_RELATIONS,
 }
 SETS = frozenset(SET_RELATIONS)
 """Relations whose left side is a list, each element of which is read by itself."""
 LISTS = frozenset({"between", "in", *SETS})
 """Relations whose right side is a list, each element of which is read by itself."""
 AS_WRITTEN = frozenset(
-    {*VALUE_RELATIONS, *RANGE_RELATIONS, *NETWORK_RELATIONS, *PATTERN_RELATIONS, *DIGEST_RELATIONS}
+    {
+        *VALUE_RELATIONS,
+        *JS_RELATIONS,
+        *RANGE_RELATIONS,
+        *NETWORK_RELATIONS,
+        *PATTERN_RELATIONS,
+        *DIGEST_RELATIONS,
+    }
 )
 """Relations whose right side is not read by the reader of the left."""
 WRITTEN_ONLY = frozenset({*PATTERN_RELATIONS, *DIGEST_RELATIONS})

@@ -191,6 +191,48 @@ def test_truthiness_in_javascript_and_in_json_logic(value: Any, outcome: Any, lo
     assert ask("logic-truthy", value) == logic_outcome
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "is_equal"),
+    [
+        *[
+            (1, "1", True),
+            ("1", 1.0, True),
+            (1, True, True),
+            ("", 0, True),
+            ("", False, True),
+            ("a", 0, False),
+        ],
+        *[
+            (0, None, False),
+            (None, None, True),
+            (None, 0, False),
+            ([1], 1, True),
+            ([1], [1], False),
+            ({}, {}, False),
+        ],
+        *[({}, "[object Object]", True), ("ü", "ü", True), (True, "true", False), (" 1 ", 1, True)],
+    ],
+)
+def test_equality_in_javascript(left: Any, right: Any, is_equal: bool) -> None:
+    condition = {"test": "js-eq", "of": {"attr": "a"}, "value": right, "missing": "pass"}
+    assert truth(condition, {"a": left}) is is_equal
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "order"),
+    [
+        *[(2, "10", "<"), ("2", "10", ">"), (2, 2.0, "="), (None, 1, "<"), (True, 0, ">"), ("", 0, "=")],
+        *[("a", 1, ""), ({}, 1, ""), ([2], 10, "<"), ([2], "10", ">"), (10**400, "Infinity", "=")],
+        ("\U00010000", "\uffff", "<"),  # by code units: a surrogate precedes
+    ],
+)
+def test_order_in_javascript(left: Any, right: Any, order: str) -> None:
+    holding = {"<": ["js-lt", "js-le"], ">": ["js-gt", "js-ge"], "=": ["js-le", "js-ge"], "": []}[order]
+    for relation in ("js-lt", "js-le", "js-gt", "js-ge"):
+        condition = {"test": relation, "of": {"attr": "a"}, "value": right, "missing": "pass"}
+        assert truth(condition, {"a": left}) is (relation in holding)
+
+
 def test_null_that_passes_is_not_truthy_and_has_no_type() -> None:
     assert ask("truthy", None, missing="pass") is False
     assert ask("type", None, "object", missing="pass") is False
