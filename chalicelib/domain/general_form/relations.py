@@ -105,7 +105,7 @@ LISTS = frozenset({"between", "in", *SETS})
 """Relations whose right side is a list, each element of which is read by itself."""
 AS_WRITTEN = frozenset(
     {
-        *(*VALUE_RELATIONS, *JS_RELATIONS, *RANGE_RELATIONS, *PREFIX_RELATIONS),
+        *(*VALUE_RELATIONS, *JS_RELATIONS, *RANGE_RELATIONS, *PREFIX_RELATIONS, *WEEKLY_RELATIONS),
         *(*NETWORK_RELATIONS, *PATTERN_RELATIONS, *DIGEST_RELATIONS),
     }
 )
