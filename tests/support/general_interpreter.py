@@ -135,11 +135,8 @@ def evaluate_condition(condition: Json, scope: Scope) -> Truth:
             return negate(evaluate_condition(part, scope))
         case {"segment": name}:
             return evaluate_segment(name, scope)
-        case {"shard": shard, "ranges": ranges}:
-            number = shard_number(shard, scope)
-            if is_number(number):
-                return is_in_ranges(number, ranges, condition.get("closed", False))
-            return "unknown" if number == "unknown" else False
+        case {"shard": _}:
+            return evaluate_shard(condition, scope)
         case {"test": _}:
             return evaluate_test(condition, scope)
         case {"some": operand, "where": where}:
@@ -148,6 +145,17 @@ def evaluate_condition(condition: Json, scope: Scope) -> Truth:
                 return False
             return is_any(evaluate_condition(where, replace(scope, element=element)) for element in elements)
     raise AssertionError(condition)
+
+
+def evaluate_shard(condition: Json, scope: Scope) -> Truth:
+    number = shard_number(condition["shard"], scope)
+    if not is_number(number):
+        return "unknown" if number == "unknown" else False
+    if "below" not in condition:
+        return is_in_ranges(number, condition["ranges"], condition.get("closed", False))
+    (start, low), (end, high) = condition["below"]["from"], condition["below"]["to"]
+    passed = min(max((scope.now - start) / (end - start), 0), 1)
+    return bool(number < low + (high - low) * passed)
 
 
 def is_any(truths: Iterable[Truth]) -> Truth:

@@ -387,6 +387,12 @@ def draw_shard(draw: st.DrawFn, place: Place) -> tuple[dict[str, Json], list[flo
 
 def draw_shard_condition(draw: st.DrawFn, place: Place) -> dict[str, Json]:
     shard, bounds = draw_shard(draw, place)
+    if is_rare(draw, 4):
+        first, second = choose(draw, bounds), choose(draw, bounds)
+        start, end = choose(
+            draw, [(NOW - 10, NOW + 10), (NOW, NOW + 1), (NOW - 2, NOW), (-1, NOW + 86_400.5)]
+        )
+        return {"shard": shard, "below": {"from": [start, first], "to": [end, second]}}
     condition: dict[str, Json] = {"shard": shard, "ranges": [[bounds[0], bounds[-1]]]}
     if draw(st.booleans()):
         count = draw(st.integers(0, 2))
