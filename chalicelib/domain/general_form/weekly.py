@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.general_form.readers import UNREADABLE
+from chalicelib.domain.general_form.values import UNREADABLE
 from chalicelib.domain.targeting.document import InvalidOperand
 from chalicelib.domain.targeting.window import load_zone
 
