@@ -72,6 +72,8 @@ CART = {
 }
 EDITOR = {"appVersion": "7.10.1", "country": "de"}
 ADULT = {"age": 40, "customerType": "retail"}
+UNKNOWN = {"Age": 18, "Country": "DE", "AppVersion": "2.0.0", "CompanyId": "acme"}
+PARTNER = "ada@partner.example"
 DASHBOARD = {"last_seen": "2026-11-20T00:00:00Z", "plan": "Team"}
 BUYER = {"orders": "3", "permissions": ["read", "refund", "pay"]}
 
@@ -80,9 +82,10 @@ ANSWERS: list[tuple[str, str, str | None, dict[str, Any], str | None]] = [
     ("from-unleash", "search-backend", "ada", {}, "classic"),
     ("from-unleash", "new-search", "qa-anna", {}, "off"),  # the parent has another variant
     ("from-unleash", "new-search", None, EU, "off"),  # neither user nor session: no lot is drawn
-    ("from-unleash", "new-search", "user-1", EU | {"appVersion": "2.4"}, "off"),  # no strict version
-    ("from-unleash", "new-search", "user-1", EU | {"appVersion": "2.3.0-rc.1"}, "off"),
-    ("from-unleash", "new-search", "user-1", EU | {"plan": "trial"}, "off"),
+    # user-5 is among the 25 %
+    ("from-unleash", "new-search", "user-5", EU | {"appVersion": "2.4"}, "off"),  # no strict version
+    ("from-unleash", "new-search", "user-5", EU | {"appVersion": "2.3.0-rc.1"}, "off"),
+    ("from-unleash", "new-search", "user-5", EU | {"plan": "trial"}, "off"),
     ("from-unleash", "invoice-export", "ada", SEATS | {"seats": "9.5"}, "off"),
     ("from-unleash", "invoice-export", "ada", SEATS | {"seats": "many"}, "off"),
     ("from-unleash", "invoice-export", "ada", SEATS | {"email": "test-ada@example.com"}, "off"),
@@ -102,6 +105,7 @@ ANSWERS: list[tuple[str, str, str | None, dict[str, Any], str | None]] = [
     ("from-launchdarkly", "search-v2", "bob", {"version": "2"}, "1"),  # no address: the first bucket
     ("from-launchdarkly", "search-v2", "bob", {"version": "nonsense"}, "1"),
     ("from-launchdarkly", "search-v2", "eve", BETA, "0"),  # excluded
+    ("from-launchdarkly", "search-v2", None, BETA, "1"),  # no key: the first bucket of the segment too
     ("from-launchdarkly", "search-v2", "ada-2", {"version": "2.1"}, "0"),  # in no group
     ("from-launchdarkly", "onboarding", "ada", {"organization": {"plan": "enterprise"}}, "0"),
     ("from-launchdarkly", "onboarding", None, {}, "0"),  # no unit: the first bucket
@@ -134,7 +138,9 @@ ANSWERS: list[tuple[str, str, str | None, dict[str, Any], str | None]] = [
     ("from-configcat", "bannerText", "ada", {"Age": 18, "AppVersion": " 2.0.1 "}, "new"),
     ("from-configcat", "bannerText", "ada", {"Age": 18, "AppVersion": "2.0"}, "welcome"),
     # Whether she is a partner is unknown without an address, so "not in" does not hold either.
-    ("from-configcat", "bannerText", "ada", {"Age": 18, "Country": "DE", "AppVersion": "2.0.0"}, "new"),
+    ("from-configcat", "bannerText", "ada", UNKNOWN | {"Contract": "2026-02-01T00:00:00Z"}, "new"),
+    ("from-configcat", "bannerText", "ada", UNKNOWN | {"Email": PARTNER}, "new"),
+    ("from-configcat", "bannerText", "ada", UNKNOWN | {"Contract": "soon", "Email": PARTNER}, "new"),
     ("from-flagsmith", "recommendations", "user-1", {"plan": "gold"}, "personal"),
     ("from-flagsmith", "recommendations", "user-1", {"orders": "51"}, "personal"),
     ("from-flagsmith", "recommendations", None, {}, "control"),
@@ -144,6 +150,12 @@ ANSWERS: list[tuple[str, str, str | None, dict[str, Any], str | None]] = [
     ("from-flagsmith", "max-uploads", None, {"plan": "gold", "email": "not-a-test-1@x.com"}, "many"),
     ("from-split", "payment-api", None, {}, "v1"),
     ("from-split", "payment-page", None, BUYER, "off"),
+    # user-1 is within the traffic, and the prerequisite holds
+    ("from-split", "payment-page", "user-1", {"version": "1.4.9"}, "wallet"),
+    ("from-split", "payment-page", "user-1", {"version": "1.5.0-rc.1"}, "off"),
+    ("from-split", "payment-page", "user-1", {"version": "1.3"}, "off"),  # no strict version
+    ("from-split", "payment-page", "user-1", BUYER | {"permissions": ["pay"]}, "off"),
+    ("from-split", "payment-page", "user-1", BUYER | {"country": "US"}, "off"),
     ("from-split", "loyalty", "ada", {}, "off"),
     ("from-posthog", "new-dashboard", "user-1", {"email": "Ada@EXAMPLE.com"}, "dense"),
     ("from-posthog", "new-dashboard", "user-1", {"app_version": "2.1.0-beta"}, "control"),
