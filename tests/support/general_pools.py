@@ -233,6 +233,10 @@ WRITTEN: dict[str, st.SearchStrategy[Json]] = {
     "caret": st.sampled_from(RANGES[:12]),
     "tilde": st.sampled_from(RANGES[:12]),
     "version-range": st.sampled_from(RANGES),
+    **dict.fromkeys(
+        [f"version-prefix-{order}" for order in ("eq", "lt", "le", "gt", "ge")],
+        st.sampled_from(["1", "1.2", "1.2.3", "1.2.3-rc.2", "1.2.3+build.5", "2-beta", "1.2.3-1", "1.2-"]),
+    ),
     **dict.fromkeys(["js-eq", "js-lt", "js-le", "js-gt", "js-ge"], JSON),
     "digest-in": digests(has_length=False),
     "digest-list": digests(has_length=False),

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from tests.support.general_readers import js_number, js_text
 from tests.support.general_schemes import code_units
 from tests.support.general_values import (
+    LONGEST_TEXT,
     UNREADABLE,
     Json,
     Numbers,
@@ -23,6 +24,7 @@ LISTS = {"in", "between", *SETS}
 """The right side is a list, whose elements are read one by one."""
 AS_WRITTEN = {
     *("cidr", "modulo", "type", "match", "match-start", "caret", "tilde", "version-range"),
+    *(f"version-prefix-{order}" for order in ("eq", "lt", "le", "gt", "ge")),
     *("js-eq", "js-lt", "js-le", "js-gt", "js-ge"),
     *("digest-in", "digest-list", "digest-starts", "digest-ends"),
 }
@@ -60,6 +62,8 @@ def relate_others(relation: str, left: Json, right: Json) -> bool | Special:
         return relate_sets(relation, left, right)
     if relation in ("caret", "tilde", "version-range"):
         return relate_version(relation, left, right)
+    if relation.startswith("version-prefix-"):
+        return relate_prefix(relation, left, right)
     if relation.startswith("js-"):
         return relate_as_javascript(relation, left, right)
     if relation.startswith("digest-"):
@@ -337,3 +341,44 @@ def relate_as_javascript(relation: str, left: Json, right: Json) -> bool | Speci
         "js-gt": order > 0,
         "js-ge": order >= 0,
     }[relation]
+
+
+# Beginnings of versions
+
+
+def relate_prefix(relation: str, left: Json, right: Json) -> bool | Special:
+    if not isinstance(left, str) or not isinstance(right, str):
+        return UNREADABLE
+    user, target = split_version(left), split_version(right)
+    if not user or not target:
+        return UNREADABLE
+    is_of_user, is_of_target = ("-" in text.split("+")[0] for text in (left, right))
+    order: int | None = None
+    for index, part in enumerate(target):
+        if index == len(user):
+            order = -1 if target[-1].isdigit() and not set(right) & set("+-") else 1
+        elif user[index].isdigit():
+            if not part.isdigit():
+                return UNREADABLE
+            order = int(user[index]) - int(part) or None
+        elif user[index] != part:
+            order = -1 if user[index] < part else 1
+            if is_of_user != is_of_target:
+                order = -1 if is_of_user else (1 if order < 0 else order)
+        if order is not None:
+            break
+    if order is None:
+        order = -1 if is_of_user and not is_of_target else 0
+    holds = {"eq": order == 0, "lt": order < 0, "le": order <= 0, "gt": order > 0, "ge": order >= 0}
+    return holds[relation.removeprefix("version-prefix-")]
+
+
+def split_version(text: str) -> list[str]:
+    """Nothing if it is no version."""
+    if len(text) > LONGEST_TEXT or re.search(r"[\s]", text):
+        return []
+    cut = re.search("[-+]", text)
+    numbers = (text[: cut.start()] if cut else text).split(".")
+    if len(numbers) > 3 or not all(number.isascii() and number.isdigit() for number in numbers):
+        return []
+    return [*numbers, text[cut.end() :]] if cut else numbers

@@ -91,6 +91,7 @@ TYPICAL_READERS: dict[str, list[str | None]] = {
     ],
     "address": [None, "text", "nonempty"],
 }
+PREFIXES = [f"version-prefix-{order}" for order in ("eq", "lt", "le", "gt", "ge")]
 ORDER = ["ge", "lt", "eq", "gt", "le", "ne", "between", "in"]
 TYPICAL_RELATIONS = {
     "country": [
@@ -98,7 +99,7 @@ TYPICAL_RELATIONS = {
         *("digest-in", "digest-starts", "digest-ends", "truthy"),
     ],
     "age": [*ORDER, "exists", "modulo", "type", "truthy"],
-    "version": [*ORDER, "caret", "tilde", "version-range", "version-range"],
+    "version": [*ORDER, "caret", "tilde", "version-range", "version-range", *PREFIXES],
     "seen": ["ge", "lt", "between", "eq", "gt", "le"],
     "beta": ["eq", "ne", "exists", "in", "truthy", "type"],
     "tags": [

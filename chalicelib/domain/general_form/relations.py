@@ -17,6 +17,7 @@ from chalicelib.domain.general_form.values import (
     SemanticVersion,
     UnusableOperand,
 )
+from chalicelib.domain.general_form.version_prefixes import PREFIX_RELATIONS
 from chalicelib.domain.general_form.version_ranges import RANGE_RELATIONS
 from chalicelib.domain.general_form.weekly import InvalidWindow, build_weekly
 from chalicelib.domain.targeting.equality import Choices, compile_equality_v2, make_key_v2
@@ -103,6 +104,7 @@ RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     **PATTERN_RELATIONS,
     **DIGEST_RELATIONS,
     **JS_RELATIONS,
+    **PREFIX_RELATIONS,
 }
 SETS = frozenset(SET_RELATIONS)
 """Relations whose left side is a list, each element of which is read by itself."""
@@ -110,12 +112,8 @@ LISTS = frozenset({"between", "in", *SETS})
 """Relations whose right side is a list, each element of which is read by itself."""
 AS_WRITTEN = frozenset(
     {
-        *VALUE_RELATIONS,
-        *JS_RELATIONS,
-        *RANGE_RELATIONS,
-        *NETWORK_RELATIONS,
-        *PATTERN_RELATIONS,
-        *DIGEST_RELATIONS,
+        *(*VALUE_RELATIONS, *JS_RELATIONS, *RANGE_RELATIONS, *PREFIX_RELATIONS),
+        *(*NETWORK_RELATIONS, *PATTERN_RELATIONS, *DIGEST_RELATIONS),
     }
 )
 """Relations whose right side is not read by the reader of the left."""

@@ -233,6 +233,41 @@ def test_order_in_javascript(left: Any, right: Any, order: str) -> None:
         assert truth(condition, {"a": left}) is (relation in holding)
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "order"),
+    [
+        *[
+            ("2.0.1", "2", "="),
+            ("2", "2.0", "<"),
+            ("2.1", "2.0.1", ">"),
+            ("2.10", "2.9", ">"),
+            ("02.1", "2", "="),
+        ],
+        *[("2.0.0", "2.0.0-beta", ">"), ("2.0", "2.0.0-beta", ">"), ("2.0.0-beta", "2.0.0", "<")],
+        *[("2.0.0-beta", "2.0.0-rc", "<"), ("2.0.0-rc", "2.0.0-beta", ">"), ("2.0.0+b", "2.0.0", "=")],
+        *[
+            ("2.0.0-b", "2.0.0+a", "<"),
+            ("2.0.0+a", "2.0.0-b", ">"),
+            ("2.0.0-beta", "2", "<"),
+            ("2-rc", "2-rc", "="),
+        ],
+        *[
+            ("2.0.1", "2.0-beta", U),
+            ("2.0.0.0", "2", U),
+            ("2 ", "2", U),
+            ("v2", "2", U),
+            ("", "2", U),
+            (2, "2", U),
+        ],
+    ],
+)
+def test_versions_are_compared_with_a_beginning(left: Any, right: str, order: str) -> None:
+    holding = {"<": ["lt", "le"], ">": ["gt", "ge"], "=": ["eq", "le", "ge"], U: []}[order]
+    for relation in ("eq", "lt", "le", "gt", "ge"):
+        outcome = ask(f"version-prefix-{relation}", left, right)
+        assert outcome == (U if order == U else relation in holding)
+
+
 def test_null_that_passes_is_not_truthy_and_has_no_type() -> None:
     assert ask("truthy", None, missing="pass") is False
     assert ask("type", None, "object", missing="pass") is False
