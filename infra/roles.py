@@ -19,7 +19,10 @@ _ALL_FLAGS: ActionsBySetting = _PUBLICATIONS | {"flags_table": (*_READ, "dynamod
 _TRACKING: ActionsBySetting = {"event_stream": ("kinesis:PutRecords",)}
 CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     "assignment": _ALL_EXPERIMENTS | _TRACKING | {"assignments_table": (*_READ, "dynamodb:PutItem")},
-    "feature_flags": _ALL_FLAGS | _TRACKING,
+    "feature_flags": _ALL_FLAGS
+    | _ALL_EXPERIMENTS
+    | _TRACKING
+    | {"assignments_table": (*_READ, "dynamodb:PutItem")},
     "ingest": _EXPERIMENTS_BY_KEY | _TRACKING | {"counters_table": ("dynamodb:Query",)},
     "event_processor": _ALL_EXPERIMENTS
     | _ALL_FLAGS
@@ -57,7 +60,7 @@ def build_statements(
 def list_calls(function: FunctionName, environment: Environment, names: ResourceNames) -> ActionsBySetting:
     """The actions that its code needs, by the setting that names their resource."""
     actions = dict(CALLS_BY_FUNCTION[function])
-    if function == "assignment" and names.platform == "existing":
+    if function in ("assignment", "feature_flags") and names.platform == "existing":
         actions["overrides_table"] = ("dynamodb:Scan",)
     if function == "event_processor" and environment.settings.get("REALTIME_ARCHIVE") == "firehose":
         actions["firehose"] = ("firehose:PutRecordBatch",)

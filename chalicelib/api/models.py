@@ -39,6 +39,7 @@ class FlagBatchRequest(RequestModel):
     user_id: UserId
     context: Context = {}
     flag_keys: list[str] | None = Field(default=None, max_length=10_000, description="absent: all")
+    exposures: bool = Field(default=False, description="count exposures of experiments that flags serve")
 
 
 class EventList(BaseModel):

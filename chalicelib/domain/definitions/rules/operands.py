@@ -77,6 +77,18 @@ def _as_unit(unit: Json) -> Json:
     )
 
 
+def list_attributes(unit: Json) -> list[str]:
+    """The context's fields that a written unit reads: ``account`` and ``account.id`` of ``account.id``."""
+    if isinstance(unit, dict):
+        return list_attributes(unit.get("of"))
+    if isinstance(unit, list):
+        return [name for each in unit for name in list_attributes(each)]
+    if not isinstance(unit, str) or unit == "user_id":
+        return []
+    steps = [_unescape(part) for part in _ATTRIBUTE_PART.findall(unit)]
+    return list(dict.fromkeys((".".join(steps), steps[0])))
+
+
 def read_missing_unit(value: Json, path: str) -> Json:
     if isinstance(value, dict):
         number = require_fields(value, path, ("bucket",)).get("bucket")
