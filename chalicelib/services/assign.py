@@ -82,13 +82,22 @@ class Assigner:
         check_user_id(user_id)
         check_context(context)
         attributes = {**context, "user_id": user_id}
-        experiments: list[Experiment] = []
+        asked = self._get_experiments(experiment_keys, now)
+        errors = {name: each for name, each in asked.items() if isinstance(each, RealtimeError)}
+        by_name = {
+            name: self._find_in_force(each, now)
+            for name, each in asked.items()
+            if not isinstance(each, RealtimeError)
+        }
+        unique = {experiment.key: experiment for experiment in by_name.values()}
+        results = self._assign_each(unique.values(), user_id, attributes, now)
+        return dict(sorted((errors | {name: results[each.key] for name, each in by_name.items()}).items()))
+
+    def _assign_each(
+        self, experiments: Collection[Experiment], user_id: str, attributes: Attributes, now: float
+    ) -> dict[str, AssignmentResult | RealtimeError]:
+        """By the experiment's key."""
         results: dict[str, AssignmentResult | RealtimeError] = {}
-        for key, experiment in self._get_experiments(experiment_keys, now).items():
-            if isinstance(experiment, RealtimeError):
-                results[key] = experiment
-            else:
-                experiments.append(self._find_in_force(experiment, now))
         read_row = self._read_ahead(experiments, user_id, attributes, now)
         unstored: list[UnstoredDecision] = []
         for experiment in experiments:
@@ -110,7 +119,7 @@ class Assigner:
 
         stored = self._parallel.map(store, unstored)
         results |= zip((decision.experiment.key for decision in unstored), stored, strict=True)
-        return dict(sorted(results.items()))
+        return results
 
     def store_again(self, result: AssignmentResult) -> None:
         """Stores an assignment that was not persisted, unless the user has another row by now.

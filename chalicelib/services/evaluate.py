@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from json import dumps
 from typing import Any, Protocol
 
 from chalicelib.domain.assignment import AssignmentResult
@@ -107,15 +109,34 @@ class FlagEvaluator:
         if only_client:
             flags = {key: flag for key, flag in flags.items() if flag.document.client_visible}
             unreadable = {}
-        failures = dict(unreadable)
-        requested: Iterable[Flag] = flags.values()
-        if flag_keys is not None:
-            requested, failures = _select(flags, flag_keys, unreadable)
-        evaluations = self._evaluate_all(list(requested), user_id, context, now, failures, expose)
+        if flag_keys is None:
+            failures = dict(unreadable)
+            evaluations = self._evaluate_all(flags.values(), user_id, context, now, failures, expose)
+        else:
+            asked = {name: self._find_asked(name, flags, unreadable, only_client) for name in flag_keys}
+            failures = {name: flag for name, flag in asked.items() if isinstance(flag, RealtimeError)}
+            by_name = {name: flag for name, flag in asked.items() if isinstance(flag, Flag)}
+            unique = {flag.key: flag for flag in by_name.values()}.values()
+            failed: dict[str, RealtimeError] = {}
+            evaluations = self._evaluate_all(unique, user_id, context, now, failed, expose)
+            if len(unique) < len(by_name) or not by_name.keys() <= flags.keys():
+                evaluations = _name_as_asked(evaluations, by_name)
+            failures |= {name: failed[flag.key] for name, flag in by_name.items() if flag.key in failed}
         append, next_number = self._append, self._next_number
         if append is not None and next_number is not None and user_id is not None and evaluations:
             append((next_number(), user_id, now, evaluations))
         return Evaluations(evaluations, failures)
+
+    def _find_asked(
+        self, name: str, flags: Mapping[str, Flag], unreadable: Mapping[str, RealtimeError], only_client: bool
+    ) -> Flag | RealtimeError:
+        """By key or alias."""
+        flag = flags.get(name)
+        if flag is not None or name in unreadable:
+            return unreadable[name] if flag is None else flag
+        flag = self._flags.get(name)
+        is_hidden = flag is None or (only_client and not flag.document.client_visible)
+        return NotFound.flag(name) if flag is None or is_hidden else flag
 
     def _evaluate_all(
         self,
@@ -215,15 +236,15 @@ def _make_answer(result: AssignmentResult) -> Evaluation | None:
     )
 
 
-def _select(
-    flags: Mapping[str, Flag], keys: Collection[str], unreadable: Mapping[str, RealtimeError]
-) -> tuple[list[Flag], dict[str, RealtimeError]]:
-    unique_keys = dict.fromkeys(keys)
-    selected = list(filter(None, map(flags.get, unique_keys)))
-    if len(selected) == len(unique_keys):
-        return selected, {}
-    missing = [key for key in unique_keys if key not in flags]
-    return selected, {key: unreadable.get(key) or NotFound.flag(key) for key in missing}
+def _name_as_asked(evaluations: Iterable[Evaluation], by_name: Mapping[str, Flag]) -> list[Evaluation]:
+    """A flag that was asked for by its alias answers under its alias."""
+    by_key = {evaluation.flag_key: evaluation for evaluation in evaluations}
+    named = ((name, by_key.get(flag.key)) for name, flag in by_name.items())
+    return [
+        replace(evaluation, member=f"{dumps(name)}:{evaluation.encoded}")
+        for name, evaluation in named
+        if evaluation is not None
+    ]
 
 
 def _check_input(user_id: str | None, context: dict[str, Any], keep_user_id: bool) -> None:

@@ -145,3 +145,12 @@ def test_the_winner_serves_those_who_were_assigned_otherwise_too() -> None:
     container.publish(published(status="completed", serve="control"))
     container.now += DAY / 24
     assert {container.assign(user)["variant"] for user in users} == {"control"}
+
+
+def test_an_alias_names_an_experiment_too() -> None:
+    container = Container(published(alias="Kasse / 2027"), published("pricing"))
+    answers = container.assign_many("Kasse / 2027", "pricing", "gone")
+    assert [*answers] == ["Kasse / 2027", "gone", "pricing"]
+    assert answers["Kasse / 2027"]["experiment_key"] == "checkout"
+    assert container.assign(key="Kasse / 2027")["reason"] == "STICKY"
+    assert container.assign_many("Kasse / 2027", "checkout")["checkout"]["reason"] == "STICKY"

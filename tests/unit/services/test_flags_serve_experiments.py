@@ -134,3 +134,12 @@ def test_a_winner_is_everybodys() -> None:
     bench = Bench(status="completed", serve="treatment")
     assert {bench.evaluate(f"u{n}").value for n in range(20)} == {"green"}
     assert str(bench.evaluate().reason) == "WINNER"
+
+
+def test_by_an_alias_the_answer_is_under_the_alias() -> None:
+    bench = Bench(flag=COLOUR | {"alias": "Farbe / Kasse"})
+    assert bench.evaluate(key="Farbe / Kasse").flag_key == "colour"
+    answers = bench.flags.evaluate_many("u1", ["Farbe / Kasse", "old", "gone"], {}, bench.container.now)
+    members = [answer.member.partition(":")[0] for answer in answers.evaluations]
+    assert members == ['"Farbe / Kasse"', '"old"']
+    assert [*answers.failures] == ["gone"]
