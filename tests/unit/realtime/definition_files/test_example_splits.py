@@ -318,7 +318,7 @@ SPLITS: list[tuple[str, str, Expect, str | None, dict[str, Any]]] = [
         "new-dashboard",
         posthog_dashboard,
         "#",
-        {"last_seen": "2026-11-25T00:00:00Z", "seats": 6},
+        {"last_seen": "2026-11-25", "seats": "6"},
     ),
     ("from-posthog", "reports-api", posthog_api, "#", {}),
     ("from-posthog", "team-inbox", posthog_inbox, "ada", {"company": {"key": "#", "industry": "media"}}),
