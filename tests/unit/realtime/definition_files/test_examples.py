@@ -66,7 +66,7 @@ NEW_YEAR = "2027-01-01T00:00:00Z"
 CHECKOUT = {"country": "DE", "appVersion": "4.2.0"}
 BETA = {"groups": ["alpha", "beta"], "version": "2.1"}
 CART = {
-    "cart": {"items": [{"category": "book", "price": 900}, {"category": "bicycle", "price": 101}]},
+    "cart": {"items": [{"category": "book", "price": 900}, {"category": "bicycle", "price": "101"}]},
     "browser": "Firefox 140",
     "appVersion": "1.10.0",
 }
@@ -75,7 +75,7 @@ ADULT = {"age": 40, "customerType": "retail"}
 UNKNOWN = {"Age": 18, "Country": "DE", "AppVersion": "2.0.0", "CompanyId": "acme"}
 PARTNER = "ada@partner.example"
 DASHBOARD = {"last_seen": "2026-11-20T00:00:00Z", "plan": "Team"}
-BUYER = {"orders": "3", "permissions": ["read", "refund", "pay"]}
+BUYER = {"bucketingKey": "user-1", "orders": "3", "permissions": ["read", "refund", "pay"]}
 
 ANSWERS: list[tuple[str, str, str | None, dict[str, Any], str | None]] = [
     ("from-unleash", "search-backend", "ada", {"region": "eu"}, "elastic"),
@@ -119,7 +119,8 @@ ANSWERS: list[tuple[str, str, str | None, dict[str, Any], str | None]] = [
     ("from-flagd", "header-colour", "ada", {}, "grey"),
     ("from-flagd", "header-colour", None, {"email": "a@example.com"}, "grey"),  # no targeting key
     ("from-flagd", "header-colour", "ada", {"appVersion": "v3.9"}, "blue"),
-    ("from-flagd", "header-colour", "ada", {"appVersion": "4.0.0"}, "grey"),
+    ("from-flagd", "header-colour", "ada", {"appVersion": "3.0.0-rc.1"}, "blue"),  # the same major number
+    ("from-flagd", "header-colour", "ada", {"appVersion": "4.0.0-rc.1"}, "grey"),
     ("from-flagd", "greeting", "ada", {"country": "DE", "city": "Kiel"}, "moin"),
     ("from-flagd", "greeting", "ada", {"country": "DE"}, "hello"),  # no address: the default
     ("from-flagd", "greeting", "ada", {}, "hello"),
@@ -138,24 +139,27 @@ ANSWERS: list[tuple[str, str, str | None, dict[str, Any], str | None]] = [
     ("from-configcat", "bannerText", "ada", {"Age": 18, "AppVersion": " 2.0.1 "}, "new"),
     ("from-configcat", "bannerText", "ada", {"Age": 18, "AppVersion": "2.0"}, "welcome"),
     # Whether she is a partner is unknown without an address, so "not in" does not hold either.
-    ("from-configcat", "bannerText", "ada", UNKNOWN | {"Contract": "2026-02-01T00:00:00Z"}, "new"),
+    ("from-configcat", "bannerText", "ada", UNKNOWN | {"Contract": 1769904000}, "new"),
     ("from-configcat", "bannerText", "ada", UNKNOWN | {"Email": PARTNER}, "new"),
     ("from-configcat", "bannerText", "ada", UNKNOWN | {"Contract": "soon", "Email": PARTNER}, "new"),
+    ("from-configcat", "bannerText", "ada", UNKNOWN | {"Contract": 1, "Email": None}, "new"),  # in order
+    ("from-configcat", "bannerText", "ada", UNKNOWN | {"Contract": "1769904000", "Email": PARTNER}, "new"),
     ("from-flagsmith", "recommendations", "user-1", {"plan": "gold"}, "personal"),
     ("from-flagsmith", "recommendations", "user-1", {"orders": "51"}, "personal"),
     ("from-flagsmith", "recommendations", None, {}, "control"),
     ("from-flagsmith", "max-uploads", "user-1", {"plan": "gold"}, "many"),
-    ("from-flagsmith", "max-uploads", None, {"plan": "gold", "visits": 10}, "few"),
+    ("from-flagsmith", "max-uploads", None, {"plan": "gold", "visits": "10"}, "few"),
     ("from-flagsmith", "max-uploads", None, {"plan": "gold", "email": "test-1@example.com"}, "few"),
     ("from-flagsmith", "max-uploads", None, {"plan": "gold", "email": "not-a-test-1@x.com"}, "many"),
     ("from-split", "payment-api", None, {}, "v1"),
     ("from-split", "payment-page", None, BUYER, "off"),
-    # user-1 is within the traffic, and the prerequisite holds
+    # user-1 is within the traffic, the prerequisite holds, but only ada is in the segment
     ("from-split", "payment-page", "user-1", {"version": "1.4.9"}, "wallet"),
     ("from-split", "payment-page", "user-1", {"version": "1.5.0-rc.1"}, "off"),
     ("from-split", "payment-page", "user-1", {"version": "1.3"}, "off"),  # no strict version
-    ("from-split", "payment-page", "user-1", BUYER | {"permissions": ["pay"]}, "off"),
-    ("from-split", "payment-page", "user-1", BUYER | {"country": "US"}, "off"),
+    ("from-split", "payment-page", "ada", BUYER | {"permissions": ["pay"]}, "off"),
+    ("from-split", "payment-page", "ada", BUYER | {"country": "US"}, "off"),
+    ("from-split", "payment-page", "user-1", BUYER, "off"),
     ("from-split", "loyalty", "ada", {}, "off"),
     ("from-posthog", "new-dashboard", "user-1", {"email": "Ada@EXAMPLE.com"}, "dense"),
     ("from-posthog", "new-dashboard", "user-1", {"app_version": "2.1.0-beta"}, "control"),
