@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from chalicelib.domain.general_form.compiled import Compiled, compile_text_in
+from chalicelib.domain.general_form.compiled import Compiled, compile_any_text_in, compile_text_in
 from chalicelib.domain.general_form.dialects import compile_dialect_test
 from chalicelib.domain.general_form.operands import (
     compile_operand,
@@ -22,6 +22,7 @@ from chalicelib.domain.general_form.relations import (
     WRITTEN_ONLY,
 )
 from chalicelib.domain.general_form.state import Condition, Context, Get, State
+from chalicelib.domain.general_form.static_tests import StaticTest
 from chalicelib.domain.general_form.values import Relation, UnusableOperand
 
 _PASS = object()
@@ -47,13 +48,20 @@ def compile_test(condition: Any, path: str) -> Compiled:
     simple = _compile_simple(name, fields, reader)
     if simple is not None:
         return simple
+    is_two_valued = missing is not None and unreadable is not None
+    of_elements = fields.get("list") is not None
+    if of_elements:
+        require_choice(fields["list"], ("any",), f"{path}.list")
+    relation = _compile_written(name, fields, path)
+    if relation is not None and not passes_null:
+        static = StaticTest(reader, relation, missing, unreadable)
+        attribute = fields["of"].get("attr") if isinstance(fields["of"], dict) else None
+        if isinstance(attribute, str):
+            return Compiled(static.of_attribute(attribute, of_elements=of_elements), is_two_valued)
+        return Compiled(static.of_operand(get, of_elements=of_elements), is_two_valued)
     check = _compile_check(name, fields, path, _PASS if passes_null else missing, unreadable)
     test = _Test(get, reader, check, missing, unreadable, passes_null)
-    is_two_valued = missing is not None and unreadable is not None
-    if fields.get("list") is None:
-        return Compiled(test.evaluate, is_two_valued)
-    require_choice(fields["list"], ("any",), f"{path}.list")
-    return Compiled(test.evaluate_any_element, is_two_valued)
+    return Compiled(test.evaluate_any_element if of_elements else test.evaluate, is_two_valued)
 
 
 def _parse_left_reader(name: str, operand: Any, path: str) -> Reader | None:
@@ -65,6 +73,13 @@ def _parse_left_reader(name: str, operand: Any, path: str) -> Reader | None:
 
 def _reads_list(operand: Any) -> bool:
     return isinstance(operand, dict) and operand.get("as") in LIST_READERS
+
+
+def _compile_written(name: str, fields: Any, path: str) -> Relation | None:
+    """The relation to what is written; None if the test compares with another operand."""
+    if name == "exists" or "with" in fields:
+        return None
+    return RELATIONS[name](None) if name in WITHOUT_VALUE else _compile_relation(name, fields, path)
 
 
 def _compile_check(name: str, fields: Any, path: str, missing: Any, unreadable: bool | None) -> Check:
@@ -151,10 +166,14 @@ def _compile_simple(name: str, fields: Any, reader: Reader | None) -> Compiled |
     texts = [value] if name == "eq" else value
     if not isinstance(texts, list) or not texts or {*map(type, texts)} != {str}:
         return None
-    return compile_text_in(of["attr"] if is_attribute else None, frozenset(texts))
+    if fields.get("list") == "any" and is_attribute:
+        return compile_any_text_in(of["attr"], frozenset(texts))
+    return (
+        None if "list" in fields else compile_text_in(of["attr"] if is_attribute else None, frozenset(texts))
+    )
 
 
-_NOT_SIMPLE = ("list", "with")
+_NOT_SIMPLE = ("with",)
 
 
 def _check_presence(_left: Any, _user: str | None, _context: Context, _state: State) -> bool | None:

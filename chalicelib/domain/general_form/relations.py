@@ -19,7 +19,7 @@ from chalicelib.domain.general_form.values import (
 )
 from chalicelib.domain.general_form.version_prefixes import PREFIX_RELATIONS
 from chalicelib.domain.general_form.version_ranges import RANGE_RELATIONS
-from chalicelib.domain.general_form.weekly import InvalidWindow, build_weekly
+from chalicelib.domain.general_form.weekly import WEEKLY_RELATIONS
 from chalicelib.domain.targeting.equality import Choices, compile_equality_v2, make_key_v2
 
 _KINDS: tuple[tuple[type, ...], ...] = ((int, float), (str,), (SemanticVersion,), (NumberList,))
@@ -70,13 +70,6 @@ def _build_text_relation(holds: Callable[[str, str], bool]) -> Callable[[Any], R
     return build
 
 
-def _build_weekly(right: Any) -> Relation:
-    try:
-        return build_weekly(right)
-    except InvalidWindow as error:
-        raise UnusableOperand(str(error)) from None
-
-
 def _find_kind(value: Any) -> tuple[type, ...]:
     for kind in _KINDS:
         if type(value) in kind:
@@ -96,7 +89,6 @@ RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     "starts": _build_text_relation(str.startswith),
     "ends": _build_text_relation(str.endswith),
     "contains": _build_text_relation(operator.contains),
-    "weekly": _build_weekly,
     **VALUE_RELATIONS,
     **SET_RELATIONS,
     **RANGE_RELATIONS,
@@ -105,6 +97,7 @@ RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     **DIGEST_RELATIONS,
     **JS_RELATIONS,
     **PREFIX_RELATIONS,
+    **WEEKLY_RELATIONS,
 }
 SETS = frozenset(SET_RELATIONS)
 """Relations whose left side is a list, each element of which is read by itself."""
@@ -112,7 +105,7 @@ LISTS = frozenset({"between", "in", *SETS})
 """Relations whose right side is a list, each element of which is read by itself."""
 AS_WRITTEN = frozenset(
     {
-        *(*VALUE_RELATIONS, *JS_RELATIONS, *RANGE_RELATIONS, *PREFIX_RELATIONS),
+        *(*VALUE_RELATIONS, *JS_RELATIONS, *RANGE_RELATIONS, *PREFIX_RELATIONS, *WEEKLY_RELATIONS),
         *(*NETWORK_RELATIONS, *PATTERN_RELATIONS, *DIGEST_RELATIONS),
     }
 )

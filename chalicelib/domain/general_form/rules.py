@@ -53,8 +53,8 @@ def finish(served: Served) -> Served:
     return Served(decide)
 
 
-MAX_CHAINED = 8
-"""Rules that call one another; more are a loop, since Python bounds how deep calls may go."""
+MAX_CHAINED = 2
+"""Rules that call one another. More are a loop: it costs less, and Python bounds how deep calls may go."""
 
 
 def chain_rules(rules: Sequence[Rule], last: Served) -> Served:
@@ -140,11 +140,13 @@ def _serve_rule(rule: Rule, rest: Served) -> Served:
     """What ``rule`` serves to whom its condition admits; ``rest`` where it goes to the next rule."""
     otherwise = _replace_nothing(rule.otherwise, rest, rest)
     served = _replace_nothing(rule.served, otherwise, rest)
-    gated = served
-    for gate in reversed(rule.gates):
+    *outer, last = rule.gates or [TRUE]
+    gated = _choose(last, served, otherwise)
+    fused = fuse_halves(rule.gates[-1:], served, otherwise, gated.decide)
+    gated = Served(fused) if fused else gated
+    for gate in reversed(outer):
         gated = _choose(gate, gated, otherwise)
-    fused = fuse_halves(rule.gates, served, otherwise, gated.decide)
-    return Served(fused) if fused else gated
+    return gated
 
 
 def _replace_nothing(served: Served, undecided: Served, following: Served) -> Served:
