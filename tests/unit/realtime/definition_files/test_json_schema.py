@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS
@@ -152,9 +151,19 @@ def test_a_random_segment_is_valid(segment: Any) -> None:
     assert find_mistakes({"segments": [segment]}) == []
 
 
-@given(operator=st.sampled_from(condition_strategies.OPERATOR_NAMES), data=st.data())
-def test_each_operator_has_random_values(operator: str, data: st.DataObject) -> None:
-    test = data.draw(st.sampled_from(condition_strategies.list_tests(operator)))
-    segment = {"key": "s", "when": {"if": "country", **test}}
-    assert is_parsed("segments", segment)
-    assert find_mistakes({"segments": [segment]}) == []
+@pytest.mark.parametrize("operator", condition_strategies.OPERATOR_NAMES)
+def test_a_value_of_each_operator_is_valid(operator: str) -> None:
+    values = condition_strategies.list_values(operator, None)
+    assert values
+    conditions = [{"if": "country", operator: value} for value in values]
+    assert find_mistakes({"segments": [{"key": "s", "when": conditions}]}) == []
+
+
+@pytest.mark.parametrize("reader", condition_strategies.VALUE_READERS)
+def test_a_value_of_each_reader_is_valid(reader: str) -> None:
+    conditions = [
+        {"if": "country", operator: value, "as": reader}
+        for operator in condition_strategies.OPERATOR_NAMES
+        for value in condition_strategies.list_values(operator, reader)
+    ]
+    assert find_mistakes({"segments": [{"key": "s", "when": conditions}]}) == []
