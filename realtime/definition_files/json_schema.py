@@ -79,7 +79,7 @@ def make_schema() -> Schema:
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Definitions of experiments, flags and segments",
+        "title": "realtime definitions",
         "type": "object",
         "properties": {"$schema": describe("Where editors find this schema.", TEXT), **lists},
         "patternProperties": {"^x-": describe("A place for YAML anchors.", ANYTHING)},

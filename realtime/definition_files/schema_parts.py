@@ -39,8 +39,10 @@ def match(pattern: str, message: str) -> Schema:
 
 
 def make_object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    """An object with no other fields."""
+    """An object with no other fields. Editors show ``title`` for it among alternatives."""
+    title = {"title": f"{{{', '.join(required)}}}"} if required else {}
     return {
+        **title,
         "type": "object",
         "properties": {**required, **(optional or {})},
         "required": list(required),
