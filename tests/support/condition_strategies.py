@@ -82,11 +82,12 @@ def draw_unit(draw: st.DrawFn) -> Json:
     units: list[Json] = ["user_id", "country", "profile.country", ["age", "user_id"], [["profile", "age"]]]
     unit = choose(draw, units)
     if is_rare(draw, 3):
-        return {"of": unit} | ({"missing": draw_missing_unit(draw)} if draw(st.booleans()) else {})
+        return {"of": unit} | ({"missing": draw_missing_unit(draw, 0)} if draw(st.booleans()) else {})
     return unit
 
 
-def draw_missing_unit(draw: st.DrawFn, end: float = BUCKETS) -> Json:
+def draw_missing_unit(draw: st.DrawFn, end: float) -> Json:
+    """``end`` of the scheme; 0 for a unit of shards of all schemes."""
     return choose(draw, ["exclude", "error", "unknown", {"bucket": 0}, {"bucket": end / 2}])
 
 
