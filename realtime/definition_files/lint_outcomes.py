@@ -81,7 +81,7 @@ def _find_gate_outcomes(gate: Condition, place: Place) -> Outcomes:
 
 def _find_rule_results(rule: Rule) -> set[str]:
     """_DECIDED and _NEXT, as far as they are possible."""
-    if find_outcomes(rule.when, rule.place) != {True}:
+    if "serve" not in rule.fields or find_outcomes(rule.when, rule.place) != {True}:
         return {_DECIDED, _NEXT}
     results = _find_serve_results(Serve("", rule.fields["serve"], rule, False))
     if any(_find_gate_outcomes(gate, rule.place) != {True} for gate in rule.gates):

@@ -39,9 +39,10 @@ def lint_written_rules(document: Definition) -> Iterator[Problem]:
                 yield problem.with_prefix(f"changes[{index}].set")
 
 
-def _list_later(document: ExperimentDocument | FlagDocument) -> Iterator[ExperimentDocument | FlagDocument]:
-    later = list_later(document) if isinstance(document, FlagDocument) else list_later(document)
-    yield from (each for _at, each in later)
+def _list_later(document: ExperimentDocument | FlagDocument) -> Sequence[Definition]:
+    if isinstance(document, FlagDocument):
+        return [later for _at, later in list_later(document)]
+    return [later for _at, later in list_later(document)]
 
 
 def _lint_definition(document: Definition) -> Iterator[Problem]:
