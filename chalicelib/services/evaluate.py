@@ -224,6 +224,7 @@ def _make_answer(result: AssignmentResult) -> Evaluation | None:
     return Evaluation(
         flag_key="",
         enabled=True,
+        id=decision.variant,
         variant=decision.variant,
         value=decision.payload,
         has_value=decision.payload is not None,

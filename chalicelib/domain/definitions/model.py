@@ -139,13 +139,15 @@ class Experiment:
 class Evaluation:
     """A flag's answer for one user; ``enabled`` says: inside the rollout after a match, or overridden.
 
-    Without ``has_value`` the caller's own default is meant. ``variant`` is the name that callers are told.
+    Without ``has_value`` the caller's own default is meant. ``variant`` is the name that callers are told,
+    ``id`` the variant's key.
     The last three fields are the answer as JSON, encoded once: by itself, as a member of an object with flag
     keys, and in OFREP's form.
     """
 
     flag_key: str
     enabled: bool
+    id: str | None
     variant: str | None
     value: Any
     has_value: bool
