@@ -129,6 +129,8 @@ class Plane(AwsStores):
         settings, overrides = self.settings, self.platform_overrides
         return Assigner(
             self.catalog.experiments,
+            self.catalog.segments,
+            self.catalog.flags,
             overrides.apply if overrides else None,
             self.assignments,
             AssignmentCache(settings.assignment_cache),
@@ -140,7 +142,8 @@ class Plane(AwsStores):
 
     @cached_property
     def flag_evaluator(self) -> FlagEvaluator:
-        return FlagEvaluator(self.catalog.flags, self.tracker.buffer if self.settings.tracking else None)
+        buffer = self.tracker.buffer if self.settings.tracking else None
+        return FlagEvaluator(self.catalog.flags, self.catalog.segments, buffer)
 
     @cached_property
     def tracker(self) -> Tracker:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from chalicelib.domain.definitions.model import Evaluation, Flag
+from chalicelib.domain.definitions.model import Evaluation, FindFlag, FindSegment, Flag, find_nothing
 from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, StorageUnavailable
 from chalicelib.domain.general_form.state import NO_VALUE, Circle, MissingUnit, NoValue, State, Stop
 
@@ -15,7 +15,6 @@ class Evaluations(NamedTuple):
     failures: dict[str, RealtimeError]
 
 
-FindFlag = Callable[[str], Flag | None]
 _NO_STATE = cast(State, None)
 """For definitions that read none."""
 
@@ -27,8 +26,9 @@ def evaluate(
     now: float,
     find: FindFlag,
     state: State | None = None,
+    find_segment: FindSegment = find_nothing,
 ) -> Evaluation:
-    """``find`` gives the flags that this one refers to; ``now`` is epoch seconds.
+    """``find`` and ``find_segment`` give what the flag refers to; ``now`` is epoch seconds.
 
     Pass the same ``state`` for all flags of one user, context and time, so that each prerequisite is
     evaluated once: flags that share one would double the work at every level. Raises InvalidInput
@@ -36,13 +36,13 @@ def evaluate(
     """
     definition = flag.definition
     if state is None:
-        state = make_state(now, find) if definition.reads_state else _NO_STATE
+        state = State(now, find, find_segment) if definition.reads_state else _NO_STATE
     try:
         answer: Evaluation | NoValue = definition.decide(user_id, context, state)
     except MissingUnit as error:
         raise make_missing_unit_error(error.name) from None
     except Circle:  # only in rows edited by hand: publishing refuses circles
-        message = "The prerequisites of the stored flag go in a circle; publish it again."
+        message = "What the stored flag refers to goes in a circle; publish it again."
         raise StorageUnavailable(message) from None
     except Stop:
         answer = NO_VALUE
@@ -58,9 +58,10 @@ def evaluate_all(
     now: float,
     find: FindFlag,
     on_error: Callable[[Flag, Exception], object],
+    find_segment: FindSegment = find_nothing,
 ) -> Iterator[Evaluation]:
     """What `evaluate` answers for each of many flags; errors go to ``on_error``."""
-    state = make_state(now, find)
+    state = State(now, find, find_segment)
     for flag in flags:
         try:
             answer = evaluate(flag, user_id, context, now, find, state)
@@ -68,10 +69,6 @@ def evaluate_all(
             on_error(flag, error)
         else:
             yield answer
-
-
-def make_state(now: float, find: FindFlag) -> State:
-    return State(now, find, lambda _name: None)
 
 
 def make_missing_unit_error(unit: str) -> InvalidInput:

@@ -13,14 +13,15 @@ from chalicelib.domain.assignment import (
     make_assignment_id,
 )
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
-from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
+from chalicelib.domain.definitions.model import Assignment, Decision, Experiment, Flag, Segment
+from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.assignment_cache import AssignmentCache
 from chalicelib.services.assignment_writer import AssignmentWriter, UnstoredDecision, is_valid
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.segments import find_by_key
 
 ReadRow = Callable[[Experiment, str], Assignment | None]
 Attributes = Mapping[str, Any]
@@ -32,11 +33,16 @@ class AssignmentRecorder(Protocol):
 
 
 class Assigner:
-    """``apply_overrides`` adds the platform's overrides to an experiment; None stand-alone."""
+    """``segments`` and ``flags`` are for conditions of experiments.
+
+    ``apply_overrides`` adds the platform's overrides to an experiment; None stand-alone.
+    """
 
     def __init__(
         self,
         experiments: DefinitionSource[Experiment],
+        segments: DefinitionSource[Segment],
+        flags: DefinitionSource[Flag],
         apply_overrides: Callable[[Experiment], Experiment] | None,
         assignments: Assignments,
         cache: AssignmentCache,
@@ -46,6 +52,8 @@ class Assigner:
         parallel: Parallel,
     ) -> None:
         self._experiments = experiments
+        self._find_segment = find_by_key(segments)
+        self._find_flag = flags.get
         self._apply_overrides = apply_overrides
         self._assignments = assignments
         self._cache = cache
@@ -149,7 +157,7 @@ class Assigner:
             (experiment.id, user_id)
             for experiment in experiments
             if not self._cache.get(experiment, user_id)
-            and check_gates(experiment, user_id, attributes, now) is None
+            and _may_need_row(experiment, user_id, attributes, now)
         ]
         try:
             rows = self._assignments.get_many(pairs, consistent=False) if pairs else {}
@@ -182,10 +190,20 @@ class Assigner:
                     self._cache.put(experiment, user_id, row)
             return row
 
-        decision = decide(experiment, user_id, attributes, now, get_row)
+        decision = self._ask(experiment, user_id, attributes, now, get_row)
         if row is not None and decision.reason is not Reason.STICKY and is_ahead(row, experiment):
             return self._decide_again(experiment.key, user_id, attributes, now, row)
         return _conclude(experiment, user_id, decision, row, now, is_unread=is_unread)
+
+    def _ask(
+        self,
+        experiment: Experiment,
+        user_id: str,
+        attributes: Attributes,
+        now: float,
+        get_row: Callable[[], Assignment | None],
+    ) -> Decision:
+        return decide(experiment, user_id, attributes, now, get_row, self._find_segment, self._find_flag)
 
     def _decide_again(
         self, experiment_key: str, user_id: str, attributes: Attributes, now: float, row: Assignment
@@ -195,7 +213,7 @@ class Assigner:
         if experiment is None:
             raise NotFound.experiment(experiment_key)
         experiment = self._override(experiment)
-        decision = decide(experiment, user_id, attributes, now, lambda: row)
+        decision = self._ask(experiment, user_id, attributes, now, lambda: row)
         return _conclude(experiment, user_id, decision, row, now, is_newest=True)
 
     def _store(self, unstored: UnstoredDecision, attributes: Attributes, now: float) -> AssignmentResult:
@@ -227,6 +245,13 @@ class Assigner:
         )
         self._recorder.record(result)
         return result
+
+
+def _may_need_row(experiment: Experiment, user_id: str, attributes: Attributes, now: float) -> bool:
+    try:
+        return check_gates(experiment, user_id, attributes, now) is None
+    except InvalidInput:  # the decision fails with it
+        return False
 
 
 def _is_from_newer_definition(stored: Assignment, unstored: UnstoredDecision, now: float) -> bool:

@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Evaluation, Flag
+from chalicelib.domain.definitions.model import Evaluation, Flag, Segment
 from chalicelib.domain.errors import NotFound, RealtimeError
 from chalicelib.domain.evaluation import Evaluations, evaluate, evaluate_all
 from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.segments import find_by_key, find_in_all
 from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 
 _log = logging.getLogger("realtime")
@@ -21,8 +22,15 @@ class FlagEvaluator:
     tracked. Methods raise StorageUnavailable or Throttled if the flags were never loaded.
     """
 
-    def __init__(self, flags: DefinitionSource[Flag], buffer: EvaluationBuffer | None) -> None:
+    def __init__(
+        self,
+        flags: DefinitionSource[Flag],
+        segments: DefinitionSource[Segment],
+        buffer: EvaluationBuffer | None,
+    ) -> None:
         self._flags = flags
+        self._segments = segments
+        self._find_segment = find_by_key(segments)
         # Looked up once: to look them up for each request takes a third of the time of tracking.
         self._append = None if buffer is None else buffer.append
         self._next_number = None if buffer is None else buffer.next_number
@@ -40,7 +48,7 @@ class FlagEvaluator:
         flag = self._flags.get(flag_key)
         if flag is None:
             raise NotFound.flag(flag_key)
-        evaluation = evaluate(flag, user_id, context, now, self._flags.get)
+        evaluation = evaluate(flag, user_id, context, now, self._flags.get, find_segment=self._find_segment)
         append, next_number = self._append, self._next_number
         if append is not None and next_number is not None and user_id is not None:
             append((next_number(), user_id, now, evaluation))
@@ -54,7 +62,7 @@ class FlagEvaluator:
         now: float,
         keep_user_id: bool = False,
     ) -> Evaluations:
-        """In the order of ``flag_keys``; None asks for all flags. An error fails only its own flag."""
+        """In the order of ``flag_keys``; None asks for all. An error fails only the flags that meet it."""
         _check_input(user_id, context, keep_user_id)
         flags = self._flags.get_all()
         unreadable = self._flags.get_unreadable()
@@ -71,7 +79,8 @@ class FlagEvaluator:
         def on_error(flag: Flag, error: Exception) -> None:
             failures[flag.key] = _as_realtime_error(error)
 
-        evaluations = list(evaluate_all(requested, user_id, context, now, find, on_error))
+        find_segment = find_in_all(self._segments)
+        evaluations = list(evaluate_all(requested, user_id, context, now, find, on_error, find_segment))
         append, next_number = self._append, self._next_number
         if append is not None and next_number is not None and user_id is not None and evaluations:
             append((next_number(), user_id, now, evaluations))

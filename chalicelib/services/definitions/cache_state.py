@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from cachetools import LRUCache, TTLCache
 
 from chalicelib.domain.bucketing import is_key
-from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Experiment, Flag
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Experiment, Flag, Segment
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from chalicelib.metrics import MetricsRecorder
 
@@ -16,7 +16,7 @@ NOT_FOUND_SECONDS = 10.0
 NOT_FOUND_MAX = 1000
 """Unknown keys have a cache of their own, so that invented keys evict no definition."""
 
-T = TypeVar("T", Experiment, Flag)
+T = TypeVar("T", Experiment, Flag, Segment)
 
 
 @dataclass(frozen=True, slots=True)
