@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument, SegmentDocument
 
 DefinitionKind = Literal["experiment", "flag", "segment"]
+DefinitionName = tuple[DefinitionKind, str]
+"""Kind and key: no two definitions have the same."""
 
 EVENT_TYPE_PATTERN = "[A-Za-z0-9._:-]{1,128}"
 """Of the event types that an experiment's ``metrics`` name."""
@@ -174,7 +176,7 @@ class Flag:
 
 FindFlag = Callable[[str], Flag | None]
 FindSegment = Callable[[str], Condition | None]
-"""What a definition refers to, by key; None if it does not exist. They raise StorageUnavailable, Throttled."""
+"""What a definition refers to, by key; None if it does not exist. Raises StorageUnavailable or Throttled."""
 
 
 def find_nothing(_key: str) -> None:
