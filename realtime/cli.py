@@ -109,16 +109,18 @@ def publish(
 def history(
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
+    segment: Annotated[str, typer.Option(help="A segment's key.")] = "",
 ) -> None:
     """Show who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
     from realtime.commands.history import show_definition_history, show_history
 
-    if flag and experiment:
-        raise UsageError("name --flag KEY or --experiment KEY, or neither for everything")
+    keys: dict[DefinitionKind, str] = {"flag": flag, "experiment": experiment, "segment": segment}
+    named = [(kind, key) for kind, key in keys.items() if key]
+    if len(named) > 1:
+        raise UsageError("name --flag KEY, --experiment KEY or --segment KEY, or none for everything")
     definitions = plane().definitions
-    if flag or experiment:
-        kind: DefinitionKind = "flag" if flag else "experiment"
-        show_definition_history(console, definitions, kind, flag or experiment)
+    if named:
+        show_definition_history(console, definitions, *named[0])
     else:
         show_history(console, definitions)
 
