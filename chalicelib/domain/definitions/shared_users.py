@@ -13,6 +13,7 @@ from chalicelib.domain.definitions.schema import (
     ExperimentDocument,
     FlagDocument,
     HoldoutDocument,
+    SegmentDocument,
 )
 from chalicelib.domain.definitions.set_problems import DefinitionProblem, make_problem
 from chalicelib.domain.definitions.uses import get_kind
@@ -37,8 +38,8 @@ def check_layers(
             continue
         for key, start, end, path in references[name].layers:
             layers[key].append(OwnedRange(start, end, document, path))
-        layer = None if get_kind(document) == "segment" else getattr(document, "layer", None)
-        if layer is not None:
+        if not isinstance(document, SegmentDocument) and document.layer is not None:
+            layer = document.layer
             bounds = share_to_buckets(layer.start), share_to_buckets(layer.end)
             layers[layer.key].append(OwnedRange(*bounds, document, "layer"))
     for key, ranges in layers.items():
