@@ -120,4 +120,4 @@ def test_the_example_in_the_documentation_is_valid() -> None:
         definitions = yaml.safe_load(example)
         assert definitions.keys() == {"experiments"}
         (experiment,) = (parse_experiment(document) for document in definitions["experiments"])
-        assert check_set([experiment], []) == []
+        assert check_set([experiment]) == []
