@@ -43,7 +43,7 @@ class Plane(AwsStores):
 
     def get_experiment(self, key: str) -> Experiment | None:
         """With the platform's overrides, where there are any."""
-        experiment, overrides = self.catalog.experiments.get(key), self.platform_overrides
+        experiment, overrides = self.catalog.experiments.find(key), self.platform_overrides
         return overrides.apply(experiment) if experiment and overrides else experiment
 
     def assign(self, user_id: str, experiment_key: str, context: dict[str, Any]) -> AssignmentResult:

@@ -13,6 +13,7 @@ from infra.resource_names import ResourceNames, Value
 ActionsBySetting: TypeAlias = dict[str, tuple[str, ...]]
 _READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem")
 _PUBLICATIONS: ActionsBySetting = {"publications_table": ("dynamodb:BatchGetItem", "dynamodb:Query")}
+_EXPERIMENTS_BY_KEY: ActionsBySetting = _PUBLICATIONS | {"experiments_table": _READ}
 _ALL_EXPERIMENTS: ActionsBySetting = _PUBLICATIONS | {"experiments_table": (*_READ, "dynamodb:Scan")}
 _ALL_FLAGS: ActionsBySetting = _PUBLICATIONS | {"flags_table": (*_READ, "dynamodb:Scan")}
 _USED_BY_EXPERIMENTS: ActionsBySetting = {"flags_table": _READ, "segments_table": _READ}
@@ -29,7 +30,7 @@ CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     | _USED_BY_FLAGS
     | _TRACKING
     | {"assignments_table": (*_READ, "dynamodb:PutItem")},
-    "ingest": _ALL_EXPERIMENTS | _TRACKING | {"counters_table": ("dynamodb:Query",)},
+    "ingest": _EXPERIMENTS_BY_KEY | _TRACKING | {"counters_table": ("dynamodb:Query",)},
     "event_processor": _ALL_EXPERIMENTS
     | _ALL_FLAGS
     | {

@@ -169,7 +169,7 @@ def explain(
         raise UsageError("name either --experiment KEY or --flag KEY")
     attributes = _parse_json_object(context, "--context")
     services = plane()
-    find_flag, find_segment = services.catalog.flags.get, find_by_key(services.catalog.segments)
+    find_flag, find_segment = services.catalog.flags.find, find_by_key(services.catalog.segments)
     find, assignments = services.get_experiment, services.assignments
     if experiment:
         explain_experiment(

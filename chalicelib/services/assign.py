@@ -77,7 +77,7 @@ class Assigner:
         """Raises InvalidInput, TooLarge, NotFound, StorageUnavailable or Throttled."""
         check_user_id(user_id)
         check_context(context)
-        experiment = self._experiments.get(experiment_key)
+        experiment = self._experiments.find(experiment_key)
         if experiment is None:
             raise NotFound.experiment(experiment_key)
         attributes = {**context, "user_id": user_id}
@@ -173,7 +173,7 @@ class Assigner:
             }
             return {**active, **self._experiments.get_unreadable()}
         unique_keys = dict.fromkeys(keys)
-        existing = self._experiments.get_many(unique_keys)
+        existing = self._experiments.find_many(unique_keys)
         return {key: existing.get(key) or NotFound.experiment(key) for key in unique_keys}
 
     def _read_ahead(

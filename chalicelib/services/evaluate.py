@@ -82,7 +82,7 @@ class FlagEvaluator:
         Raises NotFound for an unknown flag, InvalidInput or TooLarge for the user id and the context.
         """
         _check_input(user_id, context, keep_user_id)
-        flag = self._flags.get(flag_key)
+        flag = self._flags.find(flag_key)
         if flag is None or (only_client and not flag.document.client_visible):
             raise NotFound.flag(flag_key)
         state: State | None = None
@@ -144,7 +144,7 @@ class FlagEvaluator:
         flag = flags.get(name)
         if flag is not None or name in unreadable:
             return unreadable[name] if flag is None else flag
-        flag = self._flags.get(name)
+        flag = self._flags.find(name)
         is_hidden = flag is None or (only_client and not flag.document.client_visible)
         return NotFound.flag(name) if flag is None or is_hidden else flag
 

@@ -36,6 +36,12 @@ class FixedDefinitions(Generic[T]):
     def get_many(self, keys: Collection[str]) -> Mapping[str, T | RealtimeError]:
         return {key: self.by_key[key] for key in keys if key in self.by_key}
 
+    def find(self, name: str) -> T | None:
+        return self.by_key.get(name)
+
+    def find_many(self, names: Collection[str]) -> Mapping[str, T | RealtimeError]:
+        return self.get_many(names)
+
     def get_all(self) -> Mapping[str, T]:
         return self.by_key
 

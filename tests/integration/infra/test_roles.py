@@ -133,12 +133,17 @@ def assignment(plane: Plane) -> None:
 
 
 def feature_flags(plane: Plane) -> None:
+    numbers = itertools.count()
+
     def use() -> None:
         plane.evaluate("u1", "new", {})
         plane.evaluate("u1", "old", {})
+        plane.assigner.assign(f"u{next(numbers)}", "checkout", {}, time.time())  # by a flag that serves it
+        plane.assigner.assign("u1", "pricing", {}, time.time())
 
     while_definitions_change(plane.settings, use)
     list(plane.evaluate_many("u1", None, {}))
+    plane.assigner.assign_many("somebody", ["checkout", "old name"], {}, time.time())
     plane.after_response(5.0)
 
 
