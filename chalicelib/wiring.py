@@ -43,7 +43,7 @@ class Plane(AwsStores):
 
     def get_experiment(self, key: str) -> Experiment | None:
         """With the platform's overrides, where there are any."""
-        experiment, overrides = self.catalog.experiments.get(key), self.platform_overrides
+        experiment, overrides = self.catalog.experiments.find(key), self.platform_overrides
         return overrides.apply(experiment) if experiment and overrides else experiment
 
     def assign(self, user_id: str, experiment_key: str, context: dict[str, Any]) -> AssignmentResult:
@@ -130,6 +130,8 @@ class Plane(AwsStores):
         settings, overrides = self.settings, self.platform_overrides
         return Assigner(
             self.catalog.experiments,
+            self.catalog.segments,
+            self.catalog.flags,
             overrides.apply if overrides else None,
             self.assignments,
             AssignmentCache(settings.assignment_cache),
@@ -143,7 +145,11 @@ class Plane(AwsStores):
     def flag_evaluator(self) -> FlagEvaluator:
         tracker = self.tracker if self.settings.tracking else None
         return FlagEvaluator(
-            self.catalog.flags, tracker.buffer if tracker else None, self.assigner, self.tracker
+            self.catalog.flags,
+            self.catalog.segments,
+            tracker.buffer if tracker else None,
+            self.assigner,
+            self.tracker,
         )
 
     @cached_property

@@ -10,12 +10,14 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from chalicelib.domain.assignment import decide
-from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag
-from chalicelib.domain.definitions.model import Flag
-from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag, compile_segment
+from chalicelib.domain.definitions.model import FindFlag, FindSegment, Flag
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument, SegmentDocument
 from chalicelib.domain.definitions.targeting_rules import build_check
+from chalicelib.domain.definitions.uses import list_uses
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import evaluate
+from chalicelib.domain.general_form.state import Condition, State, Stop
 from chalicelib.domain.targeting import RulesDocument, parse
 from realtime.definition_files.contexts import Context, make_contexts
 from realtime.definition_files.diff import DefinitionChange
@@ -67,19 +69,21 @@ class Impact:
         return [*examples.values()]
 
 
-def find_dependent_flags(
+def find_dependents(
     changes: Sequence[DefinitionChange], after: Documents
-) -> Iterator[tuple[DefinitionName, Sequence[str]]]:
-    """Unchanged flags that require a changed one, directly or not, each with the keys of the changed ones."""
-    changed = {change.name[1] for change in changes if change.name[0] == "flag"}
-    flags = {key: document for (_, key), document in after.items() if isinstance(document, FlagDocument)}
-    required = {key: [item.flag for item in flag.prerequisites] for key, flag in flags.items()}
-    causes = {key: {key} for key in changed}
-    for key in TopologicalSorter(required).static_order():
-        if key in flags and key not in changed:
-            causes[key] = {cause for flag in required[key] for cause in causes.get(flag, ())}
-            if causes[key]:
-                yield ("flag", key), sorted(causes[key])
+) -> Iterator[tuple[DefinitionName, Sequence[DefinitionName]]]:
+    """Unchanged flags and experiments that use a changed definition, directly or not, each with those.
+
+    They use it by a condition, a segment, a prerequisite, or as what they serve.
+    """
+    changed = {change.name for change in changes}
+    used = {name: [use.name for use in list_uses(document)] for name, document in after.items()}
+    causes: dict[DefinitionName, set[DefinitionName]] = {name: {name} for name in changed}
+    for name in TopologicalSorter(used).static_order():
+        if name in after and name not in changed:
+            causes[name] = {cause for inner in used[name] for cause in causes.get(inner, ())}
+            if causes[name] and name[0] != "segment":
+                yield name, sorted(causes[name])
 
 
 def measure_impact(name: DefinitionName, before: Documents, after: Documents, now: float) -> Impact:
@@ -88,7 +92,7 @@ def measure_impact(name: DefinitionName, before: Documents, after: Documents, no
     The contexts are made from the conditions of its rules and of its prerequisites' rules, of both sets.
     Stored assignments do not count: a sticky experiment keeps them.
     """
-    names = _list_with_prerequisites(name, before, after)
+    names = _list_with_references(name, before, after)
     rules = [[_parse_rules(documents.get(item)) for documents in (before, after)] for item in names]
     documents = [found for item in names for found in (before.get(item), after.get(item)) if found]
     units = {document.bucket_by for document in documents if isinstance(document, FlagDocument)} | {"user_id"}
@@ -106,20 +110,19 @@ def measure_impact(name: DefinitionName, before: Documents, after: Documents, no
     return Impact(users, any(map(any, rules)), targeted, others)
 
 
-def _list_with_prerequisites(
-    name: DefinitionName, before: Documents, after: Documents
-) -> list[DefinitionName]:
+def _list_with_references(name: DefinitionName, before: Documents, after: Documents) -> list[DefinitionName]:
     names = [name]
     for item in names:  # grows while it is read
         for document in (before.get(item), after.get(item)):
-            for required in document.prerequisites if isinstance(document, FlagDocument) else ():
-                if ("flag", required.flag) not in names:
-                    names.append(("flag", required.flag))
+            for use in list_uses(document) if document else ():
+                if use.name not in names:
+                    names.append(use.name)
     return names
 
 
 def _parse_rules(document: Document | None) -> RulesDocument | None:
-    return None if document is None or document.targeting_rules is None else parse(document.targeting_rules)
+    rules = None if document is None or isinstance(document, SegmentDocument) else document.targeting_rules
+    return None if rules is None else parse(rules)
 
 
 def _make_contexts(
@@ -180,27 +183,59 @@ def _average(impacts: Sequence[ContextImpact]) -> float:
 
 def _compile(documents: Documents, name: DefinitionName, now: float) -> Answer:
     """A function that gives the answer of one definition for a user and context."""
-    document = documents[name]
-    if isinstance(document, ExperimentDocument):
-        experiment = compile_experiment(document)
-
-        def assign(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
-            variant = decide(experiment, user, context, now, lambda: None).variant
-            return ("no variant", None) if variant is None else (variant, None)
-
-        return assign
-    flag = compile_flag(document)
 
     @cache
-    def get_flag(key: str) -> Flag | None:
-        required = documents.get(("flag", key))
-        return compile_flag(required) if isinstance(required, FlagDocument) else None
+    def find_flag(key: str) -> Flag | None:
+        document = documents.get(("flag", key))
+        return compile_flag(document) if isinstance(document, FlagDocument) else None
+
+    @cache
+    def find_segment(key: str) -> Condition | None:
+        document = documents.get(("segment", key))
+        return compile_segment(document).condition if isinstance(document, SegmentDocument) else None
+
+    document = documents[name]
+    if isinstance(document, ExperimentDocument):
+        return _compile_experiment(document, now, find_segment, find_flag)
+    if isinstance(document, SegmentDocument):
+        return _compile_segment(document, now, find_segment, find_flag)
+    flag = compile_flag(document)
 
     def answer(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
         try:
-            evaluation = evaluate(flag, user, context, now, get_flag)
+            evaluation = evaluate(flag, user, context, now, find_flag, find_segment=find_segment)
         except RealtimeError as error:  # the context lacks what the flag divides by
             return f"error {error.code}", None
         return evaluation.variant or "no variant", json.dumps(evaluation.value)
 
     return answer
+
+
+def _compile_experiment(
+    document: ExperimentDocument, now: float, find_segment: FindSegment, find_flag: FindFlag
+) -> Answer:
+    experiment = compile_experiment(document)
+
+    def assign(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
+        try:
+            decision = decide(experiment, user, context, now, lambda: None, find_segment, find_flag)
+        except RealtimeError as error:
+            return f"error {error.code}", None
+        return decision.variant or "no variant", None
+
+    return assign
+
+
+def _compile_segment(
+    document: SegmentDocument, now: float, find_segment: FindSegment, find_flag: FindFlag
+) -> Answer:
+    condition = compile_segment(document).condition
+    words = {True: "in the segment", False: "not in the segment", None: "unknown"}
+
+    def describe(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
+        try:
+            return words[condition(user, context, State(now, find_flag, find_segment))], None
+        except Stop:
+            return "error", None
+
+    return describe

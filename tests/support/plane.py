@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Generic, TypeVar
 
-from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
+from chalicelib.domain.definitions.model import Assignment, Experiment, Flag, Segment
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.stream.event import Limits
 from chalicelib.services.concurrency import Parallel
@@ -21,7 +21,7 @@ def purchase_experiment(key: str = "checkout", **fields: Any) -> Experiment:
     return experiment(key, **({"metrics": ["purchase"]} | fields))
 
 
-T = TypeVar("T", Experiment, Flag)
+T = TypeVar("T", Experiment, Flag, Segment)
 
 
 class FixedDefinitions(Generic[T]):
@@ -35,6 +35,12 @@ class FixedDefinitions(Generic[T]):
 
     def get_many(self, keys: Collection[str]) -> Mapping[str, T | RealtimeError]:
         return {key: self.by_key[key] for key in keys if key in self.by_key}
+
+    def find(self, name: str) -> T | None:
+        return self.by_key.get(name)
+
+    def find_many(self, names: Collection[str]) -> Mapping[str, T | RealtimeError]:
+        return self.get_many(names)
 
     def get_all(self) -> Mapping[str, T]:
         return self.by_key

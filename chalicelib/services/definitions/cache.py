@@ -4,7 +4,14 @@ from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
-from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Definitions, Experiment, Flag
+from chalicelib.domain.definitions.model import (
+    DefinitionKind,
+    DefinitionRow,
+    Definitions,
+    Experiment,
+    Flag,
+    Segment,
+)
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
@@ -13,8 +20,8 @@ from chalicelib.services.definitions.cache_state import CacheState
 RETRY_SECONDS = 1.0
 """Wait so long after a failure. A kill switch is in force within 10 s even if one check fails."""
 
-T = TypeVar("T", Experiment, Flag)
-T_co = TypeVar("T_co", bound=Experiment | Flag, covariant=True)
+T = TypeVar("T", Experiment, Flag, Segment)
+T_co = TypeVar("T_co", bound=Experiment | Flag | Segment, covariant=True)
 
 
 class DefinitionSource(Protocol[T_co]):
@@ -25,6 +32,12 @@ class DefinitionSource(Protocol[T_co]):
 
     def get_many(self, keys: Collection[str]) -> Mapping[str, T_co | RealtimeError]:
         """Those of ``keys`` that exist, or the error of those that cannot be loaded."""
+
+    def find(self, name: str) -> T_co | None:
+        """By key or alias, as callers ask; else as `get`."""
+
+    def find_many(self, names: Collection[str]) -> Mapping[str, T_co | RealtimeError]:
+        """By key or alias, as `get_many`."""
 
     def get_all(self) -> Mapping[str, T_co]:
         """All by key. A mapping that was returned never changes: an update makes a new one."""
@@ -66,21 +79,26 @@ class DefinitionCache(Generic[T]):
         self.misses = 0
 
     def get(self, key: str) -> T | None:
-        """By key or alias."""
+        return self._get(key, self._check_for_changes())
+
+    def find(self, name: str) -> T | None:
+        """By key or alias, as callers ask. The first name that is no key loads all definitions."""
         now = self._check_for_changes()
-        definition = self._get(key, now)
-        return definition if definition is not None else self._get_by_alias(key, now)
+        definition = self._get(name, now)
+        return definition if definition is not None else self._get_by_alias(name, now)
+
+    def find_many(self, names: Collection[str]) -> dict[str, T | RealtimeError]:
+        """By name, as `find`: those that exist."""
+        now = self._check_for_changes()
+        answers = self._get_many(names, now)
+        for name in names:
+            definition = None if name in answers else self._get_by_alias(name, now)
+            if definition is not None:
+                answers[name] = definition
+        return answers
 
     def get_many(self, keys: Collection[str]) -> dict[str, T | RealtimeError]:
-        """By key or alias, as asked."""
-        now = self._check_for_changes()
-        answers = self._get_many(keys, now)
-        for name in keys:
-            if name not in answers:
-                definition = self._get_by_alias(name, now)
-                if definition is not None:
-                    answers[name] = definition
-        return answers
+        return self._get_many(keys, self._check_for_changes())
 
     def get_all(self) -> Mapping[str, T]:
         return self._get_all(self._check_for_changes())

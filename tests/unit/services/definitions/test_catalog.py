@@ -10,9 +10,10 @@ import pytest
 from chalicelib.domain.definitions.model import Changes, DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from chalicelib.services.definitions.cache import RETRY_SECONDS
+from chalicelib.services.definitions.cache_state import NOT_FOUND_SECONDS
 from chalicelib.services.definitions.catalog import Catalog
 from realtime.testing.stores import MemoryDefinitions, MemoryMetrics
-from tests.support.experiments import published, published_flag
+from tests.support.experiments import published, published_flag, published_segment
 from tests.support.poll import wait_until
 
 CHECK, TTL = 5.0, 300.0
@@ -83,8 +84,9 @@ def test_a_definition_is_loaded_once_and_then_costs_no_call() -> None:
 
 
 def test_kinds_are_apart() -> None:
-    container = Container(published("same"), published_flag("same"))
+    container = Container(published("same"), published_flag("same"), published_segment("same"))
     assert container.catalog.flags.get("same") is not None
+    assert container.catalog.segments.get("same") is not None
     assert container.catalog.experiments.get("same") is not None
     assert container.catalog.flags.get("checkout") is None
 
@@ -98,6 +100,26 @@ def test_a_publish_is_in_force_after_the_next_check() -> None:
     container.now += 0.01
     assert container.get_status() == "paused"
     assert container.take_calls() == {"get_changes": 2, "get_many": 2}
+
+
+def test_all_kinds_are_checked_for_changes_together() -> None:
+    container = Container(published(), published_flag(), published_segment())
+    catalog = container.catalog
+
+    def read_versions() -> list[int]:
+        found = (
+            catalog.experiments.get("checkout"),
+            catalog.flags.get("dark-mode"),
+            catalog.segments.get("testers"),
+        )
+        return [definition.version for definition in found if definition]
+
+    assert read_versions() == [1, 1, 1]
+    container.publish(published_segment(include=["ada"]), published_flag(enabled=False))
+    container.take_calls()
+    container.now += CHECK
+    assert read_versions() == [1, 2, 2]
+    assert container.take_calls() == {"get_changes": 1, "get_many": 2}
 
 
 def test_lookups_and_misses_are_counted_once_a_check() -> None:
@@ -255,46 +277,62 @@ def test_a_definition_edited_without_a_publish_is_taken_up_after_its_time() -> N
     assert container.get_status() == "completed"
 
 
-def test_what_is_not_found_loads_all_once_as_it_may_be_an_alias() -> None:
+def test_not_found_is_remembered_for_a_while() -> None:
     container = Container(published())
     assert container.get_status("later") is None
-    assert container.take_calls() == {"get_changes": 1, "get_many": 1, "get_all": 1}
-    for number in range(100):
-        assert container.get_status(f"made-up-{number}") is None
+    container.take_calls()
+    assert container.get_status("later") is None
     assert container.take_calls() == {}
+    container.now += NOT_FOUND_SECONDS
+    assert container.get_status("later") is None
+    assert container.take_calls()["get_many"] == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 129, "ü", "a b", "a\n", "a/b", "\ud800"])
+def test_what_cannot_be_a_key_is_not_found_without_asking(key: str) -> None:
+    container = Container(published("good"))
+    assert container.get_status(key) is None
+    assert container.catalog.flags.get(key) is None
+    assert set(container.catalog.experiments.get_many([key, "good"])) == {"good"}
+    assert container.take_calls() == {"get_changes": 1, "get_many": 1}
+    container.store.dead = {"get_many", "get_all", "get_changes"}
+    assert container.get_status(key) is None
 
 
 ALIASES = ["Checkout / Farbe", "a b", "ü", "x" * 256, "old-key"]
 
 
 @pytest.mark.parametrize("alias", ALIASES)
-def test_a_definition_is_found_by_its_alias_too(alias: str) -> None:
+def test_callers_find_a_definition_by_its_alias_too(alias: str) -> None:
     container = Container(published(alias=alias), published("good"), published_flag("f", alias=alias))
-    assert container.get_status(alias) == "active"
-    flag = container.catalog.flags.get(alias)
+    experiments, flags = container.catalog.experiments, container.catalog.flags
+    found, flag = experiments.find(alias), flags.find(alias)
+    assert found is not None
     assert flag is not None
-    assert flag.key == "f"
-    many = container.catalog.experiments.get_many([alias, "good", "gone"])
-    assert [*many] == ["good", alias]
+    assert (found.key, flag.key) == ("checkout", "f")
+    assert experiments.get(alias) is None
+    assert [*experiments.find_many([alias, "good", "gone"])] == ["good", alias]
+
+
+def test_the_first_name_that_is_no_key_loads_all_and_others_cost_nothing() -> None:
+    container = Container(published())
+    find = container.catalog.experiments.find
+    assert find("later") is None
+    assert container.take_calls() == {"get_changes": 1, "get_many": 1, "get_all": 1}
+    for number in range(100):
+        assert find(f"made up {number}") is None
+        assert find(f"made-up-{number}") is None
+    assert container.take_calls() == {}
 
 
 def test_another_alias_is_in_force_after_the_next_check() -> None:
     container = Container(published(alias="one"))
-    assert container.get_status("one") == "active"
+    find = container.catalog.experiments.find
+    assert find("one") is not None
     container.publish(published(alias="two"))
     container.now += CHECK
-    assert container.get_status("one") is None
-    assert container.get_status("two") == "active"
-
-
-@pytest.mark.parametrize("key", ["", "x" * 129, "ü", "a b", "a\n", "a/b", "\ud800"])
-def test_what_cannot_be_a_key_is_not_found(key: str) -> None:
-    container = Container(published("good"))
-    assert container.get_status(key) is None
-    assert container.catalog.flags.get(key) is None
-    assert set(container.catalog.experiments.get_many([key, "good"])) == {"good"}
-    container.store.dead = {"get_many", "get_all", "get_changes"}
-    assert container.get_status(key) is None
+    assert find("one") is None
+    assert find("two") is not None
 
 
 def test_what_was_not_found_is_found_after_the_next_check() -> None:
@@ -341,7 +379,7 @@ def test_many_unknown_keys_are_one_call() -> None:
     container.take_calls()
     experiments = container.catalog.experiments.get_many([*keys, "missing"])
     assert set(experiments) == set(keys)
-    assert container.take_calls() == {"get_many": 1, "get_all": 1}
+    assert container.take_calls() == {"get_many": 1}
     assert set(container.catalog.experiments.get_many([*keys, "missing"])) == set(keys)
     assert container.take_calls() == {}
 
