@@ -23,7 +23,7 @@ MAX_GAPS = 3
 def lint_splits(rule: Rule) -> Iterator[Problem]:
     shards = list(list_shards(rule))
     for shard in shards:
-        yield from _lint_condition_ranges(shard)
+        yield from _lint_ranges(shard)
         yield from lint_missing_unit(shard.place)
     outer = [shard for each in (*rule.outer, rule) for shard in list_shards(each)]
     for serve in rule.list_serves():
@@ -56,12 +56,12 @@ def warn_of_missing_unit(place: Place) -> Problem:
     return Problem(place.unit_path, message)
 
 
-def _lint_condition_ranges(shard: Shard) -> Iterator[Problem]:
+def _lint_ranges(shard: Shard) -> Iterator[Problem]:
     if shard.ranges == []:
         yield Problem(f"{shard.path}.ranges", "is empty: nobody is in it")
     for index, (low, high) in enumerate(shard.ranges or []):
         is_written = low != 0 or high != 0  # below: 0 is a rollout that has not begun
-        if is_written and is_empty_range(shard.form, low, high, closed=True):
+        if is_written and is_empty_range(shard.form, low, high, closed=shard.is_closed):
             yield Problem(f"{shard.path}.ranges[{index}]", "is empty: nobody is in it")
 
 

@@ -36,6 +36,7 @@ class Shard(NamedTuple):
     path: str
     form: Json
     ranges: list[list[Any]] | None
+    is_closed: bool
     place: Place
 
 
@@ -61,9 +62,9 @@ def read_shard(condition: Condition, place: Place) -> Shard | None:
     if isinstance(form, bool):
         return None
     inner = form.get("not", form)
-    return Shard(
-        condition.path, inner["shard"], inner.get("ranges"), place.read_unit(written, f"{condition.path}.")
-    )
+    ranges, is_closed = inner.get("ranges"), inner.get("closed", False)
+    place = place.read_unit(written, f"{condition.path}.")
+    return Shard(condition.path, inner["shard"], ranges, is_closed, place)
 
 
 def read_split(serve: Serve) -> Split | None:

@@ -17,25 +17,29 @@ Fields = Mapping[str, Any]
 class Place(NamedTuple):
     """What shards divide by here. ``unit_path`` is where that is written, "" if it is nowhere.
 
-    ``is_settled``: it is written what a missing unit means, or there is always one. ``split_variants`` is the
-    number of variants with a weight.
+    ``is_written``: so is what a missing unit means. ``split_variants``: how many variants have a weight.
     """
 
     scope: Scope
     unit_path: str
-    is_settled: bool
+    is_written: bool
     split_variants: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is written what a missing unit means, or the user is one."""
+        unit = self.scope.unit
+        return self.is_written or unit == "user" or "user" in unit.get("first", ())
 
     def read_unit(self, fields: Fields, path: str) -> "Place":
         """The place of a rule or a shard with ``fields``."""
         place = self
         if "unit" in fields:
             unit, missing = read_unit(fields["unit"], "")
-            has_user = unit == "user" or "user" in unit.get("first", ())
             scope = replace(self.scope, unit=unit, missing=self.scope.missing if missing is None else missing)
-            has_word = missing is not None or (self.is_settled and self.unit_path != "")
-            place = Place(scope, f"{path}unit", has_word or has_user, self.split_variants)
-        return place._replace(is_settled=True) if "missing" in fields else place
+            is_written = self.is_written or missing is not None
+            place = Place(scope, f"{path}unit", is_written, self.split_variants)
+        return place._replace(is_written=True) if "missing" in fields else place
 
 
 class Condition(NamedTuple):
@@ -185,9 +189,8 @@ def make_place(document: Definition) -> Place:
         split_variants = sum(share > 0 for share in document.compute_allocations().values())
     else:
         scope = Scope(salt, "", "user", "out", {}, References())
-    place = Place(scope, "", True, split_variants)
-    place = place if document.unit is None else place.read_unit({"unit": document.unit}, "")
-    return place._replace(is_settled=True) if scope.missing == "out" else place
+    place = Place(scope, "", scope.missing == "out", split_variants)  # a segment excludes
+    return place if document.unit is None else place.read_unit({"unit": document.unit}, "")
 
 
 def _read_rules(rules: list[Json], path: str, place: Place, outer: tuple[Rule, ...]) -> list[Rule]:
