@@ -12,7 +12,9 @@ from chalicelib.api.http import (
     DENY,
     MAX_EVENTS_BODY_BYTES,
     Model,
+    is_client,
     json_view,
+    make_auth_context,
     read_json,
     read_query,
     respond_with_json,
@@ -35,8 +37,10 @@ JSON: dict[str, Any] = {"content_types": []}  # `read_json` checks it, and refus
 @app.authorizer(name="authorizer", ttl_seconds=60)
 def api_key(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     with deadline.limit_online(None):
-        principal, routes = plane().authorize(request.token)
-    return AuthResponse([*routes], principal) if routes else DENY
+        access = plane().authorize(request.token)
+    if not access.routes:
+        return DENY
+    return AuthResponse([*access.routes], access.principal, make_auth_context(access))
 
 
 @app.route("/assign", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
@@ -66,22 +70,26 @@ def assign_batch() -> dict[str, Any]:
 @app.route("/flags/evaluate", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
 @json_view
 def evaluate_by_query() -> str:
-    request = _query(FlagRequest)
-    return plane().evaluate(request.user_id, request.flag_key, request.context).encoded
+    return _evaluate(_query(FlagRequest))
 
 
 @app.route("/flags/evaluate", methods=["POST"], authorizer=api_key, **JSON)
 @json_view
 def evaluate() -> str:
-    request = _body(FlagRequest)
-    return plane().evaluate(request.user_id, request.flag_key, request.context).encoded
+    return _evaluate(_body(FlagRequest))
 
 
 @app.route("/flags/evaluate/batch", methods=["POST"], authorizer=api_key, **JSON)
 @json_view
 def evaluate_batch() -> Response:
     request = _body(FlagBatchRequest)
-    answers = plane().evaluate_many(request.user_id, request.flag_keys, request.context)
+    answers = plane().evaluate_many(
+        request.user_id,
+        request.flag_keys,
+        request.context,
+        only_client=is_client(_request()),
+        expose=request.exposures,
+    )
     return flags.render_evaluations(_request(), answers)
 
 
@@ -89,14 +97,17 @@ def evaluate_batch() -> Response:
 @ofrep.ofrep_view
 def ofrep_flag(key: str) -> Response:
     user_id, context = ofrep.read_request(_request())
-    return ofrep.render_evaluation(plane().evaluate(user_id, key, context, keep_user_id=True))
+    only_client = is_client(_request())
+    answer = plane().evaluate(user_id, key, context, keep_user_id=True, only_client=only_client)
+    return ofrep.render_evaluation(answer)
 
 
 @app.route("/ofrep/v1/evaluate/flags", methods=["POST"], authorizer=api_key, **JSON)
 @ofrep.ofrep_view
 def ofrep_flags() -> Response:
     user_id, context = ofrep.read_request(_request())
-    answers = plane().evaluate_many(user_id, None, context, keep_user_id=True)
+    only_client = is_client(_request())
+    answers = plane().evaluate_many(user_id, None, context, keep_user_id=True, only_client=only_client)
     return ofrep.render_evaluations(_request(), answers)
 
 
@@ -170,6 +181,12 @@ def _body(model: type[Model]) -> Model:
 
 def _query(model: type[Model]) -> Model:
     return validate_request(model, read_query(_request()))
+
+
+def _evaluate(request: FlagRequest) -> str:
+    only_client = is_client(_request())
+    answer = plane().evaluate(request.user_id, request.flag_key, request.context, only_client=only_client)
+    return answer.encoded
 
 
 def _answer_gateway(event: Any, context: Any) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation, Experiment
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import Evaluations
+from chalicelib.domain.keys import Access
 from chalicelib.domain.stream.event import Limits
 from chalicelib.services.assign import Assigner
 from chalicelib.services.assignment_cache import AssignmentCache
@@ -54,20 +55,20 @@ class Plane(AwsStores):
         return self.assigner.assign_many(user_id, experiment_keys, context, self.clock())
 
     def evaluate(
-        self, user_id: str | None, flag_key: str, context: dict[str, Any], keep_user_id: bool = False
+        self, user_id: str | None, flag_key: str, context: dict[str, Any], **options: bool
     ) -> Evaluation:
-        return self.flag_evaluator.evaluate(user_id, flag_key, context, self.clock(), keep_user_id)
+        return self.flag_evaluator.evaluate(user_id, flag_key, context, self.clock(), **options)
 
     def evaluate_many(
         self,
         user_id: str | None,
         flag_keys: Collection[str] | None,
         context: dict[str, Any],
-        keep_user_id: bool = False,
+        **options: bool,
     ) -> Evaluations:
-        return self.flag_evaluator.evaluate_many(user_id, flag_keys, context, self.clock(), keep_user_id)
+        return self.flag_evaluator.evaluate_many(user_id, flag_keys, context, self.clock(), **options)
 
-    def authorize(self, header: str) -> tuple[str, list[str]]:
+    def authorize(self, header: str) -> Access:
         return self.authorizer.authorize(header)
 
     def health(self) -> dict[str, Any]:
@@ -140,7 +141,10 @@ class Plane(AwsStores):
 
     @cached_property
     def flag_evaluator(self) -> FlagEvaluator:
-        return FlagEvaluator(self.catalog.flags, self.tracker.buffer if self.settings.tracking else None)
+        tracker = self.tracker if self.settings.tracking else None
+        return FlagEvaluator(
+            self.catalog.flags, tracker.buffer if tracker else None, self.assigner, self.tracker
+        )
 
     @cached_property
     def tracker(self) -> Tracker:

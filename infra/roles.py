@@ -13,14 +13,16 @@ from infra.resource_names import ResourceNames, Value
 ActionsBySetting: TypeAlias = dict[str, tuple[str, ...]]
 _READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem")
 _PUBLICATIONS: ActionsBySetting = {"publications_table": ("dynamodb:BatchGetItem", "dynamodb:Query")}
-_EXPERIMENTS_BY_KEY: ActionsBySetting = _PUBLICATIONS | {"experiments_table": _READ}
 _ALL_EXPERIMENTS: ActionsBySetting = _PUBLICATIONS | {"experiments_table": (*_READ, "dynamodb:Scan")}
 _ALL_FLAGS: ActionsBySetting = _PUBLICATIONS | {"flags_table": (*_READ, "dynamodb:Scan")}
 _TRACKING: ActionsBySetting = {"event_stream": ("kinesis:PutRecords",)}
 CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     "assignment": _ALL_EXPERIMENTS | _TRACKING | {"assignments_table": (*_READ, "dynamodb:PutItem")},
-    "feature_flags": _ALL_FLAGS | _TRACKING,
-    "ingest": _EXPERIMENTS_BY_KEY | _TRACKING | {"counters_table": ("dynamodb:Query",)},
+    "feature_flags": _ALL_FLAGS
+    | _ALL_EXPERIMENTS
+    | _TRACKING
+    | {"assignments_table": (*_READ, "dynamodb:PutItem")},
+    "ingest": _ALL_EXPERIMENTS | _TRACKING | {"counters_table": ("dynamodb:Query",)},
     "event_processor": _ALL_EXPERIMENTS
     | _ALL_FLAGS
     | {
@@ -57,7 +59,7 @@ def build_statements(
 def list_calls(function: FunctionName, environment: Environment, names: ResourceNames) -> ActionsBySetting:
     """The actions that its code needs, by the setting that names their resource."""
     actions = dict(CALLS_BY_FUNCTION[function])
-    if function == "assignment" and names.platform == "existing":
+    if function in ("assignment", "feature_flags") and names.platform == "existing":
         actions["overrides_table"] = ("dynamodb:Scan",)
     if function == "event_processor" and environment.settings.get("REALTIME_ARCHIVE") == "firehose":
         actions["firehose"] = ("firehose:PutRecordBatch",)

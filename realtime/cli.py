@@ -63,6 +63,14 @@ def validate(paths: Paths, strict: Strict = False) -> None:
 
 
 @app.command()
+def schema() -> None:
+    """Print the JSON Schema of definitions. Example: [b]python -m realtime schema > schema.json[/b]"""
+    from realtime.commands.schema import print_schema
+
+    print_schema()
+
+
+@app.command()
 def publish(
     paths: Annotated[list[Path] | None, typer.Argument(help="Definition files or folders.")] = None,
     strict: Strict = False,

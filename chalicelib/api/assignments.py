@@ -10,19 +10,19 @@ from chalicelib.domain.timestamps import format_timestamp
 
 
 def render_assignment(result: AssignmentResult) -> dict[str, Any]:
-    """``persisted`` is present only if it is false."""
-    experiment, user_id, decision, assignment_id, timestamp, is_persisted = result
+    """``persisted`` is present only if it is false. That a user who is held out is recorded is not told."""
+    experiment, user_id, decision, assignment_id, timestamp, _, is_persisted = result
     body = {
         "user_id": user_id,
         "experiment_key": experiment.key,
         "experiment_id": experiment.id,
         "variant": decision.variant,
         "payload": decision.payload,
-        "assignment_id": assignment_id,
+        "assignment_id": assignment_id if decision.variant is not None else None,
         "timestamp": format_timestamp(timestamp),
         "reason": decision.reason,
     }
-    return body if is_persisted else body | {"persisted": False}
+    return body if is_persisted or decision.variant is None else body | {"persisted": False}
 
 
 def render_assignments(results: Mapping[str, AssignmentResult | RealtimeError]) -> dict[str, Any]:

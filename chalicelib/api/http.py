@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
     Throttled,
     TooLarge,
 )
+from chalicelib.domain.keys import Access
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_EVENTS_BODY_BYTES = 4 * 1024 * 1024
@@ -52,6 +53,17 @@ _STATUS: dict[type[RealtimeError], int] = {
 }
 _log = logging.getLogger("realtime")
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def make_auth_context(access: Access) -> dict[str, str]:
+    """What the authorizer tells the views: API Gateway passes texts on."""
+    return {"flags": "client"} if access.is_client else {}
+
+
+def is_client(request: Request) -> bool:
+    """Whether the key may only see flags that are ``client_visible``."""
+    authorizer = request.context.get("authorizer")
+    return isinstance(authorizer, dict) and authorizer.get("flags") == "client"
 
 
 class UnsupportedMediaType(RealtimeError):

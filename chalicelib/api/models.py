@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
-from chalicelib.domain.definitions.schema import Key
+from chalicelib.domain.definitions.schema import MAX_ALIAS_BYTES
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.stream.event import MAX_EVENTS
 from chalicelib.domain.stream.event_schema import EventDocument
@@ -13,13 +13,26 @@ UserId = Annotated[str, Field(description="1 to 1,024 bytes of UTF-8, no control
 Context = Annotated[dict[str, Any], Field(description="attributes for targeting rules, ≤ 32 KB")]
 
 
+def _check_name(name: str) -> str:
+    if len(name.encode("utf-8", "surrogatepass")) > MAX_ALIAS_BYTES:
+        raise ValueError(f"must have at most {MAX_ALIAS_BYTES} bytes of UTF-8")
+    return name
+
+
+DefinitionName = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_ALIAS_BYTES, description="key or alias"),
+    AfterValidator(_check_name),
+]
+
+
 class RequestModel(BaseModel):
     model_config = ConfigDict(strict=True, defer_build=True)
 
 
 class AssignRequest(RequestModel):
     user_id: UserId
-    experiment_key: Key
+    experiment_key: DefinitionName
     context: Context = {}
 
 
@@ -31,7 +44,7 @@ class AssignBatchRequest(RequestModel):
 
 class FlagRequest(RequestModel):
     user_id: UserId
-    flag_key: Key
+    flag_key: DefinitionName
     context: Context = {}
 
 
@@ -39,6 +52,7 @@ class FlagBatchRequest(RequestModel):
     user_id: UserId
     context: Context = {}
     flag_keys: list[str] | None = Field(default=None, max_length=10_000, description="absent: all")
+    exposures: bool = Field(default=False, description="count exposures of experiments that flags serve")
 
 
 class EventList(BaseModel):

@@ -9,18 +9,24 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, Protocol, cast
 
 from chalicelib.domain.bucketing import compute_halves
-from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
-from chalicelib.domain.general_form.state import NoValue, State
+from chalicelib.domain.definitions.model import HELD_OUT, Assignment, Decision, Experiment
+from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.general_form.state import MissingUnit, NoValue, State
 from chalicelib.domain.reasons import Reason
 
-FRESH = frozenset({Reason.ASSIGNED, Reason.REASSIGNED})
-"""Reasons of decisions that are not stored yet."""
+_FRESH = frozenset({Reason.ASSIGNED, Reason.REASSIGNED})
+
+
+def is_fresh(decision: Decision) -> bool:
+    """Whether the decision is not stored yet, and has to be."""
+    return decision.reason in _FRESH or decision.recorded is not None
 
 
 class AssignmentResult(NamedTuple):
-    """A user's answer from one experiment; ``assignment_id`` is None without a variant.
+    """A user's answer from one experiment; ``assignment_id`` is None unless something is stored for it.
 
-    ``timestamp`` is epoch seconds: when the user was assigned, or now if there is no assignment.
+    ``unit`` is what the stored row belongs to: the user, or for example an account. ``timestamp`` is epoch
+    seconds: when the user was assigned, or now if there is no assignment.
     ``is_persisted`` is False for an assignment that could not be stored yet.
     """
 
@@ -29,6 +35,7 @@ class AssignmentResult(NamedTuple):
     decision: Decision
     assignment_id: str | None
     timestamp: float
+    unit: str
     is_persisted: bool = True
 
 
@@ -60,15 +67,18 @@ def decide(
     if experiment.gates is not None:
         gated = check_gates(experiment, user_id, context, now)
         if gated is not None:
-            return gated
+            return gated if gated.reason is not Reason.HOLDOUT else _hold_out(experiment, now, get_row)
     row = get_row()
     if row is not None and not is_current(row, experiment, now):
         row = None
-    if row is not None and experiment.is_sticky and row.variant in experiment.sticky:
+    if row is not None and experiment.is_sticky and row.variant in experiment.variants:
         return experiment.sticky[row.variant]
     definition = experiment.assignment
     state = make_state(now) if definition.reads_state else _NO_STATE
-    decision: Decision = definition.decide(user_id, context, state)
+    try:
+        decision: Decision = definition.decide(user_id, context, state)
+    except MissingUnit as error:
+        raise InvalidInput.missing_unit("experiment", error.name) from None
     if row is None or decision.variant is None:
         return decision
     decisions = experiment.sticky if row.variant == decision.variant else experiment.reassigned
@@ -81,8 +91,34 @@ def check_gates(
     """The decision that needs no stored assignment; None if there is none."""
     if experiment.gates is None:
         return None
-    decision: Decision | NoValue = experiment.gates.decide(user_id, context, make_state(now))
+    try:
+        decision: Decision | NoValue = experiment.gates.decide(user_id, context, make_state(now))
+    except MissingUnit as error:
+        raise InvalidInput.missing_unit("experiment", error.name) from None
     return None if isinstance(decision, NoValue) else decision
+
+
+def needs_row(experiment: Experiment, gated: Decision | None) -> bool:
+    """Whether a decision reads the stored row: ``gated`` is what the gates say."""
+    return gated is None or (gated.reason is Reason.HOLDOUT and HELD_OUT in experiment.sticky)
+
+
+def find_unit(experiment: Experiment, user_id: str, context: Mapping[str, Any]) -> str | None:
+    """What the stored row belongs to: the user, or a unit such as an account; None if that is missing."""
+    if experiment.get_unit is None:
+        return user_id
+    unit = experiment.get_unit(user_id, context, _NO_STATE)
+    return unit if isinstance(unit, str) else None
+
+
+def _hold_out(experiment: Experiment, now: float, get_row: Callable[[], Assignment | None]) -> Decision:
+    """Recorded once, if the holdout is measured."""
+    decision = experiment.sticky.get(HELD_OUT)
+    if decision is None:
+        return _NOT_RECORDED
+    row = get_row()
+    is_recorded = row is not None and is_current(row, experiment, now) and row.variant == HELD_OUT
+    return _NOT_RECORDED if is_recorded else decision
 
 
 def make_state(now: float) -> State:
@@ -93,6 +129,7 @@ def _find_nothing(_key: str) -> None:
     """Experiments refer to nothing else."""
 
 
+_NOT_RECORDED = Decision(None, Reason.HOLDOUT)
 _NO_STATE = cast(State, None)
 """For definitions that read none."""
 

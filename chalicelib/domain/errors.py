@@ -38,6 +38,13 @@ class RealtimeError(Exception):
 class InvalidInput(RealtimeError):
     """The caller made a mistake; the message names the field and the fix."""
 
+    @classmethod
+    def missing_unit(cls, kind: str, unit: str) -> "InvalidInput":
+        """``unit`` is ``user``, or the attribute that is missing."""
+        field = "user_id" if unit in ("user", "user_id") else f"context.{unit}"
+        problem = Problem(field, f"required, because this {kind} divides its users by it")
+        return cls("targeting_key_missing", f"The {kind} cannot be decided without a unit.", (problem,))
+
 
 class NotFound(RealtimeError):
     """No experiment or flag has this key."""

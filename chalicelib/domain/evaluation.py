@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from chalicelib.domain.definitions.model import Evaluation, Flag
-from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, StorageUnavailable
+from chalicelib.domain.definitions.model import Evaluation, Flag, find_in_force
+from chalicelib.domain.errors import InvalidInput, RealtimeError, StorageUnavailable
 from chalicelib.domain.general_form.state import NO_VALUE, Circle, MissingUnit, NoValue, State, Stop
 
 
@@ -16,6 +16,8 @@ class Evaluations(NamedTuple):
 
 
 FindFlag = Callable[[str], Flag | None]
+Assign = Callable[[str], Evaluation | None]
+"""An experiment's key -> the user's answer from it; None if it excludes the user."""
 _NO_STATE = cast(State, None)
 """For definitions that read none."""
 
@@ -34,13 +36,15 @@ def evaluate(
     evaluated once: flags that share one would double the work at every level. Raises InvalidInput
     ``targeting_key_missing`` if the answer needs a hash and there is nothing to hash.
     """
+    if flag.later:
+        flag = find_in_force(flag, now)
     definition = flag.definition
     if state is None:
         state = make_state(now, find) if definition.reads_state else _NO_STATE
     try:
         answer: Evaluation | NoValue = definition.decide(user_id, context, state)
     except MissingUnit as error:
-        raise make_missing_unit_error(error.name) from None
+        raise InvalidInput.missing_unit("flag", error.name) from None
     except Circle:  # only in rows edited by hand: publishing refuses circles
         message = "The prerequisites of the stored flag go in a circle; publish it again."
         raise StorageUnavailable(message) from None
@@ -58,9 +62,10 @@ def evaluate_all(
     now: float,
     find: FindFlag,
     on_error: Callable[[Flag, Exception], object],
+    assign: Assign | None = None,
 ) -> Iterator[Evaluation]:
     """What `evaluate` answers for each of many flags; errors go to ``on_error``."""
-    state = make_state(now, find)
+    state = make_state(now, find, assign)
     for flag in flags:
         try:
             answer = evaluate(flag, user_id, context, now, find, state)
@@ -70,12 +75,9 @@ def evaluate_all(
             yield answer
 
 
-def make_state(now: float, find: FindFlag) -> State:
-    return State(now, find, lambda _name: None)
+def make_state(now: float, find: FindFlag, assign: Assign | None = None) -> State:
+    def find_definition(key: str) -> Flag | None:
+        flag = find(key)
+        return find_in_force(flag, now) if flag is not None and flag.later else flag
 
-
-def make_missing_unit_error(unit: str) -> InvalidInput:
-    """``unit`` is ``user``, or the attribute that is missing."""
-    field = "user_id" if unit in ("user", "user_id") else f"context.{unit}"
-    problem = Problem(field, "required, because this flag divides its users by it")
-    return InvalidInput("targeting_key_missing", "The flag cannot be decided without a unit.", (problem,))
+    return State(now, find_definition, lambda _name: None, assign)

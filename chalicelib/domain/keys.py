@@ -3,16 +3,20 @@
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+_FLAGS = (
+    "/flags/evaluate",
+    "/flags/evaluate/batch",
+    "/ofrep/v1/evaluate/flags",
+    "/ofrep/v1/evaluate/flags/*",
+)
+CLIENT_FLAGS = "flags:client"
+"""For keys that are public, such as one in a web page: only flags that are ``client_visible``."""
 SCOPES: dict[str, tuple[str, ...]] = {
     "assign": ("/assign", "/assign/batch"),
-    "flags": (
-        "/flags/evaluate",
-        "/flags/evaluate/batch",
-        "/ofrep/v1/evaluate/flags",
-        "/ofrep/v1/evaluate/flags/*",
-    ),
+    "flags": _FLAGS,
+    CLIENT_FLAGS: _FLAGS,
     "events": ("/events",),
     "results": ("/experiments/*",),
 }
@@ -48,5 +52,17 @@ def parse_bearer(header: str) -> str | None:
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-def select_routes(scopes: Collection[str]) -> list[str]:
-    return [route for scope, routes in SCOPES.items() if scope in scopes for route in routes]
+class Access(NamedTuple):
+    """What a key opens: ``principal`` names it by its digest, ``routes`` is empty if it is not accepted.
+
+    ``is_client``: only flags that are ``client_visible``.
+    """
+
+    principal: str
+    routes: tuple[str, ...] = ()
+    is_client: bool = False
+
+
+def grant(principal: str, scopes: Collection[str]) -> Access:
+    routes = dict.fromkeys(route for scope in SCOPES if scope in scopes for route in SCOPES[scope])
+    return Access(principal, tuple(routes), CLIENT_FLAGS in scopes and "flags" not in scopes)

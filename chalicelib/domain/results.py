@@ -11,8 +11,8 @@ from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.sample_ratio import Publication, check_sample_ratio, list_periods
 from chalicelib.domain.stream.counters import ASSIGNED, UNASSIGNED, CounterItem, Sums, format_day
 from chalicelib.domain.stream.event import SCALE
+from chalicelib.domain.stream.tracking import EXPOSURE
 
-EXPOSURE = "exposure"
 MIN_CONVERSIONS = 10
 """Per variant. With fewer, a rate is too uncertain."""
 HOURS_SHOWN = 48

@@ -4,17 +4,19 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 from chalicelib.domain.assignment import (
-    FRESH,
     AssignmentResult,
     Assignments,
     check_gates,
     decide,
+    find_unit,
     is_ahead,
+    is_fresh,
     make_assignment_id,
+    needs_row,
 )
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
-from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
+from chalicelib.domain.definitions.model import Assignment, Decision, Experiment, find_in_force
+from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.assignment_cache import AssignmentCache
@@ -64,7 +66,8 @@ class Assigner:
         if experiment is None:
             raise NotFound.experiment(experiment_key)
         attributes = {**context, "user_id": user_id}
-        outcome = self._decide(self._override(experiment), user_id, attributes, now, self._assignments.get)
+        experiment = self._find_in_force(experiment, now)
+        outcome = self._decide(experiment, user_id, attributes, now, self._assignments.get)
         if isinstance(outcome, AssignmentResult):
             return outcome
         return self._store(outcome, attributes, now)
@@ -79,13 +82,22 @@ class Assigner:
         check_user_id(user_id)
         check_context(context)
         attributes = {**context, "user_id": user_id}
-        experiments: list[Experiment] = []
+        asked = self._get_experiments(experiment_keys, now)
+        errors = {name: each for name, each in asked.items() if isinstance(each, RealtimeError)}
+        by_name = {
+            name: self._find_in_force(each, now)
+            for name, each in asked.items()
+            if not isinstance(each, RealtimeError)
+        }
+        unique = {experiment.key: experiment for experiment in by_name.values()}
+        results = self._assign_each(unique.values(), user_id, attributes, now)
+        return dict(sorted((errors | {name: results[each.key] for name, each in by_name.items()}).items()))
+
+    def _assign_each(
+        self, experiments: Collection[Experiment], user_id: str, attributes: Attributes, now: float
+    ) -> dict[str, AssignmentResult | RealtimeError]:
+        """By the experiment's key."""
         results: dict[str, AssignmentResult | RealtimeError] = {}
-        for key, experiment in self._get_experiments(experiment_keys).items():
-            if isinstance(experiment, RealtimeError):
-                results[key] = experiment
-            else:
-                experiments.append(self._override(experiment))
         read_row = self._read_ahead(experiments, user_id, attributes, now)
         unstored: list[UnstoredDecision] = []
         for experiment in experiments:
@@ -107,34 +119,42 @@ class Assigner:
 
         stored = self._parallel.map(store, unstored)
         results |= zip((decision.experiment.key for decision in unstored), stored, strict=True)
-        return dict(sorted(results.items()))
+        return results
 
     def store_again(self, result: AssignmentResult) -> None:
         """Stores an assignment that was not persisted, unless the user has another row by now.
 
         Raises NotFound, StorageUnavailable or Throttled.
         """
-        key, user_id = result.experiment.key, result.user_id
+        key, unit = result.experiment.key, result.unit
         experiment = self._experiments.get(key)
         if experiment is None:
             raise NotFound.experiment(key)
-        row = self._writer.make_row(experiment, user_id, str(result.decision.variant), result.timestamp)
+        experiment = find_in_force(experiment, result.timestamp)
+        variant = result.decision.recorded or result.decision.variant
+        row = self._writer.make_row(experiment, unit, str(variant), result.timestamp)
         if row.assignment_id != result.assignment_id:
             return  # the experiment was restarted, so this assignment is void
-        stored = self._writer.write(experiment, user_id, row, None)
-        self._cache.put(experiment, user_id, stored)
+        stored = self._writer.write(experiment, unit, row, None)
+        self._cache.put(experiment, unit, stored)
         if stored.variant != row.variant:
             self._metrics.record("AssignmentContradicted")
 
-    def _override(self, experiment: Experiment) -> Experiment:
+    def _find_in_force(self, experiment: Experiment, now: float) -> Experiment:
+        """With its scheduled changes, and the platform's overrides."""
+        experiment = find_in_force(experiment, now)
         return self._apply_overrides(experiment) if self._apply_overrides else experiment
 
-    def _get_experiments(self, keys: Collection[str] | None) -> Mapping[str, Experiment | RealtimeError]:
+    def _get_experiments(
+        self, keys: Collection[str] | None, now: float
+    ) -> Mapping[str, Experiment | RealtimeError]:
         """None asks for all active experiments."""
         if keys is None:
             experiments = self._experiments.get_all()
             active = {
-                key: experiment for key, experiment in experiments.items() if experiment.status == "active"
+                key: experiment
+                for key, experiment in experiments.items()
+                if find_in_force(experiment, now).status == "active"
             }
             return {**active, **self._experiments.get_unreadable()}
         unique_keys = dict.fromkeys(keys)
@@ -146,46 +166,51 @@ class Assigner:
     ) -> ReadRow:
         """Reads the rows that decisions may need, in one go. The returned function raises if that failed."""
         pairs = [
-            (experiment.id, user_id)
+            (experiment.id, unit)
             for experiment in experiments
-            if not self._cache.get(experiment, user_id)
-            and check_gates(experiment, user_id, attributes, now) is None
+            if (unit := find_unit(experiment, user_id, attributes)) is not None
+            and not self._cache.get(experiment, unit)
+            and _may_need_row(experiment, user_id, attributes, now)
         ]
         try:
             rows = self._assignments.get_many(pairs, consistent=False) if pairs else {}
         except (StorageUnavailable, Throttled) as error:
             failure = error
 
-            def fail(_experiment: Experiment, _user_id: str) -> Assignment | None:
+            def fail(_experiment: Experiment, _unit: str) -> Assignment | None:
                 raise failure
 
             return fail
-        return lambda experiment, user_id: rows.get((experiment.id, user_id))
+        return lambda experiment, unit: rows.get((experiment.id, unit))
 
     def _decide(
         self, experiment: Experiment, user_id: str, attributes: Attributes, now: float, read_row: ReadRow
     ) -> AssignmentResult | UnstoredDecision:
         row: Assignment | None = None
         is_unread = False
+        unit = find_unit(experiment, user_id, attributes)
 
         def get_row() -> Assignment | None:
             nonlocal row, is_unread
-            row = self._cache.get(experiment, user_id)
+            if unit is None:
+                is_unread = True
+                return None
+            row = self._cache.get(experiment, unit)
             if row is None:
                 try:
-                    row = read_row(experiment, user_id)
+                    row = read_row(experiment, unit)
                 except (StorageUnavailable, Throttled):
                     if experiment.is_sticky:
                         raise
                     is_unread = True  # the hash alone decides, also at the next request
                 if row is not None:
-                    self._cache.put(experiment, user_id, row)
+                    self._cache.put(experiment, unit, row)
             return row
 
         decision = decide(experiment, user_id, attributes, now, get_row)
         if row is not None and decision.reason is not Reason.STICKY and is_ahead(row, experiment):
             return self._decide_again(experiment.key, user_id, attributes, now, row)
-        return _conclude(experiment, user_id, decision, row, now, is_unread=is_unread)
+        return _conclude(experiment, user_id, unit, decision, row, now, is_unread=is_unread)
 
     def _decide_again(
         self, experiment_key: str, user_id: str, attributes: Attributes, now: float, row: Assignment
@@ -194,9 +219,10 @@ class Assigner:
         experiment = self._experiments.refresh(experiment_key)
         if experiment is None:
             raise NotFound.experiment(experiment_key)
-        experiment = self._override(experiment)
+        experiment = self._find_in_force(experiment, now)
+        unit = find_unit(experiment, user_id, attributes)
         decision = decide(experiment, user_id, attributes, now, lambda: row)
-        return _conclude(experiment, user_id, decision, row, now, is_newest=True)
+        return _conclude(experiment, user_id, unit, decision, row, now, is_newest=True)
 
     def _store(self, unstored: UnstoredDecision, attributes: Attributes, now: float) -> AssignmentResult:
         """Writes the decision, and answers with the row that is in the table then."""
@@ -213,20 +239,30 @@ class Assigner:
     def _answer(
         self, unstored: UnstoredDecision, row: Assignment, stored: Assignment | None, now: float
     ) -> AssignmentResult:
-        experiment, user_id = unstored.experiment, unstored.user_id
+        experiment, user_id, unit = unstored.experiment, unstored.user_id, unstored.unit
         is_persisted = stored is not None and is_valid(stored, experiment, now)
         if stored is not None and is_persisted:
-            self._cache.put(experiment, user_id, stored)
+            self._cache.put(experiment, unit, stored)
             if stored != row:  # another container wrote first
                 decision = experiment.sticky[stored.variant]
-                return AssignmentResult(experiment, user_id, decision, stored.assignment_id, stored.timestamp)
+                return AssignmentResult(
+                    experiment, user_id, decision, stored.assignment_id, stored.timestamp, unit
+                )
         else:
             self._metrics.record("AssignmentNotPersisted")
         result = AssignmentResult(
-            experiment, user_id, unstored.decision, row.assignment_id, row.timestamp, is_persisted
+            experiment, user_id, unstored.decision, row.assignment_id, row.timestamp, unit, is_persisted
         )
         self._recorder.record(result)
         return result
+
+
+def _may_need_row(experiment: Experiment, user_id: str, attributes: Attributes, now: float) -> bool:
+    """An error is told where the experiment is decided: it fails no other."""
+    try:
+        return needs_row(experiment, check_gates(experiment, user_id, attributes, now))
+    except InvalidInput:
+        return False
 
 
 def _is_from_newer_definition(stored: Assignment, unstored: UnstoredDecision, now: float) -> bool:
@@ -236,6 +272,7 @@ def _is_from_newer_definition(stored: Assignment, unstored: UnstoredDecision, no
 def _conclude(
     experiment: Experiment,
     user_id: str,
+    unit: str | None,
     decision: Decision,
     row: Assignment | None,
     now: float,
@@ -243,9 +280,11 @@ def _conclude(
     is_unread: bool = False,
     is_newest: bool = False,
 ) -> AssignmentResult | UnstoredDecision:
+    """``unit`` None: there is none, so the hash of a fixed bucket decides, now and at the next request."""
+    unit = user_id if unit is None else unit
     if decision.reason is Reason.STICKY and row is not None:  # first, since most requests end here
-        return AssignmentResult(experiment, user_id, decision, row.assignment_id, row.timestamp)
-    if decision.reason in FRESH:
-        return UnstoredDecision(experiment, user_id, decision, row, is_unread, is_newest)
-    assignment_id = make_assignment_id(experiment, user_id) if decision.variant is not None else None
-    return AssignmentResult(experiment, user_id, decision, assignment_id, now)
+        return AssignmentResult(experiment, user_id, decision, row.assignment_id, row.timestamp, unit)
+    if is_fresh(decision):
+        return UnstoredDecision(experiment, user_id, unit, decision, row, is_unread, is_newest)
+    assignment_id = make_assignment_id(experiment, unit) if decision.variant is not None else None
+    return AssignmentResult(experiment, user_id, decision, assignment_id, now, unit)

@@ -11,12 +11,14 @@ from chalicelib.domain.errors import StorageUnavailable, Throttled
 class UnstoredDecision(NamedTuple):
     """A new assignment that is not stored yet.
 
-    ``row`` is the row that the decision used. ``is_unread``: the table could not be read. ``is_newest``: the
-    experiment was loaded for this decision.
+    ``unit`` is what its row belongs to: the user, or for example an account. ``row`` is the row that the
+    decision used. ``is_unread``: the table could not be read. ``is_newest``: the experiment was loaded for
+    this decision.
     """
 
     experiment: Experiment
     user_id: str
+    unit: str
     decision: Decision
     row: Assignment | None
     is_unread: bool
@@ -30,10 +32,10 @@ class AssignmentWriter:
         self._assignments = assignments
         self._ttl = ttl
 
-    def make_row(self, experiment: Experiment, user_id: str, variant: str, timestamp: float) -> Assignment:
+    def make_row(self, experiment: Experiment, unit: str, variant: str, timestamp: float) -> Assignment:
         return Assignment(
             variant=variant,
-            assignment_id=make_assignment_id(experiment, user_id),
+            assignment_id=make_assignment_id(experiment, unit),
             timestamp=round(timestamp, 3),
             iteration=experiment.iteration,
             expires_at=float(int(timestamp + self._ttl)),
@@ -42,17 +44,17 @@ class AssignmentWriter:
 
     def store(self, unstored: UnstoredDecision, now: float) -> tuple[Assignment, Assignment | None]:
         """The decision's row, and the row that is in the table then: None if the write failed."""
-        experiment, user_id, decision, used_row, is_unread, is_newest = unstored
-        row = self.make_row(experiment, user_id, str(decision.variant), now)
+        experiment, _, unit, decision, used_row, is_unread, is_newest = unstored
+        row = self.make_row(experiment, unit, str(decision.recorded or decision.variant), now)
         if not is_unread:
             with suppress(StorageUnavailable, Throttled):  # the answer says ``persisted: false``
-                return row, self.write(experiment, user_id, row, used_row, is_newest=is_newest)
+                return row, self.write(experiment, unit, row, used_row, is_newest=is_newest)
         return row, None
 
     def write(
         self,
         experiment: Experiment,
-        user_id: str,
+        unit: str,
         row: Assignment,
         used_row: Assignment | None,
         *,
@@ -64,10 +66,10 @@ class AssignmentWriter:
         decision, so a row with a higher version is a leftover: the definitions tables were set up again.
         Raises StorageUnavailable or Throttled.
         """
-        stored = self._assignments.put(experiment, user_id, row, used_row)
+        stored = self._assignments.put(experiment, unit, row, used_row)
         may_replace = is_newest or not is_ahead(stored, experiment)
         if may_replace and _is_replaceable(stored, experiment, row):
-            stored = self._assignments.put(experiment, user_id, row, stored)
+            stored = self._assignments.put(experiment, unit, row, stored)
         return stored
 
 

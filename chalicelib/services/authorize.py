@@ -5,7 +5,7 @@ from threading import Lock
 
 from cachetools import TTLCache, cached
 
-from chalicelib.domain.keys import SCOPES, Keys, digest, parse_bearer, select_routes
+from chalicelib.domain.keys import SCOPES, Access, Keys, digest, grant, parse_bearer
 
 
 class Authorizer:
@@ -15,17 +15,14 @@ class Authorizer:
         self._demo_id = digest(demo_key) if demo_key else None
         self._look_up = cached(TTLCache(10_000, ttl, timer), lock=Lock())(keys.get)
 
-    def authorize(self, header: str) -> tuple[str, list[str]]:
-        """A name for the key, made of its digest, and its routes: [] if the key is not accepted.
-
-        Raises StorageUnavailable, which it does not cache.
-        """
+    def authorize(self, header: str) -> Access:
+        """Raises StorageUnavailable, which it does not cache."""
         key = parse_bearer(header)
         if key is None:
-            return "none", []
+            return Access("none")
         key_id = digest(key)
         if key_id == self._demo_id:
-            return "demo", select_routes(SCOPES)
+            return grant("demo", SCOPES)
         api_key = self._look_up(key_id)
         is_accepted = api_key is not None and not api_key.revoked
-        return key_id[:12], select_routes(api_key.scopes) if api_key and is_accepted else []
+        return grant(key_id[:12], api_key.scopes if api_key and is_accepted else ())

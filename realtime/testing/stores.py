@@ -3,9 +3,10 @@
 Each class names the one that it stands for; `realtime.testing.event_stores` has those of the event stream.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
+from typing import Any
 
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionKind, DefinitionRow, Experiment
@@ -127,9 +128,13 @@ class MemoryTracker:
 
     def __init__(self) -> None:
         self.results: list[AssignmentResult] = []
+        self.exposed: list[AssignmentResult] = []
 
     def record(self, result: AssignmentResult) -> None:
         self.results.append(result)
+
+    def expose(self, result: AssignmentResult, _context: Mapping[str, Any], _now: float) -> None:
+        self.exposed.append(result)
 
 
 def _is_same(row: Assignment, replaced: Assignment) -> bool:

@@ -8,8 +8,11 @@ from chalicelib.domain.definitions.model import Evaluation, Flag
 from chalicelib.domain.evaluation import evaluate
 
 
-def flag(key: str = "f", *, type: str = "boolean", version: int = 1, **fields: Any) -> Flag:
-    return load_flag(json.dumps({"key": key, "type": type, **fields}), version)
+def flag(key: str = "f", *, type: str = "", version: int = 1, **fields: Any) -> Flag:
+    """Boolean, or of the type that the values of its variants show."""
+    if not type and "variants" not in fields:
+        type = "boolean"
+    return load_flag(json.dumps({"key": key} | ({"type": type} if type else {}) | fields), version)
 
 
 def variants(**shares: float) -> list[dict[str, Any]]:

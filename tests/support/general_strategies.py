@@ -7,11 +7,36 @@ arms do not overlap. Definitions and segments refer to one another, at times in 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 from hypothesis import strategies as st
 
-Json = Any
+from tests.support.general_pools import (
+    ADDRESSES,
+    COMMON_ADDRESSES,
+    COMMON_EPOCHS,
+    COMMON_INSTANTS,
+    COMMON_NUMBER_TEXTS,
+    COMMON_VERSIONS,
+    DATES,
+    INSTANTS,
+    JSON,
+    JSON_LISTS,
+    NO_ADDRESSES,
+    NO_INSTANTS,
+    NO_VERSIONS,
+    NOW,
+    NUMBER_TEXTS,
+    OPERANDS_OF_WRITTEN,
+    READABLE,
+    READERS,
+    VERSION_NUMBERS,
+    VERSION_TEXTS,
+    VERSIONS_OF_NUMBERS,
+    WRITTEN,
+    prefer,
+)
+from tests.support.general_values import Json
+
 Question = tuple[Json, str, str | None, Json, float]
 """What `interpret` takes: document, key, user, context, now."""
 
@@ -19,105 +44,78 @@ DEFINITIONS = ["checkout", "search", "banner"]
 SEGMENTS = ["staff", "germans", "beta"]
 UNKNOWN = "unknown-key"
 VARIANTS = ["on", "off", "blue"]
-NOW = 1_714_557_600
 
 USERS = st.sampled_from(["ada", "bob", None, "u-3", "u-4", "7", None, "ü", "", "\ud800", "a" * 33, "ada\n"])
 TIMES = st.sampled_from([NOW, NOW + 0.5, 0, -1, NOW + 86_400])
-
-# Values by what they look like. Each pool has a few common values, so that two draws often meet.
-
-
-def prefer(common: list[Json], others: list[Json]) -> st.SearchStrategy[Json]:
-    """A common value two times of three."""
-    return st.sampled_from([*common * (2 * len(others) // len(common)), *others])
-
-
-COMMON_TEXTS = ["DE", "de", "D", "straße", "STRASSE"]
-COMMON_NUMBERS = [1, 1.0, 18, 2]
-COMMON_VERSIONS = ["1.2.3", "v1.2", "1.2.3-rc.2", "1.2.3-rc.10", 2]
-COMMON_INSTANTS = [
-    *("2024-05-01T10:00:00Z", "2024-05-01T12:00:00.000001+02:00", "2024-05-01T10:00:00.0000019Z"),
-    "2024-05-01T08:00:00-02:00",
-]
-TEXTS = ["DE", "FR", "de", "", "D", "straße", "STRASSE", "İ", "\ud800", "true", "1", "ada", "on"]
-INTEGERS = [1, 0, 2, 18, -5, NOW, 9_007_199_254_740_993, 10**400]
-FLOATS = [1.0, 0.0, -0.0, 2.5, 1e308, 9_007_199_254_740_992.0, float(NOW), 1e22]
-VERSION_TEXTS = [
-    *("2.0.0", "1.2.3", "v1.2.3", "V2", "1.2", "2", "1.2.3-rc.1", "1.2.3-rc.2", "1.2.3-rc.10", "1.2.3-rc"),
-    *("1.2.3-1", "1.2.3-rc.1+build.5", "10.0.0", "2-beta", f"{10**90}.0.0"),
-]
-VERSION_NUMBERS = [2, 1, 1.2, 2.0]
-NO_VERSIONS = [
-    *("01.2.3", "1.2.3.4", "vv1", " 1.2.3", "1.2.3-", "1.2.3-01", "", "v", "٢", "2.0.0\n"),
-    *(-1, 1e22, True),
-]
-INSTANTS = [
-    *("2024-05-01T10:00:00Z", "2024-05-01T12:00:00+02:00", "2024-05-01t10:00:00z", "2024-05-01T10:00:00.5Z"),
-    *("2024-05-01T10:00:00.0000019Z", "2024-05-01T09:59:59.999999Z", "1970-01-01T00:00:00Z"),
-    *("1969-12-31T23:59:59.9Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
-    *("2024-02-29T00:00:00-00:00",),
-]
-NO_INSTANTS = [
-    *("2024-05-01", "2024-05-01T10:00:00", "2024-05-01 10:00:00Z", "2023-02-29T00:00:00Z", NOW, ""),
-    *("2024-05-01T24:00:00Z", "2024-05-01T23:59:60Z", "2024-05-01T10:00Z", "0000-01-01T00:00:00Z"),
-    *("2024-05-01T10:00:00+24:00", "2024-05-01T10:00:00Z\n", "٢024-05-01T10:00:00Z"),
-]
-COLLECTIONS: list[Json] = [
-    *([], [1], [True], [1.0, None], [[1], {"a": None}]),
-    *({}, {"a": 1}, {"a": True}, {"a": 1.0}),
-]
-
-
-def nest(depth: int) -> Json:
-    return {"a": [nest(depth - 1)]} if depth else 1
-
-
-SCALARS = st.sampled_from([None, True, False, *TEXTS, *INTEGERS, *FLOATS])
-JSON = (
-    SCALARS
-    | st.sampled_from([*COLLECTIONS, nest(25)])
-    | st.text(st.characters(exclude_categories=()), max_size=3)  # lone surrogates included
-    | st.sampled_from([*VERSION_TEXTS, *NO_VERSIONS, *INSTANTS, *NO_INSTANTS])
-)
-
-READABLE: dict[str | None, st.SearchStrategy[Json]] = {
-    None: JSON,
-    "text": prefer(COMMON_TEXTS, TEXTS),
-    "fold": prefer(COMMON_TEXTS, TEXTS),
-    "integer": st.sampled_from(INTEGERS),
-    "number": prefer(COMMON_NUMBERS, [*INTEGERS, *FLOATS]),
-    "semver": prefer(COMMON_VERSIONS, [*VERSION_TEXTS, *VERSION_NUMBERS]),
-    "instant": prefer(COMMON_INSTANTS, INSTANTS),
-}
-READERS = list(READABLE)
 
 # Attributes, each with the values that it usually has, and the readers that usually read it.
 
 TYPICAL_VALUES: dict[str, st.SearchStrategy[Json]] = {
     "country": READABLE["text"],
     "age": READABLE["number"],
-    "version": prefer(COMMON_VERSIONS, [*VERSION_TEXTS, *VERSION_NUMBERS, *NO_VERSIONS]),
-    "seen": prefer(COMMON_INSTANTS, [*INSTANTS, *NO_INSTANTS]),
+    "version": prefer(
+        COMMON_VERSIONS, [*VERSION_TEXTS, *VERSION_NUMBERS, *NO_VERSIONS, *VERSIONS_OF_NUMBERS]
+    ),
+    "seen": prefer(COMMON_INSTANTS, [*INSTANTS, *NO_INSTANTS, *DATES, *COMMON_EPOCHS]),
     "beta": st.sampled_from([True, False, 1, 0, "true", None]),
-    "tags": st.lists(st.sampled_from(["DE", "de", "ada", 1, True, None, "2.0.0", ["DE"]]), max_size=3),
+    "tags": st.lists(st.sampled_from(["DE", "de", "ada", 1, True, None, "2.0.0", ["DE"]]), max_size=3)
+    | st.sampled_from(JSON_LISTS),
+    "score": prefer(COMMON_NUMBER_TEXTS, [*NUMBER_TEXTS, *COMMON_EPOCHS, 2.5, True]),
+    "address": prefer(COMMON_ADDRESSES, [*ADDRESSES, *NO_ADDRESSES]),
 }
 TYPICAL_READERS: dict[str, list[str | None]] = {
-    "country": [None, "text", "fold"],
-    "age": [None, "number", "integer"],
-    "version": ["semver", None],
-    "seen": ["instant", None],
-    "beta": [None],
-    "tags": [None, "text", "fold"],
+    "country": [
+        *(None, "text", "fold", "lower", "lower-if-text", "nonempty", "unit", "text-int", "canonical"),
+        *("canonical-lower", "canonical-fold", "json-text", "js-text", "js-text-lower", "js-unit"),
+    ],
+    "age": [
+        None,
+        "number",
+        "integer",
+        "number-finite",
+        "number-or-text",
+        "js-number",
+        "canonical",
+        "js-text",
+    ],
+    "version": [
+        *("semver", None, "semver", "semver-strict", "semver-trim", "semver-partial"),
+        *("dotted-numbers", "triple", "padded"),
+    ],
+    "seen": ["instant", None, "instant-utc", "instant-or-epoch", "instant-ms", "epoch-auto"],
+    "beta": [None, "canonical", "js-unit", "boolean"],
+    "tags": [None, "text", "fold", "json-list", "lower-if-text", "canonical"],
+    "score": [
+        *(None, "number-or-text", "number-comma", "integer-text", "minute", "day", "js-number", "padded"),
+        *("epoch-auto", "instant-or-epoch", "js-text", "canonical"),
+    ],
+    "address": [None, "text", "nonempty"],
 }
+PREFIXES = [f"version-prefix-{order}" for order in ("eq", "lt", "le", "gt", "ge")]
+ORDER = ["ge", "lt", "eq", "gt", "le", "ne", "between", "in"]
 TYPICAL_RELATIONS = {
-    "country": ["eq", "in", "ne", "starts", "ends", "contains", "lt", "exists"],
-    "age": ["eq", "ge", "lt", "between", "in", "gt", "le", "ne", "exists"],
-    "version": ["ge", "lt", "eq", "between", "in", "gt", "le", "ne"],
+    "country": [
+        *("eq", "in", "ne", "starts", "ends", "contains", "lt", "exists", "match", "match-start", "type"),
+        *("digest-in", "digest-starts", "digest-ends", "truthy"),
+    ],
+    "age": [*ORDER, "exists", "modulo", "type", "truthy"],
+    "version": [*ORDER, "caret", "tilde", "version-range", "version-range", *PREFIXES],
     "seen": ["ge", "lt", "between", "eq", "gt", "le"],
-    "beta": ["eq", "ne", "exists", "in"],
-    "tags": ["eq", "in", "contains", "starts", "ne", "exists"],
+    "beta": ["eq", "ne", "exists", "in", "truthy", "type"],
+    "tags": [
+        *("eq", "in", "contains", "starts", "ne", "exists", "meets", "superset", "subset", "equals", "meets"),
+        *("logic-truthy", "truthy", "digest-list", "subset", "equals"),
+    ],
+    "score": [*ORDER, "modulo", "truthy", "js-eq", "js-lt", "js-le", "js-gt", "js-ge"],
+    "address": ["cidr", "cidr", "eq", "digest-in"],
 }
-RELATIONS = ["eq", "ne", "lt", "le", "gt", "ge", "between", "in", "starts", "ends", "contains", "exists"]
+RELATIONS = [
+    *("eq", "ne", "lt", "le", "gt", "ge", "between", "in", "starts", "ends", "contains", "exists"),
+    *("truthy", "logic-truthy", "meets", "superset", "subset", "equals", *WRITTEN),
+]
+SETS = ("meets", "superset", "subset", "equals")
+WITHOUT_VALUE = ("exists", "truthy", "logic-truthy")
+WRITTEN_ONLY = ("match", "match-start", "digest-in", "digest-list", "digest-starts", "digest-ends")
 ATTRIBUTES = list(TYPICAL_VALUES)
 TYPICAL_OPERANDS = TYPICAL_VALUES | {"tags": st.sampled_from(["DE", "de", "ada", "d", 1, True])}
 FLAG_VALUES = st.sampled_from([True, False, None, 1, 1.0, "DE", "de", {"a": 1}, [1]])
@@ -210,8 +208,9 @@ def draw_attribute(draw: st.DrawFn, name: str, place: Place) -> dict[str, Json]:
     return {"item": choose(draw, [[name], []])}
 
 
-OPERAND_KINDS = [*["attr"] * 6, "user", "context", "now", "const", "const"]
-NESTED_OPERAND_KINDS = ["flag", "item", "first", "first"]
+OPERAND_KINDS = [*["attr"] * 6, "user", "context", "now", "const", "const", "then"]
+NESTED_OPERAND_KINDS = ["flag", "item", "first", "first", "fn", "fn"]
+OFFSETS = [0, 3_600, -604_800, 0.5, -0.25, -NOW, 10**11]
 
 
 def draw_operand(draw: st.DrawFn, place: Place, depth: int = 1) -> Json:
@@ -229,16 +228,33 @@ def draw_operand(draw: st.DrawFn, place: Place, depth: int = 1) -> Json:
             operand = {"flag": draw_definition_key(draw, place), "get": part}
         case "item":
             operand = {"item": choose(draw, [[], ["age"], ["a"]])}
+        case "then":
+            return draw_time(draw)
+        case "fn":
+            operand = draw_function(draw, place, depth)
         case _:
             count = draw(st.integers(0, 3))
             operand = {"first": [draw_operand(draw, place, depth - 1) for _ in range(count)]}
     return _with_reader(operand, choose(draw, [None, None, None, *READERS]))
 
 
+def draw_time(draw: st.DrawFn) -> dict[str, Json]:
+    readers = ["instant", "instant", "instant-utc", "epoch-auto", "minute", "day", "number", None]
+    return _with_reader({"now": choose(draw, OFFSETS)}, choose(draw, readers))
+
+
+def draw_function(draw: st.DrawFn, place: Place, depth: int) -> dict[str, Json]:
+    name = choose(draw, ["cat", "join", "list", "length", "lower"])
+    count = 1 if name in ("length", "lower") else draw(st.integers(0, 3))
+    return {"fn": name, "args": [draw_operand(draw, place, depth - 1) for _ in range(count)]}
+
+
 def values(relation: str, reader: str | None, pool: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
     """What may stand on the right: of the pool, or whatever the reader can read."""
-    readable = pool if reader is None else READABLE[reader]
-    if relation == "in":
+    if relation in WRITTEN:
+        return WRITTEN[relation]
+    readable = pool if reader is None or (reader == "json-list" and relation in SETS) else READABLE[reader]
+    if relation == "in" or relation in SETS:
         return st.lists(readable, min_size=1, max_size=4)
     if relation == "between":
         return st.tuples(readable, readable).map(list)
@@ -252,9 +268,11 @@ def draw_typical_test(draw: st.DrawFn, place: Place) -> dict[str, Json]:
     relation = choose(draw, TYPICAL_RELATIONS[name])
     operand = _with_reader(draw_attribute(draw, name, place), reader)
     test: dict[str, Json] = {"test": relation, "of": operand}
-    if relation != "exists":
+    if name == "seen" and reader and relation != "between" and is_rare(draw, 4):
+        test["with"] = draw_time(draw)
+    elif relation not in WITHOUT_VALUE:
         test["value"] = draw(values(relation, reader, TYPICAL_OPERANDS[name]))
-    if name == "tags" and not is_rare(draw, 4):
+    if name == "tags" and relation not in SETS and not is_rare(draw, 4):
         test["list"] = "any"
     return test
 
@@ -263,11 +281,13 @@ def draw_test_of_anything(draw: st.DrawFn, place: Place) -> dict[str, Json]:
     relation = choose(draw, RELATIONS)
     operand = draw_operand(draw, place)
     test: dict[str, Json] = {"test": relation, "of": operand}
-    if relation != "exists" and draw(st.booleans()):
+    if relation not in (*WITHOUT_VALUE, *WRITTEN_ONLY) and draw(st.booleans()):
         test["with"] = draw_operand(draw, place)
+        if relation in WRITTEN and draw(st.booleans()):
+            test["with"] = {"const": draw(OPERANDS_OF_WRITTEN)}
         if draw(st.booleans()):
             test["missing"] = "pass"
-    elif relation != "exists":
+    elif relation not in WITHOUT_VALUE:
         reader = operand.get("as") if isinstance(operand, dict) else None
         test["value"] = draw(values(relation, reader, JSON))
     if is_rare(draw, 3):
@@ -303,24 +323,51 @@ def tests(draw: st.DrawFn, place: Place) -> dict[str, Json]:
 # Shards
 
 
+TEXT_PARAMETERS = {
+    "realtime-1": ["prefix"],
+    "murmur32-mod": ["prefix"],
+    "murmur32-scaled": ["prefix", "suffix"],
+    "murmur32-abs-percent": ["prefix"],
+    "cbor-murmur32-scaled": [],
+    "md5-mod": ["prefix", "suffix"],
+    "md5-32-mod": ["prefix", "suffix"],
+    "md5-percent": ["prefix"],
+    "sha1-mod": ["prefix", "suffix"],
+    "sha1-unit": ["prefix", "suffix"],
+    "sha256-mod": ["prefix", "suffix"],
+    "java31-mod": [],
+    "fnv1a16-1": ["suffix"],
+    "fnv1a16-2": ["prefix"],
+}
+ENDS = {
+    "realtime-1": 100_000,
+    "murmur32-abs-percent": 100,
+    "md5-percent": 100,
+    "sha1-unit": 1.0,
+    "fnv1a16-1": 1.0,
+    "fnv1a16-2": 1.0,
+}
+"""Of the numbers of a scheme; that of the others is their parameter `of`."""
+
+
 def draw_scheme(draw: st.DrawFn) -> tuple[dict[str, Json], list[float]]:
     """A scheme with its parameters, and bounds of ranges, from 0 to the end of its numbers."""
-    name = choose(draw, ["murmur32-mod", "realtime-1", "sha1-unit", "md5-mod"])
-    texts = ["checkout:", "", "ü/", "checkout:", "", "\ud800"]
+    name = choose(draw, ["murmur32-mod", "realtime-1", *TEXT_PARAMETERS])
+    texts = [*["checkout:", "", "ü/"] * 8, "\ud800"]
     scheme: dict[str, Json] = {"scheme": name}
-    if name == "realtime-1" or draw(st.booleans()):
-        scheme["prefix"] = choose(draw, texts)
-    if name in ("sha1-unit", "md5-mod") and draw(st.booleans()):
-        scheme["suffix"] = choose(draw, texts)
-    if name == "murmur32-mod" and draw(st.booleans()):
+    for parameter in TEXT_PARAMETERS[name]:
+        if name == "realtime-1" or draw(st.booleans()):
+            scheme[parameter] = choose(draw, texts)
+    if name in ("murmur32-mod", "murmur32-scaled", "java31-mod") and draw(st.booleans()):
         scheme["seed"] = choose(draw, [0, 1, 86_028_157, 2**32 - 1])
-    if name == "sha1-unit":
-        return scheme, [part / 4 for part in range(5)]
     if name == "realtime-1":
         scheme["half"] = choose(draw, ["first", "second"])
-        end = 100_000
-    else:
-        end = scheme["of"] = choose(draw, [2, 3, 2, 3, 1, 10, 100, 10_000, 2**32])
+    if name == "cbor-murmur32-scaled":
+        scheme["as"] = "cbor"
+    if name in ENDS:
+        end = ENDS[name]
+        return scheme, [end * part / 4 if isinstance(end, float) else end * part // 4 for part in range(5)]
+    end = scheme["of"] = choose(draw, [2, 3, 2, 3, 1, 10, 100, 10_000, 2**32])
     return scheme, sorted({end * part // 4 for part in range(5)})
 
 
@@ -329,10 +376,10 @@ def draw_shard(draw: st.DrawFn, place: Place) -> tuple[dict[str, Json], list[flo
     shard, bounds = draw_scheme(draw)
     if is_rare(draw, 4):
         shard["unit"] = draw_operand(draw, place)
-    if is_rare(draw, 8):
+    if is_rare(draw, 8) and "as" not in shard:
         shard["as"] = choose(draw, [reader for reader in READERS if reader])
     if draw(st.booleans()):
-        buckets = bounds if shard["scheme"] == "sha1-unit" else bounds[:-1]
+        buckets = bounds[:-1] if "of" in shard or shard["scheme"] == "realtime-1" else bounds
         words = [*["out"] * 6, *["unknown"] * 6, "error"]
         shard["missing"] = {"bucket": choose(draw, buckets)} if draw(st.booleans()) else choose(draw, words)
     return shard, bounds
@@ -340,6 +387,12 @@ def draw_shard(draw: st.DrawFn, place: Place) -> tuple[dict[str, Json], list[flo
 
 def draw_shard_condition(draw: st.DrawFn, place: Place) -> dict[str, Json]:
     shard, bounds = draw_shard(draw, place)
+    if is_rare(draw, 4):
+        first, second = choose(draw, bounds), choose(draw, bounds)
+        start, end = choose(
+            draw, [(NOW - 10, NOW + 10), (NOW, NOW + 1), (NOW - 2, NOW), (-1, NOW + 86_400.5)]
+        )
+        return {"shard": shard, "below": {"from": [start, first], "to": [end, second]}}
     condition: dict[str, Json] = {"shard": shard, "ranges": [[bounds[0], bounds[-1]]]}
     if draw(st.booleans()):
         count = draw(st.integers(0, 2))

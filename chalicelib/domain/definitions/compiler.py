@@ -4,7 +4,7 @@ A document is checked when it is loaded. It is written in the general form and c
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from chalicelib.domain.bucketing import compute_threshold, compute_upper_bounds
 from chalicelib.domain.definitions import schema
 from chalicelib.domain.definitions.answers import FlagAnswers
+from chalicelib.domain.definitions.changes import list_later, write_later
 from chalicelib.domain.definitions.experiment_form import (
     is_gated,
     make_salt,
@@ -22,7 +23,7 @@ from chalicelib.domain.definitions.experiment_form import (
     translate_gates,
 )
 from chalicelib.domain.definitions.flag_form import list_flag_references, translate_flag
-from chalicelib.domain.definitions.model import Decision, Experiment, Flag, Segment
+from chalicelib.domain.definitions.model import HELD_OUT, Decision, Experiment, Flag, Segment
 from chalicelib.domain.definitions.rules.syntax import References
 from chalicelib.domain.definitions.schema_errors import list_problems
 from chalicelib.domain.definitions.segment_form import translate_segment
@@ -30,7 +31,9 @@ from chalicelib.domain.errors import InvalidInput, Problem
 from chalicelib.domain.general_form.compiler import Variant, compile_definition
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.definition import LazyDefinition
+from chalicelib.domain.general_form.operands import compile_read_operand
 from chalicelib.domain.general_form.problems import InvalidForm
+from chalicelib.domain.general_form.state import Get
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.spelling import suggest
 from chalicelib.domain.targeting import InvalidRules, RulesDocument, parse
@@ -57,6 +60,7 @@ def parse_experiment(data: object) -> schema.ExperimentDocument:
     with _refuse_invalid_form("experiment"):
         compile_definition(translate_gates(document), _make_decision)
         compile_definition(translate_assignment(document, rules), _make_decision)
+    _check_changes(document, parse_experiment)
     return document
 
 
@@ -69,6 +73,7 @@ def parse_flag(data: object) -> schema.FlagDocument:
     if document.rules is not None or document.unit is not None:
         with _refuse_invalid_form("flag"):
             compile_definition(translate_flag(document, rules), FlagAnswers(document, 0).make)
+    _check_changes(document, parse_flag)
     return document
 
 
@@ -108,14 +113,16 @@ def compile_experiment(document: schema.ExperimentDocument, version: int = 0) ->
         salt=make_salt(document),
         variants=payloads,
         split=tuple(zip(map(compute_threshold, uppers), payloads, strict=True)),
-        sticky=make_decisions(Reason.STICKY),
+        sticky=make_decisions(Reason.STICKY) | _make_held_out(document),
         reassigned=make_decisions(Reason.REASSIGNED),
         metrics=frozenset(document.metrics),
         gates=_compile_gates(document),
         assignment=LazyDefinition(
             lambda: translate_assignment(document, _parse_rules(document, "experiment")), _make_decision
         ),
+        get_unit=_compile_unit(document),
         document=document,
+        later=tuple((at, compile_experiment(each, version)) for at, each in list_later(document)),
     )
 
 
@@ -125,6 +132,18 @@ def override_users(experiment: Experiment, variants: Mapping[str, str]) -> Exper
     own = experiment.document
     document = own.model_copy(update={"overrides": others | own.overrides})
     return replace(experiment, document=document, gates=_compile_gates(document))
+
+
+def _make_held_out(document: schema.ExperimentDocument) -> dict[str, Decision]:
+    is_measured = document.holdout is not None and document.holdout.measured
+    return {HELD_OUT: Decision(None, Reason.HOLDOUT, recorded=HELD_OUT)} if is_measured else {}
+
+
+def _compile_unit(document: schema.ExperimentDocument) -> Get | None:
+    unit = make_scope(document).unit
+    if unit == "user":
+        return None
+    return compile_read_operand(unit if "first" in unit else unit | {"as": "unit"}, "unit")
 
 
 def compile_segment(document: schema.SegmentDocument, version: int = 0) -> Segment:
@@ -145,6 +164,7 @@ def compile_flag(document: schema.FlagDocument, version: int = 0) -> Flag:
         ),
         answers=answers,
         document=document,
+        later=tuple((at, compile_flag(each, version)) for at, each in list_later(document)),
     )
 
 
@@ -192,6 +212,18 @@ def _is_split(allocation: object, variants: Sequence[str]) -> bool:
     shares = list(allocation.values())
     are_shares = all(type(share) in (int, float) and 0 <= share <= 1 for share in shares)
     return are_shares and abs(sum(shares) - 1) <= 1e-9
+
+
+def _check_changes(
+    document: schema.ExperimentDocument | schema.FlagDocument, parse_document: Callable[[object], object]
+) -> None:
+    """What is in force after each change is a definition too."""
+    for index, data in enumerate(write_later(document)):
+        try:
+            parse_document(data)
+        except InvalidInput as error:
+            problems = tuple(problem.with_prefix(f"changes[{index}].set") for problem in error.details)
+            raise InvalidInput(error.code, error.message, problems) from None
 
 
 _Document = TypeVar("_Document", schema.ExperimentDocument, schema.FlagDocument, schema.SegmentDocument)

@@ -16,6 +16,11 @@ from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocumen
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.spelling import suggest
 
+_EVERYBODY = {
+    "targeting_rules": ", or write {id: everybody, rule: {}} into its rules",
+    "rules": ", or write {serve: VARIANT} into it",
+}
+"""How to say that everybody is meant."""
 _DEFAULT_RULE = "targeting_rules.default_rule"
 MAX_PREREQUISITE_LEVELS = 20
 MAX_PREREQUISITES = 100
@@ -56,9 +61,9 @@ def check_document(document: ExperimentDocument | FlagDocument) -> list[Problem]
 
 def _check_empty_fields(document: ExperimentDocument | FlagDocument) -> Iterator[Problem]:
     """YAML reads a field as null when all that it held is commented out. That must not admit everybody."""
-    for name in ("targeting_rules", "layer", "holdout"):
+    for name in ("rules", "targeting_rules", "layer", "holdout", "unit", "rollout_ramp"):
         if name in document.model_fields_set and getattr(document, name) is None:
-            everybody = ", or write {id: everybody, rule: {}} into its rules" * (name == "targeting_rules")
+            everybody = _EVERYBODY.get(name, "")
             yield Problem(name, f"is empty: remove the field if everybody is meant{everybody}")
     rules = document.targeting_rules or {}
     for index, rule in enumerate([*(rules.get("rules") or ()), rules.get("default_rule") or {}]):

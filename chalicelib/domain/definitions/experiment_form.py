@@ -77,11 +77,14 @@ def translate_assignment(
 ) -> Json:
     """Raises InvalidForm for a mistake in ``when`` or ``gates``; ``scope`` collects what they refer to."""
     scope = scope or make_scope(document)
-    is_targeted = True if document.when is True else translate_condition(document.when, "when", scope)
+    audiences = [
+        ("traffic", True if document.when is True else translate_condition(document.when, "when", scope))
+    ]
     if rules is not None:
-        is_targeted = {
-            "any": [translate_rule(rule, rules, scope.salt, scope.unit) for rule in rules.in_order()]
-        }
+        audiences = [
+            (f"rule {rule.rule.id}", translate_rule(rule, rules, scope.salt, scope.unit))
+            for rule in rules.in_order()
+        ]
     gates = [
         {
             "id": f"gate {index + 1}",
@@ -96,19 +99,17 @@ def translate_assignment(
     for variant, end in zip(shares, compute_upper_bounds(shares.values()), strict=True):
         arms.append({"ranges": [[start, end]], "serve": _serve(variant, Reason.ASSIGNED)})
         start = end
-    outside = _exclude(Reason.NOT_TARGETED)
+    assigning = {
+        "gates": [{"shard": traffic, "ranges": [[0, share_to_buckets(document.traffic_allocation)]]}],
+        "serve": {"split": traffic | {"half": "second"}, "arms": arms},
+        "else": _exclude(Reason.NOT_IN_TRAFFIC),
+    }
     return _define(
         document,
         [
             *gates,
-            {
-                "id": "traffic",
-                "when": is_targeted,
-                "gates": [{"shard": traffic, "ranges": [[0, share_to_buckets(document.traffic_allocation)]]}],
-                "serve": {"split": traffic | {"half": "second"}, "arms": arms},
-                "else": _exclude(Reason.NOT_IN_TRAFFIC),
-            },
-            {"id": "not targeted", "serve": outside},
+            *({"id": rule_id, "when": when} | assigning for rule_id, when in audiences),
+            {"id": "not targeted", "serve": _exclude(Reason.NOT_TARGETED)},
         ],
     )
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from chalicelib.domain.general_form.definition import LazyDefinition
 from chalicelib.domain.general_form.served import Decide
-from chalicelib.domain.general_form.state import Condition
+from chalicelib.domain.general_form.state import Condition, Get
 from chalicelib.domain.reasons import Reason
 
 if TYPE_CHECKING:
@@ -75,11 +75,15 @@ class Definitions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The variant for one user, and the reason; ``payload`` is the variant's, as JSON."""
+    """The variant for one user, and the reason; ``payload`` is the variant's, as JSON.
+
+    ``recorded`` is what is stored and counted for a user without a variant: `HELD_OUT`.
+    """
 
     variant: str | None
     reason: Reason
     payload: Any = None
+    recorded: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,16 @@ class Assignment:
     version: int = 0
 
 
+HELD_OUT = "$holdout"
+"""The variant that is stored and counted for who is held out. No variant's key can hold a ``$``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """``gates`` decide before the user's stored row does, ``assignment`` after it. There may be no gates.
+
+    ``get_unit`` reads what a row belongs to, such as an account; None if that is the user. ``later`` are the
+    definitions that replace this one, each from a time on (epoch seconds), ascending.
 
     Both answer with a `Decision`. ``split`` are thresholds of the second half, ascending, each with the
     variant below it.
@@ -114,12 +125,14 @@ class Experiment:
     salt: str
     variants: Mapping[str, Any]  # key → payload
     split: tuple[tuple[int, str], ...]
-    sticky: Mapping[str, Decision]  # variant → STICKY
+    sticky: Mapping[str, Decision]  # variant → STICKY; HELD_OUT if who is held out is recorded
     reassigned: Mapping[str, Decision]  # variant → REASSIGNED
     metrics: frozenset[str]
     gates: LazyDefinition | None
     assignment: LazyDefinition
+    get_unit: Get | None
     document: "ExperimentDocument"
+    later: "tuple[tuple[float, Experiment], ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +169,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """``definition`` answers with an `Evaluation` of this flag, or of one that it refers to."""
+    """``definition`` answers with an `Evaluation` of this flag, or of one that it refers to.
+
+    ``later``: as of an experiment.
+    """
 
     key: str
     id: str
@@ -166,7 +182,19 @@ class Flag:
     definition: LazyDefinition
     answers: "FlagAnswers"
     document: "FlagDocument"
+    later: "tuple[tuple[float, Flag], ...]" = ()
 
     @property
     def decide(self) -> Decide:
         return self.definition.decide
+
+
+_Changing = TypeVar("_Changing", Experiment, Flag)
+
+
+def find_in_force(definition: _Changing, now: float) -> _Changing:
+    """``definition``, or the one that has replaced it by ``now`` (epoch seconds): see ``changes``."""
+    for starts_at, later in reversed(definition.later):
+        if now >= starts_at:
+            return later
+    return definition

@@ -102,6 +102,13 @@ class ChangeDocument(Document):
     at: Annotated[Instant, Field(strict=False)]
     set: dict[str, JsonValue] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in ("key", "id", "alias", "salt", "changes"):
+            if name in self.set:
+                raise ValueError(f"set.{name}: cannot change by the clock; publish it")
+        return self
+
 
 class RampDocument(Document):
     """A percentage that grows linearly from ``start`` to ``end``."""

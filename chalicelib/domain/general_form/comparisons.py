@@ -3,13 +3,27 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from chalicelib.domain.general_form.compiled import Compiled, compile_text_in
+from chalicelib.domain.general_form.compiled import Compiled, compile_any_text_in, compile_text_in
 from chalicelib.domain.general_form.dialects import compile_dialect_test
-from chalicelib.domain.general_form.operands import compile_operand, compile_read_operand, parse_reader
+from chalicelib.domain.general_form.operands import (
+    compile_operand,
+    compile_read_operand,
+    parse_reader,
+    parse_value_reader,
+)
 from chalicelib.domain.general_form.problems import InvalidForm, require_choice, require_object
-from chalicelib.domain.general_form.readers import UNREADABLE, Reader
-from chalicelib.domain.general_form.relations import LISTS, RELATIONS, Relation, UnusableOperand
+from chalicelib.domain.general_form.readers import LIST_READERS, UNREADABLE, Reader
+from chalicelib.domain.general_form.relations import (
+    AS_WRITTEN,
+    LISTS,
+    RELATIONS,
+    SETS,
+    WITHOUT_VALUE,
+    WRITTEN_ONLY,
+)
 from chalicelib.domain.general_form.state import Condition, Context, Get, State
+from chalicelib.domain.general_form.static_tests import StaticTest
+from chalicelib.domain.general_form.values import Relation, UnusableOperand
 
 _PASS = object()
 _OUTCOMES = {False: False, True: True, "unknown": None}
@@ -23,7 +37,7 @@ def compile_test(condition: Any, path: str) -> Compiled:
     optional = ("missing", "unreadable", "list", "value", "with")
     fields = require_object(condition, path, ("test", "of"), optional)
     name = require_choice(fields["test"], (*RELATIONS, "exists", "readable"), f"{path}.test")
-    get, reader = compile_operand(fields["of"], f"{path}.of"), parse_reader(fields["of"], f"{path}.of")
+    get, reader = compile_operand(fields["of"], f"{path}.of"), _parse_left_reader(name, fields["of"], path)
     if name == "readable":
         return Compiled(_compile_readable(get, reader), True)
     passes_null = fields.get("missing") == "pass" and name != "exists"
@@ -31,23 +45,54 @@ def compile_test(condition: Any, path: str) -> Compiled:
     if not passes_null and name != "exists":
         missing = _require_outcome(fields.get("missing", False), f"{path}.missing")
     unreadable = _require_outcome(fields.get("unreadable", False), f"{path}.unreadable")
-    if name == "exists":
-        check: Check = _check_presence
-    elif "with" in fields:
-        when_missing = _PASS if passes_null else missing
-        check = _compile_dynamic(name, fields["with"], f"{path}.with", when_missing, unreadable)
-    else:
-        relation, right = _compile_relation(name, fields, reader, path)
-        simple = _compile_simple(name, fields, reader, right)
-        if simple is not None:
-            return simple
-        check = _check_relation(relation, unreadable)
-    test = _Test(get, reader, check, missing, unreadable, passes_null)
+    simple = _compile_simple(name, fields, reader)
+    if simple is not None:
+        return simple
     is_two_valued = missing is not None and unreadable is not None
-    if fields.get("list") is None:
-        return Compiled(test.evaluate, is_two_valued)
-    require_choice(fields["list"], ("any",), f"{path}.list")
-    return Compiled(test.evaluate_any_element, is_two_valued)
+    of_elements = fields.get("list") is not None
+    if of_elements:
+        require_choice(fields["list"], ("any",), f"{path}.list")
+    relation = _compile_written(name, fields, path)
+    if relation is not None and not passes_null:
+        static = StaticTest(reader, relation, missing, unreadable)
+        attribute = fields["of"].get("attr") if isinstance(fields["of"], dict) else None
+        if isinstance(attribute, str):
+            return Compiled(static.of_attribute(attribute, of_elements=of_elements), is_two_valued)
+        return Compiled(static.of_operand(get, of_elements=of_elements), is_two_valued)
+    check = _compile_check(name, fields, path, _PASS if passes_null else missing, unreadable)
+    test = _Test(get, reader, check, missing, unreadable, passes_null)
+    return Compiled(test.evaluate_any_element if of_elements else test.evaluate, is_two_valued)
+
+
+def _parse_left_reader(name: str, operand: Any, path: str) -> Reader | None:
+    reader = parse_reader(operand, f"{path}.of")
+    if name in SETS and reader is not None and not _reads_list(operand):
+        return _read_elements(reader)
+    return reader
+
+
+def _reads_list(operand: Any) -> bool:
+    return isinstance(operand, dict) and operand.get("as") in LIST_READERS
+
+
+def _compile_written(name: str, fields: Any, path: str) -> Relation | None:
+    """The relation to what is written; None if the test compares with another operand."""
+    if name == "exists" or "with" in fields:
+        return None
+    return RELATIONS[name](None) if name in WITHOUT_VALUE else _compile_relation(name, fields, path)
+
+
+def _compile_check(name: str, fields: Any, path: str, missing: Any, unreadable: bool | None) -> Check:
+    """``missing`` is _PASS if null goes on to the relation."""
+    if name == "exists":
+        return _check_presence
+    if name in WITHOUT_VALUE:
+        return _check_relation(RELATIONS[name](None), unreadable)
+    if "with" not in fields:
+        return _check_relation(_compile_relation(name, fields, path), unreadable)
+    if name in WRITTEN_ONLY:
+        raise InvalidForm(f"{path}.with", f"{name} takes a value, not an operand")
+    return _compile_dynamic(name, fields["with"], f"{path}.with", missing, unreadable)
 
 
 class _Test(NamedTuple):
@@ -85,28 +130,50 @@ class _Test(NamedTuple):
         return self.check(left, user, context, state)
 
 
-def _compile_relation(name: str, fields: Any, reader: Reader | None, path: str) -> tuple[Relation, Any]:
+def _read_elements(reader: Reader) -> Reader:
+    """An element that cannot be read stays UNREADABLE among the others."""
+    return lambda value: (
+        [UNREADABLE if element is None else reader(element) for element in value]
+        if type(value) is list
+        else UNREADABLE
+    )
+
+
+def _compile_relation(name: str, fields: Any, path: str) -> Relation:
     if "value" not in fields:
         raise InvalidForm(f"{path}.value", "required")
+    reader = parse_value_reader(fields["of"], f"{path}.of")
+    if name in SETS and _reads_list(fields["of"]):
+        reader = None  # the left one gives the list, not its elements
     right = _read_all(name, fields["value"], reader)
     if right is UNREADABLE:
         raise InvalidForm(f"{path}.value", "cannot be read by the operand's reader")
     try:
-        return RELATIONS[name](right), right
+        return RELATIONS[name](right)
     except UnusableOperand as error:
         raise InvalidForm(f"{path}.value", str(error)) from None
 
 
-def _compile_simple(name: str, fields: Any, reader: Reader | None, right: Any) -> Compiled | None:
+def _compile_simple(name: str, fields: Any, reader: Reader | None) -> Compiled | None:
     """Whether an attribute or the user is one of some texts, in one closure; None for other tests."""
-    of, texts = fields["of"], [right] if name == "eq" else right
+    of, value = fields["of"], fields.get("value")
     is_attribute = isinstance(of, dict) and isinstance(of.get("attr"), str)
-    is_plain = reader is None and fields.get("missing", False) is False and "list" not in fields
+    is_plain = (
+        reader is None and fields.get("missing", False) is False and fields.keys().isdisjoint(_NOT_SIMPLE)
+    )
     if name not in ("eq", "in") or not is_plain or not (is_attribute or of == "user"):
         return None
-    if not texts or {*map(type, texts)} != {str}:
+    texts = [value] if name == "eq" else value
+    if not isinstance(texts, list) or not texts or {*map(type, texts)} != {str}:
         return None
-    return compile_text_in(of["attr"] if is_attribute else None, frozenset(texts))
+    if fields.get("list") == "any" and is_attribute:
+        return compile_any_text_in(of["attr"], frozenset(texts))
+    return (
+        None if "list" in fields else compile_text_in(of["attr"] if is_attribute else None, frozenset(texts))
+    )
+
+
+_NOT_SIMPLE = ("with",)
 
 
 def _check_presence(_left: Any, _user: str | None, _context: Context, _state: State) -> bool | None:
@@ -140,7 +207,7 @@ def _compile_dynamic(name: str, operand: Any, path: str, missing: Any, unreadabl
 
 def _read_all(name: str, value: Any, reader: Reader | None) -> Any:
     """Element by element for the relations that take a list."""
-    if reader is None:
+    if reader is None or name in AS_WRITTEN:
         return value
     if name in LISTS and isinstance(value, list):
         elements = [UNREADABLE if element is None else reader(element) for element in value]

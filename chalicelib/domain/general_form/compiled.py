@@ -49,3 +49,17 @@ def compile_text_in(attribute: str | None, texts: frozenset[str]) -> Compiled:
             return False
 
     return Compiled(is_in, True, texts=(attribute, texts))
+
+
+def compile_any_text_in(attribute: str, texts: frozenset[str]) -> Compiled:
+    """As `compile_text_in`; of a list, whether an element is one of ``texts``."""
+
+    def is_in(_user: str | None, context: Context, _state: State) -> bool:
+        value = context.get(attribute)
+        if type(value) is str:
+            return value in texts
+        if type(value) is not list:
+            return False
+        return any(type(element) is str and element in texts for element in value)
+
+    return Compiled(is_in, True)

@@ -193,6 +193,16 @@ def _compile_shard(condition: Any, path: str) -> Compiled:
     elif shard.missing == "unknown":
         outcome = None
 
+    is_two_valued = shard.missing != "unknown"
+    if len(bounds) == 1:
+        ((start, end),) = bounds
+
+        def is_between(user: str | None, context: Context, state: State) -> bool | None:
+            place = find_place(user, context, state)
+            return outcome if place is None else start <= place < end
+
+        return Compiled(is_between, is_two_valued, shard=(shard, bounds))
+
     def holds(user: str | None, context: Context, state: State) -> bool | None:
         place = find_place(user, context, state)
         if place is None:
@@ -202,7 +212,7 @@ def _compile_shard(condition: Any, path: str) -> Compiled:
                 return True
         return False
 
-    return Compiled(holds, shard.missing != "unknown", shard=(shard, bounds))
+    return Compiled(holds, is_two_valued, shard=(shard, bounds))
 
 
 def _compile_ramp(condition: Any, path: str) -> Compiled:

@@ -1,7 +1,8 @@
 """The operators of targeting rules, versions 1.0 and 2.0, as tests of the general form.
 
-``{"test": "realtime-2.0/gte", "attribute": …, "value": …, "additional_value"?, "salt"?}``. They read null and
-absent attributes in their own way, so they have no ``missing``.
+``{"test": "realtime-2.0/gte", "attribute": …, "value": …, "additional_value"?, "salt"?, "path"?}``. They
+read null and absent attributes in their own way, so they have no ``missing``. ``path`` is where the author
+wrote the condition; it decides nothing.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ _MISSING = object()
 
 
 def compile_dialect_test(fields: Mapping[str, Any], path: str) -> Compiled:
-    require_object(fields, path, ("test", "attribute", "value"), ("additional_value", "salt"))
+    require_object(fields, path, ("test", "attribute", "value"), ("additional_value", "salt", "path"))
     dialect, _, operator = fields["test"].partition("/")
     attribute = fields["attribute"]
     if dialect not in DIALECTS or operator not in operators_v1.BUILDERS or not isinstance(attribute, str):

@@ -1,8 +1,9 @@
 """Operands: where a test or a shard finds its value."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from chalicelib.domain.general_form.functions import FUNCTIONS
 from chalicelib.domain.general_form.problems import (
     InvalidForm,
     require_choice,
@@ -12,11 +13,20 @@ from chalicelib.domain.general_form.problems import (
 from chalicelib.domain.general_form.readers import READERS, UNREADABLE, Reader
 from chalicelib.domain.general_form.references import evaluate_definition
 from chalicelib.domain.general_form.state import NO_VALUE, Context, Get, State
+from chalicelib.domain.general_form.time_readers import CLOCK_READERS
 
 _GETS = ("value", "variant", "enabled")
 
 
 def parse_reader(operand: Any, path: str) -> Reader | None:
+    """How the value of the operand itself is read."""
+    if isinstance(operand, dict) and "now" in operand and operand.get("as") in CLOCK_READERS:
+        return CLOCK_READERS[operand["as"]]
+    return parse_value_reader(operand, path)
+
+
+def parse_value_reader(operand: Any, path: str) -> Reader | None:
+    """How a value that the operand is compared with is read."""
     name = operand.get("as") if isinstance(operand, dict) else None
     return None if name is None else READERS[require_choice(name, READERS, f"{path}.as")]
 
@@ -36,43 +46,77 @@ def compile_read_operand(operand: Any, path: str) -> Get:
 
 def compile_operand(operand: Any, path: str) -> Get:
     """Without its reader; see `parse_reader`."""
-    if operand == "user":
-        return lambda user, _context, _state: user
-    if operand == "context":
-        return lambda _user, context, _state: context
-    if operand == "now":
-        return lambda _user, _context, state: state.now
+    if isinstance(operand, str) and operand in _WORDS:
+        return _WORDS[operand]
     if not isinstance(operand, dict):
-        raise InvalidForm(path, "must be an object, user, context or now")
-    if "attr" in operand:
-        require_object(operand, path, ("attr",), ("as",))
-        return _compile_attribute(operand["attr"], f"{path}.attr")
-    if "const" in operand:
-        constant = require_object(operand, path, ("const",), ("as",))["const"]
-        return lambda _user, _context, _state: constant
-    if "item" in operand:
-        require_object(operand, path, ("item",), ("as",))
-        steps = _require_path(operand["item"], f"{path}.item")
-        return lambda _user, _context, state: _descend(state.item, steps)
-    if "first" in operand:
-        require_object(operand, path, ("first",), ("as",))
-        candidates = require_list(operand["first"], f"{path}.first")
-        gets = [
-            compile_read_operand(candidate, f"{path}.first[{index}]")
-            for index, candidate in enumerate(candidates)
-        ]
-        return _compile_first(gets)
-    if "flag" in operand:
-        require_object(operand, path, ("flag", "get"), ("as", "unknown"))
-        return _compile_flag(operand, path)
-    raise InvalidForm(path, "must have attr, const, item, first or flag")
+        raise InvalidForm(path, f"must be an object, {', '.join(_WORDS)}")
+    for field, compile_kind in _KINDS.items():
+        if field in operand:
+            return compile_kind(operand, path)
+    raise InvalidForm(path, f"must have one of {', '.join(_KINDS)}")
 
 
-def _compile_attribute(attribute: Any, path: str) -> Get:
+_WORDS: Mapping[str, Get] = {
+    "user": lambda user, _context, _state: user,
+    "context": lambda _user, context, _state: context,
+    "now": lambda _user, _context, state: state.now,
+}
+
+
+def _compile_attribute(operand: Any, path: str) -> Get:
+    attribute = require_object(operand, path, ("attr",), ("as",))["attr"]
     if isinstance(attribute, str):
         return lambda _user, context, _state: context.get(attribute)
-    steps = _require_path(attribute, path)
+    steps = _require_path(attribute, f"{path}.attr")
     return lambda _user, context, _state: _descend(context, steps)
+
+
+def _compile_constant(operand: Any, path: str) -> Get:
+    constant = require_object(operand, path, ("const",), ("as",))["const"]
+    return lambda _user, _context, _state: constant
+
+
+def _compile_item(operand: Any, path: str) -> Get:
+    require_object(operand, path, ("item",), ("as",))
+    steps = _require_path(operand["item"], f"{path}.item")
+    return lambda _user, _context, state: _descend(state.item, steps)
+
+
+def _compile_now(operand: Any, path: str) -> Get:
+    """``{"now": -604800}`` is a week ago, in epoch seconds; with ``as``, in the numbers of that reader."""
+    offset = require_object(operand, path, ("now",), ("as",))["now"]
+    if type(offset) not in (int, float) or not -MAX_OFFSET <= offset <= MAX_OFFSET:
+        raise InvalidForm(f"{path}.now", f"must be a number of seconds from -{MAX_OFFSET} to {MAX_OFFSET}")
+    return lambda _user, _context, state: state.now + offset
+
+
+MAX_OFFSET = 10**11
+"""Seconds, over 3,000 years: sums of times stay exact to the microsecond or nearly so."""
+
+
+def _compile_function(operand: Any, path: str) -> Get:
+    """Unreadable if an argument is."""
+    fields = require_object(operand, path, ("fn", "args"), ("as",))
+    call, count = FUNCTIONS[require_choice(fields["fn"], FUNCTIONS, f"{path}.fn")]
+    gets = _compile_operands(fields["args"], f"{path}.args")
+    if count is not None and len(gets) != count:
+        raise InvalidForm(f"{path}.args", f"must have {count} element")
+
+    def get(user: str | None, context: Context, state: State) -> Any:
+        values = [get_value(user, context, state) for get_value in gets]
+        for value in values:
+            if value is UNREADABLE:
+                return UNREADABLE
+        return call(values)
+
+    return get
+
+
+def _compile_operands(operands: Any, path: str) -> list[Get]:
+    return [
+        compile_read_operand(operand, f"{path}[{index}]")
+        for index, operand in enumerate(require_list(operands, path))
+    ]
 
 
 def _require_path(value: Any, path: str) -> Sequence[str]:
@@ -89,7 +133,9 @@ def _descend(value: Any, steps: Sequence[str]) -> Any:
     return value
 
 
-def _compile_first(gets: Sequence[Get]) -> Get:
+def _compile_first(operand: Any, path: str) -> Get:
+    gets = _compile_operands(require_object(operand, path, ("first",), ("as",))["first"], f"{path}.first")
+
     def get(user: str | None, context: Context, state: State) -> Any:
         for get_candidate in gets:
             value = get_candidate(user, context, state)
@@ -101,6 +147,7 @@ def _compile_first(gets: Sequence[Get]) -> Get:
 
 
 def _compile_flag(operand: Any, path: str) -> Get:
+    require_object(operand, path, ("flag", "get"), ("as", "unknown"))
     key = operand["flag"]
     if not isinstance(key, str):
         raise InvalidForm(f"{path}.flag", "must be a text")
@@ -113,3 +160,14 @@ def _compile_flag(operand: Any, path: str) -> Get:
         return None if answer is NO_VALUE else getattr(answer, attribute)
 
     return get
+
+
+_KINDS: Mapping[str, Callable[[Any, str], Get]] = {
+    "attr": _compile_attribute,
+    "const": _compile_constant,
+    "item": _compile_item,
+    "first": _compile_first,
+    "flag": _compile_flag,
+    "now": _compile_now,
+    "fn": _compile_function,
+}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.domain.general_form.state import NO_VALUE, Circle, Context, State, Stop
+from chalicelib.domain.general_form.state import MAX_DEPTH, NO_VALUE, Circle, Context, State, Stop
 
 
 def evaluate_definition(
@@ -15,19 +15,19 @@ def evaluate_definition(
     if key in state.answers:
         return state.answers[key]
     definition = state.find_definition(key)
-    name = "definition", key
     if definition is None:
         if is_required:
             raise Stop
         return NO_VALUE
-    if name in state.active:
+    if state.depth >= MAX_DEPTH:
         raise Circle
-    item, state.item = state.item, None
-    state.active.add(name)
+    item = state.item
+    state.depth += 1
+    state.item = None  # the element of a ``some`` around is out of sight inside
     try:
         answer = definition.decide(user, context, state)
     finally:
-        state.active.discard(name)
+        state.depth -= 1
         state.item = item
     state.answers[key] = answer
     return answer
@@ -36,15 +36,15 @@ def evaluate_definition(
 def evaluate_segment(name: str, user: str | None, context: Context, state: State) -> bool | None:
     """Without the element of a ``some`` around it. Raises Stop for an unknown segment and for a circle."""
     condition = state.find_segment(name)
-    active_name = "segment", name
     if condition is None:
         raise Stop
-    if active_name in state.active:
+    if state.depth >= MAX_DEPTH:
         raise Circle
-    item, state.item = state.item, None
-    state.active.add(active_name)
+    item = state.item
+    state.depth += 1
+    state.item = None
     try:
         return condition(user, context, state)
     finally:
-        state.active.discard(active_name)
+        state.depth -= 1
         state.item = item

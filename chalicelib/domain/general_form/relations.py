@@ -4,18 +4,26 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.domain.general_form.readers import UNREADABLE
-from chalicelib.domain.general_form.weekly import InvalidWindow, build_weekly
+from chalicelib.domain.general_form.digest_relations import DIGEST_RELATIONS
+from chalicelib.domain.general_form.js_relations import JS_RELATIONS
+from chalicelib.domain.general_form.network_relations import NETWORK_RELATIONS
+from chalicelib.domain.general_form.pattern_relations import PATTERN_RELATIONS
+from chalicelib.domain.general_form.set_relations import SET_RELATIONS
+from chalicelib.domain.general_form.value_relations import VALUE_RELATIONS
+from chalicelib.domain.general_form.values import (
+    UNREADABLE,
+    NumberList,
+    Relation,
+    SemanticVersion,
+    UnusableOperand,
+)
+from chalicelib.domain.general_form.version_prefixes import PREFIX_RELATIONS
+from chalicelib.domain.general_form.version_ranges import RANGE_RELATIONS
+from chalicelib.domain.general_form.weekly import WEEKLY_RELATIONS
 from chalicelib.domain.targeting.equality import Choices, compile_equality_v2, make_key_v2
 
-Relation = Callable[[Any], Any]
-"""Left value -> True, False or UNREADABLE."""
-_KINDS: tuple[tuple[type, ...], ...] = ((int, float), (str,), (tuple,))
-"""Values are ordered within a kind: numbers, texts, and versions, which are tuples."""
-
-
-class UnusableOperand(ValueError):
-    """The right side cannot be used with the relation; the message says what it must be."""
+_KINDS: tuple[tuple[type, ...], ...] = ((int, float), (str,), (SemanticVersion,), (NumberList,))
+"""Values are ordered within a kind."""
 
 
 def _build_eq(right: Any) -> Relation:
@@ -62,13 +70,6 @@ def _build_text_relation(holds: Callable[[str, str], bool]) -> Callable[[Any], R
     return build
 
 
-def _build_weekly(right: Any) -> Relation:
-    try:
-        return build_weekly(right)
-    except InvalidWindow as error:
-        raise UnusableOperand(str(error)) from None
-
-
 def _find_kind(value: Any) -> tuple[type, ...]:
     for kind in _KINDS:
         if type(value) in kind:
@@ -88,7 +89,28 @@ RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     "starts": _build_text_relation(str.startswith),
     "ends": _build_text_relation(str.endswith),
     "contains": _build_text_relation(operator.contains),
-    "weekly": _build_weekly,
+    **VALUE_RELATIONS,
+    **SET_RELATIONS,
+    **RANGE_RELATIONS,
+    **NETWORK_RELATIONS,
+    **PATTERN_RELATIONS,
+    **DIGEST_RELATIONS,
+    **JS_RELATIONS,
+    **PREFIX_RELATIONS,
+    **WEEKLY_RELATIONS,
 }
-LISTS = frozenset({"between", "in"})
+SETS = frozenset(SET_RELATIONS)
+"""Relations whose left side is a list, each element of which is read by itself."""
+LISTS = frozenset({"between", "in", *SETS})
 """Relations whose right side is a list, each element of which is read by itself."""
+AS_WRITTEN = frozenset(
+    {
+        *(*VALUE_RELATIONS, *JS_RELATIONS, *RANGE_RELATIONS, *PREFIX_RELATIONS, *WEEKLY_RELATIONS),
+        *(*NETWORK_RELATIONS, *PATTERN_RELATIONS, *DIGEST_RELATIONS),
+    }
+)
+"""Relations whose right side is not read by the reader of the left."""
+WRITTEN_ONLY = frozenset({*PATTERN_RELATIONS, *DIGEST_RELATIONS})
+"""Relations whose right side is costly to prepare: it stands in the definition, never in an operand."""
+WITHOUT_VALUE = frozenset({"truthy", "logic-truthy"})
+"""Relations that have no right side."""

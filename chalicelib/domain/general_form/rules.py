@@ -9,7 +9,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from chalicelib.domain.general_form.compiled import Compiled
+from chalicelib.domain.general_form.compiled import TRUE, Compiled
 from chalicelib.domain.general_form.halves import fuse_halves
 from chalicelib.domain.general_form.served import NEXT, UNDECIDED, Arm, Served, serve_constant
 from chalicelib.domain.general_form.shards import Shard, compile_place
@@ -53,8 +53,8 @@ def finish(served: Served) -> Served:
     return Served(decide)
 
 
-MAX_CHAINED = 8
-"""Rules that call one another; more are a loop, since Python bounds how deep calls may go."""
+MAX_CHAINED = 2
+"""Rules that call one another. More are a loop: it costs less, and Python bounds how deep calls may go."""
 
 
 def chain_rules(rules: Sequence[Rule], last: Served) -> Served:
@@ -63,27 +63,30 @@ def chain_rules(rules: Sequence[Rule], last: Served) -> Served:
     head, tail = steps[:-MAX_CHAINED], steps[-MAX_CHAINED:]
     served = last
     for step in reversed(tail):
-        served = step(served)
+        served = _choose(step.when, step.serve(served), served)
     return _loop_steps(head, served) if head else served
 
 
-Step = Callable[[Served], Served]
-"""What follows -> what a rule serves, and what follows where it goes to the next rule."""
+class _Step(NamedTuple):
+    """``serve``: what follows where it goes to the next rule -> what it serves to whom ``when`` admits."""
+
+    when: Compiled
+    serve: Callable[[Served], Served]
 
 
-def _merge_tables(rules: Sequence[Rule]) -> list[Step]:
+def _merge_tables(rules: Sequence[Rule]) -> list[_Step]:
     """Consecutive rules that serve answers by the text of one attribute become one dictionary."""
-    steps: list[Step] = []
+    steps: list[_Step] = []
     for attribute, group in groupby(rules, key=_find_table_attribute):
         members = list(group)
         if attribute is None or len(members) == 1:
-            steps += [partial(_chain_rule, rule) for rule in members]
+            steps += [_Step(rule.when, partial(_serve_rule, rule)) for rule in members]
             continue
         table: dict[str, Any] = {}
         for rule in members:
             for text in rule.when.texts[1] if rule.when.texts else ():
                 table.setdefault(text, rule.served.constant[0] if rule.served.constant else None)
-        steps.append(partial(_look_up, attribute[0], table))
+        steps.append(_Step(TRUE, partial(_look_up, attribute[0], table)))
     return steps
 
 
@@ -116,31 +119,34 @@ def _look_up(attribute: str | None, table: Mapping[str, Any], rest: Served) -> S
     return Served(decide)
 
 
-def _loop_steps(steps: Sequence[Step], last: Served) -> Served:
-    decides = [step(serve_constant(UNDECIDED)).decide for step in steps]
+def _loop_steps(steps: Sequence[_Step], last: Served) -> Served:
+    undecided = serve_constant(UNDECIDED)
+    reached = [step for step in steps if step.when.constant not in ((False,), (None,))]
+    decides = [(step.when.condition, step.serve(undecided).decide) for step in reached]
     decide_last = last.decide
 
     def decide(user: str | None, context: Context, state: State) -> Any:
-        for decide_step in decides:
-            answer = decide_step(user, context, state)
-            if answer is not UNDECIDED:
-                return answer
+        for holds, decide_step in decides:
+            if holds(user, context, state):
+                answer = decide_step(user, context, state)
+                if answer is not UNDECIDED:
+                    return answer
         return decide_last(user, context, state)
 
     return Served(decide)
 
 
-def _chain_rule(rule: Rule, rest: Served) -> Served:
-    """What ``rule`` serves; ``rest`` where it goes to the next rule."""
-    if rule.when.constant in ((False,), (None,)):
-        return rest
+def _serve_rule(rule: Rule, rest: Served) -> Served:
+    """What ``rule`` serves to whom its condition admits; ``rest`` where it goes to the next rule."""
     otherwise = _replace_nothing(rule.otherwise, rest, rest)
     served = _replace_nothing(rule.served, otherwise, rest)
-    gated = served
-    for gate in reversed(rule.gates):
+    *outer, last = rule.gates or [TRUE]
+    gated = _choose(last, served, otherwise)
+    fused = fuse_halves(rule.gates[-1:], served, otherwise, gated.decide)
+    gated = Served(fused) if fused else gated
+    for gate in reversed(outer):
         gated = _choose(gate, gated, otherwise)
-    fused = fuse_halves(rule.gates, served, otherwise, gated.decide)
-    return _choose(rule.when, Served(fused) if fused else gated, rest)
+    return gated
 
 
 def _replace_nothing(served: Served, undecided: Served, following: Served) -> Served:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from mmh3 import mmh3_x64_128_utupledigest as murmur
+
 from chalicelib.domain.general_form.operands import compile_read_operand, parse_reader
 from chalicelib.domain.general_form.problems import InvalidForm, require_choice, require_list, require_object
 from chalicelib.domain.general_form.readers import UNREADABLE
@@ -92,6 +94,8 @@ def compile_place(shard: Shard) -> Callable[[str | None, Context, State], int | 
     """The raw integer of the unit; None if it is missing. Raises MissingUnit for ``missing: error``."""
     hash_unit, get_unit, is_required = shard.scheme.hash_unit, shard.get_unit, shard.missing == "error"
     name = shard.unit_name
+    if shard.is_user and shard.scheme.half is not None:
+        return _compile_place_of_user(shard.scheme.identity[1].encode(), shard.scheme.half, name, is_required)
 
     def find_place(user: str | None, context: Context, state: State) -> int | None:
         unit = get_unit(user, context, state)
@@ -103,6 +107,22 @@ def compile_place(shard: Shard) -> Callable[[str | None, Context, State], int | 
         if is_required:
             raise MissingUnit(name)
         return None
+
+    return find_place
+
+
+def _compile_place_of_user(
+    prefix: bytes, half: int, name: str, is_required: bool
+) -> Callable[[str | None, Context, State], int | None]:
+    """As of any shard, with fewer calls: most shards are halves of a hash of the user's id."""
+
+    def find_place(user: str | None, _context: Context, _state: State) -> int | None:
+        try:
+            return int(murmur(prefix + user.encode(), 0)[half])  # type: ignore[union-attr]
+        except (AttributeError, UnicodeEncodeError):  # no user, or a lone surrogate
+            if is_required:
+                raise MissingUnit(name) from None
+            return None
 
     return find_place
 

@@ -13,11 +13,11 @@ class State:
     """``now`` is epoch seconds; ``find_definition`` and ``find_segment`` give what others refer to by key.
 
     ``assign`` gives the user's answer from an experiment, None if it excludes the user; an error without it.
-    ``item`` is the element that a ``some`` looks at. ``active`` are the definitions and segments that are
-    being evaluated, so that a circle is found; ``answers`` are those of definitions evaluated before.
+    ``item`` is the element that a ``some`` looks at. ``depth`` is the number of definitions and segments that
+    are being evaluated, each for the one before; ``answers`` are those of definitions evaluated before.
     """
 
-    __slots__ = ("active", "answers", "assign", "find_definition", "find_segment", "item", "now")
+    __slots__ = ("answers", "assign", "depth", "find_definition", "find_segment", "item", "now")
 
     def __init__(
         self,
@@ -31,9 +31,12 @@ class State:
         self.find_definition = find_definition
         self.find_segment = find_segment
         self.item: Any = None
-        self.active: set[tuple[str, str]] = set()
+        self.depth = 0
         self.answers: dict[str, Any] = {}
 
+
+MAX_DEPTH = 32
+"""Definitions and segments evaluated for one another. More are a circle: publishing allows 20."""
 
 Condition = Callable[[str | None, Context, State], bool | None]
 """True, False, or None for unknown."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from chalicelib.domain.definitions.model import Assignment, Experiment
-from chalicelib.domain.stream.attribution import AssignmentKey, Attribution
+from chalicelib.domain.stream.attribution import AssignmentKey, Attribution, find_assignment_key
 from chalicelib.domain.stream.counters import FLAG_SCOPE
 from chalicelib.domain.stream.event import Event
 from chalicelib.domain.stream.records import Batch, ReceivedEvent
@@ -104,7 +104,8 @@ def _describe(
         experiment = experiments.get(experiment_id)
         if experiment is None and experiment_id.startswith(FLAG_SCOPE):
             continue
-        assignment = assignments.get((experiment_id, event.user_id))
+        key = find_assignment_key(experiment, event) if experiment else (experiment_id, event.user_id)
+        assignment = assignments.get(key)
         assigned_at = None if assignment is None or assignment.variant != variant else assignment.timestamp
         description = {
             "key": None if experiment is None else experiment.key,

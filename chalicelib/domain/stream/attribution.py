@@ -1,14 +1,21 @@
 """Which experiments an event counts for, and under which variant. Pure."""
 
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import NamedTuple
 
-from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
+from chalicelib.domain.assignment import find_unit
+from chalicelib.domain.bucketing import is_key
+from chalicelib.domain.definitions.model import Assignment, Experiment, Flag, find_in_force
 from chalicelib.domain.stream.counters import UNASSIGNED, flag_scope
 from chalicelib.domain.stream.event import Event
 
 AssignmentKey = tuple[str, str]
-"""Experiment id, user id."""
+"""Experiment id, and the user or other unit that the row belongs to."""
+
+
+NO_VARIANT = "$none"
+"""Under which evaluations are counted that leave the value to the caller."""
 
 
 class Attribution(NamedTuple):
@@ -18,14 +25,20 @@ class Attribution(NamedTuple):
 
 
 class ExperimentIndex:
-    """All experiments by what an event may name: an experiment's key, or an event type of an active one."""
+    """All experiments by what an event may name: an experiment's key, or an event type of an active one.
 
-    def __init__(self, experiments: Mapping[str, Experiment]) -> None:
+    As they are in force at ``now``, until ``valid_until`` (epoch seconds).
+    """
+
+    def __init__(self, experiments: Mapping[str, Experiment], now: float = 0.0) -> None:
         self.experiments = experiments
-        self.by_id = {experiment.id: experiment for experiment in experiments.values()}
-        self._by_key = {experiment.key: (experiment,) for experiment in experiments.values()}
+        changes = (at for experiment in experiments.values() for at, _ in experiment.later if at > now)
+        self.valid_until = min(changes, default=inf)
+        in_force = [find_in_force(experiment, now) for experiment in experiments.values()]
+        self.by_id = {experiment.id: experiment for experiment in in_force}
+        self._by_key = {experiment.key: (experiment,) for experiment in in_force}
         self._by_type: dict[str, tuple[Experiment, ...]] = {}
-        for experiment in experiments.values():
+        for experiment in in_force:
             if experiment.status == "active":
                 for event_type in experiment.metrics:
                     self._by_type[event_type] = (*self._by_type.get(event_type, ()), experiment)
@@ -47,7 +60,7 @@ def attribute_event(
     """The time of arrival decides, so a consumer that lags behind comes to the same result."""
     attributions = []
     for experiment in experiments:
-        assignment = assignments.get((experiment.id, event.user_id))
+        assignment = assignments.get(find_assignment_key(experiment, event))
         if assignment is None or not is_valid(assignment, experiment.iteration, arrived_at):
             variant = UNASSIGNED
         else:
@@ -56,13 +69,28 @@ def attribute_event(
     return tuple(attributions)
 
 
+def find_assignment_key(experiment: Experiment, event: Event) -> AssignmentKey:
+    """A unit such as an account is read from the event's properties, as from the context of a request."""
+    if experiment.get_unit is None:
+        return experiment.id, event.user_id
+    unit = find_unit(experiment, event.user_id, event.data.get("properties") or {})
+    return experiment.id, event.user_id if unit is None else unit
+
+
 def attribute_evaluation(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...]:
     """An evaluation counts for its flag, by variant. These counters show which flags are in use."""
     flag = flags.get(event.data.get("flag_key") or "")
-    variant = (event.data.get("properties") or {}).get("variant")
-    if flag is None or not isinstance(variant, str) or variant not in flag.variants:
+    properties = event.data.get("properties") or {}
+    variant = NO_VARIANT if properties.get("variant", "") is None else properties.get("variant")
+    if flag is None or not isinstance(variant, str) or not _is_answer(flag, variant):
         return ()
     return (Attribution(flag_scope(flag.key), 1, variant),)
+
+
+def _is_answer(flag: Flag, variant: str) -> bool:
+    """By written rules a flag may serve the variant of another definition, or none."""
+    is_written = flag.document.rules is not None
+    return variant in flag.variants or (is_written and (variant == NO_VARIANT or bool(is_key(variant))))
 
 
 def is_reusable(assignment: Assignment, experiment: Experiment, first: float, last: float) -> bool:

@@ -1,16 +1,19 @@
 """Decisions as events: which evaluations are sent, and with which event id. Pure."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from mmh3 import mmh3_x64_128_digest as digest
 
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.bucketing import compute_halves, make_prefix
-from chalicelib.domain.definitions.model import Evaluation
+from chalicelib.domain.definitions.model import Evaluation, Experiment
+from chalicelib.domain.definitions.rules.operands import list_attributes
 from chalicelib.domain.timestamps import format_timestamp
 
 EVALUATION = "evaluation"
+EXPOSURE = "exposure"
 ASSIGNMENT = "assignment"
 
 
@@ -40,21 +43,47 @@ def build_evaluation_event(user_id: str, evaluation: Evaluation, now: float, win
 
 def build_assignment_event(result: AssignmentResult) -> dict[str, Any]:
     """The experiment's key is a property, not ``experiment_key``: the table's stream counts assignments."""
-    experiment, user_id, decision, assignment_id, timestamp, is_persisted = result
+    experiment, user_id, decision, assignment_id, timestamp, _, is_persisted = result
+    variant = decision.recorded or decision.variant
     properties = {
         "experiment_key": experiment.key,
         "experiment_id": experiment.id,
-        "variant": decision.variant,
+        "variant": variant,
         "assignment_id": assignment_id,
         "reason": decision.reason,
     }
     return {
-        "event_id": _derive_event_id(f"assignment/{assignment_id}/{decision.variant}:{user_id}"),
+        "event_id": _derive_event_id(f"assignment/{assignment_id}/{variant}:{user_id}"),
         "event_type": ASSIGNMENT,
         "user_id": user_id,
         "timestamp": format_timestamp(timestamp),
         "properties": properties if is_persisted else properties | {"persisted": False},
     }
+
+
+def build_exposure_event(
+    result: AssignmentResult, properties: Mapping[str, Any], now: float, window: float
+) -> dict[str, Any]:
+    """A user has seen a variant. ``properties`` are those that say which unit, such as an account."""
+    experiment = result.experiment
+    period = int(now // window) if window else now
+    name = f"exposure/{experiment.id}/{experiment.iteration}/{result.decision.variant}/{period}"
+    return {
+        "event_id": _derive_event_id(f"{name}:{result.user_id}"),
+        "event_type": EXPOSURE,
+        "user_id": result.user_id,
+        "timestamp": format_timestamp(now),
+        "experiment_key": experiment.key,
+        "properties": properties,
+    }
+
+
+def select_unit_attributes(experiment: Experiment, context: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event needs of the context so that it is attributed to the same unit."""
+    if experiment.get_unit is None:
+        return {}
+    names = list_attributes(experiment.document.unit)
+    return {name: context[name] for name in names if name in context}
 
 
 def _derive_event_id(name: str) -> str:

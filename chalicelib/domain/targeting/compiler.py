@@ -54,6 +54,7 @@ def translate_condition(condition: Condition, is_v2: bool, prefix: str = "") -> 
         "attribute": condition.attribute,
         "value": condition.value,
         "salt": prefix,
+        "path": condition.path,
     }
     if condition.additional_value is not None:
         test["additional_value"] = condition.additional_value

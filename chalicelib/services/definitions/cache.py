@@ -66,19 +66,21 @@ class DefinitionCache(Generic[T]):
         self.misses = 0
 
     def get(self, key: str) -> T | None:
-        return self._get(key, self._check_for_changes())
+        """By key or alias."""
+        now = self._check_for_changes()
+        definition = self._get(key, now)
+        return definition if definition is not None else self._get_by_alias(key, now)
 
     def get_many(self, keys: Collection[str]) -> dict[str, T | RealtimeError]:
+        """By key or alias, as asked."""
         now = self._check_for_changes()
-        if self._state.all is not None:
-            definitions, errors = self._get_all(now), self._state.get_unreadable()
-            existing: dict[str, T | RealtimeError] = {
-                key: definitions[key] for key in keys if key in definitions
-            }
-            return existing | {key: errors[key] for key in keys if key in errors}
-        self.lookups += len(keys)
-        answers, unknown = self._state.get_many(keys, now)
-        return answers | self._load(unknown, now) if unknown else answers
+        answers = self._get_many(keys, now)
+        for name in keys:
+            if name not in answers:
+                definition = self._get_by_alias(name, now)
+                if definition is not None:
+                    answers[name] = definition
+        return answers
 
     def get_all(self) -> Mapping[str, T]:
         return self._get_all(self._check_for_changes())
@@ -130,6 +132,23 @@ class DefinitionCache(Generic[T]):
         if isinstance(answer, RealtimeError):
             raise answer
         return answer
+
+    def _get_many(self, keys: Collection[str], now: float) -> dict[str, T | RealtimeError]:
+        if self._state.all is not None:
+            definitions, errors = self._get_all(now), self._state.get_unreadable()
+            existing: dict[str, T | RealtimeError] = {
+                key: definitions[key] for key in keys if key in definitions
+            }
+            return existing | {key: errors[key] for key in keys if key in errors}
+        self.lookups += len(keys)
+        answers, unknown = self._state.get_many(keys, now)
+        return answers | self._load(unknown, now) if unknown else answers
+
+    def _get_by_alias(self, alias: str, now: float) -> T | None:
+        """Only all definitions show who has an alias. They are loaded once, and kept up to date."""
+        definitions = self._get_all(now)
+        key = self._state.aliases.get(alias)
+        return None if key is None else definitions.get(key)
 
     def _get_all(self, now: float) -> Mapping[str, T]:
         self.lookups += 1

@@ -53,6 +53,7 @@ class CacheState(Generic[T]):
         self._unreadable: dict[str, float] = {}  # key → time of the next try; only keys without a value
         self._lock = Lock()
         self.all: Mapping[str, T] | None = None  # None until `set_all_of`
+        self.aliases: Mapping[str, str] = {}  # alias → key, of all
         self.all_loaded_at = 0.0
         self.generation = 0
         """Grows with each publication that was seen: rows that were read before may be out of date."""
@@ -132,7 +133,8 @@ class CacheState(Generic[T]):
             self._entries = dict(self._entries)
             for key in {*rows, *self._entries, *self._unreadable}:
                 self._set(key, rows.get(key), now)
-            self.all, self.all_loaded_at = self._collect_values(), now
+            self._collect_all()
+            self.all_loaded_at = now
             return self.all
 
     def keep_stale(self, key: str, fresh_until: float) -> Entry[T] | None:
@@ -148,12 +150,14 @@ class CacheState(Generic[T]):
     ) -> dict[str, T | RealtimeError]:
         answers = {key: self._set(key, rows.get(key), now) for key in keys}
         if self.all is not None:
-            self.all = self._collect_values()
+            self._collect_all()
         return {key: answer for key, answer in answers.items() if answer is not None}
 
-    def _collect_values(self) -> Mapping[str, T]:
+    def _collect_all(self) -> None:
         """A new mapping each time, sorted by key, so that iterations over an older one can go on."""
-        return {key: self._entries[key].value for key in sorted(self._entries)}
+        self.all = {key: self._entries[key].value for key in sorted(self._entries)}
+        named = ((definition.document.alias, key) for key, definition in self.all.items())
+        self.aliases = {alias: key for alias, key in named if alias is not None}
 
     def _set(self, key: str, row: DefinitionRow | None, now: float) -> T | RealtimeError | None:
         entry = self._entries.get(key)

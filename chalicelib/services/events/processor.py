@@ -20,6 +20,7 @@ from chalicelib.domain.stream.attribution import (
     ExperimentIndex,
     attribute_evaluation,
     attribute_event,
+    find_assignment_key,
     is_reusable,
 )
 from chalicelib.domain.stream.counters import Counter, Counters, Entry, Tally, experiment_scope
@@ -116,8 +117,8 @@ class EventProcessor:
 
     def _judge(self, batch: Batch, now: float) -> JudgedBatch:
         experiments = self._experiments.get_all()
-        if experiments is not self._index.experiments:
-            self._index = ExperimentIndex(experiments)
+        if experiments is not self._index.experiments or now >= self._index.valid_until:
+            self._index = ExperimentIndex(experiments, now)
         index = self._index
         matches = [index.find(received.event) for received in batch.events]
         assignments = self._load_assignments(batch, matches, now)
@@ -148,7 +149,7 @@ class EventProcessor:
     ) -> dict[AssignmentKey, Assignment]:
         """Rows are cached while they are valid. A missing row is not: it may be written any moment."""
         keys = {
-            (experiment.id, received.event.user_id)
+            find_assignment_key(experiment, received.event)
             for received, experiments in zip(batch.events, matches, strict=True)
             for experiment in experiments
         }

@@ -13,7 +13,13 @@ from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
-from chalicelib.domain.stream.tracking import build_assignment_event, build_evaluation_event, is_sampled
+from chalicelib.domain.stream.tracking import (
+    build_assignment_event,
+    build_evaluation_event,
+    build_exposure_event,
+    is_sampled,
+    select_unit_attributes,
+)
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 
@@ -59,10 +65,9 @@ class Tracker:
         self._timer = timer
         self.buffer = EvaluationBuffer(capacity)
         self._assignments: deque[AssignmentResult] = deque()
+        self._exposures: deque[tuple[AssignmentResult, Mapping[str, Any], float]] = deque()
         self._dropped = 0
-        self._answers: TTLCache[tuple[str, str, str | None], None] = TTLCache(
-            ANSWERS_REMEMBERED, window, timer
-        )
+        self._answers: TTLCache[_Answer, None] = TTLCache(ANSWERS_REMEMBERED, window, timer)
         self._unsent: list[OutgoingRecord] = []
         self._unstored: list[AssignmentResult] = []
         self._failures = 0
@@ -75,6 +80,16 @@ class Tracker:
             self._assignments.popleft()
             self._dropped += 1
         self._assignments.append(assignment)
+
+    def expose(self, result: AssignmentResult, context: Mapping[str, Any], now: float) -> None:
+        """A user has seen the variant of an experiment, by a flag that serves it."""
+        if self._stream is None:
+            return
+        if len(self._exposures) >= self._capacity:
+            self._exposures.popleft()
+            self._dropped += 1
+        properties = select_unit_attributes(result.experiment, context)
+        self._exposures.append((result, properties, now))
 
     def flush(self, seconds: float = FLUSH_SECONDS, *, last: bool = False) -> int:
         """Send and store what waits, and return how much still waits for a later flush.
@@ -112,6 +127,9 @@ class Tracker:
                 self._unsent.append(_build_record(build_assignment_event(assignment)))
             if not assignment.is_persisted:
                 self._unstored.append(assignment)
+        while self._exposures:
+            event = build_exposure_event(*self._exposures.popleft(), self._window)
+            self._unsent.append(_build_record(event))
         self._dropped += _drop_oldest(self._unsent, self._capacity)
         self._dropped += _drop_oldest(self._unstored, self._capacity)
 

@@ -30,22 +30,33 @@ def make_authorizer(keys: CountingKeys, demo_key: str = "", now: float = 0.0) ->
 
 
 def test_a_key_opens_the_routes_of_its_scopes_only() -> None:
-    name, routes = make_authorizer(CountingKeys(WEB)).authorize("Bearer rt_web")
+    name, routes, is_client = make_authorizer(CountingKeys(WEB)).authorize("Bearer rt_web")
     assert name == WEB.id[:12]
     assert "/flags/evaluate" in routes
     assert "/assign" not in routes
+    assert not is_client
+
+
+@pytest.mark.parametrize(
+    ("scopes", "is_client"),
+    [(("flags:client",), True), (("flags:client", "events"), True), (("flags:client", "flags"), False)],
+)
+def test_a_public_key_sees_only_what_clients_may_see(scopes: tuple[str, ...], is_client: bool) -> None:
+    access = make_authorizer(CountingKeys(replace(WEB, scopes=scopes))).authorize("Bearer rt_web")
+    assert "/flags/evaluate" in access.routes
+    assert access.is_client is is_client
 
 
 @pytest.mark.parametrize(
     "header", ["", "rt_web", "Basic rt_web", "Bearer ", "Bearer rt_other", "Bearer \ud800"]
 )
 def test_anything_else_opens_nothing(header: str) -> None:
-    assert make_authorizer(CountingKeys(WEB)).authorize(header)[1] == []
+    assert make_authorizer(CountingKeys(WEB)).authorize(header).routes == ()
 
 
 def test_a_revoked_key_opens_nothing() -> None:
     revoked = replace(WEB, revoked="2026-02-01T00:00:00Z")
-    assert make_authorizer(CountingKeys(revoked)).authorize("Bearer rt_web")[1] == []
+    assert make_authorizer(CountingKeys(revoked)).authorize("Bearer rt_web").routes == ()
 
 
 def test_an_unknown_key_is_read_once() -> None:
@@ -63,13 +74,15 @@ def test_a_failed_look_up_is_not_remembered() -> None:
     with pytest.raises(StorageUnavailable):
         authorizer.authorize("Bearer rt_web")
     keys.is_broken = False
-    assert authorizer.authorize("Bearer rt_web")[1]
+    assert authorizer.authorize("Bearer rt_web").routes
 
 
 def test_the_demo_key_opens_everything_where_there_is_one() -> None:
     keys = CountingKeys()
-    assert "/events" in make_authorizer(keys, demo_key="rt_local_demo").authorize("Bearer rt_local_demo")[1]
-    assert make_authorizer(keys).authorize("Bearer rt_local_demo")[1] == []
+    assert (
+        "/events" in make_authorizer(keys, demo_key="rt_local_demo").authorize("Bearer rt_local_demo").routes
+    )
+    assert make_authorizer(keys).authorize("Bearer rt_local_demo").routes == ()
 
 
 def test_the_scheme_is_read_in_any_case() -> None:

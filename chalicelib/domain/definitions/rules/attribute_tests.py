@@ -12,6 +12,7 @@ from chalicelib.domain.definitions.rules.operands import (
 from chalicelib.domain.definitions.rules.syntax import Json, require_choice, require_fields
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.problems import InvalidForm
+from chalicelib.domain.general_form.time_readers import CLOCK_READERS
 
 OPTIONS = ("as", "missing", "unreadable", "list")
 SUBJECTS = ("if", "item")
@@ -117,12 +118,11 @@ def _read_right_side(operator: Operator, value: Json, reader: str | None, path: 
     if isinstance(value, dict) and "attribute" in value:
         fields = require_fields(value, path, ("attribute",))
         return {"with": _add_reader(read_attribute(fields["attribute"], f"{path}.attribute"), reader)}
-    if reader == "instant":
-        seconds = read_relative_time(value)
-        if seconds is not None:
-            return {"with": {"now": seconds, "as": "instant"}}
-        if operator.relation != "between":
-            read_time(value, path)
+    seconds = read_relative_time(value) if reader in CLOCK_READERS else None
+    if seconds is not None:
+        return {"with": {"now": seconds, "as": reader}}
+    if reader == "instant" and operator.relation != "between":
+        read_time(value, path)
     return {"value": value}
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from chalicelib.domain.definitions.rules.syntax import Json, require_choice, require_fields
 from chalicelib.domain.general_form.problems import InvalidForm
-from chalicelib.domain.general_form.readers import READERS, UNREADABLE, read_instant
+from chalicelib.domain.general_form.readers import READERS
+from chalicelib.domain.general_form.time_readers import read_instant
+from chalicelib.domain.general_form.values import UNREADABLE
 
 _ATTRIBUTE_PART = re.compile(r"(?:\\.|[^.\\])+")
 _RELATIVE = re.compile(r"now(?:\s*([+-])\s*(\d{1,6})\s*([smhdw]))?")
@@ -74,6 +76,18 @@ def _as_unit(unit: Json) -> Json:
         if "first" in unit
         else unit | {"as": "unit"}
     )
+
+
+def list_attributes(unit: Json) -> list[str]:
+    """The context's fields that a written unit reads: ``account`` and ``account.id`` of ``account.id``."""
+    if isinstance(unit, dict):
+        return list_attributes(unit.get("of"))
+    if isinstance(unit, list):
+        return [name for each in unit for name in list_attributes(each)]
+    if not isinstance(unit, str) or unit == "user_id":
+        return []
+    steps = [_unescape(part) for part in _ATTRIBUTE_PART.findall(unit)]
+    return list(dict.fromkeys((".".join(steps), steps[0])))
 
 
 def read_missing_unit(value: Json, path: str) -> Json:

@@ -15,10 +15,10 @@ from chalicelib.domain.general_form.references import evaluate_definition
 from chalicelib.domain.general_form.schemes import SCHEMES, find_bound
 from chalicelib.domain.general_form.state import NO_VALUE, State, Stop
 from tests.support.general_interpreter import interpret
+from tests.support.general_pools import JSON
 from tests.support.general_strategies import (
     CONTEXTS,
     DOCUMENTS_OF_CONDITIONS,
-    JSON,
     QUESTIONS,
     TIMES,
     USERS,
@@ -81,8 +81,18 @@ def check_answer(document: Any, key: str, user: str | None, context: Any, now: f
 EXAMPLES: dict[str, dict[str, Any]] = {
     "realtime-1": {"prefix": "flag/x:", "half": "second"},
     "murmur32-mod": {"of": 1_000, "seed": 7},
+    "murmur32-scaled": {"of": 10_000, "suffix": "7099", "seed": 1},
+    "murmur32-abs-percent": {"prefix": "flag"},
+    "cbor-murmur32-scaled": {"of": 2**31 - 1, "as": "cbor"},
     "md5-mod": {"of": 100, "suffix": ":r"},
+    "md5-32-mod": {"of": 10_000, "prefix": "salt-"},
+    "md5-percent": {"prefix": "12,"},
+    "sha1-mod": {"of": 100, "prefix": "key"},
     "sha1-unit": {"prefix": "key.salt."},
+    "sha256-mod": {"of": 10_000, "prefix": "salt.rule."},
+    "java31-mod": {"of": 100, "seed": 2**32 - 1},
+    "fnv1a16-1": {"suffix": "seed"},
+    "fnv1a16-2": {"prefix": "seed"},
 }
 
 
@@ -111,7 +121,7 @@ def test_a_bound_separates_raw_integers_as_the_scheme_compares_numbers(
 @given(unit=st.text())
 def test_a_scheme_hashes_every_text_into_its_range(name: str, unit: str) -> None:
     scheme = SCHEMES[name].build(EXAMPLES[name])
-    raw = scheme.hash_unit(unit)
+    raw = scheme.hash_unit(READERS["cbor"](unit) if name.startswith("cbor-") else unit)
     assert 0 <= raw < scheme.raw_end
     assert 0 <= scheme.read_number(raw) <= scheme.end
 

@@ -10,11 +10,14 @@ from rich.console import Console
 
 from chalicelib.domain.definitions.model import Assignment, DefinitionRow, Experiment
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
-from chalicelib.domain.targeting import compile_rules, parse
+from chalicelib.domain.evaluation import make_state
+from chalicelib.domain.targeting import parse
+from chalicelib.domain.targeting.compiler import translate_rule
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.definitions.platform_overrides import PlatformOverrides
 from realtime.commands.explain import explain_experiment, explain_flag
-from realtime.commands.explain_rules import explain_rules
+from realtime.commands.explain_comparison import Question
+from realtime.commands.explain_condition import explain_failure
 from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag, shares
 from tests.support.flags import rules, where
@@ -55,9 +58,12 @@ class Bench:
         explain_flag(self.console, self.catalog.flags.get, "u", "dark-mode", context, NOW)
         return self._read_output()
 
-    def _read_output(self) -> tuple[list[str], str]:
+    def read_text(self) -> str:
         assert isinstance(self.console.file, io.StringIO)
-        lines = self.console.file.getvalue().splitlines()
+        return self.console.file.getvalue()
+
+    def _read_output(self) -> tuple[list[str], str]:
+        lines = self.read_text().splitlines()
         steps = [" ".join(line.strip("│ ").split()) for line in lines if line.startswith("│")]
         return [step.replace(" │ ", ": ") for step in steps], lines[len(steps) + 4]
 
@@ -66,15 +72,15 @@ class Bench:
     ("fields", "row", "last", "reason"),
     [
         ({"status": "paused"}, ROW, "status: paused", "PAUSED"),
-        ({"end_at": "2026-01-01T00:00:00Z"}, ROW, "schedule: until 2026-01-01T00:00:00Z", "ENDED"),
-        ({"overrides": {"u": "control"}}, ROW, "override: control for this user", "OVERRIDE"),
-        ({"holdout": {"key": "h", "share": 1.0}}, ROW, "holdout: h: bucket", "HOLDOUT"),
-        ({"layer": {"key": "l", "start": 0.0, "end": 0.00001}}, ROW, "layer: l: bucket", "NOT_IN_LAYER"),
+        ({"end_at": "2026-01-01T00:00:00Z"}, ROW, "schedule: now is >= 2026-01-01T00:00:00Z", "ENDED"),
+        ({"overrides": {"u": "control"}}, ROW, "override: this user: serves control", "OVERRIDE"),
+        ({"holdout": {"key": "h", "share": 1.0}}, ROW, "holdout: bucket", "HOLDOUT"),
+        ({"layer": {"key": "l", "start": 0.0, "end": 0.00001}}, ROW, "layer: bucket", "NOT_IN_LAYER"),
         ({}, ROW, "stored: treatment (iteration 1)", "STICKY"),
-        (GERMANS, None, "targeting: no rule matches", "NOT_TARGETED"),
+        (GERMANS, None, "not targeted: serves no variant", "NOT_TARGETED"),
         ({"traffic_allocation": 0.0}, None, "traffic: bucket", "NOT_IN_TRAFFIC"),
-        ({}, None, "variant: bucket", "ASSIGNED"),
-        ({"sticky": False, "variants": shares(treatment=1.0)}, ROW, "variant: bucket", "STICKY"),
+        ({}, None, "traffic: bucket", "ASSIGNED"),
+        ({"sticky": False, "variants": shares(treatment=1.0)}, ROW, "traffic: bucket", "STICKY"),
     ],
 )
 def test_the_last_step_is_the_one_that_decided(
@@ -108,12 +114,12 @@ def test_an_assignment_that_does_not_count_says_why(
 ) -> None:
     steps, _ = Bench(published(**fields), row=row).experiment()
     assert f"stored: {seen}" in steps
-    assert steps[-1].startswith("variant: ")
+    assert steps[-1].startswith("traffic: ")
 
 
 def test_an_override_of_the_platform_is_obeyed_as_in_an_answer() -> None:
     steps, answer = Bench(published(), row=ROW, forced={"u": "control"}).experiment()
-    assert steps[-1] == "override: control for this user"
+    assert steps[-1] == "override: this user: serves control"
     assert answer == "control  because  OVERRIDE"
 
 
@@ -133,13 +139,17 @@ NEEDS = {"prerequisites": [{"flag": key, "variants": ["on"]} for key in ("a", "b
 @pytest.mark.parametrize(
     ("fields", "last", "answer"),
     [
-        ({"enabled": False}, "enabled: no: the off variant", "off  because  DISABLED"),
-        ({"overrides": {"u": "on"}}, "override: on for this user", "on  because  OVERRIDE"),
-        (NEEDS, "prerequisite b: off (wanted on)", "off  because  PREREQUISITE_FAILED"),
-        (GERMANS, "targeting: no rule matches", "off  because  NOT_TARGETED"),
-        ({"rollout_percentage": 0}, "rollout: 0 %: nobody", "off  because  NOT_IN_ROLLOUT"),
-        ({"rollout_percentage": 0.001}, "rollout: bucket", "off  because  NOT_IN_ROLLOUT"),
-        ({"bucket_by": "account"}, "variant: on", "on  because  STATIC"),
+        ({"enabled": False}, "disabled: serves off", "off  because  DISABLED"),
+        ({"overrides": {"u": "on"}}, "override: this user: serves on", "on  because  OVERRIDE"),
+        (
+            NEEDS,
+            'prerequisite b: flag b is not in ["on"], and is "off": serves off',
+            "off  because  PREREQUISITE_FAILED",
+        ),
+        (GERMANS, "not targeted: serves off", "off  because  NOT_TARGETED"),
+        ({"rollout_percentage": 0}, "everybody: serves off", "off  because  NOT_IN_ROLLOUT"),
+        ({"rollout_percentage": 0.001}, "everybody: bucket", "off  because  NOT_IN_ROLLOUT"),
+        ({"bucket_by": "account"}, "everybody: serves on", "on  because  STATIC"),
     ],
 )
 def test_the_last_step_of_a_flag_is_the_one_that_decided(
@@ -151,22 +161,78 @@ def test_the_last_step_of_a_flag_is_the_one_that_decided(
     assert last_line == answer
 
 
+def test_only_the_override_of_this_user_is_shown() -> None:
+    overrides = {"u1": "control", "u2": "treatment", "u": "control", "u3": "treatment"}
+    steps, _ = Bench(published(overrides=overrides)).experiment()
+    assert steps == ["status: active", "override: this user: serves control"]
+    del overrides["u"]
+    steps, _ = Bench(published(overrides=overrides), row=ROW).experiment()
+    assert steps == ["status: active", "override: not this user", "stored: treatment (iteration 1)"]
+
+
+def test_the_gates_that_do_not_stop_a_user_are_shown() -> None:
+    gates: dict[str, Any] = {
+        "start_at": "2026-01-01T00:00:00Z",
+        "holdout": {"key": "h", "share": 0.00001},
+        "layer": {"key": "l", "start": 0.0, "end": 1.0},
+    }
+    steps, _ = Bench(published(**gates), row=ROW).experiment()
+    assert steps == [
+        "status: active",
+        "schedule: now is not < 2026-01-01T00:00:00Z, and is 2027-01-15T08:00:00Z",
+        "holdout: bucket 486 is outside [0, 1) of 100,000",
+        "layer: bucket 69,407 is inside [0, 100,000) of 100,000",
+        "stored: treatment (iteration 1)",
+    ]
+
+
+def test_an_assignment_shows_both_buckets() -> None:
+    steps, _ = Bench(published(traffic_allocation=0.5)).experiment()
+    assert steps[-1] == (
+        "traffic: bucket 7,310 is inside [0, 50,000) of 100,000; "
+        "bucket 50,281 of control [0, 50,000) treatment [50,000, 100,000): serves treatment"
+    )
+
+
+def test_an_experiment_shows_which_of_its_rules_matches_or_why_none_does() -> None:
+    document = rules({"rule": where("country", "eq", "DE")}, {"rule": where("n", "gt", 5)})
+    steps, _ = Bench(published(targeting_rules=document)).experiment(n=6)
+    assert steps[2] == "rule r0: rules[0].rule.conditions[0]: country is absent"
+    assert steps[3].startswith("rule r1: bucket 7,310 is inside [0, 100,000) of 100,000; bucket 50,281 of")
+    assert Bench(published(targeting_rules=document)).experiment(country="FR")[0][2:] == [
+        'rule r0: rules[0].rule.conditions[0]: country is not eq "DE", and is "FR"',
+        "rule r1: rules[1].rule.conditions[0]: n is absent",
+        "not targeted: serves no variant",
+    ]
+
+
 def test_a_rule_is_named_as_it_is_written() -> None:
     rule = {"id": "[red]x", "rule": where("country", "eq", "DE")}
     odd: dict[str, Any] = {"targeting_rules": {"rules": [rule]}}
-    steps, _ = Bench(published(**odd)).experiment(country="DE")
-    assert "targeting: rule '[red]x' matches" in steps
+    steps, _ = Bench(published_flag(**odd)).flag(country="[b]\x1b")
+    path = "rules[0].rule.conditions[0]"
+    assert steps[0] == f'rule [red]x: {path}: country is not eq "DE", and is "[b]\\u001b"'
 
 
 def test_a_flag_for_everybody_needs_no_unit_to_be_explained() -> None:
     steps, _ = Bench(published_flag(bucket_by="account")).flag()
-    assert "rollout: 100 %: everybody" in steps
+    assert steps == ["everybody: serves on"]
 
 
 def test_a_unit_in_an_object_is_explained() -> None:
     bench = Bench(published_flag(bucket_by="account.id", rollout_percentage=50))
     steps, _ = bench.flag(account={"id": "a1"})
-    assert any(step.startswith("rollout: bucket") for step in steps)
+    assert steps[-1].startswith("everybody: bucket")
+
+
+@pytest.mark.parametrize(
+    ("account", "reason"), [({}, "account.id is absent"), ({"id": [1]}, "account.id is [1]")]
+)
+def test_the_unit_that_is_missing_is_named(account: dict[str, Any], reason: str) -> None:
+    bench = Bench(published_flag(bucket_by="account.id", rollout_percentage=50))
+    with pytest.raises(InvalidInput):
+        bench.flag(account=account)
+    assert f"everybody │ no unit: {reason}" in bench.read_text()
 
 
 def test_a_context_that_a_request_may_not_have_is_refused() -> None:
@@ -194,23 +260,34 @@ def test_each_rule_says_why_it_does_not_match_until_one_does() -> None:
         {"id": "nested", "priority": 5, "rule": {"groups": [where("vip", "eq", True)]}},
     )
     document["default_rule"] = {"id": "rest", "rule": where("country", "eq", "US")}
-    steps, _ = Bench(published(targeting_rules=document)).experiment(country="US", n=1)
-    assert steps[steps.index("layer: none") + 2 : steps.index("targeting: rule 'rest' matches")] == [
-        'rule nobody: rules[1].rule.conditions[0]: country is not in ["DE", "FR"], and is "US"',
+    steps, _ = Bench(published_flag(targeting_rules=document)).flag(country="US", n=1)
+    assert steps == [
+        "rule nobody: the condition is false",
         'rule beta: rules[0].rule.conditions[0]: country is not in ["DE", "FR"], and is "US"',
-        "rule either: rules[2].rule: none of its 2 alternatives holds: "
+        "rule either: none of its 2 alternatives holds: "
         'rules[2].rule.groups[0].conditions[0]: country is not in ["DE", "FR"], and is "US"; '
         "rules[2].rule.groups[1].conditions[0]: n is not gt 5, and is 1",
-        "rule not-de: rules[3].rule: what it excludes holds",
+        "rule not-de: what it excludes holds",
         "rule nested: rules[4].rule.groups[0].conditions[0]: vip is absent",
-        "default rule rest: matches",
+        "rule rest: serves on",
     ]
-    steps, _ = Bench(published(targeting_rules=document)).experiment(country="DE", app={"version": "1.0.0"})
-    assert [step for step in steps if step.startswith("rule")] == [
-        "rule nobody: its conditions match, but this user is outside of its rollout of 0 %",
+    steps, _ = Bench(published_flag(targeting_rules=document)).flag(country="DE", app={"version": "1.0.0"})
+    assert steps == [
+        "rule nobody: the condition is false",
         "rule beta: rules[0].rule.conditions[1]: app.version is absent",
-        "rule either: matches",
+        "rule either: alternative 1 of 2 holds: serves on",
     ]
+
+
+def test_a_rollout_of_a_rule_is_named_as_such() -> None:
+    document = rules({"id": "r", "rule": where("n", "gt", 5), "rollout_percentage": 25}, version="2.0")
+    steps, _ = Bench(published_flag(targeting_rules=document)).flag(n=6)
+    assert steps[0].startswith(
+        "rule r: its conditions match, but this user is outside of its rollout of 25 %: bucket"
+    )
+    assert steps[0].endswith("is outside [0, 25,000) of 100,000")
+    steps, _ = Bench(published_flag(targeting_rules=document)).flag(n=5)
+    assert steps[0] == "rule r: rules[0].rule.conditions[0]: n is not gt 5, and is 5"
 
 
 @pytest.mark.parametrize(
@@ -257,29 +334,33 @@ def test_a_value_that_cannot_be_compared_is_named_as_such(
     names = ("value", "additional_value")
     condition = {"attribute": "a", "operator": operator} | dict(zip(names, operands, strict=False))
     document = rules({"id": "r", "rule": {"conditions": [condition]}}) | {"version": version}
-    (mismatch,) = [step for _, step in explain_rules(compile_rules(parse(document)), {"a": value}, NOW, "u")]
+    mismatch = explain_first(document, {"a": value})
     assert mismatch.startswith("rules[0].rule.conditions[0]: a")
     assert reason in mismatch
 
 
 def test_an_attribute_in_an_object_is_shown_and_an_absent_one_named() -> None:
     document = rules({"id": "r", "rule": where("account.plan", "eq", "gold")}) | {"version": "2.0"}
-    compiled = compile_rules(parse(document))
     path = "rules[0].rule.conditions[0]: account.plan"
-    ((_, mismatch),) = explain_rules(compiled, {"account": {"plan": "free"}}, NOW, "u")
-    assert mismatch == f'{path} is not eq "gold", and is "free"'
-    ((_, mismatch),) = explain_rules(compiled, {"account": {}}, NOW, "u")
-    assert mismatch == f"{path} is absent"
+    assert explain_first(document, {"account": {"plan": "free"}}) == f'{path} is not eq "gold", and is "free"'
+    assert explain_first(document, {"account": {}}) == f"{path} is absent"
 
 
 def test_a_rollout_without_a_unit_is_explained() -> None:
     document = rules({"id": "r", "rule": {}, "rollout_percentage": 99}) | {"version": "2.0"}
-    ((_, mismatch),) = explain_rules(compile_rules(parse(document)), {}, NOW, None)
+    mismatch = explain_first(document, {})
     assert mismatch == "its conditions match, but there is no unit that its rollout could divide"
+
+
+def explain_first(document: dict[str, Any], context: dict[str, Any]) -> str:
+    """Why the first targeting rule does not match a user without an id."""
+    parsed = parse(document)
+    condition = translate_rule(parsed.rules[0], parsed, "salt", "user")
+    return explain_failure(condition, Question(None, context, make_state(NOW, lambda _key: None)))
 
 
 def test_of_many_rules_some_are_shown() -> None:
     many = rules(*({"id": f"r{n}", "rule": where("n", "eq", n)} for n in range(100)))
-    steps, _ = Bench(published(targeting_rules=many)).experiment(n=100)
+    steps, _ = Bench(published_flag(targeting_rules=many)).flag(n=100)
     assert sum(step.startswith("rule r") for step in steps) == 30
     assert "…: 70 more rules do not match" in steps

@@ -10,7 +10,6 @@ import pytest
 from chalicelib.domain.definitions.model import Changes, DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from chalicelib.services.definitions.cache import RETRY_SECONDS
-from chalicelib.services.definitions.cache_state import NOT_FOUND_SECONDS
 from chalicelib.services.definitions.catalog import Catalog
 from realtime.testing.stores import MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag
@@ -256,24 +255,44 @@ def test_a_definition_edited_without_a_publish_is_taken_up_after_its_time() -> N
     assert container.get_status() == "completed"
 
 
-def test_not_found_is_remembered_for_a_while() -> None:
+def test_what_is_not_found_loads_all_once_as_it_may_be_an_alias() -> None:
     container = Container(published())
     assert container.get_status("later") is None
-    container.take_calls()
-    assert container.get_status("later") is None
+    assert container.take_calls() == {"get_changes": 1, "get_many": 1, "get_all": 1}
+    for number in range(100):
+        assert container.get_status(f"made-up-{number}") is None
     assert container.take_calls() == {}
-    container.now += NOT_FOUND_SECONDS
-    assert container.get_status("later") is None
-    assert container.take_calls()["get_many"] == 1
+
+
+ALIASES = ["Checkout / Farbe", "a b", "ü", "x" * 256, "old-key"]
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_a_definition_is_found_by_its_alias_too(alias: str) -> None:
+    container = Container(published(alias=alias), published("good"), published_flag("f", alias=alias))
+    assert container.get_status(alias) == "active"
+    flag = container.catalog.flags.get(alias)
+    assert flag is not None
+    assert flag.key == "f"
+    many = container.catalog.experiments.get_many([alias, "good", "gone"])
+    assert [*many] == ["good", alias]
+
+
+def test_another_alias_is_in_force_after_the_next_check() -> None:
+    container = Container(published(alias="one"))
+    assert container.get_status("one") == "active"
+    container.publish(published(alias="two"))
+    container.now += CHECK
+    assert container.get_status("one") is None
+    assert container.get_status("two") == "active"
 
 
 @pytest.mark.parametrize("key", ["", "x" * 129, "ü", "a b", "a\n", "a/b", "\ud800"])
-def test_what_cannot_be_a_key_is_not_found_without_asking(key: str) -> None:
+def test_what_cannot_be_a_key_is_not_found(key: str) -> None:
     container = Container(published("good"))
     assert container.get_status(key) is None
     assert container.catalog.flags.get(key) is None
     assert set(container.catalog.experiments.get_many([key, "good"])) == {"good"}
-    assert container.take_calls() == {"get_changes": 1, "get_many": 1}
     container.store.dead = {"get_many", "get_all", "get_changes"}
     assert container.get_status(key) is None
 
@@ -322,7 +341,7 @@ def test_many_unknown_keys_are_one_call() -> None:
     container.take_calls()
     experiments = container.catalog.experiments.get_many([*keys, "missing"])
     assert set(experiments) == set(keys)
-    assert container.take_calls() == {"get_many": 1}
+    assert container.take_calls() == {"get_many": 1, "get_all": 1}
     assert set(container.catalog.experiments.get_many([*keys, "missing"])) == set(keys)
     assert container.take_calls() == {}
 

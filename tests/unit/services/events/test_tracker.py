@@ -27,7 +27,7 @@ EXPERIMENT = experiment(
     "checkout", id="exp-1", variants=[{"key": "treatment", "allocation": 1, "payload": {"colour": "green"}}]
 )
 DECISION = Decision("treatment", Reason.ASSIGNED, {"colour": "green"})
-ASSIGNMENT = AssignmentResult(EXPERIMENT, "u1", DECISION, "a-1", NOW)
+ASSIGNMENT = AssignmentResult(EXPERIMENT, "u1", DECISION, "a-1", NOW, "u1")
 
 
 class Stream(MemoryEventStream):

@@ -1,0 +1,120 @@
+"""The JSON Schema of a test of one value, such as ``{if: country, in: [DE, AT]}``, for each operator."""
+
+from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS, OPTIONS, SUBJECTS, Operator
+from chalicelib.domain.general_form.relations import LISTS
+from realtime.definition_files.schema_parts import (
+    ANYTHING,
+    BOOLEAN,
+    RELATIVE_TIME,
+    TEXT,
+    Schema,
+    any_of,
+    describe,
+    list_of,
+    make_object,
+    refer_to,
+)
+
+_MEANINGS = {
+    "eq": "The value that it must equal.",
+    "neq": "The value that it must not equal.",
+    "in": "The values of which it must be one.",
+    "not_in": "The values of which it must be none.",
+    "gt": "It must be greater than this.",
+    "gte": "It must be at least this.",
+    "lt": "It must be less than this.",
+    "lte": "It must be at most this.",
+    "between": "The lowest and the highest value that it may have.",
+    "before": "It must be before this time, such as 2026-01-31T09:00:00Z or now - 7d.",
+    "after": "It must be after this time, such as 2026-01-31T09:00:00Z or now - 7d.",
+    "starts_with": "The text that it must begin with.",
+    "ends_with": "The text that it must end with.",
+    "contains": "The text that it must contain.",
+    "not_contains": "The text that it must not contain.",
+    "matches": "The regular expression that it must match.",
+    "not_matches": "The regular expression that it must not match.",
+    "cidr": "The networks of which one must contain it, such as 10.0.0.0/8.",
+    "not_cidr": "The networks of which none may contain it, such as 10.0.0.0/8.",
+    "modulo": "The divisor, and the remainder that it must leave.",
+    "contains_any": "The values of which the list must contain one.",
+    "contains_all": "The values that the list must all contain.",
+    "subset_of": "The values of which each element of the list must be one.",
+    "exists": "Whether the attribute must be there.",
+}
+"""By operator; one that is not here is described by its name."""
+_PAIR = list_of(ANYTHING, minItems=2, maxItems=2)
+_ORDERED: Schema = {"type": ["number", "string"]}
+_USUAL_VALUES: dict[str, Schema] = {
+    **dict.fromkeys(("starts", "ends", "contains"), TEXT),
+    **dict.fromkeys(("lt", "le", "gt", "ge"), _ORDERED),
+}
+"""By relation, unless ``as`` says how values are read."""
+_OPTION_PROPERTIES = {
+    "as": describe("How the value is read before it is compared.", refer_to("reader")),
+    "missing": describe(
+        "What the test means if the attribute is missing.", {"enum": [False, True, "unknown", "pass"]}
+    ),
+    "unreadable": describe(
+        "What the test means if the value cannot be read.", {"enum": [False, True, "unknown"]}
+    ),
+    "list": describe(
+        "Of an attribute that is a list: any tests each element, whole the list itself.",
+        {"enum": ["any", "whole"]},
+    ),
+}
+_SUBJECT_PROPERTIES = {
+    "if": describe("The attribute that is tested.", refer_to("attribute")),
+    "item": describe(
+        'In where: the field of the element that is tested; "" is the element itself.',
+        any_of(refer_to("attribute"), {"enum": ["", []]}),
+    ),
+}
+
+
+def make_definitions() -> dict[str, Schema]:
+    return {
+        "test": describe(
+            "A test of one attribute or element.",
+            any_of(*(_make_test(subject, name) for subject in SUBJECTS for name in OPERATORS)),
+        ),
+        **{f"test_{option}": schema for option, schema in _OPTION_PROPERTIES.items()},
+        "attribute_value": describe(
+            "The value of another attribute of the same user.",
+            make_object({"attribute": describe("The attribute to compare with.", refer_to("attribute"))}),
+        ),
+    }
+
+
+def _make_test(subject: str, name: str) -> Schema:
+    operator = OPERATORS[name]
+    required = {
+        subject: _SUBJECT_PROPERTIES[subject],
+        name: describe(_MEANINGS.get(name, f"What {name} compares with."), _make_value(operator)),
+    }
+    if operator.relation == "exists":
+        return make_object(required)
+    known = {option: refer_to(f"test_{option}") for option in OPTIONS if option in _OPTION_PROPERTIES}
+    test = make_object(required, dict.fromkeys(OPTIONS, ANYTHING) | known)
+    is_instant = operator.reader("") == "instant"
+    usual = _TIME if is_instant else _USUAL_VALUES.get(operator.relation)
+    if usual is None:
+        return test
+    reader: Schema | bool = {"const": "instant"} if is_instant else False
+    value = any_of(usual, refer_to("attribute_value"))
+    return test | {"if": {"properties": {"as": reader}}, "then": {"properties": {name: value}}}
+
+
+_TIME = any_of(refer_to("time"), RELATIVE_TIME)
+
+
+def _make_value(operator: Operator) -> Schema:
+    """A constant, or ``{attribute: …}``."""
+    if operator.relation == "exists":
+        return BOOLEAN
+    if operator.relation in LISTS:
+        constant = _PAIR if operator.relation == "between" else list_of(ANYTHING)
+        return any_of(constant, refer_to("attribute_value"))
+    return {
+        "if": {"type": "object", "required": ["attribute"]},
+        "then": refer_to("attribute_value"),
+    }

@@ -1,0 +1,120 @@
+"""Parts that the JSON Schema of definition files uses in many places: attributes, units, times, shares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.domain.bucketing import KEY_PATTERN
+from chalicelib.domain.definitions.rules.operands import MAX_ATTRIBUTE
+from chalicelib.domain.definitions.rules.shards import UNIT_FIELDS
+from chalicelib.domain.general_form.readers import READERS
+
+Schema = dict[str, Any]
+ANYTHING: Schema = {}
+NULL: Schema = {"type": "null"}
+BOOLEAN: Schema = {"type": "boolean"}
+NUMBER: Schema = {"type": "number"}
+TEXT: Schema = {"type": "string"}
+
+
+def refer_to(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def describe(description: str, schema: Schema) -> Schema:
+    """Editors show ``description`` when the mouse is over the field."""
+    return {"description": description, **schema}
+
+
+def any_of(*schemas: Schema) -> Schema:
+    return {"anyOf": list(schemas)}
+
+
+def list_of(items: Schema, **limits: int) -> Schema:
+    return {"type": "array", "items": items, **limits}
+
+
+def match(pattern: str, message: str) -> Schema:
+    """``message`` is shown by editors that know VS Code's ``patternErrorMessage``."""
+    return {"type": "string", "pattern": f"^(?:{pattern})$", "patternErrorMessage": message}
+
+
+def make_object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    """An object with no other fields. Editors show ``title`` for it among alternatives."""
+    title = {"title": f"{{{', '.join(required)}}}"} if required else {}
+    return {
+        **title,
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def make_pairs(items: Schema) -> Schema:
+    """Ranges: a list of pairs, from and to."""
+    return list_of(list_of(items, minItems=2, maxItems=2))
+
+
+KEY = refer_to("key")
+
+_DAY, _OFFSET = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+_EXAMPLE = "2026-01-31T09:00:00Z"
+TIME = match(
+    rf"{_DAY}[Tt][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]+)?{_OFFSET}",
+    f"must be a date-time with an offset, such as {_EXAMPLE}",
+)
+MOMENT = match(
+    rf"{_DAY}[Tt _][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:[.,][0-9]+)?)?(?:[Zz]|[+-][0-9]{{2}}:?[0-9]{{2}})",
+    f"must be a date-time with an offset, such as {_EXAMPLE}",
+)
+"""What pydantic reads, which may leave out the seconds. Rules must not."""
+RELATIVE_TIME = match(
+    r"now(?:\s*[+-]\s*[0-9]{1,6}\s*[smhdw])?", "must be now, or a time after or before it, such as now - 7d"
+)
+
+_NUMBER = r"\+?0*(?:100(?:\.0*)?|[0-9]{1,2}(?:\.[0-9]*)?|\.[0-9]+)"
+PERCENT_TEXT = match(rf"\s*{_NUMBER}\s*%\s*", "must be a percentage from 0% to 100%, such as 20%")
+PERCENTAGE = any_of({"type": "number", "minimum": 0, "maximum": 100}, PERCENT_TEXT)
+
+_STEP = r"(?:\\.|[^.\\])+"
+_ATTRIBUTE_TEXT = match(rf"{_STEP}(?:\.{_STEP})*", r"has an empty step between dots; write \. for a dot")
+ATTRIBUTE = any_of(
+    {**_ATTRIBUTE_TEXT, "maxLength": MAX_ATTRIBUTE},
+    list_of({"type": "string", "minLength": 1}, minItems=1),
+)
+MISSING_UNIT = any_of(
+    {"enum": ["exclude", "error", "unknown"]},
+    make_object(
+        {"bucket": describe("A number of the scheme, in which everybody without a unit is.", NUMBER)}
+    ),
+)
+_UNITS = any_of({**_ATTRIBUTE_TEXT, "maxLength": MAX_ATTRIBUTE}, list_of(refer_to("attribute"), minItems=1))
+_MISSING = describe("What happens to users who have no unit.", refer_to("missing_unit"))
+UNIT = any_of(
+    *_UNITS["anyOf"],
+    make_object(
+        {"of": describe("An attribute, or a list of which the first that is there counts.", _UNITS)},
+        {"missing": _MISSING},
+    ),
+)
+_UNIT_PROPERTIES = {
+    "unit": describe("What users are divided by, if not by the definition's unit.", refer_to("unit")),
+    "as": describe("How the unit is read.", refer_to("reader")),
+    "missing": _MISSING,
+}
+UNIT_PROPERTIES = {
+    name: refer_to(f"shard_{name}") if name in _UNIT_PROPERTIES else ANYTHING for name in UNIT_FIELDS
+}
+
+DEFINITIONS = {
+    "key": match(KEY_PATTERN, "must be 1 to 128 of A-Z a-z 0-9 . _ -"),
+    "reader": {"enum": list(READERS)},
+    **{f"shard_{name}": schema for name, schema in _UNIT_PROPERTIES.items()},
+    "attribute": describe(
+        "An attribute of the context: its name, or a path such as account.id or [account, id].", ATTRIBUTE
+    ),
+    "unit": describe("What users are divided by: user_id, an attribute, or a list of them.", UNIT),
+    "missing_unit": describe("What happens to users who have no unit.", MISSING_UNIT),
+    "percentage": describe("A percentage, such as 20% or 20.", PERCENTAGE),
+    "time": describe(f"A date-time with an offset, such as {_EXAMPLE}.", TIME),
+}

@@ -1,0 +1,145 @@
+"""Flags that serve an experiment: its variant is their answer, stored and counted as by `/assign`."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.definitions.model import Evaluation
+from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from chalicelib.services.evaluate import FlagEvaluator
+from tests.support.assigner import Container
+from tests.support.experiments import published, published_flag
+
+SPLIT: dict[str, Any] = {
+    "variants": {"control": {"weight": 1, "payload": "grey"}, "treatment": {"weight": 1, "payload": "green"}}
+}
+COLOUR: dict[str, Any] = {
+    "type": "string",
+    "variants": {"plain": "white"},
+    "default": "plain",
+    "rules": [{"id": "ours", "serve": {"experiment": "checkout"}}],
+}
+
+
+class Bench:
+    def __init__(self, *, flag: dict[str, Any] = COLOUR, **experiment: Any) -> None:
+        definitions = published(**SPLIT | experiment), published_flag("colour", **flag), published_flag("old")
+        self.container = Container(*definitions)
+        self.flags = FlagEvaluator(
+            self.container.catalog.flags, None, self.container.assigner, self.container.tracker
+        )
+
+    def evaluate(self, user: str | None = "u1", key: str = "colour", **context: Any) -> Evaluation:
+        return self.flags.evaluate(user, key, context, self.container.now)
+
+    def evaluate_all(self, user: str = "u1", **options: Any) -> dict[str, Evaluation]:
+        answers = self.flags.evaluate_many(user, None, {}, self.container.now, **options)
+        assert answers.failures == {}
+        return {answer.flag_key: answer for answer in answers.evaluations}
+
+
+def test_the_answer_is_the_variant_that_assign_gives() -> None:
+    bench = Bench()
+    for number in range(50):
+        answer = bench.evaluate(f"u{number}")
+        assigned = bench.container.assign(f"u{number}")
+        assert (answer.variant, answer.value) == (assigned["variant"], assigned["payload"])
+        assert (answer.flag_key, answer.enabled) == ("colour", True)
+        assert assigned["reason"] == "STICKY"
+
+
+def test_a_new_user_costs_two_calls_a_known_one_one_and_a_hot_one_none() -> None:
+    bench = Bench()
+    bench.evaluate()
+    assert bench.container.take_calls() == {"get": 1, "put": 1}
+    bench.evaluate()
+    assert bench.container.take_calls() == {}
+    other = Container(beside=bench.container)
+    flags = FlagEvaluator(other.catalog.flags, None, other.assigner, other.tracker)
+    flags.evaluate("u1", "colour", {}, other.now)
+    assert other.take_calls() == {"get": 1}
+
+
+def test_an_evaluation_counts_an_exposure_and_a_user_who_is_excluded_none() -> None:
+    bench = Bench()
+    bench.evaluate()
+    assert [result.experiment.key for result in bench.container.tracker.exposed] == ["checkout"]
+    excluded = Bench(traffic_allocation=0.0)
+    answer = excluded.evaluate()
+    assert (answer.variant, answer.value, str(answer.reason)) == ("plain", "white", "DEFAULT")
+    assert excluded.container.tracker.exposed == []
+
+
+def test_whom_the_experiment_excludes_gets_what_else_says() -> None:
+    rule = {"serve": {"experiment": "checkout"}, "else": {"variant": "plain"}}
+    bench = Bench(flag=COLOUR | {"rules": [rule, {"serve": "none"}]}, status="paused")
+    assert bench.evaluate().variant == "plain"
+
+
+def test_a_rule_that_is_not_reached_assigns_nobody() -> None:
+    rules = [{"when": {"if": "country", "in": ["DE"]}, "serve": {"experiment": "checkout"}}]
+    bench = Bench(flag=COLOUR | {"rules": rules})
+    assert bench.evaluate(country="FR").variant == "plain"
+    assert bench.container.take_calls() == {}
+    bench.evaluate_all()
+    assert bench.container.take_calls() == {}
+
+
+def test_in_bulk_users_are_assigned_in_one_go_and_exposed_only_where_asked() -> None:
+    bench = Bench()
+    answers = bench.evaluate_all()
+    assert answers["colour"].variant == bench.container.assign("u1")["variant"]
+    assert answers["old"].variant == "on"
+    assert bench.container.tracker.exposed == []
+    bench.evaluate_all(expose=True)
+    assert len(bench.container.tracker.exposed) == 1
+
+
+def test_a_store_that_fails_fails_only_the_flag_that_needs_it() -> None:
+    bench = Bench()
+    bench.container.rows.failing["get"] = bench.container.rows.failing["get_many"] = StorageUnavailable()
+    with pytest.raises(StorageUnavailable):
+        bench.evaluate()
+    answers = bench.flags.evaluate_many("u1", None, {}, bench.container.now)
+    assert [answer.flag_key for answer in answers.evaluations] == ["old"]
+    assert [*answers.failures] == ["colour"]
+
+
+def test_an_experiment_needs_a_user() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Bench().evaluate(None)
+    assert caught.value.code == "targeting_key_missing"
+
+
+def test_an_experiment_that_was_removed_leaves_the_value_to_the_caller() -> None:
+    bench = Bench(flag=COLOUR | {"rules": [{"serve": {"experiment": "gone"}}]})
+    answer = bench.evaluate()
+    assert (answer.variant, answer.has_value, str(answer.reason)) == (None, False, "NO_VALUE")
+    assert '"value"' not in answer.openfeature
+    assert bench.evaluate_all()["colour"].has_value is False
+
+
+def test_a_flag_that_clients_may_not_see_does_not_exist_for_them() -> None:
+    bench = Bench(flag=COLOUR | {"client_visible": False})
+    with pytest.raises(NotFound):
+        bench.flags.evaluate("u1", "colour", {}, 0.0, only_client=True)
+    answers = bench.flags.evaluate_many("u1", None, {}, 0.0, only_client=True)
+    assert [answer.flag_key for answer in answers.evaluations] == ["old"]
+    named = bench.flags.evaluate_many("u1", ["colour", "old"], {}, 0.0, only_client=True)
+    assert [*named.failures] == ["colour"]
+    assert named.failures["colour"].code == "flag_not_found"
+
+
+def test_a_winner_is_everybodys() -> None:
+    bench = Bench(status="completed", serve="treatment")
+    assert {bench.evaluate(f"u{n}").value for n in range(20)} == {"green"}
+    assert str(bench.evaluate().reason) == "WINNER"
+
+
+def test_by_an_alias_the_answer_is_under_the_alias() -> None:
+    bench = Bench(flag=COLOUR | {"alias": "Farbe / Kasse"})
+    assert bench.evaluate(key="Farbe / Kasse").flag_key == "colour"
+    answers = bench.flags.evaluate_many("u1", ["Farbe / Kasse", "old", "gone"], {}, bench.container.now)
+    members = [answer.member.partition(":")[0] for answer in answers.evaluations]
+    assert members == ['"Farbe / Kasse"', '"old"']
+    assert [*answers.failures] == ["gone"]
