@@ -17,11 +17,13 @@ from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import evaluate
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.state import Condition, State, Stop
+from chalicelib.domain.recent_contexts import RecentContext
 from realtime.definition_files.contexts import Context, make_contexts, put_changed_first
 from realtime.definition_files.diff import DefinitionChange
 from realtime.definition_files.documents import DefinitionName, Document
 from realtime.definition_files.forms import Conditions, Forms, relax
 from realtime.definition_files.paths import USER, Path, has_value, set_value
+from realtime.definition_files.sampled_impact import SampledImpact, measure_sampled_impact
 
 SAMPLE = 10_000
 """Users whose answers are compared; with so many, a share is within one percentage point."""
@@ -53,10 +55,12 @@ class Impact:
     has_rules: bool
     targeted: Sequence[ContextImpact]
     others: Sequence[ContextImpact]
+    sampled: SampledImpact | None = None
+    """Over recent decisions; then there are no made-up contexts."""
 
     @property
     def share(self) -> float:
-        return _average(self.targeted)
+        return self.sampled.share if self.sampled else _average(self.targeted)
 
     @property
     def other_share(self) -> float:
@@ -86,26 +90,35 @@ def find_dependent_flags(
                 yield ("flag", key), sorted(causes[key])
 
 
-def measure_impact(name: DefinitionName, before: Documents, after: Documents, now: float) -> Impact:
-    """Of the definition ``name``, which both sets have.
+def measure_impact(
+    name: DefinitionName,
+    before: Documents,
+    after: Documents,
+    now: float,
+    recent: Sequence[RecentContext] = (),
+) -> Impact:
+    """Of the definition ``name``, which both sets have: over ``recent`` contexts, or over made-up ones.
 
     The contexts are made from the conditions of its rules in both sets, and of the flags and segments that
     they refer to. Stored assignments do not count: a sticky experiment keeps them.
     """
+    answers = _compile(before, name, now), _compile(after, name, now)
+    sampled = measure_sampled_impact(name, answers, recent)
+    if sampled:
+        return Impact(sampled.decisions, False, (), (), sampled)
     forms = Forms(before, now), Forms(after, now)
     conditions = [form.list_conditions(name) for form in forms]
     units = {USER}.union(*(form.list_units(name) for form in forms))
     contexts = _make_contexts(forms, conditions, units, now)
     users = max(MIN_USERS, SAMPLE // max(1, len(contexts) // 4))
     users = min(SAMPLE, users)
-    answers = _compile(before, name, now), _compile(after, name, now)
     targeted: list[ContextImpact] = []
     others: list[ContextImpact] = []
     is_targeted = _build_check(forms, conditions, now)
     for context in contexts:
         impact = _compare_answers(context, answers, units, users)
-        sampled = (_add_units(context, units, f"user-{number}") for number in range(20))
-        (targeted if any(map(is_targeted, sampled)) else others).append(impact)
+        users_of = (_add_units(context, units, f"user-{number}") for number in range(20))
+        (targeted if any(map(is_targeted, users_of)) else others).append(impact)
     return Impact(users, any(version.rules for version in conditions), targeted, others)
 
 

@@ -11,6 +11,7 @@ from threading import Lock
 
 from chalicelib.domain.definitions.compiler import load_experiment, load_flag
 from chalicelib.domain.definitions.model import Changes, DefinitionKind, Definitions, Experiment, Flag
+from chalicelib.domain.definitions.schema import Definition
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
@@ -63,6 +64,11 @@ class Catalog:
         """The share of look-ups without a call to the store, since the container started."""
         lookups, misses = self._count_lookups()
         return 1 - misses / lookups if lookups else 1.0
+
+    def list_loaded_documents(self) -> list[Definition]:
+        """Those of the definitions that are cached, without a call to the store."""
+        experiments, flags = self.experiments.get_loaded(), self.flags.get_loaded()
+        return [*(each.document for each in experiments), *(each.document for each in flags)]
 
     def _check_for_changes(self) -> float:
         """Checks for changes if that is due; returns the time."""
