@@ -18,6 +18,7 @@ class Settings:
 
     experiments_table: str = ""
     flags_table: str = ""
+    segments_table: str = ""
     publications_table: str = ""
     assignments_table: str = ""
     counters_table: str = ""
@@ -68,6 +69,7 @@ class Settings:
         names = {
             "experiments_table": f"experimentation-experiments-{env}",
             "flags_table": f"experimentation-feature-flags-{env}",
+            "segments_table": f"experimentation-segments-{env}",
             "publications_table": f"experimentation-publications-{env}",
             "assignments_table": f"experimentation-assignments-{env}",
             "counters_table": f"experimentation-counters-{env}",

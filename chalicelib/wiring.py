@@ -151,6 +151,8 @@ class Plane(AwsStores):
         settings, overrides = self.settings, self.platform_overrides
         return Assigner(
             self.catalog.experiments,
+            self.catalog.segments,
+            self.catalog.flags,
             overrides.apply if overrides else None,
             self.assignments,
             AssignmentCache(settings.assignment_cache),
@@ -164,7 +166,11 @@ class Plane(AwsStores):
     def flag_evaluator(self) -> FlagEvaluator:
         tracker = self.tracker if self.settings.tracking else None
         return FlagEvaluator(
-            self.catalog.flags, tracker.buffer if tracker else None, self.assigner, self.tracker
+            self.catalog.flags,
+            self.catalog.segments,
+            tracker.buffer if tracker else None,
+            self.assigner,
+            self.tracker,
         )
 
     @cached_property

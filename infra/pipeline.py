@@ -76,6 +76,7 @@ def _allow_deployment() -> dict[str, Any]:
 PUBLISH_ACTIONS: ActionsBySetting = {
     "experiments_table": ("dynamodb:Scan", "dynamodb:UpdateItem"),
     "flags_table": ("dynamodb:Scan", "dynamodb:UpdateItem"),
+    "segments_table": ("dynamodb:Scan", "dynamodb:UpdateItem"),
     "publications_table": (
         "dynamodb:ConditionCheckItem",
         "dynamodb:GetItem",

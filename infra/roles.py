@@ -15,11 +15,18 @@ _READ = ("dynamodb:BatchGetItem", "dynamodb:GetItem")
 _PUBLICATIONS: ActionsBySetting = {"publications_table": ("dynamodb:BatchGetItem", "dynamodb:Query")}
 _ALL_EXPERIMENTS: ActionsBySetting = _PUBLICATIONS | {"experiments_table": (*_READ, "dynamodb:Scan")}
 _ALL_FLAGS: ActionsBySetting = _PUBLICATIONS | {"flags_table": (*_READ, "dynamodb:Scan")}
+_USED_BY_EXPERIMENTS: ActionsBySetting = {"flags_table": _READ, "segments_table": _READ}
+"""What conditions of experiments ask for, by key."""
+_USED_BY_FLAGS: ActionsBySetting = {"segments_table": (*_READ, "dynamodb:Scan")}
 _TRACKING: ActionsBySetting = {"event_stream": ("kinesis:PutRecords",)}
 CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
-    "assignment": _ALL_EXPERIMENTS | _TRACKING | {"assignments_table": (*_READ, "dynamodb:PutItem")},
+    "assignment": _ALL_EXPERIMENTS
+    | _USED_BY_EXPERIMENTS
+    | _TRACKING
+    | {"assignments_table": (*_READ, "dynamodb:PutItem")},
     "feature_flags": _ALL_FLAGS
     | _ALL_EXPERIMENTS
+    | _USED_BY_FLAGS
     | _TRACKING
     | {"assignments_table": (*_READ, "dynamodb:PutItem")},
     "ingest": _ALL_EXPERIMENTS | _TRACKING | {"counters_table": ("dynamodb:Query",)},

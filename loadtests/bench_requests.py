@@ -58,8 +58,8 @@ def measure_requests() -> Iterator[Row]:
     )
     # A buffer is drained after each answer. A small one comes closest: it stays in the processor's cache.
     tracked_seconds, untracked_seconds = measure_fastest(
-        partial(_evaluate, FlagEvaluator(plane.catalog.flags, EvaluationBuffer(10))),
-        partial(_evaluate, FlagEvaluator(plane.catalog.flags, None)),
+        partial(_evaluate, FlagEvaluator(plane.catalog.flags, plane.catalog.segments, EvaluationBuffer(10))),
+        partial(_evaluate, FlagEvaluator(plane.catalog.flags, plane.catalog.segments, None)),
         rounds=TRACKING_ROUNDS,
     )
     tracking_share = (tracked_seconds - untracked_seconds) / TRACKED_CALLS / (flag_seconds / CALLS)

@@ -128,16 +128,18 @@ def publish(
 def history(
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
+    segment: Annotated[str, typer.Option(help="A segment's key.")] = "",
 ) -> None:
     """Show who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
     from realtime.commands.history import show_definition_history, show_history
 
-    if flag and experiment:
-        raise UsageError("name --flag KEY or --experiment KEY, or neither for everything")
+    keys: dict[DefinitionKind, str] = {"flag": flag, "experiment": experiment, "segment": segment}
+    named = [(kind, key) for kind, key in keys.items() if key]
+    if len(named) > 1:
+        raise UsageError("name --flag KEY, --experiment KEY or --segment KEY, or none for everything")
     definitions = plane().definitions
-    if flag or experiment:
-        kind: DefinitionKind = "flag" if flag else "experiment"
-        show_definition_history(console, definitions, kind, flag or experiment)
+    if named:
+        show_definition_history(console, definitions, *named[0])
     else:
         show_history(console, definitions)
 
@@ -171,17 +173,37 @@ def explain(
     context: Annotated[str, typer.Option(help="Attributes as a JSON object.")] = "{}",
 ) -> None:
     """Show how it is decided. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
+    from chalicelib.services.definitions.segments import find_by_key
     from realtime.commands.explain import explain_experiment, explain_flag
 
     if bool(experiment) == bool(flag):
         raise UsageError("name either --experiment KEY or --flag KEY")
     attributes = _parse_json_object(context, "--context")
     services = plane()
+    find_flag, find_segment = services.catalog.flags.get, find_by_key(services.catalog.segments)
+    find, assignments = services.get_experiment, services.assignments
     if experiment:
-        find, assignments = services.get_experiment, services.assignments
-        explain_experiment(console, find, assignments, user, experiment, attributes)
+        explain_experiment(
+            console,
+            find,
+            assignments,
+            user,
+            experiment,
+            attributes,
+            find_segment=find_segment,
+            find_flag=find_flag,
+        )
     else:
-        explain_flag(console, services.catalog.flags.get, user, flag, attributes)
+        explain_flag(
+            console,
+            find_flag,
+            user,
+            flag,
+            attributes,
+            find_segment=find_segment,
+            find_experiment=find,
+            assignments=assignments,
+        )
 
 
 @app.command()

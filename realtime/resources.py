@@ -1,7 +1,7 @@
 """Tables, stream, bucket, queues and event sources of a deployment, described once.
 
 The local stack and `infra` both create them from this description, so that they are the same. The
-key shapes of the first three tables are the platform's own (docs/architecture.md).
+key shapes of experiments, flags and assignments are the platform's own (docs/architecture.md).
 """
 
 from dataclasses import dataclass
@@ -77,6 +77,7 @@ def describe(settings: Settings, stream_hours: int = STREAM_HOURS) -> Resources:
         tables=(
             Table(settings.experiments_table),
             Table(settings.flags_table),
+            Table(settings.segments_table),
             Table(settings.publications_table, sort_key=Key("version", "N")),
             Table(settings.assignments_table, ttl_attribute="ttl", stream=True),
             Table(settings.counters_table, sort_key=Key("counter")),

@@ -9,9 +9,18 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, Protocol, cast
 
 from chalicelib.domain.bucketing import compute_halves
-from chalicelib.domain.definitions.model import HELD_OUT, Assignment, Decision, Experiment
-from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.general_form.state import MissingUnit, NoValue, State
+from chalicelib.domain.definitions.model import (
+    HELD_OUT,
+    Assignment,
+    Decision,
+    Experiment,
+    FindFlag,
+    FindSegment,
+    find_nothing,
+)
+from chalicelib.domain.errors import InvalidInput, StorageUnavailable
+from chalicelib.domain.general_form.definition import LazyDefinition
+from chalicelib.domain.general_form.state import Circle, MissingUnit, NoValue, State, Stop
 from chalicelib.domain.reasons import Reason
 
 _FRESH = frozenset({Reason.ASSIGNED, Reason.REASSIGNED})
@@ -62,8 +71,14 @@ def decide(
     context: Mapping[str, Any],
     now: float,
     get_row: Callable[[], Assignment | None],
+    find_segment: FindSegment = find_nothing,
+    find_flag: FindFlag = find_nothing,
 ) -> Decision:
-    """``now`` is epoch seconds. ``get_row`` reads the user's row; an earlier check may decide without it."""
+    """``now`` is epoch seconds. ``get_row`` reads the user's row; an earlier check may decide without it.
+
+    ``find_segment`` and ``find_flag`` give what the experiment's conditions refer to. Raises InvalidInput
+    ``targeting_key_missing`` if the answer needs a unit that the context does not have.
+    """
     if experiment.gates is not None:
         gated = check_gates(experiment, user_id, context, now)
         if gated is not None:
@@ -74,11 +89,8 @@ def decide(
     if row is not None and experiment.is_sticky and row.variant in experiment.variants:
         return experiment.sticky[row.variant]
     definition = experiment.assignment
-    state = make_state(now) if definition.reads_state else _NO_STATE
-    try:
-        decision: Decision = definition.decide(user_id, context, state)
-    except MissingUnit as error:
-        raise InvalidInput.missing_unit("experiment", error.name) from None
+    state = State(now, find_flag, find_segment) if definition.reads_state else _NO_STATE
+    decision = _evaluate(definition, user_id, context, state) or _NO_VALUE
     if row is None or decision.variant is None:
         return decision
     decisions = experiment.sticky if row.variant == decision.variant else experiment.reassigned
@@ -88,14 +100,13 @@ def decide(
 def check_gates(
     experiment: Experiment, user_id: str, context: Mapping[str, Any], now: float
 ) -> Decision | None:
-    """The decision that needs no stored assignment; None if there is none."""
+    """The decision that needs no stored assignment; None if there is none. Gates refer to nothing else.
+
+    Raises InvalidInput as `decide` does.
+    """
     if experiment.gates is None:
         return None
-    try:
-        decision: Decision | NoValue = experiment.gates.decide(user_id, context, make_state(now))
-    except MissingUnit as error:
-        raise InvalidInput.missing_unit("experiment", error.name) from None
-    return None if isinstance(decision, NoValue) else decision
+    return _evaluate(experiment.gates, user_id, context, State(now, find_nothing, find_nothing))
 
 
 def needs_row(experiment: Experiment, gated: Decision | None) -> bool:
@@ -121,14 +132,23 @@ def _hold_out(experiment: Experiment, now: float, get_row: Callable[[], Assignme
     return _NOT_RECORDED if is_recorded else decision
 
 
-def make_state(now: float) -> State:
-    return State(now, _find_nothing, _find_nothing)
+def _evaluate(
+    definition: LazyDefinition, user_id: str, context: Mapping[str, Any], state: State
+) -> Decision | None:
+    """None for no value."""
+    try:
+        decision: Decision | NoValue = definition.decide(user_id, context, state)
+    except MissingUnit as error:
+        raise InvalidInput.missing_unit("experiment", error.name) from None
+    except Circle:  # only in rows edited by hand: publishing refuses circles
+        message = "What the stored experiment refers to goes in a circle; publish it again."
+        raise StorageUnavailable(message) from None
+    except Stop:  # for a moment, if what it refers to was just published or removed
+        return _NO_VALUE
+    return None if isinstance(decision, NoValue) else decision
 
 
-def _find_nothing(_key: str) -> None:
-    """Experiments refer to nothing else."""
-
-
+_NO_VALUE = Decision(None, Reason.NO_VALUE)
 _NOT_RECORDED = Decision(None, Reason.HOLDOUT)
 _NO_STATE = cast(State, None)
 """For definitions that read none."""

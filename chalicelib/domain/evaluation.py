@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from chalicelib.domain.definitions.model import Evaluation, Flag, find_in_force
+from chalicelib.domain.definitions.model import (
+    Decision,
+    Evaluation,
+    FindFlag,
+    FindSegment,
+    Flag,
+    find_in_force,
+    find_nothing,
+)
 from chalicelib.domain.errors import InvalidInput, RealtimeError, StorageUnavailable
 from chalicelib.domain.general_form.state import NO_VALUE, Circle, MissingUnit, NoValue, State, Stop
 
@@ -15,7 +23,6 @@ class Evaluations(NamedTuple):
     failures: dict[str, RealtimeError]
 
 
-FindFlag = Callable[[str], Flag | None]
 Assign = Callable[[str], Evaluation | None]
 """An experiment's key -> the user's answer from it; None if it excludes the user."""
 _NO_STATE = cast(State, None)
@@ -29,8 +36,9 @@ def evaluate(
     now: float,
     find: FindFlag,
     state: State | None = None,
+    find_segment: FindSegment = find_nothing,
 ) -> Evaluation:
-    """``find`` gives the flags that this one refers to; ``now`` is epoch seconds.
+    """``find`` and ``find_segment`` give what the flag refers to; ``now`` is epoch seconds.
 
     Pass the same ``state`` for all flags of one user, context and time, so that each prerequisite is
     evaluated once: flags that share one would double the work at every level. Raises InvalidInput
@@ -40,13 +48,13 @@ def evaluate(
         flag = find_in_force(flag, now)
     definition = flag.definition
     if state is None:
-        state = make_state(now, find) if definition.reads_state else _NO_STATE
+        state = make_state(now, find, find_segment) if definition.reads_state else _NO_STATE
     try:
         answer: Evaluation | NoValue = definition.decide(user_id, context, state)
     except MissingUnit as error:
         raise InvalidInput.missing_unit("flag", error.name) from None
     except Circle:  # only in rows edited by hand: publishing refuses circles
-        message = "The prerequisites of the stored flag go in a circle; publish it again."
+        message = "What the stored flag refers to goes in a circle; publish it again."
         raise StorageUnavailable(message) from None
     except Stop:
         answer = NO_VALUE
@@ -62,10 +70,11 @@ def evaluate_all(
     now: float,
     find: FindFlag,
     on_error: Callable[[Flag, Exception], object],
+    find_segment: FindSegment = find_nothing,
     assign: Assign | None = None,
 ) -> Iterator[Evaluation]:
     """What `evaluate` answers for each of many flags; errors go to ``on_error``."""
-    state = make_state(now, find, assign)
+    state = make_state(now, find, find_segment, assign)
     for flag in flags:
         try:
             answer = evaluate(flag, user_id, context, now, find, state)
@@ -75,9 +84,31 @@ def evaluate_all(
             yield answer
 
 
-def make_state(now: float, find: FindFlag, assign: Assign | None = None) -> State:
+def make_state(
+    now: float, find: FindFlag, find_segment: FindSegment = find_nothing, assign: Assign | None = None
+) -> State:
     def find_definition(key: str) -> Flag | None:
         flag = find(key)
         return find_in_force(flag, now) if flag is not None and flag.later else flag
 
-    return State(now, find_definition, lambda _name: None, assign)
+    return State(now, find_definition, find_segment, assign)
+
+
+def make_experiment_answer(decision: Decision, version: int) -> Evaluation | None:
+    """None if the experiment excludes the user. The flag that serves it makes it its own."""
+    if decision.variant is None:
+        return None
+    return Evaluation(
+        flag_key="",
+        enabled=True,
+        id=decision.variant,
+        variant=decision.variant,
+        value=decision.payload,
+        has_value=decision.payload is not None,
+        reason=decision.reason,
+        version=version,
+        tracked=0,
+        encoded="",
+        member="",
+        openfeature="",
+    )

@@ -15,7 +15,14 @@ from chalicelib.domain.assignment import (
     needs_row,
 )
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Assignment, Decision, Experiment, find_in_force
+from chalicelib.domain.definitions.model import (
+    Assignment,
+    Decision,
+    Experiment,
+    Flag,
+    Segment,
+    find_in_force,
+)
 from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
 from chalicelib.metrics import MetricsRecorder
@@ -23,6 +30,7 @@ from chalicelib.services.assignment_cache import AssignmentCache
 from chalicelib.services.assignment_writer import AssignmentWriter, UnstoredDecision, is_valid
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.segments import find_by_key
 
 ReadRow = Callable[[Experiment, str], Assignment | None]
 Attributes = Mapping[str, Any]
@@ -34,11 +42,16 @@ class AssignmentRecorder(Protocol):
 
 
 class Assigner:
-    """``apply_overrides`` adds the platform's overrides to an experiment; None stand-alone."""
+    """``segments`` and ``flags`` are for conditions of experiments.
+
+    ``apply_overrides`` adds the platform's overrides to an experiment; None stand-alone.
+    """
 
     def __init__(
         self,
         experiments: DefinitionSource[Experiment],
+        segments: DefinitionSource[Segment],
+        flags: DefinitionSource[Flag],
         apply_overrides: Callable[[Experiment], Experiment] | None,
         assignments: Assignments,
         cache: AssignmentCache,
@@ -48,6 +61,8 @@ class Assigner:
         parallel: Parallel,
     ) -> None:
         self._experiments = experiments
+        self._find_segment = find_by_key(segments)
+        self._find_flag = flags.get
         self._apply_overrides = apply_overrides
         self._assignments = assignments
         self._cache = cache
@@ -207,10 +222,20 @@ class Assigner:
                     self._cache.put(experiment, unit, row)
             return row
 
-        decision = decide(experiment, user_id, attributes, now, get_row)
+        decision = self._ask(experiment, user_id, attributes, now, get_row)
         if row is not None and decision.reason is not Reason.STICKY and is_ahead(row, experiment):
             return self._decide_again(experiment.key, user_id, attributes, now, row)
         return _conclude(experiment, user_id, unit, decision, row, now, is_unread=is_unread)
+
+    def _ask(
+        self,
+        experiment: Experiment,
+        user_id: str,
+        attributes: Attributes,
+        now: float,
+        get_row: Callable[[], Assignment | None],
+    ) -> Decision:
+        return decide(experiment, user_id, attributes, now, get_row, self._find_segment, self._find_flag)
 
     def _decide_again(
         self, experiment_key: str, user_id: str, attributes: Attributes, now: float, row: Assignment
@@ -221,7 +246,7 @@ class Assigner:
             raise NotFound.experiment(experiment_key)
         experiment = self._find_in_force(experiment, now)
         unit = find_unit(experiment, user_id, attributes)
-        decision = decide(experiment, user_id, attributes, now, lambda: row)
+        decision = self._ask(experiment, user_id, attributes, now, lambda: row)
         return _conclude(experiment, user_id, unit, decision, row, now, is_newest=True)
 
     def _store(self, unstored: UnstoredDecision, attributes: Attributes, now: float) -> AssignmentResult:

@@ -8,11 +8,18 @@ from typing import Any, Protocol
 
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Evaluation, Flag
+from chalicelib.domain.definitions.model import Evaluation, Flag, Segment
 from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError
-from chalicelib.domain.evaluation import Evaluations, evaluate, evaluate_all, make_state
+from chalicelib.domain.evaluation import (
+    Evaluations,
+    evaluate,
+    evaluate_all,
+    make_experiment_answer,
+    make_state,
+)
 from chalicelib.domain.general_form.state import State, Stop
 from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.segments import find_by_key, find_in_all
 from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 
 _log = logging.getLogger("realtime")
@@ -46,11 +53,14 @@ class FlagEvaluator:
     def __init__(
         self,
         flags: DefinitionSource[Flag],
+        segments: DefinitionSource[Segment],
         buffer: EvaluationBuffer | None,
         assigner: ExperimentAssigner | None = None,
         exposures: ExposureRecorder | None = None,
     ) -> None:
         self._flags = flags
+        self._segments = segments
+        self._find_segment = find_by_key(segments)
         self._assigner = assigner
         self._exposures = exposures
         # Looked up once: to look them up for each request takes a third of the time of tracking.
@@ -81,7 +91,7 @@ class FlagEvaluator:
             def assign(key: str) -> Evaluation | None:
                 return self._assign(key, user_id, context, now)
 
-            state = make_state(now, self._flags.get, assign)
+            state = make_state(now, self._flags.get, self._find_segment, assign)
         evaluation = evaluate(flag, user_id, context, now, self._flags.get, state)
         append, next_number = self._append, self._next_number
         if append is not None and next_number is not None and user_id is not None:
@@ -168,7 +178,7 @@ class FlagEvaluator:
                 raise Stop
             if isinstance(result, RealtimeError):
                 raise result
-            return _make_answer(result)
+            return make_experiment_answer(result.decision, result.experiment.version)
 
         def find(key: str) -> Flag | None:
             if key in unreadable:
@@ -180,12 +190,17 @@ class FlagEvaluator:
                 failures[flag.key] = _as_realtime_error(error)
 
         all_flags, unreadable = self._flags.get_all(), self._flags.get_unreadable()
-        evaluations = list(evaluate_all(requested, user_id, context, now, find, on_error, assign))
+        find_segment = find_in_all(self._segments)
+        evaluations = list(
+            evaluate_all(requested, user_id, context, now, find, on_error, find_segment, assign)
+        )
         while needed and self._assigner is not None and user_id is not None:
             assigned |= self._assigner.assign_many(user_id, needed, context, now)
             needed.clear()
             used.clear()
-            evaluations = list(evaluate_all(requested, user_id, context, now, find, on_error, assign))
+            evaluations = list(
+                evaluate_all(requested, user_id, context, now, find, on_error, find_segment, assign)
+            )
         for key in used if expose else ():
             self._expose(assigned[key], context, now)
         return evaluations
@@ -202,7 +217,7 @@ class FlagEvaluator:
         except NotFound:  # removed a moment ago: publishing refuses flags that serve no experiment
             raise Stop from None
         self._expose(result, context, now)
-        return _make_answer(result)
+        return make_experiment_answer(result.decision, result.experiment.version)
 
     def _expose(
         self, result: AssignmentResult | RealtimeError, context: Mapping[str, Any], now: float
@@ -214,26 +229,6 @@ class FlagEvaluator:
 
 class _NotAssignedYet(Exception):
     """The flag serves an experiment to which the user is not assigned yet."""
-
-
-def _make_answer(result: AssignmentResult) -> Evaluation | None:
-    """None if the experiment excludes the user. The flag that serves it makes it its own."""
-    decision = result.decision
-    if decision.variant is None:
-        return None
-    return Evaluation(
-        flag_key="",
-        enabled=True,
-        variant=decision.variant,
-        value=decision.payload,
-        has_value=decision.payload is not None,
-        reason=decision.reason,
-        version=result.experiment.version,
-        tracked=0,
-        encoded="",
-        member="",
-        openfeature="",
-    )
 
 
 def _name_as_asked(evaluations: Iterable[Evaluation], by_name: Mapping[str, Flag]) -> list[Evaluation]:

@@ -1,8 +1,8 @@
-"""Published definitions: a row each in the experiments and flags tables, and the publications table.
+"""Published definitions: a row each in the table of its kind, and the publications table.
 
 Items of the publications table, by (id, version): ``publication`` is one publish and lists its ``changes``;
-``experiment/KEY`` and ``flag/KEY`` keep each version's text; ``claim`` (version 0) names the publisher at
-work.
+``experiment/KEY``, ``flag/KEY`` and ``segment/KEY`` keep each version's text; ``claim`` (version 0) names the
+publisher at work.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,6 +37,7 @@ class DefinitionStore:
         self._tables: dict[DefinitionKind, str] = {
             "experiment": settings.experiments_table,
             "flag": settings.flags_table,
+            "segment": settings.segments_table,
         }
         self._publications = settings.publications_table
         self._newest = 0  # version of the newest publication that was seen

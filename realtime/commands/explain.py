@@ -15,11 +15,20 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from chalicelib.domain.assignment import Assignments, decide, is_current
+from chalicelib.domain.assignment import Assignments, decide, find_unit, is_current
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Assignment, Experiment
+from chalicelib.domain.definitions.model import (
+    Assignment,
+    Evaluation,
+    Experiment,
+    FindFlag,
+    FindSegment,
+    find_in_force,
+    find_nothing,
+)
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.evaluation import FindFlag, evaluate, make_state
+from chalicelib.domain.evaluation import Assign, evaluate, make_experiment_answer, make_state
+from chalicelib.domain.general_form.state import Stop
 from chalicelib.domain.timestamps import format_timestamp
 from realtime.commands.explain_comparison import Question
 from realtime.commands.explain_form import Step, explain_form, explain_rules
@@ -36,15 +45,20 @@ def explain_experiment(
     key: str,
     context: dict[str, Any],
     now: float | None = None,
+    find_segment: FindSegment = find_nothing,
+    find_flag: FindFlag = find_nothing,
 ) -> None:
     """Print the decision as `/assign` would make it now. Nothing is stored."""
-    question = _ask(user, context, now, lambda _key: None)
+    question = _ask(user, context, now, find_flag, find_segment)
     experiment = find(key)
     if experiment is None:
         raise NotFound.experiment(key)
-    get_row = cache(lambda: assignments.get(experiment, user))
+    experiment = find_in_force(experiment, question.state.now)
+    get_row = _read_row_once(experiment, assignments, question)
     _print_steps(console, list_experiment_steps(experiment, question, get_row))
-    decision = decide(experiment, user, question.context, question.state.now, get_row)
+    decision = decide(
+        experiment, user, question.context, question.state.now, get_row, find_segment, find_flag
+    )
     _print_answer(console, decision.variant, decision.reason, decision.payload)
 
 
@@ -55,14 +69,19 @@ def explain_flag(
     key: str,
     context: dict[str, Any],
     now: float | None = None,
+    find_segment: FindSegment = find_nothing,
+    find_experiment: FindExperiment = find_nothing,
+    assignments: Assignments | None = None,
 ) -> None:
-    """Print the answer as `/flags/evaluate` would give it now."""
-    question = _ask(user, context, now, find)
+    """Print the answer as `/flags/evaluate` would give it now. Nothing is stored."""
+    question = _ask(user, context, now, find, find_segment)
     flag = find(key)
     if flag is None:
         raise NotFound.flag(key)
+    flag = find_in_force(flag, question.state.now)
+    question.state.assign = _preview_assignments(find_experiment, assignments, question, find, find_segment)
     _print_steps(console, explain_form(flag.definition.form, question))
-    answer = evaluate(flag, user, question.context, question.state.now, find)
+    answer = evaluate(flag, user, question.context, question.state.now, find, question.state)
     _print_answer(console, answer.variant, answer.reason, answer.value)
 
 
@@ -86,9 +105,41 @@ def list_experiment_steps(
     yield from explain_form(experiment.assignment.form, question)
 
 
-def _ask(user: str, context: dict[str, Any], now: float | None, find: FindFlag) -> Question:
+def _ask(
+    user: str, context: dict[str, Any], now: float | None, find: FindFlag, find_segment: FindSegment
+) -> Question:
     attributes = {**check_context(context), "user_id": check_user_id(user)}
-    return Question(user, attributes, make_state(time.time() if now is None else now, find))
+    return Question(user, attributes, make_state(time.time() if now is None else now, find, find_segment))
+
+
+def _read_row_once(
+    experiment: Experiment, assignments: Assignments, question: Question
+) -> Callable[[], Assignment | None]:
+    unit = find_unit(experiment, str(question.user), question.context)
+    return cache(lambda: None if unit is None else assignments.get(experiment, unit))
+
+
+def _preview_assignments(
+    find_experiment: FindExperiment,
+    assignments: Assignments | None,
+    question: Question,
+    find_flag: FindFlag,
+    find_segment: FindSegment,
+) -> Assign:
+    """What an experiment that a flag serves would answer."""
+
+    def assign(key: str) -> Evaluation | None:
+        experiment = find_experiment(key)
+        if experiment is None or assignments is None:
+            raise Stop
+        now = question.state.now
+        experiment = find_in_force(experiment, now)
+        get_row = _read_row_once(experiment, assignments, question)
+        user = str(question.user)
+        decision = decide(experiment, user, question.context, now, get_row, find_segment, find_flag)
+        return make_experiment_answer(decision, experiment.version)
+
+    return assign
 
 
 def _explain_ignored_row(row: Assignment, experiment: Experiment, now: float) -> str:

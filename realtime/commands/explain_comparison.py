@@ -95,7 +95,7 @@ def name_operand(operand: Json) -> str:
     if "const" in operand:
         return shorten(operand["const"])
     if "flag" in operand:
-        part = "" if operand["get"] == "variant" else f"the {operand['get']} of "
+        part = "" if operand["get"] in ("variant", "id") else f"the {operand['get']} of "
         return f"{part}flag {operand['flag']}"
     return " or ".join(dict.fromkeys(map(name_operand, operand["first"]))) or "nothing"
 

@@ -1,7 +1,7 @@
 """`flags`: list the flags, and which of them can be removed."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -10,9 +10,11 @@ from rich.table import Column, Table
 from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.flag_form import get_rollout_percentage
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions, Flag
+from chalicelib.domain.definitions.uses import get_kind, list_uses
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.stream.counters import Counters, flag_scope, format_day
 from chalicelib.domain.timestamps import parse_timestamp
+from realtime.definition_files.documents import Document, parse_row
 
 DAY = 86_400.0
 UNCHANGED_DAYS = 90
@@ -23,8 +25,8 @@ UNUSED_DAYS = 30
 class FlagUsage:
     """``published_at`` is ISO 8601. ``evaluated_on`` is the last day with an evaluation, in days since 1970.
 
-    ``required_by`` are the flags that have this one as a prerequisite. Their evaluations of it are not
-    tracked.
+    ``required_by`` are the definitions that have this flag as a prerequisite, or that ask for it or serve it
+    in their rules. Their evaluations of it are not tracked.
     """
 
     flag: Flag
@@ -63,7 +65,10 @@ def list_flags(
     table = Table(*(Column(name, overflow="fold") for name in names))
     rows = dict(sorted(definitions.get_all("flag").items()))
     flags = {key: flag for key, row in rows.items() if (flag := _load_flag(row))}
-    for usage in find_usage(flags, rows, counters):
+    others = [*definitions.get_all("experiment").values(), *definitions.get_all("segment").values()]
+    documents: list[Document] = [flag.document for flag in flags.values()]
+    documents += filter(None, map(parse_row, others))
+    for usage in find_usage(flags, rows, counters, documents):
         reasons = list(usage.find_removal_reasons(now))
         required = f"no: required by {', '.join(usage.required_by)}" if usage.required_by else ""
         if reasons or not only_removable:
@@ -77,16 +82,22 @@ def list_flags(
 
 
 def find_usage(
-    flags: Mapping[str, Flag], rows: Mapping[str, DefinitionRow], counters: Counters
+    flags: Mapping[str, Flag],
+    rows: Mapping[str, DefinitionRow],
+    counters: Counters,
+    documents: Iterable[Document],
 ) -> Iterator[FlagUsage]:
+    """``documents`` are all that may use a flag."""
+    required_by: dict[str, list[str]] = {}
+    for document in documents:
+        kind = get_kind(document)
+        name = document.key if kind == "flag" else f"{kind} {document.key}"
+        for used_kind, key in (use.name for use in list_uses(document)):
+            if used_kind == "flag":
+                required_by.setdefault(key, []).append(name)
     for key, flag in flags.items():
         days = [item.counter.day for item in counters.read(flag_scope(key))]
-        required_by = [
-            dependent.key
-            for dependent in flags.values()
-            if key in (prerequisite.flag for prerequisite in dependent.document.prerequisites)
-        ]
-        yield FlagUsage(flag, rows[key].published_at, max(days, default=None), required_by)
+        yield FlagUsage(flag, rows[key].published_at, max(days, default=None), required_by.get(key, ()))
 
 
 def find_constant_variant(flag: Flag, now: float) -> str | None:

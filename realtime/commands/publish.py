@@ -19,7 +19,7 @@ from realtime.commands.publisher import PublisherName
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
 from realtime.definition_files.documents import KINDS, DefinitionName, Document, build_row, parse_row
-from realtime.definition_files.impact import Documents, find_dependent_flags, measure_impact
+from realtime.definition_files.impact import Documents, Impact, find_dependents, measure_impact
 from realtime.definition_files.impact_text import describe_impact, format_share
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
@@ -159,11 +159,13 @@ def _publish_changes(
             history = definitions.get_history("experiment", change.after.key)
             for line in describe_split_change(change.after, history):
                 console.print(f"    [yellow]{line}[/yellow]", highlight=False, soft_wrap=True)
-    for name, causes in find_dependent_flags(changes, after):
+    for name, causes in find_dependents(changes, after):
         impact = measure_impact(name, before, after, now, recent)
         if impact.share or impact.other_share:
-            line = f"  flag {name[1]} requires {', '.join(causes)}: {format_share(impact)} get another answer"
-            console.print(line, highlight=False, soft_wrap=True)
+            used = ", ".join(" ".join(cause) for cause in causes)
+            document = after[name]
+            keeps = isinstance(document, ExperimentDocument) and document.sticky
+            _print_data(console, f"  {' '.join(name)} uses {used}: {_describe_share(name, impact, keeps)}")
     if not changes:
         console.print(f"Nothing changes: version {published.version} stays in force.")
     elif dry_run:
@@ -210,11 +212,16 @@ def _print_change(
     for difference in change.list_differences():
         _print_data(console, f"    {difference.path}: {difference.before} → {difference.after}")
     impact = measure_impact(change.name, before, after, now, recent)
-    is_changed = bool(impact.share or impact.other_share)
-    note = " (those who are assigned already keep theirs)" if change.keeps_assignments and is_changed else ""
-    _print_data(console, f"    {format_share(impact)} get another answer{note}")
+    _print_data(console, f"    {_describe_share(change.name, impact, change.keeps_assignments)}")
     for line in describe_impact(impact):
         _print_data(console, f"      {line}")
+
+
+def _describe_share(name: DefinitionName, impact: Impact, keeps_assignments: bool) -> str:
+    verb = "enter or leave" if name[0] == "segment" else "get another answer"
+    is_changed = bool(impact.share or impact.other_share)
+    note = " (those who are assigned already keep theirs)" if keeps_assignments and is_changed else ""
+    return f"{format_share(impact)} {verb}{note}"
 
 
 def _print_data(console: Console, text: str) -> None:

@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from chalicelib.domain.definitions import consistency
-from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import Problem
 from realtime.definition_files.documents import DefinitionName, Document
 from realtime.definition_files.files import Skipped
@@ -27,10 +26,7 @@ def validate(console: Console, paths: Sequence[Path], strict: bool) -> int:
 
 def find_conflicts(documents: Mapping[DefinitionName, Document], definitions: DefinitionSet) -> list[Problem]:
     """What is wrong between ``documents``, with the location of those that ``definitions`` has read."""
-    conflicts = consistency.check_set(
-        [document for document in documents.values() if isinstance(document, ExperimentDocument)],
-        [document for document in documents.values() if isinstance(document, FlagDocument)],
-    )
+    conflicts = consistency.check_set(documents.values())
     return [problem.with_prefix(definitions.locate(name)) for name, problem in conflicts]
 
 

@@ -16,8 +16,8 @@ from realtime.definition_files.syntax import parse_documents
 
 LISTS = tuple(f"{kind}s" for kind in KINDS)
 OTHER, BLANK, UNREADABLE = "without definitions", "blank", "unreadable, without definitions by all signs"
-_CONTENT = "experiments: [...] and/or flags: [...]"
-_MENTION = re.compile(rb"(experiments|flags)[\"']?\s*:")
+_CONTENT = "experiments: [...], flags: [...] and/or segments: [...]"
+_MENTION = re.compile(rb"(%s)[\"']?\s*:" % "|".join(LISTS).encode())
 
 
 @dataclass(frozen=True, slots=True)

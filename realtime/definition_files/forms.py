@@ -42,6 +42,7 @@ class Conditions(NamedTuple):
 class _Answer(NamedTuple):
     """Of a flag, as conditions on it read it."""
 
+    id: str
     variant: Any
     value: Any
     enabled: bool
@@ -233,7 +234,8 @@ def _list_answers(served: Json, form: Json) -> Iterator[Any]:
     if "variant" in served:
         variant = form["variants"][served["variant"]]
         enabled = served.get("enabled", variant.get("enabled", True))
-        yield _Answer(variant.get("name", served["variant"]), variant.get("value"), enabled)
+        key = served["variant"]
+        yield _Answer(key, variant.get("name", key), variant.get("value"), enabled)
     for part in (*served.get("arms", ()), *served.get("rules", ())):
         yield from _list_answers(part["serve"], form)
         yield from _list_answers(part.get("else"), form)

@@ -10,9 +10,10 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from chalicelib.domain.assignment import decide
-from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag
-from chalicelib.domain.definitions.model import Flag
-from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag, compile_segment
+from chalicelib.domain.definitions.model import FindFlag, FindSegment, Flag
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument, SegmentDocument
+from chalicelib.domain.definitions.uses import list_uses
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import evaluate
 from chalicelib.domain.general_form.conditions import compile_condition
@@ -75,19 +76,21 @@ class Impact:
         return [*examples.values()]
 
 
-def find_dependent_flags(
+def find_dependents(
     changes: Sequence[DefinitionChange], after: Documents
-) -> Iterator[tuple[DefinitionName, Sequence[str]]]:
-    """Unchanged flags that require a changed one, directly or not, each with the keys of the changed ones."""
-    changed = {change.name[1] for change in changes if change.name[0] == "flag"}
-    flags = {key: document for (_, key), document in after.items() if isinstance(document, FlagDocument)}
-    required = {key: [item.flag for item in flag.prerequisites] for key, flag in flags.items()}
-    causes = {key: {key} for key in changed}
-    for key in TopologicalSorter(required).static_order():
-        if key in flags and key not in changed:
-            causes[key] = {cause for flag in required[key] for cause in causes.get(flag, ())}
-            if causes[key]:
-                yield ("flag", key), sorted(causes[key])
+) -> Iterator[tuple[DefinitionName, Sequence[DefinitionName]]]:
+    """Unchanged flags and experiments that use a changed definition, directly or not, each with those.
+
+    They use it by a condition, a segment, a prerequisite, or as what they serve.
+    """
+    changed = {change.name for change in changes}
+    used = {name: [use.name for use in list_uses(document)] for name, document in after.items()}
+    causes: dict[DefinitionName, set[DefinitionName]] = {name: {name} for name in changed}
+    for name in TopologicalSorter(used).static_order():
+        if name in after and name not in changed:
+            causes[name] = {cause for inner in used[name] for cause in causes.get(inner, ())}
+            if causes[name] and name[0] != "segment":
+                yield name, sorted(causes[name])
 
 
 def measure_impact(
@@ -192,27 +195,59 @@ def _average(impacts: Sequence[ContextImpact]) -> float:
 
 def _compile(documents: Documents, name: DefinitionName, now: float) -> Answer:
     """A function that gives the answer of one definition for a user and context."""
-    document = documents[name]
-    if isinstance(document, ExperimentDocument):
-        experiment = compile_experiment(document)
-
-        def assign(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
-            variant = decide(experiment, user, context, now, lambda: None).variant
-            return ("no variant", None) if variant is None else (variant, None)
-
-        return assign
-    flag = compile_flag(document)
 
     @cache
-    def get_flag(key: str) -> Flag | None:
-        required = documents.get(("flag", key))
-        return compile_flag(required) if isinstance(required, FlagDocument) else None
+    def find_flag(key: str) -> Flag | None:
+        document = documents.get(("flag", key))
+        return compile_flag(document) if isinstance(document, FlagDocument) else None
+
+    @cache
+    def find_segment(key: str) -> Condition | None:
+        document = documents.get(("segment", key))
+        return compile_segment(document).condition if isinstance(document, SegmentDocument) else None
+
+    document = documents[name]
+    if isinstance(document, ExperimentDocument):
+        return _compile_experiment(document, now, find_segment, find_flag)
+    if isinstance(document, SegmentDocument):
+        return _compile_segment(document, now, find_segment, find_flag)
+    flag = compile_flag(document)
 
     def answer(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
         try:
-            evaluation = evaluate(flag, user, context, now, get_flag)
+            evaluation = evaluate(flag, user, context, now, find_flag, find_segment=find_segment)
         except RealtimeError as error:  # the context lacks what the flag divides by
             return f"error {error.code}", None
         return evaluation.variant or "no variant", json.dumps(evaluation.value)
 
     return answer
+
+
+def _compile_experiment(
+    document: ExperimentDocument, now: float, find_segment: FindSegment, find_flag: FindFlag
+) -> Answer:
+    experiment = compile_experiment(document)
+
+    def assign(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
+        try:
+            decision = decide(experiment, user, context, now, lambda: None, find_segment, find_flag)
+        except RealtimeError as error:
+            return f"error {error.code}", None
+        return decision.variant or "no variant", None
+
+    return assign
+
+
+def _compile_segment(
+    document: SegmentDocument, now: float, find_segment: FindSegment, find_flag: FindFlag
+) -> Answer:
+    condition = compile_segment(document).condition
+    words = {True: "in the segment", False: "not in the segment", None: "unknown"}
+
+    def describe(user: str, context: Mapping[str, Any]) -> tuple[str, Any]:
+        try:
+            return words[condition(user, context, State(now, find_flag, find_segment))], None
+        except Stop:
+            return "error", None
+
+    return describe

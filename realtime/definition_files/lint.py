@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument, SegmentDocument
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.stream.tracking import EXPOSURE
 from chalicelib.domain.targeting import parse
@@ -19,7 +19,7 @@ def lint_document(name: DefinitionName, document: Document, source: Source) -> I
     yield from find_changed_numbers(source.data, source.written)
     if isinstance(document, ExperimentDocument):
         yield from _lint_metrics(document)
-    if document.targeting_rules is not None:
+    if not isinstance(document, SegmentDocument) and document.targeting_rules is not None:
         rules = parse(document.targeting_rules)
         bucket_by = document.bucket_by if isinstance(document, FlagDocument) else "user_id"
         for problem in (

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from chalicelib.domain.errors import Problem
-from realtime.definition_files.contents import BLANK, UNREADABLE, read_file
+from realtime.definition_files.contents import BLANK, LISTS, UNREADABLE, read_file
 from realtime.definition_files.documents import DefinitionName
 from realtime.definition_files.files import Skipped, list_skipped_files
 
@@ -49,6 +49,6 @@ def _find_mentioned(file: Path, names: Collection[DefinitionName]) -> list[Defin
         data = file.read_bytes().replace(b"\0", b"")
     except OSError:
         return list(names)
-    if b"flags" not in data and b"experiments" not in data:
+    if not any(name.encode() in data for name in LISTS):
         return []
     return [name for name in names if name[1].encode() in data]

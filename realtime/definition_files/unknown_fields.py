@@ -13,6 +13,7 @@ DOCUMENT_FIELDS = {"version", "rules", "default_rule"}
 EXTRA_RULE_FIELDS: Mapping[DefinitionKind, Set[str]] = {
     "experiment": set(),
     "flag": {"variant", "allocation"},
+    "segment": set(),  # it has no targeting rules
 }
 """What a flag's rule may hold besides: docs/flags.md."""
 GROUP_FIELDS = {"operator", "conditions", "groups"}

@@ -11,11 +11,12 @@ from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from realtime.testing.stores import MemoryDefinitions
-from tests.support.experiments import published, published_flag
+from tests.support.experiments import published, published_flag, published_segment
 
 NOW = 1_800_000_000.0
 A, B = published("a"), published("b")
 FLAG = published_flag("a")
+SEGMENT = published_segment("a", include=["ada"])
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -35,17 +36,19 @@ def test_an_empty_store_has_version_0_and_nothing_in_it(store: Definitions) -> N
 
 
 def test_published_definitions_are_loaded_by_kind_and_key(store: Definitions) -> None:
-    assert store.publish([A, B, FLAG], 0, NOW) == 1
+    assert store.publish([A, B, FLAG, SEGMENT], 0, NOW) == 1
     assert store.get_many("experiment", ["a", "missing"]) == {"a": _with_version(A, 1)}
     assert store.get_many("flag", ["a", "b", "a"]) == {"a": _with_version(FLAG, 1)}
+    assert store.get_many("segment", ["a", "b"]) == {"a": _with_version(SEGMENT, 1)}
     assert store.get_all("experiment") == {"a": _with_version(A, 1), "b": _with_version(B, 1)}
+    assert store.get_all("segment") == {"a": _with_version(SEGMENT, 1)}
 
 
 def test_changes_since_a_version_name_what_was_published_after_it(store: Definitions) -> None:
-    store.publish([A, FLAG], 0, NOW)
+    store.publish([A, FLAG, SEGMENT], 0, NOW)
     store.publish([B], 1, NOW)
     assert store.get_changes(0) == Changes(
-        2, frozenset({("experiment", "a"), ("flag", "a"), ("experiment", "b")})
+        2, frozenset({("experiment", "a"), ("flag", "a"), ("segment", "a"), ("experiment", "b")})
     )
     assert store.get_changes(1) == Changes(2, frozenset({("experiment", "b")}))
     assert store.get_changes(2) == Changes(2, frozenset())
@@ -88,6 +91,20 @@ def test_history_keeps_every_version_of_a_definition(store: Definitions) -> None
     ]
 
 
+def test_a_segment_has_a_history_of_its_own(store: Definitions) -> None:
+    changed, removed = published_segment("a", include=["bob"]), DefinitionRow("segment", "a", "", "removed")
+    store.publish([A, SEGMENT], 0, NOW)
+    store.publish([changed], 1, NOW)
+    store.publish([removed], 2, NOW)
+    assert store.get_history("segment", "a") == [
+        _with_version(removed, 3),
+        _with_version(changed, 2),
+        _with_version(SEGMENT, 1),
+    ]
+    assert store.get_history("experiment", "a") == [_with_version(A, 1)]
+    assert store.get_all("segment") == {}
+
+
 def test_history_says_who_published_and_when(store: Definitions) -> None:
     store.publish([A, FLAG], 0, NOW, "ada", "rollback to 7")
     for row in (*store.get_history("flag", "a"), *store.get_versions()):
@@ -112,13 +129,15 @@ def test_a_definition_without_text_is_removed_and_can_come_back(store: Definitio
 
 def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: Definitions) -> None:
     many = [published(f"e{number}") for number in range(130)]
+    segments = [published_segment(f"s{number}") for number in range(70)]
     assert store.publish([A], 0, NOW) == 1
-    assert store.publish(many, 1, NOW) == 2
+    assert store.publish([*many, *segments], 1, NOW) == 2
     assert len(store.get_all("experiment")) == 131
+    assert len(store.get_all("segment")) == 70
     assert store.get_many("experiment", [item.key for item in many]).keys() == {item.key for item in many}
     changes = store.get_changes(1)
     assert changes.keys is not None
-    assert len(changes.keys) == 130
+    assert len(changes.keys) == 200
     with pytest.raises(Conflict):
         store.publish(many, 1, NOW)
     assert store.publish([B], 2, NOW) == 3

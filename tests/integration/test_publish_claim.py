@@ -28,7 +28,11 @@ PublishPart = Callable[[list[DefinitionRow], int], None]
 @pytest.fixture
 def publish_part(aws_settings: Settings, service_clients: Clients) -> PublishPart:
     """Writes a claim and one part, as a publisher that dies then."""
-    tables: Any = {"experiment": aws_settings.experiments_table, "flag": aws_settings.flags_table}
+    tables: Any = {
+        "experiment": aws_settings.experiments_table,
+        "flag": aws_settings.flags_table,
+        "segment": aws_settings.segments_table,
+    }
 
     def publish(definitions: list[DefinitionRow], version: int) -> None:
         publication = Publication(tables, aws_settings.publications_table, version, NOW, "")

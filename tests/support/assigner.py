@@ -67,6 +67,8 @@ class Container:
         self.catalog = Catalog(self.definitions, self.metrics, timer=lambda: self.now)
         self.assigner = Assigner(
             self.catalog.experiments,
+            self.catalog.segments,
+            self.catalog.flags,
             apply_overrides,
             self.rows,
             AssignmentCache(10_000),

@@ -28,3 +28,7 @@ def published(key: str = "checkout", **fields: Any) -> DefinitionRow:
 
 def published_flag(key: str = "dark-mode", **fields: Any) -> DefinitionRow:
     return DefinitionRow("flag", key, json.dumps({"key": key, "type": "boolean"} | fields), "active")
+
+
+def published_segment(key: str = "testers", **fields: Any) -> DefinitionRow:
+    return DefinitionRow("segment", key, json.dumps({"key": key} | fields), "active")

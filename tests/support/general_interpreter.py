@@ -283,7 +283,8 @@ def look_up(operand: Json, scope: Scope) -> Json:
             _, answering_key, variant_id, enabled, _ = answer
             variant = scope.document["definitions"][answering_key]["variants"][variant_id]
             name = variant.get("name", variant_id)
-            return {"value": variant.get("value"), "variant": name, "enabled": enabled}[part]
+            told = {"value": variant.get("value"), "variant": name, "id": variant_id, "enabled": enabled}
+            return told[part]
     raise AssertionError(operand)
 
 

@@ -224,7 +224,7 @@ def draw_operand(draw: st.DrawFn, place: Place, depth: int = 1) -> Json:
         case "const":
             operand = {"const": draw(JSON)}
         case "flag":
-            part = choose(draw, ["value", "variant", "enabled"])
+            part = choose(draw, ["value", "variant", "id", "enabled"])
             operand = {"flag": draw_definition_key(draw, place), "get": part}
         case "item":
             operand = {"item": choose(draw, [[], ["age"], ["a"]])}
@@ -296,8 +296,13 @@ def draw_test_of_anything(draw: st.DrawFn, place: Place) -> dict[str, Json]:
 
 
 def draw_test_of_flag(draw: st.DrawFn, place: Place) -> dict[str, Json]:
-    part = choose(draw, ["variant", "value", "enabled"])
-    pool = {"variant": st.sampled_from(VARIANTS), "value": FLAG_VALUES, "enabled": st.booleans()}[part]
+    part = choose(draw, ["variant", "id", "value", "enabled"])
+    pool = {
+        "variant": st.sampled_from(VARIANTS),
+        "id": st.sampled_from(VARIANTS),
+        "value": FLAG_VALUES,
+        "enabled": st.booleans(),
+    }[part]
     relation = choose(draw, ["eq", "ne", "in"])
     operand = {"flag": draw_definition_key(draw, place), "get": part}
     return {"test": relation, "of": operand, "value": draw(values(relation, None, pool))}

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Generic, TypeVar
 
-from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
+from chalicelib.domain.definitions.model import Assignment, Experiment, Flag, Segment
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.stream.event import Limits
 from chalicelib.services.concurrency import Parallel
@@ -21,7 +21,7 @@ def purchase_experiment(key: str = "checkout", **fields: Any) -> Experiment:
     return experiment(key, **({"metrics": ["purchase"]} | fields))
 
 
-T = TypeVar("T", Experiment, Flag)
+T = TypeVar("T", Experiment, Flag, Segment)
 
 
 class FixedDefinitions(Generic[T]):

@@ -1,12 +1,14 @@
 """Write documents to a file and publish it to definitions in memory."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from rich.console import Console
 
+from chalicelib.domain.definitions.model import DefinitionKind
 from realtime.commands.publish import publish, roll_back
 from realtime.commands.validate import validate
 from realtime.testing.stores import MemoryDefinitions
@@ -28,23 +30,31 @@ class Publisher:
         assert isinstance(self.console.file, io.StringIO)
         return self.console.file.getvalue()
 
-    def _write_file(self, flags: list[Any], experiments: list[Any]) -> Path:
+    def _write_file(
+        self, flags: list[Any], experiments: Sequence[Any] = (), segments: Sequence[Any] = ()
+    ) -> Path:
         path = self.folder / "set.yaml"
-        path.write_text(yaml.safe_dump({"flags": flags, "experiments": experiments}, sort_keys=False))
+        content = {"flags": flags, "experiments": [*experiments], "segments": [*segments]}
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
         return path
 
     def publish(
-        self, *flags: Any, experiments: tuple[Any, ...] = (), strict: bool = False, **options: Any
+        self,
+        *flags: Any,
+        experiments: tuple[Any, ...] = (),
+        segments: tuple[Any, ...] = (),
+        strict: bool = False,
+        **options: Any,
     ) -> int:
         self.console.file = io.StringIO()
-        path = self._write_file([*flags], [*experiments])
+        path = self._write_file([*flags], experiments, segments)
         options = {"confirm": lambda _: True} | options
         return publish(self.console, self.definitions, [path], strict, now=NOW, **options)
 
     def publish_folder(self, *flags: Any, **options: Any) -> int:
         """Publish all files of the folder, with ``flags`` in one of them."""
         self.console.file = io.StringIO()
-        self._write_file([*flags], [])
+        self._write_file([*flags])
         options = {"confirm": lambda _: True} | options
         return publish(self.console, self.definitions, [self.folder], False, now=NOW, **options)
 
@@ -59,7 +69,10 @@ class Publisher:
 
     def validate(self, *flags: Any, strict: bool = False) -> int:
         self.console.file = io.StringIO()
-        return validate(self.console, [self._write_file([*flags], [])], strict)
+        return validate(self.console, [self._write_file([*flags])], strict)
 
     def list_flag_keys(self) -> list[str]:
-        return sorted(self.definitions.get_all("flag"))
+        return self.list_keys("flag")
+
+    def list_keys(self, kind: DefinitionKind) -> list[str]:
+        return sorted(self.definitions.get_all(kind))

@@ -66,7 +66,7 @@ class Schedule:
         self.settings = replace(names, event_dedupe="table" if self.table else "memory")
         shards = self.chance.choice([1, 2])
         resources = describe(self.settings)
-        unused = {names.flags_table, names.keys_table, names.overrides_table}
+        unused = {names.flags_table, names.segments_table, names.keys_table, names.overrides_table}
         tables = tuple(table for table in resources.tables if table.name not in unused)
         stream = Stream(self.settings.event_stream, shards)
         provision(replace(resources, stream=stream, tables=tables), bench.clients)

@@ -12,6 +12,7 @@ def unique_names(settings: Settings) -> Settings:
         settings,
         experiments_table=f"experiments-{suffix}",
         flags_table=f"flags-{suffix}",
+        segments_table=f"segments-{suffix}",
         publications_table=f"publications-{suffix}",
         assignments_table=f"assignments-{suffix}",
         counters_table=f"counters-{suffix}",

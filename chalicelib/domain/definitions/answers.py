@@ -17,20 +17,34 @@ class FlagAnswers:
         self._tracked = compute_threshold(share_to_buckets(document.tracking_sample))
 
     def make(self, variant: Variant, enabled: bool, reason: str) -> Evaluation:
-        return self._encode(variant.name, variant.value, Reason(reason), enabled=enabled, has_value=True)
+        return self._encode(
+            variant.id, variant.name, variant.value, Reason(reason), enabled=enabled, has_value=True
+        )
 
     def make_no_value(self) -> Evaluation:
         """The value is the caller's own default."""
-        return self._encode(None, None, Reason.NO_VALUE, enabled=False, has_value=False)
+        return self._encode(None, None, None, Reason.NO_VALUE, enabled=False, has_value=False)
 
     def adopt(self, answer: Evaluation) -> Evaluation:
         """Another flag's or an experiment's answer as this flag's own."""
         return self._encode(
-            answer.variant, answer.value, answer.reason, enabled=answer.enabled, has_value=answer.has_value
+            answer.id,
+            answer.variant,
+            answer.value,
+            answer.reason,
+            enabled=answer.enabled,
+            has_value=answer.has_value,
         )
 
     def _encode(
-        self, variant: str | None, value: Any, reason: Reason, *, enabled: bool, has_value: bool
+        self,
+        variant_id: str | None,
+        variant: str | None,
+        value: Any,
+        reason: Reason,
+        *,
+        enabled: bool,
+        has_value: bool,
     ) -> Evaluation:
         """Joins JSON as text, for speed. OFREP's form leaves the value out if there is none."""
         key, version = self._key, self._version
@@ -43,6 +57,7 @@ class FlagAnswers:
         return Evaluation(
             flag_key=key,
             enabled=enabled,
+            id=variant_id,
             variant=variant,
             value=value,
             has_value=has_value,

@@ -71,8 +71,9 @@ def parse_flag(data: object) -> schema.FlagDocument:
     if problems:
         raise _make_error("flag", problems)
     if document.rules is not None or document.unit is not None:
+        as_if_on = document.model_copy(update={"enabled": True})  # else its rules would not be looked at
         with _refuse_invalid_form("flag"):
-            compile_definition(translate_flag(document, rules), FlagAnswers(document, 0).make)
+            compile_definition(translate_flag(as_if_on, rules), FlagAnswers(document, 0).make)
     _check_changes(document, parse_flag)
     return document
 

@@ -43,7 +43,7 @@ class _FlagForm:
         document = self._document
         default = self._translate_default()
         if not document.enabled:
-            off = _serve(self._off, Reason.DISABLED) if self._off else "none"
+            off = _serve(self._off, Reason.DISABLED) if self._off else self._exclude(Reason.DISABLED)
             decisive = [{"id": "disabled", "serve": off}]
         else:
             deciding = self._translate_short_form(rules) if document.rules is None else self.translate_rules()
@@ -204,7 +204,7 @@ def _translate_unit(attribute: str) -> Json:
 
 
 def _has_variant(flag: str, variants: Sequence[str]) -> Json:
-    operand = {"flag": flag, "get": "variant", "unknown": "missing"}
+    operand = {"flag": flag, "get": "id", "unknown": "missing"}
     return {"test": "in", "of": operand, "value": list(variants)}
 
 

@@ -1,6 +1,6 @@
 """The frozen values that decide. They are immutable, so threads share them without locks."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from chalicelib.domain.definitions.answers import FlagAnswers
     from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument, SegmentDocument
 
-DefinitionKind = Literal["experiment", "flag"]
+DefinitionKind = Literal["experiment", "flag", "segment"]
+DefinitionName = tuple[DefinitionKind, str]
+"""Kind and key: no two definitions have the same."""
 
 EVENT_TYPE_PATTERN = "[A-Za-z0-9._:-]{1,128}"
 """Of the event types that an experiment's ``metrics`` name."""
@@ -139,13 +141,15 @@ class Experiment:
 class Evaluation:
     """A flag's answer for one user; ``enabled`` says: inside the rollout after a match, or overridden.
 
-    Without ``has_value`` the caller's own default is meant. ``variant`` is the name that callers are told.
+    Without ``has_value`` the caller's own default is meant. ``variant`` is the name that callers are told,
+    ``id`` the variant's key.
     The last three fields are the answer as JSON, encoded once: by itself, as a member of an object with flag
     keys, and in OFREP's form.
     """
 
     flag_key: str
     enabled: bool
+    id: str | None
     variant: str | None
     value: Any
     has_value: bool
@@ -198,3 +202,12 @@ def find_in_force(definition: _Changing, now: float) -> _Changing:
         if now >= starts_at:
             return later
     return definition
+
+
+FindFlag = Callable[[str], Flag | None]
+FindSegment = Callable[[str], Condition | None]
+"""What a definition refers to, by key; None if it does not exist. Raises StorageUnavailable or Throttled."""
+
+
+def find_nothing(_key: str) -> None:
+    """Of evaluations that refer to nothing else."""

@@ -21,7 +21,7 @@ class Variant(NamedTuple):
 
 
 MakeAnswer = Callable[[Variant, bool, str], Any]
-"""Variant, enabled, reason -> an answer, which has the attributes variant, value and enabled."""
+"""Variant, enabled, reason -> an answer, which has the attributes id, variant, value and enabled."""
 
 
 def compile_definition(definition: Any, make_answer: MakeAnswer) -> Decide:

@@ -15,7 +15,8 @@ from chalicelib.domain.general_form.references import evaluate_definition
 from chalicelib.domain.general_form.state import NO_VALUE, Context, Get, State
 from chalicelib.domain.general_form.time_readers import CLOCK_READERS
 
-_GETS = ("value", "variant", "enabled")
+_GETS = ("value", "variant", "id", "enabled")
+"""Attributes of an answer. ``variant`` is the name that callers are told, ``id`` the variant's own."""
 
 
 def parse_reader(operand: Any, path: str) -> Reader | None:

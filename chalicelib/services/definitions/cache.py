@@ -4,7 +4,14 @@ from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
-from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Definitions, Experiment, Flag
+from chalicelib.domain.definitions.model import (
+    DefinitionKind,
+    DefinitionRow,
+    Definitions,
+    Experiment,
+    Flag,
+    Segment,
+)
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
@@ -13,8 +20,8 @@ from chalicelib.services.definitions.cache_state import CacheState
 RETRY_SECONDS = 1.0
 """Wait so long after a failure. A kill switch is in force within 10 s even if one check fails."""
 
-T = TypeVar("T", Experiment, Flag)
-T_co = TypeVar("T_co", bound=Experiment | Flag, covariant=True)
+T = TypeVar("T", Experiment, Flag, Segment)
+T_co = TypeVar("T_co", bound=Experiment | Flag | Segment, covariant=True)
 
 
 class DefinitionSource(Protocol[T_co]):

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from cachetools import LRUCache, TTLCache
 
 from chalicelib.domain.bucketing import is_key
-from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Experiment, Flag
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Experiment, Flag, Segment
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from chalicelib.metrics import MetricsRecorder
 
@@ -16,7 +16,7 @@ NOT_FOUND_SECONDS = 10.0
 NOT_FOUND_MAX = 1000
 """Unknown keys have a cache of their own, so that invented keys evict no definition."""
 
-T = TypeVar("T", Experiment, Flag)
+T = TypeVar("T", Experiment, Flag, Segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class CacheState(Generic[T]):
     def _collect_all(self) -> None:
         """A new mapping each time, sorted by key, so that iterations over an older one can go on."""
         self.all = {key: self._entries[key].value for key in sorted(self._entries)}
-        named = ((definition.document.alias, key) for key, definition in self.all.items())
+        named = ((getattr(each.document, "alias", None), key) for key, each in self.all.items())
         self.aliases = {alias: key for alias, key in named if alias is not None}
 
     def _set(self, key: str, row: DefinitionRow | None, now: float) -> T | RealtimeError | None:

@@ -8,9 +8,17 @@ definitions serve, and the metric ``DefinitionsAge`` says how old they may be.
 import time
 from collections.abc import Callable
 from threading import Lock
+from typing import Any
 
-from chalicelib.domain.definitions.compiler import load_experiment, load_flag
-from chalicelib.domain.definitions.model import Changes, DefinitionKind, Definitions, Experiment, Flag
+from chalicelib.domain.definitions.compiler import load_experiment, load_flag, load_segment
+from chalicelib.domain.definitions.model import (
+    Changes,
+    DefinitionKind,
+    Definitions,
+    Experiment,
+    Flag,
+    Segment,
+)
 from chalicelib.domain.definitions.schema import Definition
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.metrics import MetricsRecorder
@@ -35,26 +43,17 @@ class Catalog:
         self._metrics = metrics
         self._check = check
         self._timer = timer
-        self.experiments: DefinitionCache[Experiment] = DefinitionCache(
-            "experiment",
-            load_experiment,
-            store,
-            metrics=metrics,
-            ttl=ttl,
-            max_entries=max_entries,
-            timer=timer,
-            check_for_changes=self._check_for_changes,
-        )
-        self.flags: DefinitionCache[Flag] = DefinitionCache(
-            "flag",
-            load_flag,
-            store,
-            metrics=metrics,
-            ttl=ttl,
-            max_entries=max_entries,
-            timer=timer,
-            check_for_changes=self._check_for_changes,
-        )
+        options: dict[str, Any] = {
+            "metrics": metrics,
+            "ttl": ttl,
+            "max_entries": max_entries,
+            "timer": timer,
+            "check_for_changes": self._check_for_changes,
+        }
+        self.experiments: DefinitionCache[Experiment]
+        self.experiments = DefinitionCache("experiment", load_experiment, store, **options)
+        self.flags: DefinitionCache[Flag] = DefinitionCache("flag", load_flag, store, **options)
+        self.segments: DefinitionCache[Segment] = DefinitionCache("segment", load_segment, store, **options)
         self._recorded = 0, 0  # look-ups and misses that were recorded before
         self._version: int | None = None
         self._next_check = self._checked_at = timer()
@@ -68,7 +67,9 @@ class Catalog:
     def list_loaded_documents(self) -> list[Definition]:
         """Those of the definitions that are cached, without a call to the store."""
         experiments, flags = self.experiments.get_loaded(), self.flags.get_loaded()
-        return [*(each.document for each in experiments), *(each.document for each in flags)]
+        segments = self.segments.get_loaded()
+        documents: list[Definition] = [each.document for each in experiments]
+        return [*documents, *(each.document for each in flags), *(each.document for each in segments)]
 
     def _check_for_changes(self) -> float:
         """Checks for changes if that is due; returns the time."""
@@ -99,13 +100,15 @@ class Catalog:
     def _refresh_changed(self, now: float) -> None:
         changes = self._store.get_changes(self._version)
         if changes.version != self._version:
-            self.experiments.refresh_changed(_select_keys(changes, "experiment"), now)
+            # First what others refer to, so that a changed flag finds its segments.
+            self.segments.refresh_changed(_select_keys(changes, "segment"), now)
             self.flags.refresh_changed(_select_keys(changes, "flag"), now)
+            self.experiments.refresh_changed(_select_keys(changes, "experiment"), now)
             self._version = changes.version  # last, so that a refresh that fails is repeated
 
     def _count_lookups(self) -> tuple[int, int]:
-        lookups = self.experiments.lookups + self.flags.lookups
-        return lookups, self.experiments.misses + self.flags.misses
+        lookups = self.experiments.lookups + self.flags.lookups + self.segments.lookups
+        return lookups, self.experiments.misses + self.flags.misses + self.segments.misses
 
     def _record_lookups(self) -> None:
         """Called once a check, so that look-ups record nothing."""

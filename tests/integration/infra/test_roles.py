@@ -22,7 +22,7 @@ from infra.resource_names import Platform, get_platform_defaults, resolve_names
 from infra.roles import build_statements, list_calls
 from realtime.local.clients import Clients as LocalClients
 from tests.support.calls import list_actions
-from tests.support.experiments import published, published_flag
+from tests.support.experiments import published, published_flag, published_segment
 from tests.support.streams import kinesis, purchase
 
 Calls = set[tuple[str, str]]
@@ -99,10 +99,20 @@ def while_definitions_change(settings: Settings, use: Callable[[], object]) -> N
     """
     clients = Clients(settings)
     store = DefinitionStore(clients, settings)
-    first = [published(metrics=["purchase"]), published_flag("new")]
-    everything = [*first, published("pricing"), published_flag("old")]
+    asks: Any = {"all": [{"segment": "in-new"}, {"segment": "in-old"}]}
+    asks_flags: Any = [{"not": {"flag": name, "variant": "gone"}} for name in ("new", "old")]
+    first = [
+        published(metrics=["purchase"], when={"all": [asks, *asks_flags]}),
+        published_flag("new", rules=[{"when": asks, "serve": "on"}]),
+        published_segment("in-new", when=True),
+    ]
+    everything = [*first, published("pricing"), published_flag("old"), published_segment("in-old", when=True)]
     store.publish(everything, 0, time.time())
-    tables: Any = {"experiment": settings.experiments_table, "flag": settings.flags_table}
+    tables: Any = {
+        "experiment": settings.experiments_table,
+        "flag": settings.flags_table,
+        "segment": settings.segments_table,
+    }
     many = [*everything, *(published(f"e{number}") for number in range(50))]
     abandoned = Publication(tables, settings.publications_table, 2, 0.0, "").make_transactions(many)
     for writes in itertools.islice(abandoned, 2):

@@ -80,6 +80,8 @@ VALUES: dict[str, Any] = {
     "contains_any": [1],
     "contains_all": [1],
     "subset_of": [1],
+    "same_as": [1],
+    "type": "list",
     "cidr": "10.0.0.0/8",
     "not_cidr": "10.0.0.0/8",
     "before": "2026-01-01T00:00:00Z",

@@ -21,6 +21,7 @@ from realtime.cli import main
         (["nope"], "No such command 'nope'. Try: python -m realtime --help", 2),
         (["flags", "--stael"], "No such option: --stael", 2),
         (["publish"], "name either files to publish or --rollback VERSION", 1),
+        (["history", "--flag", "f", "--segment", "s"], "name --flag KEY, --experiment KEY or", 1),
         (["explain", "--user", "u"], "name either --experiment KEY or --flag KEY", 1),
         (["explain", "--user", "u", "--flag", "f", "--context", "[1]"], "--context must be a JSON object", 1),
         (["replay", "nowhere.csv"], "nowhere.csv: No such file or directory", 1),

@@ -21,13 +21,16 @@ COLOUR: dict[str, Any] = {
 }
 
 
+def make_evaluator(container: Container) -> FlagEvaluator:
+    catalog = container.catalog
+    return FlagEvaluator(catalog.flags, catalog.segments, None, container.assigner, container.tracker)
+
+
 class Bench:
     def __init__(self, *, flag: dict[str, Any] = COLOUR, **experiment: Any) -> None:
         definitions = published(**SPLIT | experiment), published_flag("colour", **flag), published_flag("old")
         self.container = Container(*definitions)
-        self.flags = FlagEvaluator(
-            self.container.catalog.flags, None, self.container.assigner, self.container.tracker
-        )
+        self.flags = make_evaluator(self.container)
 
     def evaluate(self, user: str | None = "u1", key: str = "colour", **context: Any) -> Evaluation:
         return self.flags.evaluate(user, key, context, self.container.now)
@@ -55,7 +58,7 @@ def test_a_new_user_costs_two_calls_a_known_one_one_and_a_hot_one_none() -> None
     bench.evaluate()
     assert bench.container.take_calls() == {}
     other = Container(beside=bench.container)
-    flags = FlagEvaluator(other.catalog.flags, None, other.assigner, other.tracker)
+    flags = make_evaluator(other)
     flags.evaluate("u1", "colour", {}, other.now)
     assert other.take_calls() == {"get": 1}
 

@@ -40,6 +40,10 @@ def _as_time(_value: Json) -> str:
     return "instant"
 
 
+def _as_version(_value: Json) -> str:
+    return "semver"
+
+
 OPERATORS: Mapping[str, Operator] = {
     "eq": Operator("eq"),
     "neq": Operator("eq", is_negated=True),
@@ -64,6 +68,10 @@ OPERATORS: Mapping[str, Operator] = {
     "contains_any": Operator("meets", is_of_list=True),
     "contains_all": Operator("superset", is_of_list=True),
     "subset_of": Operator("subset", is_of_list=True),
+    "same_as": Operator("equals", is_of_list=True),
+    "in_range": Operator("version-range", reader=_as_version),
+    "not_in_range": Operator("version-range", is_negated=True, reader=_as_version),
+    "type": Operator("type", is_of_list=True),
     "exists": Operator("exists", is_of_list=True),
 }
 """By the name in a rule. docs/rules.md has the table."""

@@ -90,7 +90,7 @@ def _translate_flag(condition: Mapping[str, Any], path: str, scope: Scope, _dept
     if len(asked) != 1:
         raise InvalidForm(path, "must have one of variant, variants, value, enabled")
     (name,) = asked
-    value, of = fields[name], {"flag": key, "get": name.removesuffix("s")}
+    value, of = fields[name], {"flag": key, "get": "id" if name.startswith("variant") else name}
     if name == "enabled" and not isinstance(value, bool):
         raise InvalidForm(f"{path}.enabled", "must be true or false")
     if name in ("value", "enabled"):

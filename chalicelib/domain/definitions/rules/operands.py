@@ -83,7 +83,9 @@ def list_attributes(unit: Json) -> list[str]:
     if isinstance(unit, dict):
         return list_attributes(unit.get("of"))
     if isinstance(unit, list):
-        return [name for each in unit for name in list_attributes(each)]
+        return [
+            name for each in unit for name in (each[:1] if isinstance(each, list) else list_attributes(each))
+        ]
     if not isinstance(unit, str) or unit == "user_id":
         return []
     steps = [_unescape(part) for part in _ATTRIBUTE_PART.findall(unit)]

@@ -116,6 +116,13 @@ def holds(condition: Any, user: str | None = "ada", now: float = NOW, **context:
         ({"if": "spent", "gt": {"attribute": "budget"}}, True),
         ({"if": "budget", "gte": {"attribute": "spent"}}, False),
         ({"if": "country", "gte": "DA"}, True),
+        ({"if": "app-version", "in_range": ">=2.3.0 <3.0.0"}, True),
+        ({"if": "app-version", "in_range": "<2.0.0 || >=2.5.0"}, False),
+        ({"if": "app-version", "not_in_range": "<2.0.0"}, True),
+        ({"if": "roles", "same_as": ["admin", "editor"]}, True),
+        ({"if": "roles", "same_as": ["admin"]}, False),
+        ({"if": "spent", "type": "integer"}, True),
+        ({"if": "roles", "type": "string"}, False),
         # Times.
         ({"if": "signed_up", "after": "2027-01-01T00:00:00Z"}, True),
         ({"if": "signed_up", "before": "2027-01-01T00:00:00Z"}, False),
@@ -300,6 +307,15 @@ def test_variants_hold_any_json_and_tell_the_name_that_is_written() -> None:
     assert (ask(asked, "bob").variant, ask(asked, "bob").value) == (None, "x")
 
 
+def test_a_condition_on_a_flag_names_the_key_of_its_variant() -> None:
+    named = flag("named", variants={"x": {"name": "X", "value": 1}}, rules=[{"serve": "x"}])
+    asked = flag(rules=[{"when": {"flag": "named", "variant": "x"}, "serve": "on"}], default="off")
+    required = flag(prerequisites=[{"flag": "named", "variants": ["x"]}])
+    others = {"named": named}
+    assert evaluate(asked, "ada", {}, NOW, others.get).variant == "on"
+    assert evaluate(required, "ada", {}, NOW, others.get).variant == "on"
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "enabled"),
     [
@@ -310,6 +326,7 @@ def test_variants_hold_any_json_and_tell_the_name_that_is_written() -> None:
         ({"rules": [], "default": "off"}, "STATIC", False),
         ({"rules": [{"gates": [False], "serve": "on", "else": "off"}]}, "NOT_IN_ROLLOUT", False),
         ({"rules": [{"serve": "on"}], "enabled": False, "off_variant": "off"}, "DISABLED", False),
+        ({"rules": [{"serve": "on"}], "enabled": False, "default": "off"}, "DISABLED", False),
         ({"rules": [{"serve": "on"}], "overrides": {"ada": "off"}}, "OVERRIDE", True),
         (
             {"rules": [{"serve": "on"}], "holdout": {"key": "h", "share": 1.0}, "default": "off"},

@@ -114,9 +114,10 @@ def test_an_iteration_has_a_salt_that_no_other_experiment_can_have() -> None:
 
 def test_the_example_in_the_documentation_is_valid() -> None:
     text = (ROOT / "docs" / "assignment.md").read_text("utf-8")
-    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    definitions = yaml.safe_load(example)
-    assert definitions.keys() == {"experiments"}
-    (experiment,) = (parse_experiment(document) for document in definitions["experiments"])
-    assert check_set([experiment], []) == []
-    assert experiment.overrides == {"qa-anna": "treatment"}
+    examples = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        definitions = yaml.safe_load(example)
+        assert definitions.keys() == {"experiments"}
+        (experiment,) = (parse_experiment(document) for document in definitions["experiments"])
+        assert check_set([experiment]) == []

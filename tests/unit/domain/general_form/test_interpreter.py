@@ -882,7 +882,8 @@ def test_documents_are_valid(document: Json) -> None:
             values = test["value"] if test["test"] in ("in", "between", *SETS) else [test["value"]]
             assert Special.UNREADABLE not in [read(test["of"]["as"], value) for value in values]
     for condition in objects_with("shard", document):
-        assert_ranges(condition["ranges"], condition["shard"])
+        ends = (condition["below"][point][1] for point in ("from", "to")) if "below" in condition else ()
+        assert_ranges([[0, end] for end in ends] or condition["ranges"], condition["shard"])
     for split in objects_with("split", document):
         ranges = sorted(bounds for arm in split["arms"] for bounds in arm["ranges"])
         assert_ranges(ranges, split["split"])

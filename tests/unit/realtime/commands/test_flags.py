@@ -19,7 +19,7 @@ from chalicelib.domain.timestamps import format_timestamp
 from realtime.commands.flags import FlagUsage, find_constant_variant, list_flags
 from realtime.testing.event_stores import MemoryCounters
 from realtime.testing.stores import MemoryDefinitions
-from tests.support.experiments import published_flag
+from tests.support.experiments import published, published_flag, published_segment
 from tests.support.flags import flag, rules, variants, where
 
 NOW = 1_800_000_000.0
@@ -139,6 +139,19 @@ def test_a_flag_that_others_require_cannot_go_and_they_are_named() -> None:
     assert "│ one" in shown(stores, only_stale=True)
     (line,) = (line for line in shown(stores, only_stale=False).splitlines() if "│ needed" in line)
     assert "no: required by one, two" in line
+
+
+def test_a_flag_that_rules_ask_for_cannot_go() -> None:
+    asks: Any = {"flag": "needed", "enabled": True}
+    stores = Stores(
+        published_flag("needed"),
+        published_flag("one", rules=[{"serve": {"flag": "needed"}}]),
+        published("two", when=asks),
+        published_segment("three", when=asks),
+        published=NOW - 100 * DAY,
+    )
+    (line,) = (line for line in shown(stores, only_stale=False).splitlines() if "│ needed" in line)
+    assert "no: required by one, experiment two, segment three" in line
 
 
 def test_a_flag_that_cannot_be_read_hides_no_other() -> None:

@@ -51,3 +51,13 @@ def test_history_marks_a_rollback(publisher: Publisher) -> None:
     show_definition_history(publisher.console, publisher.definitions, "flag", "f")
     for name in ("ada (rollback to 1, --by a)", "grace (rollback to 0)"):
         assert publisher.output.count(name) == 2
+
+
+def test_segments_have_a_history(publisher: Publisher) -> None:
+    publisher.publish(segments=({"key": "testers", "include": ["ada"]},))
+    publisher.publish(segments=({"key": "testers", "include": ["bob"]},))
+    show_history(publisher.console, publisher.definitions)
+    show_definition_history(publisher.console, publisher.definitions, "segment", "testers")
+    shown = publisher.output.split("Published version 2")[1]
+    assert "segment testers" in shown
+    assert 'include[0]: "ada" → "bob"' in shown

@@ -194,8 +194,8 @@ def test_flags_that_require_a_changed_one_are_shown_with_their_parse_share(publi
     publisher.publish(FLAG | {"rollout_percentage": 10}, needs, further)
     assert abs(_parse_share(publisher.output, "flag g") - 0.4) < 0.015
     assert abs(_parse_share(publisher.output, "flag h") - 0.4) < 0.015
-    assert "flag g requires f: " in publisher.output
-    assert "flag h requires f: " in publisher.output
+    assert "flag g uses flag f: " in publisher.output
+    assert "flag h uses flag f: " in publisher.output
     assert "Published version 2: 1 changed." in publisher.output
 
 
@@ -508,3 +508,80 @@ def test_a_mistake_in_a_file_is_told_though_the_store_cannot_be_reached(publishe
 
 def _raise_unavailable(version: int | None) -> Any:
     raise StorageUnavailable
+
+
+# Segments
+
+TESTERS = {"key": "testers", "include": ["ada"]}
+HALF = {"key": "half", "when": True, "share": "50%"}
+
+
+def serve_in(segment: str, key: str = "f") -> dict[str, Any]:
+    return {"key": key, "rules": [{"when": {"segment": segment}, "serve": "on"}], "default": "off"}
+
+
+def test_segments_are_published_compared_part_by_part_and_removed(publisher: Publisher) -> None:
+    assert publisher.publish(serve_in("testers"), segments=(TESTERS,)) == 0
+    assert "+ segment testers" in publisher.output
+    assert "Published version 1: 2 added." in publisher.output
+    assert publisher.publish(segments=(TESTERS | {"include": ["ada", "bob"], "share": "5%"},)) == 0
+    assert "~ segment testers\n" in publisher.output
+    assert '    include[1]: absent → "bob"\n' in publisher.output
+    assert '    share: null → "5%"\n' in publisher.output
+    assert publisher.publish(FLAG, prune=True) == 0
+    assert "- segment testers" in publisher.output
+    assert publisher.list_keys("segment") == []
+    assert publisher.roll_back(1) == 0
+    assert publisher.list_keys("segment") == ["testers"]
+    assert "+ segment testers" in publisher.output
+
+
+def test_a_segment_that_is_used_cannot_be_removed(publisher: Publisher) -> None:
+    publisher.publish(
+        serve_in("testers"), experiments=(document(when={"segment": "testers"}),), segments=(TESTERS,)
+    )
+    publisher.write("elsewhere.yaml", "")
+    assert publisher.publish(serve_in("testers"), experiments=(document(),), prune=True) == 1
+    assert "set.yaml: flags[0] (f).rules[0].when.segment: there is no segment 'testers'" in publisher.output
+    assert publisher.list_keys("segment") == ["testers"]
+    assert publisher.publish(FLAG, experiments=(document(),), prune=True) == 0
+    assert publisher.list_keys("segment") == []
+
+
+def test_a_segment_may_have_been_published_before(publisher: Publisher) -> None:
+    assert publisher.publish(serve_in("testers")) == 1
+    assert publisher.publish(segments=(TESTERS,)) == 0
+    assert publisher.publish(serve_in("testers")) == 0
+
+
+def test_a_changed_segment_shows_whom_it_moves_and_what_uses_it(publisher: Publisher) -> None:
+    outer = {"key": "outer", "when": {"segment": "half"}}
+    others = [serve_in("outer"), FLAG | {"key": "g", "prerequisites": [{"flag": "f", "variants": ["on"]}]}]
+    others += [{"key": "h", "rules": [{"serve": {"flag": "g"}}]}, FLAG | {"key": "apart"}]
+    experiments = (document(when={"segment": "outer"}), document("odd", when=True, sticky=False))
+    publisher.publish(*others, experiments=experiments, segments=(HALF, outer))
+    publisher.publish(*others, experiments=experiments, segments=(HALF | {"share": "10%"}, outer))
+    output = publisher.output
+    assert abs(_parse_share(output, "enter or leave") - 0.4) < 0.015
+    for name in ("flag f", "flag g", "flag h", "experiment checkout"):
+        assert abs(_parse_share(output, f"{name} uses segment half: ") - 0.4) < 0.015
+    (line,) = (line for line in output.splitlines() if "experiment checkout" in line)
+    assert line.endswith("get another answer (those who are assigned already keep theirs)")
+    for name in ("flag apart", "experiment odd", "segment outer"):
+        assert name not in output
+
+
+def test_an_experiment_that_asks_for_a_changed_flag_is_shown(publisher: Publisher) -> None:
+    experiments = (document(when={"flag": "f", "variant": "on"}, sticky=False),)
+    publisher.publish(FLAG | {"rollout_percentage": 50}, experiments=experiments)
+    publisher.publish(FLAG | {"rollout_percentage": 20}, experiments=experiments)
+    assert abs(_parse_share(publisher.output, "experiment checkout uses flag f: ") - 0.3) < 0.015
+    assert "keep theirs" not in publisher.output
+
+
+def test_prune_keeps_a_segment_of_a_skipped_file(publisher: Publisher) -> None:
+    publisher.publish(FLAG, segments=(TESTERS,))
+    publisher.write(".drafts/set.yaml", "segments: [{key: testers}]")
+    assert publisher.publish_folder(FLAG, prune=True) == 0
+    assert publisher.list_keys("segment") == ["testers"]
+    assert "segment testers is kept: " in publisher.output

@@ -39,6 +39,7 @@ CHANGES: list[tuple[Any, Any, str]] = [
         {"if": "seen", "after": "2026-06-01T00:00:00Z"},
         "on → off",
     ),
+    ({"if": "seen", "after": "now - 7d"}, {"if": "seen", "after": "now - 1d"}, "on → off"),
     ({"user": ["alice"]}, {"user": ["bob"]}, 'with {"user_id": "bob"}: off → on'),
 ]
 
@@ -54,6 +55,20 @@ def test_users_of_a_condition_that_is_exchanged_lose_and_gain(
     assert float(shown[1]) > 0
     assert line in publisher.output
     assert "→" in publisher.output.splitlines()[2]  # the part that differs
+
+
+def test_users_of_a_changed_segment_lose_and_gain(publisher: Publisher) -> None:
+    def make(country: str) -> dict[str, Any]:
+        return {"key": "eu", "when": {"if": "home.country", "in": [country]}}
+
+    outer = {"key": "people", "when": [{"segment": "eu"}, {"if": "plan", "eq": "gold"}]}
+    flag = make_flag({"segment": "people"})
+    publisher.publish(flag, segments=(make("DE"), outer))
+    publisher.publish(flag, segments=(make("XX"), outer), dry_run=True)
+    of_segment, of_flag = publisher.output.split("flag f uses segment eu: ")
+    assert re.search(r"[1-9][\d.]*% of users whom a rule targets", of_segment)
+    assert 'with {"home": {"country": "XX"}}: not in the segment → in the segment' in of_segment
+    assert re.match(r"[1-9][\d.]*% of users whom a rule targets", of_flag)
 
 
 def test_a_part_of_those_of_a_rule_get_another_answer_where_its_gate_changes(publisher: Publisher) -> None:

@@ -114,10 +114,44 @@ def test_a_file_without_definitions_is_skipped_in_a_folder_and_a_mistake_by_itse
         assert definitions.skipped == []
 
 
+def test_a_file_may_hold_segments(tmp_path: Path) -> None:
+    segments = (
+        "segments:\n  - {key: testers, include: [ada]}\n  - key: germans\n    when: {if: country, eq: DE}\n"
+    )
+    write_files(tmp_path, {"s.yaml": segments, "f.yaml": FLAG, "none.json": '{"segments": []}'})
+    definitions = read_definitions([tmp_path])
+    assert definitions.problems == []
+    assert sorted(definitions.documents) == [
+        ("flag", "KEY"),
+        ("segment", "germans"),
+        ("segment", "testers"),
+    ]
+    assert definitions.locate(("segment", "germans")) == f"{tmp_path}/s.yaml: segments[1] (germans)"
+
+
+@pytest.mark.parametrize(
+    ("segment", "problem"),
+    [
+        ("{key: s, whem: true}", "(s).whem: unknown field; did you mean when?"),
+        ("{key: s, when: }", "(s).when: must be a condition"),
+        ("{key: s, when: {if: age, gte: x, as: number}}", "(s).when"),
+        ("{key: s, include: ada}", "(s).include: "),
+        ("{key: s, share: 150%}", "(s)"),
+        ("{key: 's s'}", "(s s).key: "),
+    ],
+)
+def test_a_mistake_in_a_segment_is_named_by_its_place(tmp_path: Path, segment: str, problem: str) -> None:
+    write_files(tmp_path, {"s.yaml": f"segments: [{segment}]"})
+    (found,) = read_definitions([tmp_path]).problems
+    assert str(found).startswith(f"{tmp_path}/s.yaml: segments[0] {problem}")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "flag: [{key: a}]",
+        "segment: [{key: a}]",
+        "segments: [",
         "flags: [",
         b"flags:\n- {key: caf\xe9}",
         "experiments:\n\t- a",

@@ -55,10 +55,16 @@ def test_a_key_defined_twice_is_a_problem_that_names_both_places(tmp_path: Path)
         ("flags: [{key: x, type: boolean, rollout: 3}]", "flags[0] (x).rollout: unknown field"),
         ("flags: {x: 1}", "must be a list"),
         ("- 1", "must hold experiments"),
-        ("flag: []", "flag: unknown field; did you mean flags? a file holds experiments: [...] and/or flags"),
+        (
+            "flag: []",
+            "flag: unknown field; did you mean flags? a file holds experiments: [...], flags: [...] and/or",
+        ),
         ("Flags: []", "Flags: unknown field; did you mean flags?"),
         ("experimnets: []", "experimnets: unknown field; did you mean experiments?"),
-        ("flags: []\nowner: me", "owner: unknown field; a file holds experiments: [...] and/or flags: [...]"),
+        (
+            "flags: []\nowner: me",
+            "owner: unknown field; a file holds experiments: [...], flags: [...] and/or segments: [...]",
+        ),
         ("flags: [", "line 1, column 9: expected the node content, but found '<stream end>'"),
         ("flags:\n\t- key: x", "line 2, column 1: found character '\\t' that cannot start any token"),
         ("a: 1\n---\nb: 2", "must hold experiments"),

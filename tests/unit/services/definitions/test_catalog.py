@@ -12,7 +12,7 @@ from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from chalicelib.services.definitions.cache import RETRY_SECONDS
 from chalicelib.services.definitions.catalog import Catalog
 from realtime.testing.stores import MemoryDefinitions, MemoryMetrics
-from tests.support.experiments import published, published_flag
+from tests.support.experiments import published, published_flag, published_segment
 from tests.support.poll import wait_until
 
 CHECK, TTL = 5.0, 300.0
@@ -83,8 +83,9 @@ def test_a_definition_is_loaded_once_and_then_costs_no_call() -> None:
 
 
 def test_kinds_are_apart() -> None:
-    container = Container(published("same"), published_flag("same"))
+    container = Container(published("same"), published_flag("same"), published_segment("same"))
     assert container.catalog.flags.get("same") is not None
+    assert container.catalog.segments.get("same") is not None
     assert container.catalog.experiments.get("same") is not None
     assert container.catalog.flags.get("checkout") is None
 
@@ -98,6 +99,26 @@ def test_a_publish_is_in_force_after_the_next_check() -> None:
     container.now += 0.01
     assert container.get_status() == "paused"
     assert container.take_calls() == {"get_changes": 2, "get_many": 2}
+
+
+def test_all_kinds_are_checked_for_changes_together() -> None:
+    container = Container(published(), published_flag(), published_segment())
+    catalog = container.catalog
+
+    def read_versions() -> list[int]:
+        found = (
+            catalog.experiments.get("checkout"),
+            catalog.flags.get("dark-mode"),
+            catalog.segments.get("testers"),
+        )
+        return [definition.version for definition in found if definition]
+
+    assert read_versions() == [1, 1, 1]
+    container.publish(published_segment(include=["ada"]), published_flag(enabled=False))
+    container.take_calls()
+    container.now += CHECK
+    assert read_versions() == [1, 2, 2]
+    assert container.take_calls() == {"get_changes": 1, "get_many": 2}
 
 
 def test_lookups_and_misses_are_counted_once_a_check() -> None:
