@@ -11,6 +11,7 @@ from chalicelib.domain.errors import Problem
 from realtime.definition_files.documents import DefinitionName, Document
 from realtime.definition_files.files import Skipped
 from realtime.definition_files.lint import lint_document
+from realtime.definition_files.lint_sets import lint_set
 from realtime.definition_files.read import DefinitionSet, read_definitions
 
 MAX_SKIPPED = 20
@@ -61,8 +62,10 @@ def _group_skipped(skipped: Sequence[Skipped]) -> dict[str, list[str]]:
 
 
 def _find_warnings(definitions: DefinitionSet) -> list[Problem]:
-    return [
-        problem.with_prefix(definitions.locate(name))
+    of_each = [
+        (name, problem)
         for name, document in definitions.documents.items()
         for problem in lint_document(name, document, definitions.sources[name])
     ]
+    of_set = [] if definitions.problems else lint_set(definitions.documents)
+    return [problem.with_prefix(definitions.locate(name)) for name, problem in (*of_each, *of_set)]

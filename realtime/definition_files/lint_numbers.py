@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS
 from chalicelib.domain.errors import Problem
+from chalicelib.domain.general_form.number_readers import NUMBER_READERS
+from chalicelib.domain.general_form.version_readers import VERSION_READERS
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Of JavaScript: it holds integers up to here exactly."""
@@ -12,6 +15,8 @@ _CODE = re.compile(r"[-+]?0[0-9]|\+")
 _EQUALITIES = frozenset(
     {"eq", "neq", "in", "not_in", "contains", "not_contains", "contains_all", "contains_any"}
 )
+_WRITTEN_EQUALITIES = frozenset({"eq", "neq", "in", "not_in", "contains_any", "contains_all", "subset_of"})
+"""Operators of written rules, where each is a field of its own."""
 
 
 def find_small_percentages(data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -34,14 +39,43 @@ def _list_percentages(data: Mapping[str, Any], path: str = "") -> Iterator[tuple
         if name in ("variants", "overrides"):
             continue
         if name in ("rollout_percentage", "percentage") or (is_bucket and name == "value"):
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                yield inner, value
+            yield from _list_numbers(value, inner)
+        elif name in ("traffic", "rollout_ramp") and isinstance(value, dict):
+            for end in ("from", "to"):
+                yield from _list_numbers(value.get(end), f"{inner}.{end}")
+        elif name == "traffic" or _is_of_gate(data, name):
+            yield from _list_numbers(value, inner)
         elif isinstance(value, dict):
             yield from _list_percentages(value, inner)
         elif isinstance(value, list):
-            for index, item in enumerate(value):
-                if isinstance(item, dict):
-                    yield from _list_percentages(item, f"{inner}[{index}]")
+            yield from _list_percentages_in_list(value, inner)
+
+
+def _list_percentages_in_list(items: list[Any], path: str) -> Iterator[tuple[str, float]]:
+    """A condition may be a list of conditions."""
+    for index, item in enumerate(items):
+        if isinstance(item, dict):
+            yield from _list_percentages(item, f"{path}[{index}]")
+        elif isinstance(item, list):
+            yield from _list_percentages_in_list(item, f"{path}[{index}]")
+
+
+def _is_of_gate(data: Mapping[str, Any], name: str) -> bool:
+    """Whether it is the share of a condition, a holdout's gate or a segment, or the ranges of a layer's gate.
+
+    Those of the fields ``holdout`` and ``layer`` are 0 to 1.
+    """
+    if name == "share":
+        return "salt" in data or "when" in data or isinstance(data.get("holdout"), str)
+    return name == "ranges" and isinstance(data.get("layer"), str)
+
+
+def _list_numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _list_numbers(item, f"{path}[{index}]")
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield path, value
 
 
 def find_changed_numbers(
@@ -52,7 +86,7 @@ def find_changed_numbers(
         is_equality = str(data.get("operator")) in _EQUALITIES
         for name, value in data.items():
             inner = f"{path}.{name}" if path else name
-            is_operand = is_compared or (is_equality and name == "value")
+            is_operand = is_compared or (is_equality and name == "value") or _is_compared(data, name)
             yield from find_changed_numbers(value, written[name], inner, is_compared=is_operand)
     elif isinstance(data, list):
         for index, item in enumerate(data):
@@ -64,3 +98,13 @@ def find_changed_numbers(
             yield Problem(
                 path, f"{written} is beyond ±{MAX_SAFE_INTEGER}, so JavaScript changes it: quote it"
             )
+
+
+def _is_compared(test: Mapping[str, Any], name: str) -> bool:
+    """Whether a written test has text compared with it. Readers of numbers do not mind how one is written."""
+    if "if" not in test and "item" not in test:
+        return False
+    reader = str(test.get("as") or "")
+    if reader in VERSION_READERS:
+        return name in OPERATORS
+    return name in _WRITTEN_EQUALITIES and reader not in NUMBER_READERS
