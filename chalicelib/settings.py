@@ -25,6 +25,7 @@ class Settings:
     keys_table: str = ""
     dedupe_table: str = ""
     overrides_table: str = ""
+    contexts_table: str = ""
     assignments_stream: str = "arn:aws:dynamodb:us-east-1:000000000000:table/assignments/stream/local"
     event_stream: str = ""
     archive_bucket: str = ""
@@ -51,6 +52,10 @@ class Settings:
     tracking_dedupe: float = 600.0
     tracking_linger: float = 0.0
 
+    context_sample: float = 0.0
+    context_sample_max: int = 2_000
+    context_sample_days: int = 7
+
     connect_timeout: float = 0.5
     read_timeout: float = 1.0
     max_attempts: int = 3
@@ -71,6 +76,7 @@ class Settings:
             "keys_table": f"experimentation-keys-{env}",
             "dedupe_table": f"experimentation-event-ids-{env}",
             "overrides_table": f"experimentation-overrides-{env}",
+            "contexts_table": f"experimentation-contexts-{env}",
             "event_stream": f"experimentation-events-{env}",
             "archive_bucket": f"experimentation-archive-{env}",
             "quarantine_queue": f"experimentation-quarantine-{env}",

@@ -19,6 +19,7 @@ from chalicelib.services.assignment_cache import AssignmentCache
 from chalicelib.services.assignment_writer import AssignmentWriter
 from chalicelib.services.authorize import Authorizer
 from chalicelib.services.concurrency import Parallel
+from chalicelib.services.context_sampler import ContextSampler
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.definitions.platform_overrides import PlatformOverrides
 from chalicelib.services.evaluate import FlagEvaluator
@@ -47,17 +48,29 @@ class Plane(AwsStores):
         return overrides.apply(experiment) if experiment and overrides else experiment
 
     def assign(self, user_id: str, experiment_key: str, context: dict[str, Any]) -> AssignmentResult:
-        return self.assigner.assign(user_id, experiment_key, context, self.clock())
+        now = self.clock()
+        result = self.assigner.assign(user_id, experiment_key, context, now)
+        if self.context_sampler is not None:
+            self.context_sampler.offer("experiment", (experiment_key,), user_id, context, now)
+        return result
 
     def assign_many(
         self, user_id: str, experiment_keys: Collection[str] | None, context: dict[str, Any]
     ) -> dict[str, AssignmentResult | RealtimeError]:
-        return self.assigner.assign_many(user_id, experiment_keys, context, self.clock())
+        now = self.clock()
+        results = self.assigner.assign_many(user_id, experiment_keys, context, now)
+        if self.context_sampler is not None:
+            self.context_sampler.offer("experiment", experiment_keys, user_id, context, now)
+        return results
 
     def evaluate(
         self, user_id: str | None, flag_key: str, context: dict[str, Any], **options: bool
     ) -> Evaluation:
-        return self.flag_evaluator.evaluate(user_id, flag_key, context, self.clock(), **options)
+        now = self.clock()
+        evaluation = self.flag_evaluator.evaluate(user_id, flag_key, context, now, **options)
+        if self.context_sampler is not None:
+            self.context_sampler.offer("flag", (flag_key,), user_id, context, now)
+        return evaluation
 
     def evaluate_many(
         self,
@@ -66,7 +79,11 @@ class Plane(AwsStores):
         context: dict[str, Any],
         **options: bool,
     ) -> Evaluations:
-        return self.flag_evaluator.evaluate_many(user_id, flag_keys, context, self.clock(), **options)
+        now = self.clock()
+        evaluations = self.flag_evaluator.evaluate_many(user_id, flag_keys, context, now, **options)
+        if self.context_sampler is not None:
+            self.context_sampler.offer("flag", flag_keys, user_id, context, now)
+        return evaluations
 
     def authorize(self, header: str) -> Access:
         return self.authorizer.authorize(header)
@@ -90,7 +107,11 @@ class Plane(AwsStores):
         return experiment_results(experiment_key, experiment, self.counters, self.definitions)
 
     def after_response(self, seconds: float) -> None:
+        """Events first: the sample has what time they leave."""
+        end = time.monotonic() + seconds
         self.tracker.flush(min(seconds, FLUSH_SECONDS))
+        if self.context_sampler is not None:
+            self.context_sampler.flush(end - time.monotonic())
 
     @contextmanager
     def _flush_metrics_after(self) -> Iterator[None]:
@@ -162,6 +183,21 @@ class Plane(AwsStores):
             window=self.settings.tracking_dedupe,
             linger=self.settings.tracking_linger,
             timer=time.monotonic,
+        )
+
+    @cached_property
+    def context_sampler(self) -> ContextSampler | None:
+        """None unless the settings ask for a sample."""
+        settings = self.settings
+        if settings.context_sample <= 0:
+            return None
+        return ContextSampler(
+            self.recent_contexts,
+            self.catalog.list_loaded_documents,
+            self.metrics,
+            share=settings.context_sample,
+            slots=settings.context_sample_max,
+            seconds=settings.context_sample_days * DAY,
         )
 
     @cached_property

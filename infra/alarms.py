@@ -110,7 +110,7 @@ def build_api_error_rate(environment: Environment) -> tuple[Query, ...]:
 
 def _list_data_alarms(names: ResourceNames) -> Iterator[Alarm]:
     for setting in sorted(names.by_setting):
-        if setting.endswith("_table"):
+        if setting.endswith("_table") and setting != "contexts_table":  # a sample may miss decisions
             table = {"TableName": names.get_name(setting)}
             parts = [
                 build_query("reads", "AWS/DynamoDB", "ReadThrottleEvents", table, "Sum"),

@@ -84,8 +84,9 @@ PUBLISH_ACTIONS: ActionsBySetting = {
         "dynamodb:Query",
     ),
     "keys_table": ("dynamodb:PutItem", "dynamodb:Scan"),
+    "contexts_table": ("dynamodb:Scan",),
 }
-"""To publish the definitions of the smoke tests, and to make and revoke their key."""
+"""To publish the definitions of the smoke tests, to say what changes, and to make and revoke their key."""
 
 
 def build_validation_statements(environment: Environment, names: ResourceNames) -> list[dict[str, Any]]:

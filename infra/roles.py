@@ -69,6 +69,9 @@ def list_calls(function: FunctionName, environment: Environment, names: Resource
     actions = dict(CALLS_BY_FUNCTION[function])
     if function in ("assignment", "feature_flags") and names.platform == "existing":
         actions["overrides_table"] = ("dynamodb:Scan",)
+    is_sampled = float(environment.settings.get("REALTIME_CONTEXT_SAMPLE", "0")) > 0
+    if function in ("assignment", "feature_flags") and is_sampled:
+        actions["contexts_table"] = ("dynamodb:BatchWriteItem",)
     if function == "event_processor" and environment.settings.get("REALTIME_ARCHIVE") == "firehose":
         actions["firehose"] = ("firehose:PutRecordBatch",)
     if function == "event_processor" and environment.settings.get("REALTIME_EVENT_DEDUPE") == "table":

@@ -31,6 +31,7 @@ from loadtests.bench_local import measure_local_stack
 from loadtests.bench_requests import measure_batches, measure_requests
 from loadtests.timing import Row, build_row, measure_fastest
 from loadtests.workloads import RULES, build_lower_bounds, build_users
+from loadtests.written_flag import measure_written_flag
 
 OUTPUT = Path("build") / "bench.json"
 REFERENCE_BOUNDS = {"W1": 0.14, "W2": 0.18, "W3": 0.14, "W4": 0.20, "W5": 10.1}
@@ -132,7 +133,8 @@ def main() -> int:
     decision_rows = list(measure_decisions(bound_times))
     slowness = max(1.0, median(bound_times[name] / time for name, time in REFERENCE_BOUNDS.items()))
     rows = [build_row("this machine / the one of the budgets", slowness, "×", 10.0), *decision_rows]
-    rows += [scale_limit(row, slowness) for row in (*measure_requests(), *measure_batches())]
+    measured = (*measure_written_flag(), *measure_requests(), *measure_batches())
+    rows += [scale_limit(row, slowness) for row in measured]
     rows += measure_local_stack()
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")

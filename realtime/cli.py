@@ -93,12 +93,22 @@ def publish(
 
     if bool(paths) == (version is not None):
         raise UsageError("name either files to publish or --rollback VERSION")
-    definitions = plane().definitions
+    services = plane()
+    definitions, read_recent = services.definitions, services.recent_contexts.get_all
     publisher = (
         PublisherName("") if dry_run else identify_publisher(by, None if _is_local() else get_caller_arn)
     )
     if version is not None:
-        raise typer.Exit(roll_back(console, definitions, version, publisher=publisher, dry_run=dry_run))
+        raise typer.Exit(
+            roll_back(
+                console,
+                definitions,
+                version,
+                publisher=publisher,
+                dry_run=dry_run,
+                read_recent=read_recent,
+            )
+        )
     raise typer.Exit(
         run(
             console,
@@ -109,6 +119,7 @@ def publish(
             prune=prune,
             confirm=(lambda _: True) if yes else confirm_on_terminal,
             dry_run=dry_run,
+            read_recent=read_recent,
         )
     )
 

@@ -84,6 +84,7 @@ def describe(settings: Settings, stream_hours: int = STREAM_HOURS) -> Resources:
             Table(settings.keys_table),
             Table(settings.dedupe_table, ttl_attribute="ttl"),
             Table(settings.overrides_table, ttl_attribute="ttl"),
+            Table(settings.contexts_table, ttl_attribute="ttl"),
         ),
         stream=stream,
         bucket=settings.archive_bucket,

@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 from chalicelib.domain.assignment import Assignments
 from chalicelib.domain.definitions.model import Definitions
 from chalicelib.domain.keys import Keys
+from chalicelib.domain.recent_contexts import RecentContexts
 from chalicelib.domain.stream.archive import Archive
 from chalicelib.domain.stream.assignment_history import History
 from chalicelib.domain.stream.counters import Counters
@@ -24,6 +25,7 @@ from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.postgres import AssignmentHistory
 from chalicelib.stores.quarantine import QuarantineQueue
+from chalicelib.stores.recent_contexts import RecentContextStore
 from chalicelib.stores.stream import EventStream
 from chalicelib.stores.verdicts import VerdictStore
 
@@ -39,6 +41,7 @@ class Replacements(TypedDict, total=False):
     verdicts: VerdictLog
     history: History | None
     keys: Keys
+    recent_contexts: RecentContexts
     stream: Stream
     archive: Archive
     quarantine: Quarantine
@@ -90,6 +93,10 @@ class AwsStores:
     @cached_property
     def keys(self) -> Keys:
         return KeyStore(self.clients, self.settings.keys_table)
+
+    @cached_property
+    def recent_contexts(self) -> RecentContexts:
+        return RecentContextStore(self.clients, self.settings.contexts_table)
 
     @cached_property
     def stream(self) -> Stream:

@@ -104,10 +104,21 @@ class _Walk:
             answer = evaluate_definition(serve["def"], *self._question)
             variant = "no value" if answer is NO_VALUE else answer.variant or "no variant"
             return self._add(name, notes, f"serves what flag {serve['def']} answers, {variant}")
+        if "experiment" in serve:
+            return self._serve_experiment(serve["experiment"], name, notes, otherwise)
         self._add(name, notes, "its own rules follow")
         if self.follow_rules(serve["rules"], f"{name} / "):
             return True
         return self._serve(otherwise, name, ["none of its own rules decides"], "next")
+
+    def _serve_experiment(self, key: str, name: str, notes: Sequence[str], otherwise: Json) -> bool:
+        state = self._question.state
+        if state.assign is None:
+            raise Stop
+        answer = state.assign(key)
+        if answer is not None:
+            return self._add(name, notes, f"serves what experiment {key} answers, {answer.variant}")
+        return self._serve(otherwise, name, [*notes, f"experiment {key} excludes the user"], "next")
 
     def _serve_word(self, word: str, name: str, notes: Sequence[str]) -> bool:
         if word == "error":

@@ -13,6 +13,8 @@ from rich.markup import escape
 
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.definitions.schema import ExperimentDocument
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.recent_contexts import RecentContext
 from realtime.commands.publisher import PublisherName
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
@@ -21,12 +23,18 @@ from realtime.definition_files.impact import Documents, Impact, find_dependents,
 from realtime.definition_files.impact_text import describe_impact, format_share
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
+from realtime.definition_files.sampled_impact import ReadRecent
 from realtime.definition_files.split_changes import describe_split_change
 
 Confirm: TypeAlias = Callable[[str], bool]
 """Asks a question, and says whether the answer is yes."""
 NOBODY = PublisherName("")
 SIGNS = {"+": ("added", "green"), "~": ("changed", "yellow"), "-": ("removed", "red")}
+
+
+def list_nothing(_now: float) -> Sequence[RecentContext]:
+    """Where no recent contexts are kept."""
+    return ()
 
 
 def confirm_on_terminal(question: str) -> bool:
@@ -60,6 +68,7 @@ def publish(
     confirm: Confirm = confirm_on_terminal,
     dry_run: bool = False,
     now: float | None = None,
+    read_recent: ReadRecent = list_nothing,
 ) -> int:
     """Print the difference, then publish all of it or nothing. Returns the exit status.
 
@@ -89,7 +98,9 @@ def publish(
     if absent and not prune:
         console.print(f"[dim]{len(absent)} published, not in these files: kept (--prune removes them).[/dim]")
     confirm_removal = confirm if removed else None
-    return _publish_changes(console, definitions, published, wanted, publisher, dry_run, now, confirm_removal)
+    return _publish_changes(
+        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm_removal
+    )
 
 
 def roll_back(
@@ -100,6 +111,7 @@ def roll_back(
     publisher: PublisherName = NOBODY,
     dry_run: bool = False,
     now: float | None = None,
+    read_recent: ReadRecent = list_nothing,
 ) -> int:
     """Publish again what was in force at ``version``, as a new version. Returns the exit status."""
     published = _load_published(definitions)
@@ -115,7 +127,7 @@ def roll_back(
                 raise ValueError(f"{row.kind} {row.key} of version {row.version} is not valid any more")
     note = ", ".join(filter(None, (f"rollback to {version}", publisher.note)))
     marked = publisher._replace(note=note)
-    return _publish_changes(console, definitions, published, wanted, marked, dry_run, now)
+    return _publish_changes(console, definitions, published, wanted, marked, dry_run, now, read_recent)
 
 
 def _load_published(definitions: Definitions) -> Published:
@@ -132,6 +144,7 @@ def _publish_changes(
     publisher: PublisherName,
     dry_run: bool,
     now: float | None,
+    read_recent: ReadRecent,
     confirm_removal: Confirm | None = None,
 ) -> int:
     now = time.time() if now is None else now
@@ -139,14 +152,15 @@ def _publish_changes(
     documents = published.parse_rows()
     before = documents
     after = {name: document for name, document in (documents | dict(wanted)).items() if document}
+    recent = _read_recent(console, read_recent, now) if changes else ()
     for change in changes:
-        _print_change(console, change, before, after, now)
+        _print_change(console, change, before, after, now, recent)
         if isinstance(change.after, ExperimentDocument):
             history = definitions.get_history("experiment", change.after.key)
             for line in describe_split_change(change.after, history):
                 console.print(f"    [yellow]{line}[/yellow]", highlight=False, soft_wrap=True)
     for name, causes in find_dependents(changes, after):
-        impact = measure_impact(name, before, after, now)
+        impact = measure_impact(name, before, after, now, recent)
         if impact.share or impact.other_share:
             used = ", ".join(" ".join(cause) for cause in causes)
             document = after[name]
@@ -166,6 +180,15 @@ def _publish_changes(
     return 0
 
 
+def _read_recent(console: Console, read_recent: ReadRecent, now: float) -> Sequence[RecentContext]:
+    """None where they cannot be read: a publish does not depend on them."""
+    try:
+        return read_recent(now)
+    except (StorageUnavailable, Throttled):
+        console.print("[dim]Recent contexts cannot be read; users are made up.[/dim]", highlight=False)
+        return ()
+
+
 def _build_change_row(change: DefinitionChange) -> DefinitionRow:
     if change.after is None:
         kind, key = change.name
@@ -174,7 +197,12 @@ def _build_change_row(change: DefinitionChange) -> DefinitionRow:
 
 
 def _print_change(
-    console: Console, change: DefinitionChange, before: Documents, after: Documents, now: float
+    console: Console,
+    change: DefinitionChange,
+    before: Documents,
+    after: Documents,
+    now: float,
+    recent: Sequence[RecentContext],
 ) -> None:
     kind, key = change.name
     _, colour = SIGNS[change.sign]
@@ -183,7 +211,7 @@ def _print_change(
         return
     for difference in change.list_differences():
         _print_data(console, f"    {difference.path}: {difference.before} → {difference.after}")
-    impact = measure_impact(change.name, before, after, now)
+    impact = measure_impact(change.name, before, after, now, recent)
     _print_data(console, f"    {_describe_share(change.name, impact, change.keeps_assignments)}")
     for line in describe_impact(impact):
         _print_data(console, f"      {line}")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from chalicelib.wiring import Plane
 
 REFRESH_SECONDS = 2.0
+FLUSH_SECONDS = 3.0
+"""That sending decisions after a response may take."""
 
 
 class StopSignal(BaseException):
@@ -60,7 +62,7 @@ def _serve(
 
     delete_positions()  # of replays into an earlier stack
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
-    with flush_after_responses(plane().tracker.flush) as after_response:
+    with flush_after_responses(lambda: plane().after_response(FLUSH_SECONDS)) as after_response:
         url = stack.serve(service.app, port, after_response=after_response)
         console.print(f"API on [b]{url}[/b], key [b]{settings.demo_key}[/b]")
         if demo:

@@ -13,21 +13,26 @@ from chalicelib.domain.assignment import decide
 from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag, compile_segment
 from chalicelib.domain.definitions.model import FindFlag, FindSegment, Flag
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument, SegmentDocument
-from chalicelib.domain.definitions.targeting_rules import build_check
 from chalicelib.domain.definitions.uses import list_uses
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import evaluate
+from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.state import Condition, State, Stop
-from chalicelib.domain.targeting import RulesDocument, parse
-from realtime.definition_files.contexts import Context, make_contexts
+from chalicelib.domain.recent_contexts import RecentContext
+from realtime.definition_files.contexts import Context, make_contexts, put_changed_first
 from realtime.definition_files.diff import DefinitionChange
 from realtime.definition_files.documents import DefinitionName, Document
+from realtime.definition_files.forms import Conditions, Forms, relax
+from realtime.definition_files.paths import USER, Path, has_value, set_value
+from realtime.definition_files.sampled_impact import SampledImpact, measure_sampled_impact
 
 SAMPLE = 10_000
 """Users whose answers are compared; with so many, a share is within one percentage point."""
-MIN_USERS = 400
+MIN_USERS = 100
 """In each context, however many there are."""
 MAX_CONTEXTS = 100
+MAX_CONDITIONS = 200
+"""That contexts are made from, changed ones first."""
 Documents: TypeAlias = Mapping[DefinitionName, Document]
 Answer: TypeAlias = Callable[[str, Mapping[str, Any]], tuple[str, Any]]
 """(user, context) → the variant, and the value that it has."""
@@ -51,10 +56,12 @@ class Impact:
     has_rules: bool
     targeted: Sequence[ContextImpact]
     others: Sequence[ContextImpact]
+    sampled: SampledImpact | None = None
+    """Over recent decisions; then there are no made-up contexts."""
 
     @property
     def share(self) -> float:
-        return _average(self.targeted)
+        return self.sampled.share if self.sampled else _average(self.targeted)
 
     @property
     def other_share(self) -> float:
@@ -86,90 +93,95 @@ def find_dependents(
                 yield name, sorted(causes[name])
 
 
-def measure_impact(name: DefinitionName, before: Documents, after: Documents, now: float) -> Impact:
-    """Of the definition ``name``, which both sets have.
+def measure_impact(
+    name: DefinitionName,
+    before: Documents,
+    after: Documents,
+    now: float,
+    recent: Sequence[RecentContext] = (),
+) -> Impact:
+    """Of the definition ``name``, which both sets have: over ``recent`` contexts, or over made-up ones.
 
-    The contexts are made from the conditions of its rules and of its prerequisites' rules, of both sets.
-    Stored assignments do not count: a sticky experiment keeps them.
+    The contexts are made from the conditions of its rules in both sets, and of the flags and segments that
+    they refer to. Stored assignments do not count: a sticky experiment keeps them.
     """
-    names = _list_with_references(name, before, after)
-    rules = [[_parse_rules(documents.get(item)) for documents in (before, after)] for item in names]
-    documents = [found for item in names for found in (before.get(item), after.get(item)) if found]
-    units = {document.bucket_by for document in documents if isinstance(document, FlagDocument)} | {"user_id"}
-    contexts = _make_contexts(rules, units, now)
+    answers = _compile(before, name, now), _compile(after, name, now)
+    sampled = measure_sampled_impact(name, answers, recent)
+    if sampled:
+        return Impact(sampled.decisions, False, (), (), sampled)
+    forms = Forms(before, now), Forms(after, now)
+    conditions = [form.list_conditions(name) for form in forms]
+    units = {USER}.union(*(form.list_units(name) for form in forms))
+    contexts = _make_contexts(forms, conditions, units, now)
     users = max(MIN_USERS, SAMPLE // max(1, len(contexts) // 4))
     users = min(SAMPLE, users)
-    answers = _compile(before, name, now), _compile(after, name, now)
     targeted: list[ContextImpact] = []
     others: list[ContextImpact] = []
-    is_targeted = _build_check(rules, now)
+    is_targeted = _build_check(forms, conditions, now)
     for context in contexts:
         impact = _compare_answers(context, answers, units, users)
-        sampled = ({**dict.fromkeys(units, f"user-{number}"), **context} for number in range(20))
-        (targeted if any(map(is_targeted, sampled)) else others).append(impact)
-    return Impact(users, any(map(any, rules)), targeted, others)
-
-
-def _list_with_references(name: DefinitionName, before: Documents, after: Documents) -> list[DefinitionName]:
-    names = [name]
-    for item in names:  # grows while it is read
-        for document in (before.get(item), after.get(item)):
-            for use in list_uses(document) if document else ():
-                if use.name not in names:
-                    names.append(use.name)
-    return names
-
-
-def _parse_rules(document: Document | None) -> RulesDocument | None:
-    rules = None if document is None or isinstance(document, SegmentDocument) else document.targeting_rules
-    return None if rules is None else parse(rules)
+        users_of = (_add_units(context, units, f"user-{number}") for number in range(20))
+        (targeted if any(map(is_targeted, users_of)) else others).append(impact)
+    return Impact(users, any(version.rules for version in conditions), targeted, others)
 
 
 def _make_contexts(
-    rules: Sequence[Sequence[RulesDocument | None]], units: set[str], now: float
+    forms: Sequence[Forms], conditions: Sequence[Conditions], units: set[Path], now: float
 ) -> list[Context]:
-    """Each definition's own, those of a definition that satisfy its prerequisites too, and the empty one."""
-    own, *required = (
-        list(islice(make_contexts([item for item in versions if item], units, now), MAX_CONTEXTS))
-        for versions in rules
+    """Made from the conditions of the rules, and of what keeps users out of them; and the empty one."""
+    versions = [[*version.rules, *version.exclusions] for version in conditions]
+    chosen = {json.dumps(condition) for condition in put_changed_first(versions)[:MAX_CONDITIONS]}
+    expanded = [
+        [form.expand_flags(condition) for condition in version if json.dumps(condition) in chosen]
+        for form, version in zip(forms, versions, strict=True)
+    ]
+    contexts = (
+        context
+        for context in make_contexts(expanded, units, now)
+        if isinstance(context.get("user_id", ""), str)
     )
-    base: Context = {}
-    for contexts in required:
-        base |= contexts[0] if contexts else {}
-    combined = [{**base, **context} for context in own] if base else []
-    result: list[Context] = []
-    for context in (*combined, *own, *(item for contexts in required for item in contexts)):
-        user = context.get("user_id", "")
-        if context not in result and isinstance(user, str):
-            result.append(context)
-    return [*result[:MAX_CONTEXTS], {}] if {} not in result else result[:MAX_CONTEXTS]
+    result = list(islice(contexts, MAX_CONTEXTS))
+    return result if {} in result else [*result, {}]
 
 
 def _build_check(
-    rules: Sequence[Sequence[RulesDocument | None]], now: float
+    forms: Sequence[Forms], conditions: Sequence[Conditions], now: float
 ) -> Callable[[Mapping[str, Any]], bool]:
     """Whether a context satisfies a rule of any version, whatever the rule's rollout is."""
-    with_rules = [versions for versions in rules if any(versions)]
-    has_everybody = not with_rules or any(None in versions for versions in with_rules)
-    matchers = [
-        build_check(rule.group, document.is_v2)
-        for versions in with_rules
-        for document in versions
-        if document
-        for rule in document.in_order()
+    has_everybody = any(not version.rules for version in conditions)
+    checks = [
+        (compile_condition(relax(rule), "").condition, form)
+        for form, version in zip(forms, conditions, strict=True)
+        for rule in version.rules
     ]
-    return lambda context: has_everybody or any(matches(context, now) for matches in matchers)
+    return lambda context: has_everybody or any(_holds(check, context, form, now) for check, form in checks)
+
+
+def _holds(condition: Condition, context: Mapping[str, Any], form: Forms, now: float) -> bool:
+    state = State(now, form.find_flag, form.find_segment)
+    try:
+        return bool(condition(str(context["user_id"]), context, state))
+    except Stop:  # a flag that divides by what the context lacks
+        return False
+
+
+def _add_units(context: Context, units: set[Path], user: str) -> Context:
+    """With ``user`` for each unit that the context does not have."""
+    for path in units:
+        if not has_value(context, path):
+            context = set_value(context, path, user)
+    return context
 
 
 def _compare_answers(
-    context: Context, answers: tuple[Answer, Answer], units: set[str], users: int
+    context: Context, answers: tuple[Answer, Answer], units: set[Path], users: int
 ) -> ContextImpact:
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     changed = 0
     ids = [context["user_id"]] if "user_id" in context else [f"user-{number}" for number in range(users)]
     for user in ids:
-        attributes = {**dict.fromkeys(units, user), **context}
+        attributes = _add_units(context, units, user)
         old, new = answers[0](user, attributes), answers[1](user, attributes)
         before[old[0]] += 1
         after[new[0]] += 1

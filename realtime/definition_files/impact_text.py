@@ -5,12 +5,15 @@ from collections.abc import Iterator
 
 from realtime.definition_files.diff import format_value
 from realtime.definition_files.impact import Impact
+from realtime.definition_files.sampled_impact import describe_sampled_impact, format_sampled_share
 
 MAX_EXAMPLES = 10
 
 
 def format_share(impact: Impact) -> str:
-    """Whose share it is depends on whether there are rules."""
+    """Whose share it is depends on whether there is a sample, and on whether there are rules."""
+    if impact.sampled:
+        return format_sampled_share(impact.sampled)
     if not impact.has_rules:
         return f"{impact.share:.1%} of {impact.users:,} made-up users"
     if not impact.targeted:
@@ -20,6 +23,8 @@ def format_share(impact: Impact) -> str:
 
 
 def describe_impact(impact: Impact) -> Iterator[str]:
+    if impact.sampled:
+        yield from describe_sampled_impact(impact.sampled)
     if not impact.has_rules:
         return
     contexts = len(impact.targeted) + len(impact.others)

@@ -21,10 +21,10 @@ def list_values(condition: Condition) -> list[Any]:
     values: list[Any] = []
     with suppress(*ERRORS, AttributeError):  # an operand that the operator cannot use
         values += list_near(condition.value, condition.additional_value)
-    return [*values, *_list_others(condition.value)]
+    return [*values, *list_others(condition.value)]
 
 
-def _list_others(operand: Any) -> list[Any]:
+def list_others(operand: Any) -> list[Any]:
     """Values of the operand's type that are not the operand."""
     if isinstance(operand, bool):
         return [not operand]
@@ -37,26 +37,26 @@ def _list_elements(operand: Any, _: Any) -> list[Any]:
     return [*operand]
 
 
-def _list_parts(operand: Any, _: Any) -> list[Any]:
+def list_parts(operand: Any, _: Any = None) -> list[Any]:
     return [operand, operand[:-1], *([item] for item in operand[:20])]
 
 
-def _list_texts(operand: Any, _: Any) -> list[Any]:
+def list_texts(operand: Any, _: Any = None) -> list[Any]:
     return [operand, [operand], f"{operand}x", f"x{operand}"]
 
 
 def _list_around_both(low: Any, high: Any) -> list[Any]:
-    list_around = _list_around_number if looks_numeric(low) else _list_around_time
+    list_around = list_around_number if looks_numeric(low) else list_around_time
     return [*list_around(low), *list_around(high)]
 
 
-def _list_matches(pattern: str, _: Any) -> list[Any]:
+def list_matches(pattern: str, _: Any = None) -> list[Any]:
     """Good enough for plain patterns: each alternative without its metacharacters."""
     shape = re.sub(r"\\[dws]|\.", lambda match: _SHAPES[match[0]], pattern)
     return [re.sub(r"\\[bBAZ]|[\\^$*+?(){}\[\]]", "", part) for part in shape.split("|")]
 
 
-def _list_around_version(version: str, _: Any) -> list[Any]:
+def list_around_version(version: str, _: Any = None) -> list[Any]:
     major, minor, patch = map(int, [*re.findall(r"\d+", version), "0", "0"][:3])
     before = f"{major}.{minor}.{patch - 1}" if patch else f"{major}.{max(0, minor - 1)}.0"
     return [version, f"{major}.{minor}.{patch + 1}", f"{major + 1}.0.0", before, "0.0.0"]
@@ -75,13 +75,13 @@ def _list_lists(operand: Any, _: Any) -> list[Any]:
     return [["x"] * length for length in sorted(lengths) if 0 <= length <= 1000]
 
 
-def _list_around_number(operand: Any, _: Any = None) -> list[Any]:
+def list_around_number(operand: Any, _: Any = None) -> list[Any]:
     number = float(operand)
     exact = operand if isinstance(operand, int) else int(number) if number.is_integer() else number
     return [exact, exact + 1, exact - 1]
 
 
-def _list_around_time(operand: Any, _: Any = None) -> list[Any]:
+def list_around_time(operand: Any, _: Any = None) -> list[Any]:
     if not isinstance(operand, str):
         return [operand, *(operand + step for step in (1, -1, 86_400, -86_400))]
     time = parse_date_time(operand)
@@ -92,7 +92,7 @@ def _list_around_time(operand: Any, _: Any = None) -> list[Any]:
 def _list_window_times(window: Any, _: Any) -> Iterator[Any]:
     for name in ("start", "end"):
         if name in window:
-            yield from _list_around_time(window[name])
+            yield from list_around_time(window[name])
     first_day = parse_date_time(window["start_date"]) if "start_date" in window else _MONDAY
     hours = ((first_day.replace(tzinfo=UTC) + timedelta(hours=hour)) for hour in range(7 * 24))
     yield from (hour.isoformat() for hour in hours)
@@ -113,13 +113,13 @@ def _list_points(operand: Any, additional: Any) -> Iterator[Any]:
 
 _NEAR: Mapping[str, Callable[[Any, Any], Iterable[Any]]] = {
     **dict.fromkeys(("in", "not_in"), _list_elements),
-    **dict.fromkeys(("contains_any", "contains_all"), _list_parts),
-    **dict.fromkeys(("contains", "not_contains", "starts_with", "ends_with"), _list_texts),
-    **dict.fromkeys(("gt", "gte", "lt", "lte"), _list_around_number),
-    **dict.fromkeys(("before", "after"), _list_around_time),
+    **dict.fromkeys(("contains_any", "contains_all"), list_parts),
+    **dict.fromkeys(("contains", "not_contains", "starts_with", "ends_with"), list_texts),
+    **dict.fromkeys(("gt", "gte", "lt", "lte"), list_around_number),
+    **dict.fromkeys(("before", "after"), list_around_time),
     "between": _list_around_both,
-    "match_regex": _list_matches,
-    "semantic_version": _list_around_version,
+    "match_regex": list_matches,
+    "semantic_version": list_around_version,
     "geo_distance": _list_points,
     "time_window": _list_window_times,
     "json_path": _list_nested,

@@ -12,6 +12,7 @@ from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionKind, DefinitionRow, Experiment
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.keys import ApiKey
+from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.domain.stream.assignment_history import HistoryRow
 from chalicelib.domain.timestamps import format_timestamp
 
@@ -105,6 +106,19 @@ class MemoryAssignmentHistory:
         for row in valid:
             self.rows[row.id] = self.rows[row.id].merge(row) if row.id in self.rows else row
         return ["22P05"] * (len(rows) - len(valid))
+
+
+class MemoryRecentContexts:
+    """`chalicelib.stores.recent_contexts.RecentContextStore`."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[RecentContext, float]] = {}
+
+    def put(self, by_slot: Mapping[int, RecentContext], expires_at: float) -> None:
+        self.rows |= {slot: (recent, expires_at) for slot, recent in by_slot.items()}
+
+    def get_all(self, now: float) -> Sequence[RecentContext]:
+        return [recent for recent, expires_at in self.rows.values() if now < expires_at]
 
 
 class MemoryMetrics:

@@ -19,6 +19,7 @@ def unique_names(settings: Settings) -> Settings:
         keys_table=f"keys-{suffix}",
         dedupe_table=f"dedupe-{suffix}",
         overrides_table=f"overrides-{suffix}",
+        contexts_table=f"contexts-{suffix}",
         event_stream=f"events-{suffix}",
         archive_bucket=f"archive-{suffix}",
         quarantine_queue=f"quarantine-{suffix}",

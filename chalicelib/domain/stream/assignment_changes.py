@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.bucketing import is_key
+from chalicelib.domain.definitions.model import HELD_OUT
 from chalicelib.domain.stream.counters import (
     ASSIGNED,
     Counter,
@@ -63,7 +64,7 @@ def _read_counter(image: Mapping[str, Any] | None, shard: str) -> tuple[Counter,
         iteration = int(image["iteration"]["N"]) if "iteration" in image else 1
     except (KeyError, ValueError):  # something else wrote it, with other types
         return None
-    if not is_key(experiment_id) or not is_key(variant):
+    if not is_key(experiment_id) or not (is_key(variant) or variant == HELD_OUT):
         return None
     day, hour = to_day_and_hour(timestamp)
     return Counter(experiment_scope(experiment_id, iteration), variant, ASSIGNED, day, shard), hour

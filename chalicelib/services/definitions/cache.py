@@ -106,6 +106,10 @@ class DefinitionCache(Generic[T]):
     def get_unreadable(self) -> dict[str, RealtimeError]:
         return self._state.get_unreadable()
 
+    def get_loaded(self) -> list[T]:
+        """Those that are cached, without a call to the store."""
+        return self._state.get_loaded()
+
     def refresh(self, key: str) -> T | None:
         now = self._timer()
         self.refresh_changed(frozenset([key]), now)

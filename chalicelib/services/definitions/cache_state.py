@@ -103,6 +103,10 @@ class CacheState(Generic[T]):
             return {}
         return {key: self._unreadable_error() for key in sorted(self._unreadable)}
 
+    def get_loaded(self) -> list[T]:
+        with self._lock:
+            return [entry.value for entry in self._entries.values()]
+
     def invalidate(self) -> frozenset[str]:
         """Starts a new generation, and returns all keys with a cached value, absence or error."""
         with self._lock:

@@ -19,6 +19,7 @@ from chalicelib.domain.definitions.model import (
     Flag,
     Segment,
 )
+from chalicelib.domain.definitions.schema import Definition
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
@@ -62,6 +63,13 @@ class Catalog:
         """The share of look-ups without a call to the store, since the container started."""
         lookups, misses = self._count_lookups()
         return 1 - misses / lookups if lookups else 1.0
+
+    def list_loaded_documents(self) -> list[Definition]:
+        """Those of the definitions that are cached, without a call to the store."""
+        experiments, flags = self.experiments.get_loaded(), self.flags.get_loaded()
+        segments = self.segments.get_loaded()
+        documents: list[Definition] = [each.document for each in experiments]
+        return [*documents, *(each.document for each in flags), *(each.document for each in segments)]
 
     def _check_for_changes(self) -> float:
         """Checks for changes if that is due; returns the time."""

@@ -34,6 +34,7 @@ VARIANTS: Mapping[str, dict[str, Any]] = {
         "platform": "existing",
         "archive": "firehose",
         "event_dedupe": "table",
+        "context_sample": 1.0,
         "postgres_secret": SECRET,
     },
 }

@@ -112,7 +112,7 @@ def test_tables_queues_and_bucket_refuse_what_is_not_tls(template: Templates) ->
     policies += [
         resource["ResourcePolicy"]["PolicyDocument"] for resource in of_type(expanded, TABLE).values()
     ]
-    assert len(policies) == 2 + 1 + 9
+    assert len(policies) == 2 + 1 + 10
     for policy in policies:
         (statement,) = policy["Statement"]
         assert statement["Effect"] == "Deny"

@@ -107,7 +107,11 @@ def test_a_functions_page_lists_its_permissions(name: environments.FunctionName)
         for setting, actions in re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE)
         for action in re.findall(r"`([\w:]+)`", actions)
     }
-    settings = {"REALTIME_ARCHIVE": "firehose", "REALTIME_EVENT_DEDUPE": "table"}
+    settings = {
+        "REALTIME_ARCHIVE": "firehose",
+        "REALTIME_EVENT_DEDUPE": "table",
+        "REALTIME_CONTEXT_SAMPLE": "0.01",
+    }
     everything = replace(PROD, settings=settings)
     platform_resources = replace(resource_names.get_platform_defaults("prod"), postgres_secret="a-name")  # noqa: S106 - a name
     granted = list_calls(

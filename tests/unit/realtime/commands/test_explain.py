@@ -55,7 +55,16 @@ class Bench:
         return self._read_output()
 
     def flag(self, **context: Any) -> tuple[list[str], str]:
-        explain_flag(self.console, self.catalog.flags.get, "u", "dark-mode", context, NOW)
+        explain_flag(
+            self.console,
+            self.catalog.flags.get,
+            "u",
+            "dark-mode",
+            context,
+            NOW,
+            find_experiment=self.get_experiment,
+            assignments=self.assignments,
+        )
         return self._read_output()
 
     def read_text(self) -> str:
@@ -364,3 +373,16 @@ def test_of_many_rules_some_are_shown() -> None:
     steps, _ = Bench(published_flag(targeting_rules=many)).flag(n=100)
     assert sum(step.startswith("rule r") for step in steps) == 30
     assert "…: 70 more rules do not match" in steps
+
+
+def test_a_flag_shows_what_its_experiment_answers() -> None:
+    rule = {"id": "ours", "serve": {"experiment": "checkout"}}
+    served: dict[str, Any] = {"type": "string", "variants": {"x": "x"}, "rules": [rule], "default": "x"}
+    bench = Bench(published(), published_flag(**served), row=ROW)
+    steps, answer = bench.flag()
+    assert steps == ["ours: serves what experiment checkout answers, treatment"]
+    assert answer == "treatment  because  STICKY"
+    excluded = Bench(published(status="paused"), published_flag(**served))
+    steps, answer = excluded.flag()
+    assert steps[0] == "ours: experiment checkout excludes the user: goes to the next rule"
+    assert answer == "x  because  DEFAULT"

@@ -1,5 +1,6 @@
 """Contexts from conditions: for each operator one that satisfies it, and one that just misses it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.definitions.targeting_rules import build_check
-from chalicelib.domain.targeting import parse
+from chalicelib.domain.targeting import RulesDocument, parse
+from chalicelib.domain.targeting.compiler import translate_group
 from realtime.definition_files.contexts import make_contexts
+from realtime.definition_files.paths import USER
 from tests.support.targeting_strategies import documents
 
 NOW = 1_800_000_000.0
@@ -23,14 +26,19 @@ def condition(operator: str, value: Any, additional: Any = None, attribute: str 
     return {"attribute": attribute, "operator": operator, "value": value, "additional_value": additional}
 
 
+def make_rule_contexts(*versions: RulesDocument) -> Iterator[dict[str, Any]]:
+    """Of all rules of each version."""
+    conditions = [
+        [translate_group(rule.group, version.is_v2) for rule in version.in_order()] for version in versions
+    ]
+    return make_contexts(conditions, [USER], NOW)
+
+
 def list_matches(*versions: dict[str, Any]) -> list[tuple[bool, ...]]:
     """For each context, whether the one rule of each version matches it."""
     parsed = [parse(version) for version in versions]
     matchers = [build_check(item.rules[0].group, item.is_v2) for item in parsed]
-    return [
-        tuple(matches(context, NOW) for matches in matchers)
-        for context in make_contexts(parsed, ["user_id"], NOW)
-    ]
+    return [tuple(matches(context, NOW) for matches in matchers) for context in make_rule_contexts(*parsed)]
 
 
 OPERANDS = [
@@ -100,5 +108,5 @@ def test_other_groups_are_satisfied_too(version: str, operator: str) -> None:
 
 @given(st.booleans().flatmap(documents))
 def test_contexts_can_be_made_from_any_rules(document: dict[str, Any]) -> None:
-    for context in make_contexts([parse(document)], ["user_id"], NOW):
+    for context in make_rule_contexts(parse(document)):
         assert isinstance(context, dict)

@@ -64,6 +64,14 @@ def test_each_new_row_counts_one_at_its_hour() -> None:
     }
 
 
+def test_who_is_held_out_is_counted_and_other_odd_variants_are_not() -> None:
+    counted = SyncUnderTest()
+    counted.deliver(
+        change(1, row("u1", "$holdout")), change(2, row("u2", "$other")), change(3, row("u3", ""))
+    )
+    assert counted.totals() == {("$holdout", 20_779, 10): 1}
+
+
 def test_a_batch_that_is_delivered_again_adds_nothing() -> None:
     counted = SyncUnderTest()
     records = [change(number, row(f"u{number}")) for number in range(1, 11)]
