@@ -10,12 +10,8 @@ from chalicelib.domain.targeting.regex.ambiguity import is_catastrophic, is_foun
 from realtime.definition_files.lint_contradictions import name_subject
 from realtime.definition_files.written_rules import Condition, Json, Rule
 
-_OPPOSITES = {
-    "eq": "neq",
-    "in": "not_in",
-    "contains": "not_contains",
-    "matches": "not_matches",
-    "cidr": "not_cidr",
+_OPPOSITES = {name: f"not_{name}" for name in ("in", "contains", "matches", "cidr", "in_range")} | {
+    "eq": "neq"
 }
 _OPPOSITES |= {negated: name for name, negated in _OPPOSITES.items()}
 

@@ -20,7 +20,9 @@ _OF_OPERATORS = {
     **dict.fromkeys(("matches", "not_matches", "cidr", "not_cidr", "before", "after"), _TEXT),
     "modulo": _NUMBER,
 }
-_OF_LISTS = frozenset({"contains_any", "contains_all", "subset_of"})
+_OF_LISTS = frozenset({"contains_any", "contains_all", "subset_of", "same_as"})
+_OF_VALUES = _OF_LISTS | {"eq", "neq", "in", "not_in", "gt", "gte", "lt", "lte", "between"}
+"""Operators that take the type of what is written."""
 
 
 class _Reading(NamedTuple):
@@ -48,12 +50,14 @@ def _find_kind(test: Condition) -> str | None:
     """None if it takes several types."""
     operator, reader = get_operator(test), test.written.get("as")
     value = test.written[operator]
-    if operator == "exists" or test.written.get("list") == "whole":
+    if test.written.get("list") == "whole":
         return None
     if reader is not None:
         return _OF_READERS.get(reader)
     if operator in _OF_OPERATORS:
         return _OF_OPERATORS[operator]
+    if operator not in _OF_VALUES:
+        return None
     kinds = {_find_kind_of_value(each) for each in (value if isinstance(value, list) else [value])}
     return kinds.pop() if len(kinds) == 1 else None
 

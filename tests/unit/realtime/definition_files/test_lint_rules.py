@@ -409,6 +409,7 @@ def test_units_of_experiments_segments_and_the_short_form(tmp_path: Path) -> Non
         ),
         ("{any: [{if: a, eq: 5, as: canonical}, {if: a, eq: x}]}", []),
         ("{any: [{if: a, in: [5, x]}, {if: a, eq: x}]}", []),
+        ("[{if: a, type: number}, {if: a, gt: 5}, {if: b, in_range: '>=2'}, {if: b, gt: 3}]", []),
         (
             "[{if: a, contains_any: [x]}, {if: a, eq: y, list: whole}]",
             [
