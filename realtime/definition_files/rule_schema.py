@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.domain.definitions.rules.rules import MAX_RULES, MAX_WEIGHT, RULE_FIELDS, WORDS
+from chalicelib.domain.general_form.relations.weekly import DAYS
 from chalicelib.domain.general_form.schemes import PARAMETERS, SCHEMES
-from chalicelib.domain.general_form.weekly import DAYS
 from realtime.definition_files import operator_schema, schema_parts
 from realtime.definition_files.schema_parts import (
     ANYTHING,

@@ -15,8 +15,8 @@ from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS, trans
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.readers import READERS
 from chalicelib.domain.general_form.relations import RELATIONS
+from chalicelib.domain.general_form.relations.weekly import DAYS
 from chalicelib.domain.general_form.schemes import PARAMETERS, SCHEMES
-from chalicelib.domain.general_form.weekly import DAYS
 
 Json = Any
 

@@ -12,7 +12,7 @@ from chalicelib.domain.definitions.rules.operands import (
 from chalicelib.domain.definitions.rules.syntax import Json, require_choice, require_fields
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.problems import InvalidForm
-from chalicelib.domain.general_form.time_readers import CLOCK_READERS
+from chalicelib.domain.general_form.readers.times import CLOCK_READERS
 
 OPTIONS = ("as", "missing", "unreadable", "list")
 SUBJECTS = ("if", "item")

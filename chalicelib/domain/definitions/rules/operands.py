@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.domain.definitions.rules.syntax import Json, require_choice, require_fields
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.readers import READERS
-from chalicelib.domain.general_form.time_readers import read_instant
+from chalicelib.domain.general_form.readers.times import read_instant
 from chalicelib.domain.general_form.values import UNREADABLE
 
 _ATTRIBUTE_PART = re.compile(r"(?:\\.|[^.\\])+")
