@@ -21,8 +21,8 @@ from chalicelib.domain.definitions.model import Assignment, Experiment
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.evaluation import FindFlag, evaluate, make_state
 from chalicelib.domain.timestamps import format_timestamp
-from realtime.commands.explain_comparison import Question
 from realtime.commands.explain_form import Step, explain_form, explain_rules
+from realtime.commands.explain_question import Question
 
 FindExperiment: TypeAlias = Callable[[str], Experiment | None]
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
