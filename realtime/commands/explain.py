@@ -30,8 +30,8 @@ from chalicelib.domain.errors import NotFound
 from chalicelib.domain.evaluation import Assign, evaluate, make_experiment_answer, make_state
 from chalicelib.domain.general_form.state import Stop
 from chalicelib.domain.timestamps import format_timestamp
-from realtime.commands.explain_comparison import Question
 from realtime.commands.explain_form import Step, explain_form, explain_rules
+from realtime.commands.explain_question import Question
 
 FindExperiment: TypeAlias = Callable[[str], Experiment | None]
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -1,62 +1,19 @@
 """What a test compares for a user, in words."""
 
-import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from chalicelib.domain.general_form.conditions import compile_condition
-from chalicelib.domain.general_form.operands import compile_operand
-from chalicelib.domain.general_form.readers import UNREADABLE
-from chalicelib.domain.general_form.relations import RELATIONS
-from chalicelib.domain.general_form.state import Context, State
+from chalicelib.domain.general_form.readers import LIST_READERS, UNREADABLE
+from chalicelib.domain.general_form.relations import RELATIONS, SETS, WITHOUT_VALUE
 from chalicelib.domain.targeting.attributes import read_attribute
 from chalicelib.domain.targeting.document import Condition
 from chalicelib.domain.targeting.readability import find_unusable_value
 from chalicelib.domain.timestamps import format_timestamp
+from realtime.commands.explain_question import Question
+from realtime.commands.explain_words import READER_KINDS, name_operand, say_relation, shorten
 
 Json = Any
-MAX_VALUE = 60
-"""Characters of a value that are shown."""
 _ABSENT = object()
-_COMPARED = {
-    "eq": "equal to",
-    "ne": "other than",
-    "lt": "<",
-    "le": "<=",
-    "gt": ">",
-    "ge": ">=",
-    "in": "in",
-    "between": "between",
-}
-_SEARCHED = {"starts": "start with", "ends": "end with", "contains": "contain"}
-_KINDS = {
-    "text": "text",
-    "fold": "text",
-    "number": "a number",
-    "integer": "a whole number",
-    "semver": "a version",
-    "instant": "a time",
-    "unit": "a unit: text that is not empty, or a whole number",
-    "identity-1.0": "an object that identifies a user",
-}
-"""What each reader reads."""
-
-
-class Question(NamedTuple):
-    """Whom a definition is explained for, and when."""
-
-    user: str | None
-    context: Context
-    state: State
-
-    def holds(self, condition: Json) -> bool | None:
-        """As the engine decides it."""
-        outcome = compile_condition(condition, "").condition(self.user, self.context, self.state)
-        return None if outcome is None else bool(outcome)
-
-    def read(self, operand: Json) -> Json:
-        """The operand's value before its reader reads it."""
-        return compile_operand(operand, "")(self.user, self.context, self.state)
 
 
 def describe_test(test: Json, question: Question) -> str:
@@ -75,43 +32,24 @@ def describe_test(test: Json, question: Question) -> str:
     shown = _show_value(operand, value)
     if relation not in RELATIONS:  # exists, readable
         return f"{name} is {shown}"
+    if relation in WITHOUT_VALUE:
+        phrase = f"{name} {say_relation(relation, bool(outcome))}"
+        return phrase if outcome else f"{phrase}, and is {shown}"
     right = _show_right_side(test, question)
     # A value that the relation cannot compare is the only one whose outcome this field changes.
     if question.holds(test | {"unreadable": not outcome}) is not outcome:
         return f"{name} {shown} cannot be compared with {right}"
-    phrase = f"{name} {_say_relation(relation, bool(outcome))} {right}"
+    phrase = f"{name} {say_relation(relation, bool(outcome))} {right}"
     return phrase if outcome else f"{phrase}, and is {shown}"
-
-
-def name_operand(operand: Json) -> str:
-    """As people write it."""
-    if isinstance(operand, str):
-        return {"user": "the user's id", "context": "the context"}.get(operand, operand)
-    if "attr" in operand:
-        attribute = operand["attr"]
-        return attribute if isinstance(attribute, str) else ".".join(attribute) or "the context"
-    if "item" in operand:
-        return f"{'.'.join(operand['item'])} of the element" if operand["item"] else "the element"
-    if "const" in operand:
-        return shorten(operand["const"])
-    if "flag" in operand:
-        part = "" if operand["get"] in ("variant", "id") else f"the {operand['get']} of "
-        return f"{part}flag {operand['flag']}"
-    return " or ".join(dict.fromkeys(map(name_operand, operand["first"]))) or "nothing"
-
-
-def shorten(value: Json) -> str:
-    if value is UNREADABLE:  # a candidate of ``first`` has its own reader
-        return "a value that cannot be read"
-    text = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
-    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
 
 
 def _describe_elements(test: Json, name: str, elements: list[Json], outcome: bool | None) -> str:
     if test["test"] not in RELATIONS:
         return f"{name} is {shorten(elements)}"
-    right = name_operand(test["with"]) if "with" in test else shorten(test["value"])
-    phrase = f"{'an' if outcome else 'no'} element that {_say_relation(test['test'], True)} {right}"
+    right = ""
+    if test["test"] not in WITHOUT_VALUE:
+        right = f" {name_operand(test['with']) if 'with' in test else shorten(test['value'])}"
+    phrase = f"{'an' if outcome else 'no'} element that {say_relation(test['test'], True)}{right}"
     return f"{name} has {phrase}, and is {shorten(elements)}"
 
 
@@ -125,8 +63,10 @@ def _find_unusable_side(test: Json, question: Question) -> str | None:
             return f"{name_operand(operand)} is absent"
         if value is UNREADABLE:
             return f"{name_operand(operand)} cannot be read"
+        if test["test"] in SETS and isinstance(value, list) and operand.get("as") not in LIST_READERS:
+            continue  # its elements are read, not the list
         if value is not None and not question.holds({"test": "readable", "of": operand}):
-            kind = _KINDS[operand["as"]]
+            kind = READER_KINDS[operand["as"]]
             return f"{name_operand(operand)} {shorten(value)} cannot be read as {kind}"
     return None
 
@@ -147,12 +87,6 @@ def _show_value(operand: Json, value: Json) -> str:
         return format_timestamp(value, "seconds")
     except (OverflowError, ValueError, OSError):  # no year from 1 to 9999
         return shorten(value)
-
-
-def _say_relation(relation: str, holds: bool) -> str:
-    if relation in _SEARCHED:
-        return f"{'does' if holds else 'does not'} {_SEARCHED[relation]}"
-    return f"{'is' if holds else 'is not'} {_COMPARED[relation]}"
 
 
 def _describe_dialect_test(test: Json, context: Mapping[str, Any]) -> str:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from chalicelib.domain.general_form.operands import compile_read_operand
-from chalicelib.domain.general_form.shards import compile_place, parse_shard
-from realtime.commands.explain_comparison import Json, Question, describe_test, name_operand, shorten
+from chalicelib.domain.general_form.shards import compile_place, find_ramp_limit, parse_ramp, parse_shard
+from realtime.commands.explain_comparison import describe_test
+from realtime.commands.explain_question import Json, Question
+from realtime.commands.explain_words import name_operand, shorten
 
 MAX_ALTERNATIVES = 5
 """Of an ``any`` that are explained."""
@@ -47,7 +49,7 @@ def place_unit(form: Json, question: Question, where: str) -> str:
     Raises MissingUnit for ``missing: error``.
     """
     shard = parse_shard(form, "")
-    place = compile_place(shard)(*question)
+    place = question.ask(compile_place(shard))
     if place is not None:
         return f"bucket {format_number(shard.scheme.read_number(place))} {where}"
     absent = explain_missing_unit(form.get("unit", "user"), question)
@@ -71,8 +73,13 @@ def format_ranges(ranges: Json, *, closed: bool = False) -> str:
 
 
 def _describe_shard(condition: Json, question: Question) -> str:
-    ranges = format_ranges(condition["ranges"], closed=condition.get("closed", False))
-    end = format_number(parse_shard(condition["shard"], "").scheme.end)
+    scheme = parse_shard(condition["shard"], "").scheme
+    end = format_number(scheme.end)
+    if "below" in condition:
+        limit = find_ramp_limit(parse_ramp(condition["below"], scheme, ""), question.state.now)
+        ranges = f"{format_ranges([[0, limit]])}, which changes with time,"
+    else:
+        ranges = format_ranges(condition["ranges"], closed=condition.get("closed", False))
     verdict = "inside" if question.holds(condition) else "outside"
     return place_unit(condition["shard"], question, f"is {verdict} {ranges} of {end}")
 
@@ -90,7 +97,7 @@ def _explain_rollout(condition: Json, question: Question) -> str:
     match condition:
         case {"shard": shard, "ranges": [[0, high]]}:
             parsed = parse_shard(shard, "")
-            if compile_place(parsed)(*question) is None:
+            if question.ask(compile_place(parsed)) is None:
                 return "its conditions match, but there is no unit that its rollout could divide"
             share = f"{100 * high / parsed.scheme.end:g} %"
             bucket = _describe_shard(condition, question)
@@ -127,7 +134,7 @@ def _explain_segment(condition: Json, question: Question) -> str:
 
 def _explain_some(condition: Json, question: Question) -> str:
     name = name_operand(condition["some"])
-    elements = compile_read_operand(condition["some"], "")(*question)
+    elements = question.ask(compile_read_operand(condition["some"], ""))
     if elements is None:
         return f"{name} is absent"
     if not isinstance(elements, list):

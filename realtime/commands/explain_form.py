@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from chalicelib.domain.general_form.references import evaluate_definition
 from chalicelib.domain.general_form.state import NO_VALUE, Circle, MissingUnit, Stop
-from realtime.commands.explain_comparison import Json, Question
 from realtime.commands.explain_condition import (
     explain_mismatch,
     explain_missing_unit,
@@ -13,6 +12,7 @@ from realtime.commands.explain_condition import (
     format_ranges,
     place_unit,
 )
+from realtime.commands.explain_question import Json, Question
 
 MAX_MISMATCHES = 30
 """Rules that do not match and are shown; of the others only their number."""
@@ -101,7 +101,8 @@ class _Walk:
         if "split" in serve:
             return self._serve_split(serve, name, notes, otherwise)
         if "def" in serve:
-            answer = evaluate_definition(serve["def"], *self._question)
+            question = self._question
+            answer = evaluate_definition(serve["def"], question.user, question.context, question.state)
             variant = "no value" if answer is NO_VALUE else answer.variant or "no variant"
             return self._add(name, notes, f"serves what flag {serve['def']} answers, {variant}")
         if "experiment" in serve:
@@ -112,12 +113,12 @@ class _Walk:
         return self._serve(otherwise, name, ["none of its own rules decides"], "next")
 
     def _serve_experiment(self, key: str, name: str, notes: Sequence[str], otherwise: Json) -> bool:
-        state = self._question.state
-        if state.assign is None:
-            raise Stop
-        answer = state.assign(key)
+        assign = self._question.state.assign
+        if assign is None:  # it takes the user's stored row
+            return self._add(name, notes, f"asks experiment {key}, which is explained by itself")
+        answer = assign(key)
         if answer is not None:
-            return self._add(name, notes, f"serves what experiment {key} answers, {answer.variant}")
+            return self._add(name, notes, f"serves what experiment {key} assigns, {answer.variant}")
         return self._serve(otherwise, name, [*notes, f"experiment {key} excludes the user"], "next")
 
     def _serve_word(self, word: str, name: str, notes: Sequence[str]) -> bool:
@@ -146,6 +147,8 @@ class _Walk:
             return serve
         if "variant" in serve:
             return self._name_variant(serve)
+        if "experiment" in serve:
+            return f"experiment {serve['experiment']}"
         return f"flag {serve['def']}" if "def" in serve else "more rules"
 
     def _name_variant(self, serve: Json) -> str:

@@ -12,16 +12,23 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
 from chalicelib.domain.definitions import schema as models
-from chalicelib.domain.definitions.percent import read_percentage, read_rule_percentages, read_share
+from chalicelib.domain.definitions.consistency import NEVER_EMPTY
+from chalicelib.domain.definitions.percent import (
+    read_percentage,
+    read_rule_percentages,
+    read_share,
+    read_weight,
+)
 from realtime.definition_files import rule_schema, targeting_schema
 from realtime.definition_files.field_descriptions import DESCRIPTIONS
 from realtime.definition_files.schema_parts import (
     ANYTHING,
     KEY,
-    MOMENT,
     NULL,
     PERCENT_TEXT,
     TEXT,
+    TIME,
+    WEIGHT_TEXT,
     Schema,
     any_of,
     describe,
@@ -41,14 +48,13 @@ _GRAMMAR = "grammar"
 _READ_BEFORE: Mapping[Callable[..., Any], Callable[[Schema], Schema]] = {
     read_share: lambda number: any_of(number, PERCENT_TEXT),
     read_percentage: lambda number: any_of(number, PERCENT_TEXT),
+    read_weight: lambda number: any_of(number, WEIGHT_TEXT),
     read_rule_percentages: lambda _rules: any_of({_GRAMMAR: "targeting_rules"}, NULL),
 }
 """What fields accept whose values are read before they are checked."""
 _WRITTEN = {"when": "condition", "unit": "unit", "default": "default", "share": "percentage"}
 _WRITTEN_ITEMS = {"gates": "gate", "rules": "rule"}
 """Fields that hold any JSON in their model, and what is written there."""
-_NOT_EMPTY = ("targeting_rules", "layer", "holdout")
-"""Fields that may be null in their model but not in a file, where that would admit everybody."""
 
 
 class _Generator(GenerateJsonSchema):
@@ -58,7 +64,7 @@ class _Generator(GenerateJsonSchema):
         return _READ_BEFORE[function](made) if function in _READ_BEFORE else made
 
     def datetime_schema(self, schema: core_schema.DatetimeSchema) -> Schema:  # noqa: ARG002
-        return dict(MOMENT)
+        return dict(TIME)
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
@@ -123,8 +129,9 @@ def _finish_field(model: str, name: str, schema: Schema) -> Schema:
         schema = any_of(written, NULL) if default is None else written
     if name in _WRITTEN_ITEMS:
         schema = _replace_items(schema, refer_to(_WRITTEN_ITEMS[name]))
-    if name in _NOT_EMPTY:
-        (schema,) = (each for each in schema["anyOf"] if each != NULL)
+    if name in NEVER_EMPTY and NULL in schema.get("anyOf", ()):
+        others = [each for each in schema["anyOf"] if each != NULL]
+        schema = any_of(*others) if len(others) > 1 else others[0]
     is_telling = default not in ("", None, [], {})
     return {
         **({"description": description} if description else {}),
@@ -145,16 +152,18 @@ def _add_short_forms(definitions: dict[str, Schema]) -> None:
     flag, experiment = definitions["Flag"], definitions["Experiment"]
     flag["required"].remove("type")
     flag["anyOf"] = [{"required": [name]} for name in ("type", "rules", "variants")]
-    has_rules = {"required": ["rules"], "properties": {"rules": {"type": "array"}}}
-    others = dict.fromkeys(models._SHORT_FORM, False)
+    has_rules = {"required": ["rules"]}
+    others = dict.fromkeys(models.SHORT_FORM, False)
     flag |= {"if": has_rules, "then": {"properties": others}, "dependentRequired": {"default": ["rules"]}}
     fields = _leave_out_key(definitions["FlagVariant"])
-    _add_mapping(
-        flag, describe("Its value, or its value, name and weight as fields.", any_of(fields, ANYTHING))
-    )
+    fields["required"] = ["value"]
+    only_fields = {"propertyNames": {"enum": [*fields["properties"], "key"]}}
+    are_fields = {"type": "object", "minProperties": 1, **any_of({"required": ["value"]}, only_fields)}
+    description = "Its value, or its value, name and weight as fields."
+    _add_mapping(flag, describe(description, {"if": are_fields, "then": fields}))
     fields = _leave_out_key(definitions["Variant"])
-    weight = definitions["Variant"]["properties"]["weight"]["anyOf"][0]
-    _add_mapping(experiment, describe("Its weight, or its fields.", any_of(weight, fields)))
+    weights = (each for each in fields["properties"]["weight"]["anyOf"] if each != NULL)
+    _add_mapping(experiment, describe("Its weight, or its fields.", any_of(*weights, fields)))
 
 
 def _leave_out_key(variant: Schema) -> Schema:

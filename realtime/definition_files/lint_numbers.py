@@ -6,8 +6,8 @@ from typing import Any
 
 from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS
 from chalicelib.domain.errors import Problem
-from chalicelib.domain.general_form.number_readers import NUMBER_READERS
-from chalicelib.domain.general_form.version_readers import VERSION_READERS
+from chalicelib.domain.general_form.readers.numbers import NUMBER_READERS
+from chalicelib.domain.general_form.readers.versions import VERSION_READERS
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """Of JavaScript: it holds integers up to here exactly."""

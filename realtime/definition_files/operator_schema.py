@@ -1,7 +1,15 @@
 """The JSON Schema of a test of one value, such as ``{if: country, in: [DE, AT]}``, for each operator."""
 
-from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS, OPTIONS, SUBJECTS, Operator
-from chalicelib.domain.general_form.relations import LISTS
+from chalicelib.domain.definitions.rules.attribute_tests import (
+    LIST_OPTIONS,
+    MISSING,
+    OPERATORS,
+    OPTIONS,
+    SUBJECTS,
+    UNREADABLE,
+    Operator,
+)
+from chalicelib.domain.general_form.relations import LISTS, WRITTEN_ONLY
 from realtime.definition_files.schema_parts import (
     ANYTHING,
     BOOLEAN,
@@ -51,15 +59,11 @@ _USUAL_VALUES: dict[str, Schema] = {
 """By relation, unless ``as`` says how values are read."""
 _OPTION_PROPERTIES = {
     "as": describe("How the value is read before it is compared.", refer_to("reader")),
-    "missing": describe(
-        "What the test means if the attribute is missing.", {"enum": [False, True, "unknown", "pass"]}
-    ),
-    "unreadable": describe(
-        "What the test means if the value cannot be read.", {"enum": [False, True, "unknown"]}
-    ),
+    "missing": describe("What the test means if the attribute is missing.", {"enum": list(MISSING)}),
+    "unreadable": describe("What the test means if the value cannot be read.", {"enum": list(UNREADABLE)}),
     "list": describe(
         "Of an attribute that is a list: any tests each element, whole the list itself.",
-        {"enum": ["any", "whole"]},
+        {"enum": list(LIST_OPTIONS)},
     ),
 }
 _SUBJECT_PROPERTIES = {
@@ -94,27 +98,34 @@ def _make_test(subject: str, name: str) -> Schema:
     if operator.relation == "exists":
         return make_object(required)
     known = {option: refer_to(f"test_{option}") for option in OPTIONS if option in _OPTION_PROPERTIES}
+    if operator.is_of_list:
+        known["list"] = describe("This operator compares the list itself.", {"const": "whole"})
     test = make_object(required, dict.fromkeys(OPTIONS, ANYTHING) | known)
     is_instant = operator.reader("") == "instant"
     usual = _TIME if is_instant else _USUAL_VALUES.get(operator.relation)
     if usual is None:
         return test
     reader: Schema | bool = {"const": "instant"} if is_instant else False
-    value = any_of(usual, refer_to("attribute_value"))
-    return test | {"if": {"properties": {"as": reader}}, "then": {"properties": {name: value}}}
+    return test | {
+        "if": {"properties": {"as": reader}},
+        "then": {"properties": {name: any_of(usual, refer_to("attribute_value"))}},
+    }
 
 
 _TIME = any_of(refer_to("time"), RELATIVE_TIME)
 
 
 def _make_value(operator: Operator) -> Schema:
-    """A constant, or ``{attribute: …}``."""
-    if operator.relation == "exists":
+    """A constant, or ``{attribute: …}`` unless it must be written out."""
+    relation = operator.relation
+    if relation == "exists":
         return BOOLEAN
-    if operator.relation in LISTS:
-        constant = _PAIR if operator.relation == "between" else list_of(ANYTHING)
+    if relation in WRITTEN_ONLY:
+        return {"not": _ATTRIBUTE_VALUE}
+    if relation in LISTS:
+        constant = _PAIR if relation == "between" else list_of(ANYTHING)
         return any_of(constant, refer_to("attribute_value"))
-    return {
-        "if": {"type": "object", "required": ["attribute"]},
-        "then": refer_to("attribute_value"),
-    }
+    return {"if": _ATTRIBUTE_VALUE, "then": refer_to("attribute_value")}
+
+
+_ATTRIBUTE_VALUE: Schema = {"type": "object", "required": ["attribute"]}

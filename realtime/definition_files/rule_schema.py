@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.domain.definitions.rules.rules import MAX_RULES, MAX_WEIGHT, RULE_FIELDS, WORDS
+from chalicelib.domain.definitions.rules.rules import MAX_RULES, RULE_FIELDS, WORDS
+from chalicelib.domain.definitions.rules.shards import list_unit_readers
+from chalicelib.domain.definitions.rules.splits import MAX_WEIGHT
+from chalicelib.domain.general_form.relations.weekly import DAYS
 from chalicelib.domain.general_form.schemes import PARAMETERS, SCHEMES
-from chalicelib.domain.general_form.weekly import DAYS
 from realtime.definition_files import operator_schema, schema_parts
 from realtime.definition_files.schema_parts import (
     ANYTHING,
     BOOLEAN,
     KEY,
-    NULL,
     NUMBER,
+    SCHEME_UNIT_PROPERTIES,
     TEXT,
     UNIT_PROPERTIES,
     Schema,
@@ -125,15 +127,17 @@ def _list_gates() -> Iterator[Schema]:
 
 def _make_shard(scheme: str) -> Schema:
     entry = SCHEMES[scheme]
+    unit = dict(SCHEME_UNIT_PROPERTIES)
+    required = {name: unit.pop(name) for name in sorted(unit.keys() & entry.required)}
+    if required:
+        required["as"] = describe("How the unit is read.", {"enum": list(list_unit_readers(scheme))})
     return make_object(
         {
             "scheme": describe("How users are hashed.", {"const": scheme}),
             **{name: _make_parameter(name) for name in PARAMETERS if name in entry.required},
+            **required,
         },
-        {
-            **{name: _make_parameter(name) for name in PARAMETERS if name in entry.optional},
-            **UNIT_PROPERTIES,
-        },
+        {name: _make_parameter(name) for name in PARAMETERS if name in entry.optional} | unit,
     )
 
 
@@ -164,7 +168,7 @@ def _make_shard_condition(scheme: str) -> Schema:
 def _make_rule() -> Schema:
     properties = {
         "id": describe("A name for this rule, which no other rule has.", {"type": "string", "minLength": 1}),
-        "description": describe("What people should know about the rule.", any_of(TEXT, NULL)),
+        "description": describe("What people should know about the rule.", TEXT),
         "when": describe("Whom the rule is for; without it, everybody.", _CONDITION),
         "gates": describe("Whom the rule lets in, of those whom it is for.", list_of(refer_to("gate"))),
         "unit": describe("What users are divided by, if not by the definition's unit.", refer_to("unit")),

@@ -1,12 +1,12 @@
 """Parts that the JSON Schema of definition files uses in many places: attributes, units, times, shares."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.domain.bucketing import KEY_PATTERN
+from chalicelib.domain.definitions.rules import operands
 from chalicelib.domain.definitions.rules.operands import MAX_ATTRIBUTE
-from chalicelib.domain.definitions.rules.shards import UNIT_FIELDS
-from chalicelib.domain.general_form.readers import READERS
+from chalicelib.domain.definitions.rules.shards import SCHEME_UNIT_FIELDS, UNIT_FIELDS
 
 Schema = dict[str, Any]
 ANYTHING: Schema = {}
@@ -63,17 +63,13 @@ TIME = match(
     rf"{_DAY}[Tt][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]+)?{_OFFSET}",
     f"must be a date-time with an offset, such as {_EXAMPLE}",
 )
-MOMENT = match(
-    rf"{_DAY}[Tt _][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:[.,][0-9]+)?)?(?:[Zz]|[+-][0-9]{{2}}:?[0-9]{{2}})",
-    f"must be a date-time with an offset, such as {_EXAMPLE}",
-)
-"""What pydantic reads, which may leave out the seconds. Rules must not."""
 RELATIVE_TIME = match(
     r"now(?:\s*[+-]\s*[0-9]{1,6}\s*[smhdw])?", "must be now, or a time after or before it, such as now - 7d"
 )
 
 _NUMBER = r"\+?0*(?:100(?:\.0*)?|[0-9]{1,2}(?:\.[0-9]*)?|\.[0-9]+)"
 PERCENT_TEXT = match(rf"\s*{_NUMBER}\s*%\s*", "must be a percentage from 0% to 100%, such as 20%")
+WEIGHT_TEXT = match(r"\s*\+?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*%\s*", "must be a percentage, such as 20%")
 PERCENTAGE = any_of({"type": "number", "minimum": 0, "maximum": 100}, PERCENT_TEXT)
 
 _STEP = r"(?:\\.|[^.\\])+"
@@ -83,7 +79,7 @@ ATTRIBUTE = any_of(
     list_of({"type": "string", "minLength": 1}, minItems=1),
 )
 MISSING_UNIT = any_of(
-    {"enum": ["exclude", "error", "unknown"]},
+    {"enum": list(operands.MISSING_UNIT)},
     make_object(
         {"bucket": describe("A number of the scheme, in which everybody without a unit is.", NUMBER)}
     ),
@@ -99,16 +95,21 @@ UNIT = any_of(
 )
 _UNIT_PROPERTIES = {
     "unit": describe("What users are divided by, if not by the definition's unit.", refer_to("unit")),
-    "as": describe("How the unit is read.", refer_to("reader")),
+    "as": describe("How the unit is read.", {"enum": list(operands.UNIT_READERS)}),
     "missing": _MISSING,
 }
-UNIT_PROPERTIES = {
-    name: refer_to(f"shard_{name}") if name in _UNIT_PROPERTIES else ANYTHING for name in UNIT_FIELDS
-}
+
+
+def _refer_to_unit(fields: Iterable[str]) -> Schema:
+    return {name: refer_to(f"shard_{name}") if name in _UNIT_PROPERTIES else ANYTHING for name in fields}
+
+
+UNIT_PROPERTIES = _refer_to_unit(UNIT_FIELDS)
+SCHEME_UNIT_PROPERTIES = _refer_to_unit(SCHEME_UNIT_FIELDS)
 
 DEFINITIONS = {
     "key": match(KEY_PATTERN, "must be 1 to 128 of A-Z a-z 0-9 . _ -"),
-    "reader": {"enum": list(READERS)},
+    "reader": {"enum": list(operands.VALUE_READERS)},
     **{f"shard_{name}": schema for name, schema in _UNIT_PROPERTIES.items()},
     "attribute": describe(
         "An attribute of the context: its name, or a path such as account.id or [account, id].", ATTRIBUTE

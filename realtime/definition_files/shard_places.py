@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from chalicelib.domain.bucketing import BUCKETS
-from chalicelib.domain.definitions.rules.rules import read_weights
 from chalicelib.domain.definitions.rules.shards import (
     make_half,
     read_scheme,
@@ -15,6 +14,7 @@ from chalicelib.domain.definitions.rules.shards import (
     translate_share,
     translate_traffic,
 )
+from chalicelib.domain.definitions.rules.splits import read_weights
 from chalicelib.domain.general_form.schemes import SCHEMES, Scheme, find_bound
 from realtime.definition_files.written_rules import Condition, Json, Place, Serve
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.targeting.document import MAX_RULES
 from chalicelib.domain.targeting.operators_v1 import BUILDERS
-from chalicelib.domain.targeting.schema import _ATTRIBUTE_TYPES, _VALUES
+from chalicelib.domain.targeting.schema import ATTRIBUTE_TYPES, OPERAND_TYPES
 from realtime.definition_files.schema_parts import (
     ANYTHING,
     KEY,
@@ -19,7 +19,7 @@ from realtime.definition_files.schema_parts import (
     refer_to,
 )
 
-_OF_LISTS = [name for name, (is_valid, _) in _VALUES.items() if is_valid([])]
+_OF_LISTS = [name for name, (is_valid, _) in OPERAND_TYPES.items() if is_valid([])]
 """Operators whose value is a list."""
 _NOTE = any_of(TEXT, NULL)
 
@@ -99,7 +99,7 @@ def _make_condition() -> Schema:
         {
             "additional_value": describe("A second value, for operators that need one.", ANYTHING),
             "attribute_type": describe(
-                "The type of the attribute, as a note.", {"enum": [*_ATTRIBUTE_TYPES, None]}
+                "The type of the attribute, as a note.", {"enum": [*ATTRIBUTE_TYPES, None]}
             ),
             "validation_schema": describe(
                 "A schema of the attribute, as a note.", {"type": ["object", "null"]}

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.bucketing import BUCKETS
 from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS, translate_test
+from chalicelib.domain.definitions.rules.operands import VALUE_READERS
+from chalicelib.domain.definitions.rules.shards import list_unit_readers
 from chalicelib.domain.general_form.problems import InvalidForm
-from chalicelib.domain.general_form.readers import READERS
 from chalicelib.domain.general_form.relations import RELATIONS
+from chalicelib.domain.general_form.relations.weekly import DAYS
 from chalicelib.domain.general_form.schemes import PARAMETERS, SCHEMES
-from chalicelib.domain.general_form.weekly import DAYS
 
 Json = Any
 
@@ -44,8 +45,6 @@ VALUES: list[Json] = [
     *({"attribute": "age"}, {"attribute": "profile.country"}),
 ]
 """Of tests. Which of them an operator takes, it is asked itself."""
-VALUE_READERS = [name for name in READERS if name != "identity-1.0"]
-"""That one reads a whole context."""
 
 
 @cache
@@ -95,8 +94,6 @@ def draw_unit_fields(draw: st.DrawFn, end: float = BUCKETS) -> dict[str, Json]:
     fields: dict[str, Json] = {}
     if is_rare(draw, 4):
         fields["unit"] = choose(draw, ["country", ["age", "user_id"]])
-    if is_rare(draw, 6):
-        fields["as"] = choose(draw, VALUE_READERS)
     if is_rare(draw, 4):
         fields["missing"] = draw_missing_unit(draw, end)
     return fields
@@ -113,9 +110,11 @@ def draw_shard(draw: st.DrawFn) -> tuple[dict[str, Json], list[float]]:
     name = choose(draw, list(SCHEMES))
     entry = SCHEMES[name]
     optional = [parameter for parameter in sorted(entry.optional) if draw(st.booleans())]
+    if "as" in entry.required or is_rare(draw, 6):
+        optional.append("as")
+    values = PARAMETER_VALUES | {"as": list(list_unit_readers(name))}
     parameters = {
-        parameter: choose(draw, PARAMETER_VALUES[parameter])
-        for parameter in [*sorted(entry.required), *optional]
+        parameter: choose(draw, values[parameter]) for parameter in sorted({*entry.required, *optional})
     }
     end = entry.build(parameters).end
     quarters = {end * part // 4 if isinstance(end, int) else end * part / 4 for part in range(5)}
@@ -177,7 +176,7 @@ def attribute_tests(draw: st.DrawFn, *, has_element: bool) -> dict[str, Json]:
         return {**subject, "exists": draw(st.booleans())}
     test = {**subject, operator: choose(draw, list_values(operator, None))}
     if is_rare(draw, 3):
-        reader = choose(draw, VALUE_READERS)
+        reader = choose(draw, list(VALUE_READERS))
         values = list_values(operator, reader)
         test |= {operator: choose(draw, values), "as": reader} if values else {}
     if is_rare(draw, 3):
@@ -185,7 +184,7 @@ def attribute_tests(draw: st.DrawFn, *, has_element: bool) -> dict[str, Json]:
     if is_rare(draw, 3):
         test["unreadable"] = choose(draw, [True, False, "unknown"])
     if is_rare(draw, 3):
-        test["list"] = choose(draw, ["any", "whole"])
+        test["list"] = choose(draw, ["whole", *([] if OPERATORS[operator].is_of_list else ["any"])])
     return test
 
 

@@ -4,6 +4,7 @@ A document is checked when it is loaded. It is written in the general form and c
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +26,7 @@ from chalicelib.domain.definitions.experiment_form import (
 from chalicelib.domain.definitions.flag_form import list_flag_references, translate_flag
 from chalicelib.domain.definitions.model import HELD_OUT, Decision, Experiment, Flag, Segment
 from chalicelib.domain.definitions.rules.syntax import References
-from chalicelib.domain.definitions.schema_errors import list_problems
+from chalicelib.domain.definitions.schema_errors import list_problems, name_variants
 from chalicelib.domain.definitions.segment_form import translate_segment
 from chalicelib.domain.errors import InvalidInput, Problem
 from chalicelib.domain.general_form.compiler import Variant, compile_definition
@@ -71,9 +72,9 @@ def parse_flag(data: object) -> schema.FlagDocument:
     if problems:
         raise _make_error("flag", problems)
     if document.rules is not None or document.unit is not None:
-        as_if_on = document.model_copy(update={"enabled": True})  # else its rules would not be looked at
+        switched_on = document.model_copy(update={"enabled": True})  # else its rules would not be read
         with _refuse_invalid_form("flag"):
-            compile_definition(translate_flag(as_if_on, rules), FlagAnswers(document, 0).make)
+            compile_definition(translate_flag(switched_on, rules), FlagAnswers(document, 0).make)
     _check_changes(document, parse_flag)
     return document
 
@@ -223,8 +224,16 @@ def _check_changes(
         try:
             parse_document(data)
         except InvalidInput as error:
-            problems = tuple(problem.with_prefix(f"changes[{index}].set") for problem in error.details)
+            changed, path = document.changes[index].set, f"changes[{index}].set"
+            problems = tuple(_name_change(problem, changed).with_prefix(path) for problem in error.details)
             raise InvalidInput(error.code, error.message, problems) from None
+
+
+def _name_change(problem: Problem, changed: Mapping[str, object]) -> Problem:
+    """What is not changed itself may be wrong by what is: a rule that serves a variant which is gone."""
+    if re.split(r"[.\[]", problem.path)[0] in changed:
+        return problem
+    return Problem("", f"leads to a mistake in {problem.path or 'the definition'}, which {problem.message}")
 
 
 _Document = TypeVar("_Document", schema.ExperimentDocument, schema.FlagDocument, schema.SegmentDocument)
@@ -234,7 +243,11 @@ def _validate(model: type[_Document], data: object, kind: str) -> _Document:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise _make_error(kind, list_problems(error, model)) from None
+        problems = list_problems(error, model)
+        variants = data.get("variants") if isinstance(data, dict) else None
+        if isinstance(variants, dict):
+            problems = name_variants(problems, variants)
+        raise _make_error(kind, problems) from None
 
 
 @contextmanager

@@ -62,13 +62,17 @@ def check_document(document: Definition) -> list[Problem]:
     ]
 
 
-def _check_empty_fields(document: ExperimentDocument | FlagDocument) -> Iterator[Problem]:
+NEVER_EMPTY = ("rules", "targeting_rules", "layer", "holdout", "unit", "rollout_ramp", "share")
+"""Fields that may be null in their model, where null admits everybody."""
+
+
+def _check_empty_fields(document: Definition) -> Iterator[Problem]:
     """YAML reads a field as null when all that it held is commented out. That must not admit everybody."""
-    for name in ("rules", "targeting_rules", "layer", "holdout", "unit", "rollout_ramp"):
+    for name in NEVER_EMPTY:
         if name in document.model_fields_set and getattr(document, name) is None:
             everybody = _EVERYBODY.get(name, "")
             yield Problem(name, f"is empty: remove the field if everybody is meant{everybody}")
-    rules = document.targeting_rules or {}
+    rules = {} if isinstance(document, SegmentDocument) else document.targeting_rules or {}
     for index, rule in enumerate([*(rules.get("rules") or ()), rules.get("default_rule") or {}]):
         path = f"targeting_rules.rules[{index}]" if index < len(rules.get("rules") or ()) else _DEFAULT_RULE
         if "allocation" in rule and rule["allocation"] is None:

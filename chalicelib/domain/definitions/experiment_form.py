@@ -5,11 +5,11 @@ Gates: status and schedule → override → holdout → layer. Assignment: targe
 
 from typing import Any
 
-from chalicelib.domain.bucketing import compute_upper_bounds, make_prefix, share_to_buckets
+from chalicelib.domain.bucketing import BUCKETS, compute_upper_bounds, make_prefix, share_to_buckets
 from chalicelib.domain.definitions.rules.conditions import translate_condition
 from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.rules import translate_gate
-from chalicelib.domain.definitions.rules.shards import make_half, shard_of_shares
+from chalicelib.domain.definitions.rules.shards import make_half, require_bucket, shard_of_shares
 from chalicelib.domain.definitions.rules.syntax import References, Scope
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.reasons import Reason
@@ -31,6 +31,7 @@ def make_salt(document: ExperimentDocument) -> str:
 def make_scope(document: ExperimentDocument) -> Scope:
     """Raises InvalidForm for a mistake in ``document.unit``."""
     unit, missing = ("user", None) if document.unit is None else read_unit(document.unit, "unit")
+    require_bucket(missing, BUCKETS, "unit.missing")
     salt = make_salt(document)
     return Scope(salt, make_prefix("experiment", salt), unit, missing or "error", {}, References())
 

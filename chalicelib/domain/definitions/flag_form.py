@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.bucketing import BUCKETS, compute_upper_bounds, make_prefix
 from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.rules import RuleTranslator, translate_default
-from chalicelib.domain.definitions.rules.shards import make_half, shard_of_shares
+from chalicelib.domain.definitions.rules.shards import make_half, require_bucket, shard_of_shares
 from chalicelib.domain.definitions.rules.syntax import References, Scope
 from chalicelib.domain.definitions.schema import FlagDocument, FlagVariantDocument
 from chalicelib.domain.reasons import Reason
@@ -34,6 +34,8 @@ class _FlagForm:
         if document.unit is not None:
             unit, written = read_unit(document.unit, "unit")
             missing = written or missing
+            if document.rules is None or document.layer or document.holdout:
+                require_bucket(missing, BUCKETS, "unit.missing")
         variants = {variant.key: _define_variant(variant) for variant in document.variants}
         self.scope = Scope(salt, make_prefix("flag", salt), unit, missing, variants, References())
         self._off = document.off_variant or document.default_variant

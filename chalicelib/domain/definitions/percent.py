@@ -23,6 +23,11 @@ def read_percentage(value: Any) -> Any:
     return int(number) if number.is_integer() else number
 
 
+def read_weight(value: Any) -> Any:
+    """``20%`` is 20: percentages are weights too, and relative like them."""
+    return read_percentage(value)
+
+
 def read_rule_percentages(document: Any) -> Any:
     """``document`` with the numbers of its rules' rollouts and allocations, and of percentage buckets in 2.0.
 

@@ -21,7 +21,14 @@ from pydantic import (
 
 from chalicelib.domain.bucketing import KEY_PATTERN
 from chalicelib.domain.definitions.model import EVENT_TYPE_PATTERN
-from chalicelib.domain.definitions.percent import read_percentage, read_rule_percentages, read_share
+from chalicelib.domain.definitions.percent import (
+    read_percentage,
+    read_rule_percentages,
+    read_share,
+    read_weight,
+)
+from chalicelib.domain.general_form.readers.times import read_instant
+from chalicelib.domain.general_form.values import UNREADABLE
 from chalicelib.domain.spelling import suggest
 
 MAX_DEFINITION_BYTES = 350_000
@@ -30,9 +37,25 @@ Key = Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")]
 EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE_PATTERN}$")]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(read_share)]
 Percentage = Annotated[float, Field(ge=0, le=100), BeforeValidator(read_percentage)]
-Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+def _require_instant(value: Any) -> Any:
+    """RFC 3339 with an offset. A number could be seconds or milliseconds; pydantic would guess."""
+    if isinstance(value, datetime) or (isinstance(value, str) and read_instant(value) is not UNREADABLE):
+        return value
+    raise ValueError("must be a date-time with an offset, such as 2026-01-31T09:00:00Z")
+
+
+def _convert_to_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be in the years 1 to 9999 of UTC") from None
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_require_instant), AfterValidator(_convert_to_utc)]
 FlagType = Literal["boolean", "string", "integer", "float", "object", "any"]
-Weight = Annotated[float, Field(ge=0, le=1e9)]
+Weight = Annotated[float, Field(ge=0, le=1e9), BeforeValidator(read_weight)]
 MAX_ALIAS_BYTES = 256
 """In UTF-8."""
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
@@ -210,10 +233,12 @@ class ExperimentDocument(DefinitionDocument):
         """``{control: 1, treatment: 1}`` are weights; else each has its fields, such as a payload."""
         if not isinstance(data, dict) or not isinstance(data.get("variants"), dict):
             return data
-        listed = [
-            {"key": key} | (value if isinstance(value, dict) else {"weight": value})
-            for key, value in data["variants"].items()
-        ]
+        listed = []
+        for key, value in data["variants"].items():
+            if value is None:
+                raise ValueError(f"variants.{key}: must be a weight, or fields such as weight and payload")
+            fields = _refuse_inner_key(key, value) if isinstance(value, dict) else {"weight": value}
+            listed.append({"key": key} | fields)
         return {**data, "variants": listed}
 
     def compute_allocations(self) -> dict[str, float]:
@@ -273,10 +298,10 @@ class FlagDocument(DefinitionDocument):
         if not isinstance(data, dict):
             return data
         if isinstance(data.get("variants"), dict):
-            data = {**data, "variants": _list_variants(data["variants"], FlagVariantDocument, "value")}
+            data = {**data, "variants": _list_variants(data["variants"])}
         if "type" not in data and ("rules" in data or data.get("variants")):
             data = {"type": _find_type(data.get("variants")), **data}
-        if data.get("type") == "boolean" and not data.get("variants"):
+        if data.get("type") == "boolean" and data.get("variants", []) == []:
             on, off = {"key": "on", "value": True}, {"key": "off", "value": False}
             if "rules" in data:
                 return {**data, "variants": [on, off]}
@@ -322,7 +347,7 @@ class FlagDocument(DefinitionDocument):
         """Each field has one meaning: the short form, or rules."""
         written = self.model_fields_set
         if self.rules is not None:
-            for name in _SHORT_FORM:
+            for name in SHORT_FORM:
                 if name in written:
                     raise ValueError(f"{name}: is the short form; with rules, write it as a rule")
             if "default" in written and self.default_variant:
@@ -346,26 +371,37 @@ class FlagDocument(DefinitionDocument):
 
 Definition: TypeAlias = ExperimentDocument | FlagDocument | SegmentDocument
 
-_SHORT_FORM = (
-    "targeting_rules",
-    "rollout_percentage",
-    "rollout_schedule",
-    "rollout_ramp",
-)
+SHORT_FORM = ("targeting_rules", "rollout_percentage", "rollout_schedule", "rollout_ramp")
+"""Fields of a flag that decide in place of rules."""
 
 
-def _list_variants(variants: dict[str, Any], model: type[Document], value_field: str) -> list[Any]:
-    """``{control: grey, green: {value: "#0a0", weight: 2}}`` as a list."""
-    known = model.model_fields.keys() - {"key"}
+def _list_variants(variants: dict[str, Any]) -> list[Any]:
+    """``{control: grey, green: {value: "#0a0", weight: 2}}`` as a list.
+
+    An object with ``value``, or with nothing but fields of a variant, is the variant's fields. Any other is
+    the value; ``{value: {…}}`` always is.
+    """
     listed = []
     for key, value in variants.items():
-        is_fields = (
-            isinstance(value, dict)
-            and value.keys() <= known
-            and value.keys() & {value_field, "weight", "name"}
-        )
-        listed.append({"key": key} | (value if is_fields else {value_field: value}))
+        if not _is_variant(value):
+            listed.append({"key": key, "value": value})
+        elif "value" in value:
+            listed.append({"key": key} | _refuse_inner_key(key, value))
+        else:
+            _refuse_inner_key(key, value)
+            raise ValueError(f"variants.{key}.value: required; a value that is an object is {{value: {{…}}}}")
     return listed
+
+
+def _is_variant(value: Any) -> bool:
+    known = FlagVariantDocument.model_fields.keys()
+    return isinstance(value, dict) and bool(value) and ("value" in value or value.keys() <= known)
+
+
+def _refuse_inner_key(key: str, fields: dict[str, Any]) -> dict[str, Any]:
+    if "key" in fields:
+        raise ValueError(f"variants.{key}.key: is written twice: remove it, the variant's key is {key}")
+    return fields
 
 
 def _find_type(variants: Any) -> str:

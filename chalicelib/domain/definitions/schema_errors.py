@@ -1,7 +1,7 @@
 """Turns pydantic's errors into problems with a path and a fix."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from chalicelib.domain.errors import Problem
@@ -27,6 +27,25 @@ def list_problems(error: Any, model: Any = None) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
+_OF_LISTED = re.compile(r"variants\[(\d+)\](?:\.([a-z]+))?(.*)", re.DOTALL)
+
+
+def name_variants(problems: Iterable[Problem], written: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Variants are ``written`` by their keys, but checked as a list: the paths that people wrote."""
+    return tuple(_name_variant(problem, written) for problem in problems)
+
+
+def _name_variant(problem: Problem, written: Mapping[str, Any]) -> Problem:
+    match = _OF_LISTED.fullmatch(problem.path)
+    if match is None:
+        return problem
+    key, field = list(written)[int(match[1])], match[2]
+    fields = written[key]
+    is_whole = not isinstance(fields, dict) or field in ("key", None)
+    is_whole = is_whole or (field == "value" and "value" not in fields)  # an object that is the value
+    return Problem(f"variants.{key}{'' if is_whole else f'.{field}'}{match[3]}", problem.message)
+
+
 def _list_fields(model: Any, path: Iterable[str | int]) -> list[str]:
     """The fields of the model at ``path`` within ``model``."""
     for name in path:
@@ -45,7 +64,15 @@ def _find_model(annotation: Any) -> Any:
 def _remove_types(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """Within a JSON value, pydantic puts a type before each part of the path."""
     is_json = loc[:1] == ("variants",) and loc[2:3] in (("value",), ("payload",))
-    return loc[:3] + loc[4::2] if is_json else loc
+    steps = 3 if is_json else 4 if loc[2:3] == ("set",) else _JSON_FIELDS.get(loc[0] if loc else "")
+    return loc[:steps] + loc[steps + 1 :: 2] if steps else loc
+
+
+_JSON_FIELDS: Mapping[str | int, int] = {
+    **dict.fromkeys(("when", "share", "unit", "default"), 1),
+    **dict.fromkeys(("rules", "gates"), 2),
+}
+"""Fields that hold any JSON, and how many steps of a path lead to it."""
 
 
 _DATE_TIME = "must be a date-time, such as 2026-01-31T09:00:00Z"

@@ -1,9 +1,10 @@
 """A segment's document as a condition of the general form."""
 
+from chalicelib.domain.bucketing import BUCKETS
 from chalicelib.domain.definitions.rules.conditions import translate_condition
 from chalicelib.domain.definitions.rules.operands import read_unit
-from chalicelib.domain.definitions.rules.shards import translate_share
-from chalicelib.domain.definitions.rules.syntax import Json, References, Scope
+from chalicelib.domain.definitions.rules.shards import make_share, require_bucket
+from chalicelib.domain.definitions.rules.syntax import Json, References, Scope, read_buckets
 from chalicelib.domain.definitions.schema import SegmentDocument
 
 
@@ -16,8 +17,9 @@ def translate_segment(document: SegmentDocument, references: References | None =
     scope = Scope(document.key, "", unit, missing or "out", {}, references or References())
     described = [translate_condition(document.when, "when", scope)]
     if document.share is not None:
-        share = {"share": document.share, "salt": document.salt or document.key}
-        described.append(translate_share(share, "", scope))
+        require_bucket(scope.missing, BUCKETS, "unit.missing")
+        buckets = read_buckets(document.share, "share")
+        described.append(make_share(document.salt or document.key, unit, scope.missing, buckets))
     if document.exclude:
         described.insert(0, {"not": _is_one_of(document.exclude)})
     condition: Json = described[0] if len(described) == 1 else {"all": described}

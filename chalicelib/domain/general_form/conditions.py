@@ -52,16 +52,16 @@ def compile_condition(condition: Any, path: str) -> Compiled:
 
 
 def _compile_all_of(condition: Any, path: str) -> Compiled:
-    return _compile_all(_compile_parts(condition, "all", path))
+    return join_all(_compile_parts(condition, "all", path))
 
 
 def _compile_any_of(condition: Any, path: str) -> Compiled:
-    return _compile_any(_compile_parts(condition, "any", path))
+    return join_any(_compile_parts(condition, "any", path))
 
 
 def _compile_not_of(condition: Any, path: str) -> Compiled:
     require_object(condition, path, ("not",))
-    return _compile_not(compile_condition(condition["not"], f"{path}.not"))
+    return negate(compile_condition(condition["not"], f"{path}.not"))
 
 
 def _compile_segment(condition: Any, path: str) -> Compiled:
@@ -76,7 +76,7 @@ def _compile_parts(condition: Any, field: str, path: str) -> list[Compiled]:
     return [compile_condition(part, f"{path}.{field}[{index}]") for index, part in enumerate(parts)]
 
 
-def _compile_all(parts: list[Compiled]) -> Compiled:
+def join_all(parts: Sequence[Compiled]) -> Compiled:
     """Parts behind a constant false are never reached; a constant true changes nothing."""
     reached: list[Compiled] = []
     for part in parts:
@@ -105,7 +105,7 @@ def _compile_all(parts: list[Compiled]) -> Compiled:
     return Compiled(holds, False)
 
 
-def _compile_any(parts: list[Compiled]) -> Compiled:
+def join_any(parts: Sequence[Compiled]) -> Compiled:
     reached: list[Compiled] = []
     for part in parts:
         if part.constant != (False,):
@@ -166,7 +166,7 @@ def _any_two_valued(conditions: Sequence[Condition]) -> Condition:
     return holds
 
 
-def _compile_not(part: Compiled) -> Compiled:
+def negate(part: Compiled) -> Compiled:
     if part.constant is not None:
         return {(True,): FALSE, (False,): TRUE, (None,): _UNKNOWN}[part.constant]
     condition = part.condition

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from chalicelib.domain.general_form.text_readers import read_canonical, read_lower
+from chalicelib.domain.general_form.readers.texts import read_canonical, read_lower
 from chalicelib.domain.general_form.values import UNREADABLE
 
 

@@ -11,9 +11,9 @@ from chalicelib.domain.general_form.problems import (
     require_object,
 )
 from chalicelib.domain.general_form.readers import READERS, UNREADABLE, Reader
+from chalicelib.domain.general_form.readers.times import CLOCK_READERS
 from chalicelib.domain.general_form.references import evaluate_definition
 from chalicelib.domain.general_form.state import NO_VALUE, Context, Get, State
-from chalicelib.domain.general_form.time_readers import CLOCK_READERS
 
 _GETS = ("value", "variant", "id", "enabled")
 """Attributes of an answer. ``variant`` is the name that callers are told, ``id`` the variant's own."""

@@ -17,7 +17,7 @@ from chalicelib.domain.targeting.document import (
 CONDITION_FIELDS = frozenset(
     {"attribute", "attribute_type", "operator", "value", "additional_value", "validation_schema"}
 )
-_ATTRIBUTE_TYPES = (
+ATTRIBUTE_TYPES = (
     "string",
     "number",
     "boolean",
@@ -42,9 +42,9 @@ def check_condition(condition: Condition, fields: Mapping[str, Any], is_v2: bool
     if operator not in operators_v1.BUILDERS:
         hint = suggest(operator, operators_v1.BUILDERS)
         raise InvalidField("operator", f"is not one of {', '.join(sorted(operators_v1.BUILDERS))}{hint}")
-    if condition.attribute_type is not None and condition.attribute_type not in _ATTRIBUTE_TYPES:
-        hint = suggest(condition.attribute_type, _ATTRIBUTE_TYPES)
-        raise InvalidField("attribute_type", f"must be null or one of {', '.join(_ATTRIBUTE_TYPES)}{hint}")
+    if condition.attribute_type is not None and condition.attribute_type not in ATTRIBUTE_TYPES:
+        hint = suggest(condition.attribute_type, ATTRIBUTE_TYPES)
+        raise InvalidField("attribute_type", f"must be null or one of {', '.join(ATTRIBUTE_TYPES)}{hint}")
     if not isinstance(fields.get("validation_schema"), (dict, type(None))):
         raise InvalidField("validation_schema", "must be an object or null")
     if not (_is_within_limits(value) and _is_within_limits(condition.additional_value)):
@@ -56,8 +56,8 @@ def check_condition(condition: Condition, fields: Mapping[str, Any], is_v2: bool
         raise InvalidField("value", f"is a pattern longer than {MAX_PATTERN} characters")
     if is_v2 and operator in ("geo_distance", "semantic_version", "time_window"):
         return  # they accept more shapes, which their builders check
-    if operator in _VALUES:
-        is_valid, expected = _VALUES[operator]
+    if operator in OPERAND_TYPES:
+        is_valid, expected = OPERAND_TYPES[operator]
         if not is_valid(value):
             raise InvalidField("value", f"must be {expected} for {operator}")
     if operator in ("between", "geo_distance") and condition.additional_value is None:
@@ -99,7 +99,7 @@ def _is_point(value: Any) -> bool:
         return False
 
 
-_VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
+OPERAND_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("in", "not_in", "contains_all", "contains_any"), (_is_list, "a list")),
     "geo_distance": (_is_point, "[latitude, longitude] within [±90, ±180]"),
     "semantic_version": (

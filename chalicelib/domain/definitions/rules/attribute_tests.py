@@ -4,18 +4,31 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib.domain.definitions.rules.operands import (
+    VALUE_READERS,
     read_attribute,
-    read_reader,
     read_relative_time,
     read_time,
 )
-from chalicelib.domain.definitions.rules.syntax import Json, require_choice, require_fields
+from chalicelib.domain.definitions.rules.syntax import (
+    Json,
+    require_boolean,
+    require_choice,
+    require_fields,
+)
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.problems import InvalidForm
-from chalicelib.domain.general_form.time_readers import CLOCK_READERS
+from chalicelib.domain.general_form.readers.times import CLOCK_READERS
+from chalicelib.domain.general_form.relations import WRITTEN_ONLY
+from chalicelib.domain.spelling import suggest
 
 OPTIONS = ("as", "missing", "unreadable", "list")
 SUBJECTS = ("if", "item")
+MISSING = (False, True, "unknown", "pass")
+UNREADABLE = (False, True, "unknown")
+"""What a test may be of an attribute that is missing, or of a value that cannot be read."""
+LIST_OPTIONS = ("any", "whole")
+RELATIONS_OF_TIMES = ("eq", "lt", "le", "gt", "ge")
+"""Those that compare with one time, which may be relative to now."""
 
 
 class Operator(NamedTuple):
@@ -79,23 +92,34 @@ OPERATORS: Mapping[str, Operator] = {
 
 def translate_test(condition: Mapping[str, Any], path: str) -> Json:
     """Tests every element of an attribute that is a list, unless ``list: whole``."""
-    operators = [name for name in condition if name not in (*SUBJECTS, *OPTIONS)]
-    known = (*SUBJECTS, *OPERATORS, *OPTIONS)
-    require_fields(condition, path, known)
-    if len(operators) != 1:
-        raise InvalidForm(path, f"must have one operator, of {', '.join(OPERATORS)}")
-    (name,) = operators
+    name = _find_operator(condition, path)
     operator, value = OPERATORS[name], condition[name]
     operand = _read_subject(condition, path)
     if operator.relation == "exists":
         return _translate_exists(operand, condition, value, path)
-    reader = read_reader(condition.get("as"), f"{path}.as") or operator.reader(value)
+    reader = operator.reader(value)
+    if "as" in condition:
+        reader = require_choice(condition["as"], VALUE_READERS, f"{path}.as")
     test: dict[str, Json] = {"test": operator.relation, "of": _add_reader(operand, reader)}
     test |= _read_right_side(operator, value, reader, f"{path}.{name}")
-    if not operator.is_of_list and _read_list_option(condition, path) == "any":
+    if _read_list_option(operator, condition, path) == "any":
         test["list"] = "any"
     outcomes = _read_outcomes(condition, path)
     return _check(_negate(test, outcomes) if operator.is_negated else test | outcomes, f"{path}.{name}")
+
+
+def _find_operator(condition: Mapping[str, Any], path: str) -> str:
+    fields = (*SUBJECTS, *OPTIONS)
+    operators = [name for name in condition if name in OPERATORS]
+    unknown = [name for name in condition if name not in OPERATORS and name not in fields]
+    if unknown and not operators:
+        hint = suggest(unknown[0], (*OPERATORS, *OPTIONS))
+        message = f"unknown operator{hint or '.'} There are {', '.join(OPERATORS)}"
+        raise InvalidForm(f"{path}.{unknown[0]}", message)
+    require_fields(condition, path, (*fields, *OPERATORS))
+    if len(operators) != 1:
+        raise InvalidForm(path, f"must have one operator, of {', '.join(OPERATORS)}")
+    return operators[0]
 
 
 def _read_subject(condition: Mapping[str, Any], path: str) -> Json:
@@ -109,8 +133,7 @@ def _read_subject(condition: Mapping[str, Any], path: str) -> Json:
 
 
 def _translate_exists(operand: Json, condition: Mapping[str, Any], value: Json, path: str) -> Json:
-    if not isinstance(value, bool):
-        raise InvalidForm(f"{path}.exists", "must be true or false")
+    require_boolean(value, f"{path}.exists")
     for name in OPTIONS:
         if name in condition:
             raise InvalidForm(f"{path}.{name}", "has no meaning beside exists; remove it")
@@ -124,28 +147,35 @@ def _add_reader(operand: Json, reader: str | None) -> Json:
 
 def _read_right_side(operator: Operator, value: Json, reader: str | None, path: str) -> Mapping[str, Json]:
     if isinstance(value, dict) and "attribute" in value:
+        if operator.relation in WRITTEN_ONLY:
+            raise InvalidForm(path, "must be written out: it cannot be an attribute")
         fields = require_fields(value, path, ("attribute",))
         return {"with": _add_reader(read_attribute(fields["attribute"], f"{path}.attribute"), reader)}
-    seconds = read_relative_time(value) if reader in CLOCK_READERS else None
-    if seconds is not None:
-        return {"with": {"now": seconds, "as": reader}}
-    if reader == "instant" and operator.relation != "between":
-        read_time(value, path)
+    if operator.relation in RELATIONS_OF_TIMES and reader in CLOCK_READERS:
+        seconds = read_relative_time(value)
+        if seconds is not None:
+            return {"with": {"now": seconds, "as": reader}}
+        if reader == "instant":
+            read_time(value, path)
     return {"value": value}
 
 
-def _read_list_option(condition: Mapping[str, Any], path: str) -> str:
-    return require_choice(condition.get("list", "any"), ("any", "whole"), f"{path}.list")
+def _read_list_option(operator: Operator, condition: Mapping[str, Any], path: str) -> str:
+    usual = "whole" if operator.is_of_list else "any"
+    option = require_choice(condition.get("list", usual), LIST_OPTIONS, f"{path}.list")
+    if operator.is_of_list and option != usual:
+        raise InvalidForm(f"{path}.list", "must be whole: this operator compares the list itself; remove it")
+    return option
 
 
 def _read_outcomes(condition: Mapping[str, Any], path: str) -> dict[str, Json]:
     outcomes: dict[str, Json] = {}
-    for name in ("missing", "unreadable"):
+    for name, allowed in (("missing", MISSING), ("unreadable", UNREADABLE)):
         if name in condition:
             value = condition[name]
-            allowed = (True, False, "unknown", "pass") if name == "missing" else (True, False, "unknown")
-            if (isinstance(value, int) and not isinstance(value, bool)) or value not in allowed:
-                raise InvalidForm(f"{path}.{name}", "must be false, true or unknown")
+            if type(value) not in (bool, str) or value not in allowed:
+                words = ", ".join(str(each).lower() for each in allowed)
+                raise InvalidForm(f"{path}.{name}", f"must be one of {words}")
             outcomes[name] = value
     return outcomes
 

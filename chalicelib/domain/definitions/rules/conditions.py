@@ -10,9 +10,11 @@ from chalicelib.domain.definitions.rules.shards import translate_scheme, transla
 from chalicelib.domain.definitions.rules.syntax import (
     Json,
     Scope,
+    require_boolean,
     require_fields,
     require_key,
     require_list,
+    require_one_kind,
 )
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.spelling import suggest
@@ -31,11 +33,12 @@ def translate_condition(condition: Json, path: str, scope: Scope, depth: int = 1
         raise InvalidForm(
             path, "must be a condition: true, false, a list, or an object such as {if: country, in: [DE]}"
         )
-    for field, translate in _KINDS.items():
+    require_one_kind(condition, CONDITIONS, path, "write a list of conditions if all shall hold")
+    for field, translate in CONDITIONS.items():
         if field in condition:
             return translate(condition, path, scope, depth)
-    hint = next(filter(None, (suggest(name, _KINDS) for name in condition)), "")
-    raise InvalidForm(path, f"must have one of {', '.join(_KINDS)}{hint}")
+    hint = next(filter(None, (suggest(name, CONDITIONS) for name in condition)), "")
+    raise InvalidForm(path, f"must have one of {', '.join(CONDITIONS)}{hint}")
 
 
 def _translate_all(condition: Mapping[str, Any], path: str, scope: Scope, depth: int) -> Json:
@@ -91,8 +94,8 @@ def _translate_flag(condition: Mapping[str, Any], path: str, scope: Scope, _dept
         raise InvalidForm(path, "must have one of variant, variants, value, enabled")
     (name,) = asked
     value, of = fields[name], {"flag": key, "get": "id" if name.startswith("variant") else name}
-    if name == "enabled" and not isinstance(value, bool):
-        raise InvalidForm(f"{path}.enabled", "must be true or false")
+    if name == "enabled":
+        require_boolean(value, f"{path}.enabled")
     if name in ("value", "enabled"):
         return {"test": "eq", "of": of, "value": value}
     variants = [value] if name == "variant" else require_list(value, f"{path}.variants")
@@ -125,7 +128,7 @@ def _translate_scheme(condition: Mapping[str, Any], path: str, scope: Scope, _de
     return translate_scheme(condition, path, scope)
 
 
-_KINDS: Mapping[str, Callable[[Mapping[str, Any], str, Scope, int], Json]] = {
+CONDITIONS: Mapping[str, Callable[[Mapping[str, Any], str, Scope, int], Json]] = {
     "if": _translate_test,
     "item": _translate_test,
     "user": _translate_user,
@@ -139,3 +142,4 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any], str, Scope, int], Json]] = {
     "share": _translate_share,
     "scheme": _translate_scheme,
 }
+"""By the field that says what kind of condition it is."""

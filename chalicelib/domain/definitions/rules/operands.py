@@ -7,12 +7,19 @@ from typing import Any
 from chalicelib.domain.definitions.rules.syntax import Json, require_choice, require_fields
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.readers import READERS
-from chalicelib.domain.general_form.time_readers import read_instant
+from chalicelib.domain.general_form.readers.texts import TEXT_READERS
+from chalicelib.domain.general_form.readers.times import read_instant
 from chalicelib.domain.general_form.values import UNREADABLE
 
 _ATTRIBUTE_PART = re.compile(r"(?:\\.|[^.\\])+")
 _RELATIVE = re.compile(r"now(?:\s*([+-])\s*(\d{1,6})\s*([smhdw]))?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+VALUE_READERS = tuple(name for name in READERS if name not in ("cbor", "identity-1.0"))
+"""What ``as`` may name in a test. The other readers are for hashing only."""
+UNIT_READERS = (*TEXT_READERS, "integer", "integer-text", "minute", "day")
+"""What ``as`` may name in a shard: a unit is a text or an integer, and what these read is one."""
+MISSING_UNIT = {"exclude": "out", "error": "error", "unknown": "unknown"}
+"""What ``missing`` may say of a unit, and what the general form calls it."""
 MAX_ATTRIBUTE = 500
 """Characters of an attribute's name or path."""
 
@@ -78,6 +85,15 @@ def _as_unit(unit: Json) -> Json:
     )
 
 
+def replace_unit_reader(unit: Json, reader: str) -> Json:
+    """Of a list of attributes each is read by ``reader``."""
+    if not isinstance(unit, dict):
+        return unit
+    if "first" in unit:
+        unit = unit | {"first": [replace_unit_reader(each, reader) for each in unit["first"]]}
+    return unit | {"as": reader} if "as" in unit else unit
+
+
 def list_attributes(unit: Json) -> list[str]:
     """The context's fields that a written unit reads: ``account`` and ``account.id`` of ``account.id``."""
     if isinstance(unit, dict):
@@ -98,13 +114,7 @@ def read_missing_unit(value: Json, path: str) -> Json:
         if type(number) not in (int, float):
             raise InvalidForm(f"{path}.bucket", "must be a number of the shard's scheme")
         return {"bucket": number}
-    return {"exclude": "out", "error": "error", "unknown": "unknown"}[
-        require_choice(value, ("exclude", "error", "unknown"), path)
-    ]
-
-
-def read_reader(value: Json, path: str) -> str | None:
-    return None if value is None else require_choice(value, READERS, path)
+    return MISSING_UNIT[require_choice(value, MISSING_UNIT, path)]
 
 
 def read_time(value: Json, path: str) -> float:

@@ -1,29 +1,27 @@
 """Written rules as rules of the general form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from chalicelib.domain.bucketing import compute_upper_bounds
-from chalicelib.domain.definitions.rules.conditions import translate_condition
+from chalicelib.domain.definitions.rules.conditions import CONDITIONS, translate_condition
 from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.shards import (
-    make_half,
-    read_scheme,
     translate_holdout,
     translate_layer,
     translate_traffic,
 )
+from chalicelib.domain.definitions.rules.splits import read_weights, split_by_shares, translate_arms
 from chalicelib.domain.definitions.rules.syntax import (
     Json,
     Scope,
+    require_boolean,
     require_fields,
     require_key,
     require_list,
+    require_one_kind,
 )
 from chalicelib.domain.general_form.problems import InvalidForm
-from chalicelib.domain.general_form.schemes import SCHEMES
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.spelling import suggest
 
@@ -31,7 +29,8 @@ WORDS = ("default", "next", "none", "error")
 """What a rule may serve besides a variant. A variant of such a name is written ``{variant: default}``."""
 MAX_RULES = 1_000
 MAX_DEPTH = 20
-MAX_WEIGHT = 10**9
+SERVES = ("variant", "split", "rules", "flag", "experiment")
+"""What an object in ``serve`` may have, one of them."""
 RULE_FIELDS = ("id", "description", "when", "gates", "unit", "serve", "else")
 
 
@@ -60,6 +59,8 @@ class RuleTranslator:
             if not isinstance(rule_id, str) or not rule_id or rule_id in ids:
                 raise InvalidForm(f"{where}.id", "must be text that no other rule has as its id")
             ids.add(rule_id)
+            if not isinstance(fields.get("description", ""), str):
+                raise InvalidForm(f"{where}.description", "must be text")
             forms.append(self._translate_rule(rule_id, fields, where, depth))
         return forms
 
@@ -104,12 +105,11 @@ class RuleTranslator:
             return self._translate_word(serve, path, scope, reason, is_inside)
         if not isinstance(serve, dict):
             raise InvalidForm(path, "must be a variant, default, next, none, error, or an object")
+        require_one_kind(serve, SERVES, path, "a rule serves one thing")
         if "variant" in serve:
             fields = require_fields(serve, path, ("variant", "enabled"))
             variant = self._require_variant(fields["variant"], f"{path}.variant")
-            enabled = fields.get("enabled", is_inside)
-            if not isinstance(enabled, bool):
-                raise InvalidForm(f"{path}.enabled", "must be true or false")
+            enabled = require_boolean(fields.get("enabled", is_inside), f"{path}.enabled")
             return {"variant": variant, "reason": reason.value, "enabled": enabled}
         if "split" in serve:
             return self._translate_split(serve, path, scope, reason, depth, is_inside=is_inside)
@@ -126,22 +126,24 @@ class RuleTranslator:
             )
             scope.references.experiments.setdefault(key, f"{path}.experiment")
             return {"experiment": key}
-        raise InvalidForm(path, "must have variant, split, flag, experiment or rules")
+        hint = next(filter(None, (suggest(name, SERVES) for name in serve)), "")
+        raise InvalidForm(path, f"must have one of {', '.join(SERVES)}{hint}")
 
     def _translate_word(self, word: str, path: str, scope: Scope, reason: Reason, is_inside: bool) -> Json:
         if word == "split":
             if not self._shares:
                 raise InvalidForm(path, "needs variants with weights, or {split: {…}} with its own")
-            return self._split_by_shares(self._shares, scope, reason, is_inside)
+            return split_by_shares(self._shares, path, scope, reason, is_inside)
         if word == "default" and not is_inside and "variant" in self._default:
             return self._default | {"reason": reason.value}
         if word in WORDS:
             return word
-        return {"variant": self._require_variant(word, path), "reason": reason.value, "enabled": is_inside}
+        variant = self._require_variant(word, path, WORDS)
+        return {"variant": variant, "reason": reason.value, "enabled": is_inside}
 
-    def _require_variant(self, variant: Json, path: str) -> str:
+    def _require_variant(self, variant: Json, path: str, words: tuple[str, ...] = ()) -> str:
         if not isinstance(variant, str) or variant not in self._scope.variants:
-            known = [*self._scope.variants, *WORDS]
+            known = [*self._scope.variants, *words]
             raise InvalidForm(path, f"must be one of {', '.join(known)}{suggest(variant, known)}")
         return variant
 
@@ -157,64 +159,38 @@ class RuleTranslator:
     ) -> Json:
         """By weights of variants, or by arms on a shard of any scheme."""
         fields = require_fields(serve, path, ("split", "of"))
-        if isinstance(fields["split"], dict):
-            shares = read_weights(fields["split"], f"{path}.split")
-            for variant in shares:
-                self._require_variant(variant, f"{path}.split.{variant}")
-            if "of" in fields:
-                raise InvalidForm(f"{path}.of", "takes arms with ranges, not weights")
-            return self._split_by_shares(shares, scope, _split_reason(reason), is_inside)
-        shard = self._read_split_shard(fields, path, scope)
-        arms, start = [], 0
-        end = SCHEMES[shard["scheme"]].build(shard).end
-        for index, arm in enumerate(require_list(fields["split"], f"{path}.split")):
-            where = f"{path}.split[{index}]"
-            parts = require_fields(arm, where, ("ranges", "to", "rest", "serve"))
-            ranges = parts.get("ranges")
-            if sum(name in parts for name in ("ranges", "to", "rest")) != 1 or "serve" not in parts:
-                raise InvalidForm(where, "must have serve, and one of ranges, to, rest")
-            if "to" in parts:
-                ranges, start = [[start, parts["to"]]], parts["to"]
-            elif "rest" in parts:
-                ranges = [[start, end]]
-            served = self._translate_serve(
-                parts["serve"], f"{where}.serve", scope, _split_reason(reason), depth, is_inside=is_inside
-            )
-            arms.append({"ranges": ranges, "serve": served})
-        return {"split": shard, "arms": arms}
+        reason = Reason.SPLIT if reason is Reason.DEFAULT else reason
+        if not isinstance(fields["split"], dict):
 
-    def _read_split_shard(self, fields: Mapping[str, Any], path: str, scope: Scope) -> Json:
-        if "of" not in fields:
-            return make_half(scope.prefix, "second", scope.unit, scope.missing)
-        of = fields["of"]
-        if not isinstance(of, dict) or "scheme" not in of:
-            raise InvalidForm(f"{path}.of", "must be a shard, with scheme")
-        return read_scheme(of, f"{path}.of", scope)
+            def translate_serve(arm: Json, where: str) -> Json:
+                return self._translate_serve(arm, where, scope, reason, depth, is_inside=is_inside)
 
-    def _split_by_shares(
-        self, shares: Mapping[str, float], scope: Scope, reason: Reason, is_inside: bool
-    ) -> Json:
-        owners = [(variant, share) for variant, share in shares.items() if share > 0]
-        if len(owners) == 1:
-            return {"variant": owners[0][0], "reason": reason.value, "enabled": is_inside}
-        start, arms = 0, []
-        bounds = compute_upper_bounds([share for _, share in owners])
-        for (variant, _), end in zip(owners, bounds, strict=True):
-            served = {"variant": variant, "reason": reason.value, "enabled": is_inside}
-            arms.append({"ranges": [[start, end]], "serve": served})
-            start = end
-        return {"split": make_half(scope.prefix, "second", scope.unit, scope.missing), "arms": arms}
+            return translate_arms(fields, path, scope, translate_serve)
+        shares = read_weights(fields["split"], f"{path}.split")
+        for variant in shares:
+            self._require_variant(variant, f"{path}.split.{variant}")
+        if "of" in fields:
+            raise InvalidForm(f"{path}.of", "takes arms with ranges, not weights")
+        return split_by_shares(shares, path, scope, reason, is_inside)
 
 
 def translate_gate(gate: Json, path: str, scope: Scope) -> Json:
     """Traffic, a layer, a holdout, or any condition."""
-    if isinstance(gate, dict) and "traffic" in gate:
-        return translate_traffic(gate, path, scope)
-    if isinstance(gate, dict) and "layer" in gate:
-        return translate_layer(gate, path, scope)
-    if isinstance(gate, dict) and "holdout" in gate:
-        return translate_holdout(gate, path, scope)
+    if isinstance(gate, dict):
+        kinds = [name for name in (*GATES, *CONDITIONS) if name != "share" or "holdout" not in gate]
+        require_one_kind(gate, kinds, path, "write a gate for each")
+        for field, translate in GATES.items():
+            if field in gate:
+                return translate(gate, path, scope)
     return translate_condition(gate, path, scope)
+
+
+GATES: Mapping[str, Callable[[Mapping[str, Any], str, Scope], Json]] = {
+    "traffic": translate_traffic,
+    "layer": translate_layer,
+    "holdout": translate_holdout,
+}
+"""By the field that says what kind of gate it is; any condition is a gate too."""
 
 
 def translate_default(serve: Json, path: str, scope: Scope, *, has_rules: bool) -> Json:
@@ -229,34 +205,10 @@ def translate_default(serve: Json, path: str, scope: Scope, *, has_rules: bool) 
     return {"variant": variant, "reason": reason.value, "enabled": False}
 
 
-def read_weights(weights: Mapping[str, Any], path: str) -> dict[str, float]:
-    """Relative weights as shares: three weights of 1 are thirds. Percentages are weights too."""
-    numbers = {variant: _read_weight(weight, f"{path}.{variant}") for variant, weight in weights.items()}
-    total = sum(numbers.values())
-    if not total:
-        raise InvalidForm(path, "must have a weight above 0")
-    return {variant: number / total for variant, number in numbers.items()}  # type: ignore[misc]
-
-
-def _read_weight(weight: Json, path: str) -> Decimal:
-    text = weight.strip().removesuffix("%") if isinstance(weight, str) else weight
-    try:
-        number = Decimal(str(text)) if type(text) in (str, int, float) else Decimal(-1)
-    except InvalidOperation:
-        number = Decimal(-1)
-    if not 0 <= number < MAX_WEIGHT:  # NaN is not
-        raise InvalidForm(path, "must be a weight: a number of at least 0")
-    return number
-
-
 def _find_reason(when: Json, gates: Sequence[Json]) -> Reason:
     if when is not True:
         return Reason.TARGETING_MATCH
     return Reason.SPLIT if gates else Reason.DEFAULT
-
-
-def _split_reason(reason: Reason) -> Reason:
-    return Reason.SPLIT if reason is Reason.DEFAULT else reason
 
 
 def _can_be_undecided(serve: Json) -> bool:

@@ -52,6 +52,13 @@ def require_fields(value: Json, path: str, known: Collection[str]) -> Mapping[st
     return value
 
 
+def require_one_kind(fields: Mapping[str, Any], kinds: Collection[str], path: str, fix: str) -> None:
+    """Refuses fields that exclude each other: one of them would count, and the others be ignored."""
+    found = [name for name in kinds if name in fields]
+    if len(found) > 1:
+        raise InvalidForm(path, f"has {' and '.join(found)}, which exclude one another: {fix}")
+
+
 def require_list(value: Json, path: str) -> list[Json]:
     if not isinstance(value, list):
         raise InvalidForm(path, "must be a list")
@@ -71,6 +78,12 @@ def require_choice(value: Json, choices: Collection[str], path: str) -> str:
     return value
 
 
+def require_boolean(value: Json, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidForm(path, "must be true or false")
+    return value
+
+
 def read_buckets(value: Json, path: str) -> int:
     """A percentage, ``20%`` or 20, as a number of buckets."""
     percentage = read_percentage(value)
@@ -78,9 +91,10 @@ def read_buckets(value: Json, path: str) -> int:
         raise InvalidForm(path, "must be a percentage, such as 20%")
     try:
         buckets = Decimal(str(percentage)) * BUCKETS / 100
-    except InvalidOperation:
+        is_within = 0 <= buckets <= BUCKETS
+    except InvalidOperation:  # not a number
         raise InvalidForm(path, "must be a percentage, such as 20%") from None
-    if not 0 <= buckets <= BUCKETS:
+    if not is_within:
         raise InvalidForm(path, "must be 0% to 100%")
     if buckets != int(buckets):
         raise InvalidForm(path, f"must be a multiple of 0.001%: users are divided into {BUCKETS:,} buckets")

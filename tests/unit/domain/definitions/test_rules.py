@@ -359,7 +359,7 @@ RULE = {"serve": "on"}
         ({"rules": [RULE | {"id": "x"}, RULE | {"id": "x"}]}, "rules[1].id: must be text that no other rule"),
         (
             {"rules": [RULE | {"when": {"if": "a", "eqq": 1}}]},
-            "rules[0].when.eqq: unknown field; did you mean eq?",
+            "rules[0].when.eqq: unknown operator; did you mean eq? There are eq, neq",
         ),
         ({"rules": [RULE | {"when": {"iff": "a", "eq": 1}}]}, "rules[0].when: must have one of if, item"),
         ({"rules": [RULE | {"when": {"if": "a"}}]}, "rules[0].when: must have one operator"),
@@ -387,7 +387,7 @@ RULE = {"serve": "on"}
         ({"rules": [RULE | {"when": {"if": "", "eq": 1}}]}, "rules[0].when.if: must be an attribute"),
         (
             {"rules": [RULE | {"when": {"if": "a", "eq": 1, "missing": 1}}]},
-            "rules[0].when.missing: must be false",
+            "rules[0].when.missing: must be one of false, true",
         ),
         ({"rules": [RULE | {"when": {"if": "a", "matches": "("}}]}, "rules[0].when.matches: "),
         ({"rules": [RULE | {"when": {"if": "a", "cidr": "10.0.0.0/99"}}]}, "rules[0].when.cidr: "),
@@ -449,7 +449,7 @@ def test_a_mistake_is_named_with_its_path(fields: dict[str, Any], problem: str) 
         ({"when": False, "targeting_rules": {"rules": []}}, "when: write either"),
         ({"serve": "control"}, "serve: names the winner of a completed experiment"),
         ({"status": "completed", "serve": "gone"}, "serve: no variant 'gone'"),
-        ({"variants": {"a": 1, "b": {}}}, "variants[1].weight: required"),
+        ({"variants": {"a": 1, "b": {}}}, "variants.b.weight: required"),
         ({"unit": {}}, "unit.of: required"),
     ],
 )

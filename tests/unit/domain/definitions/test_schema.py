@@ -54,12 +54,15 @@ def list_problems(**fields: Any) -> list[str]:
         ({"layer": {"key": "l", "start": 0.5, "end": 0.5}}, "layer: start must be below end"),
         ({"holdout": {"key": "h", "share": 1.1}}, "holdout.share: must be at most 1"),
         ({"holdout": {"share": 0.1}}, "holdout.key: required"),
-        ({"start_at": "2026-01-31T09:00:00"}, "start_at: needs a time zone, such as 2026-01-31T09:00:00Z"),
+        (
+            {"start_at": "2026-01-31T09:00:00"},
+            "start_at: must be a date-time with an offset, such as 2026-01-31T09:00:00Z",
+        ),
         (
             {"start_at": "2026-02-01T00:00:00Z", "end_at": "2026-02-01T00:00:00Z"},
             "start_at must be before end_at",
         ),
-        ({"start_at": "soon"}, "start_at: must be a date-time, such as 2026-01-31T09:00:00Z"),
+        ({"start_at": "soon"}, "start_at: must be a date-time with an offset, such as 2026-01-31T09:00:00Z"),
         ({"sticky": 1}, "sticky: must be true or false"),
         (
             {"variants": [{"key": "a", "allocation": 1.0, "payload": {"list": [1, {"b": float("inf")}]}}]},

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.general_form.readers import READERS, UNREADABLE
-from chalicelib.domain.general_form.time_readers import CLOCK_READERS, TIME_READERS
+from chalicelib.domain.general_form.readers.times import CLOCK_READERS, TIME_READERS
 from chalicelib.domain.general_form.values import NumberList, SemanticVersion
 from tests.support import general_readers
 from tests.support.general_pools import JSON, READABLE, nest
@@ -294,7 +294,7 @@ CBOR = [
 
 @pytest.mark.parametrize(("value", "encoded"), CBOR)
 def test_cbor(value: Any, encoded: str) -> None:
-    from chalicelib.domain.general_form.cbor import encode_cbor
+    from chalicelib.domain.general_form.readers.cbor import encode_cbor
 
     assert encode_cbor(value).hex() == encoded
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.general_form.cbor import read_cbor
 from chalicelib.domain.general_form.problems import InvalidForm
+from chalicelib.domain.general_form.readers.cbor import read_cbor
 from chalicelib.domain.general_form.schemes import SCHEMES, find_bound
 from chalicelib.domain.general_form.shards import parse_shard
 

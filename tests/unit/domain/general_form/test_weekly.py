@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.general_form.relations.weekly import DAYS, build_weekly
 from chalicelib.domain.general_form.values import UNREADABLE, UnusableOperand
-from chalicelib.domain.general_form.weekly import DAYS, build_weekly
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = {"days": ["fri"], "from": "22:00", "until": "06:00", "timezone": "Europe/Berlin"}

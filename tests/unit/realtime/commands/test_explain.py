@@ -16,8 +16,8 @@ from chalicelib.domain.targeting.compiler import translate_rule
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.definitions.platform_overrides import PlatformOverrides
 from realtime.commands.explain import explain_experiment, explain_flag
-from realtime.commands.explain_comparison import Question
 from realtime.commands.explain_condition import explain_failure
+from realtime.commands.explain_question import Question
 from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag, shares
 from tests.support.flags import rules, where

@@ -9,7 +9,8 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS
-from chalicelib.domain.definitions.rules.conditions import _KINDS
+from chalicelib.domain.definitions.rules.conditions import CONDITIONS
+from chalicelib.domain.definitions.rules.operands import VALUE_READERS
 from realtime.definition_files.contents import LISTS
 from realtime.definition_files.field_descriptions import DESCRIPTIONS
 from realtime.definition_files.files import list_files
@@ -75,7 +76,7 @@ def test_no_description_is_left_over() -> None:
 def test_it_has_each_kind_of_condition() -> None:
     objects = [each for each in SCHEMA["$defs"]["condition"]["anyOf"] if "properties" in each]
     known = {"if", "item"} | {field for each in objects for field in each["required"]}
-    assert set(_KINDS) <= known
+    assert set(CONDITIONS) <= known
 
 
 def test_it_has_each_list_of_a_file() -> None:
@@ -159,7 +160,7 @@ def test_a_value_of_each_operator_is_valid(operator: str) -> None:
     assert find_mistakes({"segments": [{"key": "s", "when": conditions}]}) == []
 
 
-@pytest.mark.parametrize("reader", condition_strategies.VALUE_READERS)
+@pytest.mark.parametrize("reader", VALUE_READERS)
 def test_a_value_of_each_reader_is_valid(reader: str) -> None:
     conditions = [
         {"if": "country", operator: value, "as": reader}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from chalicelib.domain.general_form.readers.versions import LABEL, parse_label
 from chalicelib.domain.general_form.values import (
     CACHED_TEXTS,
     MAX_TEXT,
@@ -21,7 +22,6 @@ from chalicelib.domain.general_form.values import (
     SemanticVersion,
     UnusableOperand,
 )
-from chalicelib.domain.general_form.version_readers import LABEL, parse_label
 
 _LOWEST = (0, ((0, 0, ""),))
 """The label of ``-0``, the first pre-release of all."""

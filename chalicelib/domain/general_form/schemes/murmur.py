@@ -6,7 +6,7 @@ import mmh3
 
 from chalicelib.domain.bucketing import BUCKETS, compute_halves
 from chalicelib.domain.general_form.problems import InvalidForm
-from chalicelib.domain.general_form.scheme import Parameters, Scheme, SchemeEntry
+from chalicelib.domain.general_form.schemes.scheme import Parameters, Scheme, SchemeEntry
 
 
 def _realtime_1(parameters: Parameters) -> Scheme:

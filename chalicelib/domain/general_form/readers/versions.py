@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
-from chalicelib.domain.general_form.text_readers import write_js_number
+from chalicelib.domain.general_form.readers.texts import write_js_number
 from chalicelib.domain.general_form.values import (
     CACHED_TEXTS,
     MAX_TEXT,

@@ -7,10 +7,10 @@ when a definition is loaded, so that a request compares integers whatever the sc
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.domain.general_form.code_unit_schemes import CODE_UNIT_SCHEMES
-from chalicelib.domain.general_form.digest_schemes import DIGEST_SCHEMES
-from chalicelib.domain.general_form.murmur_schemes import MURMUR_SCHEMES
-from chalicelib.domain.general_form.scheme import Number, Scheme, SchemeEntry, find_bound
+from chalicelib.domain.general_form.schemes.code_units import CODE_UNIT_SCHEMES
+from chalicelib.domain.general_form.schemes.digests import DIGEST_SCHEMES
+from chalicelib.domain.general_form.schemes.murmur import MURMUR_SCHEMES
+from chalicelib.domain.general_form.schemes.scheme import Number, Scheme, SchemeEntry, find_bound
 
 __all__ = ["PARAMETERS", "SCHEMES", "Number", "Scheme", "SchemeEntry", "find_bound"]
 

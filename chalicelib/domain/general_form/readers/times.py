@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import floor
 from typing import Any
 
-from chalicelib.domain.general_form.number_readers import (
+from chalicelib.domain.general_form.readers.numbers import (
     read_day,
     read_minute,
     read_number,

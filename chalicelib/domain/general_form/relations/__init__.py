@@ -4,12 +4,15 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.domain.general_form.digest_relations import DIGEST_RELATIONS
-from chalicelib.domain.general_form.js_relations import JS_RELATIONS
-from chalicelib.domain.general_form.network_relations import NETWORK_RELATIONS
-from chalicelib.domain.general_form.pattern_relations import PATTERN_RELATIONS
-from chalicelib.domain.general_form.set_relations import SET_RELATIONS
-from chalicelib.domain.general_form.value_relations import VALUE_RELATIONS
+from chalicelib.domain.general_form.relations.digests import DIGEST_RELATIONS
+from chalicelib.domain.general_form.relations.javascript import JS_RELATIONS
+from chalicelib.domain.general_form.relations.networks import NETWORK_RELATIONS
+from chalicelib.domain.general_form.relations.patterns import PATTERN_RELATIONS
+from chalicelib.domain.general_form.relations.sets import SET_RELATIONS
+from chalicelib.domain.general_form.relations.single_values import VALUE_RELATIONS
+from chalicelib.domain.general_form.relations.version_prefixes import PREFIX_RELATIONS
+from chalicelib.domain.general_form.relations.version_ranges import RANGE_RELATIONS
+from chalicelib.domain.general_form.relations.weekly import WEEKLY_RELATIONS
 from chalicelib.domain.general_form.values import (
     UNREADABLE,
     NumberList,
@@ -17,9 +20,6 @@ from chalicelib.domain.general_form.values import (
     SemanticVersion,
     UnusableOperand,
 )
-from chalicelib.domain.general_form.version_prefixes import PREFIX_RELATIONS
-from chalicelib.domain.general_form.version_ranges import RANGE_RELATIONS
-from chalicelib.domain.general_form.weekly import WEEKLY_RELATIONS
 from chalicelib.domain.targeting.equality import Choices, compile_equality_v2, make_key_v2
 
 _KINDS: tuple[tuple[type, ...], ...] = ((int, float), (str,), (SemanticVersion,), (NumberList,))

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Mapping
 
-from chalicelib.domain.general_form.scheme import Parameters, Scheme, SchemeEntry
+from chalicelib.domain.general_form.schemes.scheme import Parameters, Scheme, SchemeEntry
 
 _MASK = 2**32 - 1
 _FNV_START, _FNV_PRIME = 0x811C9DC5, 0x01000193

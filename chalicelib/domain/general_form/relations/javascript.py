@@ -4,8 +4,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.domain.general_form.number_readers import read_js_number
-from chalicelib.domain.general_form.text_readers import read_js_text
+from chalicelib.domain.general_form.readers.numbers import read_js_number
+from chalicelib.domain.general_form.readers.texts import read_js_text
 from chalicelib.domain.general_form.values import UNREADABLE, Relation
 
 _Compare = Callable[[Any, Any], bool]

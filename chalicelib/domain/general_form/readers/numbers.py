@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import inf, isfinite, isnan
 from typing import Any
 
-from chalicelib.domain.general_form.text_readers import read_js_text
+from chalicelib.domain.general_form.readers.texts import read_js_text
 from chalicelib.domain.general_form.values import CACHED_TEXTS, MAX_TEXT, UNREADABLE, Reader
 
 

@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.domain.general_form.cbor import read_cbor
-from chalicelib.domain.general_form.number_readers import NUMBER_READERS
-from chalicelib.domain.general_form.text_readers import TEXT_READERS
-from chalicelib.domain.general_form.time_readers import TIME_READERS
+from chalicelib.domain.general_form.readers.cbor import read_cbor
+from chalicelib.domain.general_form.readers.numbers import NUMBER_READERS
+from chalicelib.domain.general_form.readers.texts import TEXT_READERS
+from chalicelib.domain.general_form.readers.times import TIME_READERS
+from chalicelib.domain.general_form.readers.versions import VERSION_READERS
 from chalicelib.domain.general_form.values import UNREADABLE, Reader
-from chalicelib.domain.general_form.version_readers import VERSION_READERS
 from chalicelib.domain.targeting.rollout import identify_v1
 from chalicelib.domain.targeting.values import ERRORS
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 
-from chalicelib.domain.general_form.scheme import Parameters, Scheme, SchemeEntry
+from chalicelib.domain.general_form.schemes.scheme import Parameters, Scheme, SchemeEntry
 
 
 def _md5(data: bytes) -> bytes:
