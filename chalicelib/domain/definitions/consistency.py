@@ -32,8 +32,6 @@ _DEFAULT_RULE = "targeting_rules.default_rule"
 
 def check_document(document: Definition) -> list[Problem]:
     """Fields that the service could not apply as they are written."""
-    if isinstance(document, SegmentDocument):
-        return []
     problems = list(_check_empty_fields(document))
     if not isinstance(document, FlagDocument):
         return problems

@@ -51,6 +51,8 @@ def mutate(draw: st.DrawFn, valid: st.SearchStrategy[Any]) -> Any:
     document = copy.deepcopy(draw(valid))
     for _ in range(draw(st.integers(1, 2))):
         places = [place for place in list_places(document) if place != (document, "key")]
+        if not places:
+            break
         container, name = places[draw(st.integers(0, len(places) - 1))]
         if isinstance(container, dict) and draw(st.integers(0, 3)) == 0:
             del container[name]

@@ -380,7 +380,7 @@ def test_a_flag_shows_what_its_experiment_answers() -> None:
     served: dict[str, Any] = {"type": "string", "variants": {"x": "x"}, "rules": [rule], "default": "x"}
     bench = Bench(published(), published_flag(**served), row=ROW)
     steps, answer = bench.flag()
-    assert steps == ["ours: serves what experiment checkout answers, treatment"]
+    assert steps == ["ours: serves what experiment checkout assigns, treatment"]
     assert answer == "treatment  because  STICKY"
     excluded = Bench(published(status="paused"), published_flag(**served))
     steps, answer = excluded.flag()
