@@ -231,7 +231,10 @@ class ExperimentDocument(DefinitionDocument):
     @classmethod
     def _list_variants(cls, data: Any) -> Any:
         """``{control: 1, treatment: 1}`` are weights; else each has its fields, such as a payload."""
-        if not isinstance(data, dict) or not isinstance(data.get("variants"), dict):
+        if not isinstance(data, dict):
+            return data
+        _require_variants(data)
+        if not isinstance(data.get("variants"), dict):
             return data
         listed = []
         for key, value in data["variants"].items():
@@ -297,6 +300,7 @@ class FlagDocument(DefinitionDocument):
         """Variants as a list, the type that their values show, and the two of a boolean flag."""
         if not isinstance(data, dict):
             return data
+        _require_variants(data)
         if isinstance(data.get("variants"), dict):
             data = {**data, "variants": _list_variants(data["variants"])}
         if "type" not in data and ("rules" in data or data.get("variants")):
@@ -391,6 +395,12 @@ def _list_variants(variants: dict[str, Any]) -> list[Any]:
             _refuse_inner_key(key, value)
             raise ValueError(f"variants.{key}.value: required; a value that is an object is {{value: {{…}}}}")
     return listed
+
+
+def _require_variants(data: dict[str, Any]) -> None:
+    if not isinstance(data.get("variants", []), (list, dict)):
+        message = "variants: must be a list, or an object with the variants by their keys"
+        raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueErrors only
 
 
 def _is_variant(value: Any) -> bool:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from chalicelib.domain.general_form.text_readers import TEXT_READERS
 
 from chalicelib.domain.definitions.compiler import (
     compile_flag,
@@ -15,8 +16,9 @@ from chalicelib.domain.definitions.compiler import (
 )
 from chalicelib.domain.definitions.consistency import check_document
 from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS
+from chalicelib.domain.definitions.rules.operands import UNIT_READERS, VALUE_READERS
 from chalicelib.domain.definitions.rules.rules import RULE_FIELDS, WORDS
-from chalicelib.domain.definitions.schema import Definition, SegmentDocument
+from chalicelib.domain.definitions.schema import Definition
 from chalicelib.domain.general_form.readers import READERS
 from chalicelib.domain.general_form.schemes import SCHEMES
 from chalicelib.domain.general_form.state import State
@@ -50,8 +52,7 @@ def test_each_example_is_a_valid_set_of_definitions(block: str) -> None:
     keys = {document.key for document in documents}
     assert len(keys) == len(documents) > 0
     for document in documents:
-        if not isinstance(document, SegmentDocument):
-            assert check_document(document) == []
+        assert check_document(document) == []
         references = list_references(document)
         named = {*references.flags, *references.experiments, *references.segments}
         assert named <= keys
@@ -59,11 +60,21 @@ def test_each_example_is_a_valid_set_of_definitions(block: str) -> None:
 
 def test_the_tables_have_every_operator_reader_scheme_and_field() -> None:
     assert sorted(list_first_cells("Operators")) == sorted(OPERATORS)
-    assert sorted(list_first_cells("Readers")) == sorted(READERS)
+    assert sorted(list_first_cells("Readers")) == sorted([*VALUE_READERS, "cbor"])
     assert list_first_cells("Schemes") == list(SCHEMES)
     fields = list_first_cells("A rule")
     assert set(RULE_FIELDS) <= set(fields)
     assert set(WORDS) <= set(fields)
+
+
+def test_the_readers_of_units_answer_texts_or_integers() -> None:
+    values: list[Any] = ["DE", "7", "1.2.3", "2026-01-31T09:00:00Z", 7, True, [1], {"a": 1}, 1_800_000_000]
+    for name in VALUE_READERS:
+        types = {type(READERS[name](value)) for value in values}
+        assert name not in UNIT_READERS or types & {str, int}, name
+    assert set(re.findall("`([a-z-]+)`", TEXT.partition("the unit: a reader of text, ")[2][:45])) == {
+        *(name for name in UNIT_READERS if name not in TEXT_READERS)
+    }
 
 
 def test_the_scheme_table_has_every_parameter() -> None:

@@ -151,6 +151,8 @@ def _read_right_side(operator: Operator, value: Json, reader: str | None, path: 
             raise InvalidForm(path, "must be written out: it cannot be an attribute")
         fields = require_fields(value, path, ("attribute",))
         return {"with": _add_reader(read_attribute(fields["attribute"], f"{path}.attribute"), reader)}
+    if operator.relation == "in" and not isinstance(value, list):
+        raise InvalidForm(path, "must be a list")  # before the reader says that it cannot read it
     if operator.relation in RELATIONS_OF_TIMES and reader in CLOCK_READERS:
         seconds = read_relative_time(value)
         if seconds is not None:

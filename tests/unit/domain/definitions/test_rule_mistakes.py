@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.definitions.compiler import parse_experiment, parse_flag, parse_segment
@@ -64,33 +64,26 @@ def mutate(draw: st.DrawFn, valid: st.SearchStrategy[Any]) -> Any:
 
 
 def check(parse: Callable[[object], object], document: Any) -> None:
-    for problem in find_problems(parse, document):
+    problems: tuple[Problem, ...] = ()
+    try:
+        parse(document)
+    except InvalidInput as error:
+        problems = error.details
+    for problem in problems:
         assert problem.message
         assert has_path(document, problem.path), str(problem)
 
 
-def find_problems(parse: Callable[[object], object], document: Any) -> tuple[Problem, ...]:
-    """Nothing but InvalidInput may be raised."""
-    try:
-        parse(document)
-    except InvalidInput as error:
-        return error.details or (Problem("", ""),)
-    return ()
-
-
-@settings(max_examples=200)
 @given(mutate(rule_strategies.flags()))
 def test_a_mistake_in_a_flag_has_the_path_that_was_written(document: Any) -> None:
     check(parse_flag, document)
 
 
-@settings(max_examples=100)
 @given(mutate(rule_strategies.experiments()))
 def test_a_mistake_in_an_experiment_has_the_path_that_was_written(document: Any) -> None:
     check(parse_experiment, document)
 
 
-@settings(max_examples=100)
 @given(mutate(rule_strategies.segments()))
 def test_a_mistake_in_a_segment_has_the_path_that_was_written(document: Any) -> None:
     check(parse_segment, document)

@@ -441,6 +441,205 @@ def test_a_mistake_is_named_with_its_path(fields: dict[str, Any], problem: str) 
     assert str(caught.value.details[0]).startswith(problem)
 
 
+MD5: dict[str, Any] = {"scheme": "md5-mod", "of": 100}
+ARM: dict[str, Any] = {"serve": "on"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "problem"),
+    [
+        # Values that cannot be hashed are not looked up.
+        *(
+            (MD5 | {"scheme": scheme, "below": 5}, ".scheme: must be one of realtime-1")
+            for scheme in ([1], {"a": 1}, None, 5)
+        ),
+        ({"if": "a", "eq": 1, "as": [1]}, ".as: must be one of text"),
+        ({"if": "a", "eq": 1, "missing": {}}, ".missing: must be one of false, true"),
+        ({"if": "a", "eq": 1, "list": []}, ".list: must be one of any, whole"),
+        (MD5 | {"below": 5, "missing": []}, ".missing: must be one of exclude"),
+        ({"share": "5%", "salt": [1]}, ".salt: must be 1 to 128"),
+        # Readers that are for hashing only, or that make no unit.
+        *(
+            ({"if": "a", "eq": 1, "as": name}, ".as: must be one of text")
+            for name in ("cbor", "identity-1.0")
+        ),
+        *((MD5 | {"below": 5, "as": name}, ".as: must be one of text") for name in ("cbor", "semver", None)),
+        ({"scheme": "cbor-murmur32-scaled", "of": 100, "below": 5}, ".as: required: cbor"),
+        (
+            {"scheme": "cbor-murmur32-scaled", "of": 100, "below": 5, "as": "text"},
+            ".as: must be one of cbor",
+        ),
+        # One thing, and nothing that is not read.
+        ({"if": "a", "item": "b", "eq": 1}, ": has if and item, which exclude one another"),
+        (
+            {"segment": "x", "if": "a", "eq": 1},
+            ": has if and segment, which exclude one another: write a list",
+        ),
+        ({"flag": "x", "variant": "a", "user": "ada"}, ": has user and flag"),
+        ({"share": "20%", "salt": "a", "as": "text"}, ".as: belongs to a shard with a scheme; remove it"),
+        ({"if": "a", "contains_any": [1], "list": 17}, ".list: must be one of any, whole"),
+        ({"if": "a", "contains_any": [1], "list": "any"}, ".list: must be whole"),
+        ({"if": "a", "eq": 1, "as": None}, ".as: must be one of text"),
+        *(
+            ({"if": "a", "eq": 1, name: value}, f".{name}: must be one of false, true, unknown")
+            for name in ("missing", "unreadable")
+            for value in (1, 1.0, 0, None)
+        ),
+        (MD5 | {"below": 5, "closed": "no"}, ".closed: must be true or false"),
+        ({"if": "a", "equal_to": 1}, ".equal_to: unknown operator; did you mean eq? There are eq, neq, in"),
+        ({"if": "a", "xyz": 1}, ".xyz: unknown operator. There are eq, neq, in"),
+        ({"if": "a", "eq": 1, "mising": True}, ".mising: unknown field; did you mean missing?"),
+        ({"if": "a", "matches": {"attribute": "b"}}, ".matches: must be written out"),
+        ({"if": "a", "in": "now - 7d", "as": "instant"}, ".in: must be a list"),
+        # Places under the scheme.
+        (MD5 | {"below": 101}, ".below: must be a number from 0 to 100"),
+        (MD5 | {"below": "20%"}, ".below: must be a number from 0 to 100"),
+        (MD5 | {"ranges": [[0, 5], [8, 7]]}, ".ranges[1]: must lie within 0 and 100"),
+        (MD5 | {"below": 5, "missing": {"bucket": 101}}, ".missing: must be a bucket from 0 to 100"),
+        (
+            MD5 | {"below": 5, "unit": {"of": "a", "missing": {"bucket": 101}}},
+            ".unit.missing: must be a bucket from 0 to 100",
+        ),
+    ],
+)
+def test_a_mistake_in_a_condition_is_named_with_its_path(condition: Any, problem: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_flag({"key": "f", "rules": [{"when": condition, "serve": "on"}]})
+    assert str(caught.value.details[0]).startswith(f"rules[0].when{problem}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ({"gates": [{"traffic": "5%", "as": "text"}]}, "gates[0].as: belongs to a shard"),
+        ({"gates": [{"layer": "l", "ranges": [], "as": "text"}]}, "gates[0].as: belongs to a shard"),
+        ({"gates": [{"holdout": "h", "share": "5%", "as": "x"}]}, "gates[0].as: belongs to a shard"),
+        ({"gates": [{"traffic": "5%", "layer": "l"}]}, "gates[0]: has traffic and layer"),
+        ({"gates": [{"traffic": "5%", "if": "a", "eq": 1}]}, "gates[0]: has traffic and if"),
+        ({"serve": {"variant": "on", "split": {"on": 1}}}, "serve: has variant and split"),
+        (
+            {"serve": {"flg": "on"}},
+            "serve: must have one of variant, split, rules, flag, experiment; did you",
+        ),
+        ({"serve": {"variant": "none"}}, "serve.variant: must be one of on, off"),
+        *(({"description": each}, "description: must be text") for each in (None, 5, ["a"])),
+        ({"serve": {"split": [{"rest": False, **ARM}]}}, "serve.split[0].rest: must be true"),
+        ({"serve": {"split": [{"rest": 1, **ARM}]}}, "serve.split[0].rest: must be true"),
+        ({"serve": {"of": {"scheme": [1]}, "split": []}}, "serve.of.scheme: must be one of"),
+        ({"serve": {"of": MD5, "split": [{"to": 101, **ARM}]}}, "serve.split[0].to: must be a number from 0"),
+        (
+            {"serve": {"of": MD5, "split": [{"to": 50, **ARM}, {"to": 20, **ARM}]}},
+            "serve.split[1].to: must be a number from 50 to 100",
+        ),
+        (
+            {"serve": {"of": MD5, "split": [{"ranges": [[9, 2]], **ARM}]}},
+            "serve.split[0].ranges[0]: must lie within 0 and 100",
+        ),
+        (
+            {"serve": {"of": MD5, "split": [{"ranges": [[50, 90]], **ARM}, {"ranges": [[0, 51]], **ARM}]}},
+            "serve.split[1]: overlaps split[0]",
+        ),
+        (
+            {"serve": {"of": MD5, "split": [{"ranges": [[0, 9], [5, 20]], **ARM}]}},
+            "serve.split[0]: overlaps a range of its own",
+        ),
+        (
+            {"unit": {"of": "a", "missing": {"bucket": 100_001}}, "serve": {"split": {"on": 1, "off": 1}}},
+            "serve: must be a bucket from 0 to 100000",
+        ),
+        ({"serve": {"split": {"on": "nan"}}}, "serve.split.on: must be a weight"),
+    ],
+)
+def test_a_mistake_in_a_rule_is_named_with_its_path(rule: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_flag({"key": "f", "rules": [{"serve": "on"} | rule]})
+    assert str(caught.value.details[0]).startswith(f"rules[0].{problem}")
+
+
+AT = "2027-01-01T00:00:00Z"
+INSTANT = "must be a date-time with an offset"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        *(({"variants": each}, "variants: must be a list, or an object") for each in (0, "", None, False, 5)),
+        ({"variants": {"a": {"key": "b", "value": 1}}}, "variants.a.key: is written twice"),
+        ({"variants": {"a": {"key": "b"}}}, "variants.a.key: is written twice"),
+        ({"variants": {"a": {"allocation": 0.5}, "b": {"allocation": 0.5}}}, "variants.a.value: required"),
+        ({"variants": {"a": {"name": "A"}}}, "variants.a.value: required"),
+        (
+            {"variants": {"a": {"value": 1, "wieght": 2}}},
+            "variants.a.wieght: unknown field; did you mean weight",
+        ),
+        ({"variants": {"a": {"value": 1, "weight": "x"}}}, "variants.a.weight: must be a number"),
+        ({"variants": {"a b": 1}}, "variants.a b: must be 1 to 128"),
+        ({"variants": {"a": {"x": [float("nan")]}}}, "variants.a.x[0]: must be a finite"),
+        *(
+            ({"end_at": each}, f"end_at: {INSTANT}")
+            for each in (1_700_000_000, "1700000000", 1.5, "2027-01-01", "2027-01-01T00:00:00", True)
+        ),
+        ({"changes": [{"at": 1, "set": {"enabled": False}}]}, f"changes[0].at: {INSTANT}"),
+        ({"end_at": "0001-01-01T00:00:00+01:00"}, "end_at: must be in the years"),
+        ({"enabled": False, "rules": [{"serve": "onn"}]}, "rules[0].serve: must be one of on, off"),
+        (
+            {"changes": [{"at": AT, "set": {"rulse": []}}]},
+            "changes[0].set.rulse: unknown field; did you mean",
+        ),
+        (
+            {"changes": [{"at": AT, "set": {"rules": [{"serve": "onn"}]}}]},
+            "changes[0].set.rules[0].serve: must be one of",
+        ),
+        (
+            {"changes": [{"at": AT, "set": {"variants": {"a": True}}}]},
+            "changes[0].set: leads to a mistake in rules[0].serve, which must be one of a, default",
+        ),
+        (
+            {"unit": {"of": "a", "missing": {"bucket": 100_001}}, "holdout": {"key": "h", "share": 0.1}},
+            "unit.missing: must be a bucket from 0 to 100000",
+        ),
+    ],
+)
+def test_a_mistake_in_a_flag_is_named_with_its_path(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_flag({"key": "f", "rules": [] if "variants" in fields else [RULE]} | fields)
+    assert str(caught.value.details[0]).startswith(problem)
+
+
+def test_a_value_may_look_like_the_fields_of_a_variant() -> None:
+    values: dict[str, Any] = {"a": {"value": {"weight": 1}}, "b": {"weight": 1, "size": 2}, "c": {}}
+    asked = flag(variants=values, rules=[{"when": {"user": name}, "serve": name} for name in "abc"])
+    assert [ask(asked, name).value for name in "abc"] == [{"weight": 1}, {"weight": 1, "size": 2}, {}]
+
+
+def test_a_list_of_units_is_read_by_the_reader_of_the_shard() -> None:
+    def find_inside(unit: Any) -> set[int]:
+        asked: Any = MD5 | {"below": 50, "unit": unit, "as": "canonical"}
+        return {number for number in range(99) if holds(asked, n=number + 0.5)}
+
+    assert find_inside(["gone", "n"]) == find_inside("n") != set()
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"share": "120%", "when": True}, "share: must be 0% to 100%"),
+        ({"share": {}, "when": True}, "share: must be a percentage"),
+        ({"when": None}, "when: must be a condition"),
+        ({"unit": {"of": "a", "missing": {"bucket": -1}}, "share": "5%"}, "unit.missing: must be a bucket"),
+    ],
+)
+def test_a_mistake_in_a_segment_is_named_with_its_path(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_segment({"key": "s"} | fields)
+    assert str(caught.value.details[0]).startswith(problem)
+
+
+def test_percentages_are_weights_of_an_experiment_too() -> None:
+    document = parse_experiment(experiment_document(variants={"a": "20%", "b": "80%"}))
+    assert document.compute_allocations() == {"a": 0.2, "b": 0.8}
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
@@ -451,6 +650,22 @@ def test_a_mistake_is_named_with_its_path(fields: dict[str, Any], problem: str) 
         ({"status": "completed", "serve": "gone"}, "serve: no variant 'gone'"),
         ({"variants": {"a": 1, "b": {}}}, "variants.b.weight: required"),
         ({"unit": {}}, "unit.of: required"),
+        ({"unit": {"of": "a", "missing": {"bucket": 100_001}}}, "unit.missing: must be a bucket from 0"),
+        ({"variants": {"a": {"key": "b", "weight": 1}}}, "variants.a.key: is written twice"),
+        ({"variants": {"a": None}}, "variants.a: must be a weight, or fields"),
+        ({"variants": {"a": -1}}, "variants.a: must be at least 0"),
+        (
+            {"variants": {"a": {"weight": 1, "paylod": 1}}},
+            "variants.a.paylod: unknown field; did you mean payload",
+        ),
+        ({"variants": None}, "variants: must be a list, or an object"),
+        ({"gates": None}, "gates: must be a list"),
+        ({"when": None}, "when: must be a condition"),
+        ({"start_at": 1_700_000_000}, f"start_at: {INSTANT}"),
+        (
+            {"changes": [{"at": AT, "set": {"trafic_allocation": 0.5}}]},
+            "changes[0].set.trafic_allocation: unknown field; did you mean traffic_allocation?",
+        ),
     ],
 )
 def test_a_mistake_in_an_experiment_is_named_with_its_path(fields: dict[str, Any], problem: str) -> None:
