@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from chalicelib.domain.general_form.text_readers import TEXT_READERS
+from chalicelib.domain.general_form.readers.texts import TEXT_READERS
 
 from chalicelib.domain.definitions.compiler import (
     compile_flag,

@@ -27,6 +27,7 @@ THOUSAND = {"scheme": "murmur32-mod", "of": 1_000, "seed": 80}
 
 
 class Answer(NamedTuple):
+    id: str
     variant: str | None
     value: Json
     enabled: bool
@@ -34,7 +35,7 @@ class Answer(NamedTuple):
 
 
 def make_answer(variant: Variant, enabled: bool, reason: str) -> Answer:
-    return Answer(variant.name, variant.value, enabled, reason)
+    return Answer(variant.id, variant.name, variant.value, enabled, reason)
 
 
 def ask(document: Json, user: str | None, context: Mapping[str, Json], now: float = NOW) -> Question:
