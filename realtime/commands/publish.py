@@ -19,11 +19,11 @@ from realtime.commands.publisher import PublisherName
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
 from realtime.definition_files.documents import KINDS, DefinitionName, Document, build_row, parse_row
-from realtime.definition_files.impact import Documents, Impact, find_dependents, measure_impact
-from realtime.definition_files.impact_text import describe_impact, format_share
+from realtime.definition_files.impact.measure import Documents, Impact, find_dependents, measure_impact
+from realtime.definition_files.impact.sampled import ReadRecent
+from realtime.definition_files.impact.text import describe_impact, format_share
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
-from realtime.definition_files.sampled_impact import ReadRecent
 from realtime.definition_files.split_changes import describe_split_change
 
 Confirm: TypeAlias = Callable[[str], bool]

@@ -2,7 +2,7 @@
 
 import json
 
-from realtime.definition_files.json_schema import make_schema
+from realtime.definition_files.json_schema.file import make_schema
 
 
 def print_schema() -> None:

@@ -10,8 +10,8 @@ from chalicelib.domain.definitions import consistency
 from chalicelib.domain.errors import Problem
 from realtime.definition_files.documents import DefinitionName, Document
 from realtime.definition_files.files import Skipped
-from realtime.definition_files.lint import lint_document
-from realtime.definition_files.lint_sets import lint_set
+from realtime.definition_files.lint.document import lint_document
+from realtime.definition_files.lint.sets import lint_set
 from realtime.definition_files.read import DefinitionSet, read_definitions
 
 MAX_SKIPPED = 20

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from chalicelib.domain.definitions import consistency
 from chalicelib.domain.definitions.compiler import parse_experiment, parse_flag, parse_segment
 from chalicelib.domain.errors import InvalidInput
-from realtime.definition_files.json_schema import make_schema
+from realtime.definition_files.json_schema.file import make_schema
 
 SCHEMA = make_schema()
 FILE = Draft202012Validator(SCHEMA)

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import pytest
-from chalicelib.domain.general_form.readers.texts import TEXT_READERS
 
 from chalicelib.domain.definitions.compiler import (
     compile_flag,
@@ -20,6 +19,7 @@ from chalicelib.domain.definitions.rules.operands import UNIT_READERS, VALUE_REA
 from chalicelib.domain.definitions.rules.rules import RULE_FIELDS, WORDS
 from chalicelib.domain.definitions.schema import Definition
 from chalicelib.domain.general_form.readers import READERS
+from chalicelib.domain.general_form.readers.texts import TEXT_READERS
 from chalicelib.domain.general_form.schemes import SCHEMES
 from chalicelib.domain.general_form.state import State
 from realtime.definition_files.syntax import parse_documents

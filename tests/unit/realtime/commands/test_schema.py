@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from realtime.cli import main
-from realtime.definition_files.json_schema import make_schema
+from realtime.definition_files.json_schema.file import make_schema
 from tests.support.paths import ROOT
 
 

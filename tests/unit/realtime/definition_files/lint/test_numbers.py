@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.definition_files.lint import lint_document
+from realtime.definition_files.lint.document import lint_document
 from realtime.definition_files.read import read_definitions
 
 

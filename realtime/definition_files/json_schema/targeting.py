@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.targeting.document import MAX_RULES
 from chalicelib.domain.targeting.operators_v1 import BUILDERS
 from chalicelib.domain.targeting.schema import ATTRIBUTE_TYPES, OPERAND_TYPES
-from realtime.definition_files.schema_parts import (
+from realtime.definition_files.json_schema.parts import (
     ANYTHING,
     KEY,
     NULL,

@@ -19,12 +19,12 @@ from chalicelib.domain.evaluation import evaluate
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.state import Condition, State, Stop
 from chalicelib.domain.recent_contexts import RecentContext
-from realtime.definition_files.contexts import Context, make_contexts, put_changed_first
 from realtime.definition_files.diff import DefinitionChange
 from realtime.definition_files.documents import DefinitionName, Document
-from realtime.definition_files.forms import Conditions, Forms, relax
-from realtime.definition_files.paths import USER, Path, has_value, set_value
-from realtime.definition_files.sampled_impact import SampledImpact, measure_sampled_impact
+from realtime.definition_files.impact.contexts import Context, make_contexts, put_changed_first
+from realtime.definition_files.impact.forms import Conditions, Forms, relax
+from realtime.definition_files.impact.paths import USER, Path, has_value, set_value
+from realtime.definition_files.impact.sampled import SampledImpact, measure_sampled_impact
 
 SAMPLE = 10_000
 """Users whose answers are compared; with so many, a share is within one percentage point."""

@@ -11,7 +11,7 @@ from chalicelib.domain.definitions.rules.attribute_tests import translate_test
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.state import State
-from realtime.definition_files.written_rules import Condition, Json
+from realtime.definition_files.lint.written_rules import Condition, Json
 
 _LOWER, _UPPER = {"gt", "ge"}, {"lt", "le"}
 _ORDERED = _LOWER | _UPPER | {"between"}

@@ -14,11 +14,11 @@ from chalicelib.domain.definitions.compiler import (
 )
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.general_form.state import State, Stop
-from realtime.definition_files.lint_numbers import find_small_percentages
-from realtime.definition_files.lint_outcomes import find_outcomes
-from realtime.definition_files.lint_rules import lint_written_rules
-from realtime.definition_files.lint_sets import lint_set
-from realtime.definition_files.written_rules import Condition, make_place
+from realtime.definition_files.lint.numbers import find_small_percentages
+from realtime.definition_files.lint.outcomes import find_outcomes
+from realtime.definition_files.lint.rules import lint_written_rules
+from realtime.definition_files.lint.sets import lint_set
+from realtime.definition_files.lint.written_rules import Condition, make_place
 from tests.support import rule_strategies
 from tests.support.condition_strategies import ATTRIBUTES, conditions, list_values
 from tests.support.general_strategies import CONTEXTS, TIMES, USERS

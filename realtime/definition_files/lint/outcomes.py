@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from chalicelib.domain.definitions.rules.clock import translate_clock
 from chalicelib.domain.definitions.rules.shards import translate_share, translate_traffic
-from realtime.definition_files.lint_contradictions import has_contradiction
-from realtime.definition_files.shard_places import find_gaps, read_split
-from realtime.definition_files.written_rules import Condition, Json, Place, Rule, Serve, is_shared_gate
+from realtime.definition_files.lint.contradictions import has_contradiction
+from realtime.definition_files.lint.shard_places import find_gaps, read_split
+from realtime.definition_files.lint.written_rules import Condition, Json, Place, Rule, Serve, is_shared_gate
 
 Outcomes = frozenset[bool | None]
 """None is unknown."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain.targeting.document import Condition
 from chalicelib.domain.targeting.values import ERRORS
-from realtime.definition_files.operand_values import (
+from realtime.definition_files.impact.operand_values import (
     list_around_number,
     list_around_time,
     list_around_version,

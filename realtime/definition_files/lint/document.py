@@ -10,9 +10,9 @@ from chalicelib.domain.targeting.lint.rules import lint_rules
 from chalicelib.domain.targeting.lint.units import lint_units
 from realtime.definition_files.contents import Source
 from realtime.definition_files.documents import DefinitionName, Document
-from realtime.definition_files.lint_numbers import find_changed_numbers, find_small_percentages
-from realtime.definition_files.lint_rules import lint_written_rules
-from realtime.definition_files.unknown_fields import find_unknown_fields
+from realtime.definition_files.lint.numbers import find_changed_numbers, find_small_percentages
+from realtime.definition_files.lint.rules import lint_written_rules
+from realtime.definition_files.lint.unknown_fields import find_unknown_fields
 
 
 def lint_document(name: DefinitionName, document: Document, source: Source) -> Iterator[Problem]:

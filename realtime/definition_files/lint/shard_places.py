@@ -16,7 +16,7 @@ from chalicelib.domain.definitions.rules.shards import (
 )
 from chalicelib.domain.definitions.rules.splits import read_weights
 from chalicelib.domain.general_form.schemes import SCHEMES, Scheme, find_bound
-from realtime.definition_files.written_rules import Condition, Json, Place, Serve
+from realtime.definition_files.lint.written_rules import Condition, Json, Place, Serve
 
 Range = tuple[Any, Any]
 _TRANSLATORS = {

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from chalicelib.domain.errors import Problem
-from realtime.definition_files.lint_conditions import get_operator
-from realtime.definition_files.lint_contradictions import name_subject
-from realtime.definition_files.written_rules import Condition, Json
+from realtime.definition_files.lint.conditions import get_operator
+from realtime.definition_files.lint.contradictions import name_subject
+from realtime.definition_files.lint.written_rules import Condition, Json
 
 _TEXT, _NUMBER, _BOOLEAN = "text", "a number", "a boolean"
 _OF_READERS = {

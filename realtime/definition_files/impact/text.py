@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from realtime.definition_files.diff import format_value
-from realtime.definition_files.impact import Impact
-from realtime.definition_files.sampled_impact import describe_sampled_impact, format_sampled_share
+from realtime.definition_files.impact.measure import Impact
+from realtime.definition_files.impact.sampled import describe_sampled_impact, format_sampled_share
 
 MAX_EXAMPLES = 10
 

@@ -9,8 +9,8 @@ from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocumen
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import parse
 from realtime.definition_files.documents import DefinitionName, Document
-from realtime.definition_files.shard_places import identify_hash, read_split
-from realtime.definition_files.written_rules import Serve, list_rule_lists, make_place
+from realtime.definition_files.lint.shard_places import identify_hash, read_split
+from realtime.definition_files.lint.written_rules import Serve, list_rule_lists, make_place
 
 Warnings = Iterator[tuple[DefinitionName, Problem]]
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.state import Condition, State, Stop
-from realtime.definition_files.native_values import list_test_values
-from realtime.definition_files.paths import USER, Path, find_path, find_test_path, has_value, set_value
+from realtime.definition_files.impact.native_values import list_test_values
+from realtime.definition_files.impact.paths import USER, Path, find_path, find_test_path, has_value, set_value
 
 Context = dict[str, Any]
 Json = Any

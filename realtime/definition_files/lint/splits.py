@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from chalicelib.domain.errors import Problem
-from realtime.definition_files.shard_places import (
+from realtime.definition_files.lint.shard_places import (
     Shard,
     Split,
     find_gaps,
@@ -14,7 +14,7 @@ from realtime.definition_files.shard_places import (
     read_shard,
     read_split,
 )
-from realtime.definition_files.written_rules import Json, Place, Rule, Serve
+from realtime.definition_files.lint.written_rules import Json, Place, Rule, Serve
 
 MAX_GAPS = 3
 """That a warning names."""

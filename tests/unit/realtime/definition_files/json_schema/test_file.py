@@ -12,10 +12,10 @@ from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS
 from chalicelib.domain.definitions.rules.conditions import CONDITIONS
 from chalicelib.domain.definitions.rules.operands import VALUE_READERS
 from realtime.definition_files.contents import LISTS
-from realtime.definition_files.field_descriptions import DESCRIPTIONS
 from realtime.definition_files.files import list_files
-from realtime.definition_files.json_schema import MODELS
-from realtime.definition_files.operator_schema import _MEANINGS
+from realtime.definition_files.json_schema.descriptions import DESCRIPTIONS
+from realtime.definition_files.json_schema.file import MODELS
+from realtime.definition_files.json_schema.operators import _MEANINGS
 from realtime.definition_files.syntax import parse_documents
 from tests.support import condition_strategies, definition_strategies, experiments, flags, rule_strategies
 from tests.support.definition_schema import SCHEMA, find_mistakes, is_parsed

@@ -12,10 +12,10 @@ from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.relations import RELATIONS
 from chalicelib.domain.general_form.state import State
-from realtime.definition_files.contexts import make_contexts
-from realtime.definition_files.forms import Forms, relax
-from realtime.definition_files.native_values import list_test_values
-from realtime.definition_files.paths import USER
+from realtime.definition_files.impact.contexts import make_contexts
+from realtime.definition_files.impact.forms import Forms, relax
+from realtime.definition_files.impact.native_values import list_test_values
+from realtime.definition_files.impact.paths import USER
 
 NOW = 1_800_000_000.0
 WEEK = 604_800

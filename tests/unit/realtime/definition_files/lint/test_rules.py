@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime.definition_files.lint import lint_document
-from realtime.definition_files.lint_sets import lint_set
+from realtime.definition_files.lint.document import lint_document
+from realtime.definition_files.lint.sets import lint_set
 from realtime.definition_files.read import DefinitionSet, read_definitions
 from tests.support.paths import ROOT
 

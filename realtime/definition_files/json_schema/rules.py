@@ -8,8 +8,8 @@ from chalicelib.domain.definitions.rules.shards import list_unit_readers
 from chalicelib.domain.definitions.rules.splits import MAX_WEIGHT
 from chalicelib.domain.general_form.relations.weekly import DAYS
 from chalicelib.domain.general_form.schemes import PARAMETERS, SCHEMES
-from realtime.definition_files import operator_schema, schema_parts
-from realtime.definition_files.schema_parts import (
+from realtime.definition_files.json_schema import operators, parts
+from realtime.definition_files.json_schema.parts import (
     ANYTHING,
     BOOLEAN,
     KEY,
@@ -35,8 +35,8 @@ _PLACES = describe("Places under the scheme, as pairs of numbers, from and to.",
 def make_definitions() -> dict[str, Schema]:
     """By the names that they refer to one another with."""
     return {
-        **schema_parts.DEFINITIONS,
-        **operator_schema.make_definitions(),
+        **parts.DEFINITIONS,
+        **operators.make_definitions(),
         "condition": describe(
             "Whom it describes: true, false, a list of which all must hold, or a condition.",
             any_of(BOOLEAN, list_of(_CONDITION, minItems=1), refer_to("test"), *_list_conditions()),
@@ -62,10 +62,10 @@ def make_definitions() -> dict[str, Schema]:
 
 
 def _list_conditions() -> Iterator[Schema]:
-    parts = list_of(_CONDITION, minItems=1)
+    conditions = list_of(_CONDITION, minItems=1)
     users = any_of(TEXT, list_of(TEXT, minItems=1))
-    yield make_object({"all": describe("Conditions that must all hold.", parts)})
-    yield make_object({"any": describe("Conditions of which one must hold.", parts)})
+    yield make_object({"all": describe("Conditions that must all hold.", conditions)})
+    yield make_object({"any": describe("Conditions of which one must hold.", conditions)})
     yield make_object({"not": describe("A condition that must not hold.", _CONDITION)})
     yield make_object({"user": describe("The ids of users.", users)})
     yield make_object({"segment": describe("The key of a segment that the user must be in.", KEY)})
@@ -114,7 +114,7 @@ def _list_gates() -> Iterator[Schema]:
         "start": describe("When it begins to change.", _TIME),
         "end": describe("When it has changed.", _TIME),
     }
-    traffic = any_of(*schema_parts.PERCENTAGE["anyOf"], make_object(ramp))
+    traffic = any_of(*parts.PERCENTAGE["anyOf"], make_object(ramp))
     share = describe("The share of users who are held out.", _PERCENTAGE)
     ranges = describe("What this definition owns of the layer, such as [[0%, 50%]].", make_pairs(_PERCENTAGE))
     yield make_object(

@@ -15,7 +15,7 @@ from chalicelib.domain.definitions.segment_form import translate_segment
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.state import Condition, State, Stop
 from chalicelib.domain.targeting import parse
-from realtime.definition_files.paths import Path, find_test_path, list_paths
+from realtime.definition_files.impact.paths import Path, find_test_path, list_paths
 
 Json = Any
 Name: TypeAlias = tuple[str, str]

@@ -7,8 +7,8 @@ from chalicelib.domain.definitions.rules.operands import list_attributes
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting.regex import engine
 from chalicelib.domain.targeting.regex.ambiguity import is_catastrophic, is_found_in_every_text
-from realtime.definition_files.lint_contradictions import name_subject
-from realtime.definition_files.written_rules import Condition, Json, Rule
+from realtime.definition_files.lint.contradictions import name_subject
+from realtime.definition_files.lint.written_rules import Condition, Json, Rule
 
 _OPPOSITES = {name: f"not_{name}" for name in ("in", "contains", "matches", "cidr", "in_range")} | {
     "eq": "neq"

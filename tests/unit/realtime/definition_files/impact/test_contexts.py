@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from chalicelib.domain.definitions.targeting_rules import build_check
 from chalicelib.domain.targeting import RulesDocument, parse
 from chalicelib.domain.targeting.compiler import translate_group
-from realtime.definition_files.contexts import make_contexts
-from realtime.definition_files.paths import USER
+from realtime.definition_files.impact.contexts import make_contexts
+from realtime.definition_files.impact.paths import USER
 from tests.support.targeting_strategies import documents
 
 NOW = 1_800_000_000.0

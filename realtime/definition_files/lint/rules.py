@@ -12,12 +12,12 @@ from chalicelib.domain.definitions.flag_form import translate_flag
 from chalicelib.domain.definitions.schema import Definition, ExperimentDocument, FlagDocument, SegmentDocument
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import parse
-from realtime.definition_files.lint_conditions import lint_condition, list_unit_names
-from realtime.definition_files.lint_contradictions import find_contradictions
-from realtime.definition_files.lint_outcomes import find_outcomes, takes_everybody
-from realtime.definition_files.lint_rule_types import find_type_conflicts
-from realtime.definition_files.lint_splits import lint_splits, warn_of_missing_unit
-from realtime.definition_files.written_rules import (
+from realtime.definition_files.lint.conditions import lint_condition, list_unit_names
+from realtime.definition_files.lint.contradictions import find_contradictions
+from realtime.definition_files.lint.outcomes import find_outcomes, takes_everybody
+from realtime.definition_files.lint.rule_types import find_type_conflicts
+from realtime.definition_files.lint.splits import lint_splits, warn_of_missing_unit
+from realtime.definition_files.lint.written_rules import (
     Condition,
     Place,
     Rule,

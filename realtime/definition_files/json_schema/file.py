@@ -19,9 +19,9 @@ from chalicelib.domain.definitions.percent import (
     read_share,
     read_weight,
 )
-from realtime.definition_files import rule_schema, targeting_schema
-from realtime.definition_files.field_descriptions import DESCRIPTIONS
-from realtime.definition_files.schema_parts import (
+from realtime.definition_files.json_schema import rules, targeting
+from realtime.definition_files.json_schema.descriptions import DESCRIPTIONS
+from realtime.definition_files.json_schema.parts import (
     ANYTHING,
     KEY,
     NULL,
@@ -90,7 +90,7 @@ def make_schema() -> Schema:
         "properties": {"$schema": describe("Where editors find this schema.", TEXT), **lists},
         "patternProperties": {"^x-": describe("A place for YAML anchors.", ANYTHING)},
         "additionalProperties": False,
-        "$defs": {**definitions, **rule_schema.make_definitions(), **targeting_schema.make_definitions()},
+        "$defs": {**definitions, **rules.make_definitions(), **targeting.make_definitions()},
     }
 
 

@@ -10,7 +10,7 @@ from chalicelib.domain.definitions.rules.attribute_tests import (
     Operator,
 )
 from chalicelib.domain.general_form.relations import LISTS, WRITTEN_ONLY
-from realtime.definition_files.schema_parts import (
+from realtime.definition_files.json_schema.parts import (
     ANYTHING,
     BOOLEAN,
     RELATIVE_TIME,
