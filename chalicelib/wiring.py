@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib import __version__, extension
 from chalicelib.domain.assignment import AssignmentResult
-from chalicelib.domain.definitions.model import Evaluation, Experiment
+from chalicelib.domain.definitions.model import Evaluation, Experiment, find_in_force
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import Evaluations
 from chalicelib.domain.keys import Access
@@ -104,6 +104,7 @@ class Plane(AwsStores):
 
     def results(self, experiment_key: str) -> dict[str, Any]:
         experiment = self.catalog.experiments.get(experiment_key)
+        experiment = experiment and find_in_force(experiment, self.clock())
         return experiment_results(experiment_key, experiment, self.counters, self.definitions)
 
     def after_response(self, seconds: float) -> None:

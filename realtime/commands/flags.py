@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.flag_form import get_rollout_percentage
-from chalicelib.domain.definitions.model import DefinitionRow, Definitions, Flag
+from chalicelib.domain.definitions.model import DefinitionRow, Definitions, Flag, find_in_force
 from chalicelib.domain.definitions.uses import get_kind, list_uses
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.stream.counters import Counters, flag_scope, format_day
@@ -102,7 +102,11 @@ def find_usage(
 
 def find_constant_variant(flag: Flag, now: float) -> str | None:
     """The variant that all users get from ``now`` on; None if users or times differ."""
-    document = flag.document
+    document = find_in_force(flag, now).document
+    if any(at > now for at, _ in flag.later) or document.rules is not None:
+        return None
+    if document.layer or document.holdout or document.rollout_ramp or document.end_at:
+        return None
     if not document.enabled:
         return document.off_variant or document.default_variant
     has_steps_ahead = any(step.at.timestamp() > now for step in document.rollout_schedule)

@@ -349,6 +349,10 @@ class FlagDocument(DefinitionDocument):
 
     def _check_rules(self) -> None:
         """Each field has one meaning: the short form, or rules."""
+        if self.holdout and self.holdout.measured:
+            raise ValueError(
+                "holdout.measured: belongs to experiments; a flag's evaluations are recorded anyway"
+            )
         written = self.model_fields_set
         if self.rules is not None:
             for name in SHORT_FORM:

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
-from chalicelib.domain.definitions.model import Definitions, Experiment
+from chalicelib.domain.definitions.model import Definitions, Experiment, find_in_force
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.sample_ratio import check_sample_ratio, list_periods
 from chalicelib.domain.stream.counters import ASSIGNED, Counters, experiment_scope
@@ -41,7 +41,8 @@ class SampleRatioMonitor:
         if not due:
             return
         try:
-            for experiment in self._experiments.get_all().values():
+            for definition in self._experiments.get_all().values():
+                experiment = find_in_force(definition, now)
                 scope = experiment_scope(experiment.id, experiment.iteration)
                 if scope in due:
                     self._check_experiment(experiment, scope)

@@ -423,6 +423,10 @@ RULE = {"serve": "on"}
         ({"unit": "a", "bucket_by": "b"}, "bucket_by: write either"),
         ({"unit": []}, "unit: must name at least one attribute"),
         ({"unit": {"of": "a", "missing": "maybe"}}, "unit.missing: must be one of exclude, error"),
+        (
+            {"holdout": {"key": "h", "share": 0.1, "measured": True}},
+            "holdout.measured: belongs to experiments",
+        ),
         ({"alias": ""}, "alias: must have 1 to 256 bytes"),
         ({"alias": "ü" * 129}, "alias: must have 1 to 256 bytes"),
         (
