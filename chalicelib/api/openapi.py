@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from chalicelib import __version__
 from chalicelib.api import models
-from chalicelib.domain.definitions.schema import Key
+from chalicelib.domain.definitions.field_types import Key
 
 KEY_ERRORS = (401, 403, 429, 500)
 

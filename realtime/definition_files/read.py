@@ -8,7 +8,8 @@ from types import NoneType
 from typing import Any
 
 from chalicelib.domain.definitions import consistency
-from chalicelib.domain.definitions.schema import MAX_DEFINITION_BYTES, ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions.field_types import MAX_DEFINITION_BYTES
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
 from realtime.definition_files.contents import FileContent, Source, read_file
 from realtime.definition_files.documents import DefinitionName, Document, build_row, parse_document

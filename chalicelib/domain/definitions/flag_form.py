@@ -8,7 +8,8 @@ from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.rules import RuleTranslator, translate_default
 from chalicelib.domain.definitions.rules.shards import make_half, require_bucket, shard_of_shares
 from chalicelib.domain.definitions.rules.syntax import References, Scope
-from chalicelib.domain.definitions.schema import FlagDocument, FlagVariantDocument
+from chalicelib.domain.definitions.schema import FlagDocument
+from chalicelib.domain.definitions.variants import FlagVariantDocument
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting.compiler import Json, translate_rule
 from chalicelib.domain.targeting.document import RulesDocument, TargetingRule

@@ -10,15 +10,11 @@ from chalicelib.domain.general_form.state import Condition, Get
 from chalicelib.domain.reasons import Reason
 
 if TYPE_CHECKING:
-    from chalicelib.domain.definitions.answers import FlagAnswers
     from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument, SegmentDocument
 
 DefinitionKind = Literal["experiment", "flag", "segment"]
 DefinitionName = tuple[DefinitionKind, str]
 """Kind and key: no two definitions have the same."""
-
-EVENT_TYPE_PATTERN = "[A-Za-z0-9._:-]{1,128}"
-"""Of the event types that an experiment's ``metrics`` name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +167,15 @@ class Segment:
     document: "SegmentDocument"
 
 
+class Answers(Protocol):
+    """Of one flag, with what encodes them."""
+
+    def make_no_value(self) -> Evaluation: ...
+
+    def adopt(self, answer: Evaluation) -> Evaluation:
+        """Another flag's or an experiment's answer as this flag's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flag:
     """``definition`` answers with an `Evaluation` of this flag, or of one that it refers to.
@@ -184,7 +189,7 @@ class Flag:
     variants: frozenset[str]
     version: int
     definition: LazyDefinition
-    answers: "FlagAnswers"
+    answers: Answers
     document: "FlagDocument"
     later: "tuple[tuple[float, Flag], ...]" = ()
 

@@ -1,7 +1,7 @@
 """A definition of the general form, compiled at its first decision."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.domain.general_form.compiler import MakeAnswer, compile_definition
 from chalicelib.domain.general_form.served import Decide
@@ -9,13 +9,6 @@ from chalicelib.domain.general_form.state import Context, State
 
 _STATE_FIELDS = frozenset({"below", "def", "experiment", "flag", "item", "now", "segment", "some"})
 _CLOCK_TEST = "/time_window"
-
-
-class Definition(Protocol):
-    """What another definition may refer to."""
-
-    @property
-    def decide(self) -> Decide: ...
 
 
 class LazyDefinition:

@@ -1,12 +1,17 @@
 """What one evaluation knows beside the user and the context."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from chalicelib.domain.general_form.definition import Definition
+from typing import Any, Final, Protocol
 
 Context = Mapping[str, Any]
+
+
+class Definition(Protocol):
+    """What another definition may refer to."""
+
+    @property
+    def decide(self) -> "Callable[[str | None, Context, State], Any]":
+        """User, context, state -> an answer, or what says that there is none."""
 
 
 class State:

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from chalicelib.domain.bucketing import is_key
+from chalicelib.domain.bucketing import EVENT_TYPE_PATTERN, is_key
 from chalicelib.domain.context import MAX_USER_ID_BYTES, check_user_id
-from chalicelib.domain.definitions.model import EVENT_TYPE_PATTERN
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.timestamps import parse_timestamp
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chalicelib.domain.context import check_user_id
-from chalicelib.domain.definitions.schema import EventType, Key
+from chalicelib.domain.definitions.field_types import EventType, Key
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.stream.event import MAX_EVENT_ID, MAX_VALUE
 from chalicelib.domain.timestamps import parse_timestamp
