@@ -15,6 +15,7 @@ from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
 from chalicelib.settings import Settings
+from tests.support.experiments import published
 from tests.support.openfeature_flags import FLAGS, ThrottledDefinitions, publish_all
 from tests.support.service import KEY, WITHOUT_SCOPES, serve_service
 
@@ -60,6 +61,49 @@ def test_targeting_sees_the_context(client: OpenFeatureClient) -> None:
     details = client.get_string_details("greeting", "", EvaluationContext("u1", {"country": "FR"}))
     assert (details.value, details.reason) == ("en", Reason.UNKNOWN)
     assert details.flag_metadata["reason"] == "NOT_TARGETED"
+
+
+COLOURS = {"control": "grey", "treatment": "green"}
+
+
+def test_a_client_runs_an_experiment() -> None:
+    """The variant is assigned, stored and exposed once, as by `/assign`; an excluded user gets the default."""
+    experiment = published(
+        variants={
+            "control": {"weight": 1, "payload": "grey"},
+            "treatment": {"weight": 1, "payload": "green"},
+        },
+        when={"if": "country", "in": ["DE"]},
+    )
+    rules = [{"serve": {"experiment": "checkout"}}]
+    with serve_service() as (url, service):
+        service.definitions.publish([experiment], 0, 0.0)
+        service.publish_flag("colour", variants={"plain": "white"}, default="plain", rules=rules)
+        client = connect(url)
+        seen = {}
+        for number in range(20):
+            details = client.get_string_details(
+                "colour", "", EvaluationContext(f"u{number}", {"country": "DE"})
+            )
+            row = service.assignments.rows["checkout", f"u{number}"]
+            assert (details.variant, details.reason) == (row.variant, Reason.SPLIT)
+            seen[details.variant] = details.value
+        assert seen == COLOURS
+        outside = client.get_string_details("colour", "", EvaluationContext("eve", {"country": "FR"}))
+        assert (outside.value, outside.variant) == ("white", "plain")
+        service.plane.tracker.flush()
+        exposed = [event for event in service.stream.events if event["event_type"] == "exposure"]
+        assert sorted(event["user_id"] for event in exposed) == sorted(f"u{number}" for number in range(20))
+        assert {event["experiment_key"] for event in exposed} == {"checkout"}
+
+
+def test_a_flag_that_leaves_the_value_to_the_caller_answers_the_callers_default() -> None:
+    with serve_service() as (url, service):
+        service.publish_flag(
+            "open", type="string", variants={"a": "x"}, rules=[{"when": False, "serve": "a"}]
+        )
+        details = connect(url).get_string_details("open", "mine", GERMAN)
+    assert (details.value, details.error_code) == ("mine", None)
 
 
 def test_an_unknown_flag_answers_the_default(client: OpenFeatureClient) -> None:
