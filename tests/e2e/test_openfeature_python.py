@@ -67,14 +67,9 @@ COLOURS = {"control": "grey", "treatment": "green"}
 
 
 def test_a_client_runs_an_experiment() -> None:
-    """The variant is assigned, stored and exposed once, as by `/assign`; an excluded user gets the default."""
-    experiment = published(
-        variants={
-            "control": {"weight": 1, "payload": "grey"},
-            "treatment": {"weight": 1, "payload": "green"},
-        },
-        when={"if": "country", "in": ["DE"]},
-    )
+    """The variant is assigned, stored and exposed as by `/assign`; who is excluded gets the default."""
+    split = {key: {"weight": 1, "payload": value} for key, value in COLOURS.items()}
+    experiment = published(variants=split, when={"if": "country", "in": ["DE"]})
     rules = [{"serve": {"experiment": "checkout"}}]
     with serve_service() as (url, service):
         service.definitions.publish([experiment], 0, 0.0)

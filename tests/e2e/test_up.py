@@ -248,7 +248,7 @@ def test_explain_shows_every_step(stack: RunningStack) -> None:
     steps = run_command(
         stack.environ, "explain", "--user", "u", "--experiment", "cdnow-free-shipping", "--context", context
     ).stdout
-    for step in ("status", "holdout", "layer", "stored", "traffic", "because"):
+    for step in ("status", "active", "stored", "bucket", "serves", "because"):
         assert step in steps
 
 
