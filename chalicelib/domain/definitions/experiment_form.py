@@ -5,11 +5,12 @@ Gates: status and schedule → override → holdout → layer. Assignment: targe
 
 from typing import Any
 
-from chalicelib.domain.bucketing import BUCKETS, compute_upper_bounds, make_prefix, share_to_buckets
+from chalicelib.domain.bucketing import BUCKETS, make_prefix, share_to_buckets
 from chalicelib.domain.definitions.rules.conditions import translate_condition
 from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.rules import translate_gate
 from chalicelib.domain.definitions.rules.shards import make_half, require_bucket, shard_of_shares
+from chalicelib.domain.definitions.rules.splits import divide
 from chalicelib.domain.definitions.rules.syntax import References, Scope
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.reasons import Reason
@@ -95,14 +96,14 @@ def translate_assignment(
         for index, gate in enumerate(document.gates)
     ]
     traffic = make_half(scope.prefix, "first", scope.unit, scope.missing)
-    shares = document.compute_allocations()
-    start, arms = 0, []
-    for variant, end in zip(shares, compute_upper_bounds(shares.values()), strict=True):
-        arms.append({"ranges": [[start, end]], "serve": _serve(variant, Reason.ASSIGNED)})
-        start = end
+    split = divide(
+        document.compute_allocations(),
+        lambda variant: _serve(variant, Reason.ASSIGNED),
+        lambda: traffic | {"half": "second"},
+    )
     assigning = {
         "gates": [{"shard": traffic, "ranges": [[0, share_to_buckets(document.traffic_allocation)]]}],
-        "serve": {"split": traffic | {"half": "second"}, "arms": arms},
+        "serve": split,
         "else": _exclude(Reason.NOT_IN_TRAFFIC),
     }
     return _define(

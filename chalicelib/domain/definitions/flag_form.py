@@ -3,10 +3,11 @@ rollout → variant."""
 
 from collections.abc import Mapping, Sequence
 
-from chalicelib.domain.bucketing import BUCKETS, compute_upper_bounds, make_prefix
+from chalicelib.domain.bucketing import BUCKETS, make_prefix
 from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.rules import RuleTranslator, translate_default
 from chalicelib.domain.definitions.rules.shards import make_half, require_bucket, shard_of_shares
+from chalicelib.domain.definitions.rules.splits import divide
 from chalicelib.domain.definitions.rules.syntax import References, Scope
 from chalicelib.domain.definitions.schema import FlagDocument
 from chalicelib.domain.definitions.variants import FlagVariantDocument
@@ -151,16 +152,12 @@ class _FlagForm:
 
     def _serve(self, shares: Mapping[str, float], reason: Reason, alone: Reason) -> Json:
         """``alone``: the reason if one variant has everything."""
-        owners = [(variant, share) for variant, share in shares.items() if share > 0]
-        if len(owners) == 1:
-            return _serve(owners[0][0], alone, is_inside=True)
-        start, arms = 0, []
-        for (variant, _), end in zip(
-            owners, compute_upper_bounds([share for _, share in owners]), strict=True
-        ):
-            arms.append({"ranges": [[start, end]], "serve": _serve(variant, reason, is_inside=True)})
-            start = end
-        return {"split": self._shard("second"), "arms": arms}
+        is_alone = sum(share > 0 for share in shares.values()) == 1
+
+        def serve(variant: str) -> Json:
+            return _serve(variant, alone if is_alone else reason, is_inside=True)
+
+        return divide(shares, serve, lambda: self._shard("second"))
 
     def _shard(self, half: str) -> Json:
         return make_half(self.scope.prefix, half, self.scope.unit, self.scope.missing)

@@ -41,16 +41,23 @@ def split_by_shares(
     shares: Mapping[str, float], path: str, scope: Scope, reason: Reason, is_inside: bool
 ) -> Json:
     """By the service's own hash."""
-    owners = [(variant, share) for variant, share in shares.items() if share > 0]
+
+    def serve(variant: str) -> Json:
+        return {"variant": variant, "reason": reason.value, "enabled": is_inside}
+
+    return divide(shares, serve, lambda: _make_own_shard(path, scope))
+
+
+def divide(shares: Mapping[str, float], serve: Callable[[str], Json], make_shard: Callable[[], Json]) -> Json:
+    """What ``serve`` makes of each variant, for its share of a shard in buckets; one alone needs none."""
+    owners = {variant: share for variant, share in shares.items() if share > 0}
     if len(owners) == 1:
-        return {"variant": owners[0][0], "reason": reason.value, "enabled": is_inside}
+        return serve(*owners)
     start, arms = 0, []
-    bounds = compute_upper_bounds([share for _, share in owners])
-    for (variant, _), end in zip(owners, bounds, strict=True):
-        served = {"variant": variant, "reason": reason.value, "enabled": is_inside}
-        arms.append({"ranges": [[start, end]], "serve": served})
+    for variant, end in zip(owners, compute_upper_bounds(owners.values()), strict=True):
+        arms.append({"ranges": [[start, end]], "serve": serve(variant)})
         start = end
-    return {"split": _make_own_shard(path, scope), "arms": arms}
+    return {"split": make_shard(), "arms": arms}
 
 
 def translate_arms(
