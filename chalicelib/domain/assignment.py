@@ -19,7 +19,6 @@ from chalicelib.domain.definitions.model import (
     find_nothing,
 )
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
-from chalicelib.domain.general_form.definition import LazyDefinition
 from chalicelib.domain.general_form.state import Circle, MissingUnit, NoValue, State, Stop
 from chalicelib.domain.reasons import Reason
 
@@ -90,7 +89,10 @@ def decide(
         return experiment.sticky[row.variant]
     definition = experiment.assignment
     state = State(now, find_flag, find_segment) if definition.reads_state else _NO_STATE
-    decision = _evaluate(definition, user_id, context, state) or _NO_VALUE
+    try:
+        decision: Decision = definition.decide(user_id, context, state)
+    except Stop as error:
+        decision = _answer_stop(error)
     if row is None or decision.variant is None:
         return decision
     decisions = experiment.sticky if row.variant == decision.variant else experiment.reassigned
@@ -106,7 +108,12 @@ def check_gates(
     """
     if experiment.gates is None:
         return None
-    return _evaluate(experiment.gates, user_id, context, State(now, find_nothing, find_nothing))
+    try:
+        state = State(now, find_nothing, find_nothing)
+        decision: Decision | NoValue = experiment.gates.decide(user_id, context, state)
+    except Stop as error:
+        return _answer_stop(error)
+    return None if isinstance(decision, NoValue) else decision
 
 
 def needs_row(experiment: Experiment, gated: Decision | None) -> bool:
@@ -132,20 +139,14 @@ def _hold_out(experiment: Experiment, now: float, get_row: Callable[[], Assignme
     return _NOT_RECORDED if is_recorded else decision
 
 
-def _evaluate(
-    definition: LazyDefinition, user_id: str, context: Mapping[str, Any], state: State
-) -> Decision | None:
-    """None for no value."""
-    try:
-        decision: Decision | NoValue = definition.decide(user_id, context, state)
-    except MissingUnit as error:
+def _answer_stop(error: Stop) -> Decision:
+    """What an error that the engine has reached means to the caller."""
+    if isinstance(error, MissingUnit):
         raise InvalidInput.missing_unit("experiment", error.name) from None
-    except Circle:  # only in rows edited by hand: publishing refuses circles
+    if isinstance(error, Circle):  # only in rows edited by hand: publishing refuses circles
         message = "What the stored experiment refers to goes in a circle; publish it again."
         raise StorageUnavailable(message) from None
-    except Stop:  # for a moment, if what it refers to was just published or removed
-        return _NO_VALUE
-    return None if isinstance(decision, NoValue) else decision
+    return _NO_VALUE  # for a moment, if what it refers to was just published or removed
 
 
 _NO_VALUE = Decision(None, Reason.NO_VALUE)
