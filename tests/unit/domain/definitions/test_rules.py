@@ -1,6 +1,7 @@
 """Rules as people write them: what each part means, and the path and fix of each mistake."""
 
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from chalicelib.domain.definitions.compiler import (
 from chalicelib.domain.definitions.model import Evaluation, Flag
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.evaluation import evaluate
-from chalicelib.domain.general_form.state import State
+from chalicelib.domain.general_form.state import Condition, State
 from tests.support.experiments import document as experiment_document
 from tests.support.flags import flag
 
@@ -47,14 +48,20 @@ SEGMENTS: dict[str, dict[str, Any]] = {
 OTHER = flag("other", type="string", variants={"red": "#f00", "blue": "#00f"}, default_variant="red")
 
 
-def ask(asked: Flag, user: str | None = "ada", now: float = NOW, **context: Any) -> Evaluation:
-    segments = {
+@cache
+def compile_segments() -> dict[str, Condition]:
+    return {
         key: compile_segment(parse_segment({"key": key, **fields})).condition
         for key, fields in SEGMENTS.items()
     }
-    others = {"other": OTHER, "off": flag("off", enabled=False)}
-    state = State(now, others.get, segments.get)
-    return evaluate(asked, user, {**CONTEXT, **context}, now, others.get, state)
+
+
+OTHERS = {"other": OTHER, "off": flag("off", enabled=False)}
+
+
+def ask(asked: Flag, user: str | None = "ada", now: float = NOW, **context: Any) -> Evaluation:
+    state = State(now, OTHERS.get, compile_segments().get)
+    return evaluate(asked, user, {**CONTEXT, **context}, now, OTHERS.get, state)
 
 
 def holds(condition: Any, user: str | None = "ada", now: float = NOW, **context: Any) -> bool:
