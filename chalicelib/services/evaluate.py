@@ -157,28 +157,13 @@ class FlagEvaluator:
         failures: dict[str, RealtimeError],
         expose: bool,
     ) -> list[Evaluation]:
-        """Adds errors to ``failures``.
+        """In the order of ``requested``. Adds errors to ``failures``.
 
-        Which experiments are served shows when flags are evaluated. Users are assigned to all of them in one
-        go, and then the flags are evaluated again.
+        Which experiments are served shows when flags are evaluated. The user is assigned to all of them in
+        one go, and then the flags that serve one are evaluated again.
         """
-        assigned: dict[str, AssignmentResult | RealtimeError] = {}
-        needed: set[str] = set()
-        used: set[str] = set()
-
-        def assign(key: str) -> Evaluation | None:
-            if user_id is None:
-                raise InvalidInput.missing_unit("flag", "user")
-            result = assigned.get(key)
-            if result is None:
-                needed.add(key)
-                raise _NotAssignedYet
-            used.add(key)
-            if isinstance(result, NotFound):
-                raise Stop
-            if isinstance(result, RealtimeError):
-                raise result
-            return make_experiment_answer(result.decision, result.experiment.version)
+        experiments = _ExperimentAnswers(self._assigner, user_id, context, now)
+        waiting: list[Flag] = []
 
         def find(key: str) -> Flag | None:
             if key in unreadable:
@@ -186,24 +171,30 @@ class FlagEvaluator:
             return all_flags.get(key)
 
         def on_error(flag: Flag, error: Exception) -> None:
-            if not isinstance(error, _NotAssignedYet):
+            if isinstance(error, _NotAssignedYet):
+                waiting.append(flag)
+            else:
                 failures[flag.key] = _as_realtime_error(error)
+
+        def evaluate_each(flags: Iterable[Flag]) -> list[Evaluation]:
+            return list(
+                evaluate_all(flags, user_id, context, now, find, on_error, find_segment, experiments.get)
+            )
 
         all_flags, unreadable = self._flags.get_all(), self._flags.get_unreadable()
         find_segment = find_in_all(self._segments)
-        evaluations = list(
-            evaluate_all(requested, user_id, context, now, find, on_error, find_segment, assign)
-        )
-        while needed and self._assigner is not None and user_id is not None:
-            assigned |= self._assigner.assign_many(user_id, needed, context, now)
-            needed.clear()
-            used.clear()
-            evaluations = list(
-                evaluate_all(requested, user_id, context, now, find, on_error, find_segment, assign)
-            )
-        for key in used if expose else ():
-            self._expose(assigned[key], context, now)
-        return evaluations
+        evaluations = evaluate_each(requested)
+        if not waiting:
+            return evaluations
+        by_key = {evaluation.flag_key: evaluation for evaluation in evaluations}
+        while waiting:
+            experiments.assign_needed()
+            again = waiting.copy()
+            waiting.clear()
+            by_key |= {evaluation.flag_key: evaluation for evaluation in evaluate_each(again)}
+        for result in experiments.used.values() if expose else ():
+            self._expose(result, context, now)
+        return [by_key[flag.key] for flag in requested if flag.key in by_key]
 
     def _assign(
         self, key: str, user_id: str | None, context: dict[str, Any], now: float
@@ -219,16 +210,51 @@ class FlagEvaluator:
         self._expose(result, context, now)
         return make_experiment_answer(result.decision, result.experiment.version)
 
-    def _expose(
-        self, result: AssignmentResult | RealtimeError, context: Mapping[str, Any], now: float
-    ) -> None:
-        is_assigned = isinstance(result, AssignmentResult) and result.decision.variant is not None
-        if self._exposures is not None and is_assigned and isinstance(result, AssignmentResult):
+    def _expose(self, result: AssignmentResult, context: Mapping[str, Any], now: float) -> None:
+        if self._exposures is not None and result.decision.variant is not None:
             self._exposures.expose(result, context, now)
 
 
 class _NotAssignedYet(Exception):
     """The flag serves an experiment to which the user is not assigned yet."""
+
+
+class _ExperimentAnswers:
+    """Of one user, for many flags. ``used`` are the assignments that were an answer, by experiment."""
+
+    def __init__(
+        self, assigner: ExperimentAssigner | None, user_id: str | None, context: dict[str, Any], now: float
+    ) -> None:
+        self._assigner = assigner
+        self._user_id = user_id
+        self._context = context
+        self._now = now
+        self._results: dict[str, AssignmentResult | RealtimeError] = {}
+        self._needed: set[str] = set()
+        self.used: dict[str, AssignmentResult] = {}
+
+    def get(self, key: str) -> Evaluation | None:
+        """None if the experiment excludes the user. Raises _NotAssignedYet, and what failed."""
+        if self._user_id is None:
+            raise InvalidInput.missing_unit("flag", "user")
+        if self._assigner is None:
+            raise Stop
+        result = self._results.get(key)
+        if result is None:
+            self._needed.add(key)
+            raise _NotAssignedYet
+        if isinstance(result, NotFound):  # as in a single evaluation
+            raise Stop
+        if isinstance(result, RealtimeError):
+            raise result
+        self.used[key] = result
+        return make_experiment_answer(result.decision, result.experiment.version)
+
+    def assign_needed(self) -> None:
+        """In one go."""
+        if self._assigner is not None and self._user_id is not None:
+            needed, self._needed = self._needed, set()
+            self._results |= self._assigner.assign_many(self._user_id, needed, self._context, self._now)
 
 
 def _name_as_asked(evaluations: Iterable[Evaluation], by_name: Mapping[str, Flag]) -> list[Evaluation]:

@@ -98,6 +98,36 @@ def test_in_bulk_users_are_assigned_in_one_go_and_exposed_only_where_asked() -> 
     assert len(bench.container.tracker.exposed) == 1
 
 
+def test_in_bulk_answers_keep_the_order_of_the_question() -> None:
+    bench = Bench()
+    for keys in (["colour", "old"], ["old", "colour"]):
+        answers = bench.flags.evaluate_many("u1", keys, {}, bench.container.now)
+        assert [answer.flag_key for answer in answers.evaluations] == keys
+
+
+def test_an_experiment_that_follows_another_is_reached_in_bulk_too() -> None:
+    rules = [{"serve": {"experiment": "checkout"}}, {"serve": {"experiment": "search"}}]
+    flag = published_flag("colour", **COLOUR | {"rules": rules})
+    first, second = published(**SPLIT | {"traffic_allocation": 0.0}), published("search", **SPLIT)
+    container = Container(first, second, flag, published_flag("old"))
+    flags = make_evaluator(container)
+    answers = flags.evaluate_many("u1", None, {}, container.now, expose=True)
+    variant = container.assign("u1", "search")["variant"]
+    assert {answer.flag_key: answer.variant for answer in answers.evaluations} == {
+        "colour": variant,
+        "old": "on",
+    }
+    assert [result.experiment.key for result in container.tracker.exposed] == ["search"]
+
+
+def test_where_nobody_assigns_the_value_is_left_to_the_caller() -> None:
+    catalog = Bench().container.catalog
+    flags = FlagEvaluator(catalog.flags, catalog.segments, None)
+    [answer] = flags.evaluate_many("u1", ["colour"], {}, 0.0).evaluations
+    assert answer == flags.evaluate("u1", "colour", {}, 0.0)
+    assert (answer.variant, answer.has_value, str(answer.reason)) == (None, False, "NO_VALUE")
+
+
 def test_a_store_that_fails_fails_only_the_flag_that_needs_it() -> None:
     bench = Bench()
     bench.container.rows.failing["get"] = bench.container.rows.failing["get_many"] = StorageUnavailable()
