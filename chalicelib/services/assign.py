@@ -283,7 +283,7 @@ class Assigner:
 
 
 def _may_need_row(experiment: Experiment, user_id: str, attributes: Attributes, now: float) -> bool:
-    """An error is told where the experiment is decided: it fails no other."""
+    """False for an error: `_decide` raises it again, for this experiment only."""
     try:
         return needs_row(experiment, check_gates(experiment, user_id, attributes, now))
     except InvalidInput:

@@ -158,9 +158,7 @@ def _compile_simple(name: str, fields: Any, reader: Reader | None) -> Compiled |
     """Whether an attribute or the user is one of some texts, in one closure; None for other tests."""
     of, value = fields["of"], fields.get("value")
     is_attribute = isinstance(of, dict) and isinstance(of.get("attr"), str)
-    is_plain = (
-        reader is None and fields.get("missing", False) is False and fields.keys().isdisjoint(_NOT_SIMPLE)
-    )
+    is_plain = reader is None and fields.get("missing", False) is False and "with" not in fields
     if name not in ("eq", "in") or not is_plain or not (is_attribute or of == "user"):
         return None
     texts = [value] if name == "eq" else value
@@ -171,9 +169,6 @@ def _compile_simple(name: str, fields: Any, reader: Reader | None) -> Compiled |
     return (
         None if "list" in fields else compile_text_in(of["attr"] if is_attribute else None, frozenset(texts))
     )
-
-
-_NOT_SIMPLE = ("with",)
 
 
 def _check_presence(_left: Any, _user: str | None, _context: Context, _state: State) -> bool | None:

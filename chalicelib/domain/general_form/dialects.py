@@ -12,6 +12,7 @@ from chalicelib.domain.general_form.compiled import FALSE, Compiled, compile_tex
 from chalicelib.domain.general_form.problems import InvalidForm, require_object
 from chalicelib.domain.general_form.state import Context, State
 from chalicelib.domain.targeting import operators_v1, operators_v2, semver
+from chalicelib.domain.targeting.attributes import follow_path
 from chalicelib.domain.targeting.document import Condition, InvalidOperand
 from chalicelib.domain.targeting.values import ERRORS, Test, never
 
@@ -49,7 +50,7 @@ def _compile_test(
     def holds(_user: str | None, context: Context, state: State) -> bool:
         value = context.get(attribute, _MISSING if steps else absent)
         if value is _MISSING and steps:
-            value = _follow_path(context, steps, absent)
+            value = follow_path(context, steps, absent)
         if value is absent:
             return False
         try:
@@ -58,16 +59,6 @@ def _compile_test(
             return False
 
     return Compiled(holds, True)
-
-
-def _follow_path(context: Context, steps: list[str], absent: object) -> Any:
-    """Version 2.0: ``a.b`` is the key ``a.b`` if there is one, else ``b`` of the object ``a``."""
-    value: Any = context
-    for step in steps:
-        value = value.get(step, absent) if isinstance(value, dict) else absent
-        if value is absent:
-            return absent
-    return value
 
 
 def _compile_fast(condition: Condition, *, is_v2: bool) -> Compiled | None:

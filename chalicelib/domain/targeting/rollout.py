@@ -1,11 +1,11 @@
-"""Percentages of users, in both versions: a rule's rollout, and the operator ``percentage_bucket``."""
+"""Percentages of users, in both versions: the operator ``percentage_bucket``, and what rollouts hash."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain import bucketing
-from chalicelib.domain.targeting.document import Condition, InvalidOperand, TargetingRule
+from chalicelib.domain.targeting.document import Condition, InvalidOperand
 from chalicelib.domain.targeting.values import (
     Test,
     always,
@@ -15,19 +15,11 @@ from chalicelib.domain.targeting.values import (
     read_text_v1,
 )
 
-Rollout = Callable[[Mapping[str, Any], object], bool]
-"""(context, unit) -> whether the rollout includes it. Version 1.0 reads the context, 2.0 the unit."""
-
 _IDENTIFIERS = ("user_id", "id", "email", "username", "device_id", "client_id", "session_id")
 
 
-def compile_rollout_v1(rule: TargetingRule) -> Rollout:
-    """MD5 of the first identifier that is not empty, or of the whole context."""
-    suffix, percentage = f":{rule.rule.id}", rule.rollout_percentage
-    return lambda context, _unit: _hash_to_percent(identify_v1(context) + suffix) < percentage
-
-
 def identify_v1(context: Mapping[str, Any]) -> str:
+    """The first identifier that is not empty, or a hash of the whole context."""
     for name in _IDENTIFIERS:
         value = context.get(name)
         if value:
@@ -52,18 +44,6 @@ def _hash_to_percent(text: str) -> int:
 def build_hash_prefix(salt: str, rule_id: str) -> str:
     """Version 2.0 hashes ``rule/{salt}/{rule id}:{user}``; neither salt nor id can contain ``/`` or ``:``."""
     return bucketing.make_prefix("rule", f"{salt}/{rule_id}")
-
-
-def compile_rollout_v2(rule: TargetingRule, salt: str) -> Rollout:
-    """The first half of MurmurHash3 of the unit; without one nobody is included."""
-    prefix = build_hash_prefix(salt, rule.rule.id)
-    limit = bucketing.compute_threshold(rule.rollout_percentage * bucketing.BUCKETS // 100)
-
-    def is_included(_context: Mapping[str, Any], value: object) -> bool:
-        unit = _read_unit(value)
-        return unit is not None and bucketing.compute_halves(prefix, unit)[0] < limit
-
-    return is_included
 
 
 def build_percentage_bucket_v2(condition: Condition, hash_prefix: str) -> Test:

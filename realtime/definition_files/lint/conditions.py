@@ -48,7 +48,7 @@ def _lint_negation(condition: Condition, units: Set[str]) -> Iterator[Problem]:
     opposite = _OPPOSITES.get(operator)
     instead = f"write {opposite} in place of not" if opposite else "add missing: unknown"
     message = (
-        f"holds for whoever has no {name}, too: {instead} to leave them out, "
+        f"is true for users without {name}, too: {instead} to leave them out, "
         "or missing: false if that is meant"
     )
     yield Problem(inner.path, message)

@@ -37,7 +37,7 @@ RULE_FIELDS = ("id", "description", "when", "gates", "unit", "serve", "else")
 class RuleTranslator:
     """``default`` is what the definition serves if no rule decides, in the general form.
 
-    ``shares`` are the weights of the definition's own split, by variant; empty if there are none.
+    ``shares``: variant -> share of the flag's users, where the flag's variants have weights; else empty.
     """
 
     def __init__(self, scope: Scope, default: Json, shares: Mapping[str, float]) -> None:

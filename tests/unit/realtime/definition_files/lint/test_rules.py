@@ -296,7 +296,9 @@ def test_a_gate_and_a_split_on_one_hash(tmp_path: Path, rule: str, expected: lis
 
 
 def say_negation(instead: str) -> str:
-    return f"holds for whoever has no a, too: {instead} to leave them out, or missing: false if that is meant"
+    return (
+        f"is true for users without a, too: {instead} to leave them out, or missing: false if that is meant"
+    )
 
 
 @pytest.mark.parametrize(
