@@ -7,6 +7,7 @@ from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, 
 from chalicelib import deadline
 from chalicelib.api import assignments, direct, flags, ofrep, openapi
 from chalicelib.api.application import Application
+from chalicelib.api.events import wants_backfill
 from chalicelib.api.http import (
     CORS,
     DENY,
@@ -114,7 +115,8 @@ def ofrep_flags() -> Response:
 @app.route("/events", methods=["POST"], authorizer=api_key, **JSON)
 @json_view
 def events() -> Response:
-    return respond_with_json(plane().ingest(read_json(_request(), MAX_EVENTS_BODY_BYTES)), 202)
+    body = read_json(_request(), MAX_EVENTS_BODY_BYTES)
+    return respond_with_json(plane().ingest(body, backfill=wants_backfill(_request(), body)), 202)
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)

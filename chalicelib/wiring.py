@@ -91,8 +91,10 @@ class Plane(AwsStores):
     def health(self) -> dict[str, Any]:
         return {"status": "ok", "version": __version__, "cache_hit_rate": round(self.catalog.hit_rate(), 4)}
 
-    def ingest(self, body: dict[str, Any]) -> dict[str, Any]:
-        return self.ingestion.ingest(body, self.clock())
+    def ingest(
+        self, body: dict[str, Any], *, backfill: bool = False, trusted: bool = False
+    ) -> dict[str, Any]:
+        return self.ingestion.ingest(body, self.clock(), backfill=backfill, trusted=trusted)
 
     def process(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
         with self._flush_metrics_after():

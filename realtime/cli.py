@@ -238,7 +238,12 @@ def results(
 
 @keys_app.command("create")
 def keys_create(
-    scopes: Annotated[str, typer.Option(help="Of assign, flags, events, results; separated by commas.")],
+    scopes: Annotated[
+        str,
+        typer.Option(
+            help="Of assign, flags, flags:client, events, events:client, results, admin; separated by commas."
+        ),
+    ],
     label: Annotated[str, typer.Option(help="Whose key it is.")],
 ) -> None:
     """Create a key. Example: [b]python -m realtime keys create --scopes assign,flags --label web[/b]"""

@@ -57,7 +57,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def make_auth_context(access: Access) -> dict[str, str]:
     """What the authorizer tells the views: API Gateway passes texts on."""
-    return {"flags": "client"} if access.is_client else {}
+    context = {"flags": "client"} if access.is_client else {}
+    return context | {"admin": "true"} if access.is_admin else context
 
 
 def is_client(request: Request) -> bool:
@@ -66,11 +67,21 @@ def is_client(request: Request) -> bool:
     return isinstance(authorizer, dict) and authorizer.get("flags") == "client"
 
 
+def is_admin(request: Request) -> bool:
+    """Whether the key has the scope `admin`."""
+    authorizer = request.context.get("authorizer")
+    return isinstance(authorizer, dict) and authorizer.get("admin") == "true"
+
+
+class Forbidden(RealtimeError):
+    """The key opens the route, but not what the request asks of it."""
+
+
 class UnsupportedMediaType(RealtimeError):
     """The body is not declared as JSON."""
 
 
-_STATUS[UnsupportedMediaType] = 415
+_STATUS |= {Forbidden: 403, UnsupportedMediaType: 415}
 
 
 def read_json(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:

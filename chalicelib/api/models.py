@@ -57,6 +57,10 @@ class FlagBatchRequest(RequestModel):
 
 class EventList(BaseModel):
     events: list[EventDocument] = Field(min_length=1, max_length=MAX_EVENTS)
+    sent_at: str | None = Field(
+        default=None, description="ISO 8601, by the clock of the client: for each event that has none"
+    )
+    backfill: bool = Field(default=False, description="take events of any age; needs the scope admin")
 
 
 class EventsRequest(RootModel[EventDocument | EventList]):

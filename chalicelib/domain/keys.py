@@ -13,12 +13,17 @@ _FLAGS = (
 )
 CLIENT_FLAGS = "flags:client"
 """For keys that are public, such as one in a web page: only flags that are ``client_visible``."""
+CLIENT_EVENTS = "events:client"
+"""For keys that are public: it sends events and reads nothing."""
+ADMIN = "admin"
 SCOPES: dict[str, tuple[str, ...]] = {
     "assign": ("/assign", "/assign/batch"),
     "flags": _FLAGS,
     CLIENT_FLAGS: _FLAGS,
     "events": ("/events",),
+    CLIENT_EVENTS: ("/events",),
     "results": ("/experiments/*",),
+    ADMIN: ("/events",),
 }
 """Scope → the routes it opens; ``*`` is any text."""
 
@@ -55,14 +60,16 @@ def parse_bearer(header: str) -> str | None:
 class Access(NamedTuple):
     """What a key opens: ``principal`` names it by its digest, ``routes`` is empty if it is not accepted.
 
-    ``is_client``: only flags that are ``client_visible``.
+    ``is_client``: only flags that are ``client_visible``. ``is_admin``: also backfills of events.
     """
 
     principal: str
     routes: tuple[str, ...] = ()
     is_client: bool = False
+    is_admin: bool = False
 
 
 def grant(principal: str, scopes: Collection[str]) -> Access:
     routes = dict.fromkeys(route for scope in SCOPES if scope in scopes for route in SCOPES[scope])
-    return Access(principal, tuple(routes), CLIENT_FLAGS in scopes and "flags" not in scopes)
+    is_client = CLIENT_FLAGS in scopes and "flags" not in scopes
+    return Access(principal, tuple(routes), is_client, ADMIN in scopes)

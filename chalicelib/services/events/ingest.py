@@ -1,5 +1,6 @@
 """Put the events of a request into the stream. An event is accepted once Kinesis has acknowledged it."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import orjson
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable, Throttled, TooLarge
 from chalicelib.domain.stream.event import MAX_EVENTS, TOO_DEEP, Limits, Refusal, is_too_deep, parse_event
 from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
+from chalicelib.domain.timestamps import parse_timestamp
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.05
@@ -25,19 +27,27 @@ class Ingest:
         self._new_id = new_id
         self._pause = pause
 
-    def ingest(self, body: object, now: float) -> dict[str, Any]:
+    def ingest(
+        self, body: object, now: float, *, backfill: bool = False, trusted: bool = False
+    ) -> dict[str, Any]:
         """``body`` is one event or {"events": [at most 500]}; ``event_ids`` has null for a rejected event.
 
+        ``backfill``: events of any age are taken, here and by the processor. ``trusted``: an event that was
+        received before keeps its ``realtime.received_at``; ``backfill`` implies it.
         Raises InvalidInput or TooLarge for the body as a whole; Throttled or StorageUnavailable if the stream
         took no event.
         """
         events = _read_events(body)
+        limits = self._limits._replace(max_age=math.inf) if backfill else self._limits
         event_ids: list[str | None] = []
         records: list[OutgoingRecord] = []
         rejected: list[dict[str, Any]] = []
         for index, data in enumerate(events):
             sent_id = data.get("event_id") if isinstance(data, dict) else None
-            record = self._prepare(data, index, now)
+            received_at = _read_received_at(data, now) if trusted or backfill else now
+            if isinstance(data, dict):
+                data["realtime"] = {"received_at": received_at} | ({"backfill": True} if backfill else {})
+            record = self._prepare(data, index, received_at, limits)
             if isinstance(record, Refusal):
                 event_id = sent_id if isinstance(sent_id, str) else None
                 rejected.append(_reject(index, event_id, record.code, record.message))
@@ -59,7 +69,7 @@ class Ingest:
             "event_ids": event_ids,
         }
 
-    def _prepare(self, data: Any, index: int, now: float) -> OutgoingRecord | Refusal:
+    def _prepare(self, data: Any, index: int, received_at: float, limits: Limits) -> OutgoingRecord | Refusal:
         """Parses the same bytes that the processor will parse, with the same result."""
         if isinstance(data, dict) and data.get("event_id") is None:
             data["event_id"] = self._new_id()
@@ -69,7 +79,7 @@ class Ingest:
             if is_too_deep(data):
                 return TOO_DEEP
             return Refusal("invalid_json", "The event holds a lone surrogate or an integer beyond 64 bits.")
-        event = parse_event(text, now, self._limits)
+        event = parse_event(text, received_at, limits)
         if isinstance(event, Refusal):
             return event
         if event.data != data:  # 1e400 is parsed as infinity, and written as null
@@ -102,6 +112,15 @@ def _reject(index: int, event_id: str | None, code: str, message: str) -> dict[s
     return {"index": index, "event_id": event_id, "code": code, "message": message}
 
 
+def _read_received_at(data: Any, now: float) -> float:
+    """When the event was first received; ``now`` if it does not say so in a way that can be true."""
+    mark = data.get("realtime") if isinstance(data, dict) else None
+    received_at = mark.get("received_at") if isinstance(mark, dict) else None
+    if isinstance(received_at, bool) or not isinstance(received_at, int | float):
+        return now
+    return received_at if 0 < received_at <= now else now
+
+
 def _read_events(body: object) -> Sequence[Any]:
     if not isinstance(body, dict):
         raise InvalidInput("invalid_body", 'The body must be an event or {"events": [...]}.')
@@ -115,4 +134,20 @@ def _read_events(body: object) -> Sequence[Any]:
         raise TooLarge(
             "too_many_events", f"At most {MAX_EVENTS} events fit one request; it has {len(events)}."
         )
+    _copy_sent_at(body, events)
     return events
+
+
+def _copy_sent_at(body: dict[str, Any], events: Sequence[Any]) -> None:
+    """A ``sent_at`` beside the events is that of each event which has none."""
+    sent_at = body.get("sent_at")
+    if sent_at is None:
+        return
+    try:
+        parse_timestamp(sent_at)
+    except (ValueError, TypeError):
+        problem = Problem("sent_at", "must be an ISO 8601 date and time")
+        raise InvalidInput("invalid_body", f"{problem}.", (problem,)) from None
+    for data in events:
+        if isinstance(data, dict) and data.get("sent_at") is None:
+            data["sent_at"] = sent_at

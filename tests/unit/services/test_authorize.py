@@ -30,11 +30,11 @@ def make_authorizer(keys: CountingKeys, demo_key: str = "", now: float = 0.0) ->
 
 
 def test_a_key_opens_the_routes_of_its_scopes_only() -> None:
-    name, routes, is_client = make_authorizer(CountingKeys(WEB)).authorize("Bearer rt_web")
-    assert name == WEB.id[:12]
-    assert "/flags/evaluate" in routes
-    assert "/assign" not in routes
-    assert not is_client
+    access = make_authorizer(CountingKeys(WEB)).authorize("Bearer rt_web")
+    assert access.principal == WEB.id[:12]
+    assert "/flags/evaluate" in access.routes
+    assert "/assign" not in access.routes
+    assert (access.is_client, access.is_admin) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,16 @@ def test_a_public_key_sees_only_what_clients_may_see(scopes: tuple[str, ...], is
     access = make_authorizer(CountingKeys(replace(WEB, scopes=scopes))).authorize("Bearer rt_web")
     assert "/flags/evaluate" in access.routes
     assert access.is_client is is_client
+
+
+def test_a_public_key_for_events_opens_only_their_route() -> None:
+    keys = CountingKeys(replace(WEB, scopes=("events:client",)))
+    assert make_authorizer(keys).authorize("Bearer rt_web").routes == ("/events",)
+
+
+def test_an_admin_may_send_events_and_backfill_them() -> None:
+    access = make_authorizer(CountingKeys(replace(WEB, scopes=("admin",)))).authorize("Bearer rt_web")
+    assert (access.routes, access.is_admin) == (("/events",), True)
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,24 @@ class Refusing(MemoryEventStream):
 
 
 def send(
-    body: object, stream: MemoryEventStream | None = None, pauses: list[float] | None = None
+    body: object,
+    stream: MemoryEventStream | None = None,
+    pauses: list[float] | None = None,
+    *,
+    backfill: bool = False,
+    trusted: bool = False,
 ) -> dict[str, Any]:
     numbers = itertools.count(1)
     pause = (pauses if pauses is not None else []).append
     ingest = Ingest(stream or MemoryEventStream(), Limits(), lambda: f"new-{next(numbers)}", pause)
-    return ingest.ingest(body, ARRIVED)
+    return ingest.ingest(body, ARRIVED, backfill=backfill, trusted=trusted)
+
+
+def send_for_records(*events: dict[str, Any], **options: Any) -> list[Any]:
+    """The events as they are in the stream."""
+    stream = MemoryEventStream()
+    send({"events": [*events]} | options.pop("beside", {}), stream, **options)
+    return [orjson.loads(put.data) for put in stream.records]
 
 
 def test_one_event_is_accepted_with_its_id() -> None:
@@ -55,6 +67,57 @@ def test_one_event_is_accepted_with_its_id() -> None:
     assert send(sent, stream) == {"accepted": 1, "rejected": [], "event_ids": ["e1"]}
     [put] = stream.records
     assert (put.partition_key, orjson.loads(put.data)) == ("u1", sent)
+
+
+def test_a_record_says_when_its_event_was_received_whatever_the_client_writes() -> None:
+    forged = {"received_at": 1.0, "backfill": True, "other": 1}
+    records = send_for_records(purchase(), purchase(realtime=forged), purchase(realtime="x"))
+    assert [record["realtime"] for record in records] == [{"received_at": ARRIVED}] * 3
+
+
+def test_a_backfill_takes_events_of_any_age_and_marks_them() -> None:
+    [record] = send_for_records(purchase(timestamp="1997-01-01T00:00:00Z"), backfill=True)
+    assert record["realtime"] == {"received_at": ARRIVED, "backfill": True}
+
+
+def test_a_backfill_takes_no_event_of_the_future() -> None:
+    [rejected] = send(purchase(timestamp="2099-01-01T00:00:00Z"), backfill=True)["rejected"]
+    assert rejected["code"] == "in_the_future"
+
+
+@pytest.mark.parametrize("options", [{"trusted": True}, {"backfill": True}])
+def test_a_trusted_event_keeps_the_time_when_it_was_first_received(options: dict[str, bool]) -> None:
+    [record] = send_for_records(purchase(realtime={"received_at": ARRIVED - 60, "place": "p"}), **options)
+    expected = {"received_at": ARRIVED - 60} | ({"backfill": True} if options.get("backfill") else {})
+    assert record["realtime"] == expected
+
+
+@pytest.mark.parametrize(
+    "received_at", [None, "2026-01-01", True, 0, -1.0, ARRIVED + 1, float("nan"), [], 10**400]
+)
+def test_a_time_of_receipt_that_cannot_be_true_is_replaced(received_at: object) -> None:
+    [record] = send_for_records(purchase(realtime={"received_at": received_at}), trusted=True)
+    assert record["realtime"] == {"received_at": ARRIVED}
+
+
+def test_a_trusted_event_was_not_too_old_when_it_was_first_received() -> None:
+    old = purchase(timestamp="2020-01-01T00:00:00Z", realtime={"received_at": 1_577_836_900.0})
+    assert send(old, trusted=True)["accepted"] == 1
+
+
+def test_the_time_of_sending_beside_the_events_is_that_of_each_without_one() -> None:
+    sent_at, own = "2026-11-22T10:20:00Z", "2026-11-22T10:21:00Z"
+    records = send_for_records(
+        purchase(), purchase(sent_at=own), purchase(sent_at=None), beside={"sent_at": sent_at}
+    )
+    assert [record["sent_at"] for record in records] == [sent_at, own, sent_at]
+
+
+@pytest.mark.parametrize("sent_at", ["yesterday", 5, {}, ["2026-11-22T10:20:00Z"], ""])
+def test_a_time_of_sending_that_is_none_is_refused_by_name(sent_at: object) -> None:
+    with pytest.raises(InvalidInput, match="sent_at: must be an ISO 8601 date and time") as refused:
+        send({"events": [purchase()], "sent_at": sent_at})
+    assert refused.value.details[0].path == "sent_at"
 
 
 def test_an_id_is_generated_returned_and_sent_where_there_is_none() -> None:

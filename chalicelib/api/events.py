@@ -1,0 +1,32 @@
+"""Reads the requests of /events."""
+
+from typing import Any
+
+from chalice.app import Request
+
+from chalicelib.api.http import Forbidden, is_admin, read_query
+from chalicelib.domain.errors import InvalidInput, Problem
+from chalicelib.domain.keys import ADMIN
+
+_BOOLEANS: dict[str, bool] = {"true": True, "1": True, "false": False, "0": False}
+
+
+def wants_backfill(request: Request, body: dict[str, Any]) -> bool:
+    """Whether events of any age are taken: ``backfill`` beside ``events``, or in the query.
+
+    Raises Forbidden unless the key has the scope `admin`.
+    """
+    query = read_query(request)
+    is_backfill = _BOOLEANS.get(query.get("backfill", "false"))
+    if is_backfill is None:
+        problem = Problem("backfill", "must be true or false")
+        raise InvalidInput("invalid_request", f"The query is not valid: {problem}.", (problem,))
+    if "events" in body and (beside := body.get("backfill")) is not None:
+        if not isinstance(beside, bool):
+            problem = Problem("backfill", "must be true or false")
+            raise InvalidInput("invalid_body", f"The body is not valid: {problem}.", (problem,))
+        is_backfill |= beside
+    if is_backfill and not is_admin(request):
+        reason = f"needs a key of the scope {ADMIN}"
+        raise Forbidden("forbidden_scope", f"backfill {reason}.", (Problem("backfill", reason),))
+    return is_backfill

@@ -1,0 +1,84 @@
+"""POST /events through the local server and the authorizer, over stores in memory."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from chalicelib.domain.keys import ApiKey, digest
+from chalicelib.settings import Settings
+from tests.support.service import Service, serve_service
+
+NOW = datetime.now(UTC).isoformat()
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[httpx.Client, Service]]:
+    # An hour, since the local stack itself takes events of any age.
+    settings = Settings.from_env({"REALTIME_EVENT_MAX_AGE": "3600"})
+    with serve_service(settings) as (url, service), httpx.Client(base_url=url) as client:
+        for scope in ("events", "events:client", "flags", "admin"):
+            service.keys.put(ApiKey(digest(f"rt_{scope}"), scope, (scope,), "2026-01-01T00:00:00Z"))
+        yield client, service
+
+
+@pytest.fixture
+def api(served: tuple[httpx.Client, Service]) -> httpx.Client:
+    served[1].stream.records.clear()
+    return served[0]
+
+
+@pytest.fixture
+def service(served: tuple[httpx.Client, Service]) -> Service:
+    return served[1]
+
+
+def event(**fields: Any) -> dict[str, Any]:
+    return {"event_type": "purchase", "user_id": "u1", "timestamp": NOW, **fields}
+
+
+def bearer(scope: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer rt_{scope}"}
+
+
+def read_records(service: Service) -> list[Any]:
+    return [orjson.loads(record.data) for record in service.stream.records]
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("", {"events": [event(timestamp=LONG_AGO)], "backfill": True}),
+        ("?backfill=true", {"events": [event(timestamp=LONG_AGO)]}),
+        ("?backfill=true", event(timestamp=LONG_AGO)),
+    ],
+)
+def test_a_backfill_needs_an_admin(api: httpx.Client, service: Service, query: str, body: Any) -> None:
+    refused = api.post(f"/events{query}", json=body, headers=bearer("events"))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "forbidden_scope")
+    assert "needs a key of the scope admin" in refused.json()["error"]["message"]
+    assert read_records(service) == []
+    assert api.post(f"/events{query}", json=body, headers=bearer("admin")).json()["accepted"] == 1
+    [record] = read_records(service)
+    assert record["realtime"]["backfill"] is True
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [("", {"events": [event()], "backfill": "yes"}), ("?backfill=yes", {"events": [event()]})],
+)
+def test_backfill_is_true_or_false(api: httpx.Client, query: str, body: Any) -> None:
+    answer = api.post(f"/events{query}", json=body, headers=bearer("admin"))
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"] == [{"field": "backfill", "message": "must be true or false"}]
+
+
+def test_a_field_of_an_event_asks_for_no_backfill(api: httpx.Client, service: Service) -> None:
+    sent = {**event(backfill=True), "realtime": {"backfill": True}}
+    assert api.post("/events", json=sent, headers=bearer("events")).status_code == 202
+    [record] = read_records(service)
+    assert (record["backfill"], "backfill" in record["realtime"]) == (True, False)
