@@ -7,11 +7,10 @@ from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, 
 from chalicelib import deadline
 from chalicelib.api import assignments, direct, flags, ofrep, openapi
 from chalicelib.api.application import Application
-from chalicelib.api.events import wants_backfill
+from chalicelib.api.events import read_events, wants_backfill
 from chalicelib.api.http import (
     CORS,
     DENY,
-    MAX_EVENTS_BODY_BYTES,
     Model,
     is_client,
     json_view,
@@ -115,7 +114,7 @@ def ofrep_flags() -> Response:
 @app.route("/events", methods=["POST"], authorizer=api_key, **JSON)
 @json_view
 def events() -> Response:
-    body = read_json(_request(), MAX_EVENTS_BODY_BYTES)
+    body = read_events(_request())
     return respond_with_json(plane().ingest(body, backfill=wants_backfill(_request(), body)), 202)
 
 

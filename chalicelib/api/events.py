@@ -4,11 +4,17 @@ from typing import Any
 
 from chalice.app import Request
 
-from chalicelib.api.http import Forbidden, is_admin, read_query
+from chalicelib.api.event_json import parse_events
+from chalicelib.api.http import MAX_EVENTS_BODY_BYTES, Forbidden, is_admin, read_json_text, read_query
 from chalicelib.domain.errors import InvalidInput, Problem
 from chalicelib.domain.keys import ADMIN
 
 _BOOLEANS: dict[str, bool] = {"true": True, "1": True, "false": False, "0": False}
+
+
+def read_events(request: Request) -> dict[str, Any]:
+    """One event, or ``{"events": […]}``; not yet checked."""
+    return parse_events(read_json_text(request, MAX_EVENTS_BODY_BYTES))
 
 
 def wants_backfill(request: Request, body: dict[str, Any]) -> bool:

@@ -84,14 +84,19 @@ class UnsupportedMediaType(RealtimeError):
 _STATUS |= {Forbidden: 403, UnsupportedMediaType: 415}
 
 
-def read_json(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
+def read_json(request: Request) -> dict[str, Any]:
     """The body as a JSON object. Raises InvalidInput, TooLarge or UnsupportedMediaType."""
+    return parse_object(read_json_text(request), "body")
+
+
+def read_json_text(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes | str:
+    """The body that is declared as JSON. Raises TooLarge or UnsupportedMediaType."""
     content_type = request.headers.get("content-type", "")
     if content_type != "application/json" and not _is_json(content_type):
         reason = f"must be application/json, not {content_type[:80] or 'none'}"
         problem = Problem("Content-Type", reason)
         raise UnsupportedMediaType("unsupported_media_type", f"The header Content-Type {reason}.", (problem,))
-    return parse_object(check_size(request.raw_body, max_bytes), "body")
+    return check_size(request.raw_body, max_bytes)
 
 
 def check_size(body: str | bytes, max_bytes: int = MAX_BODY_BYTES) -> str | bytes:

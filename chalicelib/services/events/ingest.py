@@ -9,11 +9,13 @@ import orjson
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable, Throttled, TooLarge
 from chalicelib.domain.stream.event import MAX_EVENTS, TOO_DEEP, Limits, Refusal, is_too_deep, parse_event
 from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
+from chalicelib.domain.stream.unwritable import refuse_unwritable
 from chalicelib.domain.timestamps import parse_timestamp
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.05
 """Seconds before the second attempt; doubled before each later one."""
+_UNWRITABLE = Refusal("invalid_json", "The event holds a value that JSON does not have.")
 
 
 class Ingest:
@@ -76,14 +78,10 @@ class Ingest:
         try:
             text = orjson.dumps(data)
         except TypeError:  # over 254 levels, a lone surrogate, or an integer beyond 64 bits
-            if is_too_deep(data):
-                return TOO_DEEP
-            return Refusal("invalid_json", "The event holds a lone surrogate or an integer beyond 64 bits.")
+            return TOO_DEEP if is_too_deep(data) else refuse_unwritable(data) or _UNWRITABLE
         event = parse_event(text, received_at, limits)
-        if isinstance(event, Refusal):
-            return event
-        if event.data != data:  # 1e400 is parsed as infinity, and written as null
-            return Refusal("invalid_json", "The event holds a number beyond 64 bits.")
+        if isinstance(event, Refusal) or event.data != data:  # NaN and infinity are written as null
+            return refuse_unwritable(data) or (event if isinstance(event, Refusal) else _UNWRITABLE)
         return OutgoingRecord(index, event.user_id[:MAX_PARTITION_KEY], text)
 
     def _put(self, records: Sequence[OutgoingRecord]) -> dict[int, str]:

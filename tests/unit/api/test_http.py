@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from chalice.app import Request, Response
 
+from chalicelib.api.events import read_events
 from chalicelib.api.http import (
     MAX_BODY_BYTES,
     MAX_EVENTS_BODY_BYTES,
@@ -108,9 +109,9 @@ def test_a_large_body_is_refused_with_the_limit() -> None:
 def test_a_body_of_events_may_be_larger() -> None:
     events = json.dumps({"events": ["x" * 1000] * 500})
     assert len(events) > MAX_BODY_BYTES
-    assert len(read_json(request(events), MAX_EVENTS_BODY_BYTES)["events"]) == 500
+    assert len(read_events(request(events))["events"]) == 500
     with pytest.raises(TooLarge, match=str(MAX_EVENTS_BODY_BYTES)):
-        read_json(request("x" * (MAX_EVENTS_BODY_BYTES + 1)), MAX_EVENTS_BODY_BYTES)
+        read_events(request("x" * (MAX_EVENTS_BODY_BYTES + 1)))
 
 
 def test_a_query_is_read_like_a_body() -> None:
