@@ -235,7 +235,9 @@ class Plane(AwsStores):
         sample_ratio = SampleRatioMonitor(
             self.catalog.experiments, self.counters, self.definitions, self.metrics
         )
-        return AssignmentSync(self.counters, self.parallel, sample_ratio, self.history, self.metrics)
+        return AssignmentSync(
+            self.counters, self.parallel, sample_ratio, self.history, self.quarantine, self.metrics
+        )
 
     @cached_property
     def limits(self) -> Limits:

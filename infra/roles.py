@@ -20,6 +20,10 @@ _USED_BY_EXPERIMENTS: ActionsBySetting = {"flags_table": _READ, "segments_table"
 """What conditions of experiments ask for, by key."""
 _USED_BY_FLAGS: ActionsBySetting = {"segments_table": (*_READ, "dynamodb:Scan")}
 _TRACKING: ActionsBySetting = {"event_stream": ("kinesis:PutRecords",)}
+_QUARANTINE: ActionsBySetting = {
+    "archive_bucket": ("s3:PutObject",),  # payloads that are too large for a message
+    "quarantine_queue": ("sqs:GetQueueUrl", "sqs:SendMessage"),
+}
 CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     "assignment": _ALL_EXPERIMENTS
     | _USED_BY_EXPERIMENTS
@@ -33,11 +37,10 @@ CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     "ingest": _EXPERIMENTS_BY_KEY | _TRACKING | {"counters_table": ("dynamodb:Query",)},
     "event_processor": _ALL_EXPERIMENTS
     | _ALL_FLAGS
+    | _QUARANTINE  # the archive writes to the same bucket
     | {
-        "archive_bucket": ("s3:PutObject",),
         "assignments_table": ("dynamodb:BatchGetItem",),
         "counters_table": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-        "quarantine_queue": ("sqs:GetQueueUrl", "sqs:SendMessage"),
     },
     "assignment_sync": _ALL_EXPERIMENTS | {"counters_table": ("dynamodb:Query", "dynamodb:UpdateItem")},
     "authorizer": {"keys_table": ("dynamodb:GetItem",)},
@@ -78,6 +81,7 @@ def list_calls(function: FunctionName, environment: Environment, names: Resource
         actions["dedupe_table"] = ("dynamodb:PutItem",)
     if function == "assignment_sync" and "postgres_secret" in names.by_setting:
         actions["postgres_secret"] = ("secretsmanager:GetSecretValue",)
+        actions |= _QUARANTINE
     return actions
 
 

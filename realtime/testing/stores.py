@@ -13,7 +13,7 @@ from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionK
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.recent_contexts import RecentContext
-from chalicelib.domain.stream.assignment_history import HistoryRow
+from chalicelib.domain.stream.assignment_history import HistoryRow, RefusedRow
 from chalicelib.domain.timestamps import format_timestamp
 
 
@@ -101,11 +101,12 @@ class MemoryAssignmentHistory:
     def __init__(self) -> None:
         self.rows: dict[str, HistoryRow] = {}
 
-    def upsert(self, rows: Sequence[HistoryRow]) -> list[str]:
-        valid = [row for row in rows if "\0" not in row.user_id]  # PostgreSQL has no text with a zero byte
-        for row in valid:
-            self.rows[row.id] = self.rows[row.id].merge(row) if row.id in self.rows else row
-        return ["22P05"] * (len(rows) - len(valid))
+    def upsert(self, rows: Sequence[HistoryRow]) -> list[RefusedRow]:
+        refused = [RefusedRow(row, "22P05") for row in rows if "\0" in row.user_id]  # no text has a zero byte
+        for row in rows:
+            if "\0" not in row.user_id:
+                self.rows[row.id] = self.rows[row.id].merge(row) if row.id in self.rows else row
+        return refused
 
 
 class MemoryRecentContexts:

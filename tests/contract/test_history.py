@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.stream.assignment_history import History, HistoryRow, merge_rows
+from chalicelib.domain.stream.assignment_history import History, HistoryRow, RefusedRow, merge_rows
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.postgres import AssignmentHistory
@@ -62,7 +62,7 @@ def test_an_older_row_that_comes_late_changes_only_the_first_time(history: Histo
 def test_rows_that_can_never_be_stored_keep_no_other_from_it(history: HistoryUnderTest, size: int) -> None:
     poison = {0, size // 2, size - 1}
     rows = [row(number, user_id="a\0b" if number in poison else "u") for number in range(size)]
-    assert history.store.upsert(rows) == ["22P05"] * len(poison)
+    assert history.store.upsert(rows) == [RefusedRow(rows[number], "22P05") for number in sorted(poison)]
     assert list(history.rows()) == [row_.id for number, row_ in enumerate(rows) if number not in poison]
 
 

@@ -13,6 +13,8 @@ import pytest
 
 import app as application
 from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.stream.assignment_history import RefusedRow
+from chalicelib.services.events.assignment_sync import redrive_row
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
@@ -145,7 +147,9 @@ def test_replayed_and_reordered_batches_change_nothing(
     assert counted(plane) == len(USERS)
 
 
-def test_a_poison_row_is_skipped_and_the_shard_goes_on(plane: Plane, database: Postgres, pump: Pump) -> None:
+def test_a_poison_row_goes_into_quarantine_and_the_shard_goes_on(
+    plane: Plane, database: Postgres, pump: Pump
+) -> None:
     plane.assign(USERS[0], "checkout", {})
     [(identity, _)] = assigned(plane).items()
     item: dict[str, Any] = plane.clients.dynamodb.scan(TableName=plane.settings.assignments_table)["Items"][0]
@@ -161,6 +165,12 @@ def test_a_poison_row_is_skipped_and_the_shard_goes_on(plane: Plane, database: P
     }
     assert synced_rows(database) == expected
     assert len(expected) == len(USERS)
+    [record] = plane.quarantine.receive()
+    assert (record.description["kind"], record.description["code"]) == ("assignment_row", "postgres_22P05")
+    assert plane.history
+    assert redrive_row(plane.history, record.payload) == "postgres_22P05"
+    assert redrive_row(plane.history, record.payload.replace(b"\\u0000", b"-")) is None
+    assert ("a-b", expected[identity][1]) in synced_rows(database).values()
 
 
 def history(settings: Settings, clients: Clients, **fields: Any) -> AssignmentHistory:
@@ -237,7 +247,7 @@ def test_what_is_encrypted_is_verified_if_asked_for(
     with tls_before(database.port, tmp_path) as (port, certificate):
         secret = {"host": "localhost", "port": port, "dbname": "postgres", "username": "postgres"}
 
-        def attempt(**fields: str | None) -> list[str]:
+        def attempt(**fields: str | None) -> list[RefusedRow]:
             text = json.dumps(secret | fields)
             made = service_clients.secrets.create_secret(Name=str(uuid.uuid4()), SecretString=text)
             synced = history(aws_settings, service_clients, postgres_secret=made["ARN"])

@@ -5,8 +5,10 @@ first time, and the variant of the latest row.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import orjson
 
 from chalicelib.domain.stream.assignment_changes import read_sequence_number
 from chalicelib.domain.stream.counters import format_position
@@ -29,18 +31,44 @@ class HistoryRow:
         return replace(latest, created_at=min(self.created_at, other.created_at))
 
 
+class RefusedRow(NamedTuple):
+    """A row that PostgreSQL refuses for good, and the SQLSTATE that says why."""
+
+    row: HistoryRow
+    state: str
+
+    @property
+    def code(self) -> str:
+        return f"postgres_{self.state}"
+
+
 class History(Protocol):
-    def upsert(self, rows: Sequence[HistoryRow]) -> list[str]:
-        """Write ``rows``, of distinct ids; the SQLSTATE of each row that PostgreSQL refuses for good.
+    def upsert(self, rows: Sequence[HistoryRow]) -> list[RefusedRow]:
+        """Write ``rows``, of distinct ids; those that PostgreSQL refuses for good.
 
         Raises StorageUnavailable or Throttled if the rows may be written later.
         """
 
 
-def read_rows(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, HistoryRow]]:
-    """The position and the new row of each record that has one. Expired rows stay in the history."""
-    rows = ((record, _read_row(record["dynamodb"].get("NewImage") or {})) for record in records)
-    return [(format_position(read_sequence_number(record)), row) for record, row in rows if row]
+class RowChange(NamedTuple):
+    """A record of the table's stream with its new row."""
+
+    position: str
+    sequence_number: str
+    arrived_at: float  # epoch seconds
+    row: HistoryRow
+
+
+def read_changes(records: Iterable[Mapping[str, Any]]) -> list[RowChange]:
+    """The records that have a new row. Expired rows stay in the history."""
+    rows = ((record, read_row(record["dynamodb"].get("NewImage") or {})) for record in records)
+    return [_build_change(record, row) for record, row in rows if row]
+
+
+def _build_change(record: Mapping[str, Any], row: HistoryRow) -> RowChange:
+    number = read_sequence_number(record)
+    arrived_at = float(record["dynamodb"].get("ApproximateCreationDateTime", 0))
+    return RowChange(format_position(number), number, arrived_at, row)
 
 
 def merge_rows(rows: Iterable[HistoryRow]) -> Sequence[HistoryRow]:
@@ -51,10 +79,28 @@ def merge_rows(rows: Iterable[HistoryRow]) -> Sequence[HistoryRow]:
     return list(by_id.values())
 
 
-def _read_row(image: Mapping[str, Any]) -> HistoryRow | None:
+def write_payload(row: HistoryRow) -> bytes:
+    """``row`` as JSON, in quarantine and in statements."""
+    return orjson.dumps(asdict(row))
+
+
+def read_payload(payload: bytes) -> HistoryRow:
+    """What `write_payload` wrote. Raises ValueError if somebody changed it to something else."""
+    fields = orjson.loads(payload)
+    try:
+        row = HistoryRow(**fields)
+    except TypeError:
+        raise ValueError(f"a row has the fields {', '.join(HistoryRow.__slots__)}") from None
+    if not all(isinstance(value, str) for value in fields.values()):
+        raise ValueError("the fields of a row are texts")
+    created_at, updated_at = map(_format_time, (row.created_at, row.updated_at))
+    return replace(row, created_at=created_at, updated_at=updated_at)
+
+
+def read_row(image: Mapping[str, Any]) -> HistoryRow | None:
     """None if the row is not one of our assignments."""
     try:
-        timestamp = format_timestamp(parse_timestamp(image["timestamp"]["S"]))
+        timestamp = _format_time(image["timestamp"]["S"])
         return HistoryRow(
             id=image["assignment_id"]["S"],
             experiment_id=image["experiment_id"]["S"],
@@ -65,3 +111,7 @@ def _read_row(image: Mapping[str, Any]) -> HistoryRow | None:
         )
     except (KeyError, ValueError):
         return None
+
+
+def _format_time(text: str) -> str:
+    return format_timestamp(parse_timestamp(text))

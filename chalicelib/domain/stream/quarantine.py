@@ -1,10 +1,13 @@
 """Poison records in quarantine: what they were, where they were, why they are not events. Pure."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from chalicelib.domain.stream.records import PoisonRecord
 from chalicelib.domain.timestamps import format_timestamp
+
+Kind = Literal["event", "assignment_row"]
+"""What a payload is: data of the event stream, or a row that PostgreSQL refuses (assignment_history.py)."""
 
 
 class QuarantineEntry(NamedTuple):
@@ -14,6 +17,7 @@ class QuarantineEntry(NamedTuple):
     sequence_number: str
     poison: PoisonRecord
     now: float  # epoch seconds
+    kind: Kind = "event"
 
     @property
     def payload(self) -> bytes:
@@ -22,7 +26,8 @@ class QuarantineEntry(NamedTuple):
     def description(self) -> dict[str, Any]:
         """Everything but the payload, ready for JSON."""
         poison = self.poison
-        return {
+        kind = {} if self.kind == "event" else {"kind": self.kind}
+        return kind | {
             "shard": self.shard,
             "sequence_number": self.sequence_number,
             "part": poison.part,

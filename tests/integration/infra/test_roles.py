@@ -21,6 +21,7 @@ from infra.functions import LOGICAL_IDS
 from infra.resource_names import Platform, get_platform_defaults, resolve_names
 from infra.roles import build_statements, list_calls
 from realtime.local.clients import Clients as LocalClients
+from realtime.testing.stores import MemoryAssignmentHistory
 from tests.support.calls import list_actions
 from tests.support.experiments import published, published_flag, published_segment
 from tests.support.streams import kinesis, purchase
@@ -188,16 +189,21 @@ def assignment_sync(plane: Plane) -> None:
     }
     numbers = itertools.count(1)
 
-    def use() -> None:
+    def sync(**fields: Any) -> None:
         record = {
             "eventName": "INSERT",
             "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/a/stream/2026",
-            "dynamodb": {"SequenceNumber": str(next(numbers)), "NewImage": image},
+            "dynamodb": {"SequenceNumber": str(next(numbers)), "NewImage": image | fields},
         }
         plane.clock = lambda: time.time() + 3600 * next(numbers)  # the sample-ratio test is due again
         plane.sync({"Records": [record], "shardId": "shardId-1"}, remaining)
 
-    while_definitions_change(plane.settings, use)
+    while_definitions_change(plane.settings, sync)
+    if plane.settings.postgres_secret:  # the secret that it asked for does not exist
+        plane.history = MemoryAssignmentHistory()
+        del plane.assignment_sync
+        for refused in ("a\0b", "\0" * (MAX_BYTES // 2)):  # the second is too large for a message
+            sync(user_id={"S": refused})
 
 
 def authorizer(plane: Plane) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.stores.postgres import Address, parse_secret, parse_url
+from chalicelib.stores.postgres_address import Address, parse_secret, parse_url
 
 SECRET = {
     "engine": "postgres",
@@ -29,6 +29,17 @@ def test_a_url_says_the_same() -> None:
     url = "postgresql://realtime:p%40ss%2Fword@db.internal:5433/experimentation"
     assert parse_url(url) == parse_secret(json.dumps(SECRET))
     assert parse_url("postgresql://u@h/d?sslmode=disable") == Address("h", 5432, "d", "u", "", "disable")
+
+
+def test_a_socket_is_named_by_its_folder_and_needs_no_encryption() -> None:
+    address = parse_url("postgresql://u@/d?host=/var/run/postgresql")
+    assert (address.host, address.port, address.ssl_context()) == ("/var/run/postgresql", 5432, False)
+
+
+def test_another_database_than_postgresql_is_refused() -> None:
+    with pytest.raises(ValueError, match="REALTIME_POSTGRES_URL must begin with postgresql://, not mysql:"):
+        parse_url("mysql://u@h/d")
+    assert parse_url("postgres://u@h/d") == parse_url("postgresql+psycopg://u@h/d")
 
 
 @pytest.mark.parametrize("name", ["host", "dbname", "username"])

@@ -5,7 +5,12 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.stream.assignment_history import HistoryRow, merge_rows, read_rows
+from chalicelib.domain.stream.assignment_history import (
+    HistoryRow,
+    RowChange,
+    merge_rows,
+    read_changes,
+)
 from chalicelib.domain.stream.counters import format_position
 from tests.support.assignments import Image, change
 from tests.support.assignments import row as image
@@ -17,14 +22,20 @@ def assigned(user: str = "u1", variant: str = "control", at: int = 0) -> Image:
 
 
 def test_a_new_row_and_a_changed_one_are_taken_as_they_are_now() -> None:
-    rows = read_rows([change(1, assigned()), change(2, assigned(variant="treatment", at=5), assigned())])
+    moved = change(2, assigned(variant="treatment", at=5), assigned())
+    moved["dynamodb"]["ApproximateCreationDateTime"] = 1_795_341_600.0
+    changes = read_changes([change(1, assigned()), moved])
     first = HistoryRow("a-u1", "checkout", "control", "u1", second(0), second(0))
     second_ = HistoryRow("a-u1", "checkout", "treatment", "u1", second(5), second(5))
-    assert rows == [(format_position(f"{1:030d}"), first), (format_position(f"{2:030d}"), second_)]
+    numbers = f"{1:030d}", f"{2:030d}"
+    assert changes == [
+        RowChange(format_position(numbers[0]), numbers[0], 0.0, first),
+        RowChange(format_position(numbers[1]), numbers[1], 1_795_341_600.0, second_),
+    ]
 
 
 def test_what_expires_stays_in_the_history() -> None:
-    assert read_rows([change(1, None, assigned())]) == []
+    assert read_changes([change(1, None, assigned())]) == []
 
 
 def test_what_something_else_has_written_is_no_assignment() -> None:
@@ -34,12 +45,13 @@ def test_what_something_else_has_written_is_no_assignment() -> None:
         assigned() | {"timestamp": {"S": "then"}},
         assigned() | {"user_id": {"N": "1"}},
     ]
-    assert read_rows(change(number, image_) for number, image_ in enumerate(images, 1)) == []
+    assert read_changes(change(number, image_) for number, image_ in enumerate(images, 1)) == []
 
 
 def test_times_are_stored_as_utc_with_milliseconds() -> None:
-    [(_, stored)] = read_rows([change(1, assigned() | {"timestamp": {"S": "2026-11-22T12:30:00+02:00"}})])
-    assert stored.updated_at == "2026-11-22T10:30:00.000Z"
+    image_ = assigned() | {"timestamp": {"S": "2026-11-22T12:30:00+02:00"}}
+    [stored] = read_changes([change(1, image_)])
+    assert stored.row.updated_at == "2026-11-22T10:30:00.000Z"
 
 
 def test_a_user_who_moved_keeps_the_first_time_and_has_the_latest_variant() -> None:

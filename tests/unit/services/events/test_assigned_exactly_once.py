@@ -1,5 +1,6 @@
 """Whatever fails, wherever: assigned users are counted once for each stored row. In memory, by seed."""
 
+import json
 import random
 from collections import Counter as Multiset
 from typing import Any
@@ -10,7 +11,7 @@ from chalicelib.domain.stream.counters import experiment_scope
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.srm import SampleRatioMonitor
-from realtime.testing.event_stores import MemoryCounters
+from realtime.testing.event_stores import MemoryCounters, MemoryQuarantine
 from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions, MemoryMetrics
 from tests.support.assignments import Image, change, row
 from tests.support.faults import Faults, Killed
@@ -18,6 +19,8 @@ from tests.support.plane import FixedDefinitions, purchase_experiment
 
 SCHEDULES = 400
 SHARDS = 2
+USERS = {number: f"u{number}" for number in range(8)} | {8: "bad\0user"}
+"""PostgreSQL takes no text with a zero byte."""
 
 
 class Schedule:
@@ -27,6 +30,7 @@ class Schedule:
         self.chance = random.Random(seed)
         self.faults = Faults(self.chance, self.chance.choice([0.02, 0.1, 0.3]))
         self.counters, self.history = MemoryCounters(), MemoryAssignmentHistory()
+        self.quarantine = MemoryQuarantine()
         self.rows: dict[int, Image | None] = {}
         self.latest: dict[int, tuple[int, str]] = {}
         self.assigned: Multiset[tuple[int, str]] = Multiset()  # (iteration, variant)
@@ -40,7 +44,8 @@ class Schedule:
         split = SampleRatioMonitor(
             FixedDefinitions(purchase_experiment()), self.counters, MemoryDefinitions(), MemoryMetrics()
         )
-        return AssignmentSync(counters, Parallel(1), split, history, MemoryMetrics())
+        quarantine = self.faults.wrap(self.quarantine)
+        return AssignmentSync(counters, Parallel(1), split, history, quarantine, MemoryMetrics())
 
     def _change(self, number: int) -> None:
         user = self.chance.randrange(9)
@@ -63,7 +68,7 @@ class Schedule:
 
     def _row(self, user: int, iteration: int, variant: str, number: int) -> Image:
         at = f"2026-11-{21 + number % 3}T{number % 24:02d}:30:00.000Z"
-        return row(f"u{user}", variant, at, iteration=str(iteration), touched=str(number))
+        return row(USERS[user], variant, at, iteration=str(iteration), touched=str(number))
 
     def run(self) -> None:
         at, attempts = [0] * SHARDS, 0
@@ -104,4 +109,7 @@ def test_every_stored_row_counts_once_and_is_kept_whatever_fails(group: int) -> 
         schedule = Schedule(seed)
         schedule.run()
         assert schedule.counted() == schedule.assigned, f"seed {seed}"
-        assert set(schedule.history.rows) == {f"a-u{user}" for user in schedule.rows}, f"seed {seed}"
+        quarantined = {json.loads(entry.payload)["id"] for entry in schedule.quarantine.entries}
+        assert quarantined == {f"a-{USERS[8]}" for user in schedule.rows if user == 8}, f"seed {seed}"
+        kept = {f"a-{USERS[user]}" for user in schedule.rows if user != 8}
+        assert set(schedule.history.rows) == kept, f"seed {seed}"

@@ -1,18 +1,20 @@
 """Assigned users are counted from the table's stream, one for each row, and kept in the history."""
 
+import json
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.stream.assignment_history import History
+from chalicelib.domain.stream.assignment_changes import read_shard
+from chalicelib.domain.stream.assignment_history import History, RefusedRow
 from chalicelib.domain.stream.counters import ASSIGNED
-from chalicelib.domain.timestamps import parse_timestamp
+from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.events.assignment_sync import AssignmentSync
+from chalicelib.services.events.assignment_sync import AssignmentSync, redrive_row
 from chalicelib.services.events.srm import SampleRatioMonitor
-from realtime.testing.event_stores import MemoryCounters
+from realtime.testing.event_stores import MemoryCounters, MemoryQuarantine
 from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions, MemoryMetrics
 from tests.support.assignments import change, row
 from tests.support.experiments import published, shares
@@ -27,13 +29,17 @@ class SyncUnderTest:
         counters: MemoryCounters | None = None,
         history: History | None = None,
         definitions: MemoryDefinitions | None = None,
+        quarantine: MemoryQuarantine | None = None,
     ) -> None:
         self.counters = counters or MemoryCounters()
         self.definitions = definitions or MemoryDefinitions()
         self.metrics = MemoryMetrics()
+        self.quarantine = quarantine or MemoryQuarantine()
         experiments = FixedDefinitions(purchase_experiment())
         split = SampleRatioMonitor(experiments, self.counters, self.definitions, self.metrics)
-        self.service = AssignmentSync(self.counters, Parallel(1), split, history, self.metrics)
+        self.service = AssignmentSync(
+            self.counters, Parallel(1), split, history, self.quarantine, self.metrics
+        )
 
     def deliver(self, *records: dict[str, Any], **event: Any) -> dict[str, Any]:
         event_ = {"Records": list(records), "shardId": "shardId-1", **event}
@@ -187,7 +193,7 @@ def test_every_row_is_kept_as_it_is_now_and_stays_when_it_expires() -> None:
 
 
 class NoHistory(MemoryAssignmentHistory):
-    def upsert(self, rows: Any) -> list[str]:
+    def upsert(self, rows: Any) -> list[RefusedRow]:
         raise StorageUnavailable
 
 
@@ -221,17 +227,113 @@ def test_the_lower_of_two_failures_is_reported() -> None:
     assert answer == {"batchItemFailures": [{"itemIdentifier": f"{1:030d}"}]}
 
 
-def test_rows_that_can_never_be_kept_are_counted_and_logged_without_their_user(
+BAD = "bad\0user"
+
+
+def test_a_row_that_can_never_be_kept_goes_into_quarantine_with_its_reason(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     history = MemoryAssignmentHistory()
     counted = SyncUnderTest(history=history)
-    answer = counted.deliver(change(1, row("u1")), change(2, row("bad\0user")), change(3, row("u3")))
+    poison = change(2, row(BAD))
+    poison["dynamodb"]["ApproximateCreationDateTime"] = 1_795_341_599.5
+    answer = counted.deliver(change(1, row("u1")), poison, change(3, row("u3")))
     assert answer == {"batchItemFailures": []}
     assert list(history.rows) == ["a-u1", "a-u3"]
+    [entry] = counted.quarantine.entries
+    assert entry.description() == {
+        "kind": "assignment_row",
+        "shard": read_shard({"Records": [poison], "shardId": "shardId-1"}),
+        "sequence_number": f"{2:030d}",
+        "part": 0,
+        "partition_key": BAD,
+        "code": "postgres_22P05",
+        "message": "PostgreSQL refuses the row with SQLSTATE 22P05.",
+        "field": None,
+        "arrived_at": format_timestamp(counted.now - 0.5),
+        "quarantined_at": format_timestamp(counted.now),
+    }
+    assert json.loads(entry.payload) == {
+        "id": f"a-{BAD}",
+        "experiment_id": "checkout",
+        "variant_id": "control",
+        "user_id": BAD,
+        "created_at": "2026-11-22T10:30:00.000Z",
+        "updated_at": "2026-11-22T10:30:00.000Z",
+    }
     assert counted.metrics.recorded["PostgresRowsRefused"] == [1]
-    assert "skipped 1 assignments that PostgreSQL refuses for good, SQLSTATE 22P05" in caplog.text
+    assert "put 1 assignments into quarantine, error postgres_22P05" in caplog.text
     assert "bad" not in caplog.text
+
+
+def test_changes_of_one_refused_row_are_one_entry_with_the_first_time_and_the_last_variant() -> None:
+    counted = SyncUnderTest(history=MemoryAssignmentHistory())
+    moved = row(BAD, "treatment", "2026-11-22T11:00:00.000Z")
+    counted.deliver(change(1, row(BAD)), change(2, row("u2")), change(3, moved, row(BAD)))
+    [entry] = counted.quarantine.entries
+    assert entry.sequence_number == f"{3:030d}"
+    payload = json.loads(entry.payload)
+    times = payload["created_at"], payload["updated_at"]
+    assert times == ("2026-11-22T10:30:00.000Z", "2026-11-22T11:00:00.000Z")
+    assert payload["variant_id"] == "treatment"
+
+
+def test_a_refused_row_that_will_be_delivered_again_is_quarantined_then_and_once() -> None:
+    class DownOnce(MemoryCounters):
+        is_down = True
+
+        def add(self, tally: Any, counted: str | None) -> str | None:
+            if self.is_down and tally.counter.variant == "treatment":
+                raise StorageUnavailable
+            return super().add(tally, counted)
+
+    counters = DownOnce()
+    counted = SyncUnderTest(counters, MemoryAssignmentHistory())
+    records = [change(1, row(BAD)), change(2, row("u2", "treatment")), change(3, row(f"also {BAD}"))]
+    assert counted.deliver(*records) == {"batchItemFailures": [{"itemIdentifier": f"{2:030d}"}]}
+    assert [entry.sequence_number for entry in counted.quarantine.entries] == [f"{1:030d}"]
+    counters.is_down = False
+    assert counted.deliver(*records[1:]) == {"batchItemFailures": []}
+    assert [entry.sequence_number for entry in counted.quarantine.entries] == [f"{1:030d}", f"{3:030d}"]
+
+
+@pytest.mark.parametrize("is_reached", [True, False])
+def test_a_quarantine_that_refuses_makes_the_batch_wait_at_its_first_row(is_reached: bool) -> None:
+    class Full(MemoryQuarantine):
+        def put(self, entries: Any) -> list[bool]:
+            if not is_reached:
+                raise StorageUnavailable
+            return [False] * len(entries)
+
+    counted = SyncUnderTest(history=MemoryAssignmentHistory(), quarantine=Full())
+    bad = [change(number, row(f"{number}{BAD}")) for number in range(2, 30)]
+    answer = counted.deliver(change(1, row("u1")), *bad)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": f"{2:030d}"}]}
+    assert "PostgresRowsRefused" not in counted.metrics.recorded
+
+
+def test_a_quarantined_row_is_written_again_after_its_repair() -> None:
+    history = MemoryAssignmentHistory()
+    counted = SyncUnderTest(history=history)
+    counted.deliver(change(1, row(BAD)))
+    [entry] = counted.quarantine.entries
+    assert redrive_row(history, entry.payload) == "postgres_22P05"
+    assert redrive_row(history, entry.payload.replace(b"\\u0000", b" ")) is None
+    assert [row_.user_id for row_ in history.rows.values()] == ["bad user"]
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b'{"id": "x"}', b"null"])
+def test_a_payload_that_is_no_row_is_answered_with_a_code(payload: bytes) -> None:
+    assert redrive_row(MemoryAssignmentHistory(), payload) == "invalid_row"
+
+
+def test_a_time_in_an_edited_payload_may_have_any_offset_but_must_be_a_time() -> None:
+    history, counted = MemoryAssignmentHistory(), SyncUnderTest(history=MemoryAssignmentHistory())
+    counted.deliver(change(1, row(BAD)))
+    payload = counted.quarantine.entries[0].payload.replace(b"\\u0000", b" ")
+    assert redrive_row(history, payload.replace(b"10:30:00.000Z", b"never")) == "invalid_row"
+    assert redrive_row(history, payload.replace(b"10:30:00.000Z", b"12:30:00+02:00")) is None
+    assert [row_.created_at for row_ in history.rows.values()] == ["2026-11-22T10:30:00.000Z"]
 
 
 def test_a_batch_without_rows_asks_nothing_of_the_history() -> None:
