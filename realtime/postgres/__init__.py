@@ -1,0 +1,1 @@
+"""Migrations of PostgreSQL, and its comparison with the assignments table in DynamoDB."""
