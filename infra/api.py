@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.api.encoding import ENCODINGS
 from chalicelib.api.http import render_error
 from infra.environments import Environment, FunctionName, UsagePlan
 from infra.functions import LOGICAL_IDS
@@ -30,7 +31,12 @@ GATEWAY_RESPONSES: dict[str, tuple[int, str, str]] = {
     "MISSING_AUTHENTICATION_TOKEN": (404, *ERRORS[404]),  # means an unknown route or method
     "RESOURCE_NOT_FOUND": (404, *ERRORS[404]),
     "REQUEST_TOO_LARGE": (413, *ERRORS[413]),
-    "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported_media_type", "Send JSON: Content-Type: application/json."),
+    # Also for a body that is not compressed as Content-Encoding says: the gateway unpacks bodies itself.
+    "UNSUPPORTED_MEDIA_TYPE": (
+        415,
+        "unsupported_media_type",
+        f"Send JSON: Content-Type: application/json, and a Content-Encoding of {ENCODINGS}, or none.",
+    ),
     "THROTTLED": (429, "throttled", "Too many requests; wait as long as Retry-After says."),
     "QUOTA_EXCEEDED": (429, "throttled", "The quota of this gateway key is used up."),
     "WAF_FILTERED": (403, "forbidden", "The request was refused by the firewall."),

@@ -14,7 +14,7 @@ _TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
-def parse_events(raw: bytes | str) -> dict[str, Any]:
+def parse_events(raw: bytes) -> dict[str, Any]:
     """The body as an object; raises InvalidInput that locates the mistake, as `parse_object` does.
 
     NaN and numbers beyond 64 bits are floats. A byte that is not UTF-8, and a control character that is not
@@ -27,9 +27,9 @@ def parse_events(raw: bytes | str) -> dict[str, Any]:
     return data if isinstance(data, dict) else parse_object(raw, "body")
 
 
-def _parse_leniently(raw: bytes | str) -> Any:
+def _parse_leniently(raw: bytes) -> Any:
     """None for text that is no JSON in any way."""
-    text = raw.decode("utf-8", "surrogateescape") if isinstance(raw, bytes) else raw
+    text = raw.decode("utf-8", "surrogateescape")
     try:
         return json.loads(_mend(text), parse_int=_parse_integer)
     except ValueError:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from chalicelib.api.application import Cors, JsonResponse
+from chalicelib.api.encoding import ENCODINGS, UnsupportedEncoding, read_body
 from chalicelib.domain.definitions.schema_errors import list_problems
 from chalicelib.domain.errors import (
     InvalidInput,
@@ -81,30 +82,22 @@ class UnsupportedMediaType(RealtimeError):
     """The body is not declared as JSON."""
 
 
-_STATUS |= {Forbidden: 403, UnsupportedMediaType: 415}
+_STATUS |= {Forbidden: 403, UnsupportedMediaType: 415, UnsupportedEncoding: 415}
 
 
 def read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises InvalidInput, TooLarge or UnsupportedMediaType."""
+    """The body as a JSON object. Raises InvalidInput, TooLarge or, for what is no JSON, another error."""
     return parse_object(read_json_text(request), "body")
 
 
-def read_json_text(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes | str:
-    """The body that is declared as JSON. Raises TooLarge or UnsupportedMediaType."""
+def read_json_text(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The body that is declared as JSON, unpacked. Raises as `read_json`."""
     content_type = request.headers.get("content-type", "")
     if content_type != "application/json" and not _is_json(content_type):
         reason = f"must be application/json, not {content_type[:80] or 'none'}"
         problem = Problem("Content-Type", reason)
         raise UnsupportedMediaType("unsupported_media_type", f"The header Content-Type {reason}.", (problem,))
-    return check_size(request.raw_body, max_bytes)
-
-
-def check_size(body: str | bytes, max_bytes: int = MAX_BODY_BYTES) -> str | bytes:
-    """``body``; raises TooLarge."""
-    if len(body) > max_bytes:
-        reason = f"has {len(body)} bytes; {max_bytes} are allowed"
-        raise TooLarge("too_large", f"The body {reason}.", (Problem("body", reason),))
-    return body
+    return read_body(request, max_bytes)
 
 
 def _is_json(content_type: str) -> bool:
@@ -180,10 +173,14 @@ def respond_with_json(
 
 
 def respond_with_error(error: RealtimeError) -> Response:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else None
-    return respond_with_json(
-        render_error(error.code, error.message, error.details), get_status(error), headers
-    )
+    body = render_error(error.code, error.message, error.details)
+    return respond_with_json(body, get_status(error), get_error_headers(error))
+
+
+def get_error_headers(error: RealtimeError) -> dict[str, str]:
+    if isinstance(error, Throttled):
+        return {"Retry-After": str(error.retry_after)}
+    return {"Accept-Encoding": ENCODINGS} if isinstance(error, UnsupportedEncoding) else {}
 
 
 def get_status(error: RealtimeError) -> int:

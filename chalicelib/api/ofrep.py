@@ -7,8 +7,15 @@ from typing import Any
 
 from chalice.app import Request, Response
 
+from chalicelib.api.encoding import UnsupportedEncoding, read_body
 from chalicelib.api.flags import respond_with_etag
-from chalicelib.api.http import check_size, log_unexpected, parse_object, respond_with_json
+from chalicelib.api.http import (
+    MAX_BODY_BYTES,
+    get_error_headers,
+    log_unexpected,
+    parse_object,
+    respond_with_json,
+)
 from chalicelib.domain.context import check_user_id
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, NotFound, Problem, RealtimeError, Throttled, TooLarge
@@ -18,6 +25,8 @@ _CODES = {
     "flag_not_found": "FLAG_NOT_FOUND",
     "targeting_key_missing": "TARGETING_KEY_MISSING",
     "invalid_json": "PARSE_ERROR",
+    "invalid_encoding": "PARSE_ERROR",
+    "unsupported_encoding": "PARSE_ERROR",
     "too_large": "PARSE_ERROR",
     "invalid_context": "INVALID_CONTEXT",
     "context_too_large": "INVALID_CONTEXT",
@@ -28,7 +37,7 @@ _CODES = {
 
 def read_request(request: Request) -> tuple[str | None, dict[str, Any]]:
     """Targeting key and context; None and {} if absent, since not every flag needs them."""
-    raw = check_size(request.raw_body)
+    raw = read_body(request, MAX_BODY_BYTES)
     context = parse_object(raw, "body").get("context", {}) if raw else {}
     if not isinstance(context, dict):
         problem = Problem("context", "must be a JSON object")
@@ -57,8 +66,8 @@ def ofrep_view(view: Callable[..., Response]) -> Callable[..., Response]:
         try:
             return view(key) if key else view()
         except RealtimeError as error:
-            headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Throttled) else None
-            return respond_with_json(render_failure(key, error), _get_status(error), headers)
+            body = render_failure(key, error)
+            return respond_with_json(body, _get_status(error), get_error_headers(error))
         except Exception as error:  # noqa: BLE001 - clients get OFREP's error shape, whatever happens
             log_unexpected(view.__name__, error)
             unexpected = RealtimeError("internal_error", "The service failed; the error is logged.")
@@ -77,4 +86,6 @@ def _get_status(error: RealtimeError) -> int:
         return 400
     if isinstance(error, NotFound):
         return 404
+    if isinstance(error, UnsupportedEncoding):
+        return 415
     return 429 if isinstance(error, Throttled) else 500

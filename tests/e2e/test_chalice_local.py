@@ -1,5 +1,6 @@
 """`chalice local` by itself works against an emulator that the environment names."""
 
+import gzip
 import os
 import socket
 import subprocess
@@ -55,6 +56,10 @@ def test_chalice_local_assigns_and_evaluates(tmp_path: Path) -> None:
                 f"{url}/flags/evaluate", params={"user_id": "u", "flag_key": "page-size"}, headers=key
             )
             assert flag.json()["value"] in (20, 50)
+            packed = gzip.compress(b'{"user_id": "u", "flag_key": "page-size"}')
+            headers = {**key, "Content-Type": "application/json", "Content-Encoding": "gzip"}
+            unpacked = httpx.post(f"{url}/flags/evaluate", content=packed, headers=headers)
+            assert unpacked.json() == flag.json()
             assert httpx.get(f"{url}/assign").status_code == 401
         finally:
             process.terminate()

@@ -1,5 +1,7 @@
 """POST /events through the local server and the authorizer, over stores in memory."""
 
+import gzip
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -82,3 +84,28 @@ def test_a_field_of_an_event_asks_for_no_backfill(api: httpx.Client, service: Se
     assert api.post("/events", json=sent, headers=bearer("events")).status_code == 202
     [record] = read_records(service)
     assert (record["backfill"], "backfill" in record["realtime"]) == (True, False)
+
+
+def test_a_compressed_body_is_unpacked(api: httpx.Client, service: Service) -> None:
+    packed = gzip.compress(json.dumps({"events": [event(), event()]}).encode())
+    headers = bearer("events") | {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    assert api.post("/events", content=packed, headers=headers).json()["accepted"] == 2
+    assert len(read_records(service)) == 2
+
+
+@pytest.mark.parametrize("path", ["/events", "/assign", "/flags/evaluate", "/flags/evaluate/batch"])
+def test_an_encoding_that_is_not_known_is_refused_everywhere(api: httpx.Client, path: str) -> None:
+    headers = {"Authorization": "Bearer rt_local_demo", "Content-Type": "application/json"}
+    answer = api.post(path, content=b"x", headers=headers | {"Content-Encoding": "br"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_encoding")
+    assert answer.headers["Accept-Encoding"] == "gzip, deflate, identity"
+
+
+def test_openfeature_takes_compressed_bodies_too(api: httpx.Client) -> None:
+    headers = {"Authorization": "Bearer rt_local_demo", "Content-Type": "application/json"}
+    packed = gzip.compress(b'{"context": {"targetingKey": "u1"}}')
+    path = "/ofrep/v1/evaluate/flags"
+    assert api.post(path, content=packed, headers=headers | {"Content-Encoding": "gzip"}).status_code == 200
+    for body, encoding, status in ((packed, "br", 415), (packed[:-1], "gzip", 400)):
+        refused = api.post(path, content=body, headers=headers | {"Content-Encoding": encoding})
+        assert (refused.status_code, refused.json()["errorCode"]) == (status, "PARSE_ERROR")
