@@ -7,7 +7,7 @@ from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, 
 from chalicelib import deadline
 from chalicelib.api import assignments, direct, flags, ofrep, openapi
 from chalicelib.api.application import Application
-from chalicelib.api.events import read_events, wants_backfill
+from chalicelib.api.events import read_events, render_answer, wants_backfill
 from chalicelib.api.http import (
     CORS,
     DENY,
@@ -17,7 +17,6 @@ from chalicelib.api.http import (
     make_auth_context,
     read_json,
     read_query,
-    respond_with_json,
     validate_request,
 )
 from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
@@ -115,7 +114,8 @@ def ofrep_flags() -> Response:
 @json_view
 def events() -> Response:
     body = read_events(_request())
-    return respond_with_json(plane().ingest(body, backfill=wants_backfill(_request(), body)), 202)
+    answer = plane().ingest(body, backfill=wants_backfill(_request(), body))
+    return render_answer(answer, is_list="events" in body)
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)

@@ -1,11 +1,19 @@
-"""Reads the requests of /events."""
+"""Reads the requests of /events, and renders the answers."""
 
 from typing import Any
 
-from chalice.app import Request
+from chalice.app import Request, Response
 
 from chalicelib.api.event_json import parse_events
-from chalicelib.api.http import MAX_EVENTS_BODY_BYTES, Forbidden, is_admin, read_json_text, read_query
+from chalicelib.api.http import (
+    MAX_EVENTS_BODY_BYTES,
+    Forbidden,
+    is_admin,
+    read_json_text,
+    read_query,
+    render_error,
+    respond_with_json,
+)
 from chalicelib.domain.errors import InvalidInput, Problem
 from chalicelib.domain.keys import ADMIN
 
@@ -36,3 +44,22 @@ def wants_backfill(request: Request, body: dict[str, Any]) -> bool:
         reason = f"needs a key of the scope {ADMIN}"
         raise Forbidden("forbidden_scope", f"backfill {reason}.", (Problem("backfill", reason),))
     return is_backfill
+
+
+def render_answer(answer: dict[str, Any], *, is_list: bool) -> Response:
+    """202 if an event was taken; else 400, with the verdict on each beside the error."""
+    rejected: list[dict[str, Any]] = answer["rejected"]
+    problems = tuple(_name_problem(rejection, is_list=is_list) for rejection in rejected)
+    for rejection in rejected:
+        del rejection["field"]
+    if answer["accepted"]:
+        return respond_with_json(answer, 202)
+    codes = {rejection["code"] for rejection in rejected}
+    code = codes.pop() if len(codes) == 1 else "invalid_events"
+    message = f"No event is valid; the first: {problems[0]}" if is_list else rejected[0]["message"]
+    return respond_with_json(render_error(code, message, problems) | answer, 400)
+
+
+def _name_problem(rejection: dict[str, Any], *, is_list: bool) -> Problem:
+    place = f"events[{rejection['index']}]" if is_list else ""
+    return Problem(rejection["field"], rejection["message"]).with_prefix(place)

@@ -125,6 +125,14 @@ class EventsAnswer(BaseModel):
     event_ids: list[str | None] = Field(description="one for each event, generated if absent; null: rejected")
 
 
+class EventsFailure(ErrorAnswer):
+    """If no event of the request is valid, with the verdict on each."""
+
+    accepted: int = 0
+    rejected: list[Rejection] = []
+    event_ids: list[None] = []
+
+
 class HealthAnswer(BaseModel):
     model_config = ConfigDict(extra="allow")
     status: str

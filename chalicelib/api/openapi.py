@@ -49,7 +49,7 @@ OPERATIONS = (
     Operation("post", "/ofrep/v1/evaluate/flags", "Evaluate all flags (OpenFeature)", models.OfrepBulkAnswer,
               models.OfrepRequest, errors=(400,), has_etag=True, failure=models.OfrepFailure),
     Operation("post", "/events", "Send one event or up to 500", models.EventsAnswer,
-              models.EventsRequest, status=202, errors=_BAD_BODY),
+              models.EventsRequest, status=202, errors=_BAD_BODY, failure=models.EventsFailure),
     Operation("get", "/experiments/{key}/results", "Results of an experiment per variant",
               models.ResultsAnswer, errors=(404,)),
     Operation("get", "/health", "Status and version of the service", models.HealthAnswer, is_public=True),

@@ -34,6 +34,7 @@ class Ingest:
     ) -> dict[str, Any]:
         """``body`` is one event or {"events": [at most 500]}; ``event_ids`` has null for a rejected event.
 
+        Each of ``rejected`` also has the ``field`` that is wrong; it is empty if no single one is.
         ``backfill``: events of any age are taken, here and by the processor. ``trusted``: an event that was
         received before keeps its ``realtime.received_at``; ``backfill`` implies it.
         Raises InvalidInput or TooLarge for the body as a whole; Throttled or StorageUnavailable if the stream
@@ -52,7 +53,7 @@ class Ingest:
             record = self._prepare(data, index, received_at, limits)
             if isinstance(record, Refusal):
                 event_id = sent_id if isinstance(sent_id, str) else None
-                rejected.append(_reject(index, event_id, record.code, record.message))
+                rejected.append(_reject(index, event_id, record))
                 event_ids.append(None)
             else:
                 records.append(record)
@@ -61,9 +62,8 @@ class Ingest:
         if records and len(failed) == len(records):
             raise Throttled if "throttled" in failed.values() else StorageUnavailable
         for index, code in failed.items():
-            rejected.append(
-                _reject(index, event_ids[index], code, "The stream did not take it; send it again.")
-            )
+            refusal = Refusal(code, "The stream did not take it; send it again.")
+            rejected.append(_reject(index, event_ids[index], refusal))
             event_ids[index] = None
         return {
             "accepted": len(events) - len(rejected),
@@ -106,8 +106,8 @@ class Ingest:
         return {record.number: code for record, code in zip(records, codes, strict=True) if code}
 
 
-def _reject(index: int, event_id: str | None, code: str, message: str) -> dict[str, Any]:
-    return {"index": index, "event_id": event_id, "code": code, "message": message}
+def _reject(index: int, event_id: str | None, refusal: Refusal) -> dict[str, Any]:
+    return {"index": index, "event_id": event_id, **refusal._asdict()}
 
 
 def _read_received_at(data: Any, now: float) -> float:

@@ -109,3 +109,47 @@ def test_openfeature_takes_compressed_bodies_too(api: httpx.Client) -> None:
     for body, encoding, status in ((packed, "br", 415), (packed[:-1], "gzip", 400)):
         refused = api.post(path, content=body, headers=headers | {"Content-Encoding": encoding})
         assert (refused.status_code, refused.json()["errorCode"]) == (status, "PARSE_ERROR")
+
+
+def test_a_single_event_that_is_refused_is_400_with_the_verdict(api: httpx.Client) -> None:
+    answer = api.post("/events", json=event(event_id="e1", value="12"), headers=bearer("events"))
+    message = "value must be a number from -100000000000 to 100000000000."
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            "error": {
+                "code": "invalid_field",
+                "message": message,
+                "details": [{"field": "value", "message": message}],
+            },
+            "accepted": 0,
+            "rejected": [{"index": 0, "event_id": "e1", "code": "invalid_field", "message": message}],
+            "event_ids": [None],
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "code", "fields"),
+    [
+        ([event(value="12")], "invalid_field", ["events[0].value"]),
+        ([event(value="12"), event(user_id=5)], "invalid_field", ["events[0].value", "events[1].user_id"]),
+        ([5, {}], "invalid_events", ["events[0]", "events[1].event_type"]),
+    ],
+)
+def test_a_list_without_a_valid_event_is_400_too(
+    api: httpx.Client, events: list[Any], code: str, fields: list[str]
+) -> None:
+    answer = api.post("/events", json={"events": events}, headers=bearer("events"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+    assert [detail["field"] for detail in answer.json()["error"]["details"]] == fields
+    assert answer.json()["error"]["message"].startswith(f"No event is valid; the first: {fields[0]}: ")
+    assert answer.json()["accepted"] == 0
+    assert [rejection["index"] for rejection in answer.json()["rejected"]] == [*range(len(events))]
+
+
+def test_a_list_of_which_one_was_taken_is_202(api: httpx.Client) -> None:
+    answer = api.post("/events", json={"events": [{}, event()]}, headers=bearer("events"))
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    [rejected] = answer.json()["rejected"]
+    assert rejected.keys() == {"index", "event_id", "code", "message"}
