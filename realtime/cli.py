@@ -145,6 +145,77 @@ def history(
 
 
 @app.command()
+def backup(
+    to: Annotated[str, typer.Option(help="A new file, or s3://BUCKET/KEY.")],
+    with_keys: Annotated[
+        bool, typer.Option("--keys", help="Also the API keys: labels, scopes and hashes.")
+    ] = False,
+) -> None:
+    """Save all definitions and their history. Example: [b]python -m realtime backup --to defs.jsonl.gz[/b]"""
+    import time
+
+    from realtime.backup.places import find_place
+    from realtime.commands.backup import back_up
+
+    services = plane()
+    back_up(
+        console,
+        services.definitions,
+        services.keys if with_keys else None,
+        find_place(to, services.clients),
+        to,
+        environment=services.settings.env,
+        now=time.time(),
+    )
+
+
+@app.command()
+def restore(
+    source: Annotated[str, typer.Argument(help="A file that `backup` wrote, or s3://BUCKET/KEY.")],
+    with_keys: Annotated[bool, typer.Option("--keys", help="Also the API keys that are not there.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Publish the backup's definitions as one new version.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file and say what would happen.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="Who restores, with --replace; as of `publish`.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Let --replace publish without asking.")] = False,
+) -> None:
+    """Bring definitions back from a backup. Example: [b]python -m realtime restore defs.jsonl.gz[/b]"""
+    from realtime.backup.places import find_place
+    from realtime.commands.publish import confirm_on_terminal
+    from realtime.commands.publisher import PublisherName, get_caller_arn, identify_publisher
+    from realtime.commands.restore import restore as run
+
+    def confirm(question: str) -> bool:
+        return yes or confirm_on_terminal(question, "--replace changes what is in force")
+
+    services = plane()
+    publisher = (
+        identify_publisher(by, None if _is_local() else get_caller_arn)
+        if replace and not dry_run
+        else PublisherName("")
+    )
+    raise typer.Exit(
+        run(
+            console,
+            services.definitions,
+            services.keys if with_keys else None,
+            find_place(source, services.clients),
+            source,
+            publisher=publisher,
+            confirm=(lambda _: True)
+            if yes
+            else lambda question: confirm_on_terminal(question, "--replace changes what is in force"),
+            replace=replace,
+            dry_run=dry_run,
+            read_recent=services.recent_contexts.get_all,
+        )
+    )
+
+
+@app.command()
 def flags(
     stale: Annotated[bool, typer.Option("--stale", help="Show only flags that can go.")] = False,
 ) -> None:

@@ -5,7 +5,7 @@ Items of the publications table, by (id, version): ``publication`` is one publis
 publisher at work.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,8 +16,9 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get
-from chalicelib.stores.publication import CLAIM, Publication
+from chalicelib.stores.publication import Publication
 from chalicelib.stores.resilience import guarded
+from chalicelib.stores.restoration import Restoration, is_restore
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
@@ -99,7 +100,7 @@ class DefinitionStore:
         """
         publication = Publication(self._tables, self._publications, expected + 1, now, by, note)
         try:
-            self._write(publication, definitions, now)
+            self._write(publication, definitions)
         except ClientError as error:
             reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
             if reasons & {"ConditionalCheckFailed", "TransactionConflict"}:
@@ -108,11 +109,11 @@ class DefinitionStore:
             raise
         return expected + 1
 
-    def _write(self, publication: Publication, definitions: Sequence[DefinitionRow], now: float) -> None:
+    def _write(self, publication: Publication, definitions: Sequence[DefinitionRow]) -> None:
         client = self._clients.dynamodb
-        claim = client.get_item(TableName=self._publications, Key=CLAIM, ConsistentRead=True).get("Item")
-        if claim and float(claim["until"]["N"]) < now:
-            publication.take_back(client)  # an earlier publisher died before it was done
+        claim = publication.take_back_expired(client)
+        if is_restore(claim):
+            raise Conflict("publish_conflict", "A restore is under way, or was interrupted: run it again.")
         try:
             for writes in publication.make_transactions(definitions):
                 client.transact_write_items(TransactItems=writes)
@@ -121,6 +122,22 @@ class DefinitionStore:
             with suppress(BotoCoreError, ClientError):
                 publication.take_back(client)
             raise
+
+    @guarded
+    def restore(
+        self,
+        versions: Sequence[DefinitionRow],
+        now: float,
+        *,
+        discard: bool = False,
+        on_written: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        client, newest = self._clients.dynamodb, self._read_newest_version()
+        if newest:
+            raise Conflict("not_empty", f"Definitions are published already, up to version {newest}.")
+        claim = Publication(self._tables, self._publications, 1, now, "").take_back_expired(client)
+        restoration = Restoration(client, self._tables, self._publications, claim)
+        restoration.run(versions, discard, on_written)
 
     @guarded
     def get_history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
@@ -137,7 +154,8 @@ class DefinitionStore:
 
     @guarded
     def get_versions(self) -> list[DefinitionRow]:
-        """Every version of every definition, in any order."""
+        """Every version of every definition, in any order: of all publications up to the newest or none."""
+        newest = self._read_newest_version()  # first: a later publication may be read in part
         pages = self._clients.dynamodb.get_paginator("scan").paginate(
             TableName=self._publications,
             FilterExpression="attribute_exists(#definition)",
@@ -149,7 +167,6 @@ class DefinitionStore:
             for item in page["Items"]:
                 kind, _, key = item["id"]["S"].partition("/")
                 rows.append(_read_row(cast(DefinitionKind, kind), key, item))
-        newest = self._read_newest_version()
         return [row for row in rows if row.version <= newest]
 
     def _select_in_force(self, kind: DefinitionKind, items: Iterable[Any]) -> dict[str, DefinitionRow]:

@@ -6,6 +6,7 @@ that each row names as ``previous``. If the publication never comes, `take_back`
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
@@ -37,12 +38,9 @@ class Publication:
         self._publications = publications
         self._version = version
         self._now = now
-        self._origin: dict[str, Any] = {
-            "published_at": {"S": format_timestamp(now)},
-            "published_by": {"S": by},
-        }
-        if note:
-            self._origin["published_note"] = {"S": note}
+        self._origin = DefinitionRow(
+            "flag", "", "", "", version, format_timestamp(now), published_by=by, published_note=note
+        )
         self._owner = uuid.uuid4().hex
 
     def make_transactions(self, definitions: Sequence[DefinitionRow]) -> Iterator[list[Any]]:
@@ -51,10 +49,21 @@ class Publication:
         if len(parts) <= 1:
             yield [self._put_publication(definitions), self._check_unclaimed(), *self._put_all(definitions)]
             return
-        yield [self._check_next(), self._put_claim(_UNCLAIMED)]
+        yield [self._check_next(), self._put_claim(UNCLAIMED)]
         for part in parts:
             yield [{"ConditionCheck": self._require_claim()}, *self._put_all(part)]
         yield [self._put_publication(definitions), {"Delete": self._require_claim()}]
+
+    def take_back_expired(self, client: "DynamoDBClient") -> Any:
+        """Takes back what an earlier publisher has written who died before it was done.
+
+        Returns the claim of another who is at work, or None.
+        """
+        claim = client.get_item(TableName=self._publications, Key=CLAIM, ConsistentRead=True).get("Item")
+        if claim and float(claim["until"]["N"]) < self._now:
+            self.take_back(client)
+            return None
+        return claim
 
     def take_back(self, client: "DynamoDBClient") -> None:
         """Restores the rows of an unfinished publish of this version: this one, or one whose claim expired.
@@ -94,22 +103,14 @@ class Publication:
         undone: Any = {"TableName": self._publications, "Key": self._key(name["S"])}
         return [
             {"ConditionCheck": self._require_claim()},
-            {"Update": _update(self._tables[kind], item["id"], values)},
+            {"Update": _update(self._tables[kind], item["id"]["S"], values)},
             {"Delete": undone},
         ]
 
     def _put_publication(self, definitions: Sequence[DefinitionRow]) -> Any:
-        item: dict[str, Any] = {**self._key("publication"), **self._origin}
-        if len(definitions) <= NAMED_CHANGES:
-            changes = [{"kind": {"S": row.kind}, "key": {"S": row.key}} for row in definitions]
-            item["changes"] = {"L": [{"M": change} for change in changes]}
-        return {
-            "Put": {
-                "TableName": self._publications,
-                "Item": item,
-                "ConditionExpression": "attribute_not_exists(id)",
-            }
-        }
+        return put_publication(
+            self._publications, self._origin, definitions if len(definitions) <= NAMED_CHANGES else None
+        )
 
     def _check_next(self) -> Any:
         check = {"Key": self._key("publication"), "ConditionExpression": "attribute_not_exists(id)"}
@@ -117,29 +118,15 @@ class Publication:
 
     def _put_all(self, definitions: Sequence[DefinitionRow]) -> Iterator[Any]:
         for definition in definitions:
-            yield self._update_row(definition)
-            yield self._put_version(definition)
-
-    def _update_row(self, definition: DefinitionRow) -> Any:
-        """An update, since the platform keeps attributes of its own in the same row."""
-        values = {
-            "status": {"S": definition.status},
-            "version": {"N": str(self._version)},
-            "updated_at": self._origin["published_at"],
-        }
-        if definition.text:
-            values["definition"] = {"S": definition.text}
-        table = self._tables[definition.kind]
-        return {"Update": _update(table, {"S": definition.key}, values, keep_previous=True)}
-
-    def _put_version(self, definition: DefinitionRow) -> Any:
-        item = {
-            **self._key(f"{definition.kind}/{definition.key}"),
-            "definition": {"S": definition.text},
-            "status": {"S": definition.status},
-            **self._origin,
-        }
-        return {"Put": {"TableName": self._publications, "Item": item}}
+            row = replace(
+                definition,
+                version=self._version,
+                published_at=self._origin.published_at,
+                published_by=self._origin.published_by,
+                published_note=self._origin.published_note,
+            )
+            yield {"Update": _update(self._tables[row.kind], row.key, _build_values(row), keep_previous=True)}
+            yield put_version(self._publications, row)
 
     def _put_claim(self, condition: Mapping[str, Any]) -> Any:
         """Expires, so that a publisher that died does not lock out all others."""
@@ -147,7 +134,7 @@ class Publication:
         return {"Put": {"TableName": self._publications, "Item": item, **condition}}
 
     def _check_unclaimed(self) -> Any:
-        return {"ConditionCheck": {"TableName": self._publications, "Key": CLAIM, **_UNCLAIMED}}
+        return {"ConditionCheck": {"TableName": self._publications, "Key": CLAIM, **UNCLAIMED}}
 
     def _require_claim(self) -> dict[str, Any]:
         return {
@@ -159,15 +146,69 @@ class Publication:
         }
 
     def _key(self, item_id: str) -> dict[str, Any]:
-        return {"id": {"S": item_id}, "version": {"N": str(self._version)}}
+        return build_key(item_id, self._version)
 
 
 CLAIM: dict[str, Any] = {"id": {"S": "claim"}, "version": {"N": "0"}}
-_UNCLAIMED = {"ConditionExpression": "attribute_not_exists(id)"}
+UNCLAIMED = {"ConditionExpression": "attribute_not_exists(id)"}
 _ATTRIBUTES = ("definition", "status", "version", "updated_at", "previous")
 
 
-def _update(table: str, row: Any, values: Mapping[str, Any], *, keep_previous: bool = False) -> Any:
+def put_publication(table: str, origin: DefinitionRow, changed: Sequence[DefinitionRow] | None) -> Any:
+    """``origin`` has the version, and who published it when. ``changed`` None: anything may have changed."""
+    item: dict[str, Any] = {**build_key("publication", origin.version), **_build_origin(origin)}
+    if changed is not None:
+        changes = [{"kind": {"S": row.kind}, "key": {"S": row.key}} for row in changed]
+        item["changes"] = {"L": [{"M": change} for change in changes]}
+    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(id)"}}
+
+
+def put_version(table: str, row: DefinitionRow) -> Any:
+    """One version of one definition, in the history."""
+    item = {
+        **build_key(f"{row.kind}/{row.key}", row.version),
+        "definition": {"S": row.text},
+        "status": {"S": row.status},
+        **_build_origin(row),
+    }
+    return {"Put": {"TableName": table, "Item": item}}
+
+
+def update_first(table: str, row: DefinitionRow) -> Any:
+    """The row of a definition of which no version was in force before.
+
+    An update, since the platform keeps attributes of its own in the same row.
+    """
+    return {"Update": _update(table, row.key, {**_build_values(row), "previous": {"N": "0"}})}
+
+
+def clear_row(table: str, key: str) -> Any:
+    """Removes what this service wrote; the platform's attributes stay."""
+    return {"Update": _update(table, key, {})}
+
+
+def build_key(item_id: str, version: int) -> dict[str, Any]:
+    return {"id": {"S": item_id}, "version": {"N": str(version)}}
+
+
+def _build_origin(row: DefinitionRow) -> dict[str, Any]:
+    origin: dict[str, Any] = {
+        "published_at": {"S": row.published_at},
+        "published_by": {"S": row.published_by},
+    }
+    return origin | ({"published_note": {"S": row.published_note}} if row.published_note else {})
+
+
+def _build_values(row: DefinitionRow) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "status": {"S": row.status},
+        "version": {"N": str(row.version)},
+        "updated_at": {"S": row.published_at},
+    }
+    return values | ({"definition": {"S": row.text}} if row.text else {})
+
+
+def _update(table: str, key: str, values: Mapping[str, Any], *, keep_previous: bool = False) -> Any:
     """Sets our attributes in ``values`` and removes our others; the platform's attributes stay.
 
     ``keep_previous``: the version that was there before becomes ``previous``.
@@ -186,7 +227,7 @@ def _update(table: str, row: Any, values: Mapping[str, Any], *, keep_previous: b
     )
     update = {
         "TableName": table,
-        "Key": {"id": row},
+        "Key": {"id": {"S": key}},
         "UpdateExpression": expression,
         "ExpressionAttributeNames": {f"#{name}": name for name in _ATTRIBUTES},
     }

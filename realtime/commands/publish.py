@@ -37,10 +37,10 @@ def list_nothing(_now: float) -> Sequence[RecentContext]:
     return ()
 
 
-def confirm_on_terminal(question: str) -> bool:
+def confirm_on_terminal(question: str, reason: str = "--prune removes definitions") -> bool:
     """Raises ValueError without a terminal: nobody would see the question."""
     if not sys.stdin.isatty():
-        raise ValueError("--prune removes definitions, and nobody can be asked without a terminal: add --yes")
+        raise ValueError(f"{reason}, and nobody can be asked without a terminal: add --yes")
     return typer.prompt(f"{question} [y/N]", default="n", show_default=False).strip().lower() in ("y", "yes")
 
 
@@ -128,6 +128,34 @@ def roll_back(
     note = ", ".join(filter(None, (f"rollback to {version}", publisher.note)))
     marked = publisher._replace(note=note)
     return _publish_changes(console, definitions, published, wanted, marked, dry_run, now, read_recent)
+
+
+def publish_backup(
+    console: Console,
+    definitions: Definitions,
+    latest: Sequence[DefinitionRow],
+    *,
+    publisher: PublisherName,
+    confirm: Confirm,
+    dry_run: bool = False,
+    now: float | None = None,
+    read_recent: ReadRecent = list_nothing,
+) -> int:
+    """Publish the ``latest`` version of each definition of a backup, as one new version.
+
+    What the backup does not have is removed, if ``confirm`` agrees. Returns the exit status.
+    """
+    published = _load_published(definitions)
+    wanted: dict[DefinitionName, Document | None] = dict.fromkeys(published.rows)
+    for row in latest:
+        document = parse_row(row) if row.text else None
+        if row.text and document is None:
+            raise ValueError(f"{row.kind} {row.key} of the backup is not valid any more")
+        if document or (row.kind, row.key) in published.rows:
+            wanted[row.kind, row.key] = document
+    return _publish_changes(
+        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm
+    )
 
 
 def _load_published(definitions: Definitions) -> Published:

@@ -3,7 +3,7 @@
 Each class names the one that it stands for; `realtime.testing.event_stores` has those of the event stream.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -59,6 +59,25 @@ class MemoryDefinitions:
             self._rows = {name: row for name, row in self._rows.items() if row.text}
             self._publications.append(rows)
             return version
+
+    def restore(
+        self,
+        versions: Sequence[DefinitionRow],
+        now: float,  # noqa: ARG002 - here no publisher dies
+        *,
+        discard: bool = False,  # noqa: ARG002 - here every row has its publication
+        on_written: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        with self._lock:
+            if self._publications:
+                raise Conflict("not_empty", "Definitions are published already.")
+            self._publications = [[] for _ in range(max(row.version for row in versions))]
+            for row in sorted(versions, key=lambda row: row.version):
+                self._publications[row.version - 1].append(row)
+                self._rows[row.kind, row.key] = row
+                on_written(1)
+            on_written(len(self._rows))
+            self._rows = {name: row for name, row in self._rows.items() if row.text}
 
     def get_history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
         return [row for row in reversed(self.get_versions()) if (row.kind, row.key) == (kind, key)]

@@ -145,3 +145,36 @@ def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: D
 
 def _with_version(definition: DefinitionRow, version: int) -> DefinitionRow:
     return DefinitionRow(definition.kind, definition.key, definition.text, definition.status, version)
+
+
+def test_restored_versions_are_as_they_were_and_publications_go_on_after_them(store: Definitions) -> None:
+    copy = MemoryDefinitions()
+    removed = DefinitionRow("flag", "a", "", "removed")
+    copy.publish([A, FLAG], 0, NOW, "ada")
+    copy.publish([published("a", status="paused"), SEGMENT], 1, NOW + 60, "grace", "rollback to 7")
+    copy.publish([removed, B], 2, NOW + 120.5)
+    versions, written = copy.get_versions(), list[int]()
+    store.restore(versions, NOW, on_written=written.append)
+    assert sum(written) == len(versions) + 4
+    assert sorted(map(_list_fields, store.get_versions())) == sorted(map(_list_fields, versions))
+    for kind in ("experiment", "flag", "segment"):
+        assert store.get_all(kind) == copy.get_all(kind)
+    assert store.get_history("flag", "a") == [_with_version(removed, 3), _with_version(FLAG, 1)]
+    assert store.get_changes(None) == Changes(3, None)
+    everything = frozenset((row.kind, row.key) for row in versions)
+    assert store.get_changes(0).keys in (None, everything)  # for a container that has seen nothing yet
+    assert store.publish([FLAG], 3, NOW + 180) == 4
+    assert store.get_many("flag", ["a"]) == {"a": _with_version(FLAG, 4)}
+    assert store.get_changes(3) == Changes(4, frozenset({("flag", "a")}))
+
+
+def test_nothing_is_restored_over_what_is_published(store: Definitions) -> None:
+    store.publish([A], 0, NOW)
+    with pytest.raises(Conflict, match="published already"):
+        store.restore([_with_version(B, 1)], NOW)
+    assert store.get_versions() == [_with_version(A, 1)]
+    assert store.get_all("experiment") == {"a": _with_version(A, 1)}
+
+
+def _list_fields(row: DefinitionRow) -> tuple[object, ...]:
+    return row.version, row.kind, row.key, row.text, row.published_at, row.published_by, row.published_note

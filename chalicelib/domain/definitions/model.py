@@ -58,7 +58,7 @@ class Definitions(Protocol):
         """Every published version of one definition, newest first."""
 
     def get_versions(self) -> Sequence[DefinitionRow]:
-        """Every version of every definition, in any order."""
+        """Every version of every definition, in any order, as of one moment."""
 
     def publish(
         self,
@@ -69,6 +69,21 @@ class Definitions(Protocol):
         note: str = "",
     ) -> int:
         """Publishes all of ``definitions`` as version ``expected + 1``, and returns it; raises Conflict."""
+
+    def restore(
+        self,
+        versions: Sequence[DefinitionRow],
+        now: float,
+        *,
+        discard: bool = False,
+        on_written: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        """Writes all ``versions`` of a backup as they were; containers see all of it or nothing.
+
+        ``on_written`` is told how many more of the versions and definitions were written. Raises Conflict
+        if anything is published. Rows without a publication are a conflict too, unless ``discard`` removes
+        them. After an interruption, call it again with the same or other versions.
+        """
 
 
 @dataclass(frozen=True, slots=True)
