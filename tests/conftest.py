@@ -29,6 +29,7 @@ EXPENSIVE_FIXTURES = {
         "tests/integration/test_sync.py",
         "tests/integration/postgres/",
     ),
+    "embedded": ("tests/integration/local/test_postgres.py",),
 }
 """Fixture → tests that use it. One worker runs all of them, so that the fixture is built once.
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from chalicelib.settings import Settings
 from realtime.commands.demo import EXPERIMENTS, run_demo
 from realtime.commands.replay import delete_positions
+from realtime.commands.up_postgres import start_wanted, use_postgres
 from realtime.local.background import flush_after_responses
 from realtime.local.ports import find_free_port, read_port
 from realtime.local.stack import LocalStack
@@ -31,7 +32,7 @@ class StopSignal(BaseException):
     """Ctrl-C or SIGTERM. It unwinds the stack, which stops everything that was started."""
 
 
-def run_stack(console: Console, full: bool, demo: bool) -> None:
+def run_stack(console: Console, full: bool, demo: bool, postgres: bool) -> None:
     """Block until Ctrl-C or SIGTERM; LocalError if a port is taken."""
     port, aws_port = read_port("PORT", 8000), read_port("AWS_PORT", 4566)
     find_free_port(port)
@@ -40,9 +41,14 @@ def run_stack(console: Console, full: bool, demo: bool) -> None:
     settings = Settings.from_env()
     is_stopping = threading.Event()
     try:
-        with _stop_on_signals(is_stopping), LocalStack(settings, aws_port=aws_port) as stack:
+        with (
+            _stop_on_signals(is_stopping),
+            start_wanted(postgres) as starting,
+            LocalStack(settings, aws_port=aws_port) as stack,
+        ):
             console.print(f"Local AWS on {stack.environment['AWS_ENDPOINT_URL']}: {stack.provisioned}.")
-            _serve(console, stack, settings, port, full, demo, is_stopping)
+            with use_postgres(console, starting.result(), aws_port):
+                _serve(console, stack, settings, port, full, demo, is_stopping)
     except StopSignal:
         pass
     console.print("Stopped; nothing is left running.")

@@ -14,6 +14,7 @@ import httpx
 import mmh3
 import pytest
 
+from chalicelib.stores.postgres_address import parse_url
 from realtime.demo.cdnow import FILE, SAMPLE
 from tests.support.poll import wait_until
 from tests.support.up import READY, RunningStack, run_command, start_up
@@ -243,6 +244,17 @@ def test_a_key_of_one_scope_opens_nothing_else_and_can_be_revoked(stack: Running
     assert key not in listed
 
 
+def test_assignments_are_copied_into_the_embedded_postgresql(stack: RunningStack) -> None:
+    [url] = [line.split()[-1] for line in stack.lines if line.startswith("PostgreSQL on ")]
+    connection = parse_url(url).connect(5, 0)
+    try:
+        sql = "SELECT count(*), count(DISTINCT user_id) FROM assignments WHERE experiment_id = 'cdnow-aa'"
+        [[rows, users]] = connection.run(sql)
+    finally:
+        connection.close()
+    assert rows == users >= len(read_customers())
+
+
 def test_explain_shows_every_step(stack: RunningStack) -> None:
     context = json.dumps({"cohort": "1997-01", "first_order_value": 50})
     steps = run_command(
@@ -269,8 +281,9 @@ def test_ctrl_c_during_start_up_leaves_nothing() -> None:
 
 
 def test_ctrl_c_stops_everything() -> None:
-    with start_up("--no-demo") as running:
+    with start_up("--no-demo", "--no-postgres") as running:
         running.wait_for_output(READY, 60)
+        assert "PostgreSQL" not in running.output()
         assert running.interrupt() == 0, running.output()
         assert "nothing is left running" in running.output()
         assert not _listens(running.aws_port)
