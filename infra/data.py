@@ -8,7 +8,7 @@ from constructs import Construct
 from infra.environments import Environment
 from infra.resource_names import ARNS, ResourceNames, Value, assignments_stream_parameter, substitute
 from infra.stack import add_resources, build_retention_policies
-from realtime.resources import Key, Table
+from realtime.resources import QUARANTINE_PAYLOAD_DAYS, QUARANTINE_PAYLOADS, Key, Table
 
 DAY = 86_400
 QUEUE_DAYS = 14
@@ -112,8 +112,8 @@ def _build_bucket(environment: Environment, names: ResourceNames) -> dict[str, A
                 {
                     "Id": "quarantine-outlives-its-queue",
                     "Status": "Enabled",
-                    "Prefix": "quarantine/",
-                    "ExpirationInDays": 90,
+                    "Prefix": QUARANTINE_PAYLOADS,
+                    "ExpirationInDays": QUARANTINE_PAYLOAD_DAYS,
                 },
                 {
                     "Id": "what-was-overwritten-or-given-up",

@@ -11,6 +11,10 @@ from chalicelib.settings import Settings
 
 QUEUE_RETENTION = 14 * 86_400
 """Seconds that a failed record is kept; SQS allows no more."""
+QUARANTINE_PAYLOADS = "quarantine/"
+"""Where the bucket keeps payloads that are too large for a message."""
+QUARANTINE_PAYLOAD_DAYS = QUEUE_RETENTION // 86_400 + 1
+"""Longer than any message that points at a payload, so none is ever without it."""
 STREAM_HOURS = 168
 TABLE_STREAM_HOURS = 24
 """DynamoDB keeps a change for so long; this cannot be configured."""

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from realtime.local.clients import Clients
-from realtime.resources import QUEUE_RETENTION, Key, Resources, Stream, Table
+from realtime.resources import (
+    QUARANTINE_PAYLOAD_DAYS,
+    QUARANTINE_PAYLOADS,
+    QUEUE_RETENTION,
+    Key,
+    Resources,
+    Stream,
+    Table,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -91,6 +99,19 @@ def _create_bucket(s3: "S3Client", bucket: str) -> bool:
         if error.response["Error"]["Code"] != "404":
             raise
         s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=bucket,
+            LifecycleConfiguration={
+                "Rules": [
+                    {
+                        "ID": "quarantine-outlives-its-queue",
+                        "Status": "Enabled",
+                        "Filter": {"Prefix": QUARANTINE_PAYLOADS},
+                        "Expiration": {"Days": QUARANTINE_PAYLOAD_DAYS},
+                    }
+                ]
+            },
+        )
         return True
     return False
 

@@ -1,7 +1,7 @@
 from chalicelib.settings import Settings
 from realtime.local.clients import Clients
 from realtime.local.provision import provision
-from realtime.resources import describe
+from realtime.resources import QUEUE_RETENTION, describe
 from tests.support.unique_names import unique_names
 
 
@@ -36,6 +36,9 @@ def test_what_is_described_is_what_exists(aws_clients: Clients, aws_settings: Se
     stream = aws_clients.kinesis.describe_stream_summary(StreamName=aws_settings.event_stream)
     assert stream["StreamDescriptionSummary"]["OpenShardCount"] == resources.stream.shards
     assert stream["StreamDescriptionSummary"]["RetentionPeriodHours"] == resources.stream.retention_hours
+    lifecycle = aws_clients.s3.get_bucket_lifecycle_configuration(Bucket=resources.bucket)
+    [rule] = lifecycle["Rules"]
+    assert rule["Expiration"]["Days"] * 86_400 > QUEUE_RETENTION
 
 
 def test_a_resource_that_exists_keeps_its_content(aws_clients: Clients, aws_settings: Settings) -> None:

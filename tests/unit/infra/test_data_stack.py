@@ -101,6 +101,13 @@ def test_queues_are_encrypted_and_keep_what_failed_for_two_weeks(template: Templ
         assert queue["MessageRetentionPeriod"] == 14 * 86_400
 
 
+def test_payloads_outlive_the_messages_that_point_at_them(template: Templates) -> None:
+    (bucket,) = of_type(template("prod-standalone", "data"), "AWS::S3::Bucket").values()
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    (days,) = (rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "quarantine/")
+    assert days == 15
+
+
 def test_tables_queues_and_bucket_refuse_what_is_not_tls(template: Templates) -> None:
     expanded = template("prod-standalone", "data")
     policies = [
