@@ -11,6 +11,8 @@ from rich.console import Console
 
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from realtime.local.ports import LocalError
+from realtime.quarantine_cli import CliContext
+from realtime.quarantine_cli import app as quarantine_app
 
 if TYPE_CHECKING:
     from chalicelib.domain.definitions.model import DefinitionKind
@@ -26,13 +28,9 @@ app = typer.Typer(
 keys_app = typer.Typer(
     help="API keys and their scopes. Example: [b]python -m realtime keys list[/b]", no_args_is_help=True
 )
-quarantine_app = typer.Typer(
-    help="Records that could not be processed. Example: [b]python -m realtime quarantine list[/b]",
-    no_args_is_help=True,
-)
 app.add_typer(keys_app, name="keys")
-app.add_typer(quarantine_app, name="quarantine")
 console = Console()
+app.add_typer(quarantine_app, name="quarantine")
 PROGRAM = "python -m realtime"
 
 Paths = Annotated[list[Path], typer.Argument(help="Definition files (YAML or JSON) or folders of them.")]
@@ -359,25 +357,10 @@ def migrate(
     run_migrate(console, find_target(services), owner, dry_run=dry_run)
 
 
-@quarantine_app.command("list")
-def quarantine_list(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line for each, with its payload.")
-    ] = False,
-) -> None:
-    """List the records and their errors. Example: [b]python -m realtime quarantine list[/b]"""
-    from realtime.commands.quarantine import list_quarantine
-
-    list_quarantine(console, plane().quarantine, as_json=as_json)
-
-
-@quarantine_app.command("redrive")
-def quarantine_redrive() -> None:
-    """Send the records back; nothing counts twice. Example: [b]python -m realtime quarantine redrive[/b]"""
-    from realtime.commands.quarantine import redrive_quarantine
-
-    services = plane()
-    redrive_quarantine(console, services.quarantine, services.stream)
+@quarantine_app.callback()
+def quarantine(context: typer.Context) -> None:
+    """Records that could not be processed. Example: [b]python -m realtime quarantine list[/b]"""
+    context.obj = CliContext(console, plane, _is_local)
 
 
 def plane() -> "Plane":

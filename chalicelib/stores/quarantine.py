@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from chalicelib.domain.stream.quarantine import QuarantinedRecord, QuarantineEntry
+from chalicelib.domain.stream.quarantine import QuarantinedRecord, QuarantineEntry, QueueState
+from chalicelib.domain.timestamps import format_timestamp
+from chalicelib.stores.message_queue import Message, MessageQueue
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
@@ -14,71 +16,84 @@ if TYPE_CHECKING:
 
 MAX_INLINE_BYTES = 16_000
 """Of a payload in a message: ten of them, in base64 and with their descriptions, fit the 256 KB of a call.
-A larger payload is stored in the bucket."""
-RECORDS_A_CALL = 10
-HIDDEN_SECONDS = 120
+A larger payload is stored in the bucket, whose lifecycle deletes it after the message has expired."""
+_DESCRIBED = ("shard", "sequence_number", "part", "partition_key", "code", "message", "field", "arrived_at")
 
 
 class QuarantineQueue:
     def __init__(self, clients: "Clients", queue: str, bucket: str) -> None:
         self._clients = clients
-        self._queue = queue
+        self._queue = MessageQueue(clients, queue)
         self._bucket = bucket
-        self._url = ""
 
-    @guarded
     def put(self, entries: Sequence[QuarantineEntry]) -> list[bool]:
-        messages: list[Any] = [
-            {"Id": str(number), "MessageBody": self._write_message(entry)}
-            for number, entry in enumerate(entries)
-        ]
-        answer = self._clients.sqs.send_message_batch(QueueUrl=self._queue_url(), Entries=messages)
-        acknowledged = {result["Id"] for result in answer.get("Successful", [])}
-        return [message["Id"] in acknowledged for message in messages]
+        return self._queue.send([self._write_message(entry) for entry in entries])
 
-    @guarded
     def receive(self, wait: int = 0) -> list[QuarantinedRecord]:
-        """With a ``wait``, SQS asks all of its servers; without one, only some of them."""
-        answer = self._clients.sqs.receive_message(
-            QueueUrl=self._queue_url(),
-            MaxNumberOfMessages=RECORDS_A_CALL,
-            VisibilityTimeout=HIDDEN_SECONDS,
-            WaitTimeSeconds=wait,
-        )
-        return [self._read_message(message) for message in answer.get("Messages", [])]
+        return [_read_record(message) for message in self._queue.receive(wait)]
 
-    @guarded
-    def release(self, record: QuarantinedRecord) -> None:
-        self._clients.sqs.change_message_visibility(
-            QueueUrl=self._queue_url(), ReceiptHandle=record.handle, VisibilityTimeout=0
-        )
+    def hide(self, records: Sequence[QuarantinedRecord], seconds: int) -> None:
+        self._queue.hide([record.handle for record in records], seconds)
 
-    @guarded
-    def remove(self, record: QuarantinedRecord) -> None:
+    def remove(self, records: Sequence[QuarantinedRecord]) -> list[bool]:
         """A payload in the bucket stays: the same record may be in the queue twice."""
-        self._clients.sqs.delete_message(QueueUrl=self._queue_url(), ReceiptHandle=record.handle)
+        return self._queue.remove([record.handle for record in records])
 
-    def _read_message(self, message: Any) -> QuarantinedRecord:
-        description = orjson.loads(message["Body"])
-        location = description.pop("payload_at", None)
+    @guarded
+    def read_payload(self, record: QuarantinedRecord) -> bytes | None:
+        location = record.description.get("payload_at")
         if location is None:
-            payload = base64.b64decode(description.pop("payload"))
-        else:
+            return record.inline
+        try:
             stored = self._clients.s3.get_object(Bucket=location["bucket"], Key=location["key"])
-            payload = stored["Body"].read()
-        return QuarantinedRecord(message["ReceiptHandle"], description, payload)
+        except self._clients.s3.exceptions.NoSuchKey:
+            return None
+        return stored["Body"].read()
+
+    def measure(self) -> QueueState:
+        return self._queue.measure()
 
     def _write_message(self, entry: QuarantineEntry) -> str:
         message = entry.description()
         if len(entry.payload) <= MAX_INLINE_BYTES:
             message["payload"] = base64.b64encode(entry.payload).decode()
         else:
-            key = entry.object_key()
-            self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=entry.payload)
-            message["payload_at"] = {"bucket": self._bucket, "key": key}
+            message["payload_at"] = self._store(entry)
         return orjson.dumps(message).decode()
 
-    def _queue_url(self) -> str:
-        if not self._url:
-            self._url = self._clients.sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
-        return self._url
+    @guarded
+    def _store(self, entry: QuarantineEntry) -> dict[str, str]:
+        key = entry.object_key()
+        self._clients.s3.put_object(Bucket=self._bucket, Key=key, Body=entry.payload)
+        return {"bucket": self._bucket, "key": key}
+
+
+def _read_record(message: Message) -> QuarantinedRecord:
+    try:
+        description = orjson.loads(message.body)
+        payload = None if "payload_at" in description else base64.b64decode(description.pop("payload"))
+        {name: description[name] for name in _DESCRIBED}
+    except (ValueError, LookupError, TypeError):
+        description, payload = _describe_unreadable(message), message.body.encode()
+    else:  # before the first release that wrote them, messages had neither kind nor size
+        size = None if payload is None else len(payload)
+        description = {"kind": "event", "bytes": size, **description}
+    return QuarantinedRecord(message.handle, message.id, message.sent_at, description, payload)
+
+
+def _describe_unreadable(message: Message) -> dict[str, Any]:
+    """Of a message that something else sent. It can be looked at and dropped."""
+    sent_at = format_timestamp(message.sent_at)
+    return {
+        "kind": "unknown",
+        "shard": "-",
+        "sequence_number": message.id,
+        "part": 0,
+        "partition_key": "",
+        "code": "unreadable_message",
+        "message": "The message in the queue is not a quarantined record.",
+        "field": None,
+        "bytes": len(message.body.encode()),
+        "arrived_at": sent_at,
+        "quarantined_at": sent_at,
+    }

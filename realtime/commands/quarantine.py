@@ -1,90 +1,175 @@
-"""`quarantine`: list the records that could not be processed, and send them back after a fix."""
+"""`quarantine list`, `stats`, `show`, `sample` and `audit`: look, and change nothing."""
 
 import json
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 from rich.console import Console
-from rich.progress import track
 from rich.table import Column, Table
+from rich.text import Text
 
-from chalicelib.domain.errors import StorageUnavailable, Throttled
-from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream
 from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
+from chalicelib.domain.timestamps import format_timestamp
+from realtime.audit import AuditTrail
+from realtime.quarantine.held import Held, Stopping, hold_all
+from realtime.quarantine.selection import Copies, Selection, count_by, count_records
+
+EVERYTHING = Selection()
 
 
-def list_quarantine(console: Console, quarantine: Quarantine, *, as_json: bool = False) -> int:
+def never() -> bool:
+    """Where nobody presses Ctrl-C."""
+    return False
+
+
+def list_quarantine(
+    console: Console,
+    quarantine: Quarantine,
+    selection: Selection = EVERYTHING,
+    *,
+    limit: int = 0,
+    as_json: bool = False,
+    is_stopping: Stopping = never,
+) -> int:
     """Print the records and return how many there are.
 
-    ``as_json`` prints one line for each, with its payload; the table shows no payload.
+    ``as_json`` prints one line for each, with its payload; the table shows no payload, and at most ``limit``
+    records unless that is 0.
     """
-    received = list(_receive_all(quarantine))
-    for record in received:
-        quarantine.release(record)
-    records = {record.place: record for record in received}
-    ordered = sorted(records.values(), key=lambda record: str(record.description["arrived_at"]))
-    if as_json:
-        for record in ordered:
-            payload = record.payload.decode("utf-8", "backslashreplace")
-            print(json.dumps(record.description | {"payload": payload}))
-        return len(records)
-    names = "arrived", "code", "field", "bytes", "place"
-    table = Table(*(Column(name, overflow="fold") for name in names))
-    for record in ordered:
-        description, size = record.description, str(len(record.payload))
-        cells = description["arrived_at"], description["code"], description["field"] or "", size
-        table.add_row(*cells, record.place)
-    console.print(table if records else "Nothing is in quarantine.")
+    with hold_all(quarantine, is_stopping) as held:
+        records = selection.select(held.messages)
+        if as_json:
+            for copies in records[: limit or None]:
+                print(json.dumps(_render(quarantine, copies[0])))
+            return len(records)
+    if not records:
+        console.print(_say_nothing(selection, held))
+        return 0
+    console.print(format_counts(count_by(records, "code")), highlight=False)
+    names = Column("arrived"), Column("code, field", overflow="fold"), Column("bytes", no_wrap=True)
+    table = Table(*names, Column("id, place", overflow="fold"))
+    for copies in records[: limit or None]:
+        description = copies[0].description
+        field = description["field"]
+        table.add_row(
+            str(description["arrived_at"]).replace("T", " ")[:19],
+            Text(f"{description['code']}\n{field}" if field else str(description["code"])),
+            "?" if description["bytes"] is None else str(description["bytes"]),
+            Text(f"{copies[0].id}\n{copies[0].place}"),
+        )
+    console.print(table)
+    if limit and len(records) > limit:
+        console.print(f"{len(records) - limit:,} more: --limit 0 shows all, filters show fewer.")
     return len(records)
 
 
-def redrive_quarantine(console: Console, quarantine: Quarantine, stream: Stream) -> int:
-    """Send every record back into the stream and return how many were sent. Those that fail again return.
-
-    A record leaves quarantine only after the stream has it; one that the stream refuses does not stop the
-    others. An event without an id gets the record's place as its id, the same one each time, so that
-    nothing counts twice.
-    """
-    sent: set[str] = set()
-    refused: list[QuarantinedRecord] = []
-    try:
-        for record in track(_receive_all(quarantine), "Redriving", console=console, total=None):
-            if record.place in sent or _send(stream, record):
-                sent.add(record.place)
-                quarantine.remove(record)
-            else:
-                refused.append(record)
-    finally:
-        for record in refused:
-            quarantine.release(record)
-        console.print(f"Sent {len(sent)} records back.")
-    if refused:
-        places = ", ".join(sorted({record.place for record in refused}))
-        raise StorageUnavailable(f"The stream refused what stays in quarantine: {places}.")
-    return len(sent)
-
-
-def _receive_all(quarantine: Quarantine) -> Iterator[QuarantinedRecord]:
-    """All visible records. They stay hidden until they are released or removed."""
-    while batch := quarantine.receive(1):
-        yield from batch
+def show_stats(
+    console: Console,
+    quarantine: Quarantine,
+    selection: Selection = EVERYTHING,
+    *,
+    as_json: bool = False,
+    is_stopping: Stopping = never,
+) -> int:
+    """Print how many records there are by code, shard and hour of arrival, and return how many."""
+    with hold_all(quarantine, is_stopping) as held:
+        counts = count_records(selection.select(held.messages))
+    if as_json:
+        print(json.dumps(counts | {"hidden": held.hidden_elsewhere}))
+    elif not counts["records"]:
+        console.print(_say_nothing(selection, held))
+    else:
+        console.print(f"{counts['records']:,} records", highlight=False)
+        for name in ("code", "shard", "hour", "kind"):
+            by_name: dict[str, int] = counts[f"by_{name}"]
+            if name != "kind" or set(by_name) != {"event"}:
+                console.print(make_counts_table(name, by_name))
+    number: int = counts["records"]
+    return number
 
 
-def _send(stream: Stream, record: QuarantinedRecord) -> bool:
-    """Whether the stream has it."""
-    try:
-        [error] = stream.put([_build_outgoing(record)])
-    except (StorageUnavailable, Throttled):
-        return False
-    return not error
+def show_records(
+    console: Console,
+    quarantine: Quarantine,
+    selection: Selection,
+    *,
+    per_code: int = 0,
+    as_json: bool = False,
+    is_stopping: Stopping = never,
+) -> int:
+    """Print records with their payloads; with ``per_code`` the first so many of each code."""
+    with hold_all(quarantine, is_stopping) as held:
+        records = selection.select(held.messages)
+        shown = _take_per_code(records, per_code) if per_code else records
+        rendered = [_render(quarantine, copies[0]) for copies in shown]
+    for record in rendered:
+        if as_json:
+            print(json.dumps(record))
+            continue
+        payload = record.pop("payload")
+        for name, value in record.items():
+            if value is not None and name not in ("payload_at",):
+                console.print(Text(f"{name}: {value}"), soft_wrap=True)
+        text = "The payload does not exist any more." if payload is None else payload
+        console.print(Text(f"{text}\n"), soft_wrap=True)
+    if not rendered and not as_json:
+        console.print(_say_nothing(selection, held))
+    return len(rendered)
 
 
-def _build_outgoing(record: QuarantinedRecord) -> OutgoingRecord:
-    payload = record.payload
-    with suppress(orjson.JSONDecodeError, orjson.JSONEncodeError):  # not JSON, or nested too deeply to write
-        event: Any = orjson.loads(payload)
-        if isinstance(event, dict) and event.get("event_id") is None:
-            payload = orjson.dumps(event | {"event_id": record.place})
-    return OutgoingRecord(0, record.description["partition_key"][:MAX_PARTITION_KEY] or "-", payload)
+def show_audit(console: Console, trail: AuditTrail, limit: int, *, as_json: bool = False) -> int:
+    """Print the latest actions, newest first."""
+    actions = trail.read(limit)
+    if as_json:
+        for action in actions:
+            print(json.dumps({**vars(action), "at": format_timestamp(action.at)}))
+        return len(actions)
+    for action in actions:
+        by = f"{action.by} ({action.note})" if action.note else action.by
+        counts = ", ".join(f"{number:,} {name}" for name, number in action.counts.items()) or "nothing"
+        lines = [f"{format_timestamp(action.at, 'seconds')} {action.name} by {by}: {action.outcome}"]
+        lines += [f"  {counts}", f"  {action.selection or 'everything'}"]
+        lines += [f"  reason: {action.reason}"] if action.reason else []
+        console.print(Text("\n".join(lines)))
+    if not actions:
+        console.print("Nothing has been changed by hand.")
+    return len(actions)
+
+
+def format_counts(counts: Mapping[str, int]) -> str:
+    """``12 records: 10 invalid_json, 2 too_old``."""
+    total = sum(counts.values())
+    by_code = ", ".join(f"{number:,} {code}" for code, number in sorted(counts.items()))
+    return f"{total:,} {'record' if total == 1 else 'records'}" + (f": {by_code}" if by_code else "")
+
+
+def make_counts_table(name: str, counts: Mapping[str, int]) -> Table:
+    table = Table(Column(name, overflow="fold"), Column("records", justify="right", no_wrap=True))
+    for key, number in counts.items():
+        table.add_row(Text(key), f"{number:,}")
+    return table
+
+
+def _take_per_code(records: Sequence[Copies], per_code: int) -> list[Copies]:
+    taken: Counter[str] = Counter()
+    shown = []
+    for copies in records:
+        taken[copies[0].code] += 1
+        if taken[copies[0].code] <= per_code:
+            shown.append(copies)
+    return shown
+
+
+def _render(quarantine: Quarantine, record: QuarantinedRecord) -> dict[str, Any]:
+    payload = quarantine.read_payload(record)
+    text = None if payload is None else payload.decode("utf-8", "backslashreplace")
+    return {"id": record.id, "place": record.place, **record.description, "payload": text}
+
+
+def _say_nothing(selection: Selection, held: Held[QuarantinedRecord]) -> str:
+    what = "Nothing is in quarantine." if selection.is_everything else "No record of this selection is there."
+    if not held.hidden_elsewhere:
+        return what
+    hidden = f"Another run holds {held.hidden_elsewhere:,}, or one was killed: a quarter of an hour at most."
+    return f"{what} {hidden}"

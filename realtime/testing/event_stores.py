@@ -1,14 +1,21 @@
 """The event stream's stores in memory; `realtime.testing.stores` has the others."""
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Any
 
 from chalicelib.domain.stream.archive import ArchiveObject
 from chalicelib.domain.stream.counters import Counter, CounterItem, Sums, Tally
 from chalicelib.domain.stream.outgoing import OutgoingRecord
-from chalicelib.domain.stream.quarantine import QuarantinedRecord, QuarantineEntry
+from chalicelib.domain.stream.quarantine import (
+    CALL_SIZE,
+    HIDDEN_SECONDS,
+    QuarantinedRecord,
+    QuarantineEntry,
+    QueueState,
+)
 from chalicelib.domain.stream.verdicts import Verdicts
 
 
@@ -76,27 +83,51 @@ class MemoryArchive:
 class MemoryQuarantine:
     """`chalicelib.stores.quarantine.QuarantineQueue`; ``entries`` has all that was ever put."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.entries: list[QuarantineEntry] = []
-        self._visible: dict[str, QuarantinedRecord] = {}
+        self._clock = clock
+        self._lock = Lock()
+        self._records: dict[str, QuarantinedRecord] = {}
+        self._hidden_until: dict[str, float] = {}
 
     def put(self, entries: Sequence[QuarantineEntry]) -> list[bool]:
-        for entry in entries:
-            self.entries.append(entry)
-            self.release(QuarantinedRecord(str(len(self.entries)), entry.description(), entry.payload))
+        with self._lock:
+            for entry in entries:
+                self.entries.append(entry)
+                handle = str(len(self.entries))
+                self._records[handle] = QuarantinedRecord(
+                    handle, handle, self._clock(), entry.description(), entry.payload
+                )
         return [True] * len(entries)
 
     def receive(self, wait: int = 0) -> list[QuarantinedRecord]:  # noqa: ARG002 - everything is here at once
-        records = list(self._visible.values())[:10]
-        for record in records:
-            self.remove(record)
+        with self._lock:
+            records = [record for record in self._records.values() if self._is_visible(record)][:CALL_SIZE]
+            self._hide(records, HIDDEN_SECONDS)
         return records
 
-    def release(self, record: QuarantinedRecord) -> None:
-        self._visible[record.handle] = record
+    def hide(self, records: Sequence[QuarantinedRecord], seconds: int) -> None:
+        with self._lock:
+            self._hide(records, seconds)
 
-    def remove(self, record: QuarantinedRecord) -> None:
-        self._visible.pop(record.handle, None)
+    def remove(self, records: Sequence[QuarantinedRecord]) -> list[bool]:
+        with self._lock:
+            for record in records:
+                self._records.pop(record.handle, None)
+        return [True] * len(records)
+
+    def read_payload(self, record: QuarantinedRecord) -> bytes | None:
+        return record.inline
+
+    def measure(self) -> QueueState:
+        visible = sum(map(self._is_visible, self._records.values()))
+        return QueueState(float(int(self._clock())), visible, len(self._records) - visible)
+
+    def _hide(self, records: Sequence[QuarantinedRecord], seconds: int) -> None:
+        self._hidden_until |= {record.handle: self._clock() + seconds for record in records}
+
+    def _is_visible(self, record: QuarantinedRecord) -> bool:
+        return self._hidden_until.get(record.handle, 0.0) <= self._clock()
 
 
 class MemoryEventIds:

@@ -15,6 +15,7 @@ from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.domain.stream.assignment_history import HistoryRow, RefusedRow
 from chalicelib.domain.timestamps import format_timestamp
+from realtime.audit import Action
 
 
 class MemoryDefinitions:
@@ -189,3 +190,18 @@ class MemoryKeys:
 
     def get_all(self) -> list[ApiKey]:
         return list(self._keys.values())
+
+
+class MemoryAuditTrail:
+    """`realtime.audit.TableAuditTrail`; a clock that moves by a millisecond with each action."""
+
+    def __init__(self) -> None:
+        self._actions: dict[float, Action] = {}
+
+    def write(self, action: Action) -> Action:
+        timed = action if action.at else replace(action, at=1_795_341_600 + len(self._actions) / 1000)
+        self._actions[timed.at] = timed
+        return timed
+
+    def read(self, limit: int) -> list[Action]:
+        return [self._actions[at] for at in sorted(self._actions, reverse=True)][:limit]

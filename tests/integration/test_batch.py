@@ -100,7 +100,7 @@ def test_a_record_of_a_megabyte_goes_into_quarantine(plane: Plane, calls: Calls)
     event = kinesis([large, purchase("u1")])
     assert plane.process(event, lambda: 60.0) == {"batchItemFailures": []}
     [waiting] = plane.quarantine.receive()
-    assert waiting.payload == large
+    assert plane.quarantine.read_payload(waiting) == large
     assert waiting.description["code"] == "too_large"
 
 

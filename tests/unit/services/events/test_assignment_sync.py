@@ -250,6 +250,7 @@ def test_a_row_that_can_never_be_kept_goes_into_quarantine_with_its_reason(
         "code": "postgres_22P05",
         "message": "PostgreSQL refuses the row with SQLSTATE 22P05.",
         "field": None,
+        "bytes": len(entry.payload),
         "arrived_at": format_timestamp(counted.now - 0.5),
         "quarantined_at": format_timestamp(counted.now),
     }

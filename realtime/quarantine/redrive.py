@@ -1,0 +1,100 @@
+"""Send records back: each at most once, and none leaves quarantine before its target has it."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
+from chalicelib.services.concurrency import Parallel, batched
+from realtime.quarantine.held import Held, Stopping
+from realtime.quarantine.selection import Copies
+from realtime.quarantine.targets import Targets, add_fields
+
+CHUNK = 40
+"""Records that are sent before those which were taken leave quarantine. Ctrl-C acts between two chunks."""
+THREADS = 8
+NO_PAYLOAD = "payload_missing"
+NO_TARGET = "no_target"
+
+
+@dataclass
+class RedriveReport:
+    """Numbers of records; the keys are the codes that quarantined them."""
+
+    sent: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # and the code of the refusal
+    not_tried: Counter[str] = field(default_factory=Counter)  # Ctrl-C came first
+    came_back: Counter[str] = field(default_factory=Counter)  # the new codes
+    not_removed: int = 0  # messages of records that were sent
+    digests: set[bytes] = field(default_factory=set)
+
+
+class Redrive:
+    """Of one run. ``backfill`` is what the target of events adds, see `add_fields`."""
+
+    def __init__(
+        self,
+        quarantine: Quarantine,
+        held: Held[QuarantinedRecord],
+        targets: Targets,
+        *,
+        backfill: bool = False,
+    ) -> None:
+        self._quarantine = quarantine
+        self._held = held
+        self._targets = targets
+        self._backfill = backfill
+        self._parallel = Parallel(THREADS)
+        self.report = RedriveReport()
+
+    def send(
+        self,
+        records: Sequence[Copies],
+        is_stopping: Stopping,
+        advance: Callable[[int], object] = lambda _: None,
+        edited: bytes | None = None,
+    ) -> None:
+        """``edited`` is sent in place of the payload."""
+        report = self.report
+        for chunk in batched(records, CHUNK):
+            if is_stopping():
+                report.not_tried.update(copies[0].code for copies in chunk)
+                continue
+            self._held.renew()
+            errors = self._parallel.map(lambda copies: self._send_record(copies[0], edited), chunk)
+            taken = [copies for copies, error in zip(chunk, errors, strict=True) if error is None]
+            report.sent.update(copies[0].code for copies in taken)
+            report.refused.update(
+                (copies[0].code, error) for copies, error in zip(chunk, errors, strict=True) if error
+            )
+            report.not_removed += self._held.remove([message for copies in taken for message in copies])
+            advance(len(chunk))
+
+    def watch(
+        self, seconds: float, is_stopping: Stopping, timer: Callable[[], float] = time.monotonic
+    ) -> None:
+        """For so long, count which of the sent records come back, since they are still refused."""
+        report, end = self.report, timer() + seconds
+        while report.came_back.total() < report.sent.total() and timer() < end and not is_stopping():
+            for record in self._held.receive_more():
+                payload = self._quarantine.read_payload(record)
+                if payload is not None and _digest(payload) in report.digests:
+                    report.came_back[record.code] += 1
+
+    def _send_record(self, record: QuarantinedRecord, edited: bytes | None) -> str | None:
+        kind = str(record.description["kind"])
+        if kind not in self._targets:
+            return NO_TARGET
+        payload = self._quarantine.read_payload(record) if edited is None else edited
+        if payload is None:
+            return NO_PAYLOAD
+        error = self._targets[kind](record, payload)
+        if error is None and kind == "event":
+            self.report.digests.add(_digest(add_fields(record, payload, backfill=self._backfill)))
+        return error
+
+
+def _digest(payload: bytes) -> bytes:
+    return hashlib.sha256(payload).digest()
