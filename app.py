@@ -7,9 +7,9 @@ from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, 
 from chalicelib import deadline
 from chalicelib.api import assignments, direct, flags, ofrep, openapi
 from chalicelib.api.application import Application
-from chalicelib.api.events import read_events, render_answer, wants_backfill
+from chalicelib.api.cors import make_cors
+from chalicelib.api.events import receive_events
 from chalicelib.api.http import (
-    CORS,
     DENY,
     Model,
     is_client,
@@ -27,7 +27,7 @@ from chalicelib.wiring import plane, settings, start_extension
 add_trace_ids()
 app = Application(app_name="realtime", configure_logs=False)  # its log handler would write text, not JSON
 app.api.binary_types = []  # answers are JSON text, and matching types takes a third of a request
-app.api.cors = CORS
+app.api.cors = make_cors(settings().cors_headers)
 STREAM_SECONDS = 60.0  # for a batch, if the context does not say how long it may take
 JSON: dict[str, Any] = {"content_types": []}  # `read_json` checks it, and refuses in our error shape
 
@@ -110,12 +110,10 @@ def ofrep_flags() -> Response:
     return ofrep.render_evaluations(_request(), answers)
 
 
-@app.route("/events", methods=["POST"], authorizer=api_key, **JSON)
+@app.route("/events", methods=["POST"], **JSON)  # reads the key itself: beacons cannot send the header
 @json_view
 def events() -> Response:
-    body = read_events(_request())
-    answer = plane().ingest(body, backfill=wants_backfill(_request(), body))
-    return render_answer(answer, is_list="events" in body)
+    return receive_events(_request(), plane())
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)

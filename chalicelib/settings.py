@@ -60,6 +60,7 @@ class Settings:
     read_timeout: float = 1.0
     max_attempts: int = 3
     metrics_interval: float = 60.0
+    cors_headers: str = ""
     demo_key: str = ""
 
     @staticmethod

@@ -88,6 +88,9 @@ class Plane(AwsStores):
     def authorize(self, header: str) -> Access:
         return self.authorizer.authorize(header)
 
+    def authorize_key(self, key: str) -> Access:
+        return self.authorizer.authorize_key(key)
+
     def health(self) -> dict[str, Any]:
         return {"status": "ok", "version": __version__, "cache_hit_rate": round(self.catalog.hit_rate(), 4)}
 

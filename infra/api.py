@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.api.cors import make_cors
 from chalicelib.api.encoding import ENCODINGS
 from chalicelib.api.http import render_error
 from infra.environments import Environment, FunctionName, UsagePlan
@@ -20,6 +21,8 @@ PATH_OWNERS: tuple[tuple[str, FunctionName], ...] = (
 )
 """The first prefix that matches a path names its function. `ingest` also has the rarely called routes."""
 OPEN_PATHS = ("/health", "/openapi.json")
+SELF_AUTHORIZED_PATHS = ("/events",)
+"""Their function reads the key itself."""
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 API_FUNCTIONS: tuple[FunctionName, ...] = ("assignment", "feature_flags", "ingest", "authorizer")
 GATEWAY_RESPONSES: dict[str, tuple[int, str, str]] = {
@@ -57,7 +60,8 @@ def adapt_definition(body: dict[str, Any], environment: Environment) -> dict[str
     for path, _, method in list_operations(body):
         method["x-amazon-apigateway-integration"]["uri"] = _build_invocation_uri(LOGICAL_IDS[get_owner(path)])
         if environment.usage_plan and path not in OPEN_PATHS:
-            method["security"] = [*method["security"], {GATEWAY_KEY: []}]
+            method["security"] = [*method.get("security", []), {GATEWAY_KEY: []}]
+    _allow_headers(body, environment)
     for scheme in body["securityDefinitions"].values():
         scheme["x-amazon-apigateway-authorizer"]["authorizerUri"] = _build_invocation_uri(
             LOGICAL_IDS["authorizer"]
@@ -73,6 +77,17 @@ def adapt_definition(body: dict[str, Any], environment: Environment) -> dict[str
 
 
 GATEWAY_KEY = "gateway_key"
+
+
+def _allow_headers(body: dict[str, Any], environment: Environment) -> None:
+    """API Gateway answers preflight requests itself, so it has to know the setting too."""
+    cors = make_cors(environment.settings.get("REALTIME_CORS_HEADERS", ""))
+    allowed = cors.get_access_control_headers()["Access-Control-Allow-Headers"]
+    for methods in body["paths"].values():
+        if "options" in methods:
+            integration = methods["options"]["x-amazon-apigateway-integration"]
+            parameters = integration["responses"]["default"]["responseParameters"]
+            parameters["method.response.header.Access-Control-Allow-Headers"] = f"'{allowed}'"
 
 
 def list_operations(body: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

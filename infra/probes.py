@@ -52,7 +52,8 @@ PROBES: Mapping[FunctionName, tuple[Probe, ...]] = {
     ),
     "ingest": (
         Probe(build_gateway_event("GET", "/health"), {"statusCode": 200}),
-        Probe(build_gateway_event("POST", "/events", "[]"), {"statusCode": 400}),
+        # reads the table of keys
+        Probe(build_gateway_event("POST", "/events", '{"key": "rt_probe"}'), {"statusCode": 403}),
     ),
     "event_processor": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "assignment_sync": (Probe({"Records": []}, {"batchItemFailures": []}),),

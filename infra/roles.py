@@ -19,6 +19,7 @@ _ALL_FLAGS: ActionsBySetting = _PUBLICATIONS | {"flags_table": (*_READ, "dynamod
 _USED_BY_EXPERIMENTS: ActionsBySetting = {"flags_table": _READ, "segments_table": _READ}
 """What conditions of experiments ask for, by key."""
 _USED_BY_FLAGS: ActionsBySetting = {"segments_table": (*_READ, "dynamodb:Scan")}
+_KEYS: ActionsBySetting = {"keys_table": ("dynamodb:GetItem",)}
 _TRACKING: ActionsBySetting = {"event_stream": ("kinesis:PutRecords",)}
 _QUARANTINE: ActionsBySetting = {
     "archive_bucket": ("s3:PutObject",),  # payloads that are too large for a message
@@ -34,7 +35,10 @@ CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     | _USED_BY_FLAGS
     | _TRACKING
     | {"assignments_table": (*_READ, "dynamodb:PutItem")},
-    "ingest": _EXPERIMENTS_BY_KEY | _TRACKING | {"counters_table": ("dynamodb:Query",)},
+    "ingest": _EXPERIMENTS_BY_KEY
+    | _TRACKING
+    | _KEYS  # /events has no authorizer
+    | {"counters_table": ("dynamodb:Query",)},
     "event_processor": _ALL_EXPERIMENTS
     | _ALL_FLAGS
     | _QUARANTINE  # the archive writes to the same bucket
@@ -43,7 +47,7 @@ CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
         "counters_table": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
     },
     "assignment_sync": _ALL_EXPERIMENTS | {"counters_table": ("dynamodb:Query", "dynamodb:UpdateItem")},
-    "authorizer": {"keys_table": ("dynamodb:GetItem",)},
+    "authorizer": _KEYS,
 }
 STREAM_READ_ACTIONS = ("DescribeStream", "GetRecords", "GetShardIterator")
 NETWORK_ACTIONS = (

@@ -11,7 +11,7 @@ from chalice.app import Request, Response
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from chalicelib.api.application import Cors, JsonResponse
+from chalicelib.api.application import JsonResponse
 from chalicelib.api.encoding import ENCODINGS, UnsupportedEncoding, read_body
 from chalicelib.domain.definitions.schema_errors import list_problems
 from chalicelib.domain.errors import (
@@ -26,15 +26,6 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.keys import Access
 
 MAX_BODY_BYTES = 256 * 1024
-MAX_EVENTS_BODY_BYTES = 4 * 1024 * 1024
-"""Lambda takes 6 MB, in which the body is a string with escaped quotes."""
-
-CORS = Cors(
-    allow_origin="*",
-    allow_headers=["If-None-Match"],  # Chalice adds Authorization, Content-Type and X-Api-Key
-    expose_headers=["ETag", "Retry-After"],
-    max_age=600,
-)
 DENY: dict[str, Any] = {
     "principalId": "none",
     "context": {},
@@ -58,8 +49,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def make_auth_context(access: Access) -> dict[str, str]:
     """What the authorizer tells the views: API Gateway passes texts on."""
-    context = {"flags": "client"} if access.is_client else {}
-    return context | {"admin": "true"} if access.is_admin else context
+    return {"flags": "client"} if access.is_client else {}
 
 
 def is_client(request: Request) -> bool:
@@ -68,40 +58,41 @@ def is_client(request: Request) -> bool:
     return isinstance(authorizer, dict) and authorizer.get("flags") == "client"
 
 
-def is_admin(request: Request) -> bool:
-    """Whether the key has the scope `admin`."""
-    authorizer = request.context.get("authorizer")
-    return isinstance(authorizer, dict) and authorizer.get("admin") == "true"
+class Unauthorized(RealtimeError):
+    """A route that reads the key itself got none."""
+
+    def __init__(self) -> None:
+        super().__init__("unauthorized", "Send a key in the header Authorization: Bearer KEY.")
 
 
 class Forbidden(RealtimeError):
-    """The key opens the route, but not what the request asks of it."""
+    """The key does not open the route, or not what the request asks of it."""
 
 
 class UnsupportedMediaType(RealtimeError):
     """The body is not declared as JSON."""
 
+    @classmethod
+    def because(cls, content_type: str, accepted: str) -> "UnsupportedMediaType":
+        problem = Problem("Content-Type", f"must be {accepted}, not {content_type[:80] or 'none'}")
+        message = f"The header {problem.path} {problem.message}."
+        return cls("unsupported_media_type", message, (problem,))
 
-_STATUS |= {Forbidden: 403, UnsupportedMediaType: 415, UnsupportedEncoding: 415}
+
+_STATUS |= {Unauthorized: 401, Forbidden: 403, UnsupportedMediaType: 415, UnsupportedEncoding: 415}
 
 
 def read_json(request: Request) -> dict[str, Any]:
     """The body as a JSON object. Raises InvalidInput, TooLarge or, for what is no JSON, another error."""
-    return parse_object(read_json_text(request), "body")
-
-
-def read_json_text(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The body that is declared as JSON, unpacked. Raises as `read_json`."""
     content_type = request.headers.get("content-type", "")
-    if content_type != "application/json" and not _is_json(content_type):
-        reason = f"must be application/json, not {content_type[:80] or 'none'}"
-        problem = Problem("Content-Type", reason)
-        raise UnsupportedMediaType("unsupported_media_type", f"The header Content-Type {reason}.", (problem,))
-    return read_body(request, max_bytes)
+    if content_type != "application/json" and get_media_type(content_type) != "application/json":
+        raise UnsupportedMediaType.because(content_type, "application/json")
+    return parse_object(read_body(request, MAX_BODY_BYTES), "body")
 
 
-def _is_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == "application/json"
+def get_media_type(content_type: str) -> str:
+    """Without parameters, such as the charset."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def parse_object(raw: bytes | str, field: str) -> dict[str, Any]:
@@ -180,6 +171,8 @@ def respond_with_error(error: RealtimeError) -> Response:
 def get_error_headers(error: RealtimeError) -> dict[str, str]:
     if isinstance(error, Throttled):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
     return {"Accept-Encoding": ENCODINGS} if isinstance(error, UnsupportedEncoding) else {}
 
 

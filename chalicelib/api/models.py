@@ -57,6 +57,7 @@ class FlagBatchRequest(RequestModel):
 
 class EventList(BaseModel):
     events: list[EventDocument] = Field(min_length=1, max_length=MAX_EVENTS)
+    key: str | None = Field(default=None, description="of the scope events:client, if no header can be sent")
     sent_at: str | None = Field(
         default=None, description="ISO 8601, by the clock of the client: for each event that has none"
     )

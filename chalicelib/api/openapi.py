@@ -26,6 +26,8 @@ class Operation:
     status: int = 200
     errors: tuple[int, ...] = ()
     is_public: bool = False
+    takes_public_key: bool = False
+    """In the query or the body; and the body as plain text, since a beacon can send no header."""
     has_etag: bool = False
     failure: type[BaseModel] = models.ErrorAnswer
 
@@ -49,7 +51,8 @@ OPERATIONS = (
     Operation("post", "/ofrep/v1/evaluate/flags", "Evaluate all flags (OpenFeature)", models.OfrepBulkAnswer,
               models.OfrepRequest, errors=(400,), has_etag=True, failure=models.OfrepFailure),
     Operation("post", "/events", "Send one event or up to 500", models.EventsAnswer,
-              models.EventsRequest, status=202, errors=_BAD_BODY, failure=models.EventsFailure),
+              models.EventsRequest, status=202, errors=_BAD_BODY, failure=models.EventsFailure,
+              takes_public_key=True),
     Operation("get", "/experiments/{key}/results", "Results of an experiment per variant",
               models.ResultsAnswer, errors=(404,)),
     Operation("get", "/health", "Status and version of the service", models.HealthAnswer, is_public=True),
@@ -82,7 +85,15 @@ def make_document() -> str:
             "security": [{"key": []}],
             "paths": paths,
             "components": {
-                "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+                "securitySchemes": {
+                    "key": {"type": "http", "scheme": "bearer"},
+                    "public_key": {
+                        "type": "apiKey",
+                        "in": "query",
+                        "name": "key",
+                        "description": "of the scope events:client; also as key in the body",
+                    },
+                },
                 "schemas": schemas["$defs"],
             },
         }
@@ -94,11 +105,16 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
     description: dict[str, Any] = {"summary": operation.summary, "operationId": f"{operation.method}_{name}"}
     if operation.is_public:
         description["security"] = []
+    if operation.takes_public_key:
+        description["security"] = [{"key": []}, {"public_key": []}]
     parameters = _describe_parameters(operation)
     if parameters:
         description["parameters"] = parameters
     if operation.body:
-        description["requestBody"] = {"required": True, "content": _refer_to(operation.body)}
+        content = _refer_to(operation.body)
+        if operation.takes_public_key:
+            content["text/plain"] = content["application/json"]
+        description["requestBody"] = {"required": True, "content": content}
     description["responses"] = _describe_responses(operation)
     return description
 

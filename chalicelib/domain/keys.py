@@ -16,6 +16,8 @@ CLIENT_FLAGS = "flags:client"
 CLIENT_EVENTS = "events:client"
 """For keys that are public: it sends events and reads nothing."""
 ADMIN = "admin"
+PUBLIC = frozenset({CLIENT_FLAGS, CLIENT_EVENTS})
+"""Whoever has a key of only these scopes may as well be anybody, so the key may stand in a URL."""
 SCOPES: dict[str, tuple[str, ...]] = {
     "assign": ("/assign", "/assign/batch"),
     "flags": _FLAGS,
@@ -61,15 +63,17 @@ class Access(NamedTuple):
     """What a key opens: ``principal`` names it by its digest, ``routes`` is empty if it is not accepted.
 
     ``is_client``: only flags that are ``client_visible``. ``is_admin``: also backfills of events.
+    ``is_public``: the key may stand in a URL.
     """
 
     principal: str
     routes: tuple[str, ...] = ()
     is_client: bool = False
     is_admin: bool = False
+    is_public: bool = False
 
 
 def grant(principal: str, scopes: Collection[str]) -> Access:
     routes = dict.fromkeys(route for scope in SCOPES if scope in scopes for route in SCOPES[scope])
     is_client = CLIENT_FLAGS in scopes and "flags" not in scopes
-    return Access(principal, tuple(routes), is_client, ADMIN in scopes)
+    return Access(principal, tuple(routes), is_client, ADMIN in scopes, PUBLIC.issuperset(scopes))

@@ -16,10 +16,12 @@ class Authorizer:
         self._look_up = cached(TTLCache(10_000, ttl, timer), lock=Lock())(keys.get)
 
     def authorize(self, header: str) -> Access:
-        """Raises StorageUnavailable, which it does not cache."""
+        """By ``Authorization``. Raises StorageUnavailable, which it does not cache."""
         key = parse_bearer(header)
-        if key is None:
-            return Access("none")
+        return Access("none") if key is None else self.authorize_key(key)
+
+    def authorize_key(self, key: str) -> Access:
+        """Raises StorageUnavailable, which it does not cache."""
         key_id = digest(key)
         if key_id == self._demo_id:
             return grant("demo", SCOPES)

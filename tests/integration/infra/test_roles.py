@@ -155,6 +155,7 @@ def ingest(plane: Plane) -> None:
         plane.results("pricing")
 
     while_definitions_change(plane.settings, use)
+    plane.authorize_key("rt_somebody")
     plane.ingest({"events": [purchase(timestamp="2026-11-22T10:00:00Z")]})
     plane.health()
 

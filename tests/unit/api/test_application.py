@@ -6,7 +6,7 @@ import pytest
 from chalice.app import BadRequestError, Chalice, Response
 
 from chalicelib.api.application import Application, Cors, JsonResponse
-from chalicelib.api.http import CORS
+from chalicelib.api.cors import make_cors
 
 
 class Context:
@@ -15,7 +15,7 @@ class Context:
 
 def make_app(kind: type[Chalice]) -> Chalice:
     app = kind("test", env={})
-    app.api.cors = CORS
+    app.api.cors = make_cors("")
     app.api.binary_types = []
 
     @app.route("/text", methods=["POST"], content_types=[])

@@ -23,8 +23,9 @@ def served() -> Iterator[tuple[httpx.Client, Service]]:
     # An hour, since the local stack itself takes events of any age.
     settings = Settings.from_env({"REALTIME_EVENT_MAX_AGE": "3600"})
     with serve_service(settings) as (url, service), httpx.Client(base_url=url) as client:
-        for scope in ("events", "events:client", "flags", "admin"):
-            service.keys.put(ApiKey(digest(f"rt_{scope}"), scope, (scope,), "2026-01-01T00:00:00Z"))
+        for scopes in ("events", "events:client", "flags", "flags:client", "admin", "events:client,flags"):
+            key = ApiKey(digest(f"rt_{scopes}"), scopes, tuple(scopes.split(",")), "2026-01-01T00:00:00Z")
+            service.keys.put(key)
         yield client, service
 
 
@@ -153,3 +154,103 @@ def test_a_list_of_which_one_was_taken_is_202(api: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
     [rejected] = answer.json()["rejected"]
     assert rejected.keys() == {"index", "event_id", "code", "message"}
+
+
+BEACON = {"Content-Type": "text/plain;charset=UTF-8"}
+
+
+def post(api: httpx.Client, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+    return api.post(path, content=json.dumps(body), headers=headers)
+
+
+@pytest.mark.parametrize("headers", [BEACON, {"Content-Type": "Text/Plain"}, {}])
+@pytest.mark.parametrize(
+    ("path", "beside"), [("/events?key=rt_events:client", {}), ("/events", {"key": "rt_events:client"})]
+)
+def test_a_beacon_sends_its_key_in_the_query_or_the_body(
+    api: httpx.Client, service: Service, path: str, beside: dict[str, Any], headers: dict[str, str]
+) -> None:
+    for body in ({"events": [event(event_id="1"), event(event_id="2")]}, event(event_id="3")):
+        answer = post(api, path, {**body, **beside}, headers)
+        assert (answer.status_code, answer.json()["rejected"]) == (202, [])
+    records = read_records(service)
+    assert [record["event_id"] for record in records] == ["1", "2", "3"]
+    assert "rt_" not in json.dumps(records)  # a key is no part of an event
+
+
+def test_a_public_key_may_also_stand_in_the_header(api: httpx.Client, service: Service) -> None:
+    sent = event(key="K-1")
+    assert post(api, "/events", sent, bearer("events:client") | BEACON).status_code == 202
+    [record] = read_records(service)
+    assert record["key"] == "K-1"  # here it is a field like any other
+
+
+@pytest.mark.parametrize("key", ["rt_events", "rt_admin", "rt_local_demo", "rt_events:client,flags"])
+def test_a_key_that_can_do_more_is_refused_in_a_url_or_a_body(
+    api: httpx.Client, service: Service, key: str
+) -> None:
+    body = {"events": [event()]}
+    for place, answer in (
+        ("query", post(api, f"/events?key={key}", body, BEACON)),
+        ("body", post(api, "/events", {**body, "key": key}, BEACON)),
+    ):
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (403, "key_not_public")
+        assert error["message"].startswith(f"A key in the {place} must be a public one, of the scope events")
+        assert key not in answer.text
+    assert read_records(service) == []
+
+
+@pytest.mark.parametrize("scope", ["wrong", "flags", "flags:client"])
+def test_a_key_without_the_scope_is_refused_wherever_it_stands(api: httpx.Client, scope: str) -> None:
+    body = {"events": [event()]}
+    for answer in (
+        post(api, "/events", body, bearer(scope)),
+        post(api, f"/events?key=rt_{scope}", body, BEACON),
+        post(api, "/events", {**body, "key": f"rt_{scope}"}, BEACON),
+        post(api, "/events?key=rt_events:client", body, bearer(scope)),  # the header decides
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    "body", ["{}", "[]", "", '{"key": 5}', '{"key": ""}', '{"key": null}', "x" * 5_000_000]
+)
+def test_without_a_key_the_answer_is_that_of_the_gateway(api: httpx.Client, body: str) -> None:
+    answer = api.post("/events", content=body, headers=BEACON)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.json() == api.post("/assign", json={}).json()
+
+
+@pytest.mark.parametrize("path", ["/assign", "/flags/evaluate", "/flags/evaluate/batch"])
+def test_a_public_key_for_events_opens_nothing_else(api: httpx.Client, path: str) -> None:
+    assert api.post(path, json={}, headers=bearer("events:client")).status_code == 403
+    assert api.post(f"{path}?key=rt_events:client", json={}).status_code == 401
+    assert api.post(path, content="{}", headers=bearer("flags:client") | BEACON).status_code in (403, 415)
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/html", "text/plainer"])
+def test_another_type_is_refused_with_those_that_are_accepted(api: httpx.Client, content_type: str) -> None:
+    answer = post(api, "/events", event(), bearer("events") | {"Content-Type": content_type})
+    assert answer.status_code == 415
+    assert "must be application/json or text/plain, not " in answer.json()["error"]["message"]
+
+
+def test_a_preflight_lets_tracing_headers_through(api: httpx.Client) -> None:
+    asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+    allowed = api.options("/events", headers=asked).headers["Access-Control-Allow-Headers"].lower()
+    assert {"traceparent", "content-encoding", "content-type"} <= {*allowed.split(",")}
+
+
+def test_no_key_reaches_a_log(
+    api: httpx.Client, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(0):
+        post(api, "/events?key=rt_events:client", {"events": [event()]}, BEACON)
+        post(api, "/events?key=rt_wrong", {"events": [event()]}, BEACON)
+    written = capfd.readouterr()
+    assert "rt_" not in written.out + written.err
+    assert not [record for record in caplog.records if "rt_" in record.getMessage()
+                and not record.name.startswith("http")]  # fmt: skip

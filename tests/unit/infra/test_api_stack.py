@@ -1,10 +1,13 @@
 """The API after SAM's expansion: each path's function, the gateway's own answers, the access log."""
 
 import json
+from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 
-from infra.api import OPEN_PATHS, get_owner, list_operations
+from infra.api import OPEN_PATHS, SELF_AUTHORIZED_PATHS, adapt_definition, get_owner, list_operations
+from infra.environments import load
 from infra.functions import LOGICAL_IDS
 from tests.support.synth import VARIANTS, Template, Templates, of_type
 
@@ -50,7 +53,8 @@ def test_every_route_calls_its_functions_alias(template: Templates, variant: str
 def test_every_route_but_the_open_ones_asks_the_authorizer(template: Templates) -> None:
     definition = body(template)
     for path, _, method in list_operations(definition):
-        assert method.get("security", []) == ([] if path in OPEN_PATHS else [{"authorizer": []}])
+        is_open = path in (*OPEN_PATHS, *SELF_AUTHORIZED_PATHS)
+        assert method.get("security", []) == ([] if is_open else [{"authorizer": []}])
     (scheme,) = definition["securityDefinitions"].values()
     authorizer = scheme["x-amazon-apigateway-authorizer"]
     assert scheme["name"] == "Authorization"
@@ -72,6 +76,15 @@ def test_errors_of_the_gateway_have_our_shape_and_ofreps(template: Templates) ->
     assert throttled["statusCode"] == 429
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
     assert answers["MISSING_AUTHENTICATION_TOKEN"]["statusCode"] == 404
+
+
+def test_an_environment_may_let_browsers_send_more_headers(template: Templates) -> None:
+    environment = replace(load("dev"), settings={"REALTIME_CORS_HEADERS": "X-Tenant"})
+    definition = adapt_definition(deepcopy(body(template)), environment)
+    answer = definition["paths"]["/events"]["options"]["x-amazon-apigateway-integration"]
+    headers = answer["responses"]["default"]["responseParameters"]
+    allowed = headers["method.response.header.Access-Control-Allow-Headers"]
+    assert {"X-Tenant", "Traceparent", "Content-Type"} <= {*allowed.strip("'").split(",")}
 
 
 def test_browsers_may_ask_from_anywhere(template: Templates) -> None:
