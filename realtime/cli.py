@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -280,16 +281,59 @@ def explain(
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="CSV or JSON Lines of events, plain or .gz.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Files, folders or s3:// prefixes: CSV, JSON, Parquet, packed or not.")
+    ],
+    maps: Annotated[
+        list[str] | None, typer.Option("--map", help="FIELD=COLUMN: which column a field is.")
+    ] = None,
+    constants: Annotated[
+        list[str] | None, typer.Option("--const", help="FIELD=VALUE: the same for every row.")
+    ] = None,
+    timestamp_format: Annotated[
+        str, typer.Option(help="iso, epoch_s, epoch_ms, epoch_us, epoch_ns or a strptime pattern.")
+    ] = "",
+    timezone: Annotated[str, typer.Option(help="Of times without one, such as Europe/Berlin.")] = "",
+    shape: Annotated[str, typer.Option(help="The system that wrote the files, such as segment.")] = "",
+    delimiter: Annotated[str, typer.Option(help="Between cells: one character, or tab.")] = "",
+    decimal: Annotated[str, typer.Option(help="Of numbers: a comma or a point.")] = "",
+    encoding: Annotated[str, typer.Option(help="Of texts, such as cp1252.")] = "",
+    columns: Annotated[str, typer.Option(help="Names of the columns, for CSV without a header.")] = "",
+    null_texts: Annotated[
+        list[str] | None, typer.Option("--null", help="A text that means no value, such as NULL.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the first ten events and send nothing.")
+    ] = False,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Send events of any age, as after an outage.")
+    ] = False,
+    skip_refused: Annotated[
+        bool, typer.Option("--skip-refused", help="Go on without the rows that can never be sent.")
+    ] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Forget the position of an earlier run.")
     ] = False,
 ) -> None:
-    """Send events, resumable. Example: [b]python -m realtime replay purchases.csv.gz[/b]"""
-    from realtime.commands.replay import replay as run
+    """Send the events of files, resumable. Example: [b]python -m realtime replay purchases.csv.gz[/b]"""
+    from realtime.commands.replay import Replay
+    from realtime.event_files.options import parse_options
 
-    refused = run(console, plane().ingest, file, restart)
-    raise typer.Exit(int(refused > 0))
+    options = parse_options(
+        maps=maps or [],
+        constants=constants or [],
+        timestamp_format=timestamp_format,
+        timezone=timezone,
+        shape=shape,
+        delimiter=delimiter,
+        decimal=decimal,
+        encoding=encoding,
+        columns=columns,
+        null_texts=null_texts or [],
+    )
+    ingest = partial(plane().ingest, trusted=True, backfill=backfill)
+    run = Replay(console, ingest, options, restart=restart, skip_refused=skip_refused, dry_run=dry_run)
+    raise typer.Exit(run.run(files))
 
 
 @app.command()

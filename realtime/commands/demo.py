@@ -12,7 +12,7 @@ from rich.console import Console
 
 from chalicelib.services.concurrency import batched
 from realtime.commands.publish import publish
-from realtime.commands.replay import create_progress, replay
+from realtime.commands.replay import Replay, create_progress
 from realtime.demo.cdnow import (
     DEFINITIONS,
     FILE,
@@ -40,9 +40,13 @@ def run_demo(console: Console, plane: "Plane", url: str, key: str, full: bool) -
     exposed = (customer for customer in customers if customer.id in assigned)
     for batch in batched(build_exposures(exposed, "cdnow-free-shipping"), 500):
         plane.ingest({"events": batch})
-    replay(
-        console, plane.ingest, FILE, restart=True, keep=lambda event: is_in_sample(event["user_id"], every)
-    )
+    Replay(
+        console,
+        plane.ingest,
+        restart=True,
+        keep=lambda event: is_in_sample(event["user_id"], every),
+        is_quiet=True,
+    ).run([str(FILE)])
 
 
 def assign_all(

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from chalicelib.settings import Settings
 from realtime.commands.demo import EXPERIMENTS, run_demo
-from realtime.commands.replay import delete_positions
+from realtime.commands.replay_position import delete_positions
 from realtime.commands.up_postgres import start_wanted, use_postgres
 from realtime.local.background import flush_after_responses
 from realtime.local.ports import find_free_port, read_port

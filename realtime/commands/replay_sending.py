@@ -1,0 +1,50 @@
+"""Send events to the stream, again and again where it only refuses them for now."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from chalicelib.domain.errors import StorageUnavailable, Throttled
+from realtime.event_files.rows import Event
+
+RETRYABLE = ("throttled", "storage_unavailable")
+ATTEMPTS = 6
+"""Without any success in between."""
+FIRST_PAUSE = 0.2
+"""Seconds; doubled before each later attempt."""
+
+Ingest = Callable[[dict[str, Any]], dict[str, Any]]
+Pause = Callable[[float], object]
+
+
+class Outcome(NamedTuple):
+    """By the event's index: code and message of what is refused for good, code of what was not taken."""
+
+    refused: dict[int, tuple[str, str]]
+    unsent: dict[int, str]
+
+
+def send(ingest: Ingest, events: Sequence[Event], pause: Pause) -> Outcome:
+    waiting = list(range(len(events)))
+    refused: dict[int, tuple[str, str]] = {}
+    unsent: dict[int, str] = {}
+    failures = 0
+    while waiting:
+        answers = _try(ingest, [events[index] for index in waiting])
+        unsent = {waiting[place]: code for place, (code, _) in answers.items() if code in RETRYABLE}
+        refused |= {waiting[place]: answer for place, answer in answers.items() if answer[0] not in RETRYABLE}
+        failures = failures + 1 if len(unsent) == len(waiting) else 0
+        waiting = list(unsent)
+        if failures == ATTEMPTS:
+            break
+        if waiting:
+            pause(FIRST_PAUSE * 2**failures)
+    return Outcome(refused, unsent)
+
+
+def _try(ingest: Ingest, events: Sequence[Event]) -> dict[int, tuple[str, str]]:
+    """Code and message of each event that was not taken."""
+    try:
+        answer = ingest({"events": list(events)})
+    except (Throttled, StorageUnavailable) as error:
+        return dict.fromkeys(range(len(events)), (error.code, error.message))
+    return {item["index"]: (item["code"], item["message"]) for item in answer["rejected"]}

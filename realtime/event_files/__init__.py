@@ -1,0 +1,1 @@
+"""Read files that people have as events: CSV, JSON, Parquet, exports of other systems."""
