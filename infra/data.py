@@ -217,6 +217,7 @@ def _build_firehose(environment: Environment, names: ResourceNames) -> dict[str,
                     "Prefix": f"raw/events/{day}",
                     "ErrorOutputPrefix": f"raw/failed/!{{firehose:error-output-type}}/{day}",
                     "CompressionFormat": "GZIP",
+                    "FileExtension": ".jsonl.gz",  # as the processor's own objects; readers ask for it
                     "BufferingHints": {"IntervalInSeconds": 60, "SizeInMBs": 5},
                     "CloudWatchLoggingOptions": {
                         "Enabled": True,

@@ -1,12 +1,15 @@
 """The data stack against the one description of the resources, and the settings that keep data safe."""
 
 import json
+import re
+from fnmatch import fnmatch
 
 import pytest
 
 from chalicelib.settings import Settings
 from infra.resource_names import PLATFORM_TABLES
 from realtime.resources import describe
+from tests.support.paths import ROOT
 from tests.support.synth import Templates, of_type
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -133,6 +136,17 @@ def test_firehose_writes_the_platforms_layout(template: Templates) -> None:
     assert destination["CompressionFormat"] == "GZIP"
     assert destination["BufferingHints"] == {"IntervalInSeconds": 60, "SizeInMBs": 5}
     assert not of_type(template("dev-standalone", "data"), "AWS::KinesisFirehose::DeliveryStream")
+
+
+def test_the_documented_query_reads_what_firehose_writes(template: Templates) -> None:
+    (stream,) = of_type(template("prod-standalone", "data"), "AWS::KinesisFirehose::DeliveryStream").values()
+    destination = stream["ExtendedS3DestinationConfiguration"]
+    folder = re.sub(r"!\{timestamp:(\w+)\}", "20", destination["Prefix"])
+    key = f"{folder}archive-1-2026-11-22-10-00-00-abc{destination['FileExtension']}"
+    [pattern] = re.findall(r"read_json\('s3://BUCKET/(.+?)'", (ROOT / "docs" / "archive.md").read_text())
+    assert fnmatch(key, pattern.replace("**/", "*"))
+    assert destination["CompressionFormat"] == "GZIP"
+    assert pattern.endswith(destination["FileExtension"])
 
 
 def test_the_sync_finds_the_stream_of_assignments_by_parameter(template: Templates) -> None:
