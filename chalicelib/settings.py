@@ -42,6 +42,8 @@ class Settings:
 
     event_max_age: float = 7 * 86_400.0
     event_max_future: float = 600.0
+    event_clock_tolerance: float = 10.0
+    event_types_max: int = 100
     event_dedupe: Literal["memory", "table"] = "memory"
     event_dedupe_ttl: float = 86_400.0
     archive: Literal["s3", "firehose"] = "s3"

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
+from math import isfinite
 from typing import Any
 
 from chalicelib import __version__, extension
@@ -25,7 +26,10 @@ from chalicelib.services.definitions.platform_overrides import PlatformOverrides
 from chalicelib.services.evaluate import FlagEvaluator
 from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.deduplication import Deduplicator
+from chalicelib.services.events.event_types import EventTypeLimiter
+from chalicelib.services.events.experiment_versions import ExperimentVersions
 from chalicelib.services.events.ingest import Ingest
+from chalicelib.services.events.judge import Judge
 from chalicelib.services.events.processor import EventProcessor
 from chalicelib.services.events.srm import SampleRatioMonitor
 from chalicelib.services.events.tracker import FLUSH_SECONDS, Tracker
@@ -33,6 +37,7 @@ from chalicelib.services.results import experiment_results
 from chalicelib.settings import Settings
 from chalicelib.stores.aws import AwsStores
 from chalicelib.stores.event_ids import EventIdStore
+from chalicelib.stores.event_types import EventTypeStore
 from chalicelib.stores.overrides import OverrideStore
 
 DAY = 86_400.0
@@ -216,20 +221,30 @@ class Plane(AwsStores):
 
     @cached_property
     def event_processor(self) -> EventProcessor:
-        settings = self.settings
-        has_table = settings.event_dedupe == "table"
-        event_ids = EventIdStore(self.clients, settings.dedupe_table) if has_table else None
         return EventProcessor(
-            experiments=self.catalog.experiments,
-            flags=self.catalog.flags,
-            assignments=self.assignments,
-            verdicts=self.verdicts,
+            judge=self.judge,
             counters=self.counters,
             archive=self.archive,
             quarantine=self.quarantine,
-            deduplicator=Deduplicator(event_ids, self.parallel, settings.event_dedupe_ttl),
             parallel=self.parallel,
             metrics=self.metrics,
+            limits=self.limits,
+        )
+
+    @cached_property
+    def judge(self) -> Judge:
+        settings = self.settings
+        has_table = settings.event_dedupe == "table"
+        event_ids = EventIdStore(self.clients, settings.dedupe_table) if has_table else None
+        event_types = EventTypeStore(self.clients, settings.counters_table)
+        return Judge(
+            versions=ExperimentVersions(self.catalog.experiments, self.definitions, self.limits.max_age),
+            flags=self.catalog.flags,
+            assignments=self.assignments,
+            verdicts=self.verdicts,
+            deduplicator=Deduplicator(event_ids, self.parallel, settings.event_dedupe_ttl),
+            event_types=EventTypeLimiter(event_types, settings.event_types_max, self.metrics),
+            parallel=self.parallel,
             limits=self.limits,
         )
 
@@ -244,7 +259,10 @@ class Plane(AwsStores):
 
     @cached_property
     def limits(self) -> Limits:
-        return Limits(self.settings.event_max_age, self.settings.event_max_future)
+        settings = self.settings
+        max_age = settings.event_max_age
+        replay_age = max_age if isfinite(max_age) else Limits().replay_age
+        return Limits(max_age, settings.event_max_future, replay_age, settings.event_clock_tolerance)
 
     @cached_property
     def parallel(self) -> Parallel:

@@ -18,8 +18,6 @@ BUCKETS = 100_000
 KEY_PATTERN = "[A-Za-z0-9._-]{1,128}"
 """Of keys, ids and salts. They are parts of hash inputs, where ``/`` and ``:`` separate the parts."""
 is_key = re.compile(KEY_PATTERN).fullmatch
-EVENT_TYPE_PATTERN = "[A-Za-z0-9._:-]{1,128}"
-"""Of the event types that an experiment's ``metrics`` name."""
 
 Kind = Literal["experiment", "flag", "layer", "holdout", "rule", "tracking"]
 

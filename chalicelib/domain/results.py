@@ -1,23 +1,27 @@
 """Counters of an experiment → its results, as the route and the command show them. Pure.
 
-A rate is conversions per assigned user. Counters count events, so a user who converts twice counts twice.
-Means are per event. Variants are not compared here; the sums that a statistical test needs are included.
+Amounts of different currencies are never added up. A rate is conversions per assigned user. Counters count
+events, so a user who converts twice counts twice. Means are per event. Variants are not compared here; the
+sums that a statistical test needs are included.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.domain.definitions.model import Experiment
+from chalicelib.domain.event_types import ASSIGNED, OTHER
 from chalicelib.domain.sample_ratio import Publication, check_sample_ratio, list_periods
-from chalicelib.domain.stream.counters import ASSIGNED, UNASSIGNED, CounterItem, Sums, format_day
-from chalicelib.domain.stream.event import SCALE
+from chalicelib.domain.stream.amounts import SCALE
+from chalicelib.domain.stream.counters import UNASSIGNED, Counter, CounterItem, Sums, format_day
 from chalicelib.domain.stream.tracking import EXPOSURE
 
 MIN_CONVERSIONS = 10
 """Per variant. With fewer, a rate is too uncertain."""
 HOURS_SHOWN = 48
 
-ByType = dict[str, Sums]
+ByCurrency = dict[str, Sums]
+"""Empty is the currency of events without one."""
+ByType = dict[str, ByCurrency]
 ByVariant = dict[str, ByType]
 
 
@@ -27,18 +31,22 @@ def compute_results(
     """``items`` are of the current iteration; ``publications`` of any, oldest first.
 
     ``conversions`` are the event types that count as a conversion; null: all types. ``windows`` has every
-    day and the latest 48 hours with events, in UTC.
+    day and the latest 48 hours with events, in UTC. A sum over several currencies is null.
     """
     items = list(items)
     totals: ByVariant = {}
     days: dict[str, ByVariant] = {}
     hours: dict[str, ByVariant] = {}
+    shown = set(sorted({(item.counter.day, hour) for item in items for hour in item.hours})[-HOURS_SHOWN:])
     for counter, by_hour in items:
         day = format_day(counter.day)
+        whole_day = Sums()
         for hour, sums in by_hour.items():
-            for window in (totals, days.setdefault(day, {}), hours.setdefault(f"{day}T{hour:02d}", {})):
-                types = window.setdefault(counter.variant, {})
-                types[counter.event_type] = types.get(counter.event_type, Sums()).plus(sums)
+            whole_day = whole_day.plus(sums)
+            if (counter.day, hour) in shown:
+                _add(hours.setdefault(f"{day}T{hour:02d}", {}), counter, sums)
+        _add(days.setdefault(day, {}), counter, whole_day)
+        _add(totals, counter, whole_day)
     unassigned = totals.pop(UNASSIGNED, {})
     variants = {key: _summarize_variant(experiment, totals.pop(key, {})) for key in experiment.variants}
     variants |= {key: _summarize_variant(experiment, types) for key, types in sorted(totals.items())}
@@ -54,24 +62,36 @@ def compute_results(
         "srm": srm,
         "windows": {
             "day": {day: _summarize_window(days[day]) for day in sorted(days)},
-            "hour": {hour: _summarize_window(hours[hour]) for hour in sorted(hours)[-HOURS_SHOWN:]},
+            "hour": {hour: _summarize_window(hours[hour]) for hour in sorted(hours)},
         },
         "notes": _write_notes(experiment, variants, srm),
     }
 
 
+def _add(variants: ByVariant, counter: Counter, sums: Sums) -> None:
+    currencies = variants.setdefault(counter.variant, {}).setdefault(counter.event_type, {})
+    currencies[counter.currency] = currencies.get(counter.currency, Sums()).plus(sums)
+
+
+def _count(types: ByType, event_type: str) -> int:
+    return sum(sums.count for sums in types.get(event_type, {}).values())
+
+
 def _summarize_variant(experiment: Experiment, types: ByType) -> dict[str, Any]:
-    assigned = types.get(ASSIGNED, Sums()).count
-    conversions = Sums()
+    assigned = _count(types, ASSIGNED)
+    conversions: ByCurrency = {}
     for event_type in experiment.metrics - {EXPOSURE} or types.keys() - {ASSIGNED, EXPOSURE}:
-        conversions = conversions.plus(types.get(event_type, Sums()))
+        for currency, sums in types.get(event_type, {}).items():
+            conversions[currency] = conversions.get(currency, Sums()).plus(sums)
+    count = sum(sums.count for sums in conversions.values())
+    total = _find_total(conversions)
     return {
         "assigned": assigned,
-        "exposures": types.get(EXPOSURE, Sums()).count,
-        "conversions": conversions.count,
-        "rate": conversions.count / assigned if assigned else None,
-        "total_value": conversions.total / SCALE,
-        "mean_value": conversions.total / SCALE / conversions.count if conversions.count else None,
+        "exposures": _count(types, EXPOSURE),
+        "conversions": count,
+        "rate": count / assigned if assigned else None,
+        "total_value": None if total is None else total.total / SCALE,
+        "mean_value": total.total / SCALE / count if total is not None and count else None,
         "events": _summarize_events(types),
     }
 
@@ -79,8 +99,8 @@ def _summarize_variant(experiment: Experiment, types: ByType) -> dict[str, Any]:
 def _summarize_window(variants: ByVariant) -> dict[str, Any]:
     return {
         variant: {
-            "assigned": types.get(ASSIGNED, Sums()).count,
-            "exposures": types.get(EXPOSURE, Sums()).count,
+            "assigned": _count(types, ASSIGNED),
+            "exposures": _count(types, EXPOSURE),
             "events": _summarize_events(types),
         }
         for variant, types in sorted(variants.items())
@@ -88,12 +108,34 @@ def _summarize_window(variants: ByVariant) -> dict[str, Any]:
 
 
 def _summarize_events(types: ByType) -> dict[str, Any]:
-    """Integers are divided once, so each number is the JSON number closest to the exact sum."""
     return {
-        event_type: {"count": sums.count, "sum": sums.total / SCALE, "sum_squares": sums.squares / SCALE**2}
-        for event_type, sums in sorted(types.items())
+        event_type: _summarize_currencies(currencies)
+        for event_type, currencies in sorted(types.items())
         if event_type != ASSIGNED
     }
+
+
+def _summarize_currencies(currencies: ByCurrency) -> dict[str, Any]:
+    count = sum(sums.count for sums in currencies.values())
+    total = _find_total(currencies)
+    summary: dict[str, Any] = {"count": count, "sum": None, "sum_squares": None}
+    if total is not None:
+        summary = _summarize(count, total)
+    if currencies.keys() - {""}:
+        named = sorted(currencies.items())
+        summary["currencies"] = {currency: _summarize(sums.count, sums) for currency, sums in named}
+    return summary
+
+
+def _summarize(count: int, sums: Sums) -> dict[str, Any]:
+    """Integers are divided once, so each number is the JSON number closest to the exact sum."""
+    return {"count": count, "sum": sums.total / SCALE, "sum_squares": sums.squares / SCALE**2}
+
+
+def _find_total(currencies: ByCurrency) -> Sums | None:
+    """The sums of the only currency; None if there are several. Events without a value have none."""
+    with_values = [sums for sums in currencies.values() if sums.squares]
+    return None if len(with_values) > 1 else with_values[0] if with_values else Sums()
 
 
 def _write_notes(
@@ -128,11 +170,32 @@ def _write_notes(
         notes.append(_note("split_not_testable", message))
     elif srm["p_value"] is None:
         notes.append(_note("too_few_assigned", "Too few assigned users to test the split."))
+    currencies = _list_currencies(variants)
+    if len(currencies) > 1:
+        message = f"Amounts of different currencies are not added up: {', '.join(currencies)}."
+        notes.append(_note("several_currencies", message))
+    if any(OTHER in variant["events"] for variant in variants.values()):
+        message = (
+            "On some day there were more event types than are counted apart; the rest is counted as $other. "
+            "Event types should not hold ids."
+        )
+        notes.append(_note("too_many_event_types", message))
     few = [key for key, result in variants.items() if result["conversions"] < MIN_CONVERSIONS]
     if few:
         message = f"Fewer than {MIN_CONVERSIONS} conversions, so no conclusion yet: {', '.join(few)}."
         notes.append(_note("too_few_conversions", message))
     return notes
+
+
+def _list_currencies(variants: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    codes = {
+        currency or "(none)"
+        for variant in variants.values()
+        for events in variant["events"].values()
+        for currency, sums in events.get("currencies", {}).items()
+        if sums["sum_squares"]
+    }
+    return sorted(codes)
 
 
 def _note(code: str, message: str) -> dict[str, str]:

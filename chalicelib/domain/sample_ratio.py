@@ -12,7 +12,8 @@ from math import erfc, exp, lgamma, log, sqrt
 from typing import Any, NamedTuple
 
 from chalicelib.domain.definitions.model import Experiment
-from chalicelib.domain.stream.counters import ASSIGNED, CounterItem
+from chalicelib.domain.event_types import ASSIGNED
+from chalicelib.domain.stream.counters import CounterItem
 from chalicelib.domain.timestamps import format_timestamp
 
 ALARM_P_VALUE = 0.001

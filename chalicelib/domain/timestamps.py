@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
 
+EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_800.0
+"""Epoch seconds between which a time has a year of four digits. The latest one is not included."""
+
 
 @lru_cache(10_000)  # answers repeat the time of an assignment: 0.1 µs instead of 1
 def format_timestamp(

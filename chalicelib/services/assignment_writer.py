@@ -66,10 +66,10 @@ class AssignmentWriter:
         decision, so a row with a higher version is a leftover: the definitions tables were set up again.
         Raises StorageUnavailable or Throttled.
         """
-        stored = self._assignments.put(experiment, unit, row, used_row)
+        stored = self._assignments.put(experiment, unit, row.replace_row(used_row), used_row)
         may_replace = is_newest or not is_ahead(stored, experiment)
         if may_replace and _is_replaceable(stored, experiment, row):
-            stored = self._assignments.put(experiment, unit, row, stored)
+            stored = self._assignments.put(experiment, unit, row.replace_row(stored), stored)
         return stored
 
 

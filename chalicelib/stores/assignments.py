@@ -78,16 +78,10 @@ class AssignmentStore:
             "user_id": {"S": user_id},
             "experiment_id": {"S": experiment.id},
             "experiment_key": {"S": experiment.key},
-            "variant": {"S": row.variant},
-            "assignment_id": {"S": row.assignment_id},
-            "timestamp": {"S": format_timestamp(row.timestamp)},
+            **_write_assignment(row),
         }
-        if row.iteration != 1:
-            item["iteration"] = {"N": str(row.iteration)}
-        if row.version:
-            item["version"] = {"N": str(row.version)}
-        if row.expires_at is not None:
-            item["ttl"] = {"N": str(int(row.expires_at))}
+        if row.replaced:
+            item["replaced"] = {"L": [{"M": _write_assignment(replaced)} for replaced in row.replaced]}
         if self._has_platform:  # the platform's indexes use these attributes
             item["assigned_at"] = {"N": str(int(row.timestamp))}
             item["variation"] = {"S": row.variant}
@@ -98,6 +92,21 @@ def _make_key(experiment_id: str, user_id: str) -> dict[str, Any]:
     return {"id": {"S": f"{experiment_id}#{user_id}"}}
 
 
+def _write_assignment(row: Assignment) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "variant": {"S": row.variant},
+        "assignment_id": {"S": row.assignment_id},
+        "timestamp": {"S": format_timestamp(row.timestamp)},
+    }
+    if row.iteration != 1:
+        item["iteration"] = {"N": str(row.iteration)}
+    if row.version:
+        item["version"] = {"N": str(row.version)}
+    if row.expires_at is not None:
+        item["ttl"] = {"N": str(int(row.expires_at))}
+    return item
+
+
 def _read_row(item: Any) -> Assignment:
     return Assignment(
         variant=item["variant"]["S"],
@@ -106,4 +115,7 @@ def _read_row(item: Any) -> Assignment:
         iteration=int(item["iteration"]["N"]) if "iteration" in item else 1,
         expires_at=float(item["ttl"]["N"]) if "ttl" in item else None,
         version=int(item["version"]["N"]) if "version" in item else 0,
+        replaced=tuple(_read_row(replaced["M"]) for replaced in item["replaced"]["L"])
+        if "replaced" in item
+        else (),
     )

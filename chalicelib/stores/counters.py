@@ -1,11 +1,11 @@
-"""The counters table: ``id`` scope, ``counter`` day#variant#event_type#shard, ``seq``, ``n00`` … ``q23``."""
+"""The counters table: ``id`` scope, ``counter`` is `Counter.sort_key`, ``seq``, ``n00`` … ``r23``."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.stream.counters import Counter, CounterItem, Sums, Tally, parse_day
+from chalicelib.domain.stream.counters import Counter, CounterItem, Tally, parse_hours
 from chalicelib.stores.conditions import get_existing_item
 from chalicelib.stores.resilience import guarded
 
@@ -68,14 +68,5 @@ class CounterStore:
 
 
 def _parse_item(item: Any) -> CounterItem:
-    day, variant, event_type, shard = item["counter"]["S"].split("#", 3)
-
-    def number(name: str) -> int:
-        return int(item[name]["N"]) if name in item else 0
-
-    hours = {
-        hour: Sums(number(f"n{hour:02d}"), number(f"s{hour:02d}"), number(f"q{hour:02d}"))
-        for hour in range(24)
-        if f"n{hour:02d}" in item
-    }
-    return CounterItem(Counter(item["id"]["S"], variant, event_type, parse_day(day), shard), hours)
+    numbers = {name: int(attribute["N"]) for name, attribute in item.items() if "N" in attribute}
+    return CounterItem(Counter.parse(item["id"]["S"], item["counter"]["S"]), parse_hours(numbers))

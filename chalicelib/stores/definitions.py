@@ -7,7 +7,7 @@ publisher at work.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,6 +17,13 @@ from chalicelib.metrics import MetricsRecorder
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get
 from chalicelib.stores.publication import Publication
+from chalicelib.stores.published_versions import (
+    read_history,
+    read_row,
+    read_version,
+    read_versions,
+    read_versions_since,
+)
 from chalicelib.stores.resilience import guarded
 from chalicelib.stores.restoration import Restoration, is_restore
 
@@ -76,7 +83,7 @@ class DefinitionStore:
             Limit=1 if version is None else NEWEST,
         )
         items = page["Items"]
-        newest = _read_version(items[0]) if items else version or 0
+        newest = read_version(items[0]) if items else version or 0
         self._newest = max(self._newest, newest)
         if version is None or "LastEvaluatedKey" in page or any("changes" not in item for item in items):
             return Changes(newest, None)
@@ -142,31 +149,22 @@ class DefinitionStore:
     @guarded
     def get_history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
         """Every published version of one definition, newest first."""
-        pages = self._clients.dynamodb.get_paginator("query").paginate(
-            TableName=self._publications,
-            KeyConditionExpression="id = :id",
-            ExpressionAttributeValues={":id": {"S": f"{kind}/{key}"}},
-            ScanIndexForward=False,
-        )
         newest = self._read_newest_version()
-        rows = (_read_row(kind, key, item) for page in pages for item in page["Items"])
+        rows = read_history(self._clients.dynamodb, self._publications, kind, key)
         return [row for row in rows if row.version <= newest]
 
     @guarded
     def get_versions(self) -> list[DefinitionRow]:
         """Every version of every definition, in any order: of all publications up to the newest or none."""
         newest = self._read_newest_version()  # first: a later publication may be read in part
-        pages = self._clients.dynamodb.get_paginator("scan").paginate(
-            TableName=self._publications,
-            FilterExpression="attribute_exists(#definition)",
-            ExpressionAttributeNames={"#definition": "definition"},
-            ConsistentRead=True,
-        )
-        rows = []
-        for page in pages:
-            for item in page["Items"]:
-                kind, _, key = item["id"]["S"].partition("/")
-                rows.append(_read_row(cast(DefinitionKind, kind), key, item))
+        rows = read_versions(self._clients.dynamodb, self._publications)
+        return [row for row in rows if row.version <= newest]
+
+    @guarded
+    def get_versions_since(self, kind: DefinitionKind, since: float) -> list[DefinitionRow]:
+        """One query, and one more for each definition that was published after ``since``."""
+        newest = self._read_newest_version()  # first, as above
+        rows = read_versions_since(self._clients.dynamodb, self._publications, kind, since)
         return [row for row in rows if row.version <= newest]
 
     def _select_in_force(self, kind: DefinitionKind, items: Iterable[Any]) -> dict[str, DefinitionRow]:
@@ -179,12 +177,12 @@ class DefinitionStore:
         if any(_read_previous_version(item, self._newest) for item in by_key.values()):
             self._newest = self._read_newest_version()
             by_key |= self._read_previous_items(kind, by_key)
-        return {key: _read_row(kind, key, item) for key, item in by_key.items() if self._is_readable(item)}
+        return {key: read_row(kind, key, item) for key, item in by_key.items() if self._is_readable(item)}
 
     def _is_readable(self, item: Any) -> bool:
         if "definition" not in item:
             return False
-        is_readable = "S" in item["definition"] and _read_version(item) > 0
+        is_readable = "S" in item["definition"] and read_version(item) > 0
         if not is_readable and self._metrics:
             self._metrics.record("InvalidDefinition")
         return is_readable
@@ -210,34 +208,9 @@ class DefinitionStore:
             Limit=1,
             ConsistentRead=True,
         )
-        return _read_version(page["Items"][0]) if page["Items"] else 0
+        return read_version(page["Items"][0]) if page["Items"] else 0
 
 
 def _read_previous_version(item: Any, newest: int) -> Any:
     """The version before, if ``item`` is of a publication after ``newest``; None if it is in force."""
-    return item.get("previous") if _read_version(item) > newest else None
-
-
-def _read_version(item: Any) -> int:
-    """0 in an item that something else has written, without a version or with one of another type."""
-    try:
-        return int(item["version"]["N"])
-    except (KeyError, ValueError):
-        return 0
-
-
-def _read_row(kind: DefinitionKind, key: str, item: Any) -> DefinitionRow:
-    def text(name: str) -> str:
-        value: str = item.get(name, {}).get("S", "")
-        return value
-
-    return DefinitionRow(
-        kind,
-        key,
-        text("definition"),
-        text("status"),
-        _read_version(item),
-        published_at=text("published_at") or text("updated_at"),
-        published_by=text("published_by"),
-        published_note=text("published_note"),
-    )
+    return item.get("previous") if read_version(item) > newest else None

@@ -1,6 +1,6 @@
 """`results`: a table per variant, the sample-ratio test, notes and a plot."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
@@ -30,12 +30,15 @@ def show_results(console: Console, results: Mapping[str, Any], *, plot: bool = F
             f"{variant['conversions']:,}",
             "–" if variant["rate"] is None else f"{variant['rate']:.4f}",
             "–" if variant["mean_value"] is None else f"{variant['mean_value']:,.4f}",
-            f"{variant['total_value']:,.2f}",
+            "–" if variant["total_value"] is None else f"{variant['total_value']:,.2f}",
         )
     unassigned = sum(event["count"] for event in results["unassigned"]["events"].values())
     if unassigned:
         table.add_row("no assignment", "", "", f"{unassigned:,}", "", "", "", style="dim")
     console.print(table)
+    for key, variant in results["variants"].items():
+        for line in _describe_currencies(key, variant["events"]):
+            console.print(line, highlight=False, markup=False)
     console.print(_describe_split(results["srm"]))
     if len(results["srm"]["periods"]) > 1:
         for period in results["srm"]["periods"]:
@@ -44,6 +47,14 @@ def show_results(console: Console, results: Mapping[str, Any], *, plot: bool = F
         console.print(f"• {note['message']}", highlight=False)
     if plot:
         console.print(_draw_plot(results))
+
+
+def _describe_currencies(variant: str, events: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each event type with amounts that are not added up."""
+    for event_type, summary in events.items():
+        if summary["sum"] is None:
+            sums = (f"{each['sum']:,.2f} {code}".strip() for code, each in summary["currencies"].items())
+            yield f"  {variant}: {event_type} {', '.join(sums)}"
 
 
 def _describe_split(srm: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from threading import Lock
 from typing import Any
 
 from chalicelib.domain.stream.archive import ArchiveObject
-from chalicelib.domain.stream.counters import Counter, CounterItem, Sums, Tally
+from chalicelib.domain.stream.counters import Counter, CounterItem, Tally, parse_hours
+from chalicelib.domain.stream.event_ids import Claim, EventName
 from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.domain.stream.quarantine import (
     CALL_SIZE,
@@ -41,7 +42,7 @@ class MemoryCounters:
     def read(self, scope: str) -> Iterator[CounterItem]:
         for counter, (_, numbers) in sorted(self._items.items()):
             if counter.scope == scope:
-                yield CounterItem(counter, _parse_hours(numbers))
+                yield CounterItem(counter, parse_hours(numbers))
 
 
 class MemoryVerdicts:
@@ -134,14 +135,27 @@ class MemoryEventIds:
     """`chalicelib.stores.event_ids.EventIdStore`."""
 
     def __init__(self) -> None:
-        self._owners: dict[str, str] = {}
+        self._owners: dict[EventName, str] = {}
         self._lock = Lock()
 
-    def claim(self, claims: Sequence[tuple[str, str]], expires_at: float) -> set[str]:  # noqa: ARG002 - nothing expires
+    def claim(self, claims: Sequence[Claim], expires_at: float) -> set[EventName]:  # noqa: ARG002 - nothing expires
         with self._lock:
-            return {
-                event_id for event_id, place in claims if self._owners.setdefault(event_id, place) != place
-            }
+            return {name for name, place in claims if self._owners.setdefault(name, place) != place}
+
+
+class MemoryEventTypes:
+    """`chalicelib.stores.event_types.EventTypeStore`."""
+
+    def __init__(self) -> None:
+        self._counted: dict[tuple[str, int], frozenset[str]] = {}
+        self._lock = Lock()
+
+    def claim(self, scope: str, day: int, names: frozenset[str], limit: int) -> frozenset[str]:
+        with self._lock:
+            counted = self._counted.get((scope, day), frozenset())
+            counted |= frozenset(sorted(names - counted)[: limit - len(counted)])
+            self._counted[scope, day] = counted
+            return counted
 
 
 class MemoryEventStream:
@@ -157,15 +171,6 @@ class MemoryEventStream:
     @property
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(record.data) for record in self.records]
-
-
-def _parse_hours(numbers: dict[str, int]) -> dict[int, Sums]:
-    names = [(hour, f"{hour:02d}") for hour in range(24)]
-    return {
-        hour: Sums(numbers[f"n{name}"], numbers.get(f"s{name}", 0), numbers.get(f"q{name}", 0))
-        for hour, name in names
-        if f"n{name}" in numbers
-    }
 
 
 def _select(stored: Verdicts, positions: Sequence[str]) -> Verdicts:

@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.domain.stream.assignment_history import HistoryRow, RefusedRow
-from chalicelib.domain.timestamps import format_timestamp
+from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 from realtime.audit import Action
 
 
@@ -85,6 +85,13 @@ class MemoryDefinitions:
 
     def get_versions(self) -> list[DefinitionRow]:
         return [row for publication in self._publications for row in publication]
+
+    def get_versions_since(self, kind: DefinitionKind, since: float) -> list[DefinitionRow]:
+        rows = [row for row in self.get_versions() if row.kind == kind]
+        later = [row for row in rows if parse_timestamp(row.published_at) > since]
+        first = {row.key: row.version for row in reversed(later)}
+        before = {row.key: row for row in rows if row.key in first and row.version < first[row.key]}
+        return [*before.values(), *later]
 
 
 class MemoryAssignments:

@@ -10,7 +10,7 @@ import duckdb
 import orjson
 import pytest
 
-from chalicelib.domain.stream.event import SCALE
+from chalicelib.domain.stream.amounts import SCALE
 from chalicelib.settings import Settings
 from chalicelib.stores.archive import S3Archive
 from chalicelib.stores.clients import Clients
@@ -52,7 +52,7 @@ def query(service_clients: Clients, aws_settings: Settings, tmp_path: Path) -> Q
 
 def check_reconciles(plane: EventPlane, query: Query, event_type: str) -> None:
     archived_sums = {}
-    for scope, _, variant, year, month, day, hour, count, total in query(
+    for scope, _, variant, year, month, day, hour, count, total, _ in query(
         DOCUMENTED.replace("'purchase'", f"'{event_type}'")
     ):
         archived_sums[scope, variant, f"{year}-{month}-{day}T{hour}"] = (count, int(total * SCALE))
@@ -71,9 +71,10 @@ def test_the_archive_reconciles_with_the_counters(plane: EventPlane, query: Quer
             f"u{number % 40}",
             event_type=("purchase", "exposure")[number % 5 == 0],
             timestamp=f"2026-11-{21 + number % 2}T0{number % 7}:30:00+0{number % 3}:00",
-            value=number / 100,
+            value=(number / 100, number * 0.000049, 0.1 + 0.2)[number % 3],
             properties={"nested": {"list": [number]}, "text": 'a\n"b'},
             **({"colour": "blue"} if number % 3 else {"Colour": number, "": []}),
+            **({"Price": 1, "price": "2", "User_Id": 3, "Value": {}, "Realtime": 4} if number % 2 else {}),
         )
         for number in range(400)
     ]

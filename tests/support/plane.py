@@ -8,9 +8,18 @@ from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.stream.event import Limits
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.deduplication import Deduplicator
+from chalicelib.services.events.event_types import EventTypeLimiter
+from chalicelib.services.events.experiment_versions import ExperimentVersions
+from chalicelib.services.events.judge import Judge
 from chalicelib.services.events.processor import EventProcessor
-from realtime.testing.event_stores import MemoryArchive, MemoryCounters, MemoryQuarantine, MemoryVerdicts
-from realtime.testing.stores import MemoryAssignments, MemoryMetrics
+from realtime.testing.event_stores import (
+    MemoryArchive,
+    MemoryCounters,
+    MemoryEventTypes,
+    MemoryQuarantine,
+    MemoryVerdicts,
+)
+from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import experiment
 from tests.support.flags import flag
 from tests.support.streams import ARRIVED
@@ -52,6 +61,10 @@ class FixedDefinitions(Generic[T]):
         return self.by_key.get(key)
 
 
+JUDGE = ("versions", "flags", "assignments", "verdicts", "deduplicator", "event_types", "parallel", "limits")
+PROCESSOR = ("counters", "archive", "quarantine", "parallel", "metrics", "limits")
+
+
 class EventPlane:
     """Stores and the processor over them; a keyword replaces one of the processor's arguments."""
 
@@ -63,14 +76,17 @@ class EventPlane:
         self.archive = MemoryArchive()
         self.quarantine = MemoryQuarantine()
         self.metrics = MemoryMetrics()
+        self.definitions = MemoryDefinitions()
+        self.event_types = MemoryEventTypes()
         self._replaced = replaced
         self.processor = self.new_container()
 
     def new_container(self, **replaced: Any) -> EventProcessor:
         """A processor with empty caches, over the same stores."""
-        parallel = Parallel(4)
+        parallel = replaced.get("parallel") or Parallel(4)
+        limits = self._replaced.get("limits") or Limits()
         arguments: dict[str, Any] = {
-            "experiments": self.experiments,
+            "versions": ExperimentVersions(self.experiments, self.definitions, limits.max_age),
             "flags": FixedDefinitions(flag("f")),
             "assignments": self.assignments,
             "verdicts": self.verdicts,
@@ -78,11 +94,14 @@ class EventPlane:
             "archive": self.archive,
             "quarantine": self.quarantine,
             "deduplicator": Deduplicator(None, parallel, 86_400.0),
+            "event_types": EventTypeLimiter(self.event_types, 100, self.metrics),
             "parallel": parallel,
             "metrics": self.metrics,
-            "limits": Limits(),
+            "limits": limits,
         }
-        return EventProcessor(**{**arguments, **self._replaced, **replaced})
+        arguments |= {**self._replaced, **replaced}
+        judge = Judge(**{name: arguments[name] for name in JUDGE})
+        return EventProcessor(judge=judge, **{name: arguments[name] for name in PROCESSOR})
 
     def assign(
         self, user_id: str, variant: str, *, key: str = "checkout", at: float = ARRIVED - 60.0, **fields: Any

@@ -14,6 +14,7 @@ import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
 from chalicelib.domain.definitions.model import Assignment
+from chalicelib.domain.stream.amounts import SCALE
 from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients as ServiceClients
@@ -144,14 +145,14 @@ class Schedule:
         return (gzip.compress(data) if self.chance.random() < 0.2 else data), False
 
     def _event(self) -> dict[str, Any]:
-        user, amount = self.chance.randrange(7), self.chance.randrange(10_000_000)
+        user, millionths = self.chance.randrange(7), self.chance.randrange(100_000_000)
         hour = int(self.now // 3600) - self.chance.randrange(3)
         event: dict[str, Any] = {
             "event_id": f"e{len(self.sent)}",
             "event_type": "purchase",
             "user_id": f"u{user}",
             "timestamp": time.strftime("%Y-%m-%dT%H:05:00Z", time.gmtime(hour * 3600)),
-            "value": amount / 10_000,
+            "value": millionths / 1_000_000,
         }
         self.sent.append(event)
         if user == 6:
@@ -159,7 +160,7 @@ class Schedule:
             self.signups += 1
         else:
             variant = ("control", "treatment")[user % 2] if user % 3 else "$unassigned"
-            self.truth[variant, hour, amount] += 1
+            self.truth[variant, hour, millionths * SCALE // 1_000_000] += 1
         return event
 
     def _consume(self, checkpoints: dict[str, str], batches: int | None = None) -> dict[str, str]:
@@ -225,12 +226,12 @@ class Schedule:
         return {shard: at for shard, at in checkpoints.items() if self.chance.random() < 0.7}
 
     def _meanwhile(self) -> None:
-        """An assignment lands whose decision is older than events that were seen without it."""
+        """An assignment lands that is older than events that were seen without it."""
         if self.chance.random() < 0.5:
             self._assign("u6", "control")
 
     def _assign(self, user: str, variant: str) -> None:
-        self.assignments.put(CHECKOUT, user, Assignment(variant, f"a-{user}", self.now - 60.0), None)
+        self.assignments.put(CHECKOUT, user, Assignment(variant, f"a-{user}", self.now - 86_400.0), None)
 
     def _reshard(self) -> None:
         shards = self.bench.clients.kinesis.list_shards(StreamName=self.settings.event_stream)["Shards"]

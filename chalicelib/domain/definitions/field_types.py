@@ -12,19 +12,29 @@ from pydantic import (
     Field,
 )
 
-from chalicelib.domain.bucketing import EVENT_TYPE_PATTERN, KEY_PATTERN
+from chalicelib.domain.bucketing import KEY_PATTERN
 from chalicelib.domain.definitions.percent import (
     read_percentage,
     read_share,
     read_weight,
 )
+from chalicelib.domain.event_types import EVENT_TYPE_PATTERN, find_event_type_problem
 from chalicelib.domain.general_form.readers.times import read_instant
 from chalicelib.domain.general_form.values import UNREADABLE
 
 MAX_DEFINITION_BYTES = 350_000
 """As JSON in UTF-8. An item of DynamoDB has at most 400 KB, with attribute names and other attributes."""
 Key = Annotated[str, Field(pattern=f"^{KEY_PATTERN}$")]
-EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE_PATTERN}$")]
+
+
+def _check_event_type(event_type: str) -> str:
+    problem = find_event_type_problem(event_type)
+    if problem is not None:
+        raise ValueError(problem)
+    return event_type
+
+
+EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE_PATTERN}$"), AfterValidator(_check_event_type)]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(read_share)]
 Percentage = Annotated[float, Field(ge=0, le=100), BeforeValidator(read_percentage)]
 

@@ -1,7 +1,7 @@
 """The frozen values that decide. They are immutable, so threads share them without locks."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from chalicelib.domain.general_form.definition import LazyDefinition
@@ -60,6 +60,10 @@ class Definitions(Protocol):
     def get_versions(self) -> Sequence[DefinitionRow]:
         """Every version of every definition, in any order, as of one moment."""
 
+    def get_versions_since(self, kind: DefinitionKind, since: float) -> Sequence[DefinitionRow]:
+        """Of each definition that was published after ``since`` (epoch seconds): those versions and the one
+        before them, in any order."""
+
     def publish(
         self,
         definitions: Sequence[DefinitionRow],
@@ -103,7 +107,8 @@ class Decision:
 class Assignment:
     """A user's row in the assignments table. Times are epoch seconds; ``expires_at`` None means never.
 
-    ``version`` is that of the definition that decided; 0 if unknown.
+    ``version`` is that of the definition that decided; 0 if unknown. ``replaced`` are the latest assignments
+    that the row has replaced, newest first: events of their time still count for them.
     """
 
     variant: str
@@ -112,6 +117,18 @@ class Assignment:
     iteration: int = 1
     expires_at: float | None = None
     version: int = 0
+    replaced: "tuple[Assignment, ...]" = field(default=(), compare=False)
+
+    def replace_row(self, earlier: "Assignment | None") -> "Assignment":
+        """This assignment, written over ``earlier``."""
+        if earlier is None:
+            return self
+        return replace(self, replaced=(replace(earlier, replaced=()), *earlier.replaced)[:MAX_REPLACED])
+
+
+MAX_REPLACED = 4
+"""Assignments that a row remembers. A user is assigned anew after a restart or the end of the row, and after
+a change of the split if the experiment is not sticky: rarely within the days that events may be late."""
 
 
 HELD_OUT = "$holdout"

@@ -1,8 +1,8 @@
 """How events are archived: gzipped JSON Lines, one folder for each hour of the events' own time. Pure.
 
-A line is the event as it was sent plus the field ``realtime``: the event's place in the stream, its time
-of arrival, and the experiments it counts for. Times are epoch seconds. An object's key contains the first
-and the last record in it, so a retry of the same records overwrites the object.
+A line is the event as it was sent plus the field ``realtime``: the event's place in the stream, its times,
+and the experiments it counts for. Times are epoch seconds, but ``occurred_at`` is text. An object's key
+contains the first and the last record in it, so a retry of the same records overwrites the object.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +17,7 @@ from chalicelib.domain.stream.counters import FLAG_SCOPE
 from chalicelib.domain.stream.event import Event
 from chalicelib.domain.stream.records import Batch, ReceivedEvent
 from chalicelib.domain.stream.verdicts import Verdict
+from chalicelib.domain.timestamps import format_timestamp
 
 MAX_LINES = 1000
 """In one object."""
@@ -65,7 +66,7 @@ class Archive(Protocol):
 
 
 _NEWLINE = orjson.Fragment(b"\n")
-_REALTIME_BYTES, _EXPERIMENT_BYTES = 400, 600
+_REALTIME_BYTES, _EXPERIMENT_BYTES = 500, 750
 """Upper bounds for the field ``realtime`` and for each experiment in it: keys have at most 128 characters."""
 
 
@@ -82,12 +83,17 @@ def build_lines(
         place = f"{batch.shard}:{number}:{part}"
         if event.event_id is None:
             data["event_id"] = place
-        data["realtime"] = {
+        data["realtime"] = realtime = {
             "place": place,
+            "occurred_at": format_timestamp(event.timestamp, "microseconds"),
             "arrived_at": arrived_at,
             "duplicate": verdict is None,
             "experiments": _describe(verdict, event, experiments, assignments) if verdict else [],
         }
+        if event.received_at != arrived_at:
+            realtime["received_at"] = event.received_at
+        if event.is_backfill:
+            realtime["backfill"] = True
         added = _REALTIME_BYTES + _EXPERIMENT_BYTES * len(verdict or ())
         lines.append(ArchiveLine(record_index, part, number, event.hour, size + added, data))
     return lines
@@ -100,25 +106,35 @@ def _describe(
     assignments: Mapping[AssignmentKey, Assignment],
 ) -> list[dict[str, Any]]:
     descriptions = []
-    for experiment_id, iteration, variant in verdict:
+    for experiment_id, iteration, variant, rule, counted_as in verdict:
         experiment = experiments.get(experiment_id)
         if experiment is None and experiment_id.startswith(FLAG_SCOPE):
             continue
         key = find_assignment_key(experiment, event) if experiment else (experiment_id, event.user_id)
-        assignment = assignments.get(key)
-        assigned_at = None if assignment is None or assignment.variant != variant else assignment.timestamp
+        assignment = _find_assignment(assignments.get(key), iteration, variant)
+        assigned_at = None if assignment is None else assignment.timestamp
         description = {
             "key": None if experiment is None else experiment.key,
             "id": experiment_id,
             "iteration": iteration,
             "variant": variant,
+            "rule": rule,
             "assigned_at": assigned_at,
             "seconds_since_assignment": None
             if assigned_at is None
             else round(event.timestamp - assigned_at, 3),
         }
+        if counted_as:
+            description["counted_as"] = counted_as
         descriptions.append(description)
     return descriptions
+
+
+def _find_assignment(row: Assignment | None, iteration: int, variant: str) -> Assignment | None:
+    if row is None or (row.variant == variant and row.iteration == iteration):
+        return row
+    matching = (each for each in row.replaced if each.variant == variant and each.iteration == iteration)
+    return next(matching, None)
 
 
 def group_lines(lines: Iterable[ArchiveLine], shard: str) -> list[ArchiveObject]:

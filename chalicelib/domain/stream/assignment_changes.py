@@ -9,8 +9,8 @@ from typing import Any
 
 from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.definitions.model import HELD_OUT
+from chalicelib.domain.event_types import ASSIGNED
 from chalicelib.domain.stream.counters import (
-    ASSIGNED,
     Counter,
     Entry,
     Tally,

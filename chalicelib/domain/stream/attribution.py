@@ -1,14 +1,18 @@
-"""Which experiments an event counts for, and under which variant. Pure."""
+"""Which experiments an event counts for, and under which variant. Pure.
+
+The event's own time decides: what was active then, and which assignment the user had then. Only a replay of
+old history is decided by its arrival (docs/events.md).
+"""
 
 from collections.abc import Iterable, Mapping
-from math import inf
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from chalicelib.domain.assignment import find_unit
 from chalicelib.domain.bucketing import is_key
-from chalicelib.domain.definitions.model import Assignment, Experiment, Flag, find_in_force
+from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.stream.counters import UNASSIGNED, flag_scope
-from chalicelib.domain.stream.event import Event
+from chalicelib.domain.stream.event import Event, Limits
+from chalicelib.domain.stream.experiment_index import ExperimentIndex, Match
 
 AssignmentKey = tuple[str, str]
 """Experiment id, and the user or other unit that the row belongs to."""
@@ -18,54 +22,54 @@ NO_VARIANT = "$none"
 """Under which evaluations are counted that leave the value to the caller."""
 
 
+Rule = Literal["", "assignment", "replay", "no_assignment", "before_assignment", "not_active"]
+"""Why an event counts for its variant, or for none: docs/events.md has the list. Empty for a flag."""
+
+
 class Attribution(NamedTuple):
+    """``counted_as``: the event type, if the event counts under another one than its own."""
+
     experiment_id: str  # or the scope of a flag
     iteration: int
     variant: str
+    rule: Rule = ""
+    counted_as: str = ""
 
 
-class ExperimentIndex:
-    """All experiments by what an event may name: an experiment's key, or an event type of an active one.
+def find_deciding_time(event: Event, limits: Limits) -> float:
+    """The event's own time, or its arrival if it is the replay of an old history. Epoch seconds."""
+    is_replay = event.received_at - event.timestamp > limits.replay_age and not event.is_backfill
+    return event.received_at if is_replay else event.timestamp
 
-    As they are in force at ``now``, until ``valid_until`` (epoch seconds).
-    """
 
-    def __init__(self, experiments: Mapping[str, Experiment], now: float = 0.0) -> None:
-        self.experiments = experiments
-        changes = (at for experiment in experiments.values() for at, _ in experiment.later if at > now)
-        self.valid_until = min(changes, default=inf)
-        in_force = [find_in_force(experiment, now) for experiment in experiments.values()]
-        self.by_id = {experiment.id: experiment for experiment in in_force}
-        self._by_key = {experiment.key: (experiment,) for experiment in in_force}
-        self._by_type: dict[str, tuple[Experiment, ...]] = {}
-        for experiment in in_force:
-            if experiment.status == "active":
-                for event_type in experiment.metrics:
-                    self._by_type[event_type] = (*self._by_type.get(event_type, ()), experiment)
-
-    def find(self, event: Event) -> tuple[Experiment, ...]:
-        """The experiments that ``event`` counts for. If it names one, its status does not matter: events
-        arrive late."""
-        if event.experiment_key is None:
-            return self._by_type.get(event.type, ())
-        return self._by_key.get(event.experiment_key, ())
+def find_matches(event: Event, index: ExperimentIndex, time: float) -> tuple[Match, ...]:
+    """The experiments that ``event`` counts for: the one that it names, or all that were active at ``time``
+    and count its type."""
+    if event.experiment_key is None:
+        return index.find_by_type(event.type, time)
+    match = index.find_by_key(event.experiment_key, time)
+    return () if match is None else (match,)
 
 
 def attribute_event(
     event: Event,
-    experiments: Iterable[Experiment],
+    matches: Iterable[Match],
     assignments: Mapping[AssignmentKey, Assignment],
-    arrived_at: float,
+    time: float,
+    tolerance: float,
 ) -> tuple[Attribution, ...]:
-    """The time of arrival decides, so a consumer that lags behind comes to the same result."""
+    """``time`` is that of `find_deciding_time`; ``tolerance`` in seconds."""
     attributions = []
-    for experiment in experiments:
-        assignment = assignments.get(find_assignment_key(experiment, event))
-        if assignment is None or not is_valid(assignment, experiment.iteration, arrived_at):
-            variant = UNASSIGNED
+    rule: Rule
+    for experiment, is_active in matches:
+        if is_active:
+            row = assignments.get(find_assignment_key(experiment, event))
+            variant, rule = _find_variant(row, experiment.iteration, time, tolerance)
+            if rule == "assignment" and time != event.timestamp:
+                rule = "replay"
         else:
-            variant = assignment.variant
-        attributions.append(Attribution(experiment.id, experiment.iteration, variant))
+            variant, rule = UNASSIGNED, "not_active"
+        attributions.append(Attribution(experiment.id, experiment.iteration, variant, rule))
     return tuple(attributions)
 
 
@@ -75,6 +79,26 @@ def find_assignment_key(experiment: Experiment, event: Event) -> AssignmentKey:
         return experiment.id, event.user_id
     unit = find_unit(experiment, event.user_id, event.data.get("properties") or {})
     return experiment.id, event.user_id if unit is None else unit
+
+
+def find_assignment(
+    row: Assignment | None, iteration: int, time: float, tolerance: float
+) -> Assignment | None:
+    """The assignment to ``iteration`` that was in force at ``time``: the row's, or one that it replaced."""
+    for assignment in () if row is None else (row, *row.replaced):
+        if assignment.timestamp - tolerance <= time and assignment.iteration == iteration:
+            is_expired = assignment.expires_at is not None and time >= assignment.expires_at
+            return None if is_expired else assignment
+    return None
+
+
+def _find_variant(row: Assignment | None, iteration: int, time: float, tolerance: float) -> tuple[str, Rule]:
+    assignment = find_assignment(row, iteration, time, tolerance)
+    if assignment is not None:
+        return assignment.variant, "assignment"
+    later = [] if row is None else [each for each in (row, *row.replaced) if each.iteration == iteration]
+    is_before = any(time < assignment.timestamp for assignment in later)
+    return UNASSIGNED, "before_assignment" if is_before else "no_assignment"
 
 
 def attribute_evaluation(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...]:
@@ -93,22 +117,15 @@ def _is_answer(flag: Flag, variant: str) -> bool:
     return variant in flag.variants or (is_written and (variant == NO_VARIANT or bool(is_key(variant))))
 
 
-def is_reusable(assignment: Assignment, experiment: Experiment, first: float, last: float) -> bool:
-    """Whether a cached assignment is still the one in the table, and valid for all arrivals from ``first``
-    to ``last``. A row is replaced after it has expired, after its variant or its iteration is gone, and at
-    any time if the experiment is not sticky."""
+def is_reusable(assignment: Assignment, experiment: Experiment, latest: float) -> bool:
+    """Whether a cached assignment decides about events up to ``latest`` as the row in the table does.
+
+    A row is replaced after it has expired, after its variant or its iteration is gone, and at any time if
+    the experiment is not sticky. What it said about earlier times stays as it is.
+    """
     return (
         experiment.is_sticky
         and assignment.variant in experiment.sticky
-        and is_valid(assignment, experiment.iteration, first)
-        and is_valid(assignment, experiment.iteration, last)
-    )
-
-
-def is_valid(assignment: Assignment, iteration: int, arrived_at: float) -> bool:
-    """``arrived_at`` in epoch seconds."""
-    return (
-        assignment.iteration == iteration
-        and assignment.timestamp <= arrived_at
-        and (assignment.expires_at is None or arrived_at < assignment.expires_at)
+        and assignment.iteration == experiment.iteration
+        and (assignment.expires_at is None or latest < assignment.expires_at)
     )

@@ -1,7 +1,7 @@
 """Counters of events and assigned users. A retry adds nothing twice. Pure.
 
-There is one item for each experiment, variant, event type, UTC day and shard. It holds the sums of the
-day's hours and the position up to which its shard is counted. Both change in one conditional write
+There is one item for each experiment, variant, event type, currency, UTC day and shard. It holds the sums
+of the day's hours and the position up to which its shard is counted. Both change in one conditional write
 (docs/adr/005-exactly-once-counters.md).
 """
 
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from chalicelib.domain.stream.amounts import SCALE
+
 UNASSIGNED = "$unassigned"
 """Stands in place of a variant. No variant's key can contain a ``$``."""
-ASSIGNED = "$assigned"
-"""Stands in place of an event type: each stored assignment counts one."""
-
 FLAG_SCOPE = "flag/"
 
 _LENGTHS = [f"{length:03d}" for length in range(130)]
+_HOURS = [f"{hour:02d}" for hour in range(24)]
+_COARSE = SCALE // 10_000
 _DAY_0 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,17 +42,27 @@ def flag_scope(key: str) -> str:
 
 
 class Counter(NamedTuple):
-    """The key of an item; ``day`` in days since 1970."""
+    """The key of an item; ``day`` in days since 1970. ``currency`` is empty for amounts without one."""
 
     scope: str
     variant: str
     event_type: str
     day: int
     shard: str
+    currency: str = ""
 
     @property
     def sort_key(self) -> str:
-        return f"{format_day(self.day)}#{self.variant}#{self.event_type}#{self.shard}"
+        """Without a currency it is the key of before there were currencies."""
+        event_type = self.event_type.replace("%", "%25").replace("#", "%23")
+        currency = f"#{self.currency}" if self.currency else ""
+        return f"{format_day(self.day)}#{self.variant}#{event_type}{currency}#{self.shard}"
+
+    @staticmethod
+    def parse(scope: str, sort_key: str) -> "Counter":
+        day, variant, event_type, *currency, shard = sort_key.split("#")
+        event_type = event_type.replace("%23", "#").replace("%25", "%")
+        return Counter(scope, variant, event_type, parse_day(day), shard, "".join(currency))
 
 
 class Entry(NamedTuple):
@@ -86,7 +97,13 @@ class Tally(NamedTuple):
         return Tally(self.counter, entries) if entries else None
 
     def increments(self) -> dict[str, int]:
-        """Attribute → number to add. For hour 10: ``n10`` count, ``s10`` sum, ``q10`` sum of squares."""
+        """Attribute → number to add. For hour 10: ``n10`` count, ``s10`` and ``t10`` sum, ``q10`` and ``r10``
+        sum of squares.
+
+        Each sum is in two parts, because DynamoDB's numbers have 38 digits: `_COARSE` is the unit of ``s``
+        and ``q``, as it always was, and the rest is in ``t`` and ``r``. Values of up to four decimals have
+        no rest.
+        """
         hours: dict[int, list[int]] = {}
         hours_with_values: set[int] = set()
         for _, hour, amount, number in self.entries:
@@ -98,16 +115,23 @@ class Tally(NamedTuple):
                 hours_with_values.add(hour)
                 sums[1] += amount
                 sums[2] += amount * amount
-        return {
-            f"{name}{hour:02d}": number
-            for hour, sums in hours.items()
-            for name, number in zip("nsq" if hour in hours_with_values else "n", sums, strict=False)
-        }
+        increments = {}
+        for hour, (count, total, squares) in hours.items():
+            increments[f"n{hour:02d}"] = count
+            if hour in hours_with_values:
+                for coarse, fine, unit, number in (
+                    ("s", "t", _COARSE, total),
+                    ("q", "r", _COARSE**2, squares),
+                ):
+                    increments[f"{coarse}{hour:02d}"], rest = divmod(number, unit)
+                    if rest:
+                        increments[f"{fine}{hour:02d}"] = rest
+        return increments
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """``total`` has the unit 1/SCALE, ``squares`` has 1/SCALE²."""
+    """``total`` has the unit 1/SCALE of `amounts`, ``squares`` has 1/SCALE²."""
 
     count: int = 0
     total: int = 0
@@ -115,6 +139,20 @@ class Sums:
 
     def plus(self, other: "Sums") -> "Sums":
         return Sums(self.count + other.count, self.total + other.total, self.squares + other.squares)
+
+
+def parse_hours(numbers: Mapping[str, int]) -> dict[int, Sums]:
+    """The attributes of an item, as `Tally.increments` names them, by hour."""
+    read = numbers.get
+    return {
+        hour: Sums(
+            numbers[f"n{name}"],
+            read(f"s{name}", 0) * _COARSE + read(f"t{name}", 0),
+            read(f"q{name}", 0) * _COARSE**2 + read(f"r{name}", 0),
+        )
+        for hour, name in enumerate(_HOURS)
+        if f"n{name}" in numbers
+    }
 
 
 class CounterItem(NamedTuple):
@@ -136,7 +174,7 @@ class Counters(Protocol):
         """
 
     def read(self, scope: str) -> Iterable[CounterItem]:
-        """All items of ``scope``, one for each day, variant, event type and shard."""
+        """All items of ``scope``, one for each day, variant, event type, currency and shard."""
 
 
 def tally_entries(entries: Iterable[tuple[Counter, Entry]]) -> list[Tally]:

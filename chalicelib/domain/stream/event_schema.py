@@ -7,7 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from chalicelib.domain.context import check_user_id
 from chalicelib.domain.definitions.field_types import EventType, Key
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.stream.event import MAX_EVENT_ID, MAX_VALUE
+from chalicelib.domain.stream.amounts import MAX_DECIMALS, MAX_VALUE, scale_value
+from chalicelib.domain.stream.event import MAX_EVENT_ID
 from chalicelib.domain.timestamps import parse_timestamp
 
 
@@ -26,6 +27,12 @@ def _check_timestamp(text: str) -> str:
     return text
 
 
+def _check_value(value: float) -> float:
+    if scale_value(value) is None:
+        raise ValueError(f"must have at most {MAX_DECIMALS} decimals, or it is not kept exactly")
+    return value
+
+
 class EventDocument(BaseModel):
     """Unknown fields are kept. Settings say how far ``timestamp`` may be from the time of arrival."""
 
@@ -42,14 +49,21 @@ class EventDocument(BaseModel):
         ),
     ]
     event_id: Annotated[str, Field(min_length=1, max_length=MAX_EVENT_ID)] | None = Field(
-        default=None, description="makes a repeated event count once; generated if absent"
+        default=None,
+        description="makes a repeated event of the same user and type count once; generated if absent",
+    )
+    sent_at: Annotated[str, AfterValidator(_check_timestamp)] | None = Field(
+        default=None, description="when the client sent it, by its own clock; corrects `timestamp`"
     )
     experiment_key: Key | None = Field(
         default=None, description="counts for this experiment; absent: for all whose metrics name the type"
     )
     flag_key: Key | None = None
-    value: Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE)] | None = Field(
-        default=None, description="summed to four decimals, exactly"
+    value: Annotated[float, Field(ge=-MAX_VALUE, le=MAX_VALUE), AfterValidator(_check_value)] | None = Field(
+        default=None, description=f"summed exactly, with at most {MAX_DECIMALS} decimals"
+    )
+    currency: Annotated[str, Field(pattern="^[A-Za-z0-9]{3,8}$")] | None = Field(
+        default=None, description="of `value`, such as EUR; each currency is summed by itself"
     )
     properties: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None

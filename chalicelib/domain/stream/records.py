@@ -19,8 +19,8 @@ from chalicelib.domain.stream.event import (
     Limits,
     Refusal,
     parse_event,
-    parse_ordinary_events,
 )
+from chalicelib.domain.stream.ordinary_events import parse_ordinary_events
 
 MAX_UNPACKED = 64 * 1024 * 1024
 """Bytes. The gzipped parts of one record may unpack to this much, and a batch is cut short after it: the

@@ -4,20 +4,30 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.event_types import ASSIGNED
 from chalicelib.domain.results import compute_results
 from chalicelib.domain.sample_ratio import Publication
-from chalicelib.domain.stream.counters import ASSIGNED, Counter, CounterItem, Sums
+from chalicelib.domain.stream.amounts import SCALE
+from chalicelib.domain.stream.counters import Counter, CounterItem, Sums
 from tests.support.experiments import shares
 from tests.support.plane import purchase_experiment
 
 CHECKOUT = purchase_experiment()
 DAY = 20_779
+UNIT = SCALE // 10_000
 
 
 def counted(
-    variant: str, event_type: str, sums: Sums, *, day: int = DAY, hour: int = 10, shard: str = "s/0"
+    variant: str,
+    event_type: str,
+    sums: Sums,
+    *,
+    day: int = DAY,
+    hour: int = 10,
+    shard: str = "s/0",
+    currency: str = "",
 ) -> CounterItem:
-    return CounterItem(Counter("checkout", variant, event_type, day, shard), {hour: sums})
+    return CounterItem(Counter("checkout", variant, event_type, day, shard, currency), {hour: sums})
 
 
 def test_results_of_an_experiment_that_nobody_has_seen() -> None:
@@ -43,11 +53,11 @@ def test_counters_of_all_shards_hours_and_days_are_added() -> None:
             counted("control", ASSIGNED, Sums(1000)),
             counted("treatment", ASSIGNED, Sums(1010)),
             counted("control", "exposure", Sums(900)),
-            counted("control", "purchase", Sums(40, 1_234_500, 10**10)),
-            counted("control", "purchase", Sums(10, 5_500, 10**8), shard="s/1"),
+            counted("control", "purchase", Sums(40, 1_234_500 * UNIT, 10**10 * UNIT**2)),
+            counted("control", "purchase", Sums(10, 5_500 * UNIT, 10**8 * UNIT**2), shard="s/1"),
             counted("control", "purchase", Sums(5, 0, 0), day=DAY + 1, hour=0),
-            counted("control", "refund", Sums(2, -100, 10_000)),
-            counted("$unassigned", "purchase", Sums(7, 70_000, 0)),
+            counted("control", "refund", Sums(2, -100 * UNIT, 10_000 * UNIT**2)),
+            counted("$unassigned", "purchase", Sums(7, 70_000 * UNIT, 10_000 * UNIT**2)),
         ],
     )
     control = computed["variants"]["control"]
@@ -64,7 +74,7 @@ def test_counters_of_all_shards_hours_and_days_are_added() -> None:
             "refund": {"count": 2, "sum": -0.01, "sum_squares": 0.0001},
         },
     }
-    assert computed["unassigned"] == {"events": {"purchase": {"count": 7, "sum": 7.0, "sum_squares": 0.0}}}
+    assert computed["unassigned"] == {"events": {"purchase": {"count": 7, "sum": 7.0, "sum_squares": 0.0001}}}
     assert computed["windows"]["day"]["2026-11-23"]["control"]["events"]["purchase"]["count"] == 5
     assert computed["windows"]["hour"]["2026-11-22T10"]["control"]["assigned"] == 1000
     assert [note["code"] for note in computed["notes"]] == ["too_few_conversions"]
@@ -72,7 +82,7 @@ def test_counters_of_all_shards_hours_and_days_are_added() -> None:
 
 
 def test_a_sum_is_the_number_that_is_closest_to_the_exact_one() -> None:
-    computed = compute_results(CHECKOUT, [counted("control", "purchase", Sums(3, 25_003_156_300, 1))])
+    computed = compute_results(CHECKOUT, [counted("control", "purchase", Sums(3, 25_003_156_300 * UNIT, 1))])
     assert computed["variants"]["control"]["events"]["purchase"]["sum"] == 2_500_315.63
 
 
@@ -132,3 +142,45 @@ def test_variants_between_which_users_moved_come_with_a_note() -> None:
     notes = compute_results(renamed, [], publications)["notes"]
     assert [note["code"] for note in notes] == ["split_changed", "split_not_testable", "too_few_conversions"]
     assert "other, treatment" in notes[1]["message"]
+
+
+def worth(count: int, value: int) -> Sums:
+    return Sums(count, value * SCALE, value * value * SCALE * SCALE)
+
+
+def test_amounts_of_several_currencies_are_counted_apart() -> None:
+    items = [
+        counted("control", "purchase", worth(1, 10), currency="USD"),
+        counted("control", "purchase", worth(2, 1500), currency="JPY"),
+        counted("control", "purchase", Sums(3)),  # without a value
+        counted("treatment", "purchase", worth(4, 20), currency="USD"),
+    ]
+    computed = compute_results(CHECKOUT, items)
+    control, treatment = computed["variants"]["control"], computed["variants"]["treatment"]
+    assert (control["conversions"], control["total_value"], control["mean_value"]) == (6, None, None)
+    purchases = control["events"]["purchase"]
+    assert (purchases["count"], purchases["sum"], purchases["sum_squares"]) == (6, None, None)
+    assert {code: each["sum"] for code, each in purchases["currencies"].items()} == {
+        "": 0.0,
+        "JPY": 1500.0,
+        "USD": 10.0,
+    }
+    assert (treatment["total_value"], treatment["mean_value"]) == (20.0, 5.0)
+    assert treatment["events"]["purchase"]["sum"] == 20.0
+    [note] = [note for note in computed["notes"] if note["code"] == "several_currencies"]
+    assert "JPY, USD" in note["message"]
+
+
+def test_one_currency_is_a_sum_as_without_any() -> None:
+    items = [
+        counted("control", "purchase", worth(1, 10), currency="USD"),
+        counted("control", "purchase", Sums(3)),
+    ]
+    computed = compute_results(CHECKOUT, items)
+    assert computed["variants"]["control"]["total_value"] == 10.0
+    assert "several_currencies" not in [note["code"] for note in computed["notes"]]
+
+
+def test_event_types_that_were_too_many_come_with_a_note() -> None:
+    computed = compute_results(CHECKOUT, [counted("control", "$other", Sums(3))])
+    assert "too_many_event_types" in [note["code"] for note in computed["notes"]]

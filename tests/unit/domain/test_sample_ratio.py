@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.definitions.model import Experiment
+from chalicelib.domain.event_types import ASSIGNED
 from chalicelib.domain.sample_ratio import (
     Publication,
     check_sample_ratio,
     chi_square_p_value,
     list_periods,
 )
-from chalicelib.domain.stream.counters import ASSIGNED, Counter, CounterItem, Sums, to_day_and_hour
+from chalicelib.domain.stream.counters import Counter, CounterItem, Sums, to_day_and_hour
 from tests.support.experiments import experiment, shares
 
 DAY = 20_779

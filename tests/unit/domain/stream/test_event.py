@@ -1,6 +1,8 @@
 """What is an event and what never can be; the two ways of reading them and the model agree."""
 
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import orjson
@@ -9,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from chalicelib.domain.stream.amounts import MAX_VALUE, SCALE, scale_value, scale_values
+from chalicelib.domain.stream.counters import Counter
 from chalicelib.domain.stream.event import (
     MAX_BYTES,
-    MAX_VALUE,
     Event,
     Limits,
     Refusal,
     parse_event,
-    parse_ordinary_events,
 )
 from chalicelib.domain.stream.event_schema import EventDocument
+from chalicelib.domain.stream.ordinary_events import parse_ordinary_events
+from chalicelib.domain.timestamps import format_timestamp
 
 ARRIVED = datetime.fromisoformat("2026-11-22T10:00:00Z").timestamp()
 LIMITS = Limits()
@@ -53,21 +57,125 @@ def test_unknown_fields_are_kept() -> None:
 
 
 def test_null_is_absent_for_every_optional_field() -> None:
-    optional = ("event_id", "experiment_key", "flag_key", "value", "properties", "metadata")
+    optional = (
+        "event_id",
+        "experiment_key",
+        "flag_key",
+        "value",
+        "currency",
+        "sent_at",
+        "properties",
+        "metadata",
+    )
     assert accepted(**dict.fromkeys(optional)).amount is None
 
 
 @pytest.mark.parametrize(
     ("value", "amount"),
-    [(0, 0), (-0.0, 0), (12.34, 123_400), (29.33, 293_300), (0.00005, 0), (1e11, 10**15), (-7, -70_000)],
+    [
+        (0, "0"),
+        (-0.0, "0"),
+        (12.34, "12.34"),
+        (29.33, "29.33"),
+        (0.000049, "0.000049"),
+        (0.00125, "0.00125"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (1e-18, "0.000000000000000001"),
+        (1e11, "100000000000"),
+        (99_999_999_999.9999, "99999999999.9999"),
+        (-7, "-7"),
+        (10**11, "100000000000"),
+    ],
 )
-def test_values_are_counted_in_ten_thousandths(value: float, amount: int) -> None:
-    assert accepted(value=value).amount == amount
+def test_values_are_counted_exactly(value: float, amount: str) -> None:
+    assert accepted(value=value).amount == int(Decimal(amount).scaleb(18))
+
+
+@pytest.mark.parametrize("value", [1e-19, 1.5e-18, 1e-300, 0.001 / 3, 5e-324])
+def test_a_value_that_cannot_be_kept_exactly_is_refused_by_name(value: float) -> None:
+    refused = parse(GOOD | {"value": value})
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.field) == ("invalid_field", "value")
+    assert "at most 18 decimals" in refused.message
+
+
+@given(st.floats(-MAX_VALUE, MAX_VALUE) | st.integers(-MAX_VALUE, MAX_VALUE) | st.decimals(-9, 9, places=9))
+def test_a_value_counts_as_the_number_that_json_writes_or_not_at_all(value: float | Decimal) -> None:
+    number = float(value) if isinstance(value, Decimal) else value
+    exact = Decimal(repr(number))
+    amount = scale_value(number)
+    assert amount is None or Fraction(amount, SCALE) == Fraction(exact)
+    assert (amount is None) == (Fraction(exact) * SCALE != int(Fraction(exact) * SCALE))
+    expected = None if amount is None else [amount, None, 15 * SCALE // 10]
+    assert scale_values([number, None, 1.5]) == expected
 
 
 @given(st.integers(-MAX_VALUE * 10_000, MAX_VALUE * 10_000))
 def test_a_value_of_four_decimals_is_counted_exactly(amount: int) -> None:
-    assert accepted(value=amount / 10_000).amount == amount
+    assert accepted(value=amount / 10_000).amount == amount * SCALE // 10_000
+
+
+def test_a_currency_is_of_the_value() -> None:
+    assert accepted(value=3, currency="EUR").currency == "EUR"
+    assert accepted(value=3, currency="usd").currency == "USD"
+    assert accepted(currency="EUR").currency == ""
+    assert accepted(value=3).currency == ""
+
+
+NAMES = ["Order Completed", "$pageview", "Café réservé", "a/b#c%d", "日本", "x" * 128, "purchase:v2", "💰"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_events_have_the_names_that_their_senders_use(name: str) -> None:
+    assert accepted(event_type=name).type == name
+    assert Counter.parse("e", Counter("e", "a", name, 20_779, "s/0").sort_key).event_type == name
+
+
+@pytest.mark.parametrize("offset", [20 * 60, -3600, 0, 90 * 86_400])
+@pytest.mark.parametrize(
+    ("marks", "received_at"),
+    [
+        (None, ARRIVED),
+        ({"received_at": ARRIVED - 3600}, ARRIVED - 3600),
+        ({"received_at": ARRIVED + 9}, ARRIVED),  # not before it arrived
+        ({"received_at": "soon"}, ARRIVED),
+        ({"received_at": True}, ARRIVED),
+        ("marks", ARRIVED),
+    ],
+)
+def test_a_wrong_clock_is_corrected_by_the_time_of_sending(
+    offset: float, marks: Any, received_at: float
+) -> None:
+    """``offset``: how far the client's clock is ahead."""
+    sent_at, written = format_timestamp(ARRIVED + offset), format_timestamp(ARRIVED + offset - 60)
+    event = accepted(timestamp=written, sent_at=sent_at, realtime=marks)
+    assert event.timestamp == received_at - 60
+    assert parse_ordinary_events([orjson.dumps(event.data)], [ARRIVED], LIMITS) == [event]
+
+
+def test_a_time_of_sending_that_is_none_is_refused() -> None:
+    assert refusal(GOOD | {"sent_at": "now"}) == ("invalid_field", "sent_at")
+    assert refusal(GOOD | {"sent_at": 7}) == ("invalid_field", "sent_at")
+    assert refusal(GOOD | {"timestamp": "9999-01-01T00:00:00Z", "sent_at": "0001-01-01T00:00:00Z"}) == (
+        "invalid_field",
+        "sent_at",
+    )
+
+
+def test_a_backfill_is_taken_whatever_its_age() -> None:
+    old = GOOD | {"timestamp": "1997-01-01T00:00:00Z"}
+    assert refusal(old) == ("too_old", "timestamp")
+    event = accepted(**old, realtime={"backfill": True})
+    assert event.is_backfill
+    assert not accepted(realtime={"backfill": "yes"}).is_backfill
+
+
+def test_an_event_is_as_old_as_when_it_was_first_received() -> None:
+    """A record that waits in quarantine does not become too old there."""
+    event = GOOD | {"timestamp": "2026-11-10T10:00:00Z"}
+    assert refusal(event) == ("too_old", "timestamp")
+    received = datetime.fromisoformat("2026-11-10T10:01:00Z").timestamp()
+    assert accepted(**event, realtime={"received_at": received}).received_at == received
 
 
 @pytest.mark.parametrize(
@@ -104,7 +212,10 @@ def test_a_missing_field_is_named(field: str) -> None:
 @pytest.mark.parametrize(
     ("field", "values"),
     [
-        ("event_type", ["", "a b", "é", "x" * 129, "purchase\n", "$assigned", 1, ["purchase"], {}]),
+        (
+            "event_type",
+            ["", "x" * 129, "purchase\n", "a\x7f", "a\x85b", "$assigned", "$other", 1, ["purchase"], {}],
+        ),
         ("user_id", ["", 7, 7.5, True, "a\u0000b", "x" * 1025, ["u"], {}]),
         ("timestamp", ["", "yesterday", "2026-13-01T00:00:00Z", 1_795_341_600, "2026-11-22T10:00:00Zz", []]),
         ("event_id", ["", "x" * 257, 1, [], {}]),
@@ -113,6 +224,7 @@ def test_a_missing_field_is_named(field: str) -> None:
         ("value", ["1", True, [], {}, 1.1e11, -1.1e11, 10**30, -(10**18)]),
         ("properties", ["", [], 1, True]),
         ("metadata", ["", [], 1, False]),
+        ("currency", ["", "€", "EU", "EUROPEANS", 978, [], "E R"]),
     ],
 )
 def test_a_field_of_the_wrong_kind_is_named(field: str, values: list[Any]) -> None:
@@ -166,7 +278,7 @@ def test_of_a_key_that_is_given_twice_the_last_counts() -> None:
     text = orjson.dumps(GOOD | {"value": 1}).replace(b'"value":1', b'"value":1,"value":2')
     event = parse(text)
     assert isinstance(event, Event)
-    assert event.amount == 20_000
+    assert event.amount == 2 * SCALE
 
 
 def test_depth_is_limited_to_32_levels() -> None:
@@ -192,7 +304,7 @@ anything = st.recursive(
     max_leaves=3,
 )
 fields = {
-    "event_type": st.sampled_from(["purchase", "a b", "", "exposure", "x" * 129]),
+    "event_type": st.sampled_from(["purchase", "a b", "", "$other", "a\n", "x" * 129]),
     "user_id": st.sampled_from(["u1", "", "ü", "a\x7fb", "x" * 1025]),
     "timestamp": st.sampled_from(
         [
@@ -207,7 +319,10 @@ fields = {
     "event_id": st.sampled_from(["e1", "", "x" * 257]),
     "experiment_key": st.sampled_from(["checkout", "a:b", ""]),
     "flag_key": st.sampled_from(["dark", " "]),
-    "value": st.sampled_from([1, 2.5, 1e12, -0.0]),
+    "value": st.sampled_from([1, 2.5, 1e12, -0.0, 0.1 + 0.2, 1e-19]),
+    "currency": st.sampled_from(["EUR", "usd", "€", ""]),
+    "sent_at": st.sampled_from(["2026-11-22T10:20:00Z", "2026-11-22T09:00:00", "soon"]),
+    "realtime": st.sampled_from([{"received_at": ARRIVED - 5}, {"received_at": "x"}, {"backfill": True}]),
     "properties": st.sampled_from([{}, {"a": [1]}]),
     "metadata": st.sampled_from([{}, {"b": {}}]),
     "other": st.sampled_from([1]),

@@ -5,14 +5,17 @@ from typing import Any
 
 from rich.console import Console
 
+from chalicelib.domain.event_types import ASSIGNED
 from chalicelib.domain.results import compute_results
 from chalicelib.domain.sample_ratio import Publication
-from chalicelib.domain.stream.counters import ASSIGNED, Counter, CounterItem, Sums
+from chalicelib.domain.stream.amounts import SCALE
+from chalicelib.domain.stream.counters import Counter, CounterItem, Sums
 from realtime.commands.results import accumulate_conversions, show_results
 from tests.support.experiments import shares
 from tests.support.plane import purchase_experiment
 
 DAY = 20_779
+UNIT = SCALE // 10_000
 
 
 def counted(variant: str, event_type: str, sums: Sums, day: int = DAY) -> CounterItem:
@@ -24,7 +27,7 @@ RESULTS = compute_results(
     [
         counted("control", ASSIGNED, Sums(1000)),
         counted("treatment", ASSIGNED, Sums(700)),
-        counted("control", "purchase", Sums(10, 1_234_500)),
+        counted("control", "purchase", Sums(10, 1_234_500 * UNIT, 1)),
         counted("control", "exposure", Sums(900)),
         counted("control", "purchase", Sums(30), DAY + 1),
         counted("treatment", "purchase", Sums(7), DAY + 1),
@@ -94,3 +97,10 @@ def test_without_events_there_is_nothing_to_plot() -> None:
     show_results(console, compute_results(purchase_experiment(), []), plot=True)
     assert isinstance(console.file, io.StringIO)
     assert "Nothing to plot yet" in console.file.getvalue()
+
+
+def test_amounts_that_are_not_added_up_are_shown_by_currency() -> None:
+    item = counted("control", "purchase", Sums(2, 3 * SCALE, 9))
+    other = CounterItem(item.counter._replace(currency="JPY"), {10: Sums(1, 1500 * SCALE, 1)})
+    text = shown(results=compute_results(purchase_experiment(), [item, other]), width=60)
+    assert "control: purchase 3.00, 1,500.00 JPY" in text

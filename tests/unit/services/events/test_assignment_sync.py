@@ -7,9 +7,9 @@ import pytest
 
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
 from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.event_types import ASSIGNED
 from chalicelib.domain.stream.assignment_changes import read_shard
 from chalicelib.domain.stream.assignment_history import History, RefusedRow
-from chalicelib.domain.stream.counters import ASSIGNED
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.assignment_sync import AssignmentSync, redrive_row

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from chalicelib.domain.definitions.model import Assignment
+from chalicelib.domain.stream.amounts import SCALE
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.processor import EventProcessor
@@ -39,7 +40,7 @@ class Schedule:
         self.sent: list[dict[str, Any]] = []
         for user in range(6):
             if user % 3:
-                self.plane.assign(f"u{user}", ("control", "treatment")[user % 2])
+                self.plane.assign(f"u{user}", ("control", "treatment")[user % 2], at=ARRIVED - 86_400)
         for number in range(self.chance.randrange(1, 60)):
             self._add(number)
         self.container = self._new_container()
@@ -68,7 +69,7 @@ class Schedule:
             timestamp = f"2026-11-22T{hour}:00:00Z"
             self._send(purchase(f"u{user}", value=amount / 10_000, timestamp=timestamp), number)
             variant = ("control", "treatment")[user % 2] if user % 3 else "$unassigned"
-            self.truth[variant, "purchase", int(hour), amount] += 1
+            self.truth[variant, "purchase", int(hour), amount * SCALE // 10_000] += 1
 
     def _send(self, event: dict[str, Any], number: int) -> None:
         self.sent.append(event)

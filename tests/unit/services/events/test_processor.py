@@ -6,10 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
+from chalicelib.domain.stream.amounts import SCALE
 from tests.support.plane import EventPlane, purchase_experiment
 from tests.support.streams import ARRIVED, kinesis, purchase
 
 DAY = 20_779  # 2026-11-22
+CENT = SCALE // 100
 
 
 def test_an_event_counts_for_the_variant_of_its_user() -> None:
@@ -19,7 +21,9 @@ def test_an_event_counts_for_the_variant_of_its_user() -> None:
     answer = plane.deliver(kinesis([purchase("u1", value=12.34), purchase("u1", value=1)]))
 
     assert answer == {"batchItemFailures": []}
-    assert plane.counted() == {("treatment", "purchase", DAY, 10): (2, 133_400, 123_400**2 + 10_000**2)}
+    assert plane.counted() == {
+        ("treatment", "purchase", DAY, 10): (2, 1334 * CENT, (1234 * CENT) ** 2 + (100 * CENT) ** 2)
+    }
 
 
 def test_a_user_without_an_assignment_is_counted_as_such() -> None:
@@ -62,6 +66,7 @@ def test_the_archive_has_every_field_that_was_sent_and_what_it_counted_for() -> 
             "id": "checkout",
             "iteration": 1,
             "variant": "control",
+            "rule": "assignment",
             "assigned_at": ARRIVED - 60.0,
             "seconds_since_assignment": 60.0,
         }
@@ -91,7 +96,7 @@ def test_a_container_that_remembers_a_row_counts_as_one_that_does_not(
     plane.assign("u1", "treatment", at=ARRIVED + 12, iteration=later.get("iteration", 1))
     for number, container in enumerate((plane.processor, plane.new_container()), 1):
         event = kinesis(
-            [purchase("u1", event_type="later", experiment_key="checkout")],
+            [purchase("u1", event_type="later", experiment_key="checkout", timestamp="2026-11-22T10:00:20Z")],
             start=number,
             arrived=ARRIVED + 20,
         )

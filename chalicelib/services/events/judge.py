@@ -1,0 +1,185 @@
+"""Decide what the events of a batch count for, once. A retry of the batch keeps to it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from chalicelib.domain.assignment import Assignments
+from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
+from chalicelib.domain.event_types import OTHER
+from chalicelib.domain.stream.attribution import (
+    AssignmentKey,
+    Attribution,
+    attribute_evaluation,
+    attribute_event,
+    find_assignment_key,
+    find_deciding_time,
+    find_matches,
+    is_reusable,
+)
+from chalicelib.domain.stream.counters import experiment_scope
+from chalicelib.domain.stream.event import Event, Limits
+from chalicelib.domain.stream.experiment_index import Match
+from chalicelib.domain.stream.records import Batch, EventPosition, ReceivedEvent
+from chalicelib.domain.stream.tracking import EVALUATION, EXPOSURE
+from chalicelib.domain.stream.verdicts import Verdict, VerdictLog, Verdicts
+from chalicelib.services.concurrency import Parallel, batched
+from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.events.deduplication import Deduplicator
+from chalicelib.services.events.event_types import EventTypeLimiter, ScopeDay
+from chalicelib.services.events.experiment_versions import ExperimentVersions
+from chalicelib.services.events.two_generation_cache import TwoGenerationCache
+
+ROWS_A_CALL = 100
+ROWS_CACHED = 50_000
+ROW_SECONDS = 60.0
+
+
+class JudgedBatch(NamedTuple):
+    """``events`` are those that are not done yet, each with its verdict."""
+
+    verdicts: Verdicts
+    events: list[tuple[ReceivedEvent, Verdict]]
+    experiments: Mapping[str, Experiment]  # by id
+    assignments: Mapping[AssignmentKey, Assignment]
+
+
+class Judge:
+    def __init__(
+        self,
+        *,
+        versions: ExperimentVersions,
+        flags: DefinitionSource[Flag],
+        assignments: Assignments,
+        verdicts: VerdictLog,
+        deduplicator: Deduplicator,
+        event_types: EventTypeLimiter,
+        parallel: Parallel,
+        limits: Limits,
+    ) -> None:
+        self._versions = versions
+        self._flags = flags
+        self._assignments = assignments
+        self._verdicts = verdicts
+        self._deduplicator = deduplicator
+        self._event_types = event_types
+        self._parallel = parallel
+        self._limits = limits
+        self._cache: TwoGenerationCache[AssignmentKey, Assignment] = TwoGenerationCache(
+            ROWS_CACHED, ROW_SECONDS
+        )
+
+    def judge(self, batch: Batch, now: float) -> JudgedBatch:
+        """Raises StorageUnavailable or Throttled."""
+        index = self._versions.get_index(now)
+        events = [received.event for received in batch.events]
+        times = [find_deciding_time(event, self._limits) for event in events]
+        matches = [find_matches(event, index, time) for event, time in zip(events, times, strict=True)]
+        assignments = self._load_assignments(events, times, matches, index.by_id, now)
+        duplicates = self._deduplicator.find_duplicates(batch, now)
+        by_event: dict[EventPosition, Verdict] = {}
+        tolerance = self._limits.clock_tolerance
+        for received, time, matched in zip(batch.events, times, matches, strict=True):
+            event, position = received.event, (received.position, received.part)
+            if position in duplicates:
+                by_event[position] = None
+                continue
+            verdict = attribute_event(event, matched, assignments, time, tolerance)
+            if event.type == EVALUATION:
+                verdict += attribute_evaluation(event, self._flags.get_all())
+            by_event[position] = verdict
+        self._limit_event_types(batch, matches, by_event, now)
+        fresh = Verdicts(batch.positions[0], batch.positions[-1], by_event)
+        verdicts = _store_verdicts(self._verdicts, batch.shard, fresh, batch.positions)
+        if verdicts is fresh:
+            judged = list(zip(batch.events, by_event.values(), strict=True))
+        else:
+            stored, first = verdicts.by_event, verdicts.first
+            undone = [received for received in batch.events if received.position >= first]
+            judged = [(received, stored.get((received.position, received.part), ())) for received in undone]
+        return JudgedBatch(verdicts, judged, index.by_id, assignments)
+
+    def _load_assignments(
+        self,
+        events: Sequence[Event],
+        times: Sequence[float],
+        matches: Sequence[Sequence[Match]],
+        experiments: Mapping[str, Experiment],
+        now: float,
+    ) -> dict[AssignmentKey, Assignment]:
+        """Rows are cached while they are valid. A missing row is not: it may be written any moment."""
+        keys = {
+            find_assignment_key(match.experiment, event)
+            for event, matched in zip(events, matches, strict=True)
+            for match in matched
+            if match.is_active
+        }
+        latest = max(times, default=now)
+        cached = self._cache.get_many(keys)
+        assignments = {
+            key: row for key, row in cached.items() if is_reusable(row, experiments[key[0]], latest)
+        }
+        missing = [key for key in keys if key not in assignments]
+        for rows in self._parallel.map(self._assignments.get_many, batched(missing, ROWS_A_CALL)):
+            assignments.update(rows)
+            self._cache.update(rows, now)
+        return assignments
+
+    def _limit_event_types(
+        self,
+        batch: Batch,
+        matches: Sequence[Sequence[Match]],
+        by_event: dict[EventPosition, Verdict],
+        now: float,
+    ) -> None:
+        names: dict[ScopeDay, set[str]] = {}
+        unusual = []
+        for received, matched in zip(batch.events, matches, strict=True):
+            event = received.event
+            if event.currency or any(_is_unlisted(event, match.experiment) for match in matched):
+                unusual.append(received)
+                for scope_day in _list_scope_days(event, by_event[received.position, received.part]):
+                    names.setdefault(scope_day, set()).add(_name_counter(event))
+        if not names:
+            return
+        refused = self._event_types.find_refused({key: frozenset(names[key]) for key in names}, now)
+        for received in unusual if refused else ():
+            event, position = received.event, (received.position, received.part)
+            by_event[position] = tuple(
+                attribution._replace(counted_as=OTHER)
+                if _name_counter(event) in refused.get(scope_day, ())
+                else attribution
+                for attribution, scope_day in zip(
+                    by_event[position] or (), _list_scope_days(event, by_event[position]), strict=True
+                )
+            )
+
+
+def _is_unlisted(event: Event, experiment: Experiment) -> bool:
+    return event.type not in experiment.metrics and event.type != EXPOSURE
+
+
+def _name_counter(event: Event) -> str:
+    """An event type cannot hold a control character, so the name is of one type and currency only."""
+    return f"{event.type}\n{event.currency}" if event.currency else event.type
+
+
+def _list_scope_days(event: Event, verdict: Iterable[Attribution] | None) -> list[ScopeDay]:
+    day = event.hour // 24
+    return [(experiment_scope(each.experiment_id, each.iteration), day) for each in verdict or ()]
+
+
+def _store_verdicts(
+    verdict_log: VerdictLog, shard: str, fresh: Verdicts, positions: Sequence[str]
+) -> Verdicts:
+    """The verdicts that count: those of an earlier attempt, and ``fresh`` for the rest of the batch."""
+    verdicts = fresh
+    if fresh.has_attributions:
+        stored = verdict_log.write(shard, fresh, None, positions)
+    else:  # there is nothing to store, but an earlier attempt may have stored something
+        stored = verdict_log.read(shard, positions)
+    while stored is not None and stored.last >= fresh.first:
+        verdicts = fresh.continue_from(stored)
+        if fresh.last <= stored.last:
+            break
+        stored = verdict_log.write(shard, verdicts, stored, positions)
+    return verdicts
