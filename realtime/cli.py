@@ -401,6 +401,29 @@ def migrate(
     run_migrate(console, find_target(services), owner, dry_run=dry_run)
 
 
+@app.command()
+def sync(
+    backfill: Annotated[bool, typer.Option("--backfill", help="Write every assignment; resumable.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Show differences; exit 1 if any.")] = False,
+    rate: Annotated[float, typer.Option(min=0, help="Rows a second at most; 0: no limit.")] = 5000,
+    grace: Annotated[
+        float, typer.Option(min=0, help="Seconds that a change may take to arrive (--check).")
+    ] = 60,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget the position of an earlier run (--backfill).")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Fill or check PostgreSQL from DynamoDB. Example: [b]python -m realtime sync --check[/b]"""
+    from realtime.commands.sync import run_backfill, run_check
+
+    if backfill == check:
+        raise UsageError("name either --backfill or --check")
+    if backfill:
+        raise typer.Exit(run_backfill(console, plane(), rate, restart=restart, as_json=as_json))
+    raise typer.Exit(run_check(console, plane(), rate, grace, as_json=as_json))
+
+
 @quarantine_app.callback()
 def quarantine(context: typer.Context) -> None:
     """Records that could not be processed. Example: [b]python -m realtime quarantine list[/b]"""

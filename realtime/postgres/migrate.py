@@ -47,7 +47,7 @@ def migrate(connection: "ClosingConnection", owner: TableOwner, *, dry_run: bool
 def _migrate(connection: "ClosingConnection", owner: TableOwner, *, dry_run: bool) -> Migrated:
     is_existing = is_there(connection, "assignments")
     if is_existing:
-        warnings = _require_fit(connection)
+        warnings = require_fit(connection)
         if owner == "platform":  # it belongs to the platform, which changes it
             return Migrated([], warnings)
     versions = _read_versions(connection)
@@ -70,7 +70,8 @@ def _read_versions(connection: "ClosingConnection") -> set[int]:
     return {row[0] for row in connection.run("SELECT version FROM realtime_migrations")}
 
 
-def _require_fit(connection: "ClosingConnection") -> list[str]:
+def require_fit(connection: "ClosingConnection") -> list[str]:
+    """Warnings about the table `assignments`; ValueError if no row could be written to it."""
     fit = check_table(connection)
     if fit.problems:
         raise ValueError(f"the table assignments does not fit: {'; '.join(fit.problems)}")

@@ -253,6 +253,8 @@ def test_assignments_are_copied_into_the_embedded_postgresql(stack: RunningStack
     finally:
         connection.close()
     assert rows == users >= len(read_customers())
+    checked = run_command(stack.environ, "sync", "--check", "--grace", "0")
+    assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "No differences."), checked.stdout
 
 
 def test_explain_shows_every_step(stack: RunningStack) -> None:
