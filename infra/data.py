@@ -5,14 +5,13 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
+from chalicelib.settings import Settings
 from infra.environments import Environment
 from infra.resource_names import ARNS, ResourceNames, Value, assignments_stream_parameter, substitute
 from infra.stack import add_resources, build_retention_policies
-from realtime.resources import QUARANTINE_PAYLOAD_DAYS, QUARANTINE_PAYLOADS, Key, Table
+from realtime.resources import Key, LifecycleRule, Resources, Table, describe
 
 DAY = 86_400
-QUEUE_DAYS = 14
-"""The most that SQS allows."""
 
 
 class Data(cdk.Stack):
@@ -107,34 +106,34 @@ def _build_bucket(environment: Environment, names: ResourceNames) -> dict[str, A
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
         "VersioningConfiguration": {"Status": "Enabled"},
         "LifecycleConfiguration": {
-            "Rules": [
-                _build_transitions("raw/"),
-                {
-                    "Id": "quarantine-outlives-its-queue",
-                    "Status": "Enabled",
-                    "Prefix": QUARANTINE_PAYLOADS,
-                    "ExpirationInDays": QUARANTINE_PAYLOAD_DAYS,
-                },
-                {
-                    "Id": "what-was-overwritten-or-given-up",
-                    "Status": "Enabled",
-                    "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
-                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
-                },
-            ]
+            "Rules": [_build_rule(rule) for rule in _describe_with_settings(environment).lifecycle]
         },
     }
     return _retain("AWS::S3::Bucket", properties, environment)
 
 
-def _build_transitions(prefix: str) -> dict[str, Any]:
-    storage_classes = (("STANDARD_IA", 30), ("GLACIER_IR", 180))
-    return {
-        "Id": f"{prefix.rstrip('/')}-gets-cold",
-        "Status": "Enabled",
-        "Prefix": prefix,
-        "Transitions": [{"StorageClass": name, "TransitionInDays": days} for name, days in storage_classes],
-    }
+def _build_rule(rule: LifecycleRule) -> dict[str, Any]:
+    parts: dict[str, Any] = {"Id": rule.id, "Status": "Enabled"}
+    if rule.prefix:
+        parts["Prefix"] = rule.prefix
+    if rule.expires:
+        parts["ExpirationInDays"] = rule.expires
+    if rule.transitions:
+        parts["Transitions"] = [
+            {"StorageClass": name, "TransitionInDays": days} for name, days in rule.transitions
+        ]
+    if rule.old_versions_expire:
+        parts |= {
+            "NoncurrentVersionExpiration": {"NoncurrentDays": rule.old_versions_expire},
+            "ExpiredObjectDeleteMarker": True,
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        }
+    return parts
+
+
+def _describe_with_settings(environment: Environment) -> Resources:
+    """Retention follows the environment's settings."""
+    return describe(Settings.from_env({**environment.settings, "REALTIME_ENV": environment.name}))
 
 
 def _build_bucket_policy() -> dict[str, Any]:
@@ -147,7 +146,7 @@ def _build_bucket_policy() -> dict[str, Any]:
 def _build_queue(name: str, environment: Environment) -> dict[str, Any]:
     properties = {
         "QueueName": name,
-        "MessageRetentionPeriod": QUEUE_DAYS * DAY,
+        "MessageRetentionPeriod": _describe_with_settings(environment).queue_days * DAY,
         "SqsManagedSseEnabled": True,
     }
     return _retain("AWS::SQS::Queue", properties, environment)

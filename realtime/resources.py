@@ -9,12 +9,16 @@ from typing import Literal
 
 from chalicelib.settings import Settings
 
-QUEUE_RETENTION = 14 * 86_400
-"""Seconds that a failed record is kept; SQS allows no more."""
+QUEUE_DAYS = 14
+"""That a failed record is kept at most; SQS allows no more."""
 QUARANTINE_PAYLOADS = "quarantine/"
 """Where the bucket keeps payloads that are too large for a message."""
-QUARANTINE_PAYLOAD_DAYS = QUEUE_RETENTION // 86_400 + 1
-"""Longer than any message that points at a payload, so none is ever without it."""
+FAILED_DELIVERY_DAYS = 90
+"""That the bucket keeps what Firehose could not write."""
+OLD_VERSION_DAYS = 30
+"""That the bucket keeps what was overwritten or deleted."""
+COLD_STORAGE = (("STANDARD_IA", 30), ("GLACIER_IR", 180))
+"""Storage classes of the archive, and the days after which it gets there."""
 STREAM_HOURS = 168
 TABLE_STREAM_HOURS = 24
 """DynamoDB keeps a change for so long; this cannot be configured."""
@@ -62,10 +66,23 @@ class EventSource:
 
 
 @dataclass(frozen=True, slots=True)
+class LifecycleRule:
+    """What becomes of the objects of the bucket below ``prefix``; times in days, None is never."""
+
+    id: str
+    prefix: str
+    expires: int | None = None
+    old_versions_expire: int | None = None
+    transitions: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
     tables: tuple[Table, ...]
     stream: Stream
     bucket: str
+    lifecycle: tuple[LifecycleRule, ...]
+    queue_days: int
     quarantine_queue: str
     failure_queue: str
     event_sources: tuple[EventSource, ...]
@@ -92,6 +109,8 @@ def describe(settings: Settings, stream_hours: int = STREAM_HOURS) -> Resources:
         ),
         stream=stream,
         bucket=settings.archive_bucket,
+        lifecycle=list_lifecycle_rules(settings.archive_days, settings.quarantine_days),
+        queue_days=settings.quarantine_days,
         quarantine_queue=settings.quarantine_queue,
         failure_queue=f"{settings.quarantine_queue}-batches",
         event_sources=(
@@ -103,6 +122,27 @@ def describe(settings: Settings, stream_hours: int = STREAM_HOURS) -> Resources:
                 max_record_age=limit_record_age(TABLE_STREAM_HOURS),
             ),
         ),
+    )
+
+
+def list_lifecycle_rules(archive_days: int, quarantine_days: int) -> tuple[LifecycleRule, ...]:
+    """``archive_days`` 0 keeps the archive for ever. Raises ValueError.
+
+    Nothing moves to cheaper storage at the end of its time: S3 refuses that.
+    """
+    if archive_days < 0:
+        raise ValueError("REALTIME_ARCHIVE_DAYS must be a number of days, or 0 to keep the archive for ever")
+    if not 1 <= quarantine_days <= QUEUE_DAYS:
+        raise ValueError(f"REALTIME_QUARANTINE_DAYS must be 1 to {QUEUE_DAYS}: SQS keeps nothing longer")
+    transitions = tuple(
+        (name, days) for name, days in COLD_STORAGE if not archive_days or days < archive_days
+    )
+    return (
+        LifecycleRule("raw-gets-cold", "raw/", archive_days or None, transitions=transitions),
+        LifecycleRule("failed-deliveries", "raw/failed/", FAILED_DELIVERY_DAYS),
+        # longer than any message that points at a payload, so none is ever without it
+        LifecycleRule("quarantine-outlives-its-queue", QUARANTINE_PAYLOADS, quarantine_days + 1),
+        LifecycleRule("what-was-overwritten-or-given-up", "", old_versions_expire=OLD_VERSION_DAYS),
     )
 
 

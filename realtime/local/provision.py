@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from realtime.local.clients import Clients
-from realtime.resources import (
-    QUARANTINE_PAYLOAD_DAYS,
-    QUARANTINE_PAYLOADS,
-    QUEUE_RETENTION,
-    Key,
-    Resources,
-    Stream,
-    Table,
-)
+from realtime.resources import Key, LifecycleRule, Resources, Stream, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,9 +34,9 @@ def provision(resources: Resources, clients: Clients) -> Provisioned:
     """Every resource exists and is active afterwards. One that existed keeps its content."""
     is_new = {table.name: _create_table(clients.dynamodb, table) for table in resources.tables}
     is_new[resources.stream.name] = _create_stream(clients.kinesis, resources.stream)
-    is_new[resources.bucket] = _create_bucket(clients.s3, resources.bucket)
+    is_new[resources.bucket] = _create_bucket(clients.s3, resources)
     for queue in (resources.quarantine_queue, resources.failure_queue):
-        is_new[queue] = _create_queue(clients.sqs, queue)
+        is_new[queue] = _create_queue(clients.sqs, queue, resources.queue_days)
     return Provisioned(
         created=tuple(name for name, created in is_new.items() if created),
         existing=tuple(name for name, created in is_new.items() if not created),
@@ -92,35 +84,38 @@ def _create_stream(kinesis: "KinesisClient", stream: Stream) -> bool:
     return created
 
 
-def _create_bucket(s3: "S3Client", bucket: str) -> bool:
+def _create_bucket(s3: "S3Client", resources: Resources) -> bool:
+    bucket = resources.bucket
     try:
         s3.head_bucket(Bucket=bucket)  # us-east-1 creates a bucket twice without an error
     except ClientError as error:
         if error.response["Error"]["Code"] != "404":
             raise
         s3.create_bucket(Bucket=bucket)
-        s3.put_bucket_lifecycle_configuration(
-            Bucket=bucket,
-            LifecycleConfiguration={
-                "Rules": [
-                    {
-                        "ID": "quarantine-outlives-its-queue",
-                        "Status": "Enabled",
-                        "Filter": {"Prefix": QUARANTINE_PAYLOADS},
-                        "Expiration": {"Days": QUARANTINE_PAYLOAD_DAYS},
-                    }
-                ]
-            },
-        )
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        rules: Any = {"Rules": [_define_rule(rule) for rule in resources.lifecycle]}
+        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=rules)
         return True
     return False
 
 
-def _create_queue(sqs: "SQSClient", queue: str) -> bool:
+def _define_rule(rule: LifecycleRule) -> dict[str, Any]:
+    parts: dict[str, Any] = {"ID": rule.id, "Status": "Enabled", "Filter": {"Prefix": rule.prefix}}
+    if rule.expires:
+        parts["Expiration"] = {"Days": rule.expires}
+    if rule.transitions:
+        parts["Transitions"] = [{"StorageClass": name, "Days": days} for name, days in rule.transitions]
+    if rule.old_versions_expire:
+        parts["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule.old_versions_expire}
+        parts["Expiration"] = {"ExpiredObjectDeleteMarker": True}
+    return parts
+
+
+def _create_queue(sqs: "SQSClient", queue: str, days: int) -> bool:
     try:
         sqs.get_queue_url(QueueName=queue)
     except sqs.exceptions.QueueDoesNotExist:
-        sqs.create_queue(QueueName=queue, Attributes={"MessageRetentionPeriod": str(QUEUE_RETENTION)})
+        sqs.create_queue(QueueName=queue, Attributes={"MessageRetentionPeriod": str(days * 86_400)})
         return True
     return False
 

@@ -1,7 +1,7 @@
 from chalicelib.settings import Settings
 from realtime.local.clients import Clients
 from realtime.local.provision import provision
-from realtime.resources import QUEUE_RETENTION, describe
+from realtime.resources import describe
 from tests.support.unique_names import unique_names
 
 
@@ -24,6 +24,16 @@ def test_a_first_run_creates_everything_and_a_second_finds_it(aws_clients: Clien
     assert str(second) == f"resumed: {len(names)} resources found, 0 created"
 
 
+def test_the_bucket_keeps_versions_and_what_is_described(aws_clients: Clients) -> None:
+    settings = unique_names(Settings.from_env({"REALTIME_ARCHIVE_DAYS": "400"}))
+    provision(describe(settings), aws_clients)
+    bucket = settings.archive_bucket
+    assert aws_clients.s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    rules = aws_clients.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    expires = {rule["Filter"]["Prefix"]: rule["Expiration"].get("Days") for rule in rules}
+    assert expires == {"raw/": 400, "raw/failed/": 90, "quarantine/": 15, "": None}
+
+
 def test_what_is_described_is_what_exists(aws_clients: Clients, aws_settings: Settings) -> None:
     resources = describe(aws_settings)
     for table in resources.tables:
@@ -36,9 +46,6 @@ def test_what_is_described_is_what_exists(aws_clients: Clients, aws_settings: Se
     stream = aws_clients.kinesis.describe_stream_summary(StreamName=aws_settings.event_stream)
     assert stream["StreamDescriptionSummary"]["OpenShardCount"] == resources.stream.shards
     assert stream["StreamDescriptionSummary"]["RetentionPeriodHours"] == resources.stream.retention_hours
-    lifecycle = aws_clients.s3.get_bucket_lifecycle_configuration(Bucket=resources.bucket)
-    [rule] = lifecycle["Rules"]
-    assert rule["Expiration"]["Days"] * 86_400 > QUEUE_RETENTION
 
 
 def test_a_resource_that_exists_keeps_its_content(aws_clients: Clients, aws_settings: Settings) -> None:

@@ -2,12 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 from fnmatch import fnmatch
 
 import pytest
 
 from chalicelib.settings import Settings
-from infra.resource_names import PLATFORM_TABLES
+from infra import environments
+from infra.data import build_resources
+from infra.resource_names import PLATFORM_TABLES, resolve_names
 from realtime.resources import describe
 from tests.support.paths import ROOT
 from tests.support.synth import Templates, of_type
@@ -82,6 +85,33 @@ def test_the_bucket_is_private_versioned_encrypted_and_ages(template: Templates)
         "GLACIER_IR",
     }
     assert rules["what-was-overwritten-or-given-up"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    days = {name: rule.get("ExpirationInDays") for name, rule in rules.items()}
+    assert days == {
+        "raw-gets-cold": None,
+        "failed-deliveries": 90,
+        "quarantine-outlives-its-queue": 15,
+        "what-was-overwritten-or-given-up": None,
+    }
+
+
+def test_retention_follows_the_settings_of_the_environment() -> None:
+    settings = {"REALTIME_ARCHIVE_DAYS": "100", "REALTIME_QUARANTINE_DAYS": "10"}
+    environment = replace(environments.load("dev"), settings=settings)
+    resources = build_resources(environment, resolve_names("dev", "standalone"))
+    rules = resources["ArchiveBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    by_id = {rule["Id"]: rule for rule in rules}
+    assert by_id["raw-gets-cold"]["ExpirationInDays"] == 100
+    assert [step["StorageClass"] for step in by_id["raw-gets-cold"]["Transitions"]] == ["STANDARD_IA"]
+    assert by_id["quarantine-outlives-its-queue"]["ExpirationInDays"] == 11
+    assert resources["Quarantine"]["Properties"]["MessageRetentionPeriod"] == 10 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("REALTIME_ARCHIVE_DAYS", "-1"), ("REALTIME_QUARANTINE_DAYS", "15")]
+)
+def test_a_retention_that_cannot_be_is_refused_by_name(variable: str, value: str) -> None:
+    with pytest.raises(ValueError, match=variable):
+        describe(Settings.from_env({variable: value}))
 
 
 def test_the_stream_is_encrypted_and_kept_for_a_week(template: Templates) -> None:
