@@ -26,6 +26,7 @@ EXPENSIVE_FIXTURES = {
     "synthesis": ("tests/unit/infra/", "tests/integration/infra/", "tests/e2e/test_deployment"),
     "postgres": (
         "tests/contract/test_history.py",
+        "tests/integration/test_forget.py",
         "tests/integration/test_sync.py",
         "tests/integration/postgres/",
     ),
