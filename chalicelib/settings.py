@@ -10,7 +10,7 @@ from typing import Literal, cast, get_args
 class Settings:
     """Names of resources, limits in bytes, times in seconds."""
 
-    env: str = "local"
+    env: Literal["local", "dev", "staging", "prod"] = "local"
     function: str = "local"
     handler: str = ""
     runtime_api: str = ""
@@ -70,7 +70,8 @@ class Settings:
     @staticmethod
     def from_env(environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read ``REALTIME_*`` variables; raises ValueError that names the variable and the fix."""
-        env = environ.get("REALTIME_ENV", "local")
+        env = environ.get("REALTIME_ENV", "") or "local"
+        _convert("REALTIME_ENV", env, cast(type, Settings.__dataclass_fields__["env"].type))
         names = {
             "experiments_table": f"experimentation-experiments-{env}",
             "flags_table": f"experimentation-feature-flags-{env}",

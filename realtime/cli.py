@@ -1,6 +1,7 @@
 """`python -m realtime`: the table of commands. Each imports its module when it runs."""
 
 import json
+import logging
 import os
 import sys
 from functools import partial
@@ -512,6 +513,7 @@ def plane() -> "Plane":
     from realtime.local.ports import HOST, read_port
     from realtime.postgres.connection import name_postgres
 
+    logging.getLogger("realtime").addHandler(logging.NullHandler())  # the error itself is shown
     if _is_local() and "AWS_ENDPOINT_URL" not in os.environ:
         os.environ.update(build_environment(f"http://{HOST}:{read_port('AWS_PORT', 4566)}"))
     name_postgres(read_port("AWS_PORT", 4566) if _is_local() else None)
@@ -520,7 +522,7 @@ def plane() -> "Plane":
 
 
 def _is_local() -> bool:
-    return os.environ.get("REALTIME_ENV", "local") == "local"
+    return (os.environ.get("REALTIME_ENV") or "local") == "local"
 
 
 def _parse_json_object(text: str, option: str) -> dict[str, Any]:
@@ -543,11 +545,21 @@ def main() -> None:
         command = context.command_path if context else PROGRAM
         _exit(f"{message} Try: {command} --help" if message else "", error.exit_code)
     except StorageUnavailable as error:
-        _exit(f"{error} (Asked: {os.environ.get('AWS_ENDPOINT_URL', 'AWS')}.)")
+        _exit(_describe_store_error(error))
     except OSError as error:
         _exit(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (UsageError, LocalError, RealtimeError, ValueError) as error:
         _exit(str(error))
+    except Exception as error:
+        if not type(error).__module__.startswith("botocore."):
+            raise
+        _exit(_describe_store_error(error))
+
+
+def _describe_store_error(error: Any) -> str:
+    from realtime.store_errors import describe_store_error
+
+    return describe_store_error(error)
 
 
 def _exit(message: str, status: int = 1) -> NoReturn:

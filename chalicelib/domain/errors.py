@@ -73,6 +73,17 @@ class StorageUnavailable(RealtimeError):
         super().__init__("storage_unavailable", message)
 
 
+class Misconfigured(StorageUnavailable):
+    """The store will not answer before somebody mends the configuration.
+
+    ``reason`` says what and how. It is for operators and logs; callers get the message of any failure.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
 class Throttled(RealtimeError):
     """The store refuses calls for now; ``retry_after`` is in whole seconds."""
 

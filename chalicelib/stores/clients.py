@@ -6,6 +6,7 @@ boto3's layer above botocore would only add import time to each cold start.
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.errors import Misconfigured
 from chalicelib.settings import Settings
 from chalicelib.stores.resilience import stop_late_calls, stop_late_retries
 
@@ -26,7 +27,8 @@ class Clients:
     def _session(self) -> Any:
         from botocore.session import get_session
 
-        return get_session()
+        # botocore by itself reads only the second.
+        return get_session({"region": ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)})
 
     def _create_client(self, service: str) -> Any:
         from botocore.config import Config
@@ -40,7 +42,13 @@ class Clients:
             max_pool_connections=32,
             s3={"addressing_style": "path"} if self._settings.env == "local" else None,
         )
-        client = self._session.create_client(service, config=config)
+        try:
+            client = self._session.create_client(service, config=config)
+        except ValueError as error:
+            if type(error) is not ValueError:  # an error of botocore; this one is not its own
+                raise
+            remedy = "set AWS_ENDPOINT_URL to an address such as http://127.0.0.1:4566, or unset it"
+            raise Misconfigured(f"{error}: {remedy}.") from error
         attempt_seconds = self._settings.connect_timeout + self._settings.read_timeout
         client.meta.events.register_first(f"before-call.{service}", stop_late_calls)
         client.meta.events.register_first(f"needs-retry.{service}", stop_late_retries(attempt_seconds))

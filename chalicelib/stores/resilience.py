@@ -1,6 +1,9 @@
 """What every call to a store has in common: a circuit breaker, a deadline, and the project's own errors."""
 
 import functools
+import logging
+import math
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
@@ -9,11 +12,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pybreaker import STATE_CLOSED, CircuitBreaker, CircuitBreakerError
 
 from chalicelib import deadline
-from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.errors import Misconfigured, StorageUnavailable, Throttled
+from chalicelib.stores.configuration import explain_misconfiguration, name_resource
 
 FAILURES_TO_OPEN = 3
 SECONDS_OPEN, MOST_SECONDS_OPEN = 2, 8
 """Doubled after each probe that fails. A kill switch is in force 10 s after the store answers again."""
+SECONDS_BETWEEN_LOGS = 60.0
 MIN_SECONDS = 0.05
 """No call begins with less time left: a healthy call may take this long."""
 THROTTLES = frozenset(
@@ -36,6 +41,7 @@ class OutOfTime(StorageUnavailable):
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_log = logging.getLogger("realtime")
 _probing: ContextVar[bool] = ContextVar("probing", default=False)
 
 
@@ -81,10 +87,14 @@ def stop_late_retries(attempt_seconds: float) -> Callable[..., None]:
     that an attempt takes. Only an exception stops retries in every version of botocore.
     """
 
-    def hook(attempts: int, response: Any, caught_exception: Exception | None, **_: Any) -> None:
+    def hook(
+        attempts: int, response: Any, caught_exception: Exception | None, request_dict: Any, **_: Any
+    ) -> None:
         code = _read_code(response[1]) if response else ""
         if not caught_exception and not code:
             return
+        if code:
+            response[1]["Error"]["Asked"] = name_resource(request_dict)
         is_throttled = code in THROTTLES
         longest_pause = (1.0 if is_throttled else 0.1) * 2 ** (attempts - 1)
         if _probing.get() or deadline.get_remaining() < longest_pause + attempt_seconds:
@@ -139,18 +149,34 @@ def _close(breaker: CircuitBreaker) -> None:
 def _call_translated(method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     try:
         return method(*args, **kwargs)
-    except ClientError as error:
+    except Misconfigured as error:
+        _log_reason(args[0], error.reason)
+        raise
+    except (ClientError, BotoCoreError) as error:
+        if (reason := explain_misconfiguration(error)) is not None:
+            _log_reason(args[0], reason)
+            raise Misconfigured(reason) from error
+        if not isinstance(error, ClientError):
+            raise StorageUnavailable from error
         code = _read_code(error.response)
         if code in THROTTLES:
             raise Throttled from error
         raise StorageUnavailable(f"The store refused the request ({code}); try again.") from error
-    except BotoCoreError as error:
-        raise StorageUnavailable from error
+
+
+def _log_reason(store: Any, reason: str) -> None:
+    """Once a minute for each store."""
+    now = time.monotonic()
+    if now - vars(store).get("_logged_at", -math.inf) >= SECONDS_BETWEEN_LOGS:
+        vars(store)["_logged_at"] = now
+        _log.error("%s: %s", type(store).__name__, reason)
 
 
 def _is_failure(error: BaseException) -> bool:
     """An answer that refuses is no failure: one caller's mistake must not open the breaker for all."""
     cause = error.__cause__
+    if isinstance(cause, ValueError):  # a client that cannot be made
+        return False
     if isinstance(cause, ClientError) and cause.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
         return False
     return isinstance(error, StorageUnavailable) and not isinstance(error, OutOfTime)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chalicelib import deadline
-from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.errors import Misconfigured, StorageUnavailable, Throttled
 from chalicelib.settings import Settings
 from chalicelib.stores import resilience
 from chalicelib.stores.assignments import AssignmentStore
@@ -238,8 +238,8 @@ def test_a_throttled_table_is_distinguished_and_opens_no_breaker(
 def test_what_the_table_refuses_is_unavailable_and_not_repeated(
     dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dynamo.refuses("ResourceNotFoundException")
-    with pytest.raises(StorageUnavailable, match="ResourceNotFoundException"):
+    dynamo.refuses("ValidationException")
+    with pytest.raises(StorageUnavailable, match="ValidationException"):
         make_store(dynamo.url, monkeypatch).get(CHECKOUT, "u")
     assert dynamo.requests == 1
 
@@ -269,3 +269,35 @@ def test_what_the_table_refuses_keeps_out_nobody_else(
     assert dynamo.requests == FAILURES_TO_OPEN
     dynamo.status, dynamo.body = 200, "{}"
     assert picky.get(CHECKOUT, "u") is None
+
+
+def test_a_mistake_of_configuration_is_named_in_the_log_once_and_opens_no_breaker(
+    dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    missing = make_store(dynamo.url, monkeypatch, assignments_table="gone")
+    dynamo.refuses("ResourceNotFoundException")
+    for _ in range(FAILURES_TO_OPEN + 1):
+        with pytest.raises(Misconfigured, match="The store cannot be reached; try again") as refused:
+            missing.get(CHECKOUT, "user-42")
+        assert refused.value.reason.startswith("There is no table 'gone' in this account and region.")
+    assert dynamo.requests == FAILURES_TO_OPEN + 1
+    assert caplog.text.count("AssignmentStore: There is no table 'gone'") == 1
+    assert "user-42" not in caplog.text
+
+
+def test_an_address_that_is_none_is_a_mistake_of_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    settings = Settings.from_env({})
+    store = AssignmentStore(Clients(settings), settings)
+    for _ in range(FAILURES_TO_OPEN + 1):
+        with pytest.raises(Misconfigured) as refused:
+            store.get(CHECKOUT, "u")
+        assert refused.value.reason.startswith("Invalid endpoint: nonsense: set AWS_ENDPOINT_URL to")
+
+
+def test_the_region_may_be_in_either_of_awss_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv("AWS_REGION", raising=False)
+        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+        monkeypatch.setenv(name, "eu-west-1")
+        assert Clients(Settings.from_env({})).dynamodb.meta.region_name == "eu-west-1"

@@ -32,6 +32,8 @@ def test_no_other_environment_has_a_demo_key(env: str) -> None:
     [
         ("REALTIME_MAX_ATTEMPTS", "many", "a number"),
         ("REALTIME_TRACKING", "perhaps", "true, false"),
+        ("REALTIME_ENV", "production", "local, dev, staging, prod; it is 'production'"),
+        ("REALTIME_ENV", "Prod", "local, dev, staging, prod"),
         ("REALTIME_ARCHIVE", "tape", "s3, firehose"),
     ],
 )

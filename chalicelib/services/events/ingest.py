@@ -58,9 +58,9 @@ class Ingest:
             else:
                 records.append(record)
                 event_ids.append(data["event_id"])
-        failed = self._put(records)
+        failed, error = self._put(records)
         if records and len(failed) == len(records):
-            raise Throttled if "throttled" in failed.values() else StorageUnavailable
+            raise Throttled if "throttled" in failed.values() else error or StorageUnavailable
         for index, code in failed.items():
             refusal = Refusal(code, "The stream did not take it; send it again.")
             rejected.append(_reject(index, event_ids[index], refusal))
@@ -84,26 +84,27 @@ class Ingest:
             return refuse_unwritable(data) or (event if isinstance(event, Refusal) else _UNWRITABLE)
         return OutgoingRecord(index, event.user_id[:MAX_PARTITION_KEY], text)
 
-    def _put(self, records: Sequence[OutgoingRecord]) -> dict[int, str]:
-        """Retries the records that fail. By number, the codes of those that failed in the last attempt."""
+    def _put(self, records: Sequence[OutgoingRecord]) -> tuple[dict[int, str], Exception | None]:
+        """Retries the records that fail. By number, the codes of those that failed in the last attempt.
+
+        With the last error of a call that failed as a whole.
+        """
         codes: dict[int, str] = {}
+        error: Exception | None = None
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._pause(FIRST_PAUSE * 2 ** (attempt - 1))
             codes = {}
             for call in split_into_calls(records):
-                codes.update(self._put_once(call))
+                try:
+                    answers = self._stream.put(call)
+                except (StorageUnavailable, Throttled) as raised:
+                    error, answers = raised, [raised.code] * len(call)
+                codes |= {record.number: code for record, code in zip(call, answers, strict=True) if code}
             records = [record for record in records if record.number in codes]
             if not records:
                 break
-        return codes
-
-    def _put_once(self, records: Sequence[OutgoingRecord]) -> dict[int, str]:
-        try:
-            codes = self._stream.put(records)
-        except (StorageUnavailable, Throttled) as error:
-            codes = [error.code] * len(records)
-        return {record.number: code for record, code in zip(records, codes, strict=True) if code}
+        return codes, error
 
 
 def _reject(index: int, event_id: str | None, refusal: Refusal) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from chalicelib.domain.errors import InvalidInput, StorageUnavailable, Throttled, TooLarge
+from chalicelib.domain.errors import InvalidInput, Misconfigured, StorageUnavailable, Throttled, TooLarge
 from chalicelib.domain.stream.event import Limits
 from chalicelib.domain.stream.outgoing import MAX_CALL_BYTES, OutgoingRecord, split_into_calls
 from chalicelib.services.events.ingest import Ingest
@@ -205,7 +205,7 @@ def test_what_kinesis_never_acknowledged_is_rejected_with_a_code_to_retry() -> N
     assert answer["event_ids"] == ["a", None]
 
 
-@pytest.mark.parametrize("error", [Throttled(), StorageUnavailable()])
+@pytest.mark.parametrize("error", [Throttled(), StorageUnavailable(), Misconfigured("There is no stream.")])
 def test_if_none_was_taken_the_request_fails(error: Exception) -> None:
     with pytest.raises(type(error)):
         send({"events": [purchase(), purchase()]}, Refusing(*[error] * 9))
