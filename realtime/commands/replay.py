@@ -146,9 +146,9 @@ class Replay:
                 )
                 file.save(position)
                 if unsent:
-                    codes = ", ".join(sorted(set(unsent.values())))
+                    reason = _name_reason(*unsent[position.rows + 1])
                     self._fail(
-                        f"{events.name}: the stream keeps refusing ({codes}). {len(unsent):,} events wait "
+                        f"{events.name}: the stream keeps refusing: {reason} {len(unsent):,} events wait "
                         f"from row {position.rows + 1:,} on; the same command sends them later."
                     )
                     return False
@@ -156,8 +156,10 @@ class Replay:
         file.save(position)
         return True
 
-    def _send_batch(self, rows: Sequence[tuple[int, EventRow]], position: Position) -> dict[int, str]:
-        """By the row's number, the codes of those that the stream did not take."""
+    def _send_batch(
+        self, rows: Sequence[tuple[int, EventRow]], position: Position
+    ) -> dict[int, tuple[str, str]]:
+        """By the row's number, code and message of those that the stream did not take."""
         outcome = send(self.ingest, [row.event for _, row in rows if row.event is not None], self.pause)
         self.accepted += len(rows) - len(outcome.refused) - len(outcome.unsent)
         for index, (code, message) in sorted(outcome.refused.items()):
@@ -168,7 +170,7 @@ class Replay:
         if self.skip_refused:
             position.acknowledged = position.refused_count
         self.has_failed |= bool(outcome.refused) and not self.skip_refused
-        return {rows[index][0]: code for index, code in outcome.unsent.items()}
+        return {rows[index][0]: answer for index, answer in outcome.unsent.items()}
 
     def _tell_refusals(self, name: str, position: Position, file: PositionFile) -> None:
         """Refused for good in an earlier run: said until the person lets them go."""
@@ -204,6 +206,10 @@ def create_progress(console: Console, is_lasting: bool = True) -> Progress:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     is_hidden = not (is_lasting or console.is_terminal)
     return Progress(*columns, console=console, transient=not is_lasting, disable=is_hidden)
+
+
+def _name_reason(code: str, message: str) -> str:
+    return "it throttles." if code == "throttled" else message
 
 
 def _shorten(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from realtime.event_files.options import ReadOptions
+from realtime.event_files.rows import FileError
 
 POSITIONS = Path(".realtime") / "replay"
 MAX_LISTED = 1_000
@@ -47,11 +48,14 @@ class PositionFile:
         self._path = folder / quote_target() / f"{key}-{stream}{_digest(options)}"
 
     def load(self) -> Position:
-        """Versions before wrote only a number."""
+        """Versions before wrote only a number. FileError for what is no position."""
         if not self._path.exists():
             return Position()
-        data = json.loads(self._path.read_text())
-        return Position(rows=data) if isinstance(data, int) else Position(**data)
+        try:
+            data = json.loads(self._path.read_text())
+            return Position(rows=data) if isinstance(data, int) else Position(**data)
+        except (ValueError, TypeError):
+            raise FileError(f"{self._path}: is no position; --restart sends the file again") from None
 
     def save(self, position: Position) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,20 +17,20 @@ Pause = Callable[[float], object]
 
 
 class Outcome(NamedTuple):
-    """By the event's index: code and message of what is refused for good, code of what was not taken."""
+    """Code and message by the event's index: of what is refused for good, and of what was not taken."""
 
     refused: dict[int, tuple[str, str]]
-    unsent: dict[int, str]
+    unsent: dict[int, tuple[str, str]]
 
 
 def send(ingest: Ingest, events: Sequence[Event], pause: Pause) -> Outcome:
     waiting = list(range(len(events)))
     refused: dict[int, tuple[str, str]] = {}
-    unsent: dict[int, str] = {}
+    unsent: dict[int, tuple[str, str]] = {}
     failures = 0
     while waiting:
         answers = _try(ingest, [events[index] for index in waiting])
-        unsent = {waiting[place]: code for place, (code, _) in answers.items() if code in RETRYABLE}
+        unsent = {waiting[place]: answer for place, answer in answers.items() if answer[0] in RETRYABLE}
         refused |= {waiting[place]: answer for place, answer in answers.items() if answer[0] not in RETRYABLE}
         failures = failures + 1 if len(unsent) == len(waiting) else 0
         waiting = list(unsent)

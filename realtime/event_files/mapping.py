@@ -66,9 +66,9 @@ class EventMapping:
         changed: Data = {}
         for column in self.objects:
             value = data.get(column)
-            if isinstance(value, str) and value.lstrip().startswith("{"):
-                changed[column] = _parse_object(column, value)
-            elif isinstance(value, list) and column in self.shape.pairs:
+            if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+                value = changed[column] = _parse_json(column, value)
+            if isinstance(value, list) and column in self.shape.pairs:
                 changed[column] = _join_pairs(value)
         for column in self.shape.integers:
             changed[column] = _parse_integer(column, data.get(column))
@@ -169,7 +169,7 @@ def _refuse_object(value: Any) -> Any:
     raise ValueError(f"{describe_kind(value)}, must be a JSON object")
 
 
-def _parse_object(column: str, text: str) -> Any:
+def _parse_json(column: str, text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

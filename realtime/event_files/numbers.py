@@ -10,13 +10,19 @@ _GROUPED = {
     ".": re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII),
     ",": re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?", re.ASCII),
 }
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:[.,]\d{3})+", re.ASCII)
+"""With one kind of separator, of which nothing tells whether it is a decimal."""
+UNCERTAIN = "?"
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _CURRENCY = re.compile(r"[$€£¥₹]|\b[A-Z]{3}\b")
+_AMBIGUOUS = "a number whose separator may be of thousands or a decimal; say --decimal . or --decimal ,"
 _NAMES = {"nan", "inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"}
 
 
 def parse_number(value: object, decimal: str = "") -> int | float:
-    """``decimal`` is ``,`` or ``.``; empty: a point, and what may be grouped thousands is refused.
+    """``decimal`` is ``,`` or ``.``; empty: a point, and what may be grouped thousands by commas is refused.
+
+    UNCERTAIN: what may be grouped thousands by points is refused, too.
 
     Raises ValueError with the kind of the value and the remedy, without the value.
     """
@@ -27,6 +33,10 @@ def parse_number(value: object, decimal: str = "") -> int | float:
             raise ValueError(f"{value} is no number; --null {_spell(value)} reads it as no value")
         return value
     text = value.strip()
+    if decimal == UNCERTAIN:
+        if _THOUSANDS.fullmatch(text):
+            raise ValueError(_AMBIGUOUS)
+        decimal = ""
     number = _read(text, decimal)
     if number is None or not math.isfinite(number):
         raise ValueError(_explain(text, decimal))
@@ -47,11 +57,11 @@ def _read(text: str, decimal: str) -> int | float | None:
 def guess_decimal(values: Iterable[object], delimiter: str) -> str:
     """Comma where semicolons divide the cells, as Excel writes it, or where a value can be nothing else."""
     texts = [value.strip() for value in values if isinstance(value, str)]
-    has_point = any(re.search(r"\.\d{1,2}$|\.\d{4,}$", text) for text in texts)
-    has_comma = any(re.search(r",\d{1,2}$|,\d{4,}$", text) for text in texts)
-    if has_comma and not has_point:
-        return ","
-    return "," if delimiter == ";" and not has_point and any("," in text for text in texts) else ""
+    has_point = any(re.search(r"^[+-]?0?\.|\.\d{1,2}$|\.\d{4,}$", text) for text in texts)
+    has_comma = any(re.search(r"^[+-]?0?,|,\d{1,2}$|,\d{4,}$", text) for text in texts)
+    if delimiter != ";" or has_point:
+        return "," if has_comma and not has_point else ""
+    return "," if any("," in text for text in texts) else UNCERTAIN
 
 
 def describe_kind(value: object) -> str:
@@ -79,7 +89,7 @@ def _explain(text: str, decimal: str) -> str:
     if "_" in text:
         return "text with an underscore is no number; write the digits without it"
     if _GROUPED["."].fullmatch(text):
-        return "a number with one comma may be thousands or a decimal; say --decimal . or --decimal ,"
+        return _AMBIGUOUS
     if decimal != "," and (_DECIMAL_COMMA.fullmatch(text) or _GROUPED[","].fullmatch(text)):
         return "a number with a decimal comma; say --decimal ,"
     if decimal == "," and _PLAIN.fullmatch(text):

@@ -122,7 +122,8 @@ def test_a_stream_that_keeps_refusing_stops_the_run_before_the_first_such_row(
 ) -> None:
     stream = Stream(judge=refuse_users(u4=code, u7=code))
     assert command.run(stream, ten) == 1
-    assert f"the stream keeps refusing ({code}). 2 events wait from row 4 on" in command.text
+    reason = "it throttles." if code == "throttled" else "storage_unavailable [is] the code."
+    assert f"the stream keeps refusing: {reason} 2 events wait from row 4 on" in command.text
     assert "8 events accepted." in command.text
     assert stream.pauses == sorted(stream.pauses)
     assert 3 < sum(stream.pauses) < 30
@@ -207,6 +208,16 @@ def test_a_position_of_an_earlier_version_is_a_number(command: Command, purchase
     stream = Stream()
     assert command.run(stream, purchases) == 0
     assert len(stream.sent) == 200
+
+
+def test_what_is_no_position_is_named(command: Command, ten: Path) -> None:
+    command.run(Stream(), ten)
+    (file,) = (path for path in command.positions.rglob("*") if path.is_file())
+    for text in ("", "[1]", '{"row": 1}'):
+        file.write_text(text)
+        with pytest.raises(ValueError, match="is no position; --restart"):
+            command.run(Stream(), ten)
+    assert command.run(Stream(), ten, restart=True) == 0
 
 
 def test_restart_begins_again(command: Command, purchases: Path) -> None:

@@ -74,6 +74,20 @@ def test_json_text_in_a_cell_becomes_properties(tmp_path: Path) -> None:
     assert second["problem"] == "column properties: text of 1 characters is no JSON object; correct it"
 
 
+def test_lists_of_pairs_in_a_cell_become_properties(tmp_path: Path) -> None:
+    pairs = [{"key": "currency", "value": {"string_value": "EUR"}}, {"key": "n", "value": {"int_value": "7"}}]
+    cell = json.dumps(pairs).replace('"', '""')
+    content = f'event_name,event_timestamp,user_pseudo_id,event_params\nbuy,1795341600000000,1.2,"{cell}"\n'
+    (event,) = read(tmp_path, content)
+    assert (event["properties"], event["currency"]) == ({"currency": "EUR", "n": 7}, "EUR")
+
+
+def test_columns_that_were_flattened_are_joined_again(tmp_path: Path) -> None:
+    content = "event,distinct_id,timestamp,uuid,properties.$current_url,properties.revenue\n"
+    (event,) = read(tmp_path, content + "buy,u1,2026-01-01,e1,/a,5\n")
+    assert (event["value"], event["properties"]) == (5, {"$current_url": "/a"})
+
+
 def test_native_lines_go_as_they_are(tmp_path: Path) -> None:
     row = {
         "event_id": "e1",

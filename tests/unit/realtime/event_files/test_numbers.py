@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.event_files.numbers import guess_decimal, parse_number
+from realtime.event_files.numbers import UNCERTAIN, guess_decimal, parse_number
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,8 @@ from realtime.event_files.numbers import guess_decimal, parse_number
         ("1.250", ",", 1250),
         ("12,5", ",", 12.5),
         (5, "", 5),
+        ("0.125", UNCERTAIN, 0.125),
+        ("1250", UNCERTAIN, 1250),
         (2.5, ",", 2.5),
     ],
 )
@@ -49,6 +51,8 @@ def test_a_number_is_read(text: object, decimal: str, number: float) -> None:
         ("12 EUR", "", "--const currency=USD"),
         ("12%", "", "fraction"),
         ("1 000", "", "spaces"),
+        ("1.250", UNCERTAIN, "--decimal . or --decimal ,"),
+        ("1.250.000", UNCERTAIN, "--decimal . or --decimal ,"),
         ("many", "", "text of 4 characters"),
         ("٣", "", "text of 1 characters"),
         (True, "", "true or false"),
@@ -78,7 +82,10 @@ def test_what_json_writes_is_read_as_the_same_number(number: float) -> None:
         (["1,250", "12.50"], ";", ""),
         (["1,250"], ",", ""),
         (["12.50"], ";", ""),
-        ([1, None], ";", ""),
+        (["1.250"], ";", UNCERTAIN),
+        (["1.250", "0.125"], ";", ""),
+        (["1.250", "12,5"], ";", ","),
+        ([1, None], ",", ""),
     ],
 )
 def test_the_decimal_of_a_file_is_guessed(values: list[object], delimiter: str, decimal: str) -> None:
