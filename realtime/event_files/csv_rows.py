@@ -24,7 +24,7 @@ class CsvTable:
         first, self._skipped, marked = _read_first_line(lines)
         if not first:
             raise FileError(f"{name}: is empty")
-        self.delimiter = options.delimiter or marked or guess_delimiter(first)
+        self.delimiter = options.delimiter or marked or guess_delimiter(first, name)
         known = options.header or _know_columns(first)
         csv.field_size_limit(MAX_CELL)
         is_unquoted = known and not options.header
@@ -75,9 +75,11 @@ class CsvTable:
             raise FileError(f"{self._name}: cannot be read: line {self._line}: {error}") from None
 
 
-def guess_delimiter(line: str) -> str:
-    """The one that the first line has most of, outside of quotes."""
+def guess_delimiter(line: str, name: str = "") -> str:
+    """The one that the first line has most of, outside of quotes; a tab, where the name says so."""
     unquoted = "".join(line.split('"')[::2])
+    if name.lower().endswith((".tsv", ".tab")) and "\t" in unquoted:
+        return "\t"
     return max(DELIMITERS, key=unquoted.count)
 
 

@@ -1,5 +1,6 @@
 """Parquet by DuckDB, as a stream: each row as JSON, so that times, decimals and structs arrive alike."""
 
+import glob
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from realtime.event_files.json_rows import JsonDecoder
 from realtime.event_files.rows import FileError, Row
 
 FETCH = 100
+QUERY = 'SELECT to_json("the row") FROM read_parquet(?) "the row"'
 
 
 def read_parquet(path: Path, name: str, decoder: JsonDecoder) -> Iterator[Row]:
@@ -15,7 +17,7 @@ def read_parquet(path: Path, name: str, decoder: JsonDecoder) -> Iterator[Row]:
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
         try:
-            result = database.execute('SELECT to_json("the row") FROM read_parquet(?) "the row"', [str(path)])
+            result = database.execute(QUERY, [glob.escape(str(path))])
             number = 0
             while texts := result.fetchmany(FETCH):
                 for (text,) in texts:

@@ -268,6 +268,16 @@ def test_rows_that_are_no_events_keep_a_file_back_until_they_are_let_go(
     assert stream.list_users() == ["u3"]
 
 
+def test_what_a_terminal_obeys_or_cannot_show_is_escaped(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "e.csv"
+    file.write_text("event_type,user_id,timestamp,\x1b[31mred\nx,u1,2026-11-22,1\n")
+    lines = tmp_path / "e.jsonl"
+    lines.write_text('{"event_type": "x", "user_id": "\\ud800", "timestamp": "2026-11-22", "a": "\u200e"}\n')
+    assert command.run(Stream(), file, lines, dry_run=True) == 0
+    assert "\x1b" not in command.text
+    assert "\\ud800" in command.text
+
+
 def test_keep_selects_events(command: Command, purchases: Path) -> None:
     stream = Stream()
     command.run(stream, purchases, restart=True, keep=lambda event: event["user_id"] == "00007")

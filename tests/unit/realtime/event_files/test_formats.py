@@ -72,6 +72,16 @@ def test_delimiters_encodings_and_line_ends(tmp_path: Path, delimiter: str, enco
     assert read(file) == EXPECTED
 
 
+def test_the_name_may_say_that_tabs_divide_the_cells(tmp_path: Path) -> None:
+    file = tmp_path / "e.tsv"
+    file.write_text("user_id\tevent,type,timestamp\nu1\t2026-01-01\n")
+    (row,) = EventFile(file, "e.tsv", "h").read(
+        parse_options(maps=["timestamp=event,type,timestamp"], constants=["event_type=x"], null_texts=[])
+    )
+    assert row.event
+    assert row.event["user_id"] == "u1"
+
+
 def test_excel_names_its_delimiter_and_writes_decimal_commas(tmp_path: Path) -> None:
     file = tmp_path / "e.csv"
     rows = [[*row[:3], row[3].replace(".", ","), row[4]] for row in ROWS]
@@ -153,6 +163,8 @@ def test_parquet_with_its_types(tmp_path: Path) -> None:
         "properties": {"nested": {"a": [1, None]}, "big": 9007199254740993},
     }
     assert read(file) == [expected]
+    (tmp_path / "e[1]*.parquet").write_bytes(file.read_bytes())
+    assert read(tmp_path / "e[1]*.parquet") == [expected]
     packed = tmp_path / "e.parquet.gz"
     packed.write_bytes(gzip.compress(file.read_bytes()))
     assert read(packed) == [expected]
