@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from realtime.audit import AuditTrail
     from realtime.commands.quarantine_changes import Operator
     from realtime.quarantine.selection import Selection
-    from realtime.quarantine.targets import Send, Targets
+    from realtime.quarantine.targets import Target, Targets
 
 WATCH_SECONDS = 5.0
 Codes = Annotated[list[str] | None, typer.Option("--code", help="Only this code; may be repeated.")]
@@ -298,11 +298,11 @@ def _select(
 
 
 def _make_targets(services: "Plane", *, backfill: bool) -> "Targets":
-    from realtime.quarantine.targets import EventTarget, RowTarget
+    from realtime.quarantine.targets import EventTarget, send_rows
 
-    targets: dict[str, Send] = {"event": EventTarget(services.stream, backfill=backfill)}
+    targets: dict[str, Target] = {"event": EventTarget(services.stream, backfill=backfill)}
     if services.history is not None:
-        targets["assignment_row"] = RowTarget(services.history)
+        targets["assignment_row"] = send_rows(services.history)
     return targets
 
 

@@ -217,7 +217,7 @@ def _print_report(console: Console, report: RedriveReport, others: int) -> None:
     if errors:
         console.print(f"Refused, and still in quarantine: {format_counts(errors)}.", highlight=False)
     if report.came_back:
-        text = f"Came back, still bad: {format_counts(report.came_back)}."
+        text = f"Came back so far, still bad: {format_counts(report.came_back)}."
         console.print(text, highlight=False)
     if others:
         console.print(f"Not selected, and still in quarantine: {others:,}.", highlight=False)

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
 from chalicelib.services.concurrency import Parallel, batched
 from realtime.quarantine.held import Held, Stopping
 from realtime.quarantine.selection import Copies
 from realtime.quarantine.targets import Targets, add_fields
 
-CHUNK = 40
+CHUNK = 100
 """Records that are sent before those which were taken leave quarantine. Ctrl-C acts between two chunks."""
-THREADS = 8
 NO_PAYLOAD = "payload_missing"
 NO_TARGET = "no_target"
 
@@ -46,7 +46,7 @@ class Redrive:
         self._held = held
         self._targets = targets
         self._backfill = backfill
-        self._parallel = Parallel(THREADS)
+        self._parallel = Parallel()
         self.report = RedriveReport()
 
     def send(
@@ -63,7 +63,7 @@ class Redrive:
                 report.not_tried.update(copies[0].code for copies in chunk)
                 continue
             self._held.renew()
-            errors = self._parallel.map(lambda copies: self._send_record(copies[0], edited), chunk)
+            errors = self._send_records([copies[0] for copies in chunk], edited)
             taken = [copies for copies, error in zip(chunk, errors, strict=True) if error is None]
             report.sent.update(copies[0].code for copies in taken)
             report.refused.update(
@@ -83,17 +83,36 @@ class Redrive:
                 if payload is not None and _digest(payload) in report.digests:
                     report.came_back[record.code] += 1
 
-    def _send_record(self, record: QuarantinedRecord, edited: bytes | None) -> str | None:
-        kind = str(record.description["kind"])
-        if kind not in self._targets:
-            return NO_TARGET
-        payload = self._quarantine.read_payload(record) if edited is None else edited
-        if payload is None:
-            return NO_PAYLOAD
-        error = self._targets[kind](record, payload)
-        if error is None and kind == "event":
-            self.report.digests.add(_digest(add_fields(record, payload, backfill=self._backfill)))
-        return error
+    def _send_records(self, records: Sequence[QuarantinedRecord], edited: bytes | None) -> list[str | None]:
+        """For each record the code of its error, or None."""
+        errors: dict[str, str | None] = {}
+        sending: dict[str, list[tuple[QuarantinedRecord, bytes]]] = {}
+        read = self._read_payload if edited is None else lambda _: edited
+        payloads = self._parallel.map(read, records)
+        for record, payload in zip(records, payloads, strict=True):
+            kind = str(record.description["kind"])
+            if isinstance(payload, bytes) and kind in self._targets:
+                sending.setdefault(kind, []).append((record, payload))
+            else:
+                error = payload if isinstance(payload, str) else NO_PAYLOAD
+                errors[record.place] = error if kind in self._targets else NO_TARGET
+        for kind, pairs in sending.items():
+            codes = self._targets[kind](pairs)
+            errors |= {record.place: code for (record, _), code in zip(pairs, codes, strict=True)}
+            if kind == "event":
+                self.report.digests |= {
+                    _digest(add_fields(record, payload, backfill=self._backfill))
+                    for (record, payload), code in zip(pairs, codes, strict=True)
+                    if code is None
+                }
+        return [errors[record.place] for record in records]
+
+    def _read_payload(self, record: QuarantinedRecord) -> bytes | str | None:
+        """Or the code of the error."""
+        try:
+            return self._quarantine.read_payload(record)
+        except (StorageUnavailable, Throttled) as error:
+            return error.code
 
 
 def _digest(payload: bytes) -> bytes:

@@ -1,8 +1,7 @@
 """Where a redrive sends a record, by its kind."""
 
 import time
-from collections.abc import Callable, Mapping
-from threading import Lock
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import orjson
@@ -10,34 +9,33 @@ import orjson
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.stream.assignment_history import History
 from chalicelib.domain.stream.event import MAX_BYTES
-from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream
+from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
 from chalicelib.domain.stream.quarantine import QuarantinedRecord
 from chalicelib.services.events.assignment_sync import redrive_row
 
-ATTEMPTS = 5
+ATTEMPTS = 10
 FIRST_PAUSE = 0.1
-"""Seconds before the second attempt; doubled before each later one."""
+"""Seconds before the second attempt; doubled before each later one, up to two seconds."""
+MAX_PAUSE = 2.0
 
-Send: TypeAlias = Callable[[QuarantinedRecord, bytes], str | None]
-"""Sends one record with this payload: the code of its error, or None. It may be called by several threads."""
-Targets: TypeAlias = Mapping[str, Send]
-"""By the kind of the record."""
+Sending: TypeAlias = Sequence[tuple[QuarantinedRecord, bytes]]
+"""Records of one kind, each with the payload to send."""
+Target: TypeAlias = Callable[[Sending], list[str | None]]
+"""For each record the code of its error, or None."""
+Targets: TypeAlias = Mapping[str, Target]
+"""By the kind of the records."""
 
 
-class RowTarget:
-    """Into PostgreSQL, one at a time: its connection serves one thread."""
+def send_rows(history: History) -> Target:
+    """Into PostgreSQL, one at a time."""
 
-    def __init__(self, history: History) -> None:
-        self._history = history
-        self._lock = Lock()
-
-    def __call__(self, record: QuarantinedRecord, payload: bytes) -> str | None:
-        del record
+    def send(payload: bytes) -> str | None:
         try:
-            with self._lock:
-                return redrive_row(self._history, payload)
+            return redrive_row(history, payload)
         except (StorageUnavailable, Throttled) as error:
             return error.code
+
+    return lambda records: [send(payload) for _, payload in records]
 
 
 class EventTarget:
@@ -51,27 +49,35 @@ class EventTarget:
         self._pause = pause
         self._attempts = ATTEMPTS
 
-    def __call__(self, record: QuarantinedRecord, payload: bytes) -> str | None:
-        """Once a record is refused in every attempt, others get one attempt until one succeeds."""
-        key = record.description["partition_key"][:MAX_PARTITION_KEY] or "-"
-        outgoing = OutgoingRecord(0, key, add_fields(record, payload, backfill=self._backfill))
-        code: str | None = None
+    def __call__(self, records: Sending) -> list[str | None]:
+        """Sends again what is refused. Once all were refused in every attempt, the next get one attempt."""
+        outgoing = [self._build(number, *record) for number, record in enumerate(records)]
+        codes: dict[int, str | None] = {}
+        rest = outgoing
         for attempt in range(self._attempts):
             if attempt:
-                self._pause(FIRST_PAUSE * 2 ** (attempt - 1))
-            code = self._put(outgoing)
-            if code is None:
-                self._attempts = ATTEMPTS
-                return None
-        self._attempts = 1
-        return code
+                self._pause(min(FIRST_PAUSE * 2 ** (attempt - 1), MAX_PAUSE))
+            for call in split_into_calls(rest):
+                codes.update(self._put(call))
+            rest = [record for record in rest if codes[record.number]]
+            if not rest:
+                break
+        if 1 < len(rest) == len(outgoing):  # one record that can never be sent fails its whole call
+            for record in rest:
+                codes.update(self._put([record]))
+        self._attempts = ATTEMPTS if None in codes.values() else 1
+        return [codes[record.number] for record in outgoing]
 
-    def _put(self, outgoing: OutgoingRecord) -> str | None:
+    def _build(self, number: int, record: QuarantinedRecord, payload: bytes) -> OutgoingRecord:
+        key = record.description["partition_key"][:MAX_PARTITION_KEY] or "-"
+        return OutgoingRecord(number, key, add_fields(record, payload, backfill=self._backfill))
+
+    def _put(self, call: Sequence[OutgoingRecord]) -> dict[int, str | None]:
         try:
-            [code] = self._stream.put([outgoing])
+            codes = self._stream.put(call)
         except (StorageUnavailable, Throttled) as error:
-            return error.code
-        return code
+            codes = [error.code] * len(call)
+        return {record.number: code for record, code in zip(call, codes, strict=True)}
 
 
 def add_fields(record: QuarantinedRecord, payload: bytes, *, backfill: bool = False) -> bytes:
