@@ -15,6 +15,7 @@ from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import Evaluations
 from chalicelib.domain.keys import Access
 from chalicelib.domain.stream.event import Limits
+from chalicelib.domain.stream.event_ids import EventIds
 from chalicelib.services.assign import Assigner
 from chalicelib.services.assignment_cache import AssignmentCache
 from chalicelib.services.assignment_writer import AssignmentWriter
@@ -232,17 +233,21 @@ class Plane(AwsStores):
         )
 
     @cached_property
+    def event_ids(self) -> EventIds | None:
+        """None unless the settings keep event ids in a table."""
+        settings = self.settings
+        return EventIdStore(self.clients, settings.dedupe_table) if settings.event_dedupe == "table" else None
+
+    @cached_property
     def judge(self) -> Judge:
         settings = self.settings
-        has_table = settings.event_dedupe == "table"
-        event_ids = EventIdStore(self.clients, settings.dedupe_table) if has_table else None
         event_types = EventTypeStore(self.clients, settings.counters_table)
         return Judge(
             versions=ExperimentVersions(self.catalog.experiments, self.definitions, self.limits.max_age),
             flags=self.catalog.flags,
             assignments=self.assignments,
             verdicts=self.verdicts,
-            deduplicator=Deduplicator(event_ids, self.parallel, settings.event_dedupe_ttl),
+            deduplicator=Deduplicator(self.event_ids, self.parallel, settings.event_dedupe_ttl),
             event_types=EventTypeLimiter(event_types, settings.event_types_max, self.metrics),
             parallel=self.parallel,
             limits=self.limits,

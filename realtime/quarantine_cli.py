@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.wiring import Plane
     from realtime.audit import AuditTrail
     from realtime.commands.quarantine_changes import Operator
+    from realtime.quarantine.failed_batches import FailedBatchQueue
     from realtime.quarantine.selection import Selection
     from realtime.quarantine.targets import Target, Targets
 
@@ -255,6 +256,103 @@ def audit(
     from realtime.commands.quarantine import show_audit
 
     show_audit(context.obj.console, _open_trail(context.obj.get_plane()), limit, as_json=as_json)
+
+
+batches = typer.Typer()
+app.add_typer(batches, name="batches")
+
+
+@batches.callback(invoke_without_command=True)
+def list_failed_batches(
+    context: typer.Context,
+    since: Since = "",
+    until: Until = "",
+    shard: Shards = None,
+    place: Places = None,
+    as_json: Json = False,
+) -> None:
+    """Batches that Lambda gave up. Example: [b]python -m realtime quarantine batches[/b]"""
+    if context.invoked_subcommand:
+        return
+    from realtime.commands.quarantine import list_quarantine
+    from realtime.commands.quarantine_batches import list_batches
+
+    selection = _select(None, since, until, shard, place, None)
+    queue = _open_failed_batches(context.obj.get_plane())
+    with _stoppable() as is_stopping:
+        if as_json:
+            list_quarantine(context.obj.console, queue, selection, as_json=True, is_stopping=is_stopping)
+        else:
+            list_batches(context.obj.console, queue, selection, is_stopping=is_stopping)
+
+
+@batches.command("redrive")
+def redrive_failed_batches(
+    context: typer.Context,
+    since: Since = "",
+    until: Until = "",
+    shard: Shards = None,
+    place: Places = None,
+    archived_too: Annotated[
+        bool, typer.Option("--archived-too", help="Also what is in the archive; it may count twice.")
+    ] = False,
+    dry_run: DryRun = False,
+    by: By = "",
+    reason: Reason = "",
+) -> None:
+    """Count what was never counted. Example: [b]python -m realtime quarantine batches redrive[/b]"""
+    from realtime.commands.quarantine_batches import redrive_batches
+
+    selection, services = _select(None, since, until, shard, place, None), context.obj.get_plane()
+    with _stoppable() as is_stopping:
+        report = redrive_batches(
+            context.obj.console,
+            _open_failed_batches(services),
+            services,
+            _identify(context, services, by, reason),
+            selection,
+            archived_too=archived_too,
+            dry_run=dry_run,
+            is_stopping=is_stopping,
+        )
+    raise typer.Exit(int(report.failed))
+
+
+@batches.command("drop")
+def drop_failed_batches(
+    context: typer.Context,
+    since: Since = "",
+    until: Until = "",
+    shard: Shards = None,
+    place: Places = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    by: By = "",
+    reason: Reason = "",
+) -> None:
+    """Forget batches. Example: [b]python -m realtime quarantine batches drop --place 3f2a9c01[/b]"""
+    from realtime.commands.quarantine_changes import confirm_on_terminal, drop_records
+
+    selection, services = _select(None, since, until, shard, place, None), context.obj.get_plane()
+    with _stoppable() as is_stopping:
+        drop_records(
+            context.obj.console,
+            _open_failed_batches(services),
+            _identify(context, services, by, reason),
+            selection,
+            (lambda _: True) if yes else confirm_on_terminal,
+            name="drop batches",
+            dry_run=dry_run,
+            is_stopping=is_stopping,
+        )
+
+
+def _open_failed_batches(services: "Plane") -> "FailedBatchQueue":
+    from chalicelib.stores.message_queue import MessageQueue
+    from realtime.quarantine.failed_batches import FailedBatchQueue
+    from realtime.resources import describe
+
+    return FailedBatchQueue(MessageQueue(services.clients, describe(services.settings).failure_queue))
 
 
 def _drop(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
 Position = Literal["TRIM_HORIZON", "LATEST"]
+UNKNOWN_PLACE = ("ResourceNotFoundException", "InvalidArgumentException")
 TABLE_PAGE = 1000  # the largest limit of GetRecords for a table's stream
 
 
@@ -69,6 +70,20 @@ class KinesisStream:
             answer = self._kinesis.get_shard_iterator(StreamName=self._name, ShardId=shard, **start)
         except ClientError as error:
             _raise_unless(error, "ResourceNotFoundException")
+            return None
+        return answer["ShardIterator"]
+
+    def get_iterator_at(self, shard: str, sequence_number: str) -> str | None:
+        """Start at this record. None if the stream has neither the shard nor the number any more."""
+        start: dict[str, Any] = {
+            "ShardIteratorType": "AT_SEQUENCE_NUMBER",
+            "StartingSequenceNumber": sequence_number,
+        }
+        try:
+            answer = self._kinesis.get_shard_iterator(StreamName=self._name, ShardId=shard, **start)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in UNKNOWN_PLACE:
+                raise
             return None
         return answer["ShardIterator"]
 
