@@ -2,7 +2,9 @@
 
 import json
 import time
+import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,12 @@ from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream.assignment_history import HistoryRow, RefusedRow
 from chalicelib.stores.postgres import AssignmentHistory
 from chalicelib.wiring import Plane
-from realtime.commands.sync import POSITIONS, run_backfill
+from realtime.commands.migrate import run_migrate
+from realtime.commands.sync import POSITIONS, run_backfill, run_check
+from realtime.local.ports import HOST
 from realtime.postgres.assignment_table import AssignmentTable, Pace
 from realtime.postgres.backfill import Position, backfill
-from realtime.postgres.connection import PostgresError
+from realtime.postgres.connection import PostgresError, find_target
 from tests.integration.postgres.conftest import Assignments
 from tests.support.history import stored
 from tests.support.postgres import Postgres
@@ -108,6 +112,24 @@ def test_what_is_refused_is_told_by_code_and_keeps_no_other_from_it(
     assert run(plane, as_json=True) == 1
     outcome = json.loads(capsys.readouterr().out)
     assert (outcome["rows"], outcome["written"], outcome["refused"]) == (42, 40, {"postgres_22P05": 1})
+
+
+def test_a_deployment_is_reached_by_its_secret(
+    plane: Plane, assignments: Assignments, database: Postgres, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = {"host": HOST, "port": database.port, "dbname": "postgres", "username": "postgres"}
+    created = plane.clients.secrets.create_secret(
+        Name=str(uuid.uuid4()), SecretString=json.dumps(secret | {"sslmode": "disable"})
+    )
+    deployed = Plane(
+        replace(plane.settings, postgres_url="", postgres_secret=created["ARN"]), clients=plane.clients
+    )
+    database.run("DROP TABLE assignments")
+    run_migrate(Console(), find_target(deployed), "own", dry_run=False)
+    assignments.put(USERS[:30])
+    assert run(deployed) == 0
+    assert len(stored(database)) == 30
+    assert run_check(Console(), deployed, 0, 0, as_json=True) == 0
 
 
 def test_the_rate_holds_over_all_threads() -> None:
