@@ -1,24 +1,30 @@
 """`forget`: remove a user from every store, or put a pseudonym in the user's place. A search proves it."""
 
-import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
 
 from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.stores.resilience import guarded
+from realtime.commands.forget_report import (
+    Findings,
+    is_clean,
+    make_report,
+    say_when_to_run_again,
+    show,
+    write_report,
+)
 from realtime.commands.replay_position import POSITIONS
 from realtime.resources import STREAM_HOURS
 from realtime.user_data import bucket, position
@@ -35,7 +41,6 @@ if TYPE_CHECKING:
     from chalicelib.wiring import Plane
 
 ListStores = Callable[[bucket.Progress], Sequence[UserStore]]
-Findings = Mapping[str, Finding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,55 +192,6 @@ def confirm(people: Sequence[Person], options: Options, env: str) -> bool:
     return typer.prompt(f"{question} [y/N]", default="n", show_default=False).strip().lower() in ("y", "yes")
 
 
-def show(console: Console, columns: Mapping[str, Findings]) -> None:
-    """A row for each store, with the counts of each column; then what the operator has to do."""
-    table = Table(Column("store", overflow="fold"), *(Column(name, justify="right") for name in columns))
-    first, *_ = columns.values()
-    for store in first:
-        table.add_row(store, *(_format_counts(findings[store]) for findings in columns.values()))
-    console.print(table)
-    notes = [note for finding in list(columns.values())[-1].values() for note in finding.notes]
-    for note in notes:
-        console.print(f"! {note}", highlight=False, markup=False, soft_wrap=True)
-
-
-def make_report(
-    people: Sequence[Person], mode: str, columns: Mapping[str, Findings], **fields: Any
-) -> dict[str, Any]:
-    """Stores and counts, and no user."""
-    return {
-        "finished_at": format_timestamp(time.time(), "seconds"),
-        "mode": mode,
-        "users": len(people),
-        "ids": len(map_ids(people)),
-        "stores": [
-            {"store": store} | {name: _count(findings[store]) for name, findings in columns.items()}
-            for store in next(iter(columns.values()))
-        ],
-    } | fields
-
-
-def write_report(file: Path | None, report: Mapping[str, Any]) -> None:
-    if file is not None:
-        file.write_text(json.dumps(report, indent=2) + "\n")
-
-
-def is_clean(findings: Findings) -> bool:
-    return all(finding.is_clean for finding in findings.values())
-
-
-def say_when_to_run_again(console: Console, until: float) -> None:
-    if not until:
-        console.print("This was the last run: the stream holds nothing any more. The salt is deleted.")
-        return
-    when = format_timestamp(until, "seconds")
-    console.print(
-        f"The stream may hold events until {when}. Run the same command again after that: it finds what came"
-        " from the stream meanwhile.",
-        highlight=False,
-    )
-
-
 def _create_matcher(people: Sequence[Person], mentions: Mentions) -> Matcher:
     return Matcher(list(map_ids(people)), mentions)
 
@@ -266,16 +222,3 @@ def _show_progress(console: Console) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
         yield lambda text: progress.update(task, description=text)
-
-
-def _format_counts(finding: Finding) -> str:
-    parts = [f"{finding.own:,}"]
-    if finding.mentions:
-        parts.append(f"+{finding.mentions:,} mentions")
-    if finding.unread:
-        parts.append(f"{finding.unread:,} unread")
-    return ", ".join(parts)
-
-
-def _count(finding: Finding) -> dict[str, int]:
-    return {"own": finding.own, "mentions": finding.mentions, "unread": finding.unread}

@@ -12,7 +12,8 @@ from chalicelib.settings import Settings
 from chalicelib.stores.postgres import AssignmentHistory
 from realtime.commands import forget as command
 from realtime.commands.export_user import export_user
-from realtime.commands.forget import Options, forget, is_clean, search
+from realtime.commands.forget import Options, forget, search
+from realtime.commands.forget_report import is_clean
 from realtime.user_data import bucket
 from realtime.user_data.people import Person
 from realtime.user_data.places import list_stores

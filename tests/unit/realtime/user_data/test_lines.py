@@ -81,6 +81,16 @@ def test_all_ids_of_a_person_become_one_user() -> None:
     assert Pseudonyms(b"other", PEOPLE).get_user(USER) not in changed
 
 
+def test_each_of_several_people_keeps_an_own_pseudonym() -> None:
+    people = {USER: USER, "visitor-7": USER, OTHER: OTHER}
+    body = b"\n".join([line(USER), line(OTHER), line("visitor-7"), line("customer-9")])
+    rewritten = rewrite_lines(body, Matcher(list(people)), Action(Pseudonyms(b"salt", people)))
+    users = [orjson.loads(text)["user_id"] for text in rewritten.body.splitlines()]
+    assert users[0] == users[2] != users[1]
+    assert users[3] == "customer-9"
+    assert rewritten.own == 3
+
+
 def test_fields_can_be_dropped_from_lines_with_a_pseudonym() -> None:
     body = b"\n".join([line(USER, properties={"email": "a@b.c"}), line(OTHER, properties={"a": 1})])
     first, second = rewrite_lines(body, MATCHER, Action(PSEUDONYMS, ["properties"])).body.split(b"\n")
