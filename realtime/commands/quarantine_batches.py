@@ -13,14 +13,14 @@ from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
 from chalicelib.domain.stream.records import read_batches
 from chalicelib.wiring import Plane
 from realtime.audit import INTERRUPTED, audited
-from realtime.commands.quarantine import EVERYTHING, format_counts, never
+from realtime.commands.quarantine import EVERYTHING, never
 from realtime.commands.quarantine_changes import Operator
 from realtime.local.streams import KinesisStream
 from realtime.quarantine.archive_search import find_archived
 from realtime.quarantine.failed_batches import EVENTS, FailedBatchQueue, read_records
 from realtime.quarantine.held import Stopping, hold_all
 from realtime.quarantine.reprocess import SEPARATOR, OriginalEventIds, OriginalQuarantine, relabel, reprocess
-from realtime.quarantine.selection import Selection, count_by
+from realtime.quarantine.selection import Selection
 from realtime.testing.stores import MemoryMetrics
 
 ASSIGNMENTS_ADVICE = (
@@ -39,6 +39,7 @@ class BatchReport:
 
     counts: Counter[str] = field(default_factory=Counter)
     failed: bool = False
+    is_undecided: bool = False  # the operator says whether what is archived was counted
 
 
 def list_batches(
@@ -88,7 +89,7 @@ def redrive_batches(
     with hold_all(queue, is_stopping) as held:
         batches = selection.select(held.messages)
         if dry_run or not batches:
-            console.print(f"{len(batches):,} failed batches: {format_counts(count_by(batches, 'function'))}.")
+            console.print(f"Failed batches: {len(batches):,}.", highlight=False)
             for copies in batches:
                 _Batch(console, services, copies[0], archived_too).resolve()
             return report
@@ -101,9 +102,8 @@ def redrive_batches(
                 held.renew()
                 outcome = _Batch(console, services, copies[0], archived_too).process()
                 report.counts.update(outcome.counts)
-                if outcome.failed:
-                    report.failed = True
-                else:
+                report.failed |= outcome.failed
+                if not (outcome.failed or outcome.is_undecided):
                     held.remove(copies)
             counts.update(report.counts)
     console.print(Text(", ".join(f"{number:,} {name}" for name, number in report.counts.items()) + "."))
@@ -140,6 +140,7 @@ class _Batch:
         rest = [record for record in records if record not in archived]
         if not self._archived_too:
             report.counts["records archived, so perhaps counted"] = len(archived)
+            report.is_undecided = bool(archived)
         report.failed = not records
         self._say(
             f"{len(records):,} of {self._expected:,} records are in the stream, "
@@ -173,7 +174,9 @@ class _Batch:
         report.counts["events put into quarantine"] = len(quarantine.places)
         report.counts["records that failed again"] = number - done
         report.failed |= done < number
-        return BatchReport(+report.counts, report.failed)
+        if report.is_undecided:
+            self._say("It stays for you to decide: drop it, or process what is archived by --archived-too.")
+        return BatchReport(+report.counts, report.failed, report.is_undecided)
 
     def _find_archived(self, records: Sequence[dict[str, Any]]) -> set[str]:
         """Sequence numbers; all of them where the archive cannot be searched."""
