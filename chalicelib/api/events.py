@@ -2,7 +2,7 @@
 
 The route has no authorizer of API Gateway, which would see the header Authorization only. A beacon of a
 browser can send no header, so its key stands in the query or in the body
-(docs/adr/018-events-read-their-key.md).
+(docs/adr/021-events-read-their-key.md).
 """
 
 from typing import Any, Protocol
