@@ -1,4 +1,4 @@
-"""Process the records of a failed batch anew, under a shard's name of its own (docs/adr/021)."""
+"""Process the records of a failed batch anew, under a shard's name of its own (docs/adr/022)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
