@@ -29,6 +29,7 @@ from chalicelib.services.events.assignment_sync import AssignmentSync
 from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.event_types import EventTypeLimiter
 from chalicelib.services.events.experiment_versions import ExperimentVersions
+from chalicelib.services.events.folding import CounterFolder
 from chalicelib.services.events.ingest import Ingest
 from chalicelib.services.events.judge import Judge
 from chalicelib.services.events.processor import EventProcessor
@@ -42,6 +43,8 @@ from chalicelib.stores.event_types import EventTypeStore
 from chalicelib.stores.overrides import OverrideStore
 
 DAY = 86_400.0
+SECONDS_TO_FOLD = 20.0
+"""With less time left of an invocation, counters are not folded after its batch."""
 Remaining = Callable[[], float]
 
 
@@ -107,7 +110,10 @@ class Plane(AwsStores):
 
     def process(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
         with self._flush_metrics_after():
-            return self.event_processor.process(event, remaining, self.clock())
+            answer = self.event_processor.process(event, remaining, self.clock())
+            if remaining() > SECONDS_TO_FOLD:
+                self.counter_folder.fold_some(self.clock())
+            return answer
 
     def sync(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
         with self._flush_metrics_after():
@@ -237,6 +243,10 @@ class Plane(AwsStores):
         """None unless the settings keep event ids in a table."""
         settings = self.settings
         return EventIdStore(self.clients, settings.dedupe_table) if settings.event_dedupe == "table" else None
+
+    @cached_property
+    def counter_folder(self) -> CounterFolder:
+        return CounterFolder(self.counters, self.catalog.experiments, self.catalog.flags)
 
     @cached_property
     def judge(self) -> Judge:

@@ -44,7 +44,13 @@ CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     | _QUARANTINE  # the archive writes to the same bucket
     | {
         "assignments_table": ("dynamodb:BatchGetItem",),
-        "counters_table": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        # it also folds closed days: reads them, moves their counts, deletes positions that are not needed
+        "counters_table": (
+            *("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            "dynamodb:Query",
+        ),
+        # A publication of very many changes does not list them: then all versions are read.
+        "publications_table": (*_PUBLICATIONS["publications_table"], "dynamodb:Scan"),
     },
     "assignment_sync": _ALL_EXPERIMENTS | {"counters_table": ("dynamodb:Query", "dynamodb:UpdateItem")},
     "authorizer": _KEYS,
@@ -82,7 +88,7 @@ def list_calls(function: FunctionName, environment: Environment, names: Resource
     if function == "event_processor" and environment.settings.get("REALTIME_ARCHIVE") == "firehose":
         actions["firehose"] = ("firehose:PutRecordBatch",)
     if function == "event_processor" and environment.settings.get("REALTIME_EVENT_DEDUPE") == "table":
-        actions["dedupe_table"] = ("dynamodb:PutItem",)
+        actions["dedupe_table"] = ("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
     if function == "assignment_sync" and "postgres_secret" in names.by_setting:
         actions["postgres_secret"] = ("secretsmanager:GetSecretValue",)
         actions |= _QUARANTINE

@@ -37,16 +37,14 @@ def compute_results(
     totals: ByVariant = {}
     days: dict[str, ByVariant] = {}
     hours: dict[str, ByVariant] = {}
-    shown = set(sorted({(item.counter.day, hour) for item in items for hour in item.hours})[-HOURS_SHOWN:])
-    for counter, by_hour in items:
-        day = format_day(counter.day)
-        whole_day = Sums()
-        for hour, sums in by_hour.items():
-            whole_day = whole_day.plus(sums)
-            if (counter.day, hour) in shown:
-                _add(hours.setdefault(f"{day}T{hour:02d}", {}), counter, sums)
-        _add(days.setdefault(day, {}), counter, whole_day)
-        _add(totals, counter, whole_day)
+    shown = _list_latest_hours(items)
+    for item in items:
+        counter, day = item.counter, format_day(item.counter.day)
+        for hour in shown.get(counter.day, ()):
+            if hour in item.hours:
+                _add(hours.setdefault(f"{day}T{hour:02d}", {}), counter, item.hours[hour])
+        _add(days.setdefault(day, {}), counter, item.total)
+        _add(totals, counter, item.total)
     unassigned = totals.pop(UNASSIGNED, {})
     variants = {key: _summarize_variant(experiment, totals.pop(key, {})) for key in experiment.variants}
     variants |= {key: _summarize_variant(experiment, types) for key, types in sorted(totals.items())}
@@ -66,6 +64,22 @@ def compute_results(
         },
         "notes": _write_notes(experiment, variants, srm),
     }
+
+
+def _list_latest_hours(items: Iterable[CounterItem]) -> dict[int, set[int]]:
+    """By day, the latest `HOURS_SHOWN` hours that have events."""
+    by_day: dict[int, list[CounterItem]] = {}
+    for item in items:
+        by_day.setdefault(item.counter.day, []).append(item)
+    latest: dict[int, set[int]] = {}
+    left = HOURS_SHOWN
+    for day in sorted(by_day, reverse=True):
+        hours = sorted({hour for item in by_day[day] for hour in item.hours}, reverse=True)[:left]
+        latest[day] = set(hours)
+        left -= len(hours)
+        if not left:
+            break
+    return latest
 
 
 def _add(variants: ByVariant, counter: Counter, sums: Sums) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain.definitions.model import Experiment
 from chalicelib.domain.event_types import ASSIGNED
-from chalicelib.domain.stream.counters import CounterItem
+from chalicelib.domain.stream.counters import CounterItem, Sums
 from chalicelib.domain.timestamps import format_timestamp
 
 ALARM_P_VALUE = 0.001
@@ -136,15 +136,24 @@ def _count_by_period(periods: Sequence[Period], items: Iterable[CounterItem]) ->
     """Assigned users by current variant name. An hour in which a period begins is left out."""
     starts = [period.start for period in periods if period.start is not None]
     counts: list[Counter[str]] = [Counter() for _ in periods]
-    for counter, hours in items:
+    for item in items:
+        counter = item.counter
         if counter.event_type != ASSIGNED:
             continue
-        for hour, sums in hours.items():
+        for hour, sums in _list_hours(item, starts):
             begin = (counter.day * 24 + hour) * 3600.0
             if not any(begin - PUBLISH_SECONDS < start < begin + 3600 + PUBLISH_SECONDS for start in starts):
                 index = sum(start <= begin for start in starts)
                 counts[index][periods[index].get_current_name(counter.variant)] += sums.count
     return counts
+
+
+def _list_hours(item: CounterItem, starts: Sequence[float]) -> Iterable[tuple[int, Sums]]:
+    """A day without the start of a period is as one hour of it."""
+    begin = item.counter.day * 86_400.0
+    if any(begin - PUBLISH_SECONDS < start < begin + 86_400 + PUBLISH_SECONDS for start in starts):
+        return item.hours.items()
+    return [(12, item.total)]
 
 
 def _find_moved_variants(periods: Sequence[Period]) -> list[set[str]]:

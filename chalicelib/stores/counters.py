@@ -1,16 +1,22 @@
 """The counters table: ``id`` scope, ``counter`` is `Counter.sort_key`, ``seq``, ``n00`` … ``r23``."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.stream.counters import Counter, CounterItem, Tally, parse_hours
+from chalicelib.domain.stream.counters import Counter, CounterItem, Tally, format_day, parse_hours
 from chalicelib.stores.conditions import get_existing_item
+from chalicelib.stores.counter_folding import DAY_PREFIX, Folding, read_folded_day, read_numbers
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
+
+
+SECONDS_TO_SETTLE = 60.0
+"""After a day was folded, a reading may have seen its counts twice, or not at all. Clocks may differ."""
 
 
 class CounterStore:
@@ -46,27 +52,50 @@ class CounterStore:
             return str(get_existing_item(error)["seq"]["S"])
         return None
 
-    def read(self, scope: str) -> Iterator[CounterItem]:
+    def read(self, scope: str) -> Iterable[CounterItem]:
+        """Counters first, then folded days. If a day has just been folded, it reads until nothing moves."""
+        revisions: dict[str, str] = {}
+        while True:
+            started = time.time()
+            items = list(self._query(scope, "#day < :day", DAY_PREFIX))
+            days = list(self._query(scope, "begins_with(#day, :day)", DAY_PREFIX))
+            latest = max((float(day["folded_at"]["N"]) for day in days), default=0.0)
+            read = {day["counter"]["S"]: day["revision"]["N"] for day in days}
+            if latest < started - SECONDS_TO_SETTLE or read == revisions:
+                counters = filter(None, map(_parse_item, items))
+                return [*counters, *(item for day in days for item in read_folded_day(day))]
+            revisions = read
+
+    @guarded
+    def fold(self, scope: str, before: int, now: float) -> int:
+        items = list(self._query(scope, "#day < :day", format_day(before)))
+        return Folding(self._clients.dynamodb, self._table, scope, now).fold(items)
+
+    def _query(self, scope: str, condition: str, day: str) -> Iterator[Any]:
         start: dict[str, Any] = {}
         while True:
-            items, start = self._page(scope, start)
-            yield from (_parse_item(item) for item in items)
+            items, start = self._read_page(scope, condition, day, start)
+            yield from items
             if not start:
                 return
 
     @guarded
-    def _page(self, scope: str, start: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    def _read_page(
+        self, scope: str, condition: str, day: str, start: dict[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
         request: Any = {"ExclusiveStartKey": start} if start else {}
         answer: Any = self._clients.dynamodb.query(
             TableName=self._table,
-            KeyConditionExpression="id = :id",
-            ExpressionAttributeValues={":id": {"S": scope}},
+            KeyConditionExpression=f"id = :id AND {condition}",
+            ExpressionAttributeValues={":id": {"S": scope}, ":day": {"S": day}},
+            ExpressionAttributeNames={"#day": "counter"},
             ConsistentRead=True,
             **request,
         )
         return answer["Items"], answer.get("LastEvaluatedKey", {})
 
 
-def _parse_item(item: Any) -> CounterItem:
-    numbers = {name: int(attribute["N"]) for name, attribute in item.items() if "N" in attribute}
-    return CounterItem(Counter.parse(item["id"]["S"], item["counter"]["S"]), parse_hours(numbers))
+def _parse_item(item: Any) -> CounterItem | None:
+    """None if its counts have moved to the item of their day."""
+    hours = parse_hours(read_numbers(item))
+    return CounterItem(Counter.parse(item["id"]["S"], item["counter"]["S"]), hours) if hours else None

@@ -9,6 +9,7 @@ from typing import Any
 from chalicelib.domain.stream.archive import ArchiveObject
 from chalicelib.domain.stream.counters import Counter, CounterItem, Tally, parse_hours
 from chalicelib.domain.stream.event_ids import Claim, EventName
+from chalicelib.domain.stream.folded_days import POSITION_SECONDS, PackedDay, add_items, pack_day, unpack_day
 from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.domain.stream.quarantine import (
     CALL_SIZE,
@@ -26,6 +27,8 @@ class MemoryCounters:
     def __init__(self) -> None:
         self.writes = 0
         self._items: dict[Counter, tuple[str, dict[str, int]]] = {}
+        self._days: dict[str, dict[int, PackedDay]] = {}
+        self._folded_at: dict[Counter, float] = {}
         self._lock = Lock()
 
     def add(self, tally: Tally, counted: str | None) -> str | None:
@@ -41,8 +44,28 @@ class MemoryCounters:
 
     def read(self, scope: str) -> Iterator[CounterItem]:
         for counter, (_, numbers) in sorted(self._items.items()):
-            if counter.scope == scope:
+            if counter.scope == scope and numbers:
                 yield CounterItem(counter, parse_hours(numbers))
+        for day, packed in sorted(self._days.get(scope, {}).items()):
+            yield from unpack_day(scope, day, packed)
+
+    def fold(self, scope: str, before: int, now: float) -> int:
+        moved = 0
+        with self._lock:
+            days = self._days.setdefault(scope, {})
+            for counter, (position, numbers) in list(self._items.items()):
+                if counter.scope == scope and counter.day < before:
+                    if numbers:
+                        folded = (
+                            unpack_day(scope, counter.day, days[counter.day]) if counter.day in days else []
+                        )
+                        item = CounterItem(counter, parse_hours(numbers))
+                        days[counter.day] = pack_day(add_items(folded, [item]))
+                        self._items[counter], self._folded_at[counter] = (position, {}), now
+                        moved += 1
+                    elif self._folded_at[counter] < now - POSITION_SECONDS:
+                        del self._items[counter]
+        return moved
 
 
 class MemoryVerdicts:

@@ -82,6 +82,81 @@ def test_a_scope_is_read_with_all_its_counters_and_no_other(store: Counters) -> 
     assert {counted.counter for counted in store.read("checkout")} == set(others)
 
 
+DAYS = 86_400.0
+NOW = 20_790 * DAYS
+
+
+def read_sums(store: Counters, scope: str = "checkout") -> dict[tuple[str, str, int, int], Sums]:
+    totals: dict[tuple[str, str, int, int], Sums] = {}
+    for counter, hours in store.read(scope):
+        for hour, sums in hours.items():
+            key = counter.event_type, counter.currency, counter.day, hour
+            totals[key] = totals.get(key, Sums()).plus(sums)
+    return totals
+
+
+def test_closed_days_are_folded_into_one_item_each(store: Counters) -> None:
+    shards = [
+        COUNTER._replace(shard=f"s/{number}", day=day) for number in range(3) for day in (20_779, 20_780)
+    ]
+    for number, counter in enumerate(shards):
+        store.add(tally(number, counter=counter, amount=10**14 + number), None)
+        store.add(tally(number, counter=counter._replace(currency="EUR"), amount=1), None)
+    before = read_sums(store)
+    assert store.fold("checkout", 20_780, NOW) == 6
+    items = list(store.read("checkout"))
+    assert [item.counter.shard for item in items if item.counter.day == 20_779] == ["folded"] * 2
+    assert len(items) == 6 + 2
+    assert read_sums(store) == before
+    assert {item.total.count for item in items if item.counter.day == 20_779} == {3}
+    assert store.fold("checkout", 20_780, NOW) == 0
+
+
+def test_what_arrives_after_a_day_was_folded_counts_once(store: Counters) -> None:
+    store.add(tally(1, 2, 3, amount=7), None)
+    store.fold("checkout", 20_780, NOW)
+    assert store.add(tally(2, 3, amount=7), None) == at(3)  # delivered again
+    assert store.add(tally(4, amount=7), at(3)) is None
+    assert store.add(tally(5, amount=7), None) is None
+    expected = {("purchase", "", 20_779, 10): Sums(5, 35, 5 * 49)}
+    assert read_sums(store) == expected
+    assert store.fold("checkout", 20_780, NOW) == 1
+    assert read_sums(store) == expected
+    assert len(list(store.read("checkout"))) == 1
+
+
+def test_positions_are_forgotten_when_no_record_can_come_again(store: Counters) -> None:
+    store.add(tally(1, amount=7), None)
+    store.fold("checkout", 20_780, NOW)
+    store.fold("checkout", 20_780, NOW + 8 * DAYS)
+    assert store.add(tally(1), None) == at(1)
+    store.fold("checkout", 20_780, NOW + 8 * DAYS + 1)
+    assert store.add(tally(1, amount=7), None) is None
+    assert read_sums(store) == {("purchase", "", 20_779, 10): Sums(2, 14, 98)}
+
+
+def test_a_day_of_more_counters_than_a_transaction_takes(store: Counters) -> None:
+    counters = [COUNTER._replace(shard=f"s/{number:03d}") for number in range(150)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda counter: store.add(tally(1, counter=counter), None), counters))
+    assert store.fold("checkout", 20_780, NOW) == 150
+    assert read_sums(store) == {("purchase", "", 20_779, 10): Sums(150)}
+
+
+def test_containers_that_fold_and_count_at_once_lose_nothing(store: Counters) -> None:
+    def work(number: int) -> None:
+        for step in range(8):
+            counter = COUNTER._replace(shard=f"s/{number}", event_type=f"t{step % 2}")
+            store.add(tally(step, counter=counter, amount=step), None)
+            store.fold("checkout", 20_780, NOW)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    sums = read_sums(store)
+    assert sums["t0", "", 20_779, 10] == Sums(16, 4 * (0 + 2 + 4 + 6), 4 * (4 + 16 + 36))
+    assert sums["t1", "", 20_779, 10] == Sums(16, 4 * (1 + 3 + 5 + 7), 4 * (1 + 9 + 25 + 49))
+
+
 def test_a_table_that_is_not_there_is_unavailable(service_clients: Clients) -> None:
     store = CounterStore(service_clients, "no-such-table")
     with pytest.raises(StorageUnavailable):

@@ -5,7 +5,7 @@ of the day's hours and the position up to which its shard is counted. Both chang
 (docs/adr/005-exactly-once-counters.md).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -155,15 +155,45 @@ def parse_hours(numbers: Mapping[str, int]) -> dict[int, Sums]:
     }
 
 
+class FoldedHours(Mapping[int, Sums]):
+    """The hours of a folded day, which ``read`` reads when they are asked for: count, total and squares by
+    the hour as text."""
+
+    def __init__(self, whole_day: Sums, read: Callable[[], Mapping[str, Sequence[int]]]) -> None:
+        self.whole_day = whole_day
+        self._read = read
+
+    def __getitem__(self, hour: int) -> Sums:
+        return Sums(*self._read()[str(hour)])
+
+    def __iter__(self) -> Iterator[int]:
+        return map(int, self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
 class CounterItem(NamedTuple):
-    """An item as it is read, with the hours that are not empty."""
+    """What one item holds, or a part of a folded day, with the hours that are not empty."""
 
     counter: Counter
     hours: Mapping[int, Sums]
 
+    @property
+    def total(self) -> Sums:
+        return self.hours.whole_day if isinstance(self.hours, FoldedHours) else sum_hours(self.hours)
+
+
+def sum_hours(hours: Mapping[int, Sums]) -> Sums:
+    """The day that consists of ``hours``."""
+    total = Sums()
+    for sums in hours.values():
+        total = total.plus(sums)
+    return total
+
 
 class Counters(Protocol):
-    """The store of counters. Both methods raise StorageUnavailable or Throttled."""
+    """The store of counters. Each method raises StorageUnavailable or Throttled."""
 
     def add(self, tally: Tally, counted: str | None) -> str | None:
         """Add ``tally`` and move the counter's position to its last one, in one conditional write.
@@ -174,7 +204,15 @@ class Counters(Protocol):
         """
 
     def read(self, scope: str) -> Iterable[CounterItem]:
-        """All items of ``scope``, one for each day, variant, event type, currency and shard."""
+        """All counts of ``scope``. Several items may have the same variant, event type, currency and day."""
+
+    def fold(self, scope: str, before: int, now: float) -> int:
+        """Move the counts of each day before ``before`` into one item of that day; returns how many moved.
+
+        The positions stay for as long as a record may be delivered again, so nothing counts twice.
+        ``before`` in days since 1970, ``now`` in epoch seconds. It may be repeated, and run at once in
+        several containers. Counts that arrive later are moved by a later call.
+        """
 
 
 def tally_entries(entries: Iterable[tuple[Counter, Entry]]) -> list[Tally]:

@@ -54,9 +54,9 @@ class SampleRatioMonitor:
     def _check_experiment(self, experiment: Experiment, scope: str) -> None:
         assigned: Counter[str] = Counter()
         items = list(self._counters.read(scope))
-        for counter, hours in items:
-            if counter.event_type == ASSIGNED:
-                assigned[counter.variant] += sum(sums.count for sums in hours.values())
+        for item in items:
+            if item.counter.event_type == ASSIGNED:
+                assigned[item.counter.variant] += item.total.count
         publications = read_publications(self._definitions.get_history("experiment", experiment.key))
         alarm = check_sample_ratio(list_periods(experiment, publications), items)["alarm"]
         self._metrics.record_peak("SampleRatioMismatch", float(alarm))

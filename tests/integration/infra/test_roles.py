@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -168,7 +169,8 @@ def event_processor(plane: Plane) -> None:
         "flag_key": "new",
         "properties": {"variant": "on"},
     }
-    good = [purchase(timestamp=now), purchase(timestamp=now, **evaluation)]
+    shared_id = [purchase(user, timestamp=now, event_id="1") for user in ("u1", "u2")]
+    good = [purchase(timestamp=now), purchase(timestamp=now, **evaluation), *shared_id]
     poison = [b"not JSON", b"x" * (MAX_BYTES // 2)]  # the second is too large for a message
     numbers = itertools.count(0, 10)
 
@@ -176,6 +178,13 @@ def event_processor(plane: Plane) -> None:
         plane.process(kinesis([*good, *poison], start=next(numbers), arrived=arrived), remaining)
 
     while_definitions_change(plane.settings, use)
+    for days in (2, 20):  # counters are folded, and their positions are deleted later
+        plane.clock = partial(_look_ahead, days)
+        use()
+
+
+def _look_ahead(days: float) -> float:
+    return time.time() + days * 86_400
 
 
 def assignment_sync(plane: Plane) -> None:
