@@ -177,7 +177,9 @@ def test_an_event_that_is_sent_is_counted(client: httpx.Client) -> None:
 
     before = count()
     event = {**user, "event_type": "click", "timestamp": "2026-01-31T12:00:00Z"}
-    answer = client.post("/events", json={"events": [event, {**event, "event_type": "no\ncontrol characters"}]})
+    answer = client.post(
+        "/events", json={"events": [event, {**event, "event_type": "no\ncontrol characters"}]}
+    )
     assert answer.status_code == 202
     assert answer.json()["accepted"] == 1
     assert answer.json()["rejected"][0]["index"] == 1
