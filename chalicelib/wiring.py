@@ -161,7 +161,7 @@ class Plane(AwsStores):
         settings = self.settings
         if settings.platform == "standalone":
             return None
-        store = OverrideStore(self.clients, settings.overrides_table, self.metrics)
+        store = self.watch("overrides", OverrideStore(self.clients, settings.overrides_table, self.metrics))
         return PlatformOverrides(store, self.metrics, self.clock)
 
     @cached_property
@@ -241,8 +241,9 @@ class Plane(AwsStores):
     @cached_property
     def event_ids(self) -> EventIds | None:
         """None unless the settings keep event ids in a table."""
-        settings = self.settings
-        return EventIdStore(self.clients, settings.dedupe_table) if settings.event_dedupe == "table" else None
+        if self.settings.event_dedupe != "table":
+            return None
+        return self.watch("event_ids", EventIdStore(self.clients, self.settings.dedupe_table))
 
     @cached_property
     def counter_folder(self) -> CounterFolder:
@@ -251,7 +252,7 @@ class Plane(AwsStores):
     @cached_property
     def judge(self) -> Judge:
         settings = self.settings
-        event_types = EventTypeStore(self.clients, settings.counters_table)
+        event_types = self.watch("event_types", EventTypeStore(self.clients, settings.counters_table))
         return Judge(
             versions=ExperimentVersions(self.catalog.experiments, self.definitions, self.limits.max_age),
             flags=self.catalog.flags,

@@ -8,6 +8,7 @@ from infra.environments import Environment, Function, FunctionName
 from infra.resource_names import ResourceNames, substitute
 from infra.roles import build_statements
 from infra.stack import build_retention_policies
+from realtime.alarms import name_function
 from realtime.resources import EventSource
 
 LOGICAL_IDS: Mapping[FunctionName, str] = {
@@ -91,7 +92,7 @@ def _connect_to_postgres(sync: dict[str, Any], names: ResourceNames) -> None:
 
 
 def get_function_name(name: FunctionName, environment: Environment) -> str:
-    return f"realtime-{environment.name}-{name}"
+    return name_function(environment.name, name)
 
 
 def build_variables(environment: Environment, names: ResourceNames) -> dict[str, Any]:

@@ -1,9 +1,8 @@
-"""Metric queries in CloudWatch's shape, of AWS's metrics and the service's own (chalicelib/metrics.py)."""
+"""Metric queries in CloudWatch's shape."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
 from infra.functions import get_function_name
 from infra.resource_names import Value
@@ -29,14 +28,6 @@ def build_function_query(
     return build_query(
         label, "AWS/Lambda", name, {"FunctionName": get_function_name(function, env)}, statistic
     )
-
-
-def build_service_query(
-    label: str, name: str, function: FunctionName, env: Environment, statistic: str, period: int = 60
-) -> Query:
-    """A metric of the service, which it writes in the embedded metric format."""
-    dimensions: Dimensions = {"Environment": env.name, "Function": get_function_name(function, env)}
-    return build_query(label, NAMESPACE, name, dimensions, statistic, period)
 
 
 def combine(expression: str, parts: Iterable[Query], label: str = "shown") -> list[Query]:

@@ -148,6 +148,28 @@ def history(
 
 
 @app.command()
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Show what is well and what is not. Example: [b]python -m realtime status --watch[/b]
+
+    Exits with 0 if all is green, 1 if the worst is amber, 2 if it is red or unknown.
+    """
+    from realtime.commands.status import show_status, watch_status
+    from realtime.status.sources import Sources
+
+    if watch and as_json:
+        raise UsageError("choose --watch or --json: JSON is printed once")
+    services = plane()
+    sources = Sources(services.settings, services.clients, services.definitions)
+    if watch:
+        watch_status(console, sources)
+    else:
+        raise typer.Exit(show_status(console, sources, as_json=as_json))
+
+
+@app.command()
 def backup(
     to: Annotated[str, typer.Option(help="A new file, or s3://BUCKET/KEY.")],
     with_keys: Annotated[

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import TypedDict, Unpack
+from typing import TypedDict, TypeVar, Unpack
 
 from chalicelib.domain.assignment import Assignments
 from chalicelib.domain.definitions.model import Definitions
@@ -26,8 +26,11 @@ from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.postgres import AssignmentHistory
 from chalicelib.stores.quarantine import QuarantineQueue
 from chalicelib.stores.recent_contexts import RecentContextStore
+from chalicelib.stores.resilience import record_breaker
 from chalicelib.stores.stream import EventStream
 from chalicelib.stores.verdicts import VerdictStore
+
+T = TypeVar("T")
 
 
 class Replacements(TypedDict, total=False):
@@ -58,6 +61,10 @@ class AwsStores:
         for name, store in replacements.items():
             setattr(self, name, store)
 
+    def watch(self, name: str, store: T) -> T:
+        """``store``, whose breaker is recorded under ``name``; the names are in realtime/alarms.py."""
+        return record_breaker(store, name, self.metrics)
+
     @cached_property
     def clients(self) -> Clients:
         return Clients(self.settings)
@@ -69,45 +76,47 @@ class AwsStores:
 
     @cached_property
     def definitions(self) -> Definitions:
-        return DefinitionStore(self.clients, self.settings, self.metrics)
+        return self.watch("definitions", DefinitionStore(self.clients, self.settings, self.metrics))
 
     @cached_property
     def assignments(self) -> Assignments:
-        return AssignmentStore(self.clients, self.settings)
+        return self.watch("assignments", AssignmentStore(self.clients, self.settings))
 
     @cached_property
     def counters(self) -> Counters:
-        return CounterStore(self.clients, self.settings.counters_table)
+        return self.watch("counters", CounterStore(self.clients, self.settings.counters_table))
 
     @cached_property
     def verdicts(self) -> VerdictLog:
-        return VerdictStore(self.clients, self.settings.counters_table)
+        return self.watch("verdicts", VerdictStore(self.clients, self.settings.counters_table))
 
     @cached_property
     def history(self) -> History | None:
         """None unless the settings name a PostgreSQL."""
         settings = self.settings
         has_postgres = settings.postgres_secret or settings.postgres_url
-        return AssignmentHistory(self.clients, settings) if has_postgres else None
+        return self.watch("postgres", AssignmentHistory(self.clients, settings)) if has_postgres else None
 
     @cached_property
     def keys(self) -> Keys:
-        return KeyStore(self.clients, self.settings.keys_table)
+        return self.watch("keys", KeyStore(self.clients, self.settings.keys_table))
 
     @cached_property
     def recent_contexts(self) -> RecentContexts:
-        return RecentContextStore(self.clients, self.settings.contexts_table)
+        return self.watch("contexts", RecentContextStore(self.clients, self.settings.contexts_table))
 
     @cached_property
     def stream(self) -> Stream:
-        return EventStream(self.clients, self.settings.event_stream)
+        return self.watch("stream", EventStream(self.clients, self.settings.event_stream))
 
     @cached_property
     def archive(self) -> Archive:
         if self.settings.archive == "firehose":
-            return FirehoseArchive(self.clients, self.settings.firehose)
-        return S3Archive(self.clients, self.settings.archive_bucket)
+            return self.watch("archive", FirehoseArchive(self.clients, self.settings.firehose))
+        return self.watch("archive", S3Archive(self.clients, self.settings.archive_bucket))
 
     @cached_property
     def quarantine(self) -> Quarantine:
-        return QuarantineQueue(self.clients, self.settings.quarantine_queue, self.settings.archive_bucket)
+        settings = self.settings
+        queue = QuarantineQueue(self.clients, settings.quarantine_queue, settings.archive_bucket)
+        return self.watch("quarantine", queue)

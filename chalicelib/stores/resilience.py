@@ -9,10 +9,11 @@ from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pybreaker import STATE_CLOSED, CircuitBreaker, CircuitBreakerError
+from pybreaker import STATE_CLOSED, STATE_OPEN, CircuitBreaker, CircuitBreakerError, CircuitBreakerListener
 
 from chalicelib import deadline
 from chalicelib.domain.errors import Misconfigured, StorageUnavailable, Throttled
+from chalicelib.metrics import MetricsRecorder
 from chalicelib.stores.configuration import explain_misconfiguration, name_resource
 
 FAILURES_TO_OPEN = 3
@@ -41,6 +42,7 @@ class OutOfTime(StorageUnavailable):
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 _log = logging.getLogger("realtime")
 _probing: ContextVar[bool] = ContextVar("probing", default=False)
 
@@ -72,6 +74,26 @@ def guarded(method: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return call
+
+
+def record_breaker(store: S, name: str, metrics: MetricsRecorder) -> S:
+    """``store``, whose breaker is recorded as ``BreakerOpened.NAME`` when it opens, and at each probe.
+
+    So an open breaker is recorded every few seconds while it is used, and a closed one never.
+    """
+    _get_breaker(store).add_listener(_Recorder(f"BreakerOpened.{name}", metrics))
+    return store
+
+
+class _Recorder(CircuitBreakerListener):
+    def __init__(self, name: str, metrics: MetricsRecorder) -> None:
+        self._name = name
+        self._metrics = metrics
+
+    def state_change(self, cb: CircuitBreaker, old_state: object, new_state: Any) -> None:
+        del cb, old_state
+        if new_state.name == STATE_OPEN:
+            self._metrics.record(self._name)
 
 
 def stop_late_calls(**_: Any) -> None:

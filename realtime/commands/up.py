@@ -67,6 +67,7 @@ def _serve(
     from chalicelib.wiring import plane
 
     delete_positions()  # of replays into an earlier stack
+    plane().metrics = stack.report_metrics()
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
     with flush_after_responses(lambda: plane().after_response(FLUSH_SECONDS)) as after_response:
         url = stack.serve(service.app, port, after_response=after_response)

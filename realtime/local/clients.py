@@ -18,6 +18,7 @@ class Clients:
     kinesis: "KinesisClient"
     s3: "S3Client"
     sqs: "SQSClient"
+    cloudwatch: Any
 
 
 def connect(environ: Mapping[str, str]) -> Clients:
@@ -43,4 +44,5 @@ def connect(environ: Mapping[str, str]) -> Clients:
         kinesis=client("kinesis"),
         s3=client("s3"),
         sqs=client("sqs"),
+        cloudwatch=client("cloudwatch"),
     )

@@ -50,6 +50,7 @@ class Pump:
         if source.parallelization != 1:
             raise ValueError(f"{source.function}: one consumer a shard, not {source.parallelization}")
         self._source, self._stream, self._discard, self._clock = source, stream, discard, clock
+        self._made_at = clock()
         self._checkpoints = dict(checkpoints or {})
         self._is_stopping, self._is_draining = threading.Event(), threading.Event()
         self._consumers: dict[str, ShardConsumer] = {}
@@ -77,6 +78,15 @@ class Pump:
         """For each shard, the sequence number up to which every record was handled or discarded."""
         consumers = list(self._consumers.items())
         return {shard: consumer.checkpoint for shard, consumer in consumers if consumer.checkpoint}
+
+    @property
+    def function(self) -> str:
+        return self._source.function
+
+    def measure_lag(self) -> float:
+        """How many seconds the pump is behind its stream; it grows when the pump has ended, too."""
+        now, consumers = self._clock(), list(self._consumers.values())
+        return max((consumer.measure_lag(now) for consumer in consumers), default=now - self._made_at)
 
     def run_once(self, window: float = 0.0) -> int:
         """Deliver one batch of each readable shard, with its retries.
@@ -134,7 +144,9 @@ class Pump:
         for shard in self._retry_unreachable(self._stream.list_shards):
             if shard.id not in self._consumers:
                 checkpoint = self._checkpoints.get(shard.id)
-                self._consumers[shard.id] = ShardConsumer(shard, self._context, position, checkpoint)
+                self._consumers[shard.id] = ShardConsumer(
+                    shard, self._context, position, checkpoint, tip_at=self._clock()
+                )
         self._discovery_tick = tick
 
     def _readable_consumers(self) -> list[ShardConsumer]:

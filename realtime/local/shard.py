@@ -40,6 +40,7 @@ class ShardConsumer:
     position: Position
     checkpoint: str | None = None
     tip_tick: int = 0  # of the last read that found no more records
+    tip_at: float = 0.0  # when that was; before it, when the consumer was made
     is_closed: bool = False
     buffer: list[Record] = field(default_factory=list)
     pending: list[Batch] = field(default_factory=list)
@@ -54,6 +55,13 @@ class ShardConsumer:
     @property
     def is_drained(self) -> bool:
         return self.is_closed and self.is_idle
+
+    def measure_lag(self, now: float) -> float:
+        """How old the oldest record is that is not handled yet, in seconds, as far as this has read."""
+        if self.is_drained:
+            return 0.0
+        waiting = [record for batch in self.pending[:1] for record in batch.records[:1]] or self.buffer[:1]
+        return max(0.0, now - (waiting[0].arrived_at if waiting else self.tip_at))
 
     def deliver_next(self, window: float) -> int:
         """Gather a batch for at most ``window`` seconds and deliver it.
@@ -87,7 +95,7 @@ class ShardConsumer:
             self._last_read = page.records[-1].sequence_number
         self._iterator, self.is_closed = page.iterator, page.iterator is None
         if page.at_tip:
-            self.tip_tick = tick
+            self.tip_tick, self.tip_at = tick, self.context.clock()
 
     def _read_page(self, limit: int) -> Page:
         stream, shard = self.context.stream, self.shard.id

@@ -9,8 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from chalicelib.metrics import Metrics
 from chalicelib.settings import Settings
 from realtime.local.clients import connect
+from realtime.local.cloudwatch import Reporter, report_metrics
 from realtime.local.emulator import LOG, build_environment, start_emulator
 from realtime.local.invocation import Handler
 from realtime.local.provision import provision
@@ -61,6 +63,13 @@ class LocalStack:
                 pump.start()
                 self._running.callback(pump.stop)
                 self.pumps.append(pump)
+
+    def report_metrics(self) -> Metrics:
+        """Metrics for the service's containers. They, and those of the pumps, go to the local CloudWatch."""
+        queues = self._resources.quarantine_queue, self._resources.failure_queue
+        reporter = Reporter(self.clients, self.pumps, queues)
+        self._running.enter_context(report_metrics(reporter))
+        return reporter.metrics
 
     def drain(self, seconds: float = 60.0) -> None:
         """Return when every record that was in the streams at the call is handled or discarded."""

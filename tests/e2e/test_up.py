@@ -259,6 +259,18 @@ def test_assignments_are_copied_into_the_embedded_postgresql(stack: RunningStack
     assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "No differences."), checked.stdout
 
 
+def test_status_is_green_on_a_stack_that_is_well(stack: RunningStack) -> None:
+    def is_green() -> bool:  # minutes of the replay may still count
+        return run_command(stack.environ, "status", "--json").returncode == 0
+
+    wait_until(is_green, 150)
+    answer = json.loads(run_command(stack.environ, "status", "--json").stdout)
+    lines = {line["name"]: line for line in answer["lines"]}
+    assert lines["events"]["figures"]["seconds"] < 60
+    assert lines["definitions"]["figures"]["functions"]["local"]["version"] == 1
+    assert lines["archive"]["figures"]["newest_object"]
+
+
 def test_explain_shows_every_step(stack: RunningStack) -> None:
     context = json.dumps({"cohort": "1997-01", "first_order_value": 50})
     steps = run_command(

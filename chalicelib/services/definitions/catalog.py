@@ -95,6 +95,7 @@ class Catalog:
         else:
             self._next_check = now + self._check
             self._checked_at = now
+            self._metrics.record_peak("DefinitionsVersion", self._version or 0)
             self._record_lookups()
 
     def _refresh_changed(self, now: float) -> None:

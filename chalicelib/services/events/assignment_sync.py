@@ -65,7 +65,7 @@ class AssignmentSync:
             tallies, changes = tally_changes(records, shard), read_changes(records)
             # A retry repeats both steps safely, so a failure of one does not stop the other.
             not_counted = add_tallies(self._counters, tallies, self._parallel)
-            not_stored, refused = self._store_rows(changes)
+            not_stored, refused = self._store_rows(changes, now)
             lowest = _find_lowest(not_counted, not_stored)
             done = [change for change in changes if lowest is None or change.position < lowest]
             lowest = _find_lowest(lowest, self._quarantine_rows(_build_entries(refused, done, shard, now)))
@@ -74,10 +74,14 @@ class AssignmentSync:
         items = [{"itemIdentifier": number} for number in numbers if format_position(number) == lowest]
         return {"batchItemFailures": items} | ({"state": {}} if "window" in event else {})
 
-    def _store_rows(self, changes: Sequence[RowChange]) -> tuple[str | None, Sequence[RefusedRow]]:
+    def _store_rows(
+        self, changes: Sequence[RowChange], now: float
+    ) -> tuple[str | None, Sequence[RefusedRow]]:
         """The lowest position that is not in the history yet, None if all are; and the refused rows."""
         if not self._history or not changes:
             return None, ()
+        oldest = min((change.arrived_at for change in changes if change.arrived_at), default=now)
+        self._metrics.record_peak("PostgresLag", max(0.0, now - oldest))
         try:
             return None, self._history.upsert(merge_rows(change.row for change in changes))
         except (StorageUnavailable, Throttled) as error:

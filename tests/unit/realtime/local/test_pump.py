@@ -76,6 +76,32 @@ def test_records_of_a_shard_come_in_order_in_batches_of_the_configured_size() ->
     assert bench.seen == [list("abcd"), list("efgh"), list("ij")]
 
 
+def test_the_lag_is_the_age_of_the_oldest_record_that_is_not_handled() -> None:
+    bench = Bench()
+    bench.stream.put(*"ab")
+    pump, lags = bench.pump(), list[float]()
+
+    def answer(_texts: list[str]) -> None:
+        bench.now += 30  # as long as the handler takes
+        lags.append(pump.measure_lag())
+
+    bench.answer = answer
+    bench.now = 5
+    pump.drain()
+    assert lags == [35]
+    pump.run_once()
+    assert pump.measure_lag() == 0
+    bench.now += 60
+    assert pump.measure_lag() == 60  # nothing has read since: the pump may have ended
+
+
+def test_a_pump_that_never_started_lags_behind() -> None:
+    bench = Bench()
+    pump = bench.pump()
+    bench.now = 7
+    assert pump.measure_lag() == 7
+
+
 def test_a_poison_record_is_isolated_and_everything_else_is_handled() -> None:
     bench = Bench(answer=failing("c"))
     numbers = bench.stream.put(*"abcdef")

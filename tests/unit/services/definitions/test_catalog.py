@@ -128,6 +128,8 @@ def test_lookups_and_misses_are_counted_once_a_check() -> None:
         container.get_status()
     container.now += CHECK
     container.get_status()
+    versions = container.metrics.recorded.pop("DefinitionsVersion")
+    assert versions == [1, 1]
     assert container.metrics.recorded == {"DefinitionLookups": [10], "DefinitionMisses": [1]}
 
 

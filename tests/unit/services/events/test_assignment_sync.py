@@ -55,6 +55,25 @@ class SyncUnderTest:
         return counts
 
 
+def test_how_far_postgresql_is_behind_is_recorded_also_while_it_is_down() -> None:
+    class Unreachable:
+        def upsert(self, _rows: Any) -> list[RefusedRow]:
+            raise StorageUnavailable
+
+    without, reached, down = (
+        SyncUnderTest(),
+        SyncUnderTest(history=MemoryAssignmentHistory()),
+        SyncUnderTest(history=Unreachable()),
+    )
+    records = [change(1, row("u1")), change(2, row("u2"))]
+    for number, record in enumerate(records):
+        record["dynamodb"]["ApproximateCreationDateTime"] = SyncUnderTest.now - 90 + number
+    for synced in (without, reached, down):
+        synced.deliver(*records)
+    assert reached.metrics.recorded["PostgresLag"] == down.metrics.recorded["PostgresLag"] == [90]
+    assert "PostgresLag" not in without.metrics.recorded
+
+
 def test_each_new_row_counts_one_at_its_hour() -> None:
     counted = SyncUnderTest()
     answer = counted.deliver(

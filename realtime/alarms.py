@@ -1,0 +1,170 @@
+"""When the data of the service call for somebody: metrics and thresholds, described once.
+
+`infra` makes CloudWatch's alarms from these conditions, and `status` judges by them, so that both agree.
+What to do about each is in docs/runbook.md, under its name. Names of resources may be literals or
+CloudFormation's intrinsic functions.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from chalicelib.metrics import NAMESPACE
+
+ITERATOR_AGE_MS = 60_000
+RARE_METRIC_SECONDS = 900
+"""The period of alarms on metrics that are recorded once in several minutes.
+
+With a period of one minute, such an alarm would go off and on.
+"""
+STALE_SECONDS = 60
+"""A kill switch is promised within 10 seconds."""
+DECIDING_FUNCTIONS = ("assignment", "feature_flags")
+FUNCTIONS_WITH_DEFINITIONS = ("assignment", "feature_flags", "ingest", "event_processor")
+STREAM_FUNCTIONS = ("event_processor", "assignment_sync")
+BREAKERS = (
+    "archive",
+    "assignments",
+    "contexts",
+    "counters",
+    "definitions",
+    "event_ids",
+    "event_types",
+    "keys",
+    "overrides",
+    "postgres",
+    "quarantine",
+    "stream",
+    "verdicts",
+)
+"""The stores that have a circuit breaker, as its metric ``BreakerOpened.NAME`` calls them."""
+LOCAL_CONTAINER = "local"
+"""On one machine all functions share a process, and its metrics."""
+
+
+class Metric(NamedTuple):
+    """``dimensions`` are pairs of name and value, ``period`` seconds. ``label``: unique in a condition."""
+
+    label: str
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, Any], ...]
+    statistic: Literal["Sum", "Maximum", "Minimum"]
+    period: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Holds while ``breaching`` of the last ``periods`` were above ``threshold``.
+
+    The values of several metrics are combined. A period without data counts as below.
+    """
+
+    name: str
+    description: str
+    metrics: tuple[Metric, ...]
+    combination: Literal["SUM", "MAX"] = "MAX"
+    threshold: float = 0
+    breaching: int = 1
+    periods: int = 1
+
+
+def name_function(env: str, function: str) -> str:
+    return f"realtime-{env}-{function}"
+
+
+def measure_function(env: str, function: str, name: str, statistic: Any) -> Metric:
+    """A metric that Lambda has of a function."""
+    return Metric(name, "AWS/Lambda", name, (("FunctionName", name_function(env, function)),), statistic)
+
+
+def measure_service(
+    env: str, functions: Collection[str], name: str, statistic: Any, period: int = 60
+) -> tuple[Metric, ...]:
+    """A metric of the service, which each of ``functions`` writes in the embedded metric format."""
+    names = {
+        LOCAL_CONTAINER if env == "local" else name_function(env, function): function
+        for function in reversed(list(functions))
+    }
+    return tuple(
+        Metric(function, NAMESPACE, name, (("Environment", env), ("Function", value)), statistic, period)
+        for value, function in reversed(names.items())
+    )
+
+
+def list_conditions(env: str, settings: Collection[str], get_name: Callable[[str], Any]) -> list[Condition]:
+    """``get_name`` gives the name of the table, stream or queue of each of ``settings``."""
+    return [*_list_data_conditions(settings, get_name), *_list_service_conditions(env)]
+
+
+def _list_data_conditions(settings: Collection[str], get_name: Callable[[str], Any]) -> Iterator[Condition]:
+    for setting in sorted(settings):
+        if setting.endswith("_table") and setting != "contexts_table":  # a sample may miss decisions
+            name, table = setting.removesuffix("_table"), (("TableName", get_name(setting)),)
+            throttles = tuple(
+                Metric(label, "AWS/DynamoDB", metric, table, "Sum")
+                for label, metric in (("reads", "ReadThrottleEvents"), ("writes", "WriteThrottleEvents"))
+            )
+            description = f"DynamoDB throttles the table {name}."
+            yield Condition(f"{name}-table-throttles", description, throttles, "SUM")
+    stream = (("StreamName", get_name("event_stream")),)
+    full = Metric("full", "AWS/Kinesis", "WriteProvisionedThroughputExceeded", stream, "Sum")
+    yield Condition("stream-throttles", "A shard of the event stream takes no more.", (full,))
+    for name, setting, description in (
+        ("quarantine-not-empty", "quarantine_queue", "Poison records wait for somebody to look."),
+        ("failed-batches-not-empty", "failure_queue", "Lambda gave up on a batch of a stream."),
+    ):
+        queue = (("QueueName", get_name(setting)),)
+        waiting = Metric("waiting", "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum")
+        yield Condition(name, description, (waiting,))
+
+
+def _list_service_conditions(env: str) -> Iterator[Condition]:
+    for function in STREAM_FUNCTIONS:
+        age = measure_function(env, function, "IteratorAge", "Maximum")
+        description = f"{function} is over a minute behind its stream."
+        yield Condition(
+            f"{function}-iterator-age",
+            description,
+            (age._replace(label="age"),),
+            threshold=ITERATOR_AGE_MS,
+            breaching=3,
+            periods=5,
+        )
+    dropped = measure_service(env, DECIDING_FUNCTIONS, "TrackingDropped", "Sum")
+    yield Condition("tracking-drops", "Exposures were dropped: the buffer was full.", dropped, "SUM")
+    ages = measure_service(env, FUNCTIONS_WITH_DEFINITIONS, "DefinitionsAge", "Maximum")
+    description = "Definitions are over a minute old: a kill switch may not be in force."
+    yield Condition("stale-definitions", description, ages, threshold=STALE_SECONDS)
+    for name, metric, functions, statistic, description in (
+        (
+            "invalid-definition",
+            "InvalidDefinition",
+            FUNCTIONS_WITH_DEFINITIONS,
+            "Sum",
+            "A definition in a table cannot be loaded.",
+        ),
+        (
+            "assignment-not-stored",
+            "AssignmentNotStored",
+            ("assignment",),
+            "Sum",
+            "A decided assignment could not be written, twice.",
+        ),
+        (
+            "sample-ratio-mismatch",
+            "SampleRatioMismatch",
+            ("assignment_sync",),
+            "Maximum",
+            "An experiment's users are not split as asked for.",
+        ),
+        (
+            "postgres-rows-refused",
+            "PostgresRowsRefused",
+            ("assignment_sync",),
+            "Sum",
+            "PostgreSQL will never take some assignments.",
+        ),
+    ):
+        metrics = measure_service(env, functions, metric, statistic, RARE_METRIC_SECONDS)
+        yield Condition(name, description, metrics, "SUM" if statistic == "Sum" else "MAX")

@@ -1,0 +1,95 @@
+"""`status` against AWS: what CloudWatch, SQS, S3 and DynamoDB answer becomes a snapshot."""
+
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients as ServiceClients
+from chalicelib.stores.definitions import DefinitionStore
+from realtime.local.clients import Clients
+from realtime.local.cloudwatch import Reporter
+from realtime.local.pump import Pump
+from realtime.local.streams import KinesisStream
+from realtime.resources import describe
+from realtime.status.judging import State
+from realtime.status.lines import list_lines
+from realtime.status.snapshot import Queue, Snapshot, Unanswered
+from realtime.status.sources import Sources
+from tests.support.experiments import published_flag
+
+
+@pytest.fixture
+def sources(
+    aws_settings: Settings,
+    aws_environment: dict[str, str],
+    service_clients: ServiceClients,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Sources:
+    for name, value in aws_environment.items():
+        monkeypatch.setenv(name, value)
+    return Sources(aws_settings, service_clients, DefinitionStore(service_clients, aws_settings))
+
+
+@pytest.fixture
+def pumps(aws_settings: Settings, aws_clients: Clients) -> list[Pump]:
+    """They have read an empty stream."""
+
+    def handle(_event: Any, _context: Any) -> dict[str, Any]:
+        return {"batchItemFailures": []}
+
+    stream = KinesisStream(aws_clients.kinesis, aws_settings.event_stream)
+    listed = [Pump(source, stream, handle, print) for source in describe(aws_settings).event_sources]
+    for pump in listed:
+        pump.run_once()
+    return listed
+
+
+def judge(sources: Sources, snapshot: Snapshot) -> dict[str, State]:
+    return {line.name: line.state for line in list_lines(snapshot, sources.conditions)}
+
+
+# One test, since the metrics of a test stay in the emulator.
+def test_a_stack_that_is_well_is_green_and_faults_are_seen(
+    sources: Sources, pumps: list[Pump], aws_settings: Settings, aws_clients: Clients
+) -> None:
+    sources._definitions.publish([published_flag()], 0, time.time())
+    reporter = Reporter(aws_clients, pumps, [aws_settings.quarantine_queue])
+    reporter.metrics.record("EventsProcessed", 5)
+    reporter.metrics.record_peak("DefinitionsVersion", 1)
+    aws_clients.s3.put_object(Bucket=aws_settings.archive_bucket, Key="raw/events/year=1997/x.gz", Body=b"x")
+    reporter.report()
+    snapshot = sources.take_snapshot(time.time())
+    assert {State.OFF, State.GREEN} >= set(judge(sources, snapshot).values()), snapshot
+    assert not isinstance(snapshot.published, Unanswered)
+    assert snapshot.published.version == 1
+    assert time.time() - (snapshot.published.published_at or 0) < 60
+    lines = {line.name: line for line in list_lines(snapshot, sources.conditions)}
+    assert "local: version 1" in lines["definitions"].text
+    assert lines["archive"].figures["newest_object"] is not None
+
+    sqs = aws_clients.sqs
+    for queue in (aws_settings.quarantine_queue, describe(aws_settings).failure_queue):
+        sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"], MessageBody="{}")
+    reporter.metrics.record("TrackingDropped", 3)
+    reporter.metrics.record("BreakerOpened.assignments")
+    reporter.metrics.record_peak("DefinitionsAge", 90)
+    reporter.report()
+    reporter.report()  # looking at a message does not hide it
+    snapshot = sources.take_snapshot(time.time())
+    assert snapshot.quarantine == snapshot.failed_batches == Queue(1)
+    states = judge(sources, snapshot)
+    assert (states["quarantine"], states["drops"]) == (State.AMBER, State.AMBER)
+    assert {states[name] for name in ("failed batches", "breakers", "definitions")} == {State.RED}
+    [line] = [line for line in list_lines(snapshot, sources.conditions) if line.name == "quarantine"]
+    assert line.figures["oldest_seconds"] is not None
+
+
+def test_a_resource_that_is_missing_makes_its_line_unknown(
+    sources: Sources, aws_settings: Settings, aws_clients: Clients
+) -> None:
+    aws_clients.s3.delete_bucket(Bucket=aws_settings.archive_bucket)
+    snapshot = sources.take_snapshot(time.time())
+    assert snapshot.archived == Unanswered("ListObjectsV2 answers NoSuchBucket")
+    assert judge(sources, snapshot)["archive"] is State.UNKNOWN
