@@ -96,9 +96,10 @@ def _find_variant(row: Assignment | None, iteration: int, time: float, tolerance
     assignment = find_assignment(row, iteration, time, tolerance)
     if assignment is not None:
         return assignment.variant, "assignment"
-    later = [] if row is None else [each for each in (row, *row.replaced) if each.iteration == iteration]
-    is_before = any(time < assignment.timestamp for assignment in later)
-    return UNASSIGNED, "before_assignment" if is_before else "no_assignment"
+    if row is None:
+        return UNASSIGNED, "no_assignment"
+    assigned_at = [each.timestamp for each in (row, *row.replaced) if each.iteration == iteration]
+    return UNASSIGNED, "before_assignment" if time < max(assigned_at, default=time) else "no_assignment"
 
 
 def attribute_evaluation(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...]:

@@ -47,7 +47,10 @@ def _parse_columns(texts: Sequence[bytes], arrivals: Sequence[float], limits: Li
     data: list[Any] = list(map(orjson.loads, texts))
     if set(map(type, data)) != {dict}:
         return None
-    columns = [[document.get(field) for document in data] for field in _FIELDS]
+    present, absent = set().union(*data), [None] * len(data)
+    columns: list[list[Any]] = [
+        [document.get(field) for document in data] if field in present else absent for field in _FIELDS
+    ]
     types, users, written, sent, values, currencies, ids, keys, flag_keys, *objects, marks = columns
     numbers = [value for value in values if value is not None]
     if not (

@@ -135,7 +135,8 @@ class Judge:
         unusual = []
         for received, matched in zip(batch.events, matches, strict=True):
             event = received.event
-            if event.currency or any(_is_unlisted(event, match.experiment) for match in matched):
+            # By its type, an event counts only where metrics list the type.
+            if event.currency or (event.experiment_key is not None and _is_unlisted(event, matched)):
                 unusual.append(received)
                 for scope_day in _list_scope_days(event, by_event[received.position, received.part]):
                     names.setdefault(scope_day, set()).add(_name_counter(event))
@@ -154,8 +155,8 @@ class Judge:
             )
 
 
-def _is_unlisted(event: Event, experiment: Experiment) -> bool:
-    return event.type not in experiment.metrics and event.type != EXPOSURE
+def _is_unlisted(event: Event, matches: Iterable[Match]) -> bool:
+    return event.type != EXPOSURE and any(event.type not in each.experiment.metrics for each in matches)
 
 
 def _name_counter(event: Event) -> str:
