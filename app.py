@@ -19,7 +19,13 @@ from chalicelib.api.http import (
     read_query,
     validate_request,
 )
-from chalicelib.api.models import AssignBatchRequest, AssignRequest, FlagBatchRequest, FlagRequest
+from chalicelib.api.models import (
+    AssignBatchRequest,
+    AssignRequest,
+    FlagBatchRequest,
+    FlagRequest,
+    IdentifyRequest,
+)
 from chalicelib.extension import signal_answer
 from chalicelib.log import add_trace_ids
 from chalicelib.wiring import plane, settings, start_extension
@@ -64,6 +70,15 @@ def assign_batch() -> dict[str, Any]:
     request = _body(AssignBatchRequest)
     results = plane().assign_many(request.user_id, request.experiment_keys, request.context)
     return assignments.render_assignments(results)
+
+
+@app.route("/identify", methods=["POST"], authorizer=api_key, **JSON)
+@json_view
+def identify() -> dict[str, Any]:
+    request = _body(IdentifyRequest)
+    return assignments.render_identified(
+        request.anonymous_id, plane().identify(request.anonymous_id, request.user_id)
+    )
 
 
 @app.route("/flags/evaluate", methods=["GET", "HEAD"], authorizer=api_key, **JSON)

@@ -38,6 +38,7 @@ class Settings:
     definitions_max: int = 10_000
     assignment_cache: int = 50_000
     assignment_ttl_days: int = 90
+    identity: bool = False
     key_cache_ttl: float = 60.0
 
     event_max_age: float = 7 * 86_400.0
@@ -102,6 +103,7 @@ class Settings:
         if env == "local":  # it replays purchases of 1997, and its key is public
             endless = float("inf")
             local = {"event_max_age": endless, "metrics_interval": endless, "demo_key": "rt_local_demo"}
+            local["identity"] = True
             values = local | values
         else:
             values["demo_key"] = ""

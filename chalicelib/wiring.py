@@ -11,8 +11,9 @@ from typing import Any
 from chalicelib import __version__, extension
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation, Experiment, find_in_force
-from chalicelib.domain.errors import RealtimeError
+from chalicelib.domain.errors import InvalidInput, RealtimeError
 from chalicelib.domain.evaluation import Evaluations
+from chalicelib.domain.identity import Identified, build_identify_event
 from chalicelib.domain.keys import Access
 from chalicelib.domain.stream.event import Limits
 from chalicelib.domain.stream.event_ids import EventIds
@@ -35,6 +36,8 @@ from chalicelib.services.events.judge import Judge
 from chalicelib.services.events.processor import EventProcessor
 from chalicelib.services.events.srm import SampleRatioMonitor
 from chalicelib.services.events.tracker import FLUSH_SECONDS, Tracker
+from chalicelib.services.identify import Identifier
+from chalicelib.services.linked_users import LinkedUsers
 from chalicelib.services.results import experiment_results
 from chalicelib.settings import Settings
 from chalicelib.stores.aws import AwsStores
@@ -119,6 +122,19 @@ class Plane(AwsStores):
         with self._flush_metrics_after():
             return self.assignment_sync.sync(event, remaining, self.clock())
 
+    def identify(self, anonymous_id: str, user_id: str) -> Identified:
+        """The event goes first: the processor completes what a crash after it interrupts."""
+        identifier, now = self.identifier, self.clock()
+        if identifier is None:
+            raise InvalidInput("identity_disabled", "Set REALTIME_IDENTITY=true to link anonymous ids.")
+        identifier.check(anonymous_id, user_id, now)
+        self.ingestion.ingest(build_identify_event(anonymous_id, user_id, now), now)
+        try:
+            return identifier.identify(anonymous_id, user_id, now, now)
+        finally:
+            if self.linked_users is not None:
+                self.linked_users.forget(anonymous_id, user_id)
+
     def results(self, experiment_key: str) -> dict[str, Any]:
         experiment = self.catalog.experiments.get(experiment_key)
         experiment = experiment and find_in_force(experiment, self.clock())
@@ -165,6 +181,25 @@ class Plane(AwsStores):
         return PlatformOverrides(store, self.metrics, self.clock)
 
     @cached_property
+    def identifier(self) -> Identifier | None:
+        """None unless the settings turn identity on."""
+        settings = self.settings
+        if not settings.identity:
+            return None
+        return Identifier(self.catalog.experiments, self.assignments, settings.assignment_ttl_days * DAY)
+
+    @cached_property
+    def assignment_cache(self) -> AssignmentCache:
+        return AssignmentCache(self.settings.assignment_cache)
+
+    @cached_property
+    def linked_users(self) -> LinkedUsers | None:
+        if self.identifier is None:
+            return None
+        size = self.settings.assignment_cache
+        return LinkedUsers(self.assignments, self.assignment_cache, self.identifier.merge, size)
+
+    @cached_property
     def assigner(self) -> Assigner:
         settings, overrides = self.settings, self.platform_overrides
         return Assigner(
@@ -173,11 +208,12 @@ class Plane(AwsStores):
             self.catalog.flags,
             overrides.apply if overrides else None,
             self.assignments,
-            AssignmentCache(settings.assignment_cache),
+            self.assignment_cache,
             AssignmentWriter(self.assignments, settings.assignment_ttl_days * DAY),
             self.tracker,
             self.metrics,
             self.parallel,
+            self.linked_users,
         )
 
     @cached_property
@@ -262,6 +298,8 @@ class Plane(AwsStores):
             event_types=EventTypeLimiter(event_types, settings.event_types_max, self.metrics),
             parallel=self.parallel,
             limits=self.limits,
+            metrics=self.metrics,
+            identifier=self.identifier,
         )
 
     @cached_property

@@ -14,6 +14,7 @@ from realtime.local.gateway import ERRORS
 
 PATH_OWNERS: tuple[tuple[str, FunctionName], ...] = (
     ("/assign", "assignment"),
+    ("/identify", "assignment"),
     ("/flags", "feature_flags"),
     ("/feature-flags", "feature_flags"),
     ("/ofrep", "feature_flags"),

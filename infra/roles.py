@@ -89,6 +89,8 @@ def list_calls(function: FunctionName, environment: Environment, names: Resource
         actions["firehose"] = ("firehose:PutRecordBatch",)
     if function == "event_processor" and environment.settings.get("REALTIME_EVENT_DEDUPE") == "table":
         actions["dedupe_table"] = ("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+    if function == "event_processor" and environment.settings.get("REALTIME_IDENTITY") in ("true", "1"):
+        actions["assignments_table"] = ("dynamodb:BatchGetItem", "dynamodb:PutItem")
     if function == "assignment_sync" and "postgres_secret" in names.by_setting:
         actions["postgres_secret"] = ("secretsmanager:GetSecretValue",)
         actions |= _QUARANTINE

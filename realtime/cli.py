@@ -288,6 +288,7 @@ def explain(
             attributes,
             find_segment=find_segment,
             find_flag=find_flag,
+            identities=assignments if services.settings.identity else None,
         )
     else:
         explain_flag(

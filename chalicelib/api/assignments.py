@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.api.http import render_error
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.errors import RealtimeError
+from chalicelib.domain.identity import Identified
 from chalicelib.domain.timestamps import format_timestamp
 
 
@@ -34,4 +35,13 @@ def render_assignments(results: Mapping[str, AssignmentResult | RealtimeError]) 
             else render_assignment(result)
             for key, result in results.items()
         }
+    }
+
+
+def render_identified(anonymous_id: str, identified: Identified) -> dict[str, Any]:
+    return {
+        "anonymous_id": anonymous_id,
+        "user_id": identified.link.user_id,
+        "linked_at": format_timestamp(identified.link.linked_at),
+        "assignments": dict(sorted(identified.variants.items())),
     }

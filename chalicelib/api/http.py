@@ -15,6 +15,7 @@ from chalicelib.api.application import JsonResponse
 from chalicelib.api.encoding import ENCODINGS, UnsupportedEncoding, read_body
 from chalicelib.domain.definitions.schema_errors import list_problems
 from chalicelib.domain.errors import (
+    Conflict,
     InvalidInput,
     NotFound,
     Problem,
@@ -39,6 +40,7 @@ _JSON = {"Content-Type": "application/json"}
 _STATUS: dict[type[RealtimeError], int] = {
     InvalidInput: 400,
     NotFound: 404,
+    Conflict: 409,
     TooLarge: 413,
     Throttled: 429,
     StorageUnavailable: 500,

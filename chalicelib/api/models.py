@@ -42,6 +42,11 @@ class AssignBatchRequest(RequestModel):
     experiment_keys: list[str] | None = Field(default=None, max_length=1000, description="absent: all active")
 
 
+class IdentifyRequest(RequestModel):
+    anonymous_id: UserId
+    user_id: UserId
+
+
 class FlagRequest(RequestModel):
     user_id: UserId
     flag_key: DefinitionName
@@ -99,6 +104,13 @@ class AssignAnswer(BaseModel):
 
 class AssignBatchAnswer(BaseModel):
     assignments: dict[str, AssignAnswer | ErrorAnswer]
+
+
+class IdentifyAnswer(BaseModel):
+    anonymous_id: str
+    user_id: str
+    linked_at: str = Field(description="ISO 8601, UTC: when the ids were linked first")
+    assignments: dict[str, str] = Field(description="experiment key → the variant that both ids have")
 
 
 class FlagAnswer(BaseModel):

@@ -166,6 +166,11 @@ def is_current(row: Assignment, experiment: Experiment, now: float) -> bool:
     return row.iteration == experiment.iteration and (row.expires_at is None or now < row.expires_at)
 
 
+def is_valid(row: Assignment, experiment: Experiment, now: float) -> bool:
+    """Whether ``row`` is an assignment to a variant of the current iteration that has not expired."""
+    return row.variant in experiment.sticky and is_current(row, experiment, now)
+
+
 def is_ahead(row: Assignment, experiment: Experiment) -> bool:
     """Whether a newer definition made ``row``; then ``experiment`` must not overwrite it."""
     return row.version > experiment.version or row.iteration > experiment.iteration

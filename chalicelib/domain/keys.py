@@ -19,7 +19,7 @@ ADMIN = "admin"
 PUBLIC = frozenset({CLIENT_FLAGS, CLIENT_EVENTS})
 """Whoever has a key of only these scopes may as well be anybody, so the key may stand in a URL."""
 SCOPES: dict[str, tuple[str, ...]] = {
-    "assign": ("/assign", "/assign/batch"),
+    "assign": ("/assign", "/assign/batch", "/identify"),
     "flags": _FLAGS,
     CLIENT_FLAGS: _FLAGS,
     "events": ("/events",),

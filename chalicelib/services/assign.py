@@ -11,6 +11,7 @@ from chalicelib.domain.assignment import (
     find_unit,
     is_ahead,
     is_fresh,
+    is_valid,
     make_assignment_id,
     needs_row,
 )
@@ -27,14 +28,18 @@ from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError, Stor
 from chalicelib.domain.reasons import Reason
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.assignment_cache import AssignmentCache
-from chalicelib.services.assignment_writer import AssignmentWriter, UnstoredDecision, is_valid
+from chalicelib.services.assignment_writer import AssignmentWriter, UnstoredDecision
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.cache import DefinitionSource
 from chalicelib.services.definitions.segments import find_by_key
+from chalicelib.services.linked_users import LinkedUsers, Lookup, ReadRow
 
-ReadRow = Callable[[Experiment, str], Assignment | None]
 Attributes = Mapping[str, Any]
 """For targeting rules: the context, with the user's id."""
+
+
+NO_LOOKUP = Lookup("")
+"""Nothing is read yet."""
 
 
 class AssignmentRecorder(Protocol):
@@ -59,6 +64,7 @@ class Assigner:
         recorder: AssignmentRecorder,
         metrics: MetricsRecorder,
         parallel: Parallel,
+        linked_users: LinkedUsers | None = None,
     ) -> None:
         self._experiments = experiments
         self._find_segment = find_by_key(segments)
@@ -70,6 +76,7 @@ class Assigner:
         self._recorder = recorder
         self._metrics = metrics
         self._parallel = parallel
+        self._linked_users = linked_users
 
     def assign(
         self, user_id: str, experiment_key: str, context: dict[str, Any], now: float
@@ -82,10 +89,19 @@ class Assigner:
             raise NotFound.experiment(experiment_key)
         attributes = {**context, "user_id": user_id}
         experiment = self._find_in_force(experiment, now)
-        outcome = self._decide(experiment, user_id, attributes, now, self._assignments.get)
-        if isinstance(outcome, AssignmentResult):
-            return outcome
-        return self._store(outcome, attributes, now)
+        if self._linked_users is None or not _may_be_linked(experiment, user_id, attributes, now):
+            return self._assign(experiment, user_id, attributes, now, self._assignments.get)
+        lookup = self._linked_users.find(user_id, [experiment], now)
+        attributes["user_id"] = lookup.user_id
+        read_row = lookup.before(self._assignments.get)
+        result = self._assign(experiment, lookup.user_id, attributes, now, read_row)
+        return result if lookup.user_id == user_id else result._replace(user_id=user_id)
+
+    def _assign(
+        self, experiment: Experiment, user_id: str, attributes: Attributes, now: float, read_row: ReadRow
+    ) -> AssignmentResult:
+        outcome = self._decide(experiment, user_id, attributes, now, read_row)
+        return outcome if isinstance(outcome, AssignmentResult) else self._store(outcome, attributes, now)
 
     def assign_many(
         self, user_id: str, experiment_keys: Collection[str] | None, context: dict[str, Any], now: float
@@ -105,15 +121,38 @@ class Assigner:
             if not isinstance(each, RealtimeError)
         }
         unique = {experiment.key: experiment for experiment in by_name.values()}
-        results = self._assign_each(unique.values(), user_id, attributes, now)
+        results = self._assign_linked(unique.values(), user_id, attributes, now)
         return dict(sorted((errors | {name: results[each.key] for name, each in by_name.items()}).items()))
 
-    def _assign_each(
+    def _assign_linked(
         self, experiments: Collection[Experiment], user_id: str, attributes: Attributes, now: float
+    ) -> dict[str, AssignmentResult | RealtimeError]:
+        """`_assign_each` for ``user_id``, or for the user that it is linked to."""
+        if self._linked_users is None:
+            return self._assign_each(experiments, user_id, attributes, now)
+        linked = [each for each in experiments if _may_be_linked(each, user_id, attributes, now)]
+        lookup = self._linked_users.find(user_id, linked, now)
+        by_user = {**attributes, "user_id": lookup.user_id}
+        results = self._assign_each(linked, lookup.user_id, by_user, now, lookup)
+        if lookup.user_id != user_id:
+            results = {
+                key: each if isinstance(each, RealtimeError) else each._replace(user_id=user_id)
+                for key, each in results.items()
+            }
+        others = [each for each in experiments if each.key not in results]
+        return results | self._assign_each(others, user_id, attributes, now)
+
+    def _assign_each(
+        self,
+        experiments: Collection[Experiment],
+        user_id: str,
+        attributes: Attributes,
+        now: float,
+        lookup: Lookup = NO_LOOKUP,
     ) -> dict[str, AssignmentResult | RealtimeError]:
         """By the experiment's key."""
         results: dict[str, AssignmentResult | RealtimeError] = {}
-        read_row = self._read_ahead(experiments, user_id, attributes, now)
+        read_row = self._read_ahead(experiments, user_id, attributes, now, lookup)
         unstored: list[UnstoredDecision] = []
         for experiment in experiments:
             try:
@@ -177,18 +216,25 @@ class Assigner:
         return {key: existing.get(key) or NotFound.experiment(key) for key in unique_keys}
 
     def _read_ahead(
-        self, experiments: Collection[Experiment], user_id: str, attributes: Attributes, now: float
+        self,
+        experiments: Collection[Experiment],
+        user_id: str,
+        attributes: Attributes,
+        now: float,
+        lookup: Lookup,
     ) -> ReadRow:
         """Reads the rows that decisions may need, in one go. The returned function raises if that failed."""
         pairs = [
             (experiment.id, unit)
             for experiment in experiments
             if (unit := find_unit(experiment, user_id, attributes)) is not None
+            and (experiment.id, unit) not in lookup.read
             and not self._cache.get(experiment, unit)
             and _may_need_row(experiment, user_id, attributes, now)
         ]
         try:
-            rows = self._assignments.get_many(pairs, consistent=False) if pairs else {}
+            is_readable = pairs and lookup.error is None
+            rows = self._assignments.get_many(pairs, consistent=False) if is_readable else {}
         except (StorageUnavailable, Throttled) as error:
             failure = error
 
@@ -196,7 +242,7 @@ class Assigner:
                 raise failure
 
             return fail
-        return lambda experiment, unit: rows.get((experiment.id, unit))
+        return lookup.before(lambda experiment, unit: rows.get((experiment.id, unit)))
 
     def _decide(
         self, experiment: Experiment, user_id: str, attributes: Attributes, now: float, read_row: ReadRow
@@ -288,6 +334,20 @@ def _may_need_row(experiment: Experiment, user_id: str, attributes: Attributes, 
         return needs_row(experiment, check_gates(experiment, user_id, attributes, now))
     except InvalidInput:
         return False
+
+
+def _may_be_linked(experiment: Experiment, user_id: str, attributes: Attributes, now: float) -> bool:
+    """Whether it matters which user an anonymous id belongs to; an override of the id itself comes first."""
+    if experiment.get_unit is not None:
+        return False
+    try:
+        gated = check_gates(experiment, user_id, attributes, now)
+    except InvalidInput:
+        return False
+    return gated is None or gated.reason in _BY_ID
+
+
+_BY_ID = frozenset({Reason.HOLDOUT, Reason.NOT_IN_LAYER})
 
 
 def _is_from_newer_definition(stored: Assignment, unstored: UnstoredDecision, now: float) -> bool:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import NamedTuple
 
-from chalicelib.domain.assignment import Assignments, is_ahead, is_current, make_assignment_id
+from chalicelib.domain.assignment import Assignments, is_ahead, is_valid, make_assignment_id
 from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 
@@ -71,11 +71,6 @@ class AssignmentWriter:
         if may_replace and _is_replaceable(stored, experiment, row):
             stored = self._assignments.put(experiment, unit, row.replace_row(stored), stored)
         return stored
-
-
-def is_valid(row: Assignment, experiment: Experiment, now: float) -> bool:
-    """Whether ``row`` is an assignment to a variant of the current iteration that has not expired."""
-    return row.variant in experiment.sticky and is_current(row, experiment, now)
 
 
 def _is_replaceable(stored: Assignment, experiment: Experiment, row: Assignment) -> bool:

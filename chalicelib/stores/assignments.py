@@ -1,11 +1,12 @@
-"""The assignments table: one row per experiment and user, written once."""
+"""The assignments table: one row per experiment and user, written once; and the links of anonymous ids."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.definitions.model import Assignment, Experiment
+from chalicelib.domain.identity import Link
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 from chalicelib.settings import Settings
 from chalicelib.stores.batches import batch_get
@@ -14,6 +15,12 @@ from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
+
+
+LINK = "$identity#"
+"""Before the id of a link. No row begins so, as the id of an experiment has no ``$``."""
+
+_REFUSED = frozenset({"None", "ConditionalCheckFailed", "TransactionConflict"})
 
 
 class AssignmentStore:
@@ -37,10 +44,51 @@ class AssignmentStore:
 
         Raises Throttled rather than answer for a part of them.
         """
-        ids = {f"{experiment_id}#{user_id}": (experiment_id, user_id) for experiment_id, user_id in pairs}
-        keys = [{"id": {"S": row_id}} for row_id in ids]
-        items = batch_get(self._clients.dynamodb, self._table, keys, consistent=consistent)
-        return {ids[item["id"]["S"]]: _read_row(item) for item in items}
+        return self._read(pairs, (), consistent=consistent)[0]
+
+    @guarded
+    def get_rows_and_links(
+        self, pairs: Collection[tuple[str, str]], ids: Iterable[str], *, consistent: bool = True
+    ) -> tuple[dict[tuple[str, str], Assignment], dict[str, Link]]:
+        return self._read(pairs, ids, consistent=consistent)
+
+    def _read(
+        self, pairs: Collection[tuple[str, str]], ids: Iterable[str], *, consistent: bool
+    ) -> tuple[dict[tuple[str, str], Assignment], dict[str, Link]]:
+        by_row = {f"{experiment_id}#{user_id}": (experiment_id, user_id) for experiment_id, user_id in pairs}
+        by_link = {f"{LINK}{id_}": id_ for id_ in ids}
+        keys = [{"id": {"S": item_id}} for item_id in (*by_row, *by_link)]
+        items = {
+            item["id"]["S"]: item
+            for item in batch_get(self._clients.dynamodb, self._table, keys, consistent=consistent)
+        }
+        rows = {pair: _read_row(items[item_id]) for item_id, pair in by_row.items() if item_id in items}
+        links = {id_: _read_link(items[item_id]) for item_id, id_ in by_link.items() if item_id in items}
+        return rows, links
+
+    @guarded
+    def put_link(self, anonymous_id: str, link: Link, now: float) -> bool:
+        puts: Any = [{"Put": self._make_link(id_, link, now)} for id_ in (anonymous_id, link.user_id)]
+        client = self._clients.dynamodb
+        try:
+            client.transact_write_items(TransactItems=puts)
+        except client.exceptions.TransactionCanceledException as error:
+            reasons: Any = error.response.get("CancellationReasons", [])
+            if not {reason.get("Code") for reason in reasons} <= _REFUSED:
+                raise
+            return False
+        return True
+
+    @guarded
+    def list_anonymous_ids(self, user_id: str) -> list[str]:
+        pages = self._clients.dynamodb.get_paginator("scan").paginate(
+            TableName=self._table,
+            FilterExpression="begins_with(id, :link) AND user_id = :user",
+            ExpressionAttributeValues={":link": {"S": LINK}, ":user": {"S": user_id}},
+            ProjectionExpression="id",
+        )
+        ids = {item["id"]["S"].removeprefix(LINK) for page in pages for item in page["Items"]}
+        return sorted(ids - {user_id})
 
     @guarded
     def put(
@@ -87,6 +135,21 @@ class AssignmentStore:
             item["variation"] = {"S": row.variant}
         return item
 
+    def _make_link(self, id_: str, link: Link, now: float) -> dict[str, Any]:
+        user = {"S": link.user_id}
+        return {
+            "TableName": self._table,
+            "Item": {
+                "id": {"S": f"{LINK}{id_}"},
+                "user_id": user,
+                "linked_at": {"S": format_timestamp(link.linked_at)},
+                "ttl": {"N": str(int(link.expires_at))},
+            },
+            "ConditionExpression": "attribute_not_exists(id) OR user_id = :user OR #ttl <= :now",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": {":user": user, ":now": {"N": str(int(now))}},
+        }
+
 
 def _make_key(experiment_id: str, user_id: str) -> dict[str, Any]:
     return {"id": {"S": f"{experiment_id}#{user_id}"}}
@@ -104,6 +167,10 @@ def _write_assignment(row: Assignment) -> dict[str, Any]:
         item["version"] = {"N": str(row.version)}
     if row.expires_at is not None:
         item["ttl"] = {"N": str(int(row.expires_at))}
+    if row.linked_at is not None:
+        item["linked_at"] = {"S": format_timestamp(row.linked_at)}
+    if row.person:
+        item["person"] = {"S": row.person}
     return item
 
 
@@ -118,4 +185,11 @@ def _read_row(item: Any) -> Assignment:
         replaced=tuple(_read_row(replaced["M"]) for replaced in item["replaced"]["L"])
         if "replaced" in item
         else (),
+        person=item["person"]["S"] if "person" in item else "",
+        linked_at=parse_timestamp(item["linked_at"]["S"]) if "linked_at" in item else None,
     )
+
+
+def _read_link(item: Any) -> Link:
+    linked_at = parse_timestamp(item["linked_at"]["S"])
+    return Link(item["user_id"]["S"], linked_at, float(item["ttl"]["N"]))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypedDict, TypeVar, Unpack
 
-from chalicelib.domain.assignment import Assignments
 from chalicelib.domain.definitions.model import Definitions
+from chalicelib.domain.identity import Identities
 from chalicelib.domain.keys import Keys
 from chalicelib.domain.recent_contexts import RecentContexts
 from chalicelib.domain.stream.archive import Archive
@@ -39,7 +39,7 @@ class Replacements(TypedDict, total=False):
     clients: Clients
     metrics: MetricsRecorder
     definitions: Definitions
-    assignments: Assignments
+    assignments: Identities
     counters: Counters
     verdicts: VerdictLog
     history: History | None
@@ -79,7 +79,7 @@ class AwsStores:
         return self.watch("definitions", DefinitionStore(self.clients, self.settings, self.metrics))
 
     @cached_property
-    def assignments(self) -> Assignments:
+    def assignments(self) -> Identities:
         return self.watch("assignments", AssignmentStore(self.clients, self.settings))
 
     @cached_property

@@ -29,6 +29,7 @@ from chalicelib.domain.definitions.model import (
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.evaluation import Assign, evaluate, make_experiment_answer, make_state
 from chalicelib.domain.general_form.state import Stop
+from chalicelib.domain.identity import Identities, find_user
 from chalicelib.domain.timestamps import format_timestamp
 from realtime.commands.explain_form import Step, explain_form, explain_rules
 from realtime.commands.explain_question import Question
@@ -47,13 +48,22 @@ def explain_experiment(
     now: float | None = None,
     find_segment: FindSegment = find_nothing,
     find_flag: FindFlag = find_nothing,
+    identities: Identities | None = None,
 ) -> None:
-    """Print the decision as `/assign` would make it now. Nothing is stored."""
+    """Print the decision as `/assign` would make it now. Nothing is stored. Without ``identities`` no id is
+    linked to a user.
+    """
     question = _ask(user, context, now, find_flag, find_segment)
     experiment = find(key)
     if experiment is None:
         raise NotFound.experiment(key)
     experiment = find_in_force(experiment, question.state.now)
+    is_linkable = experiment.get_unit is None and user not in experiment.document.overrides
+    linked = find_user(identities, user, question.state.now) if identities and is_linkable else user
+    if linked != user:
+        note = f"This id is linked to the user {linked}, and is answered as that user is."
+        console.print(_to_text(note))
+        question, user = _ask(linked, context, now, find_flag, find_segment), linked
     get_row = _read_row_once(experiment, assignments, question)
     _print_steps(console, list_experiment_steps(experiment, question, get_row))
     decision = decide(

@@ -3,7 +3,7 @@
 Each class names the one that it stands for; `realtime.testing.event_stores` has those of the event stream.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionKind, DefinitionRow, Experiment
 from chalicelib.domain.errors import Conflict
+from chalicelib.domain.identity import Link
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.domain.stream.assignment_history import HistoryRow, RefusedRow
@@ -99,6 +100,7 @@ class MemoryAssignments:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], Assignment] = {}
+        self.links: dict[str, Link] = {}
         self._lock = Lock()
 
     def get(self, experiment: Experiment, user_id: str) -> Assignment | None:
@@ -120,6 +122,23 @@ class MemoryAssignments:
             if pair not in self.rows or (replace is not None and _is_same(self.rows[pair], replace)):
                 self.rows[pair] = row
             return self.rows[pair]
+
+    def get_rows_and_links(
+        self, pairs: Collection[tuple[str, str]], ids: Iterable[str], *, consistent: bool = True
+    ) -> tuple[dict[tuple[str, str], Assignment], dict[str, Link]]:
+        rows = MemoryAssignments.get_many(self, pairs, consistent=consistent)
+        return rows, {id_: self.links[id_] for id_ in ids if id_ in self.links}
+
+    def put_link(self, anonymous_id: str, link: Link, now: float) -> bool:
+        with self._lock:
+            links = [self.links.get(anonymous_id), self.links.get(link.user_id)]
+            if any(each and each.user_id != link.user_id and now < each.expires_at for each in links):
+                return False
+            self.links |= {anonymous_id: link, link.user_id: link}
+            return True
+
+    def list_anonymous_ids(self, user_id: str) -> list[str]:
+        return sorted(id_ for id_, link in self.links.items() if link.user_id == user_id != id_)
 
 
 class MemoryAssignmentHistory:

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.domain.assignment import Assignments
 from chalicelib.domain.definitions.model import Assignment
+from chalicelib.domain.identity import Identities, Link
 from chalicelib.settings import Settings
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients
@@ -22,13 +23,75 @@ OTHER = Assignment("treatment", "id-2", 1_800_000_000.124, 2, None, 7)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def store(request: pytest.FixtureRequest) -> Iterator[Assignments]:
+def store(request: pytest.FixtureRequest) -> Iterator[Identities]:
     if request.param == "memory":
         yield MemoryAssignments()
         return
     settings: Settings = request.getfixturevalue("aws_settings")
     clients: Clients = request.getfixturevalue("service_clients")
     yield AssignmentStore(clients, settings)
+
+
+LINK = Link("u", NOW, 1_900_000_000.0)
+
+
+def test_a_link_comes_back_with_the_rows_of_the_same_call(store: Identities) -> None:
+    assert store.get_rows_and_links([(CHECKOUT.id, "a")], ["a", "u"]) == ({}, {})
+    store.put(CHECKOUT, "a", ROW, None)
+    assert store.put_link("a", LINK, NOW)
+    rows, links = store.get_rows_and_links([(CHECKOUT.id, "a"), (CHECKOUT.id, "u")], ["a", "u", "b"])
+    assert (rows, links) == ({(CHECKOUT.id, "a"): ROW}, {"a": LINK, "u": LINK})
+    assert store.get_many([(CHECKOUT.id, "a")]) == {(CHECKOUT.id, "a"): ROW}
+
+
+def test_a_link_is_made_whole_or_not_at_all(store: Identities) -> None:
+    assert store.put_link("a", LINK, NOW)
+    assert store.put_link("a", LINK._replace(expires_at=1_900_000_001.0), NOW)
+    assert not store.put_link("a", LINK._replace(user_id="v"), NOW)
+    assert not store.put_link("b", LINK._replace(user_id="a"), NOW)
+    assert not store.put_link("u", LINK._replace(user_id="v"), NOW)
+    _, links = store.get_rows_and_links([], ["a", "b", "u", "v"])
+    assert links == dict.fromkeys(["a", "u"], LINK._replace(expires_at=1_900_000_001.0))
+
+
+def test_an_expired_link_counts_as_absent(store: Identities) -> None:
+    assert store.put_link("a", LINK, NOW)
+    other = Link("v", NOW, 2_000_000_000.0)
+    assert store.put_link("a", other, LINK.expires_at)
+    _, links = store.get_rows_and_links([], ["a"])
+    assert links == {"a": other}
+
+
+@pytest.mark.parametrize("user", ["u", "#", "ü 😀", "$identity#u", "x" * 1024])
+def test_the_ids_of_a_person_can_be_listed(store: Identities, user: str) -> None:
+    ids = ["a", "a#b", "y" * 1024, "é"]
+    for id_ in ids:
+        assert store.put_link(id_, LINK._replace(user_id=user), NOW)
+    assert store.put_link("other", LINK._replace(user_id="somebody"), NOW)
+    assert store.list_anonymous_ids(user) == sorted(ids)
+    assert store.list_anonymous_ids("nobody") == []
+
+
+def test_marks_of_a_link_come_back(store: Identities) -> None:
+    marked = replace(ROW, person="ü", linked_at=NOW + 1)
+    copied = replace(OTHER, linked_at=NOW + 2).replace_row(ROW)
+    store.put(CHECKOUT, "a", ROW, None)
+    assert store.put(CHECKOUT, "a", marked, ROW) == marked
+    assert store.get(CHECKOUT, "a") == marked
+    store.put(CHECKOUT, "u", copied, None)
+    row = store.get(CHECKOUT, "u")
+    assert row is not None
+    assert (row, row.replaced) == (copied, (ROW,))
+
+
+def test_of_16_concurrent_links_of_one_id_one_wins(store: Identities) -> None:
+    def link(number: int) -> bool:
+        return store.put_link("a", LINK._replace(user_id=f"u{number}"), NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(link, range(16))) == 1
+    _, links = store.get_rows_and_links([], [f"u{number}" for number in range(16)])
+    assert len(links) == 1
 
 
 def test_a_user_without_a_row_is_unassigned(store: Assignments) -> None:

@@ -61,7 +61,18 @@ class FixedDefinitions(Generic[T]):
         return self.by_key.get(key)
 
 
-JUDGE = ("versions", "flags", "assignments", "verdicts", "deduplicator", "event_types", "parallel", "limits")
+JUDGE = (
+    "versions",
+    "flags",
+    "assignments",
+    "verdicts",
+    "deduplicator",
+    "event_types",
+    "parallel",
+    "limits",
+    "metrics",
+    "identifier",
+)
 PROCESSOR = ("counters", "archive", "quarantine", "parallel", "metrics", "limits")
 
 
@@ -98,6 +109,7 @@ class EventPlane:
             "parallel": parallel,
             "metrics": self.metrics,
             "limits": limits,
+            "identifier": None,
         }
         arguments |= {**self._replaced, **replaced}
         judge = Judge(**{name: arguments[name] for name in JUDGE})

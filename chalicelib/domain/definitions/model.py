@@ -109,6 +109,10 @@ class Assignment:
 
     ``version`` is that of the definition that decided; 0 if unknown. ``replaced`` are the latest assignments
     that the row has replaced, newest first: events of their time still count for them.
+
+    ``person`` is the signed-in user whose row counts in place of this one, because the ids were linked.
+    ``linked_at``: when that was; in a row without a ``person``, from when on it has the assignment of an
+    anonymous id.
     """
 
     variant: str
@@ -118,6 +122,13 @@ class Assignment:
     expires_at: float | None = None
     version: int = 0
     replaced: "tuple[Assignment, ...]" = field(default=(), compare=False)
+    person: str = ""
+    linked_at: float | None = None
+
+    @property
+    def since(self) -> float:
+        """From when on the row's user had the assignment."""
+        return self.timestamp if self.linked_at is None or self.person else self.linked_at
 
     def replace_row(self, earlier: "Assignment | None") -> "Assignment":
         """This assignment, written over ``earlier``."""

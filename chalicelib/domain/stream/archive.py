@@ -75,8 +75,12 @@ def build_lines(
     judged_events: Iterable[tuple[ReceivedEvent, Verdict]],
     experiments: Mapping[str, Experiment],
     assignments: Mapping[AssignmentKey, Assignment],
+    people: Mapping[str, str],
 ) -> list[ArchiveLine]:
-    """``experiments`` by id. ``assignments`` adds their times to what the verdicts say."""
+    """``experiments`` by id. ``assignments`` adds their times to what the verdicts say.
+
+    ``people``: the user of each anonymous id that is linked.
+    """
     lines = []
     for (record_index, part, _, arrived_at, event, size), verdict in judged_events:
         number, data = batch.sequence_numbers[record_index], event.data
@@ -95,6 +99,9 @@ def build_lines(
         if event.is_backfill:
             realtime["backfill"] = True
         added = _REALTIME_BYTES + _EXPERIMENT_BYTES * len(verdict or ())
+        if event.user_id in people:
+            realtime["person"] = person = people[event.user_id]
+            added += 6 * len(person)
         lines.append(ArchiveLine(record_index, part, number, event.hour, size + added, data))
     return lines
 

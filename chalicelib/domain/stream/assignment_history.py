@@ -101,13 +101,15 @@ def read_row(image: Mapping[str, Any]) -> HistoryRow | None:
     """None if the row is not one of our assignments."""
     try:
         timestamp = _format_time(image["timestamp"]["S"])
+        is_copied = "linked_at" in image and "person" not in image  # from an anonymous id, at that time
+        updated_at = max(timestamp, _format_time(image["linked_at"]["S"])) if is_copied else timestamp
         return HistoryRow(
             id=image["assignment_id"]["S"],
             experiment_id=image["experiment_id"]["S"],
             variant_id=image["variant"]["S"],
             user_id=image["user_id"]["S"],
             created_at=timestamp,
-            updated_at=timestamp,
+            updated_at=updated_at,
         )
     except (KeyError, ValueError):
         return None

@@ -84,11 +84,17 @@ def find_assignment_key(experiment: Experiment, event: Event) -> AssignmentKey:
 def find_assignment(
     row: Assignment | None, iteration: int, time: float, tolerance: float
 ) -> Assignment | None:
-    """The assignment to ``iteration`` that was in force at ``time``: the row's, or one that it replaced."""
-    for assignment in () if row is None else (row, *row.replaced):
-        if assignment.timestamp - tolerance <= time and assignment.iteration == iteration:
-            is_expired = assignment.expires_at is not None and time >= assignment.expires_at
-            return None if is_expired else assignment
+    """The assignment to ``iteration`` that was in force at ``time``: the row's, or one that it replaced.
+
+    ``tolerance`` applies only if none was: where a user was moved, the exact time decides.
+    """
+    rows = () if row is None else (row, *row.replaced)
+    for early in (0.0, tolerance):
+        for assignment in rows:
+            if assignment.since - early <= time and assignment.iteration == iteration:
+                if assignment.expires_at is None or time < assignment.expires_at:
+                    return assignment
+                break
     return None
 
 
@@ -98,7 +104,7 @@ def _find_variant(row: Assignment | None, iteration: int, time: float, tolerance
         return assignment.variant, "assignment"
     if row is None:
         return UNASSIGNED, "no_assignment"
-    assigned_at = [each.timestamp for each in (row, *row.replaced) if each.iteration == iteration]
+    assigned_at = [each.since for each in (row, *row.replaced) if each.iteration == iteration]
     return UNASSIGNED, "before_assignment" if time < max(assigned_at, default=time) else "no_assignment"
 
 

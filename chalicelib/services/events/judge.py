@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from chalicelib.domain.assignment import Assignments
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.event_types import OTHER
+from chalicelib.domain.identity import Identities, read_identify_event
 from chalicelib.domain.stream.attribution import (
     AssignmentKey,
     Attribution,
@@ -14,7 +15,6 @@ from chalicelib.domain.stream.attribution import (
     find_assignment_key,
     find_deciding_time,
     find_matches,
-    is_reusable,
 )
 from chalicelib.domain.stream.counters import experiment_scope
 from chalicelib.domain.stream.event import Event, Limits
@@ -22,16 +22,14 @@ from chalicelib.domain.stream.experiment_index import Match
 from chalicelib.domain.stream.records import Batch, EventPosition, ReceivedEvent
 from chalicelib.domain.stream.tracking import EVALUATION, EXPOSURE
 from chalicelib.domain.stream.verdicts import Verdict, VerdictLog, Verdicts
-from chalicelib.services.concurrency import Parallel, batched
+from chalicelib.metrics import MetricsRecorder
+from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.events.assignment_rows import AssignmentRows, LoadedRows
 from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.event_types import EventTypeLimiter, ScopeDay
 from chalicelib.services.events.experiment_versions import ExperimentVersions
-from chalicelib.services.events.two_generation_cache import TwoGenerationCache
-
-ROWS_A_CALL = 100
-ROWS_CACHED = 50_000
-ROW_SECONDS = 60.0
+from chalicelib.services.identify import Identifier
 
 
 class JudgedBatch(NamedTuple):
@@ -41,32 +39,36 @@ class JudgedBatch(NamedTuple):
     events: list[tuple[ReceivedEvent, Verdict]]
     experiments: Mapping[str, Experiment]  # by id
     assignments: Mapping[AssignmentKey, Assignment]
+    people: Mapping[str, str]  # the user of each linked id
 
 
 class Judge:
+    """Without an ``identifier`` no id is linked, and `$identify` is an event as any other."""
+
     def __init__(
         self,
         *,
         versions: ExperimentVersions,
         flags: DefinitionSource[Flag],
-        assignments: Assignments,
+        assignments: Identities,
         verdicts: VerdictLog,
         deduplicator: Deduplicator,
         event_types: EventTypeLimiter,
         parallel: Parallel,
         limits: Limits,
+        metrics: MetricsRecorder,
+        identifier: Identifier | None = None,
     ) -> None:
         self._versions = versions
         self._flags = flags
-        self._assignments = assignments
         self._verdicts = verdicts
         self._deduplicator = deduplicator
         self._event_types = event_types
         self._parallel = parallel
         self._limits = limits
-        self._cache: TwoGenerationCache[AssignmentKey, Assignment] = TwoGenerationCache(
-            ROWS_CACHED, ROW_SECONDS
-        )
+        self._metrics = metrics
+        self._identifier = identifier
+        self._rows = AssignmentRows(assignments, parallel, has_links=identifier is not None)
 
     def judge(self, batch: Batch, now: float) -> JudgedBatch:
         """Raises StorageUnavailable or Throttled."""
@@ -74,7 +76,9 @@ class Judge:
         events = [received.event for received in batch.events]
         times = [find_deciding_time(event, self._limits) for event in events]
         matches = [find_matches(event, index, time) for event, time in zip(events, times, strict=True)]
-        assignments = self._load_assignments(events, times, matches, index.by_id, now)
+        if self._identifier is not None:
+            self._link_ids(self._identifier, batch, times, now)
+        assignments, people = self._load_rows(batch, times, matches, now)
         duplicates = self._deduplicator.find_duplicates(batch, now)
         by_event: dict[EventPosition, Verdict] = {}
         tolerance = self._limits.clock_tolerance
@@ -96,33 +100,38 @@ class Judge:
             stored, first = verdicts.by_event, verdicts.first
             undone = [received for received in batch.events if received.position >= first]
             judged = [(received, stored.get((received.position, received.part), ())) for received in undone]
-        return JudgedBatch(verdicts, judged, index.by_id, assignments)
+        return JudgedBatch(verdicts, judged, index.by_id, assignments, people)
 
-    def _load_assignments(
-        self,
-        events: Sequence[Event],
-        times: Sequence[float],
-        matches: Sequence[Sequence[Match]],
-        experiments: Mapping[str, Experiment],
-        now: float,
-    ) -> dict[AssignmentKey, Assignment]:
-        """Rows are cached while they are valid. A missing row is not: it may be written any moment."""
+    def _load_rows(
+        self, batch: Batch, times: Sequence[float], matches: Sequence[Sequence[Match]], now: float
+    ) -> LoadedRows:
         keys = {
-            find_assignment_key(match.experiment, event)
-            for event, matched in zip(events, matches, strict=True)
+            find_assignment_key(match.experiment, received.event)
+            for received, matched in zip(batch.events, matches, strict=True)
             for match in matched
             if match.is_active
         }
-        latest = max(times, default=now)
-        cached = self._cache.get_many(keys)
-        assignments = {
-            key: row for key, row in cached.items() if is_reusable(row, experiments[key[0]], latest)
-        }
-        missing = [key for key in keys if key not in assignments]
-        for rows in self._parallel.map(self._assignments.get_many, batched(missing, ROWS_A_CALL)):
-            assignments.update(rows)
-            self._cache.update(rows, now)
-        return assignments
+        return self._rows.load(keys, self._versions.get_index(now).by_id, max(times, default=now), now)
+
+    def _link_ids(self, identifier: Identifier, batch: Batch, times: Sequence[float], now: float) -> None:
+        """Before anything is decided. The links of one id in order; a link to a second user is refused."""
+        links: dict[str, list[tuple[str, float]]] = {}
+        for received, time in zip(batch.events, times, strict=True):
+            event = received.event
+            ids = read_identify_event(event.type, event.user_id, event.data)
+            if ids is not None:
+                links.setdefault(ids[0], []).append((ids[1], time))
+
+        def link(anonymous_id: str) -> None:
+            for user_id, time in links[anonymous_id]:
+                try:
+                    identified = identifier.identify(anonymous_id, user_id, time, now)
+                except Conflict:
+                    self._metrics.record("IdentifyRefused")
+                else:
+                    self._rows.remember(identified.rows, now)
+
+        self._parallel.map(link, links)
 
     def _limit_event_types(
         self,

@@ -86,7 +86,7 @@ class EventProcessor:
         except (StorageUnavailable, Throttled) as error:
             log.warning("a batch of %d records waits: %s", len(batch.positions), error.code)
             return 0
-        lines = build_lines(batch, judged.events, judged.experiments, judged.assignments)
+        lines = build_lines(batch, judged.events, judged.experiments, judged.assignments, judged.people)
         done = self._settle(batch, judged, lines, 0, len(batch.positions), now)
         if done == len(batch.positions):
             self._finished.pop(batch.shard, None)

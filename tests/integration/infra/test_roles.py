@@ -31,11 +31,12 @@ Calls = set[tuple[str, str]]
 """The setting that names the resource, and the action."""
 SECRET = "platform-postgres"  # noqa: S105 - its name
 VARIANTS: Mapping[str, dict[str, Any]] = {
-    "standalone": {},
+    "standalone": {"identity": False},
     "existing": {
         "platform": "existing",
         "archive": "firehose",
         "event_dedupe": "table",
+        "identity": True,
         "context_sample": 1.0,
         "postgres_secret": SECRET,
     },
@@ -132,6 +133,8 @@ def assignment(plane: Plane) -> None:
 
     while_definitions_change(plane.settings, use)
     plane.assign_many("u2", None, {})
+    if plane.settings.identity:
+        plane.identify("u1", "u3")
     plane.after_response(5.0)
 
 
@@ -172,6 +175,8 @@ def event_processor(plane: Plane) -> None:
     shared_id = [purchase(user, timestamp=now, event_id="1") for user in ("u1", "u2")]
     good = [purchase(timestamp=now), purchase(timestamp=now, **evaluation), *shared_id]
     poison = [b"not JSON", b"x" * (MAX_BYTES // 2)]  # the second is too large for a message
+    if plane.settings.identity:
+        good.append(purchase(timestamp=now, event_type="$identify", properties={"anonymous_id": "a"}))
     numbers = itertools.count(0, 10)
 
     def use() -> None:
@@ -245,7 +250,7 @@ def test_a_role_has_what_its_function_calls_and_nothing_more(
 
 
 def _environment(variant: str) -> environments.Environment:
-    changed = {f"REALTIME_{name.upper()}": value for name, value in VARIANTS[variant].items()}
+    changed = {f"REALTIME_{name.upper()}": str(value).lower() for name, value in VARIANTS[variant].items()}
     return replace(environments.load("dev"), settings=changed)
 
 

@@ -136,3 +136,39 @@ def test_a_direct_event_is_none_of_the_gateways_whatever_its_request_context(
     assert application.assignment(body, None)["variant"] in ("control", "new")
     refused = application.assignment({"requestContext": context}, None)
     assert refused["error"]["code"] == "invalid_request"
+
+
+def test_identify_answers_with_the_variants_of_both_ids(running: Service, client: Any) -> None:
+    assigned = post(client, "/assign", {"user_id": "a", "experiment_key": "checkout", "context": {"c": "DE"}})
+    answer = post(client, "/identify", {"anonymous_id": "a", "user_id": "u"})
+    assert answer.status_code == 200
+    assert answer.json | {"linked_at": ""} == {
+        "anonymous_id": "a",
+        "user_id": "u",
+        "linked_at": "",
+        "assignments": {"checkout": assigned.json["variant"]},
+    }
+    again = post(client, "/assign", {"user_id": "u", "experiment_key": "checkout"}).json
+    assert (again["variant"], again["reason"]) == (assigned.json["variant"], "STICKY")
+    (event,) = [each for each in running.stream.events if each["event_type"] == "$identify"]
+    assert (event["user_id"], event["properties"]) == ("u", {"anonymous_id": "a"})
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "field"),
+    [
+        ({"user_id": "u"}, 400, "invalid_request", "anonymous_id"),
+        ({"anonymous_id": "a"}, 400, "invalid_request", "user_id"),
+        ({"anonymous_id": 7, "user_id": "u"}, 400, "invalid_request", "anonymous_id"),
+        ({"anonymous_id": "u", "user_id": "u"}, 400, "same_id", "anonymous_id"),
+        ({"anonymous_id": "", "user_id": "u"}, 400, "invalid_user_id", "anonymous_id"),
+        ({"anonymous_id": "taken", "user_id": "u"}, 409, "already_linked", "anonymous_id"),
+    ],
+)
+def test_identify_names_the_field_that_is_wrong(
+    running: Service, client: Any, body: dict[str, Any], status: int, code: str, field: str
+) -> None:
+    running.plane.identify("taken", "somebody")
+    answer = post(client, "/identify", body)
+    error = answer.json["error"]
+    assert (answer.status_code, error["code"], error["details"][0]["field"]) == (status, code, field)

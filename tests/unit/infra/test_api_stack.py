@@ -28,6 +28,7 @@ def stage(template: Templates) -> Template:
     [
         ("/assign", "assignment"),
         ("/assign/batch", "assignment"),
+        ("/identify", "assignment"),
         ("/flags/evaluate", "feature_flags"),
         ("/flags/evaluate/batch", "feature_flags"),
         ("/ofrep/v1/evaluate/flags/{key}", "feature_flags"),

@@ -110,6 +110,7 @@ def test_a_functions_page_lists_its_permissions(name: environments.FunctionName)
     settings = {
         "REALTIME_ARCHIVE": "firehose",
         "REALTIME_EVENT_DEDUPE": "table",
+        "REALTIME_IDENTITY": "true",
         "REALTIME_CONTEXT_SAMPLE": "0.01",
     }
     everything = replace(PROD, settings=settings)

@@ -11,6 +11,7 @@ from rich.console import Console
 from chalicelib.domain.definitions.model import Assignment, DefinitionRow, Experiment
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
 from chalicelib.domain.evaluation import make_state
+from chalicelib.domain.identity import Link
 from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.compiler import translate_rule
 from chalicelib.services.definitions.catalog import Catalog
@@ -386,3 +387,22 @@ def test_a_flag_shows_what_its_experiment_answers() -> None:
     steps, answer = excluded.flag()
     assert steps[0] == "ours: experiment checkout excludes the user: goes to the next rule"
     assert answer == "x  because  DEFAULT"
+
+
+def test_an_id_that_is_linked_is_explained_as_its_user() -> None:
+    bench = Bench(published(overrides={"anna": "treatment"}))
+    bench.assignments.put_link("u", Link("anna", NOW, NOW + 1), NOW)
+    for now, variant in ((NOW, "treatment"), (NOW + 1, "")):
+        explain_experiment(
+            bench.console,
+            bench.get_experiment,
+            bench.assignments,
+            "u",
+            "checkout",
+            {},
+            now,
+            identities=bench.assignments,
+        )
+        assert ("linked to the user anna" in bench.read_text()) == bool(variant)
+        assert ("treatment  because  OVERRIDE" in bench.read_text()) == bool(variant)
+        bench.console.file = io.StringIO()
