@@ -108,6 +108,19 @@ def test_a_row_comes_back_as_it_was_written(store: Assignments, user: str) -> No
     assert store.get(SEARCH, user) == OTHER
 
 
+def test_a_row_remembers_the_latest_assignments_that_it_replaced(store: Assignments) -> None:
+    row = store.put(CHECKOUT, "u", ROW, None)
+    for number in range(2, 8):
+        later = Assignment(f"v{number}", "id", NOW + number, number).replace_row(row)
+        assert store.put(CHECKOUT, "u", later, row) == later
+        row = later
+    stored = store.get(CHECKOUT, "u")
+    assert stored is not None
+    assert [each.variant for each in stored.replaced] == ["v6", "v5", "v4", "v3"]
+    assert stored.replaced == row.replaced
+    assert store.get_many([(CHECKOUT.id, "u")])[CHECKOUT.id, "u"].replaced == row.replaced
+
+
 def test_the_loser_of_a_race_gets_the_row_of_the_winner(store: Assignments) -> None:
     store.put(CHECKOUT, "u", ROW, None)
     assert store.put(CHECKOUT, "u", OTHER, None) == ROW

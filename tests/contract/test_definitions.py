@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -141,6 +142,29 @@ def test_more_definitions_than_fit_one_transaction_are_published_as_one(store: D
     with pytest.raises(Conflict):
         store.publish(many, 1, NOW)
     assert store.publish([B], 2, NOW) == 3
+
+
+def test_versions_since_a_time_are_those_and_the_one_before_them(store: Definitions) -> None:
+    store.publish([A, B, FLAG], 0, NOW)
+    store.publish([replace(A, text='{"key": "a", "n": 2}')], 1, NOW + 10)
+    store.publish([replace(A, text='{"key": "a", "n": 3}'), published("c")], 2, NOW + 20)
+    store.publish([replace(A, text="", status="")], 3, NOW + 30)
+
+    def list_since(since: float) -> list[tuple[str, int]]:
+        return sorted((row.key, row.version) for row in store.get_versions_since("experiment", since))
+
+    assert list_since(NOW + 30) == []
+    assert list_since(NOW + 29) == [("a", 3), ("a", 4)]
+    assert list_since(NOW + 15) == [("a", 2), ("a", 3), ("a", 4), ("c", 3)]
+    everything = [("a", version) for version in (1, 2, 3, 4)] + [("b", 1), ("c", 3)]
+    assert list_since(NOW - 1) == list_since(float("-inf")) == everything
+
+
+def test_versions_since_a_publication_that_lists_no_changes_are_all(store: Definitions) -> None:
+    many = [published(f"e{number}", description="x" * 5) for number in range(1001)]
+    store.publish(many, 0, NOW)
+    rows = store.get_versions_since("experiment", NOW - 1)
+    assert {row.key for row in rows} == {row.key for row in many}
 
 
 def _with_version(definition: DefinitionRow, version: int) -> DefinitionRow:
