@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.errors import Misconfigured, StorageUnavailable, Throttled
 from realtime.event_files.rows import Event
 
 RETRYABLE = ("throttled", "storage_unavailable")
@@ -42,9 +42,11 @@ def send(ingest: Ingest, events: Sequence[Event], pause: Pause) -> Outcome:
 
 
 def _try(ingest: Ingest, events: Sequence[Event]) -> dict[int, tuple[str, str]]:
-    """Code and message of each event that was not taken."""
+    """Code and message of each event that was not taken. Raises Misconfigured: no attempt can mend that."""
     try:
         answer = ingest({"events": list(events)})
+    except Misconfigured:
+        raise
     except (Throttled, StorageUnavailable) as error:
         return dict.fromkeys(range(len(events)), (error.code, error.message))
     return {item["index"]: (item["code"], item["message"]) for item in answer["rejected"]}

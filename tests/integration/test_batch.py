@@ -26,7 +26,7 @@ def plane(service_clients: Clients, aws_settings: Settings) -> Plane:
     DefinitionStore(service_clients, aws_settings).publish([published(metrics=["purchase"])], 0, 0.0)
     rows = AssignmentStore(service_clients, aws_settings)
     for user in range(40):
-        row = Assignment(("control", "treatment")[user % 2], f"a-{user}", time.time() - 60.0)
+        row = Assignment(("control", "treatment")[user % 2], f"a-{user}", time.time() - 3 * 86_400)
         rows.put(CHECKOUT, f"u{user}", row, None)
     return Plane(aws_settings, clients=service_clients)
 
@@ -117,7 +117,7 @@ def test_a_batch_for_which_no_time_is_left_is_reported_whole(plane: Plane, calls
 def test_time_that_runs_out_on_the_way_reports_what_did_not_make_it(plane: Plane) -> None:
     plane.process(make_batch(0), lambda: 60.0)
     event = make_batch(500)
-    seconds_left = iter([60.0] * 6)  # the clock is read nine times
+    seconds_left = iter([60.0] * 6)  # the clock is read more often
     answer = plane.process(event, lambda: next(seconds_left, 0.0))
     assert len(answer["batchItemFailures"]) == 1
     assert plane.process(event, lambda: 60.0) == {"batchItemFailures": []}

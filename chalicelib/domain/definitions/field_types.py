@@ -34,7 +34,9 @@ def _check_event_type(event_type: str) -> str:
     return event_type
 
 
-EventType = Annotated[str, Field(pattern=f"^{EVENT_TYPE_PATTERN}$"), AfterValidator(_check_event_type)]
+EventType = Annotated[
+    str, Field(json_schema_extra={"pattern": f"^{EVENT_TYPE_PATTERN}$"}), AfterValidator(_check_event_type)
+]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(read_share)]
 Percentage = Annotated[float, Field(ge=0, le=100), BeforeValidator(read_percentage)]
 

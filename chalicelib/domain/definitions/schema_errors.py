@@ -80,7 +80,7 @@ _FIXES = {
     "missing": "required",
     "string_type": 'must be a string; quote a number: 1, "1" and 1.0 would be three',
     "string_unicode": "must be valid Unicode: it has a lone surrogate",
-    "string_pattern_mismatch": "must be 1 to 128 of {characters}",
+    "string_pattern_mismatch": "must be 1 to 128 of A-Z a-z 0-9 . _ -",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must not be empty",
@@ -110,8 +110,6 @@ _QUOTED = re.compile("'([^']+)'")
 
 def _write_fix(item: Any, message: str) -> str:
     limits = item.get("ctx", {})
-    if "pattern" in limits:
-        limits["characters"] = "A-Z a-z 0-9 . _ : -" if ":" in limits["pattern"] else "A-Z a-z 0-9 . _ -"
     if item["type"] == "literal_error":
         return f"must be {limits['expected']}{suggest(item['input'], _QUOTED.findall(limits['expected']))}"
     if item["type"] == "less_than_equal" and limits["le"] in _RANGES:

@@ -69,7 +69,8 @@ def list_problems(**fields: Any) -> list[str]:
             "variants[0].payload.list[1].b: must be a finite number",
         ),
         ({"iteration": 0}, "iteration: must be at least 1"),
-        ({"metrics": ["a b"]}, "metrics[0]: must be 1 to 128 of A-Z a-z 0-9 . _ : -"),
+        ({"metrics": ["a\n"]}, "metrics[0]: must have 1 to 128 characters, without control characters"),
+        ({"metrics": ["$other"]}, "metrics[0]: must not be $other"),
         ({"targeting_rules": {"version": "1.0", "rules": [{"id": "r"}]}}, "targeting_rules.rules[0].rule: "),
     ],
 )
