@@ -420,6 +420,7 @@ def forget(
     if dry_run and verify:
         raise UsageError("name either --dry-run or --verify")
     services = plane()
+    people = command.find_linked_ids(console, people, services.assignments)
     if dry_run or verify:
         raise typer.Exit(command.search_user(console, services, people, options, report, is_proof=verify))
     if not yes and not command.confirm(people, options, services.settings.env):
@@ -440,13 +441,13 @@ def export_user(
     """Hand out a user's data. Example: [b]python -m realtime export-user --user u1 --out u1.zip[/b]"""
     from realtime.commands.export_user import export_user as run
     from realtime.commands.replay_position import POSITIONS
-    from realtime.user_data.people import list_people
+    from realtime.user_data.people import add_linked_ids, list_people
     from realtime.user_data.places import list_stores
 
     if bool(out) == dry_run:
         raise UsageError("name either --out FILE.zip or --dry-run")
-    [person] = list_people([user], also_id or [], None)
     services = plane()
+    [person] = add_linked_ids(list_people([user], also_id or [], None), services.assignments)
     stores = list_stores(services, POSITIONS, has_to_scan=scan)
     run(console, stores, person, out, services.clock())
 

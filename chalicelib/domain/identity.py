@@ -54,8 +54,8 @@ class Identities(Assignments, Protocol):
         of these links just then.
         """
 
-    def list_anonymous_ids(self, user_id: str) -> list[str]:
-        """Every id that is linked to the user, sorted. It reads the whole table."""
+    def list_anonymous_ids(self, user_ids: Collection[str]) -> dict[str, str]:
+        """Each id that is linked to one of the users → its user. It reads the whole table."""
 
 
 def check_ids(anonymous_id: object, user_id: object) -> None:

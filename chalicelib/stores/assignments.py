@@ -80,15 +80,16 @@ class AssignmentStore:
         return True
 
     @guarded
-    def list_anonymous_ids(self, user_id: str) -> list[str]:
+    def list_anonymous_ids(self, user_ids: Collection[str]) -> dict[str, str]:
         pages = self._clients.dynamodb.get_paginator("scan").paginate(
             TableName=self._table,
-            FilterExpression="begins_with(id, :link) AND user_id = :user",
-            ExpressionAttributeValues={":link": {"S": LINK}, ":user": {"S": user_id}},
-            ProjectionExpression="id",
+            ConsistentRead=True,
+            FilterExpression="begins_with(id, :link)",
+            ExpressionAttributeValues={":link": {"S": LINK}},
         )
-        ids = {item["id"]["S"].removeprefix(LINK) for page in pages for item in page["Items"]}
-        return sorted(ids - {user_id})
+        items: Any = (item for page in pages for item in page["Items"])
+        links = {item["id"]["S"].removeprefix(LINK): item["user_id"]["S"] for item in items}
+        return {id_: user for id_, user in links.items() if user in user_ids and id_ != user}
 
     @guarded
     def put(

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from chalicelib.domain.identity import Identities
 from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.stores.resilience import guarded
 from realtime.commands.forget_report import (
@@ -30,7 +31,7 @@ from realtime.resources import STREAM_HOURS
 from realtime.user_data import bucket, position
 from realtime.user_data.lines import Action
 from realtime.user_data.matching import MENTIONS, Matcher, Mentions
-from realtime.user_data.people import Person, map_ids
+from realtime.user_data.people import Person, add_linked_ids, map_ids
 from realtime.user_data.places import list_stores
 from realtime.user_data.position import Position, open_position
 from realtime.user_data.pseudonyms import Pseudonyms
@@ -70,6 +71,18 @@ def read_options(*, drop: str, mentions: str, is_pseudonymised: bool, **flags: b
     if needed:
         raise ValueError(f"--drop: every query needs {', '.join(needed)}")
     return Options(is_pseudonymised, fields, known, **flags)
+
+
+def find_linked_ids(console: Console, people: Sequence[Person], identities: Identities) -> list[Person]:
+    """``people`` with the ids that are linked to theirs. It names them: the links are forgotten, too."""
+    complete = add_linked_ids(people, identities)
+    named = {id_ for person in people for id_ in person.ids}
+    for person in complete:
+        for id_ in person.ids:
+            if id_ not in named:
+                text = f"Linked to {person.user_id}, and meant too: {id_}  (in a later run: --also-id)"
+                console.print(text, markup=False, highlight=False)
+    return complete
 
 
 def search_user(

@@ -137,8 +137,9 @@ class MemoryAssignments:
             self.links |= {anonymous_id: link, link.user_id: link}
             return True
 
-    def list_anonymous_ids(self, user_id: str) -> list[str]:
-        return sorted(id_ for id_, link in self.links.items() if link.user_id == user_id != id_)
+    def list_anonymous_ids(self, user_ids: Collection[str]) -> dict[str, str]:
+        users = {id_: link.user_id for id_, link in self.links.items()}
+        return {id_: user for id_, user in users.items() if user in user_ids and user != id_}
 
 
 class MemoryAssignmentHistory:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.domain.identity import Identities
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -21,7 +23,7 @@ def list_people(users: Sequence[str], also_ids: Sequence[str], file: Path | None
 
     A line of ``file`` is a user; further ids of this user follow, separated by tabs. Raises ValueError.
 
-    This is the one place where ids are added to a person: linked ids come in here, too.
+    `add_linked_ids` adds those that were linked.
     """
     if bool(users) == (file is not None):
         raise ValueError("name either --user ID or --user-file FILE")
@@ -37,6 +39,23 @@ def list_people(users: Sequence[str], also_ids: Sequence[str], file: Path | None
             if owners.setdefault(id_, person) is not person:
                 raise ValueError("an id belongs to two users: write all ids of a user in one line")
     return people
+
+
+def add_linked_ids(people: Sequence[Person], identities: Identities) -> list[Person]:
+    """With the ids that `identify` has linked to any of theirs; not those that another of ``people`` has."""
+    named = {id_ for person in people for id_ in person.ids}
+    _, links = identities.get_rows_and_links((), sorted(named))
+    users = {id_: links[id_].user_id if id_ in links else id_ for id_ in named}
+    anonymous_ids = identities.list_anonymous_ids(set(users.values()))
+    by_user: dict[str, set[str]] = {user: {user} for user in users.values()}
+    for id_, user in anonymous_ids.items():
+        by_user[user].add(id_)
+    complete = []
+    for person in people:
+        linked = {id_ for own in person.ids for id_ in by_user[users[own]]} - named
+        named |= linked
+        complete.append(Person((*person.ids, *sorted(linked))))
+    return complete
 
 
 def _read_file(file: Path) -> Iterator[tuple[str, ...]]:

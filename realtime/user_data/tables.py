@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from chalicelib.domain.definitions.model import Definitions
+from chalicelib.stores.assignments import LINK
 from chalicelib.stores.batches import batch_get
 from chalicelib.stores.resilience import guarded
 from realtime.user_data.lines import FORGOTTEN
@@ -57,7 +58,8 @@ class Table:
 def find_assignments(
     table: Table, definitions: Definitions, has_to_scan: bool, request: Request
 ) -> Iterator[Row]:
-    """By the keys of all experiments that were ever published, so also those that are removed now.
+    """By the keys of all experiments that were ever published, so also those that are removed now; and the
+    links of ids.
 
     ``has_to_scan`` reads the whole table instead: also rows that something else has written.
     """
@@ -66,6 +68,7 @@ def find_assignments(
         items: Iterable[Item] = (item for item in table.scan() if _text(item, "user_id") in ids)
     else:
         keys = [f"{experiment}#{id_}" for experiment in list_experiment_ids(definitions) for id_ in ids]
+        keys += [f"{LINK}{id_}" for id_ in ids]
         items = (
             item for start in range(0, len(keys), KEYS) for item in table.get(keys[start : start + KEYS])
         )

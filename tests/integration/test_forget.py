@@ -15,7 +15,7 @@ from realtime.commands.export_user import export_user
 from realtime.commands.forget import Options, forget, search
 from realtime.commands.forget_report import is_clean
 from realtime.user_data import bucket
-from realtime.user_data.people import Person
+from realtime.user_data.people import Person, add_linked_ids
 from realtime.user_data.places import list_stores
 from realtime.user_data.stores import UserStore
 from tests.support import history
@@ -65,6 +65,25 @@ def run(
 
 def count(findings: Any) -> dict[str, tuple[int, int]]:
     return {store: (finding.own, finding.mentions) for store, finding in findings.items()}
+
+
+def test_ids_that_are_linked_are_forgotten_with_their_links(deployment: Deployment, tmp_path: Path) -> None:
+    deployment.link("phone", "tablet")
+    assignments = deployment.plane.assignments
+    [person] = add_linked_ids([Person(("phone",))], assignments)
+    assert set(person.ids) == {USER, "phone", "tablet"}
+    changed, left, _ = forget(
+        deployment.console,
+        lambda progress: list_stores(deployment.plane, deployment.files, progress),
+        [person],
+        Options(),
+        folder=tmp_path / "positions",
+        stream_seconds=WEEK,
+        clock=lambda: NOW,
+    )
+    store = "assignments (DynamoDB)"
+    assert (changed[store].own, left[store].own) == (5, 0)  # two rows, three links
+    assert set(assignments.list_anonymous_ids({USER, OTHER}).values()) == {OTHER}
 
 
 def test_a_user_is_removed_from_every_store_and_nobody_else(deployment: Deployment, tmp_path: Path) -> None:

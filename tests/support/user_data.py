@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from chalicelib.domain.definitions.model import Assignment
+from chalicelib.domain.identity import Link
 from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.domain.stream.archive import ArchiveObject
 from chalicelib.domain.stream.event import Refusal
@@ -71,6 +72,11 @@ class Deployment:
         store.publish([published(), published("old", id="old-1"), old], 0, NOW)
         new = published_flag("dark", overrides={OTHER: "on"})
         store.publish([replace(published("old"), text="", status=""), new], 1, NOW)
+
+    def link(self, *devices: str) -> None:
+        """To ``USER``; an id of somebody else to ``OTHER``."""
+        for device, user in (*((device, USER) for device in devices), (f"{OTHER}-phone", OTHER)):
+            assert self.plane.assignments.put_link(device, Link(user, NOW, NOW * 2), NOW)
 
     def _fill_tables(self, user: str, number: int) -> None:
         for checked in (experiment(), experiment("old", id="old-1")):
