@@ -1,11 +1,9 @@
-"""Gives services their stores, here only. Each is made once per container, when it is first used."""
+"""What one container offers: each request, batch and command goes through `Plane`."""
 
 import time
-import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from functools import cache, cached_property
-from math import isfinite
+from functools import cache
 from typing import Any
 
 from chalicelib import __version__, extension
@@ -15,44 +13,18 @@ from chalicelib.domain.errors import InvalidInput, RealtimeError
 from chalicelib.domain.evaluation import Evaluations
 from chalicelib.domain.identity import Identified, build_identify_event
 from chalicelib.domain.keys import Access
-from chalicelib.domain.stream.event import Limits
-from chalicelib.domain.stream.event_ids import EventIds
-from chalicelib.services.assign import Assigner
-from chalicelib.services.assignment_cache import AssignmentCache
-from chalicelib.services.assignment_writer import AssignmentWriter
-from chalicelib.services.authorize import Authorizer
-from chalicelib.services.concurrency import Parallel
-from chalicelib.services.context_sampler import ContextSampler
-from chalicelib.services.definitions.catalog import Catalog
-from chalicelib.services.definitions.platform_overrides import PlatformOverrides
-from chalicelib.services.evaluate import FlagEvaluator
-from chalicelib.services.events.assignment_sync import AssignmentSync
-from chalicelib.services.events.deduplication import Deduplicator
-from chalicelib.services.events.event_types import EventTypeLimiter
-from chalicelib.services.events.experiment_versions import ExperimentVersions
-from chalicelib.services.events.folding import CounterFolder
-from chalicelib.services.events.ingest import Ingest
-from chalicelib.services.events.judge import Judge
-from chalicelib.services.events.processor import EventProcessor
-from chalicelib.services.events.srm import SampleRatioMonitor
-from chalicelib.services.events.tracker import FLUSH_SECONDS, Tracker
-from chalicelib.services.identify import Identifier
-from chalicelib.services.linked_users import LinkedUsers
+from chalicelib.service_wiring import Services
+from chalicelib.services.events.tracker import FLUSH_SECONDS
 from chalicelib.services.results import experiment_results
 from chalicelib.settings import Settings
-from chalicelib.stores.aws import AwsStores
-from chalicelib.stores.event_ids import EventIdStore
-from chalicelib.stores.event_types import EventTypeStore
-from chalicelib.stores.overrides import OverrideStore
 
-DAY = 86_400.0
 SECONDS_TO_FOLD = 20.0
 """With less time left of an invocation, counters are not folded after its batch."""
 Remaining = Callable[[], float]
 
 
-class Plane(AwsStores):
-    """All services and stores of one container. Each is made when it is first used."""
+class Plane(Services):
+    """What app.py and the commands ask for."""
 
     def get_experiment(self, key: str) -> Experiment | None:
         """With the platform's overrides, where there are any."""
@@ -158,169 +130,6 @@ class Plane(AwsStores):
     def end(self, seconds: float) -> None:
         self.tracker.flush(seconds, last=True)
         self.metrics.flush()
-
-    # Services
-
-    @cached_property
-    def catalog(self) -> Catalog:
-        settings = self.settings
-        return Catalog(
-            self.definitions,
-            self.metrics,
-            ttl=settings.definitions_ttl,
-            check=settings.definitions_check,
-            max_entries=settings.definitions_max,
-        )
-
-    @cached_property
-    def platform_overrides(self) -> PlatformOverrides | None:
-        settings = self.settings
-        if settings.platform == "standalone":
-            return None
-        store = self.watch("overrides", OverrideStore(self.clients, settings.overrides_table, self.metrics))
-        return PlatformOverrides(store, self.metrics, self.clock)
-
-    @cached_property
-    def identifier(self) -> Identifier | None:
-        """None unless the settings turn identity on."""
-        settings = self.settings
-        if not settings.identity:
-            return None
-        return Identifier(self.catalog.experiments, self.assignments, settings.assignment_ttl_days * DAY)
-
-    @cached_property
-    def assignment_cache(self) -> AssignmentCache:
-        return AssignmentCache(self.settings.assignment_cache)
-
-    @cached_property
-    def linked_users(self) -> LinkedUsers | None:
-        if self.identifier is None:
-            return None
-        size = self.settings.assignment_cache
-        return LinkedUsers(self.assignments, self.assignment_cache, self.identifier.merge, size)
-
-    @cached_property
-    def assigner(self) -> Assigner:
-        settings, overrides = self.settings, self.platform_overrides
-        return Assigner(
-            self.catalog.experiments,
-            self.catalog.segments,
-            self.catalog.flags,
-            overrides.apply if overrides else None,
-            self.assignments,
-            self.assignment_cache,
-            AssignmentWriter(self.assignments, settings.assignment_ttl_days * DAY),
-            self.tracker,
-            self.metrics,
-            self.parallel,
-            self.linked_users,
-        )
-
-    @cached_property
-    def flag_evaluator(self) -> FlagEvaluator:
-        tracker = self.tracker if self.settings.tracking else None
-        return FlagEvaluator(
-            self.catalog.flags,
-            self.catalog.segments,
-            tracker.buffer if tracker else None,
-            self.assigner,
-            self.tracker,
-        )
-
-    @cached_property
-    def tracker(self) -> Tracker:
-        return Tracker(
-            self.stream if self.settings.tracking else None,
-            lambda result: self.assigner.store_again(result),  # noqa: PLW0108 - the assigner needs a tracker itself
-            self.metrics,
-            capacity=self.settings.tracking_buffer,
-            window=self.settings.tracking_dedupe,
-            linger=self.settings.tracking_linger,
-            timer=time.monotonic,
-        )
-
-    @cached_property
-    def context_sampler(self) -> ContextSampler | None:
-        """None unless the settings ask for a sample."""
-        settings = self.settings
-        if settings.context_sample <= 0:
-            return None
-        return ContextSampler(
-            self.recent_contexts,
-            self.catalog.list_loaded_documents,
-            self.metrics,
-            share=settings.context_sample,
-            slots=settings.context_sample_max,
-            seconds=settings.context_sample_days * DAY,
-        )
-
-    @cached_property
-    def authorizer(self) -> Authorizer:
-        return Authorizer(self.keys, self.settings.demo_key, self.settings.key_cache_ttl, time.monotonic)
-
-    @cached_property
-    def ingestion(self) -> Ingest:
-        return Ingest(self.stream, self.limits, lambda: str(uuid.uuid4()), time.sleep)
-
-    @cached_property
-    def event_processor(self) -> EventProcessor:
-        return EventProcessor(
-            judge=self.judge,
-            counters=self.counters,
-            archive=self.archive,
-            quarantine=self.quarantine,
-            parallel=self.parallel,
-            metrics=self.metrics,
-            limits=self.limits,
-        )
-
-    @cached_property
-    def event_ids(self) -> EventIds | None:
-        """None unless the settings keep event ids in a table."""
-        if self.settings.event_dedupe != "table":
-            return None
-        return self.watch("event_ids", EventIdStore(self.clients, self.settings.dedupe_table))
-
-    @cached_property
-    def counter_folder(self) -> CounterFolder:
-        return CounterFolder(self.counters, self.catalog.experiments, self.catalog.flags)
-
-    @cached_property
-    def judge(self) -> Judge:
-        settings = self.settings
-        event_types = self.watch("event_types", EventTypeStore(self.clients, settings.counters_table))
-        return Judge(
-            versions=ExperimentVersions(self.catalog.experiments, self.definitions, self.limits.max_age),
-            flags=self.catalog.flags,
-            assignments=self.assignments,
-            verdicts=self.verdicts,
-            deduplicator=Deduplicator(self.event_ids, self.parallel, settings.event_dedupe_ttl),
-            event_types=EventTypeLimiter(event_types, settings.event_types_max, self.metrics),
-            parallel=self.parallel,
-            limits=self.limits,
-            metrics=self.metrics,
-            identifier=self.identifier,
-        )
-
-    @cached_property
-    def assignment_sync(self) -> AssignmentSync:
-        sample_ratio = SampleRatioMonitor(
-            self.catalog.experiments, self.counters, self.definitions, self.metrics
-        )
-        return AssignmentSync(
-            self.counters, self.parallel, sample_ratio, self.history, self.quarantine, self.metrics
-        )
-
-    @cached_property
-    def limits(self) -> Limits:
-        settings = self.settings
-        max_age = settings.event_max_age
-        replay_age = max_age if isfinite(max_age) else Limits().replay_age
-        return Limits(max_age, settings.event_max_future, replay_age, settings.event_clock_tolerance)
-
-    @cached_property
-    def parallel(self) -> Parallel:
-        return Parallel()
 
 
 @cache
