@@ -67,10 +67,8 @@ def check_ids(anonymous_id: object, user_id: object) -> None:
         raise InvalidInput("same_id", f"anonymous_id {reason}.", (Problem("anonymous_id", reason),))
 
 
-def read_identify_event(event_type: str, user_id: str, data: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The anonymous id and the user; None if the event links nothing."""
-    if event_type != IDENTIFY:
-        return None
+def read_identify_event(user_id: str, data: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The anonymous id and the user of an event of the type; None if it links nothing."""
     anonymous_id: Any = (data.get("properties") or {}).get("anonymous_id")
     try:
         check_ids(anonymous_id, user_id)

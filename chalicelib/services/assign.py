@@ -6,14 +6,10 @@ from typing import Any, Protocol
 from chalicelib.domain.assignment import (
     AssignmentResult,
     Assignments,
-    check_gates,
     decide,
     find_unit,
     is_ahead,
-    is_fresh,
     is_valid,
-    make_assignment_id,
-    needs_row,
 )
 from chalicelib.domain.context import check_context, check_user_id
 from chalicelib.domain.definitions.model import (
@@ -24,19 +20,22 @@ from chalicelib.domain.definitions.model import (
     Segment,
     find_in_force,
 )
-from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError, StorageUnavailable, Throttled
+from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.reasons import Reason
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.assignment_cache import AssignmentCache
+from chalicelib.services.assignment_outcome import (
+    Attributes,
+    conclude,
+    is_from_newer_definition,
+    may_be_linked,
+    may_need_row,
+)
 from chalicelib.services.assignment_writer import AssignmentWriter, UnstoredDecision
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.cache import DefinitionSource
 from chalicelib.services.definitions.segments import find_by_key
 from chalicelib.services.linked_users import LinkedUsers, Lookup, ReadRow
-
-Attributes = Mapping[str, Any]
-"""For targeting rules: the context, with the user's id."""
-
 
 NO_LOOKUP = Lookup("")
 """Nothing is read yet."""
@@ -89,9 +88,11 @@ class Assigner:
             raise NotFound.experiment(experiment_key)
         attributes = {**context, "user_id": user_id}
         experiment = self._find_in_force(experiment, now)
-        if self._linked_users is None or not _may_be_linked(experiment, user_id, attributes, now):
+        links = self._linked_users
+        if links is None or links.is_unlinked(user_id, now):
             return self._assign(experiment, user_id, attributes, now, self._assignments.get)
-        lookup = self._linked_users.find(user_id, [experiment], now)
+        is_linkable = may_be_linked(experiment, user_id, attributes, now)
+        lookup = links.find(user_id, [experiment], now) if is_linkable else Lookup(user_id)
         attributes["user_id"] = lookup.user_id
         read_row = lookup.before(self._assignments.get)
         result = self._assign(experiment, lookup.user_id, attributes, now, read_row)
@@ -128,10 +129,11 @@ class Assigner:
         self, experiments: Collection[Experiment], user_id: str, attributes: Attributes, now: float
     ) -> dict[str, AssignmentResult | RealtimeError]:
         """`_assign_each` for ``user_id``, or for the user that it is linked to."""
-        if self._linked_users is None:
+        links = self._linked_users
+        if links is None or links.is_unlinked(user_id, now):
             return self._assign_each(experiments, user_id, attributes, now)
-        linked = [each for each in experiments if _may_be_linked(each, user_id, attributes, now)]
-        lookup = self._linked_users.find(user_id, linked, now)
+        linked = [each for each in experiments if may_be_linked(each, user_id, attributes, now)]
+        lookup = links.find(user_id, linked, now)
         by_user = {**attributes, "user_id": lookup.user_id}
         results = self._assign_each(linked, lookup.user_id, by_user, now, lookup)
         if lookup.user_id != user_id:
@@ -230,7 +232,7 @@ class Assigner:
             if (unit := find_unit(experiment, user_id, attributes)) is not None
             and (experiment.id, unit) not in lookup.read
             and not self._cache.get(experiment, unit)
-            and _may_need_row(experiment, user_id, attributes, now)
+            and may_need_row(experiment, user_id, attributes, now)
         ]
         try:
             is_readable = pairs and lookup.error is None
@@ -271,7 +273,7 @@ class Assigner:
         decision = self._ask(experiment, user_id, attributes, now, get_row)
         if row is not None and decision.reason is not Reason.STICKY and is_ahead(row, experiment):
             return self._decide_again(experiment.key, user_id, attributes, now, row)
-        return _conclude(experiment, user_id, unit, decision, row, now, is_unread=is_unread)
+        return conclude(experiment, user_id, unit, decision, row, now, is_unread=is_unread)
 
     def _ask(
         self,
@@ -293,12 +295,12 @@ class Assigner:
         experiment = self._find_in_force(experiment, now)
         unit = find_unit(experiment, user_id, attributes)
         decision = self._ask(experiment, user_id, attributes, now, lambda: row)
-        return _conclude(experiment, user_id, unit, decision, row, now, is_newest=True)
+        return conclude(experiment, user_id, unit, decision, row, now, is_newest=True)
 
     def _store(self, unstored: UnstoredDecision, attributes: Attributes, now: float) -> AssignmentResult:
         """Writes the decision, and answers with the row that is in the table then."""
         row, stored = self._writer.store(unstored, now)
-        if stored is not None and not unstored.is_newest and _is_from_newer_definition(stored, unstored, now):
+        if stored is not None and not unstored.is_newest and is_from_newer_definition(stored, unstored, now):
             key, user_id = unstored.experiment.key, unstored.user_id
             outcome = self._decide_again(key, user_id, attributes, now, stored)
             if isinstance(outcome, AssignmentResult):
@@ -326,50 +328,3 @@ class Assigner:
         )
         self._recorder.record(result)
         return result
-
-
-def _may_need_row(experiment: Experiment, user_id: str, attributes: Attributes, now: float) -> bool:
-    """False for an error: `_decide` raises it again, for this experiment only."""
-    try:
-        return needs_row(experiment, check_gates(experiment, user_id, attributes, now))
-    except InvalidInput:
-        return False
-
-
-def _may_be_linked(experiment: Experiment, user_id: str, attributes: Attributes, now: float) -> bool:
-    """Whether it matters which user an anonymous id belongs to; an override of the id itself comes first."""
-    if experiment.get_unit is not None:
-        return False
-    try:
-        gated = check_gates(experiment, user_id, attributes, now)
-    except InvalidInput:
-        return False
-    return gated is None or gated.reason in _BY_ID
-
-
-_BY_ID = frozenset({Reason.HOLDOUT, Reason.NOT_IN_LAYER})
-
-
-def _is_from_newer_definition(stored: Assignment, unstored: UnstoredDecision, now: float) -> bool:
-    return not is_valid(stored, unstored.experiment, now) and is_ahead(stored, unstored.experiment)
-
-
-def _conclude(
-    experiment: Experiment,
-    user_id: str,
-    unit: str | None,
-    decision: Decision,
-    row: Assignment | None,
-    now: float,
-    *,
-    is_unread: bool = False,
-    is_newest: bool = False,
-) -> AssignmentResult | UnstoredDecision:
-    """``unit`` None: there is none, so the hash of a fixed bucket decides, now and at the next request."""
-    unit = user_id if unit is None else unit
-    if decision.reason is Reason.STICKY and row is not None:  # first, since most requests end here
-        return AssignmentResult(experiment, user_id, decision, row.assignment_id, row.timestamp, unit)
-    if is_fresh(decision):
-        return UnstoredDecision(experiment, user_id, unit, decision, row, is_unread, is_newest)
-    assignment_id = make_assignment_id(experiment, unit) if decision.variant is not None else None
-    return AssignmentResult(experiment, user_id, decision, assignment_id, now, unit)

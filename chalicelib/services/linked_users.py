@@ -65,6 +65,12 @@ class LinkedUsers:
                 self.forget(link.user_id)
         return self._find_link(link.user_id, experiments, now)[0]
 
+    def is_unlinked(self, user_id: str, now: float) -> bool:
+        """Whether it is known that ``user_id`` stands for itself, and its cached rows are good."""
+        link, read_at = self._links.get(user_id, (None, None))
+        is_fresh = read_at is not None and now < read_at + SECONDS
+        return is_fresh and (link is None or link.user_id == user_id)
+
     def forget(self, *ids: str) -> None:
         """So that their rows are read again."""
         for id_ in ids:

@@ -43,10 +43,14 @@ class AssignmentRows:
         A link is read for an id without a valid row; the row of a linked id names its user itself.
         Raises StorageUnavailable or Throttled.
         """
+        self._cache.update({}, now)  # lets go of what is too old, also if nothing is missing
         rows, links = self._read(keys, experiments, latest, now, with_links=self._has_links)
         linked: dict[AssignmentKey, tuple[str, float]] = {}
         for key in keys if self._has_links else ():
-            row, link = rows.get(key), find_link(key[1], links, now)
+            row = rows.get(key)
+            if row is not None and not row.person and key[1] not in links:
+                continue  # nearly all
+            link = find_link(key[1], links, now)
             is_marked = row is not None and row.person and (row.expires_at is None or latest < row.expires_at)
             if row is not None and is_marked:
                 linked[key] = row.person, row.linked_at or row.timestamp

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.event_types import OTHER
-from chalicelib.domain.identity import Identities, read_identify_event
+from chalicelib.domain.identity import IDENTIFY, Identities, read_identify_event
 from chalicelib.domain.stream.attribution import (
     AssignmentKey,
     Attribution,
@@ -118,7 +118,8 @@ class Judge:
         links: dict[str, list[tuple[str, float]]] = {}
         for received, time in zip(batch.events, times, strict=True):
             event = received.event
-            ids = read_identify_event(event.type, event.user_id, event.data)
+            is_identify = event.type == IDENTIFY
+            ids = read_identify_event(event.user_id, event.data) if is_identify else None
             if ids is not None:
                 links.setdefault(ids[0], []).append((ids[1], time))
 

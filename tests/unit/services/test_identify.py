@@ -198,6 +198,24 @@ def test_a_row_that_was_written_during_the_link_follows_at_the_next_request() ->
     assert world.counted_users() == {HASHED[A]: 1}
 
 
+def test_a_container_learns_of_a_link_that_another_one_made() -> None:
+    """Also one that has all rows that it needs."""
+    world = World()
+    for id_ in (A, U):
+        world.now += 1
+        world.assign(id_)
+        world.send(id_)
+    other = world.new_container()
+    world.deliver(other)
+    identify(world, A, U)
+    world.deliver()
+    world.now += 20
+    for id_ in (A, U):
+        world.send(id_)
+    world.deliver(other)
+    assert world.counted() == {HASHED[A]: 3, HASHED[U]: 1}
+
+
 def test_how_many_calls_an_assignment_needs() -> None:
     world = World()
     store = world.assignments
