@@ -117,20 +117,22 @@ def calls(service_clients: Clients) -> Iterator[Counter[str]]:
     events.unregister("before-call.dynamodb", count)
 
 
+@pytest.mark.parametrize(("identity", "read"), [(False, "GetItem"), (True, "BatchGetItem")])
 def test_calls_to_aws_are_0_for_a_hot_user_1_for_a_known_and_2_for_a_new_one(
-    settings: Settings, service_clients: Clients, calls: Counter[str]
+    settings: Settings, service_clients: Clients, calls: Counter[str], identity: bool, read: str
 ) -> None:
+    settings = replace(settings, identity=identity)
     plane, second = make_container(settings, service_clients), make_container(settings, service_clients)
     for container in (plane, second):
         assign(container, "warm-up")
     calls.clear()
     assign(plane, "u")
-    assert calls == {"GetItem": 1, "PutItem": 1}
+    assert calls == {read: 1, "PutItem": 1}
     assign(plane, "u")
     assert calls.total() == 2
     calls.clear()
     assign(second, "u")
-    assert calls == {"GetItem": 1}
+    assert calls == {read: 1}
     assign(second, "u")
     assert calls.total() == 1
 
