@@ -4,7 +4,7 @@ The event's own time decides: what was active then, and which assignment the use
 old history is decided by its arrival (docs/events.md).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from chalicelib.domain.assignment import find_unit
@@ -12,7 +12,7 @@ from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.stream.counters import UNASSIGNED, flag_scope
 from chalicelib.domain.stream.event import Event, Limits
-from chalicelib.domain.stream.experiment_index import ExperimentIndex, Match
+from chalicelib.domain.stream.experiment_index import Match, Snapshot
 
 AssignmentKey = tuple[str, str]
 """Experiment id, and the user or other unit that the row belongs to."""
@@ -36,18 +36,23 @@ class Attribution(NamedTuple):
     counted_as: str = ""
 
 
-def find_deciding_time(event: Event, limits: Limits) -> float:
-    """The event's own time, or its arrival if it is the replay of an old history. Epoch seconds."""
-    is_replay = event.received_at - event.timestamp > limits.replay_age and not event.is_backfill
-    return event.received_at if is_replay else event.timestamp
+def find_deciding_times(events: Sequence[Event], limits: Limits) -> list[float]:
+    """Of each event its own time, or its arrival if it is the replay of an old history. Epoch seconds."""
+    oldest = limits.replay_age
+    return [
+        event.received_at
+        if event.received_at - event.timestamp > oldest and not event.is_backfill
+        else event.timestamp
+        for event in events
+    ]
 
 
-def find_matches(event: Event, index: ExperimentIndex, time: float) -> tuple[Match, ...]:
-    """The experiments that ``event`` counts for: the one that it names, or all that were active at ``time``
-    and count its type."""
+def find_matches(event: Event, snapshot: Snapshot) -> tuple[Match, ...]:
+    """The experiments that ``event`` counts for: the one that it names, or all that were active then and
+    count its type."""
     if event.experiment_key is None:
-        return index.find_by_type(event.type, time)
-    match = index.find_by_key(event.experiment_key, time)
+        return snapshot.by_type.get(event.type, ())
+    match = snapshot.by_key.get(event.experiment_key)
     return () if match is None else (match,)
 
 
@@ -58,13 +63,17 @@ def attribute_event(
     time: float,
     tolerance: float,
 ) -> tuple[Attribution, ...]:
-    """``time`` is that of `find_deciding_time`; ``tolerance`` in seconds."""
+    """``time`` is that of `find_deciding_times`; ``tolerance`` in seconds."""
     attributions = []
     rule: Rule
     for experiment, is_active in matches:
         if is_active:
-            row = assignments.get(find_assignment_key(experiment, event))
-            variant, rule = _find_variant(row, experiment.iteration, time, tolerance)
+            row, iteration = assignments.get(find_assignment_key(experiment, event)), experiment.iteration
+            # Nearly always the row itself decides, so it is asked here.
+            if row is not None and _decides(row, iteration, time, tolerance):
+                variant, rule = row.variant, "assignment"
+            else:
+                variant, rule = _find_variant(row, iteration, time, tolerance)
             if rule == "assignment" and time != event.timestamp:
                 rule = "replay"
         else:
@@ -81,31 +90,24 @@ def find_assignment_key(experiment: Experiment, event: Event) -> AssignmentKey:
     return experiment.id, event.user_id if unit is None else unit
 
 
-def find_assignment(
-    row: Assignment | None, iteration: int, time: float, tolerance: float
-) -> Assignment | None:
-    """The assignment to ``iteration`` that was in force at ``time``: the row's, or one that it replaced.
-
-    ``tolerance`` applies only if none was: where a user was moved, the exact time decides.
-    """
-    rows = () if row is None else (row, *row.replaced)
-    for early in (0.0, tolerance):
-        for assignment in rows:
-            if assignment.since - early <= time and assignment.iteration == iteration:
-                if assignment.expires_at is None or time < assignment.expires_at:
-                    return assignment
-                break
-    return None
+def _decides(row: Assignment, iteration: int, time: float, tolerance: float) -> bool:
+    return (
+        row.timestamp - tolerance <= time
+        and row.iteration == iteration
+        and (row.expires_at is None or time < row.expires_at)
+    )
 
 
 def _find_variant(row: Assignment | None, iteration: int, time: float, tolerance: float) -> tuple[str, Rule]:
-    assignment = find_assignment(row, iteration, time, tolerance)
-    if assignment is not None:
-        return assignment.variant, "assignment"
+    """By the assignments to ``iteration`` that the row has replaced, newest first."""
     if row is None:
         return UNASSIGNED, "no_assignment"
-    assigned_at = [each.since for each in (row, *row.replaced) if each.iteration == iteration]
-    return UNASSIGNED, "before_assignment" if time < max(assigned_at, default=time) else "no_assignment"
+    of_iteration = [each for each in (row, *row.replaced) if each.iteration == iteration]
+    made = [each for each in of_iteration if each.timestamp - tolerance <= time]
+    if made and _decides(made[0], iteration, time, tolerance):
+        return made[0].variant, "assignment"
+    is_before = any(time < each.timestamp for each in of_iteration)
+    return UNASSIGNED, "before_assignment" if is_before else "no_assignment"
 
 
 def attribute_evaluation(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...]:

@@ -31,27 +31,27 @@ class ExperimentIndex:
         latest = (experiment for published in versions.values() for _, experiment in published)
         self.by_id = {experiment.id: experiment for experiment in latest if experiment is not None}
         self._times = sorted({time for expanded in self._versions.values() for time in _list_times(expanded)})
-        self._snapshots: dict[int, _Snapshot] = {}
+        self._snapshots: dict[int, Snapshot] = {}
 
-    def find_by_key(self, key: str, time: float) -> Match | None:
-        """Whether it was active or not. ``time`` in epoch seconds."""
-        return self._get_snapshot(time).by_key.get(key)
+    def get_snapshots(self, times: Sequence[float]) -> "list[Snapshot]":
+        """For each of ``times`` (epoch seconds), what was in force then."""
+        numbers = {bisect_right(self._times, time) for time in (min(times), max(times))} if times else {0}
+        if len(numbers) == 1:  # nothing changed between the first and the last
+            return [self._get_snapshot(numbers.pop())] * len(times)
+        return [self._get_snapshot(bisect_right(self._times, time)) for time in times]
 
-    def find_by_type(self, event_type: str, time: float) -> tuple[Match, ...]:
-        """The active experiments whose ``metrics`` name the event type."""
-        return self._get_snapshot(time).by_type.get(event_type, ())
-
-    def _get_snapshot(self, time: float) -> "_Snapshot":
+    def _get_snapshot(self, number: int) -> "Snapshot":
         """Made when it is first needed. Nothing changes between two of ``_times``."""
-        number = bisect_right(self._times, time)
         snapshot = self._snapshots.get(number)
         if snapshot is None:
             at = self._times[number - 1] if number else -inf
-            snapshot = self._snapshots[number] = _Snapshot(self._versions, at)
+            snapshot = self._snapshots[number] = Snapshot(self._versions, at)
         return snapshot
 
 
-class _Snapshot:
+class Snapshot:
+    """``by_type``: the active experiments whose ``metrics`` name the event type."""
+
     def __init__(self, versions: Mapping[str, Versions], time: float) -> None:
         self.by_key: dict[str, Match] = {}
         self.by_type: dict[str, tuple[Match, ...]] = {}

@@ -13,7 +13,7 @@ from chalicelib.domain.stream.attribution import (
     attribute_evaluation,
     attribute_event,
     find_assignment_key,
-    find_deciding_time,
+    find_deciding_times,
     find_matches,
 )
 from chalicelib.domain.stream.counters import experiment_scope
@@ -74,8 +74,8 @@ class Judge:
         """Raises StorageUnavailable or Throttled."""
         index = self._versions.get_index(now)
         events = [received.event for received in batch.events]
-        times = [find_deciding_time(event, self._limits) for event in events]
-        matches = [find_matches(event, index, time) for event, time in zip(events, times, strict=True)]
+        times = find_deciding_times(events, self._limits)
+        matches = list(map(find_matches, events, index.get_snapshots(times)))
         if self._identifier is not None:
             self._link_ids(self._identifier, batch, times, now)
         assignments, people = self._load_rows(batch, times, matches, now)

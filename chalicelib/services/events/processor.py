@@ -7,11 +7,13 @@ retry adds nothing twice, wherever its batches begin and end (docs/adr/005-exact
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.stream.archive import Archive, ArchiveLine, ArchiveObject, build_lines, group_lines
+from chalicelib.domain.stream.attribution import Attribution
 from chalicelib.domain.stream.counters import Counter, Counters, Entry, Tally, experiment_scope
 from chalicelib.domain.stream.event import Limits
 from chalicelib.domain.stream.quarantine import Quarantine, QuarantineEntry
@@ -30,6 +32,7 @@ CALLS_A_PIECE = 64
 """Objects and counters. A batch of more is settled in pieces, so that each invocation settles some of it."""
 
 log = logging.getLogger(__name__)
+_get_position = attrgetter("position")
 
 
 class Finished(NamedTuple):
@@ -156,33 +159,29 @@ class EventProcessor:
         return min([done, *self._parallel.map(put, batched(entries, POISON_A_CALL))])
 
 
-CounterKey = tuple[str, int, str, str, str, int]
-"""Experiment id, iteration, variant, event type, currency, day: cheaper than a Counter."""
-
-
 def _tally_events(
     shard: str, events: Sequence[tuple[ReceivedEvent, Verdict]], start: int, end: int
 ) -> list[Tally]:
     """Of the records from ``start`` to ``end``, which is not included."""
-    groups: dict[CounterKey, list[Entry]] = {}
+    # Attributions with other rules may count in the same counter. A key of what differs is cheaper than one.
+    groups: dict[tuple[Attribution, str, str, int], list[Entry]] = {}
     for (record_index, _, position, _, event, _), verdict in events:
         if record_index >= end:
             break
         if record_index < start:
             continue
-        for experiment_id, iteration, variant, _, counted_as in verdict or ():
+        for attribution in verdict or ():
             day, hour = divmod(event.hour, 24)
-            if counted_as:
-                key = experiment_id, iteration, variant, counted_as, "", day
-                entry = Entry(position, hour)
-            else:
-                key = experiment_id, iteration, variant, event.type, event.currency, day
-                entry = Entry(position, hour, event.amount)
+            key, entry = (attribution, event.type, event.currency, day), Entry(position, hour, event.amount)
             if key in groups:
                 groups[key].append(entry)
             else:
                 groups[key] = [entry]
-    return [
-        Tally(Counter(experiment_scope(scope, iteration), variant, event_type, day, shard, currency), entries)
-        for (scope, iteration, variant, event_type, currency, day), entries in groups.items()
-    ]
+    by_counter: dict[Counter, list[Entry]] = {}
+    for (attribution, event_type, currency, day), entries in groups.items():
+        experiment_id, iteration, variant, _, counted_as = attribution
+        scope = experiment_scope(experiment_id, iteration)
+        if counted_as:  # amounts of different events are not added up
+            event_type, currency, entries = counted_as, "", [entry._replace(amount=None) for entry in entries]  # noqa: PLW2901
+        by_counter.setdefault(Counter(scope, variant, event_type, day, shard, currency), []).extend(entries)
+    return [Tally(counter, sorted(entries, key=_get_position)) for counter, entries in by_counter.items()]

@@ -5,8 +5,10 @@ from typing import Any
 
 import orjson
 import pytest
+from aws_kinesis_agg.aggregator import RecordAggregator
 
 from chalicelib.domain.definitions.model import Assignment
+from chalicelib.domain.stream.amounts import SCALE
 from chalicelib.domain.stream.event import Limits
 from chalicelib.domain.timestamps import format_timestamp
 from tests.support.experiments import published
@@ -229,3 +231,20 @@ def test_every_line_has_its_time_in_one_form(written: str) -> None:
     [line] = gzip.decompress(body).splitlines()
     assert orjson.loads(line)["timestamp"] == written
     assert orjson.loads(line)["realtime"]["occurred_at"] == "2026-11-22T09:59:00.000000Z"
+
+
+def test_events_of_one_counter_under_several_rules_count_in_the_order_of_the_stream() -> None:
+    """A counter's position would hide what comes after a later one."""
+    plane = Published()
+    plane.publish(ARRIVED - 2 * DAY)
+    plane.assign("u1", "control", at=ARRIVED - HOUR / 2)
+    early = format_timestamp(ARRIVED - HOUR)
+    events = [at(ARRIVED - HOUR, user) for user in ("u1", "nobody", "u1", "nobody")]
+    aggregator = RecordAggregator()
+    for value in (None, 3):  # two parts of one record: the same position, with and without a value
+        part = purchase("nobody" if value else "u1", timestamp=early, value=value)
+        aggregator.add_user_record("u1", orjson.dumps(part))
+    plane.deliver(kinesis([*events, aggregator.clear_and_get().get_contents()[2], at(ARRIVED - HOUR, "u1")]))
+    assert variants(plane) == {"$unassigned": 7}
+    [(_, total, _)] = plane.counted().values()
+    assert total == 3 * SCALE
