@@ -286,6 +286,7 @@ def test_a_mistake_of_configuration_is_named_in_the_log_once_and_opens_no_breake
 
 
 def test_an_address_that_is_none_is_a_mistake_of_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
     settings = Settings.from_env({})
     store = AssignmentStore(Clients(settings), settings)
