@@ -6,13 +6,18 @@ NODE := tests/e2e/node
 ARGS ?=
 PYTEST_WORKERS ?= 2
 
-.PHONY: run test check bench load synth package long chaos format clean
+.PHONY: run test coverage test-environment check bench load synth package long chaos format clean
 
 run: .venv/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
 
-test: .venv/dev.stamp .venv-aws/stamp $(NODE)/node_modules/.stamp ## every test that needs no AWS account
+test: test-environment ## every test that needs no AWS account
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadscope $(ARGS)
+
+coverage: test-environment ## the same tests with branch coverage of chalicelib; takes a third longer
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadscope --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+test-environment: .venv/dev.stamp .venv-aws/stamp $(NODE)/node_modules/.stamp
 
 check: .venv/dev.stamp ## lint, format, types, import directions
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from chalicelib.stores.quarantine import QuarantineQueue
 from tests.support.archive import archived_lines
 from tests.support.schedule import Bench, Schedule
 
-SCHEDULES = int(os.environ.get("REALTIME_SCHEDULES", "100"))
+SCHEDULES = int(os.environ.get("REALTIME_SCHEDULES", "60"))
 GROUPS = 20
 ONLY = os.environ.get("REALTIME_SEED")
 
