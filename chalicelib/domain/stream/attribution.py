@@ -69,8 +69,12 @@ def attribute_event(
     for experiment, is_active in matches:
         if is_active:
             row, iteration = assignments.get(find_assignment_key(experiment, event)), experiment.iteration
-            # Nearly always the row itself decides, so it is asked here.
-            if row is not None and _decides(row, iteration, time, tolerance):
+            if (  # nearly always the row itself decides: then the search is not needed
+                row is not None
+                and row.since <= time
+                and row.iteration == iteration
+                and (row.expires_at is None or time < row.expires_at)
+            ):
                 variant, rule = row.variant, "assignment"
             else:
                 variant, rule = _find_variant(row, iteration, time, tolerance)
@@ -90,24 +94,31 @@ def find_assignment_key(experiment: Experiment, event: Event) -> AssignmentKey:
     return experiment.id, event.user_id if unit is None else unit
 
 
-def _decides(row: Assignment, iteration: int, time: float, tolerance: float) -> bool:
-    return (
-        row.timestamp - tolerance <= time
-        and row.iteration == iteration
-        and (row.expires_at is None or time < row.expires_at)
-    )
+def find_assignment(
+    row: Assignment | None, iteration: int, time: float, tolerance: float
+) -> Assignment | None:
+    """The assignment to ``iteration`` that was in force at ``time``: the row's, or one that it replaced.
+
+    ``tolerance`` applies only if none was: where a user was moved, the exact time decides.
+    """
+    rows = () if row is None else (row, *row.replaced)
+    for early in (0.0, tolerance):
+        for assignment in rows:
+            if assignment.since - early <= time and assignment.iteration == iteration:
+                if assignment.expires_at is None or time < assignment.expires_at:
+                    return assignment
+                break
+    return None
 
 
 def _find_variant(row: Assignment | None, iteration: int, time: float, tolerance: float) -> tuple[str, Rule]:
-    """By the assignments to ``iteration`` that the row has replaced, newest first."""
+    assignment = find_assignment(row, iteration, time, tolerance)
+    if assignment is not None:
+        return assignment.variant, "assignment"
     if row is None:
         return UNASSIGNED, "no_assignment"
-    of_iteration = [each for each in (row, *row.replaced) if each.iteration == iteration]
-    made = [each for each in of_iteration if each.timestamp - tolerance <= time]
-    if made and _decides(made[0], iteration, time, tolerance):
-        return made[0].variant, "assignment"
-    is_before = any(time < each.timestamp for each in of_iteration)
-    return UNASSIGNED, "before_assignment" if is_before else "no_assignment"
+    assigned_at = [each.since for each in (row, *row.replaced) if each.iteration == iteration]
+    return UNASSIGNED, "before_assignment" if time < max(assigned_at, default=time) else "no_assignment"
 
 
 def attribute_evaluation(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...]:
