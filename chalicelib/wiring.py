@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from chalicelib import __version__, extension
+from chalicelib import __version__, deadline, extension
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation, Experiment, find_in_force
 from chalicelib.domain.errors import InvalidInput, RealtimeError
@@ -87,7 +87,8 @@ class Plane(Services):
         with self._flush_metrics_after():
             answer = self.event_processor.process(event, remaining, self.clock())
             if remaining() > SECONDS_TO_FOLD:
-                self.counter_folder.fold_some(self.clock())
+                with deadline.limit(lambda: remaining() - SECONDS_TO_FOLD / 2):
+                    self.counter_folder.fold_some(self.clock())
             return answer
 
     def sync(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:

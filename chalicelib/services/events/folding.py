@@ -37,7 +37,10 @@ class CounterFolder:
         self._due = 0.0
 
     def fold_some(self, now: float) -> None:
-        """Some scopes of the round; ``now`` in epoch seconds. What fails is tried again in the next round."""
+        """Some scopes of the round; ``now`` in epoch seconds. What fails is tried again in the next round.
+
+        It never raises: the batch before it is settled, and a failure would make Lambda deliver it again.
+        """
         end = self._timer() + SECONDS_A_BATCH
         try:
             if not self._scopes and now >= self._due:
@@ -46,6 +49,8 @@ class CounterFolder:
                 self._counters.fold(self._scopes.pop(), int((now - SECONDS_CLOSED) // 86_400), now)
         except (StorageUnavailable, Throttled) as error:
             log.warning("counters of closed days could not be folded: %s", error.code)
+        except Exception as error:  # noqa: BLE001 - see above
+            log.error("counters of closed days could not be folded: %s", type(error).__name__)  # noqa: TRY400 - its message may quote an item
 
     def _list_scopes(self) -> list[str]:
         experiments = self._experiments.get_all().values()

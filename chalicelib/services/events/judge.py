@@ -78,7 +78,7 @@ class Judge:
         matches = list(map(find_matches, events, index.get_snapshots(times)))
         if self._identifier is not None:
             self._link_ids(self._identifier, batch, times, now)
-        assignments, people = self._load_rows(batch, times, matches, now)
+        assignments, people = self._load_rows(batch, times, matches, index.by_id, now)
         duplicates = self._deduplicator.find_duplicates(batch, now)
         by_event: dict[EventPosition, Verdict] = {}
         tolerance = self._limits.clock_tolerance
@@ -103,7 +103,12 @@ class Judge:
         return JudgedBatch(verdicts, judged, index.by_id, assignments, people)
 
     def _load_rows(
-        self, batch: Batch, times: Sequence[float], matches: Sequence[Sequence[Match]], now: float
+        self,
+        batch: Batch,
+        times: Sequence[float],
+        matches: Sequence[Sequence[Match]],
+        experiments: Mapping[str, Experiment],
+        now: float,
     ) -> LoadedRows:
         keys = {
             find_assignment_key(match.experiment, received.event)
@@ -111,7 +116,7 @@ class Judge:
             for match in matched
             if match.is_active
         }
-        return self._rows.load(keys, self._versions.get_index(now).by_id, max(times, default=now), now)
+        return self._rows.load(keys, experiments, max(times, default=now), now)
 
     def _link_ids(self, identifier: Identifier, batch: Batch, times: Sequence[float], now: float) -> None:
         """Before anything is decided. The links of one id in order; a link to a second user is refused."""

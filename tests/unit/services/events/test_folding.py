@@ -1,5 +1,7 @@
 """When counters are folded: a few scopes after each batch, all of them once an hour."""
 
+import pytest
+
 from chalicelib.domain.errors import Throttled
 from chalicelib.services.events.folding import CounterFolder
 from realtime.testing.event_stores import MemoryCounters
@@ -80,3 +82,14 @@ def test_a_folded_day_reads_as_before() -> None:
     before = plane.counted()
     assert plane.counters.fold("checkout", 20_780, ARRIVED) == 2
     assert plane.counted() == before
+
+
+def test_a_mistake_in_folding_fails_no_batch(caplog: pytest.LogCaptureFixture) -> None:
+    """Lambda would deliver the settled batch again and again."""
+
+    class Broken(Recording):
+        def fold(self, scope: str, before: int, now: float) -> int:
+            raise KeyError(f"of {scope}, {before}, {now}")
+
+    make_folder(Broken()).fold_some(ARRIVED)
+    assert "could not be folded: KeyError" in caplog.text
