@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.errors import Misconfigured, StorageUnavailable, Throttled
 from chalicelib.stores.batches import batch_get
 from chalicelib.stores.resilience import guarded
 
@@ -85,6 +85,8 @@ def persist(call: Callable[[], R]) -> R:
     for pause in PAUSES:
         try:
             return call()
+        except Misconfigured:
+            raise  # waiting does not mend it
         except (StorageUnavailable, Throttled):
             time.sleep(pause)
     return call()

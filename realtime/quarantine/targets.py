@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.errors import Misconfigured, StorageUnavailable, Throttled
 from chalicelib.domain.stream.assignment_history import History
 from chalicelib.domain.stream.event import MAX_BYTES
 from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
@@ -75,6 +75,8 @@ class EventTarget:
     def _put(self, call: Sequence[OutgoingRecord]) -> dict[int, str | None]:
         try:
             codes = self._stream.put(call)
+        except Misconfigured:
+            raise  # no further attempt mends it
         except (StorageUnavailable, Throttled) as error:
             codes = [error.code] * len(call)
         return {record.number: code for record, code in zip(call, codes, strict=True)}
