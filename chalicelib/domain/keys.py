@@ -17,7 +17,7 @@ CLIENT_EVENTS = "events:client"
 """For keys that are public: it sends events and reads nothing."""
 ADMIN = "admin"
 PUBLIC = frozenset({CLIENT_FLAGS, CLIENT_EVENTS})
-"""Whoever has a key of only these scopes may as well be anybody, so the key may stand in a URL."""
+"""A key that has only these scopes is public, so it may stand in a URL."""
 SCOPES: dict[str, tuple[str, ...]] = {
     "assign": ("/assign", "/assign/batch", "/identify"),
     "flags": _FLAGS,

@@ -2,20 +2,19 @@
 
 import http.client
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from realtime.local.ports import HOST, LocalError, find_free_port
+from realtime.local.processes import stop_process
 
 REGION = "us-east-1"
 ROOT = Path(__file__).parents[2]
 LOG = ROOT / ".realtime" / "aws.log"
 START_SECONDS = 30.0
-STOP_SECONDS = 5.0
 
 
 @contextmanager
@@ -31,7 +30,7 @@ def start_emulator(port: int = 0, log: Path = LOG) -> Iterator[str]:
         _await_health(process, port, log)
         yield f"http://{HOST}:{port}"
     finally:
-        _stop(process)
+        stop_process(process)
 
 
 def build_environment(endpoint: str) -> dict[str, str]:
@@ -108,13 +107,3 @@ def _is_healthy(port: int) -> bool:
 def _read_last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "nothing in its log")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
-        process.stdin.close()  # asks it to stop
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_SECONDS)
-    with suppress(ProcessLookupError):  # kills what is left of its group
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

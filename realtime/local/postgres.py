@@ -8,13 +8,12 @@ import fcntl
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.stores.postgres_address import parse_url
 from realtime.local.ports import HOST, LocalError, find_free_port
+from realtime.local.processes import stop_process
 
 if TYPE_CHECKING:
     from chalicelib.stores.postgres_connection import ClosingConnection
@@ -30,7 +30,6 @@ FOLDER = Path(__file__).parents[2] / ".realtime" / "postgres"
 SCRIPT = Path(__file__).with_name("postgres.sh")
 DATABASE = "realtime"
 START_SECONDS = 30.0
-STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def start_postgres(folder: Path = FOLDER) -> Iterator[EmbeddedPostgres | None]:
         try:
             yield server
         finally:
-            _stop(server.process)
+            stop_process(server.process)
 
 
 def find_programs() -> Path | None:
@@ -145,13 +144,3 @@ def _prepare_user(programs: Path, folder: Path) -> str:
     for path in (programs, folder):
         utils.ensure_prefix_permissions(path)
     return user
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
-        process.stdin.close()  # asks it to stop
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_SECONDS)
-    with suppress(ProcessLookupError):  # kills what is left of its group
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

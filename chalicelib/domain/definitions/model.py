@@ -84,9 +84,9 @@ class Definitions(Protocol):
     ) -> None:
         """Writes all ``versions`` of a backup as they were; containers see all of it or nothing.
 
-        ``on_written`` is told how many more of the versions and definitions were written. Raises Conflict
-        if anything is published. Rows without a publication are a conflict too, unless ``discard`` removes
-        them. After an interruption, call it again with the same or other versions.
+        It calls ``on_written`` with the number of versions and definitions that each transaction wrote.
+        Raises Conflict if anything is published. Rows without a publication are a conflict too, unless
+        ``discard`` removes them. After an interruption, call it again with the same or other versions.
         """
 
 

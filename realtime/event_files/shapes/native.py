@@ -1,23 +1,9 @@
 """This service's own events: as `POST /events` takes them, and as they lie in the archive."""
 
+from realtime.event_files.options import MAPPABLE
 from realtime.event_files.shapes.shape import Shape
 
-_FIELDS = {
-    name: (name,)
-    for name in (
-        "event_id",
-        "event_type",
-        "user_id",
-        "timestamp",
-        "experiment_key",
-        "flag_key",
-        "value",
-        "currency",
-        "sent_at",
-        "properties",
-        "metadata",
-    )
-}
+_FIELDS = {name: (name,) for name in MAPPABLE if name != "received_at"}
 
 EVENTS = Shape(
     name="events",
