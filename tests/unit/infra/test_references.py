@@ -44,14 +44,14 @@ def test_every_reference_leads_somewhere(template: Templates, variant: str, stac
     assert ids <= exists(expanded)
 
 
-def test_three_environments_on_both_platforms_are_synthesised_within_a_minute(synthesised: Path) -> None:
+def test_three_environments_on_both_platforms_are_synthesised_within_90_seconds(synthesised: Path) -> None:
     """What `make synth` does, but for the wheels of a new environment."""
     assert len(COMBINATIONS) == 6
     for variant in COMBINATIONS:
         for stack in STACKS:
             assert load(synthesised, variant, stack, "template")["Resources"]
     seconds = json.loads((synthesised / "seconds.json").read_text())
-    assert sum(seconds[variant] for variant in COMBINATIONS) < 60
+    assert sum(seconds[variant] for variant in COMBINATIONS) < 90
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
