@@ -11,7 +11,7 @@ import aws_cdk as cdk
 from infra.bundle import LAMBDA_TARGET, BuildTarget
 from infra.data import Data
 from infra.environments import Environment
-from infra.monitoring import Monitoring
+from infra.monitoring.stack import Monitoring
 from infra.pipeline import Pipeline
 from infra.resource_names import ResourceNames
 from infra.service import Service

@@ -53,7 +53,7 @@ def link_runtime_packages(folder: Path) -> Path:
 
 
 def _measure_first_answer(code: Path) -> float:
-    from infra.probes import build_gateway_event
+    from infra.release.probes import build_gateway_event
 
     runtime_packages = link_runtime_packages(code.parent / f"{code.name}-runtime")
     event = json.dumps(build_gateway_event("GET", "/health"))

@@ -114,7 +114,7 @@ def build_validation_statements(environment: Environment, names: ResourceNames) 
 
 
 def _allow_rollback(environment: Environment) -> list[dict[str, Any]]:
-    """The calls of infra/rollback.py."""
+    """The calls of infra/release/rollback.py."""
     version_actions = ("lambda:GetAlias", "lambda:ListVersionsByFunction", "lambda:UpdateAlias")
     list_actions = (
         "codedeploy:ListApplications",

@@ -10,11 +10,13 @@ import aws_cdk as cdk
 from chalice.cdk import Chalice
 from constructs import Construct
 
-from infra import api, firewall, functions, rollout
+from infra import functions
 from infra.bundle import BUILD_FOLDER, BuildTarget, build_bundle
 from infra.chalice_template import make_template
 from infra.environments import Environment
+from infra.front_doors import firewall, rest
 from infra.functions import LOGICAL_IDS
+from infra.release import rollout
 from infra.resource_names import ResourceNames
 from infra.stack import add_resources
 
@@ -40,13 +42,13 @@ class Service(cdk.Stack):
             app.get_resource(logical_id).add_property_override("DeploymentPreference", preference)
             add_resources(self, rollout.build_resources(name, environment))
         add_resources(self, rollout.build_api_alarm(environment))
-        for name in api.API_FUNCTIONS:
-            add_resources(self, {f"{LOGICAL_IDS[name]}InvokePermission": api.build_permission(name)})
-        rest = app.get_resource("RestAPI")
-        rest.add_property_override("DefinitionBody", app.definition)
+        for name in rest.API_FUNCTIONS:
+            add_resources(self, {f"{LOGICAL_IDS[name]}InvokePermission": rest.build_permission(name)})
+        rest_api = app.get_resource("RestAPI")
+        rest_api.add_property_override("DefinitionBody", app.definition)
         add_resources(self, firewall.build_resources(environment))
         if environment.usage_plan:
-            add_resources(self, {"UsagePlan": api.build_usage_plan(environment.usage_plan, environment)})
+            add_resources(self, {"UsagePlan": rest.build_usage_plan(environment.usage_plan, environment)})
 
 
 class EmbeddedApp(Chalice):
@@ -71,10 +73,10 @@ class EmbeddedApp(Chalice):
             for name, path in self._names.parameters.items()
         }
         functions.configure_functions(resources, self._environment, self._names, self._target)
-        rest = resources["RestAPI"]["Properties"]
-        self.definition = api.adapt_definition(rest.pop("DefinitionBody"), self._environment)
-        rest |= api.build_stage(self._environment)
-        resources["AccessLog"] = api.build_access_log(self._environment)
+        rest_api = resources["RestAPI"]["Properties"]
+        self.definition = rest.adapt_definition(rest_api.pop("DefinitionBody"), self._environment)
+        rest_api |= rest.build_stage(self._environment)
+        resources["AccessLog"] = rest.build_access_log(self._environment)
         for logical_id in ("APIHandlerInvokePermission", f"{LOGICAL_IDS['authorizer']}InvokePermission"):
             del resources[logical_id]  # they would permit calls of the unqualified functions
         self._sam_package_dir = str(self._folder)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from infra.functions import ALIAS, LOGICAL_IDS, get_function_name
-from infra.pre_traffic import matches
-from infra.probes import PROBES
+from infra.release.pre_traffic import matches
+from infra.release.probes import PROBES
 from tests.support.deployment_target import DeploymentTarget
 
 ALARM = "AWS::CloudWatch::Alarm"

@@ -6,8 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from infra.api import OPEN_PATHS, SELF_AUTHORIZED_PATHS, adapt_definition, get_owner, list_operations
 from infra.environments import load
+from infra.front_doors.rest import (
+    OPEN_PATHS,
+    SELF_AUTHORIZED_PATHS,
+    adapt_definition,
+    get_owner,
+    list_operations,
+)
 from infra.functions import LOGICAL_IDS
 from tests.support.synth import VARIANTS, Template, Templates, of_type
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from chalicelib.settings import Settings
-from infra import alarms, environments, resource_names
+from infra import environments, resource_names
 from infra.functions import LOGICAL_IDS
-from infra.queries import ACCESS, EVERYWHERE, FUNCTIONS
+from infra.monitoring import alarms
+from infra.monitoring.queries import ACCESS, EVERYWHERE, FUNCTIONS
 from infra.roles import list_calls
 from tests.support.metrics import recorded
 from tests.support.paths import ROOT

@@ -54,7 +54,7 @@ def test_what_may_have_been_wrong_before_is_reported_and_rolls_nothing_back() ->
     steps = workflow("deploy-one.yml")["jobs"]["deploy"]["steps"]
     (validate,) = [step for step in steps if step.get("id") == "validate"]
     (report,) = [step for step in steps if "-m state" in step.get("run", "")]
-    (back,) = [step for step in steps if "infra.rollback" in step.get("run", "")]
+    (back,) = [step for step in steps if "infra.release.rollback" in step.get("run", "")]
     assert '-m "not state"' in validate["run"]
     assert report["continue-on-error"] is True
     assert back["if"] == "failure() && steps.validate.outcome == 'failure'"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import pre_traffic
 from infra.functions import LOGICAL_IDS
-from infra.probes import PROBES
-from infra.rollout import HOOK_SECONDS
+from infra.release import pre_traffic
+from infra.release.probes import PROBES
+from infra.release.rollout import HOOK_SECONDS
 
 EVENT = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
 VERSION = "arn:aws:lambda:us-east-1:000000000000:function:f:7"

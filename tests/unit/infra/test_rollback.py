@@ -10,8 +10,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra import environments, rollback
+from infra import environments
 from infra.functions import LOGICAL_IDS, get_function_name
+from infra.release import rollback
 
 DEV = environments.load("dev")
 

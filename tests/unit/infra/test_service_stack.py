@@ -6,10 +6,10 @@ import pytest
 
 from chalicelib.settings import Settings
 from infra import environments, functions
-from infra.api import API_FUNCTIONS
 from infra.environments import Function
+from infra.front_doors.rest import API_FUNCTIONS
 from infra.functions import LOGICAL_IDS, get_function_name, supports_snap_start
-from infra.rollout import build_preference
+from infra.release.rollout import build_preference
 from realtime.resources import describe
 from tests.support.synth import COMBINATIONS, Template, Templates, of_type
 

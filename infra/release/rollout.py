@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra.alarms import ERROR_RATE_EXPRESSION, ERROR_RATE_PERCENT, Alarm, build_api_error_rate
-from infra.api import API_FUNCTIONS
 from infra.environments import Environment, FunctionName
+from infra.front_doors.rest import API_FUNCTIONS
 from infra.functions import ALIAS, LOGICAL_IDS, get_function_name
-from infra.metrics import Dimensions, build_query, combine
-from infra.probes import PROBES
+from infra.monitoring.alarms import ERROR_RATE_EXPRESSION, ERROR_RATE_PERCENT, Alarm, build_api_error_rate
+from infra.monitoring.metrics import Dimensions, build_query, combine
+from infra.release.probes import PROBES
 from infra.resource_names import substitute
 
 HOOK_FILE = Path(__file__).with_name("pre_traffic.py")

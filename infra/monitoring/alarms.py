@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.environments import Environment
 from infra.functions import LOGICAL_IDS
-from infra.metrics import (
+from infra.monitoring.metrics import (
     Dimensions,
     Query,
     build_comparison,

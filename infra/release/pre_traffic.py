@@ -1,4 +1,4 @@
-"""CodeDeploy's hook: the new version answers its probes before it gets any traffic (infra/probes.py)."""
+"""CodeDeploy's hook: the new version answers its probes (infra/release/probes.py) before any traffic."""
 
 import json
 import os

@@ -5,10 +5,10 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from infra import dashboard, queries
-from infra.alarms import list_alarms
 from infra.environments import Environment
 from infra.functions import LOGICAL_IDS, get_function_name
+from infra.monitoring import dashboard, queries
+from infra.monitoring.alarms import list_alarms
 from infra.resource_names import ResourceNames
 from infra.stack import add_resources
 

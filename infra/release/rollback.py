@@ -1,4 +1,4 @@
-"""`python -m infra.rollback --env prod`: every function back to the version before, in one command.
+"""`python -m infra.release.rollback --env prod`: every function back to the version before, in one command.
 
 The target versions are read before a running rollout is stopped. A stopped rollout may move its traffic back
 by itself, and then one more step back would be one too many. Data stays as it is: the versions before and
@@ -24,7 +24,7 @@ SECONDS_BETWEEN, CHECKS = 2.0, 30
 def main(
     arguments: Sequence[str] | None = None, aws: Any = None, pause: Callable[[float], object] = time.sleep
 ) -> None:
-    parser = argparse.ArgumentParser(prog="python -m infra.rollback", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m infra.release.rollback", description=__doc__)
     parser.add_argument("--env", required=True, choices=environments.NAMES)
     parser.add_argument(
         "--function", action="append", choices=list(LOGICAL_IDS), help="only this one; may repeat"
