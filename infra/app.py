@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 # Node.js 20 is at the end of its life, and CDK still runs on it
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
@@ -28,11 +29,13 @@ def compose(
     strict = {"@aws-cdk/core:validateAgainstDefaultRules": True}
     app = cdk.App(analytics_reporting=False, context=strict, outdir=str(outdir) if outdir else None)
     cdk.Tags.of(app).add("service", f"realtime-{environment.name}")  # the budget filters by it
-    is_protected = environment.retain
-    data = Data(app, environment, names, termination_protection=is_protected)
-    service = Service(app, environment, names, target, termination_protection=is_protected)
+    # Stacks that name their account and region are refused by the CDK CLI anywhere else.
+    place = cdk.Environment(account=environment.account, region=environment.region)
+    options: dict[str, Any] = {"env": place, "termination_protection": environment.retain}
+    data = Data(app, environment, names, **options)
+    service = Service(app, environment, names, target, **options)
     service.add_stack_dependency(data)
-    Monitoring(app, environment, names, termination_protection=is_protected)
+    Monitoring(app, environment, names, **options)
     if repository:
-        Pipeline(app, environment, names, repository)
+        Pipeline(app, environment, names, repository, env=place)
     return app

@@ -1,6 +1,7 @@
 """The environments: a file of typed values for each."""
 
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -74,6 +75,16 @@ class Environment:
     waf: bool = False
     usage_plan: UsagePlan | None = None
     domain: Domain | None = None
+    account: str | None = None
+    """The AWS account that it belongs to; the commands refuse any other. None: any."""
+    region: str | None = None
+    """Its region, such as eu-west-1, likewise."""
+
+    def __post_init__(self) -> None:
+        if self.account is not None and not re.fullmatch(r"\d{12}", self.account):
+            raise ValueError(f"account must be 12 digits, as text, got {self.account!r}")
+        if self.region is not None and not re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d", self.region):
+            raise ValueError(f"region must be one such as eu-west-1, got {self.region!r}")
 
 
 def load(name: str) -> Environment:
