@@ -5,6 +5,7 @@ from typing import Any
 
 from infra.bundle import BuildTarget
 from infra.environments import Environment, Function, FunctionName
+from infra.release import alias
 from infra.resource_names import ResourceNames, substitute
 from infra.roles import build_statements
 from infra.stack import build_retention_policies
@@ -20,11 +21,11 @@ LOGICAL_IDS: Mapping[FunctionName, str] = {
     "authorizer": "Authorizer",
 }
 EVENT_SOURCE_IDS = {
-    "EventProcessor": "EventProcessorKinesisEventSource",
-    "AssignmentSync": "AssignmentSyncDynamodbEventSource",
+    "EventProcessor": "EventProcessorEventProcessorKinesisEventSource",
+    "AssignmentSync": "AssignmentSyncAssignmentSyncDynamodbEventSource",
 }
+"""As SAM would name them. A mapping with another id would read its stream from the start again."""
 ROLE_IDS = {"APIHandler": "ApiHandlerRole"}
-ALIAS = "live"
 ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86_64"}
 
 
@@ -38,6 +39,7 @@ def configure_functions(
         role = resources[ROLE_IDS.get(logical_id, f"{logical_id}Role")]["Properties"]
         role["Policies"][0]["PolicyDocument"]["Statement"] = build_statements(name, environment, names, log)
         resources[f"{logical_id}LogGroup"] = _build_log_group(name, environment)
+        resources |= alias.build_resources(logical_id)
     for source in names.resources.event_sources:
         _configure_event_source(resources, source, names)
     _connect_to_postgres(resources[LOGICAL_IDS["assignment_sync"]]["Properties"], names)
@@ -61,8 +63,6 @@ def _build_function(
             "SystemLogLevel": "INFO" if environment.reports else "WARN",
             "LogGroup": {"Ref": f"{LOGICAL_IDS[name]}LogGroup"},
         },
-        "AutoPublishAlias": ALIAS,
-        "AutoPublishAliasAllProperties": True,  # new settings are a new version, too: a rollback undoes them
         "Tags": {"function": name},
         **build_concurrency(function, target.runtime),
     }
@@ -110,11 +110,8 @@ def build_concurrency(function: Function, runtime: str) -> dict[str, Any]:
     concurrency: dict[str, Any] = {}
     if function.reserved is not None:
         concurrency["ReservedConcurrentExecutions"] = function.reserved
-    if function.provisioned:
-        concurrency["ProvisionedConcurrencyConfig"] = {
-            "ProvisionedConcurrentExecutions": function.provisioned[0]
-        }
-    elif supports_snap_start(runtime):
+    # The release provisions concurrency, at the version that gets the traffic.
+    if not function.provisioned and supports_snap_start(runtime):
         concurrency["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     return concurrency
 
@@ -125,11 +122,15 @@ def supports_snap_start(runtime: str) -> bool:
 
 
 def _configure_event_source(resources: dict[str, Any], source: EventSource, names: ResourceNames) -> None:
+    """Write the mapping ourselves: SAM would bind the function's `Events` to `$LATEST`, not to the alias."""
     logical_id = LOGICAL_IDS[source.function]  # type: ignore[index]  # a source names one of our functions
-    event = resources[logical_id]["Properties"]["Events"][EVENT_SOURCE_IDS[logical_id]]
+    del resources[logical_id]["Properties"]["Events"]
     is_kinesis = source.function == "event_processor"
-    event["Properties"] = {
-        "Stream": names.get_arn("event_stream") if is_kinesis else names.get_name("assignments_stream"),
+    properties = {
+        "EventSourceArn": names.get_arn("event_stream")
+        if is_kinesis
+        else names.get_name("assignments_stream"),
+        "FunctionName": alias.refer_to_alias(logical_id),
         "StartingPosition": source.starting_position,
         "BatchSize": source.batch_size,
         "MaximumBatchingWindowInSeconds": int(source.window),
@@ -141,5 +142,9 @@ def _configure_event_source(resources: dict[str, Any], source: EventSource, name
         # The counters keep one sequence number a shard, which only grows. With two consumers of a shard,
         # the number of the one would hide records that the other has not counted. Add shards for speed.
         "ParallelizationFactor": source.parallelization,
-        "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": names.get_arn("failure_queue")}},
+        "DestinationConfig": {"OnFailure": {"Destination": names.get_arn("failure_queue")}},
+    }
+    resources[EVENT_SOURCE_IDS[logical_id]] = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": properties,
     }

@@ -6,9 +6,6 @@ SUPPRESSIONS: Mapping[str, str] = {
     "AwsSolutions-APIG2": "The service checks bodies itself, with better errors than the gateway's.",
     "AwsSolutions-APIG3": "A firewall has a monthly price: only production has one.",
     "AwsSolutions-APIG6": "The execution log would never expire; the access log and traces suffice.",
-    "AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda]": (
-        "SAM gives CodeDeploy this policy; it reaches functions with the prefix CodeDeployHook_ only."
-    ),
     "AwsSolutions-IAM5[Resource::*]": "Actions of X-Ray, interfaces and lists take no resource.",
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::*/*]": "Objects under the written prefixes.",
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:dynamodb:*:table/*/stream/*]": (

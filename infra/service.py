@@ -16,7 +16,6 @@ from infra.chalice_template import make_template
 from infra.environments import Environment
 from infra.front_doors import firewall, rest
 from infra.functions import LOGICAL_IDS
-from infra.release import rollout
 from infra.resource_names import ResourceNames
 from infra.stack import add_resources
 
@@ -35,13 +34,6 @@ class Service(cdk.Stack):
         rules = [f"CloudFormation-Validate::{rule}" for rule in ("F1018", "F1020")]
         cdk.Validations.of(self).acknowledge(*(cdk.Acknowledgment(id=rule, reason=reason) for rule in rules))
         app = EmbeddedApp(self, environment, names, target)
-        # The construct cannot include references that only SAM resolves, to aliases and versions.
-        # Resources with such references are added here, beside Chalice's template.
-        for name, logical_id in LOGICAL_IDS.items():
-            preference = rollout.build_preference(name, environment)
-            app.get_resource(logical_id).add_property_override("DeploymentPreference", preference)
-            add_resources(self, rollout.build_resources(name, environment))
-        add_resources(self, rollout.build_api_alarm(environment))
         for name in rest.API_FUNCTIONS:
             add_resources(self, {f"{LOGICAL_IDS[name]}InvokePermission": rest.build_permission(name)})
         rest_api = app.get_resource("RestAPI")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from infra.release.steps import Release
+
 FunctionName: TypeAlias = Literal[
     "assignment", "feature_flags", "ingest", "event_processor", "assignment_sync", "authorizer"
 ]
@@ -20,14 +22,17 @@ class Function:
     memory: int = 1024
     timeout: int = 10
     reserved: int | None = None
-    provisioned: tuple[int, int] | None = None
-    """Minimum and maximum of warm containers, scaled at 70 % use. Excludes SnapStart."""
+    provisioned: int | None = None
+    """Warm containers of the version that has the traffic. Excludes SnapStart."""
 
     def __post_init__(self) -> None:
         if not 512 <= self.memory <= 1024:
             raise ValueError(f"memory must be 512 to 1024 MB, got {self.memory}")
-        if self.provisioned and self.reserved is not None and self.provisioned[1] > self.reserved:
-            raise ValueError(f"provisioned {self.provisioned} exceeds the reserved {self.reserved}")
+        if self.provisioned and self.reserved is not None and 2 * self.provisioned > self.reserved:
+            raise ValueError(
+                f"provisioned {self.provisioned} exceeds half of the reserved {self.reserved}: "
+                "during a release two versions have warm containers"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,8 @@ class Environment:
     name: str
     functions: Mapping[FunctionName, Function]
     throttle: Throttle
-    rollout: str
-    """A CodeDeploy configuration: the pace at which traffic moves to a new version."""
+    release: Release
+    """How traffic moves to a new version."""
     retain: bool
     """Tables, stream, bucket and queues outlive the stack."""
     shards: int | None

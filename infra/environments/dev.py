@@ -1,6 +1,7 @@
 """For a developer: small, removed with all its data, and traffic moves at once."""
 
 from infra.environments import Environment, Function, Throttle
+from infra.release.steps import AT_ONCE
 
 ENVIRONMENT = Environment(
     name="dev",
@@ -13,7 +14,7 @@ ENVIRONMENT = Environment(
         "authorizer": Function(p99_ms=50, memory=512, timeout=5, reserved=20),
     },
     throttle=Throttle(rate=100, burst=200),
-    rollout="AllAtOnce",
+    release=AT_ONCE,
     retain=False,
     shards=1,
     log_days=7,

@@ -1,6 +1,7 @@
 """Production: sized for the targets in docs/deployment.md, rolled out over half an hour."""
 
 from infra.environments import Environment, Function, Throttle
+from infra.release.steps import Release
 
 ENVIRONMENT = Environment(
     name="prod",
@@ -13,7 +14,7 @@ ENVIRONMENT = Environment(
         "authorizer": Function(p99_ms=50, memory=512, timeout=5, reserved=200),
     },
     throttle=Throttle(rate=20_000, burst=10_000),
-    rollout="Linear10PercentEvery3Minutes",
+    release=Release(),
     retain=True,
     shards=None,
     log_days=90,

@@ -9,6 +9,7 @@ from chalicelib.api.encoding import ENCODINGS
 from chalicelib.api.http import render_error
 from infra.environments import Environment, FunctionName, UsagePlan
 from infra.functions import LOGICAL_IDS
+from infra.release.alias import get_alias_id, refer_to_alias
 from infra.resource_names import substitute
 from realtime.local.gateway import ERRORS
 
@@ -154,7 +155,7 @@ def build_access_log(environment: Environment) -> dict[str, Any]:
 def build_permission(name: FunctionName) -> dict[str, Any]:
     """API Gateway may call the alias, and not the unqualified function."""
     properties = {
-        "FunctionName": {"Ref": f"{LOGICAL_IDS[name]}.Alias"},
+        "FunctionName": refer_to_alias(LOGICAL_IDS[name]),
         "Action": "lambda:InvokeFunction",
         "Principal": "apigateway.amazonaws.com",
         "SourceArn": substitute(
@@ -177,7 +178,7 @@ def build_usage_plan(plan: UsagePlan, environment: Environment) -> dict[str, Any
 def _build_invocation_uri(logical: str) -> dict[str, str]:
     return {
         "Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
-        f"${{{logical}.Alias}}/invocations"
+        f"${{{get_alias_id(logical)}}}/invocations"
     }
 
 

@@ -64,3 +64,10 @@ PROBES: Mapping[FunctionName, tuple[Probe, ...]] = {
         ),
     ),
 }
+
+
+def matches(expected: Any, answer: Any) -> bool:
+    """Whether every field of ``expected`` is in ``answer``."""
+    if isinstance(expected, dict):
+        return isinstance(answer, dict) and all(matches(v, answer.get(k)) for k, v in expected.items())
+    return bool(expected == answer)

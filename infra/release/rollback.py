@@ -14,7 +14,8 @@ from typing import Any
 
 from infra import environments
 from infra.environments import Environment, FunctionName
-from infra.functions import ALIAS, LOGICAL_IDS, get_function_name
+from infra.functions import LOGICAL_IDS, get_function_name
+from infra.release.alias import ALIAS
 
 ACTIVE = ["Created", "Queued", "InProgress", "Baking", "Ready"]
 """States of a CodeDeploy deployment that may move traffic."""

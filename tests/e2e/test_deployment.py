@@ -13,8 +13,9 @@ import pytest
 
 from chalicelib.settings import Settings
 from infra import environments
-from infra.functions import ALIAS, get_function_name
+from infra.functions import get_function_name
 from infra.pipeline import build_validation_statements
+from infra.release.alias import ALIAS
 from infra.resource_names import resolve_names
 from realtime.local.clients import connect
 from realtime.local.emulator import ROOT, build_environment, start_emulator

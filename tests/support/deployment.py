@@ -11,8 +11,8 @@ from boto3.session import Session
 from tests.support.poll import wait_until
 from tests.support.synth import STACKS, Template, load, of_type
 
-NOT_EMULATED = {"AWS::Budgets::Budget", "AWS::Logs::QueryDefinition"}
-"""Resource types that the emulator does not have. It has no CodeDeploy, either."""
+NOT_EMULATED = {"AWS::Budgets::Budget", "AWS::Lambda::EventSourceMapping", "AWS::Logs::QueryDefinition"}
+"""Resource types that the emulator does not have, or not as AWS has them."""
 ASSETS = "cdk-hnb659fds-assets-{account}-{region}"
 VERSION = "/cdk-bootstrap/hnb659fds/version"
 
@@ -57,21 +57,17 @@ def deploy(folder: Path, variant: str, environ: Mapping[str, str]) -> Deployment
 
 
 def adapt_to_emulator(template: Template) -> Template:
-    """Leave out what the emulator lacks: CodeDeploy with its hooks, budgets, saved queries, metric math.
+    """Leave out what the emulator lacks: budgets, saved queries, metric math, real event sources.
 
-    The emulator's event sources ignore reported failures, retries, windows and destinations, so they are left
-    out, too: the pump reads the streams instead.
+    The emulator's own event sources ignore reported failures, retries, windows and destinations: the pump
+    reads the streams instead.
     """
     resources = {
         name: resource
         for name, resource in template["Resources"].items()
         if resource["Type"] not in NOT_EMULATED
-        and "PreTraffic" not in name
         and not (resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"])
     }
-    for resource in resources.values():
-        for attribute in ("DeploymentPreference", "Events"):
-            resource.get("Properties", {}).pop(attribute, None)
     return {**template, "Resources": resources}
 
 

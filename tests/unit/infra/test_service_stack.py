@@ -7,9 +7,8 @@ import pytest
 from chalicelib.settings import Settings
 from infra import environments, functions
 from infra.environments import Function
-from infra.front_doors.rest import API_FUNCTIONS
 from infra.functions import LOGICAL_IDS, get_function_name, supports_snap_start
-from infra.release.rollout import build_preference
+from infra.release.steps import Release, Step
 from realtime.resources import describe
 from tests.support.synth import COMBINATIONS, Template, Templates, of_type
 
@@ -75,7 +74,7 @@ def test_logs_are_kept_as_long_as_the_environment_says(template: Templates, vari
     days = environments.load(variant.partition("-")[0]).log_days
     groups = of_type(service(template, variant), "AWS::Logs::LogGroup").values()
     assert {group["RetentionInDays"] for group in groups} == {days}
-    assert len(groups) == 2 * len(FUNCTIONS) + 1  # each function, its hook, and the API's access log
+    assert len(groups) == len(FUNCTIONS) + 1  # each function's, and the API's access log
 
 
 def test_every_function_is_called_by_its_alias_only(template: Templates) -> None:
@@ -152,62 +151,34 @@ def test_every_variable_is_a_setting(template: Templates, name: str) -> None:
     assert function["Environment"]["Variables"].keys() <= settings
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_traffic_moves_stepwise_after_probes_and_back_on_alarms(template: Templates, name: str) -> None:
-    expanded, logical_id = service(template), LOGICAL_IDS[name]  # type: ignore[index]
-    group = of_type(expanded, "AWS::CodeDeploy::DeploymentGroup")[f"{logical_id}DeploymentGroup"]
-    assert group["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Linear10PercentEvery3Minutes"}
-    behind_the_api = {"ApiNewErrors"} if name in API_FUNCTIONS else set()
-    assert {alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]} == {
-        f"{logical_id}NewErrors",
-        f"{logical_id}NewLatency",
-        *behind_the_api,
-    }
-    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-    update = expanded["Resources"][f"{logical_id}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
-    assert update["BeforeAllowTrafficHook"] == {"Ref": f"{logical_id}PreTraffic"}
-    hook = of_type(expanded, "AWS::Lambda::Function")[f"{logical_id}PreTraffic"]
-    assert hook["FunctionName"].startswith("CodeDeployHook_")  # CodeDeploy may call no others
-    assert hook["Environment"]["Variables"]["NEW_VERSION"]["Ref"].startswith(f"{logical_id}Version")
-    assert len(hook["Code"]["ZipFile"]) <= 4096
-
-
-def test_the_rollouts_alarms_watch_the_new_version_alone(template: Templates) -> None:
-    alarms = of_type(service(template), "AWS::CloudWatch::Alarm")
-    errors, latency = alarms["AssignmentNewErrors"], alarms["AssignmentNewLatency"]
-    assert errors["Threshold"] == 1
-    assert latency["Threshold"] == environments.load("prod").functions["assignment"].p99_ms
-    assert "AlarmActions" not in errors  # it ends a rollout, and calls nobody
-    queries = [*errors["Metrics"], *latency["Metrics"]]
-    for metric in [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]:
-        dimensions = {pair["Name"]: pair["Value"] for pair in metric["Dimensions"]}
-        assert dimensions["ExecutedVersion"]["Fn::GetAtt"][0].startswith("AssignmentVersion")
-
-
-def test_a_percentile_of_a_handful_of_calls_ends_no_rollout(template: Templates) -> None:
-    alarm = of_type(service(template), "AWS::CloudWatch::Alarm")["AssignmentNewLatency"]
-    (expression,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
-    assert expression == "IF(called > 100, p99)"
-
-
 def test_each_environment_has_its_own_pace() -> None:
-    paces = {env: environments.load(env).rollout for env in environments.NAMES}
+    paces = {env: environments.load(env).release.steps for env in environments.NAMES}
     assert paces == {
-        "dev": "AllAtOnce",
-        "staging": "Linear10PercentEvery1Minute",
-        "prod": "Linear10PercentEvery3Minutes",
+        "dev": ((100, 0),),
+        "staging": ((10, 5), (50, 5), (100, 5)),
+        "prod": ((10, 10), (50, 10), (100, 10)),
     }
-    assert build_preference("ingest", environments.load("staging"))["Type"] == paces["staging"]
 
 
-def test_provisioned_containers_scale_and_exclude_snapshots(template: Templates) -> None:
-    expanded = service(template, "everything")
-    (target,) = of_type(expanded, "AWS::ApplicationAutoScaling::ScalableTarget").values()
-    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 10)
-    assert target["ResourceId"] == "function:realtime-prod-assignment:live"
-    alias = expanded["Resources"]["AssignmentAliaslive"]["Properties"]
-    assert int(alias["ProvisionedConcurrencyConfig"]["ProvisionedConcurrentExecutions"]) == 2
-    assert not of_type(service(template), "AWS::ApplicationAutoScaling::ScalableTarget")
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"steps": ()}, "steps must grow"),
+        ({"steps": (Step(50, 5), Step(10, 5), Step(100, 5))}, "steps must grow"),
+        ({"steps": (Step(10, 5), Step(50, 5))}, "to 100 per cent"),
+        ({"steps": (Step(10, 1), Step(100, 5))}, "at least 5 minutes"),
+        ({"steps": (Step(10, 601), Step(100, 5))}, "within 40 hours"),
+        ({"keep": 0}, "keep 1 to 20"),
+        ({"min_calls": -1}, "min_calls must be at least 0"),
+    ],
+)
+def test_a_pace_that_cannot_be_is_refused_where_it_is_written(settings: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Release(**settings)
+
+
+def test_warm_containers_exclude_snapshots(template: Templates) -> None:
+    assert "SnapStart" not in of_type(service(template, "everything"), "AWS::Lambda::Function")["Assignment"]
 
 
 @pytest.mark.parametrize(("runtime", "allowed"), [("python3.11", False), ("python3.12", True)])
@@ -219,8 +190,8 @@ def test_snapshots_are_taken_where_the_runtime_allows_it(runtime: str, allowed: 
 def test_a_function_that_would_not_fit_is_refused_where_it_is_written() -> None:
     with pytest.raises(ValueError, match="memory must be 512 to 1024 MB, got 128"):
         Function(p99_ms=1, memory=128)
-    with pytest.raises(ValueError, match="exceeds the reserved"):
-        Function(p99_ms=1, reserved=1, provisioned=(1, 2))
+    with pytest.raises(ValueError, match="exceeds half of the reserved"):
+        Function(p99_ms=1, reserved=3, provisioned=2)
     with pytest.raises(ValueError, match=r"use -c env=dev\|staging\|prod"):
         environments.load("production")
 

@@ -1,0 +1,68 @@
+"""Alias and version: CloudFormation makes them once, and everything calls the alias."""
+
+import json
+from typing import Any
+
+import pytest
+
+from infra.functions import LOGICAL_IDS
+from infra.release.alias import get_alias_id
+from tests.support.synth import VARIANTS, Template, Templates
+from tests.unit.infra.test_references import mentions
+
+
+@pytest.mark.parametrize("logical_id", LOGICAL_IDS.values())
+def test_they_have_exactly_the_properties_that_never_change(template: Templates, logical_id: str) -> None:
+    """A new property, even a description, would send all traffic back to the first version."""
+    resources = template("prod-standalone", "service")["Resources"]
+    assert resources[f"{logical_id}Aliaslive"] == {
+        "Type": "AWS::Lambda::Alias",
+        "Properties": {
+            "FunctionName": {"Ref": logical_id},
+            "FunctionVersion": {"Fn::GetAtt": [f"{logical_id}Version", "Version"]},
+            "Name": "live",
+        },
+    }
+    assert resources[f"{logical_id}Version"] == {
+        "Type": "AWS::Lambda::Version",
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {"FunctionName": {"Ref": logical_id}},
+    }
+
+
+def select(template: Template, *types: str) -> str:
+    resources = template["Resources"].items()
+    return json.dumps({name: resource for name, resource in resources if resource["Type"] in types})
+
+
+def test_they_are_the_same_whatever_is_deployed(template: Templates) -> None:
+    """The variants differ in code, settings, memory, concurrency and platform."""
+    kept = {
+        select(template(variant, "service"), "AWS::Lambda::Alias", "AWS::Lambda::Version")
+        for variant in VARIANTS
+    }
+    changed = {select(template(variant, "service"), "AWS::Lambda::Function") for variant in VARIANTS}
+    assert (len(kept), len(changed)) == (1, len(VARIANTS))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_nothing_calls_a_function_but_by_its_alias(template: Templates, variant: str) -> None:
+    expanded = template(variant, "service")
+    assert "$LATEST" not in json.dumps(expanded)
+    callers: Any = {
+        name: resource
+        for name, resource in expanded["Resources"].items()
+        if resource["Type"] not in ("AWS::Lambda::Alias", "AWS::Lambda::Version")
+    }
+    named = set(mentions({"resources": callers}))
+    assert not named & set(LOGICAL_IDS.values())
+    assert named >= {get_alias_id(logical_id) for logical_id in LOGICAL_IDS.values()}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_other_owner_of_the_traffic_is_left(template: Templates, variant: str) -> None:
+    expanded = template(variant, "service")
+    types = {resource["Type"].split("::")[1] for resource in expanded["Resources"].values()}
+    assert not types & {"CodeDeploy", "ApplicationAutoScaling"}
+    assert not [name for name, resource in expanded["Resources"].items() if "UpdatePolicy" in resource]
