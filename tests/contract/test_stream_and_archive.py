@@ -1,6 +1,8 @@
 """The stream's way in and the archive, against local AWS."""
 
 import gzip
+import json
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -68,13 +70,14 @@ def test_firehose_gets_only_what_failed_again(failing: int) -> None:
         firehose = Firehose()
 
     store = FirehoseArchive(OnlyFirehose(), "archive")  # type: ignore[arg-type]  # all of the clients that it uses
-    archived = ArchiveObject("key", 0, [{"n": 1}, {"n": 2}])
+    long = "x" * 300_000  # two lines are too long for one record
+    archived = ArchiveObject("key", 0, [{"n": 1, "x": long}, {"n": 2, "x": long}])
     if failing > 1:
         with pytest.raises(StorageUnavailable):
             store.put(archived)
     else:
         store.put(archived)
-    assert sent[:2] == [[b'{"n":1}\n', b'{"n":2}\n'], [b'{"n":1}\n']]
+    assert [[text[:6] for text in call] for call in sent[:2]] == [[b'{"n":1', b'{"n":2'], [b'{"n":1']]
 
 
 def test_an_object_is_overwritten_by_its_retry(service_clients: Clients, aws_settings: Settings) -> None:
@@ -87,7 +90,10 @@ def test_an_object_is_overwritten_by_its_retry(service_clients: Clients, aws_set
     assert gzip.decompress(stored["Body"].read()) == b'{"n":2}\n'
 
 
-def test_lines_are_handed_to_firehose_500_at_a_time(service_clients: Clients, aws_settings: Settings) -> None:
+def test_lines_are_handed_to_firehose_in_records_of_many(
+    service_clients: Clients, aws_settings: Settings
+) -> None:
+    """Firehose charges each record as 5 KB at least."""
     bucket = aws_settings.archive_bucket
     service_clients.firehose.create_delivery_stream(
         DeliveryStreamName=bucket,
@@ -96,14 +102,16 @@ def test_lines_are_handed_to_firehose_500_at_a_time(service_clients: Clients, aw
             "BucketARN": f"arn:aws:s3:::{bucket}",
         },
     )
-    FirehoseArchive(service_clients, bucket).put(
-        ArchiveObject("key", 0, [{"n": number} for number in range(501)])
-    )
-    keys = [
-        listed_object["Key"]
+    lines = [{"n": number, "x": "y" * 10_000} for number in range(1000)]  # more than a call takes
+    FirehoseArchive(service_clients, bucket).put(ArchiveObject("key", 0, lines))
+    texts = [
+        service_clients.s3.get_object(Bucket=bucket, Key=listed_object["Key"])["Body"].read()
         for page in service_clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         for listed_object in page.get("Contents", [])
     ]
-    assert len(keys) == 501  # the emulator writes an object for each record
-    stored = service_clients.s3.get_object(Bucket=bucket, Key=keys[0])
-    assert stored["Body"].read().endswith(b"}\n")
+    assert len(texts) == 21  # the emulator writes an object for each record
+    assert max(map(len, texts)) <= 500_000
+    assert (
+        sorted((json.loads(line) for text in texts for line in text.splitlines()), key=itemgetter("n"))
+        == lines
+    )
