@@ -5,6 +5,7 @@ from typing import Any
 from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, Request, Response
 
 from chalicelib import deadline
+from chalicelib.answers import count_answers
 from chalicelib.api import assignments, direct, flags, ofrep, openapi
 from chalicelib.api.application import Application
 from chalicelib.api.cors import make_cors
@@ -26,12 +27,12 @@ from chalicelib.api.models import (
     FlagRequest,
     IdentifyRequest,
 )
-from chalicelib.extension import signal_answer
 from chalicelib.log import add_trace_ids
 from chalicelib.wiring import plane, settings, start_extension
 
 add_trace_ids()
-app = Application(app_name="realtime", configure_logs=False)  # its log handler would write text, not JSON
+counted = count_answers(lambda: plane().metrics)
+app = Application(app_name="realtime", configure_logs=False, count=counted)  # its log would be text, not JSON
 app.api.binary_types = []  # answers are JSON text, and matching types takes a third of a request
 app.api.cors = make_cors(settings().cors_headers)
 STREAM_SECONDS = 60.0  # for a batch, if the context does not say how long it may take
@@ -40,6 +41,7 @@ JSON: dict[str, Any] = {"content_types": []}  # `read_json` checks it, and refus
 
 # Chalice drops an authorizer called api_key from its API definition and asks for a gateway key instead.
 @app.authorizer(name="authorizer", ttl_seconds=60)
+@counted
 def api_key(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     with deadline.limit_online(None):
         access = plane().authorize(request.token)
@@ -150,13 +152,13 @@ def openapi_document() -> str:
 
 
 @app.lambda_function(name="assignment")
-@signal_answer
+@counted
 def assignment(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _answer_gateway(event, context) or direct.assign(plane().assign, event, context)
 
 
 @app.lambda_function(name="feature_flags")
-@signal_answer
+@counted
 def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _answer_gateway(event, context) or direct.evaluate(plane().evaluate, event, context)
 

@@ -4,7 +4,6 @@ Lambda freezes a container once the runtime has answered *and* every extension h
 event. This extension flushes first and asks then. docs/adr/008-tracking-by-extension.md says why.
 """
 
-import functools
 import http.client
 import json
 import logging
@@ -15,34 +14,27 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any
 
 NAME = "tracking"
 SHUTDOWN_SECONDS = 0.25
 """Of the 500 ms that Lambda leaves a runtime with an internal extension between SIGTERM and SIGKILL."""
 MARGIN_SECONDS = 0.5
 """An invocation that has not answered this long before its deadline counts as lost."""
-Handler = TypeVar("Handler", bound=Callable[..., Any])
 _answered: "queue.SimpleQueue[None]" = queue.SimpleQueue()  # an Event costs each request 1 µs more
 _running = threading.Event()
 _log = logging.getLogger("realtime")
 
 
-def signal_answer(handler: Handler) -> Handler:
-    """A decorator of Lambda handlers that signals the extension when the handler returns.
+def signal_answer() -> bool:
+    """Lets the extension begin, at the end of a handler; False if there is none in this container.
 
     The runtime sends the answer before the extension runs, because it holds the interpreter's lock.
     """
-
-    @functools.wraps(handler)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return handler(*args, **kwargs)
-        finally:
-            if _running.is_set():
-                _answered.put(None)
-
-    return cast(Handler, call)
+    if not _running.is_set():
+        return False
+    _answered.put(None)
+    return True
 
 
 def start(api: str, flush: Callable[[float], object], end: Callable[[float], object]) -> None:

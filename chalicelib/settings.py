@@ -12,6 +12,7 @@ class Settings:
 
     env: Literal["local", "dev", "staging", "prod"] = "local"
     function: str = "local"
+    function_version: str = "local"
     handler: str = ""
     runtime_api: str = ""
     platform: Literal["standalone", "existing"] = "standalone"
@@ -65,6 +66,7 @@ class Settings:
     read_timeout: float = 1.0
     max_attempts: int = 3
     metrics_interval: float = 60.0
+    answer_budget: float = 0.05
     cors_headers: str = ""
     demo_key: str = ""
 
@@ -92,6 +94,7 @@ class Settings:
         values: dict[str, object] = {
             "env": env,
             "function": environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"),
+            "function_version": environ.get("AWS_LAMBDA_FUNCTION_VERSION", "local"),
             "handler": environ.get("_HANDLER", ""),
             "runtime_api": environ.get("AWS_LAMBDA_RUNTIME_API", ""),
         }

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from chalicelib import __version__, deadline, extension
+from chalicelib.answers import OUR_CODES, count_answers
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation, Experiment, find_in_force
 from chalicelib.domain.errors import InvalidInput, RealtimeError
@@ -43,6 +44,7 @@ class Plane(Services):
     ) -> dict[str, AssignmentResult | RealtimeError]:
         now = self.clock()
         results = self.assigner.assign_many(user_id, experiment_keys, context, now)
+        self._count_failed_batch(results.values())
         if self.context_sampler is not None:
             self.context_sampler.offer("experiment", experiment_keys, user_id, context, now)
         return results
@@ -65,15 +67,17 @@ class Plane(Services):
     ) -> Evaluations:
         now = self.clock()
         evaluations = self.flag_evaluator.evaluate_many(user_id, flag_keys, context, now, **options)
+        if not evaluations.evaluations:
+            self._count_failed_batch(evaluations.failures.values())
         if self.context_sampler is not None:
             self.context_sampler.offer("flag", flag_keys, user_id, context, now)
         return evaluations
 
     def authorize(self, header: str) -> Access:
-        return self.authorizer.authorize(header)
+        return self._count_denial(self.authorizer.authorize(header))
 
     def authorize_key(self, key: str) -> Access:
-        return self.authorizer.authorize_key(key)
+        return self._count_denial(self.authorizer.authorize_key(key))
 
     def health(self) -> dict[str, Any]:
         return {"status": "ok", "version": __version__, "cache_hit_rate": round(self.catalog.hit_rate(), 4)}
@@ -85,7 +89,8 @@ class Plane(Services):
 
     def process(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
         with self._flush_metrics_after():
-            answer = self.event_processor.process(event, remaining, self.clock())
+            process = self._counted(self.event_processor.process)
+            answer: dict[str, Any] = process(event, remaining, self.clock())
             if remaining() > SECONDS_TO_FOLD:
                 with deadline.limit(lambda: remaining() - SECONDS_TO_FOLD / 2):
                     self.counter_folder.fold_some(self.clock())
@@ -93,7 +98,9 @@ class Plane(Services):
 
     def sync(self, event: dict[str, Any], remaining: Remaining) -> dict[str, Any]:
         with self._flush_metrics_after():
-            return self.assignment_sync.sync(event, remaining, self.clock())
+            sync = self._counted(self.assignment_sync.sync)
+            answer: dict[str, Any] = sync(event, remaining, self.clock())
+            return answer
 
     def identify(self, anonymous_id: str, user_id: str) -> Identified:
         """The event goes first: the processor completes what a crash after it interrupts."""
@@ -114,11 +121,27 @@ class Plane(Services):
         return experiment_results(experiment_key, experiment, self.counters, self.definitions)
 
     def after_response(self, seconds: float) -> None:
-        """Events first: the sample has what time they leave."""
+        """Metrics are a line of text. Then events: the sample has what time they leave."""
+        self.metrics.after_answer()
         end = time.monotonic() + seconds
         self.tracker.flush(min(seconds, FLUSH_SECONDS))
         if self.context_sampler is not None:
             self.context_sampler.flush(end - time.monotonic())
+
+    @cached_property
+    def _counted(self) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Counts batches, without the folding after them."""
+        return count_answers(lambda: self.metrics)
+
+    def _count_failed_batch(self, results: Collection[object]) -> None:
+        """Such an answer has the status 200, and an error of ours for every key."""
+        if results and all(getattr(result, "code", None) in OUR_CODES for result in results):
+            self.metrics.record("Failed")
+
+    def _count_denial(self, access: Access) -> Access:
+        if not access.routes:
+            self.metrics.record("Denied")
+        return access
 
     @contextmanager
     def _flush_metrics_after(self) -> Iterator[None]:

@@ -56,7 +56,7 @@ def _build_function(
         "Tracing": "Active",
         "Runtime": target.runtime,
         "Architectures": [ARCHITECTURES[target.machine]],
-        "Environment": {"Variables": build_variables(environment, names)},
+        "Environment": {"Variables": build_variables(environment, names) | build_budget(function)},
         "LoggingConfig": {
             "LogFormat": "JSON",
             "ApplicationLogLevel": "INFO",
@@ -104,6 +104,10 @@ def build_variables(environment: Environment, names: ResourceNames) -> dict[str,
     }
     base = {"REALTIME_ENV": environment.name, "REALTIME_PLATFORM": names.platform}
     return {**base, **resource_names, **environment.settings}
+
+
+def build_budget(function: Function) -> dict[str, str]:
+    return {"REALTIME_ANSWER_BUDGET": f"{function.p99_ms / 1000:g}"}
 
 
 def build_concurrency(function: Function, runtime: str) -> dict[str, Any]:

@@ -3,24 +3,35 @@
 ``make bench`` measures it; tests/unit/api/test_application.py checks that Chalice itself answers the same.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 from chalice.app import Chalice, CORSConfig, Response, RestAPIEventHandler
 
 from chalicelib import deadline
-from chalicelib.extension import signal_answer
 
 
 class Application(Chalice):
-    """A Lambda handler. `chalice local` and Chalice's test client do not use it, but Chalice's own code."""
+    """A Lambda handler. `chalice local` and Chalice's test client do not use it, but Chalice's own code.
 
-    @signal_answer
+    ``count`` decorates what answers (chalicelib/answers.py).
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        count: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda answer: answer,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        self._answer_counted = count(self.answer)
+
     def __call__(self, event: Any, context: Any) -> Any:
-        return self.answer(event, context)
+        return self._answer_counted(event, context)
 
     def answer(self, event: Any, context: Any) -> Any:
-        """As `__call__`, for a Lambda function that signals its answer itself."""
+        """As `__call__`, for a Lambda function that counts its answers itself."""
         self.lambda_context = context
         handler = _Handler(self.routes, self.api, self.log, self.debug)
         self.current_request = handler.create_request_object(event, context)

@@ -72,7 +72,15 @@ class AwsStores:
     @cached_property
     def metrics(self) -> MetricsRecorder:
         settings = self.settings
-        return Metrics(settings.env, settings.function, settings.metrics_interval, self.clock, print)
+        return Metrics(
+            settings.env,
+            settings.function,
+            settings.metrics_interval,
+            self.clock,
+            print,
+            version=settings.function_version,
+            budget=settings.answer_budget,
+        )
 
     @cached_property
     def definitions(self) -> Definitions:

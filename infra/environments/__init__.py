@@ -16,7 +16,7 @@ NAMES = ("dev", "staging", "prod")
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Memory in MB, timeout in seconds, budget of the P99 alarm in milliseconds of Lambda's duration."""
+    """Memory in MB, timeout in seconds. A hundredth of answers, or batches, may take over ``p99_ms``."""
 
     p99_ms: int
     memory: int = 1024

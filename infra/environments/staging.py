@@ -9,7 +9,7 @@ ENVIRONMENT = Environment(
         "assignment": Function(p99_ms=50, reserved=100),
         "feature_flags": Function(p99_ms=40, reserved=100),
         "ingest": Function(p99_ms=100, reserved=50),
-        "event_processor": Function(p99_ms=2_000, timeout=60, reserved=20),
+        "event_processor": Function(p99_ms=100, timeout=60, reserved=20),
         "assignment_sync": Function(p99_ms=2_000, memory=512, timeout=60, reserved=10),
         "authorizer": Function(p99_ms=50, memory=512, timeout=5, reserved=50),
     },

@@ -94,11 +94,12 @@ def read_line(text: str) -> Iterator[tuple[str, list[Any]]]:
     """Namespace and data of each directive of a line in CloudWatch's embedded metric format."""
     line = json.loads(text)
     for directive in line["_aws"]["CloudWatchMetrics"]:
-        [names] = directive["Dimensions"]
-        dimensions = {name: line[name] for name in names}
         timestamp = line["_aws"]["Timestamp"] / 1000
         data = [
-            _build_datum(metric["Name"], line[metric["Name"]], timestamp, **dimensions)
+            _build_datum(
+                metric["Name"], line[metric["Name"]], timestamp, **{name: line[name] for name in names}
+            )
+            for names in directive["Dimensions"]
             for metric in directive["Metrics"]
         ]
         yield directive["Namespace"], data

@@ -28,7 +28,7 @@ def list_processed(env: str) -> tuple[Metric, ...]:
 
 
 def list_quarantined(env: str) -> tuple[Metric, ...]:
-    return measure_service(env, ("event_processor",), "RecordsQuarantined", "Sum")
+    return measure_service(env, ("event_processor",), "Quarantined", "Sum")
 
 
 def list_contexts_not_kept(env: str) -> tuple[Metric, ...]:

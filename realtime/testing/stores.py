@@ -181,8 +181,17 @@ class MemoryMetrics:
     def record_peak(self, name: str, value: float) -> None:
         self.record(name, value)
 
-    def flush(self) -> None:
+    def count_answer(self, seconds: float, has_failed: bool) -> None:
+        del seconds
+        self.record("Answered")
+        if has_failed:
+            self.record("Failed")
+
+    def after_answer(self) -> None:
         """Does nothing: `recorded` has every value."""
+
+    def flush(self) -> None:
+        """Does nothing, too."""
 
 
 class MemoryTracker:

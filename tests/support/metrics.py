@@ -2,12 +2,13 @@
 
 import ast
 
+from chalicelib.metrics import VERSIONED
 from tests.support.paths import ROOT
 
 
 def recorded() -> set[str]:
     """Names that are given to `Metrics` as they are."""
-    names: set[str] = set()
+    names: set[str] = set(VERSIONED)  # `Metrics` counts answers itself
     for path in (ROOT / "chalicelib").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:

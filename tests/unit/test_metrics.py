@@ -113,7 +113,7 @@ def test_metrics_of_a_stream_batch_are_emitted_with_it(fails: bool) -> None:
 
     class Service:
         def process(self, *_: Any) -> dict[str, Any]:
-            plane.metrics.record("RecordsQuarantined")
+            plane.metrics.record("Quarantined")
             if fails:
                 raise RuntimeError
             return {"batchItemFailures": []}
@@ -125,4 +125,4 @@ def test_metrics_of_a_stream_batch_are_emitted_with_it(fails: bool) -> None:
     for call in (plane.process, plane.sync):
         with pytest.raises(RuntimeError) if fails else nullcontext():
             call({"Records": []}, lambda: 30.0)
-    assert [line["RecordsQuarantined"] for line in container.lines] == [1, 1]
+    assert [line["Quarantined"] for line in container.lines] == [1, 1]

@@ -152,7 +152,7 @@ class EventProcessor:
                 log.warning("records could not be put into quarantine: %s", error.code)
                 stored = [False] * len(call)
             if any(stored):
-                self._metrics.record("RecordsQuarantined", sum(stored))
+                self._metrics.record("Quarantined", sum(stored))
             failed = (entry for entry, is_stored in zip(call, stored, strict=True) if not is_stored)
             return min((entry.poison.record_index for entry in failed), default=done)
 

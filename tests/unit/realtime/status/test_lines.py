@@ -108,7 +108,7 @@ def test_quarantine_and_failed_batches() -> None:
 def test_drops_name_what_was_given_up_and_are_amber_while_the_alarm_rings() -> None:
     earlier = judge_one("drops", {DROPPED: by_minute(12, 0, 0, 0, 0)})
     assert (earlier.state, earlier.text) == (State.GREEN, "12 decisions in the last hour")
-    now = judge_one("drops", {DROPPED: by_minute(12), find_metric("RecordsQuarantined"): by_minute(2)})
+    now = judge_one("drops", {DROPPED: by_minute(12), find_metric("Quarantined"): by_minute(2)})
     assert (now.state, now.alarms) == (State.AMBER, ("tracking-drops",))
     assert now.text == "12 decisions, 2 refused records in the last hour"
 
