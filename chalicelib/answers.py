@@ -35,7 +35,7 @@ def count_answers(get_metrics: Callable[[], MetricsRecorder]) -> Callable[[Handl
             finally:
                 metrics = get_metrics()
                 metrics.count_answer(perf_counter() - started, has_failed)
-                if not signal_answer():  # then nothing else runs after this answer
+                if not signal_answer(args[-1]):  # then nothing else runs after this answer
                     metrics.after_answer()
 
         return cast(Handler, call)

@@ -21,19 +21,21 @@ SHUTDOWN_SECONDS = 0.25
 """Of the 500 ms that Lambda leaves a runtime with an internal extension between SIGTERM and SIGKILL."""
 MARGIN_SECONDS = 0.5
 """An invocation that has not answered this long before its deadline counts as lost."""
-_answered: "queue.SimpleQueue[None]" = queue.SimpleQueue()  # an Event costs each request 1 µs more
+PAUSES = [min(0.1, 0.005 * 2**attempt) for attempt in range(60)]
+"""Seconds between attempts to ask again after a lost connection: six seconds in all."""
+_answered: "queue.SimpleQueue[str | None]" = queue.SimpleQueue()  # an Event costs each request 1 µs more
 _running = threading.Event()
 _log = logging.getLogger("realtime")
 
 
-def signal_answer() -> bool:
+def signal_answer(context: Any) -> bool:
     """Lets the extension begin, at the end of a handler; False if there is none in this container.
 
     The runtime sends the answer before the extension runs, because it holds the interpreter's lock.
     """
     if not _running.is_set():
         return False
-    _answered.put(None)
+    _answered.put(getattr(context, "aws_request_id", None))
     return True
 
 
@@ -48,6 +50,10 @@ def start(api: str, flush: Callable[[float], object], end: Callable[[float], obj
     _running.set()
     threading.Thread(target=extension.run, name=NAME, daemon=True).start()
     _on_shutdown(lambda: end(SHUTDOWN_SECONDS))
+
+
+class _Refused(Exception):
+    """The Extensions API expects another call."""
 
 
 class _Extension:
@@ -65,14 +71,31 @@ class _Extension:
     def run(self) -> None:
         try:
             while True:
-                _, event = self._call("GET", "event/next", {"Lambda-Extension-Identifier": self._id})
+                event = self._wait_for_event()
                 end = event["deadlineMs"] / 1000 - MARGIN_SECONDS
-                _wait_for_answer(end - time.time())
+                _wait_for_answer(event["requestId"], end - time.time())
                 self._flush_within(end - time.time())
         except Exception as error:  # noqa: BLE001 - see below
             # Without the extension every invocation would last until its timeout. A new container is better.
             _log.critical("the tracking extension failed: %s", error)
             os._exit(1)
+
+    def _wait_for_event(self) -> dict[str, Any]:
+        """Asks again, under the same identifier, if the connection breaks: no snapshot promises to keep it.
+
+        Lambda refuses that until the event that the broken connection waited for is due. It then counts as
+        flushed; what it left goes with the next one.
+        """
+        for pause in PAUSES:
+            try:
+                return self._call("GET", "event/next", {"Lambda-Extension-Identifier": self._id})[1]
+            except _Refused:
+                pass
+            except (OSError, http.client.HTTPException) as error:
+                _log.warning("the wait for the next event broke (%s): asking again", type(error).__name__)
+                self._api.close()
+            time.sleep(pause)
+        raise RuntimeError(f"no connection to the Extensions API in {len(PAUSES)} attempts")
 
     def _flush_within(self, seconds: float) -> None:
         try:
@@ -86,16 +109,19 @@ class _Extension:
         self._api.request(method, f"/2020-01-01/extension/{path}", body, headers)
         response = self._api.getresponse()
         text = response.read()
+        if response.status == http.HTTPStatus.FORBIDDEN:
+            raise _Refused(f"the Extensions API refused {path}: {text.decode(errors='replace')}")
         if response.status != 200:
             raise RuntimeError(f"the Extensions API answered {path} with {response.status}")
         return response.headers, json.loads(text)
 
 
-def _wait_for_answer(seconds: float) -> None:
+def _wait_for_answer(request_id: str, seconds: float) -> None:
+    """Signals of earlier invocations, which came late, do not count."""
+    end = time.monotonic() + seconds
     with suppress(queue.Empty):
-        _answered.get(timeout=max(0.0, seconds))
-    while not _answered.empty():  # a late signal must not count for the next invocation
-        _answered.get()
+        while _answered.get(timeout=max(0.0, end - time.monotonic())) != request_id:
+            pass
 
 
 def _on_shutdown(flush: Callable[[], object]) -> None:

@@ -1,78 +1,19 @@
 """The real bundle under the real runtime: tracked events are sent after the answer, and none is lost."""
 
-import base64
 import json
 import time
-import zipfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chalicelib.settings import Settings
-from chalicelib.stores.clients import Clients
-from chalicelib.stores.definitions import DefinitionStore
-from infra.bundle import HOST_TARGET, build_bundle
-from realtime.local.stack import settings_to_environment
-from tests.support.experiments import published, published_flag
-from tests.support.lambda_service import Container, LambdaService, lambda_service
+from tests.support.lambda_service import Container, LambdaService, Start
 from tests.support.poll import wait_until
 
-Start = Callable[..., Container]
 NEW = {"flag_key": "new", "enabled": True, "variant": "on", "value": True, "reason": "STATIC"}
-
-
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundle")
-    with zipfile.ZipFile(build_bundle(HOST_TARGET)) as zipped:
-        zipped.extractall(folder)
-    return folder
-
-
-@pytest.fixture
-def service() -> Iterator[tuple[LambdaService, str]]:
-    with lambda_service() as running:
-        yield running
-
-
-@pytest.fixture
-def lambdas(service: tuple[LambdaService, str]) -> LambdaService:
-    return service[0]
-
-
-@pytest.fixture
-def start(
-    service: tuple[LambdaService, str],
-    bundle: Path,
-    aws_environment: dict[str, str],
-    aws_settings: Settings,
-    service_clients: Clients,
-) -> Iterator[Start]:
-    DefinitionStore(service_clients, aws_settings).publish(
-        [published_flag("new"), published_flag("other"), published("checkout")], 0, time.time()
-    )
-    environment = aws_environment | settings_to_environment(aws_settings) | {"REALTIME_ENV": "local"}
-    started: list[Container] = []
-
-    def run(handler: str = "app.feature_flags", **more: str) -> Container:
-        started.append(Container(*service, bundle, handler, environment | more))
-        wait_until(lambda: service[0].is_idle, 30)
-        return started[-1]
-
-    yield run
-    for container in started:
-        container.kill()
 
 
 def ask(container: Container, user: str = "u1", flag: str = "new") -> Any:
     return container.invoke({"user_id": user, "flag_key": flag})
-
-
-def sent_events(lambdas: LambdaService) -> list[tuple[str, str]]:
-    events = [json.loads(base64.b64decode(record["Data"])) for record in lambdas.records]
-    return [(event["event_type"], event["user_id"]) for event in events]
 
 
 def test_the_answer_leaves_before_the_flush_and_the_next_event_is_asked_for_after_it(
@@ -89,7 +30,7 @@ def test_the_answer_leaves_before_the_flush_and_the_next_event_is_asked_for_afte
     wait_until(lambda: lambdas.is_idle)
     steps = [step for step in lambdas.log if step != "runtime next"]
     assert steps == ["response", "put", "extension next"]
-    assert sent_events(lambdas) == [("evaluation", "u1")]
+    assert lambdas.sent_events == [("evaluation", "u1")]
 
 
 def test_a_container_that_is_frozen_and_used_again_loses_nothing_and_sends_nothing_twice(
@@ -99,8 +40,22 @@ def test_a_container_that_is_frozen_and_used_again_loses_nothing_and_sends_nothi
     for user in ("u1", "u2", "u1", "u3"):
         ask(container, user)
         container.freeze()
-        assert ("evaluation", user) in sent_events(lambdas)  # before the freeze, not after the thaw
-    assert sent_events(lambdas) == [("evaluation", user) for user in ("u1", "u2", "u3")]
+        assert ("evaluation", user) in lambdas.sent_events  # before the freeze, not after the thaw
+    assert lambdas.sent_events == [("evaluation", user) for user in ("u1", "u2", "u3")]
+
+
+def test_a_connection_that_breaks_while_the_container_is_frozen_ends_nothing(
+    start: Start, lambdas: LambdaService
+) -> None:
+    container = start()
+    ask(container, "u1")
+    container.freeze()
+    lambdas.break_connection()
+    for user in ("u2", "u3", "u4"):
+        ask(container, user)
+    container.freeze()
+    assert sorted(lambdas.sent_events) == [("evaluation", user) for user in ("u1", "u2", "u3", "u4")]
+    assert lambdas.log[-2:] == ["put", "extension next"]  # the flush is after its own answer again
 
 
 def test_a_hanging_stream_changes_neither_answers_nor_their_time(
@@ -127,9 +82,9 @@ def test_what_could_not_be_sent_goes_with_a_later_answer(start: Start, lambdas: 
     ask(container)
     wait_until(lambda: lambdas.is_idle)
     lambdas.kinesis_works = True
-    assert sent_events(lambdas) == []
-    wait_until(lambda: ask(container, "u2") and sent_events(lambdas), 20, interval=0.2)
-    assert sorted(sent_events(lambdas)) == [("evaluation", "u1"), ("evaluation", "u2")]
+    assert lambdas.sent_events == []
+    wait_until(lambda: ask(container, "u2") and lambdas.sent_events, 20, interval=0.2)
+    assert sorted(lambdas.sent_events) == [("evaluation", "u1"), ("evaluation", "u2")]
 
 
 @pytest.mark.parametrize("frozen", [False, True])
@@ -144,7 +99,7 @@ def test_what_still_waits_when_the_container_goes_leaves_in_the_shutdown_phase(
         container.freeze()
     lambdas.kinesis_works = True
     assert container.shut_down() == 0
-    assert sent_events(lambdas) == [("evaluation", "u1")]
+    assert lambdas.sent_events == [("evaluation", "u1")]
 
 
 def test_an_assignment_is_sent_too(start: Start, lambdas: LambdaService) -> None:
@@ -152,7 +107,7 @@ def test_an_assignment_is_sent_too(start: Start, lambdas: LambdaService) -> None
     answer = container.invoke({"user_id": "u1", "experiment_key": "checkout"})
     assert answer["reason"] == "ASSIGNED"
     container.freeze()
-    assert sent_events(lambdas) == [("assignment", "u1")]
+    assert lambdas.sent_events == [("assignment", "u1")]
 
 
 @pytest.mark.parametrize("handler", ["app.app", "app.feature_flags"])
@@ -175,7 +130,7 @@ def test_through_api_gateway_it_is_the_same(start: Start, lambdas: LambdaService
         answer = container.invoke(event | {"body": json.dumps({"user_id": user, "flag_key": "new"})})
         assert answer["statusCode"] == 200
         container.freeze()
-        assert ("evaluation", user) in sent_events(lambdas)
+        assert ("evaluation", user) in lambdas.sent_events
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,20 @@
 It is also Kinesis for the container, which a test can make hang or fail.
 """
 
+import base64
 import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,11 +36,15 @@ class LambdaService:
     records: list[dict[str, Any]] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
     invocations: "queue.Queue[tuple[str, Any]]" = field(default_factory=queue.Queue)
-    events: "queue.Queue[float]" = field(default_factory=queue.Queue)
+    events: "queue.Queue[tuple[float, str]]" = field(default_factory=queue.Queue)
     kinesis_open: threading.Event = field(default_factory=threading.Event)  # not set: Kinesis hangs
     kinesis_works: bool = True
-    waiting: set[str] = field(default_factory=set)  # runtime, extension: waiting for the next event
+    restored: threading.Event = field(default_factory=threading.Event)
+    waiting: set[str] = field(default_factory=set)  # runtime, extension: waiting for the next event; snapshot
     registered: list[Any] = field(default_factory=list)
+    refused: int = 0  # calls that came while the extension was waiting already
+    is_extension_waiting: bool = False
+    extension_connection: socket.socket | None = None
 
     def __post_init__(self) -> None:
         self.kinesis_open.set()
@@ -47,6 +54,17 @@ class LambdaService:
         """Runtime and extension both wait, so the container may be frozen."""
         return self.waiting >= ({"runtime", "extension"} if self.registered else {"runtime"})
 
+    @property
+    def sent_events(self) -> list[tuple[str, str]]:
+        """Type and user id of each."""
+        events = [json.loads(base64.b64decode(record["Data"])) for record in self.records]
+        return [(event["event_type"], event["user_id"]) for event in events]
+
+    def break_connection(self) -> None:
+        """End the connection on which the extension waits. As in Lambda, its wait goes on without it."""
+        assert self.extension_connection is not None
+        self.extension_connection.shutdown(socket.SHUT_RDWR)
+
 
 class Container:
     """One process of the real runtime that runs ``handler`` of the bundle in ``folder``."""
@@ -55,6 +73,7 @@ class Container:
         self, service: LambdaService, url: str, folder: Path, handler: str, env: Mapping[str, str]
     ) -> None:
         self._service = service
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - `kill` closes it
         host = url.removeprefix("http://")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", handler],
@@ -67,6 +86,8 @@ class Container:
                 "_HANDLER": handler,
                 "PATH": os.environ["PATH"],
             },
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
         )
 
     def invoke(self, event: Any) -> Any:
@@ -79,7 +100,7 @@ class Container:
         self._process.send_signal(signal.SIGCONT)
         request_id = str(uuid.uuid4())
         if self._service.registered:
-            self._service.events.put(time.time() + TIMEOUT_SECONDS)
+            self._service.events.put((time.time() + TIMEOUT_SECONDS, request_id))
         self._service.invocations.put((request_id, event))
         wait_until(lambda: request_id in self._service.answers, TIMEOUT_SECONDS, interval=0.002)
         return self._service.answers[request_id]
@@ -99,9 +120,20 @@ class Container:
             self._process.kill()
             return self._process.wait()
 
+    def read_output(self) -> list[str]:
+        """The lines that the container has written until now."""
+        size = os.fstat(self._output.fileno()).st_size
+        return os.pread(self._output.fileno(), size, 0).decode().splitlines()
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+        print("\n".join(self.read_output()))  # shown beside a test that fails
+        self._output.close()
+
+
+Start = Callable[..., Container]
+"""A fixture: start a container of a handler, with more environment variables by name."""
 
 
 @contextmanager
@@ -119,6 +151,7 @@ def lambda_service() -> Iterator[tuple[LambdaService, str]]:
         yield running, f"http://127.0.0.1:{server.server_port}"
     finally:
         running.kinesis_open.set()
+        running.restored.set()
         server.shutdown()
         server.server_close()
 
@@ -128,6 +161,14 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1  # one packet for each answer: delayed acknowledgements would add 40 ms
     service: LambdaService
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # as in `finish`: a test broke the connection
+            super().handle()
+
+    def finish(self) -> None:
+        with suppress(ConnectionError):
+            super().finish()
 
     def do_GET(self) -> None:
         if self.path == "/2018-06-01/runtime/invocation/next":
@@ -140,8 +181,12 @@ class _Handler(BaseHTTPRequestHandler):
             })  # fmt: skip
         elif self.path == "/2020-01-01/extension/event/next":
             assert self.headers["Lambda-Extension-Identifier"] == "the-extension"
-            deadline_ms = int(self._wait_for_next("extension", self.service.events) * 1000)
-            self._answer(200, {"eventType": "INVOKE", "deadlineMs": deadline_ms})
+            self._wait_for_extension_event()
+        elif self.path == "/2018-06-01/runtime/restore/next":
+            self.service.log.append("snapshot")
+            self.service.waiting.add("snapshot")
+            self.service.restored.wait()
+            self._answer(200, {})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "null")
@@ -160,6 +205,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.service.log.append(f"{who} next")
         self.service.waiting.add(who)
         return what.get()
+
+    def _wait_for_extension_event(self) -> None:
+        """By the state machine of AWS's runtime interface emulator (internalagent_states.go)."""
+        if self.service.is_extension_waiting:
+            self.service.refused += 1
+            self._answer(403, {"errorType": "Extension.InvalidExtensionState"})
+            return
+        self.service.is_extension_waiting = True
+        self.service.extension_connection = self.connection
+        deadline, request_id = self._wait_for_next("extension", self.service.events)
+        self.service.is_extension_waiting = False
+        event = {"eventType": "INVOKE", "deadlineMs": int(deadline * 1000), "requestId": request_id}
+        self._answer(200, event)
 
     def _kinesis(self, body: Any) -> None:
         self.service.log.append("put")
