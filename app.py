@@ -28,6 +28,7 @@ from chalicelib.api.models import (
     IdentifyRequest,
 )
 from chalicelib.log import add_trace_ids
+from chalicelib.priming import prepare
 from chalicelib.wiring import plane, settings, start_extension
 
 add_trace_ids()
@@ -213,3 +214,4 @@ def _answer_gateway(event: Any, context: Any) -> dict[str, Any] | None:
 
 
 start_extension()
+prepare({"app.assignment": assignment, "app.feature_flags": feature_flags})

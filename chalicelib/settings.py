@@ -15,6 +15,7 @@ class Settings:
     function_version: str = "local"
     handler: str = ""
     runtime_api: str = ""
+    initialization: str = ""
     platform: Literal["standalone", "existing"] = "standalone"
 
     experiments_table: str = ""
@@ -97,6 +98,7 @@ class Settings:
             "function_version": environ.get("AWS_LAMBDA_FUNCTION_VERSION", "local"),
             "handler": environ.get("_HANDLER", ""),
             "runtime_api": environ.get("AWS_LAMBDA_RUNTIME_API", ""),
+            "initialization": environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ""),
         }
         for name, field in Settings.__dataclass_fields__.items():
             variable = f"REALTIME_{name.upper()}"

@@ -18,6 +18,7 @@ from chalicelib.service_wiring import Services
 from chalicelib.services.events.tracker import FLUSH_SECONDS
 from chalicelib.services.results import experiment_results
 from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients
 
 SECONDS_TO_FOLD = 20.0
 """With less time left of an invocation, counters are not folded after its batch."""
@@ -163,12 +164,23 @@ def settings() -> Settings:
 
 
 @cache
+def clients() -> Clients:
+    """Kept when `plane` is made anew."""
+    return Clients(settings())
+
+
+@cache
 def plane() -> Plane:
-    return Plane(settings())
+    return Plane(settings(), clients=clients())
 
 
 def start_extension() -> None:
     """In the functions that assign or evaluate. Lambda accepts it only while app.py is imported."""
     configured = settings()
     if configured.runtime_api and configured.handler in ("app.app", "app.assignment", "app.feature_flags"):
-        extension.start(configured.runtime_api, plane().after_response, plane().end)
+        # `plane` is asked each time: priming replaces it.
+        extension.start(
+            configured.runtime_api,
+            lambda seconds: plane().after_response(seconds),
+            lambda seconds: plane().end(seconds),
+        )

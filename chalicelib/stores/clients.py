@@ -81,3 +81,9 @@ class Clients:
     @cached_property
     def secrets(self) -> Any:
         return self._create_client("secretsmanager")
+
+    def close(self) -> None:
+        """Close every connection. The clients go on: their next call opens a new one."""
+        for client in vars(self).values():
+            if hasattr(client, "close"):
+                client.close()

@@ -76,7 +76,7 @@ def start(
 
     def run(handler: str = "app.feature_flags", **more: str) -> Container:
         started.append(Container(*service, bundle, handler, environment | more))
-        wait_until(lambda: service[0].is_idle, 30)
+        wait_until(lambda: service[0].is_idle or "snapshot" in service[0].waiting, 30)
         return started[-1]
 
     yield run

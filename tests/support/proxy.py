@@ -42,15 +42,21 @@ class FaultProxy:
         self.upstream = upstream
         self.decide: Callable[[Call], str] = lambda call: ""
         self.kill: Callable[[], object] = lambda: None
+        self.connections = 0  # that are open
         self._late_calls: list[threading.Thread] = []
+        counting = threading.Lock()
         proxy = self
 
         class Connection(socketserver.StreamRequestHandler):
             disable_nagle_algorithm = True
 
             def handle(self) -> None:
+                with counting:
+                    proxy.connections += 1
                 with suppress(OSError):
                     proxy._serve(self.rfile, self.wfile)
+                with counting:
+                    proxy.connections -= 1
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True

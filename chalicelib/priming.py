@@ -1,0 +1,114 @@
+"""Prime a container that decides before its first request: load its code, make its clients, keep no data.
+
+Lambda calls it where nobody waits: before the snapshot of SnapStart, and while provisioned containers start.
+docs/adr/027-primed-snapshots.md says what survives a restore, and why.
+"""
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any
+
+from chalicelib.metrics import Metrics
+from chalicelib.stores.rehearsal import rehearse
+from chalicelib.wiring import clients, plane, settings
+
+Handler = Callable[[Any, Any], Any]
+SNAP_START, PROVISIONED = "snap-start", "provisioned-concurrency"
+"""Values of AWS_LAMBDA_INITIALIZATION_TYPE."""
+KEY = "realtime.priming"
+_log = logging.getLogger("realtime")
+_SPLIT: list[dict[str, Any]] = [{"key": "a", "allocation": 0.5}, {"key": "b", "allocation": 0.5}]
+_VARIANTS = [variant | {"value": number} for number, variant in enumerate(_SPLIT)]
+_CONDITIONS = [
+    {"attribute": "platform", "operator": "match_regex", "value": "^web.*[0-9]$"},
+    {"attribute": "version", "operator": "semantic_version", "value": "1.2", "additional_value": "gte"},
+]
+_RULES: dict[str, Any] = {
+    "version": "2.0",
+    "rules": [{"id": "r", "rule": {"operator": "and", "conditions": _CONDITIONS}}],
+}
+_FLAG: dict[str, Any] = {"key": KEY, "type": "integer", "variants": _VARIANTS, "default_variant": "a"}
+_FLAG |= {"targeting_rules": _RULES}
+_EXPERIMENT: dict[str, Any] = {"key": KEY, "status": "active", "variants": _SPLIT, "targeting_rules": _RULES}
+_CONTEXT = {"platform": "web 7", "version": "1.3.0", "account": {"plan": "x"}}
+
+
+def prepare(handlers: Mapping[str, Handler]) -> None:
+    """Prime this container if it runs one of ``handlers`` (by the names in _HANDLER); call it at import."""
+    handler = handlers.get(settings().handler)
+    if handler is None:
+        return
+    if settings().initialization == PROVISIONED:
+        prime(handler)
+    elif settings().initialization == SNAP_START:
+        try:
+            from snapshot_restore_py import register_after_restore, register_before_snapshot
+        except ImportError:
+            _log.error("SnapStart without snapshot_restore_py: nothing is primed, random state is shared")
+        else:
+            register_before_snapshot(prime, handler)
+            register_after_restore(random.seed)
+
+
+def prime(handler: Handler) -> None:
+    """Decide once by each route, on prepared answers, and forget all of it but code and clients.
+
+    What fails here would have been slower in the first request, too; the container starts nevertheless.
+    """
+    started = time.monotonic()
+    try:
+        _decide(handler)
+        plane().definitions.get_changes(None)
+    except Exception as error:  # noqa: BLE001 - see above
+        _log.error("not primed: %s: %s", type(error).__name__, error)
+    else:
+        _log.info("primed in %.0f ms", 1000 * (time.monotonic() - started))
+    finally:
+        plane.cache_clear()
+        clients().close()
+
+
+def _decide(handler: Handler) -> None:
+    configured = settings()
+    definitions = {configured.flags_table: [_FLAG], configured.experiments_table: [_EXPERIMENT]}
+    plane.cache_clear()
+    with rehearse(clients(), definitions):
+        plane().metrics = Metrics(configured.env, configured.function, inf, time.time, print)
+        for event in _list_requests():
+            answer = handler(event, None)
+            if answer.get("statusCode", 200) != 200 or "error" in answer:
+                raise RuntimeError(f"the answer to {event} is {answer}")
+        plane().after_response(1.0)
+
+
+def _list_requests() -> list[dict[str, Any]]:
+    user = {"user_id": KEY, "context": _CONTEXT}
+    flag, experiment = {"flag_key": KEY}, {"experiment_key": KEY}
+    openfeature = {"context": {"targetingKey": KEY, **_CONTEXT}}
+    direct = experiment if settings().handler == "app.assignment" else flag
+    return [
+        user | direct,
+        _build_gateway_event("/flags/evaluate", user | flag),
+        _build_gateway_event("/flags/evaluate/batch", user),
+        _build_gateway_event("/ofrep/v1/evaluate/flags", openfeature),
+        _build_gateway_event("/ofrep/v1/evaluate/flags/{key}", openfeature),
+        _build_gateway_event("/assign", user | experiment),
+        _build_gateway_event("/assign/batch", user),
+    ]
+
+
+def _build_gateway_event(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "requestContext": {"resourcePath": path, "httpMethod": "POST"},
+        "path": path,
+        "headers": {"content-type": "application/json"},
+        "pathParameters": {"key": KEY},
+        "multiValueQueryStringParameters": None,
+        "stageVariables": None,
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }
