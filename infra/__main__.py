@@ -17,6 +17,7 @@ from pathlib import Path
 from infra import environments, resource_names
 from infra.app import compose
 from infra.bundle import BUILD_FOLDER, BundleError
+from infra.python_version import check_python, describe_other_python
 
 
 def main(arguments: list[str]) -> None:
@@ -28,10 +29,13 @@ def main(arguments: list[str]) -> None:
     context |= json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))  # set by the CDK CLI
     try:
         if parsed.all:
+            if note := describe_other_python():
+                print(f"to read, {note}")
             for env in environments.NAMES:
                 for platform in resource_names.PLATFORMS:
                     _synthesise({"env": env, "platform": platform})
         else:
+            check_python(environments.load(context.get("env", "dev")))
             _synthesise(context)
     except (ValueError, BundleError) as error:
         sys.exit(f"infra: {error}")

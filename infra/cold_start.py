@@ -1,4 +1,4 @@
-"""Measure the cold start of the bundle: from a fresh interpreter to the first answer."""
+"""Measure the cold start of the bundle: until the first answer, and how long the first decision takes."""
 
 import json
 import os
@@ -11,6 +11,14 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+ENVIRON = {
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # nobody listens
+    "REALTIME_ENV": "dev",
+    "REALTIME_MAX_ATTEMPTS": "1",
+}
 FIRST_ANSWER = """
 import json, sys, time
 began = time.perf_counter()
@@ -19,6 +27,24 @@ import app
 event = json.loads(sys.argv[2])
 status = app.app(event, None)["statusCode"]
 print(json.dumps({"ms": 1000 * (time.perf_counter() - began), "status": status}))
+"""
+
+FIRST_DECISION = """
+import json, sys, time
+sys.path[:0] = json.loads(sys.argv[1])
+import app
+from chalicelib import priming, wiring
+from chalicelib.stores.rehearsal import rehearse
+if sys.argv[2] == "primed":
+    priming.prime(app.feature_flags)
+began = time.perf_counter()
+wiring.clients().dynamodb
+client = time.perf_counter() - began
+with rehearse(wiring.clients(), {wiring.settings().flags_table: [{"key": "f", "type": "boolean"}]}):
+    began = time.perf_counter()
+    answer = app.feature_flags({"user_id": "u1", "flag_key": "f"}, None)
+    milliseconds = 1000 * (client + time.perf_counter() - began)
+print(json.dumps({"ms": milliseconds, "status": 200 if answer.get("value") is True else answer}))
 """
 
 
@@ -38,6 +64,21 @@ def measure_cold_start(bundle: Path, rounds: int = 9) -> tuple[float, float]:
         return statistics.median(durations[compiled]), statistics.median(durations[plain])
 
 
+def measure_first_decision(bundle: Path, rounds: int = 5) -> tuple[float, float]:
+    """Medians in milliseconds, primed and not, of the first decision after app.py is imported.
+
+    DynamoDB has prepared answers, so the time of its calls is not in it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        code = Path(folder) / "code"
+        unpack(bundle, code)
+        durations: dict[str, list[float]] = {"primed": [], "not primed": []}
+        for _ in range(rounds):
+            for state, milliseconds in durations.items():
+                milliseconds.append(_measure(code, FIRST_DECISION, state))
+        return statistics.median(durations["primed"]), statistics.median(durations["not primed"])
+
+
 def unpack(bundle: Path, folder: Path) -> None:
     with zipfile.ZipFile(bundle) as archive:
         archive.extractall(folder)
@@ -55,19 +96,15 @@ def link_runtime_packages(folder: Path) -> Path:
 def _measure_first_answer(code: Path) -> float:
     from infra.release.probes import build_gateway_event
 
+    return _measure(code, FIRST_ANSWER, json.dumps(build_gateway_event("GET", "/health")))
+
+
+def _measure(code: Path, script: str, argument: str) -> float:
+    """The milliseconds that ``script`` reports from a fresh process."""
     runtime_packages = link_runtime_packages(code.parent / f"{code.name}-runtime")
-    event = json.dumps(build_gateway_event("GET", "/health"))
-    command = [
-        sys.executable,
-        "-I",
-        "-S",
-        "-B",
-        "-c",
-        FIRST_ANSWER,
-        json.dumps([str(code), str(runtime_packages)]),
-        event,
-    ]
-    environ = {"AWS_DEFAULT_REGION": "us-east-1", "REALTIME_ENV": "dev", "PATH": os.environ["PATH"]}
+    paths = json.dumps([str(code), str(runtime_packages)])
+    command = [sys.executable, "-I", "-S", "-B", "-c", script, paths, argument]
+    environ = ENVIRON | {"PATH": os.environ["PATH"]}
     try:
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)  # noqa: S603  # ours
     finally:

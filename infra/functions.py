@@ -111,12 +111,11 @@ def build_budget(function: Function) -> dict[str, str]:
 
 
 def build_concurrency(function: Function, runtime: str) -> dict[str, Any]:
-    concurrency: dict[str, Any] = {}
+    """The release provisions concurrency, at the version that gets the traffic."""
+    has_snapshots = function.snap_start and supports_snap_start(runtime)
+    concurrency: dict[str, Any] = {"SnapStart": {"ApplyOn": "PublishedVersions" if has_snapshots else "None"}}
     if function.reserved is not None:
         concurrency["ReservedConcurrentExecutions"] = function.reserved
-    # The release provisions concurrency, at the version that gets the traffic.
-    if not function.provisioned and supports_snap_start(runtime):
-        concurrency["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     return concurrency
 
 

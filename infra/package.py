@@ -5,7 +5,8 @@ import zipfile
 from pathlib import Path
 
 from infra.bundle import HOST_TARGET, LAMBDA_TARGET, MAX_BUNDLE_BYTES, BundleError, build_bundle
-from infra.cold_start import measure_cold_start
+from infra.cold_start import measure_cold_start, measure_first_decision
+from infra.python_version import describe_other_python
 
 
 def main() -> None:
@@ -26,6 +27,11 @@ def main() -> None:
     print("  cold start, from a fresh interpreter to the first answer, of the same bundle for this machine:")
     percent = 100 * compiled / plain
     print(f"             {compiled:.0f} ms with byte-code, {plain:.0f} ms without: {percent:.0f} %")
+    primed, unprimed = measure_first_decision(runnable)
+    print("  first decision after the start, without the time of AWS:")
+    print(f"             {primed:.1f} ms primed, {unprimed:.0f} ms not primed")
+    if note := describe_other_python():
+        print(note)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ FunctionName: TypeAlias = Literal[
     "assignment", "feature_flags", "ingest", "event_processor", "assignment_sync", "authorizer"
 ]
 NAMES = ("dev", "staging", "prod")
+PRIMED: tuple[FunctionName, ...] = ("assignment", "feature_flags")
+"""Those that app.py gives to `chalicelib.priming`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,14 @@ class Function:
     reserved: int | None = None
     provisioned: int | None = None
     """Warm containers of the version that has the traffic. Excludes SnapStart."""
+    snap_start: bool = False
+    """Containers start from a snapshot, for which each version that is kept costs (docs/deployment.md)."""
 
     def __post_init__(self) -> None:
         if not 512 <= self.memory <= 1024:
             raise ValueError(f"memory must be 512 to 1024 MB, got {self.memory}")
+        if self.provisioned and self.snap_start:
+            raise ValueError("provisioned excludes snap_start: set one of them")
         if self.provisioned and self.reserved is not None and 2 * self.provisioned > self.reserved:
             raise ValueError(
                 f"provisioned {self.provisioned} exceeds half of the reserved {self.reserved}: "
@@ -74,6 +80,8 @@ class Environment:
     """The monthly cost that the budget warns of."""
     reports: bool = True
     """Lambda logs duration, memory and cold start of every invocation."""
+    python: str | None = "3.13"
+    """The version that it runs, so the only one that may build it. None: whichever builds."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """`REALTIME_*` variables that differ from the defaults in docs/settings.md."""
     alarm_email: str | None = None
@@ -86,6 +94,9 @@ class Environment:
     """Its region, such as eu-west-1, likewise."""
 
     def __post_init__(self) -> None:
+        for name, function in self.functions.items():
+            if function.snap_start and name not in PRIMED:
+                raise ValueError(f"{name}: snap_start is only for {' and '.join(PRIMED)}, which are primed")
         if self.account is not None and not re.fullmatch(r"\d{12}", self.account):
             raise ValueError(f"account must be 12 digits, as text, got {self.account!r}")
         if self.region is not None and not re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d", self.region):

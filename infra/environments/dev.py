@@ -19,4 +19,5 @@ ENVIRONMENT = Environment(
     shards=1,
     log_days=7,
     budget_usd=50,
+    python=None,
 )

@@ -6,8 +6,8 @@ from infra.release.steps import Release
 ENVIRONMENT = Environment(
     name="prod",
     functions={
-        "assignment": Function(p99_ms=50, reserved=500),
-        "feature_flags": Function(p99_ms=40, reserved=500),
+        "assignment": Function(p99_ms=50, reserved=500, snap_start=True),
+        "feature_flags": Function(p99_ms=40, reserved=500, snap_start=True),
         "ingest": Function(p99_ms=100, reserved=200),
         "event_processor": Function(p99_ms=100, timeout=60, reserved=50),
         "assignment_sync": Function(p99_ms=2_000, memory=512, timeout=60, reserved=20),

@@ -6,8 +6,8 @@ from infra.release.steps import Release, Step
 ENVIRONMENT = Environment(
     name="staging",
     functions={
-        "assignment": Function(p99_ms=50, reserved=100),
-        "feature_flags": Function(p99_ms=40, reserved=100),
+        "assignment": Function(p99_ms=50, reserved=100, snap_start=True),
+        "feature_flags": Function(p99_ms=40, reserved=100, snap_start=True),
         "ingest": Function(p99_ms=100, reserved=50),
         "event_processor": Function(p99_ms=100, timeout=60, reserved=20),
         "assignment_sync": Function(p99_ms=2_000, memory=512, timeout=60, reserved=10),

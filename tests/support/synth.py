@@ -66,7 +66,7 @@ def of_type(template: Template, kind: str) -> dict[str, Template]:
 def everything() -> tuple[Environment, resource_names.ResourceNames]:
     """Prod on an existing platform, with all options switched on."""
     prod = environments.load("prod")
-    warm = replace(prod.functions["assignment"], provisioned=10)
+    warm = replace(prod.functions["assignment"], provisioned=10, snap_start=False)
     environment = replace(
         prod,
         functions={**prod.functions, "assignment": warm},

@@ -1,11 +1,13 @@
 """Functions, event sources and rollout after SAM's expansion."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.settings import Settings
 from infra import environments, functions
+from infra.bundle import LAMBDA_TARGET
 from infra.environments import Function
 from infra.functions import LOGICAL_IDS, get_function_name, supports_snap_start
 from infra.release.steps import Release, Step
@@ -177,14 +179,37 @@ def test_a_pace_that_cannot_be_is_refused_where_it_is_written(settings: Any, rea
         Release(**settings)
 
 
-def test_warm_containers_exclude_snapshots(template: Templates) -> None:
-    assert "SnapStart" not in of_type(service(template, "everything"), "AWS::Lambda::Function")["Assignment"]
+@pytest.mark.parametrize("combination", COMBINATIONS)
+def test_only_functions_that_are_primed_have_snapshots_where_the_runtime_allows_it(
+    template: Templates, combination: str
+) -> None:
+    functions_ = of_type(service(template, combination), "AWS::Lambda::Function")
+    has_snapshots = {
+        name: each["SnapStart"]["ApplyOn"] == "PublishedVersions" for name, each in functions_.items()
+    }
+    expected = supports_snap_start(LAMBDA_TARGET.runtime) and not combination.startswith("dev")
+    assert has_snapshots == {
+        logical_id: expected and name in environments.PRIMED for name, logical_id in LOGICAL_IDS.items()
+    }
 
 
-@pytest.mark.parametrize(("runtime", "allowed"), [("python3.11", False), ("python3.12", True)])
-def test_snapshots_are_taken_where_the_runtime_allows_it(runtime: str, allowed: bool) -> None:
-    assert supports_snap_start(runtime) is allowed
-    assert ("SnapStart" in functions.build_concurrency(Function(p99_ms=1), runtime)) is allowed
+@pytest.mark.parametrize(
+    ("runtime", "expected"), [("python3.11", "None"), ("python3.12", "PublishedVersions")]
+)
+def test_snapshots_are_taken_where_the_runtime_allows_it(runtime: str, expected: str) -> None:
+    concurrency = functions.build_concurrency(Function(p99_ms=1, snap_start=True), runtime)
+    assert concurrency["SnapStart"] == {"ApplyOn": expected}
+    without = functions.build_concurrency(Function(p99_ms=1), runtime)
+    assert without["SnapStart"] == {"ApplyOn": "None"}  # said, since leaving it out would keep what was
+
+
+def test_snapshots_exclude_warm_containers_and_functions_that_are_not_primed() -> None:
+    with pytest.raises(ValueError, match="provisioned excludes snap_start: set one of them"):
+        Function(p99_ms=1, provisioned=2, snap_start=True)
+    prod = environments.load("prod")
+    sync = replace(prod.functions["assignment_sync"], snap_start=True)
+    with pytest.raises(ValueError, match="assignment_sync: snap_start is only for assignment and feature"):
+        replace(prod, functions={**prod.functions, "assignment_sync": sync})
 
 
 def test_a_function_that_would_not_fit_is_refused_where_it_is_written() -> None:
