@@ -16,6 +16,8 @@ ONE_REQUEST = """fields @timestamp, @log, route, status, error, functionRequestI
 COLD_STARTS = """filter type = "platform.report" or type = "platform.initReport"
 | stats count(record.metrics.initDurationMs) as starts,
         pct(record.metrics.initDurationMs, 99) as start_p99_ms,
+        count(record.metrics.restoreDurationMs) as restores,
+        pct(record.metrics.restoreDurationMs, 99) as restore_p99_ms,
         pct(record.metrics.durationMs, 99) as p99_ms,
         max(record.metrics.maxMemoryUsedMB) as memory_mb by bin(5m), @log"""
 SLOW_ROUTES = """stats count(*) as requests, pct(latency, 50) as p50_ms, pct(latency, 99) as p99_ms,
