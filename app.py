@@ -7,9 +7,10 @@ from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, 
 from chalicelib import deadline
 from chalicelib.answers import count_answers
 from chalicelib.api import assignments, direct, flags, ofrep, openapi
-from chalicelib.api.application import Application
+from chalicelib.api.application import Application, FixedRoutes
 from chalicelib.api.cors import make_cors
 from chalicelib.api.events import receive_events
+from chalicelib.api.front_door import FrontDoor
 from chalicelib.api.http import (
     DENY,
     Model,
@@ -207,11 +208,15 @@ def _evaluate(request: FlagRequest) -> str:
 
 
 def _answer_gateway(event: Any, context: Any) -> dict[str, Any] | None:
-    """The answer to an event of API Gateway; None for others. No request can imitate such an event."""
-    is_from_gateway = isinstance(event, dict) and "resourcePath" in (event.get("requestContext") or ())
+    """The answer to an event of a gateway; None for others. No request can imitate such an event."""
+    is_from_gateway = isinstance(event, dict) and (
+        "resourcePath" in (event.get("requestContext") or ()) or FrontDoor.takes(event)
+    )
     answer: dict[str, Any] | None = Application.answer(app, event, context) if is_from_gateway else None
     return answer
 
 
+app.routes = FixedRoutes(app.routes)
+app.front_door = FrontDoor(app.routes, app.api.cors, lambda header: plane().authorize(header))
 start_extension()
 prepare({"app.assignment": assignment, "app.feature_flags": feature_flags})

@@ -50,11 +50,15 @@ def up(
     postgres: Annotated[
         bool, typer.Option(help="Sync assignments into PostgreSQL: an embedded one, or DATABASE_URL.")
     ] = True,
+    front: Annotated[
+        Literal["rest", "http", "url", "alb"],
+        typer.Option(help="The gateway whose events the app gets: REST API, HTTP API, function URL, ALB."),
+    ] = "rest",
 ) -> None:
     """Start everything on this machine until Ctrl-C. Example: [b]python -m realtime up --full[/b]"""
     from realtime.commands.up import run_stack
 
-    run_stack(console, full=full, demo=demo, postgres=postgres)
+    run_stack(console, full=full, demo=demo, postgres=postgres, front=front)
 
 
 @app.command()

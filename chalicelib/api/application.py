@@ -5,11 +5,14 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, CORSConfig, Response, RestAPIEventHandler
 
 from chalicelib import deadline
+
+if TYPE_CHECKING:
+    from chalicelib.api.front_door import FrontDoor
 
 
 class Application(Chalice):
@@ -17,6 +20,9 @@ class Application(Chalice):
 
     ``count`` decorates what answers (chalicelib/answers.py).
     """
+
+    front_door: "FrontDoor | None" = None
+    """Answers events of other gateways than a REST API."""
 
     def __init__(
         self,
@@ -33,10 +39,24 @@ class Application(Chalice):
     def answer(self, event: Any, context: Any) -> Any:
         """As `__call__`, for a Lambda function that counts its answers itself."""
         self.lambda_context = context
-        handler = _Handler(self.routes, self.api, self.log, self.debug)
-        self.current_request = handler.create_request_object(event, context)
         with deadline.limit_online(context):
-            return handler(event, context)
+            if self.front_door is not None and self.front_door.takes(event):
+                return self.front_door.answer(event, lambda adapted: _handle(self, adapted, context))
+            return _handle(self, event, context)
+
+
+def _handle(app: Chalice, event: Any, context: Any) -> Any:
+    """The answer to an event of a REST API. Not a method: locally the app has a class of `chalice local`."""
+    handler = _Handler(app.routes, app.api, app.log, app.debug)
+    app.current_request = handler.create_request_object(event, context)
+    return handler(event, context)
+
+
+class FixedRoutes(dict[str, dict[str, Any]]):
+    """Chalice's table, once all routes are in it: it would grow by each unknown path that is looked up."""
+
+    def __missing__(self, path: str) -> dict[str, Any]:
+        return {}
 
 
 class JsonResponse(Response):

@@ -19,7 +19,7 @@ from chalicelib.api.http import (
     render_error,
     respond_with_json,
 )
-from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError
+from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, TooLarge
 from chalicelib.domain.keys import ADMIN, CLIENT_EVENTS, Access
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -55,7 +55,17 @@ def read_events(request: Request) -> dict[str, Any]:
     content_type = request.headers.get("content-type", "")
     if get_media_type(content_type) not in _MEDIA_TYPES:
         raise UnsupportedMediaType.because(content_type, "application/json or text/plain")
+    _check_sent_size(request)
     return parse_events(read_body(request, MAX_BODY_BYTES))
+
+
+def _check_sent_size(request: Request) -> None:
+    """A gateway may take less than the service; a compressed body may still unpack to all of it."""
+    limit = request.context.get("maxBody", MAX_BODY_BYTES)
+    size = len(request.raw_body)
+    if limit < size:
+        reason = f"has {size} bytes; the load balancer takes {limit}. Compress it, or send fewer events"
+        raise TooLarge("too_large", f"The body {reason}.", (Problem("body", reason),))
 
 
 def _authorize_early(request: Request, query: dict[str, Any], plane: EventPlane) -> Access | None:

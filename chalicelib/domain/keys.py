@@ -28,6 +28,9 @@ SCOPES: dict[str, tuple[str, ...]] = {
     ADMIN: ("/events",),
 }
 """Scope → the routes it opens; ``*`` is any text."""
+ROUTES = frozenset(route for routes in SCOPES.values() for route in routes)
+BEARER_PATTERN = "^[Bb][Ee][Aa][Rr][Ee][Rr] +rt_[A-Za-z0-9_-]{32,} *$"
+"""The header Authorization with a key of `keys create`. API Gateway refuses others without a call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ class Authorizer:
 
     def __init__(self, keys: Keys, demo_key: str, ttl: float, timer: Callable[[], float]) -> None:
         self._demo_id = digest(demo_key) if demo_key else None
-        self._look_up = cached(TTLCache(10_000, ttl, timer), lock=Lock())(keys.get)
+        self._demo_access = grant("demo", SCOPES)
+        self._keys = keys
+        self._look_up = cached(TTLCache(10_000, ttl, timer), lock=Lock())(self._get_access)
 
     def authorize(self, header: str) -> Access:
         """By ``Authorization``. Raises StorageUnavailable, which it does not cache."""
@@ -23,8 +25,9 @@ class Authorizer:
     def authorize_key(self, key: str) -> Access:
         """Raises StorageUnavailable, which it does not cache."""
         key_id = digest(key)
-        if key_id == self._demo_id:
-            return grant("demo", SCOPES)
-        api_key = self._look_up(key_id)
+        return self._demo_access if key_id == self._demo_id else self._look_up(key_id)
+
+    def _get_access(self, key_id: str) -> Access:
+        api_key = self._keys.get(key_id)
         is_accepted = api_key is not None and not api_key.revoked
         return grant(key_id[:12], api_key.scopes if api_key and is_accepted else ())

@@ -7,11 +7,11 @@ from typing import Any
 from chalicelib.api.cors import make_cors
 from chalicelib.api.encoding import ENCODINGS
 from chalicelib.api.http import render_error
+from chalicelib.api.refusals import ERRORS
 from infra.environments import Environment, FunctionName, UsagePlan
 from infra.functions import LOGICAL_IDS
 from infra.release.alias import get_alias_id, refer_to_alias
 from infra.resource_names import substitute
-from realtime.local.gateway import ERRORS
 
 PATH_OWNERS: tuple[tuple[str, FunctionName], ...] = (
     ("/assign", "assignment"),

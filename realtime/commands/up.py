@@ -22,6 +22,7 @@ from realtime.local.stack import LocalStack
 
 if TYPE_CHECKING:
     from chalicelib.wiring import Plane
+    from realtime.local.front import Front
 
 REFRESH_SECONDS = 2.0
 FLUSH_SECONDS = 3.0
@@ -32,7 +33,7 @@ class StopSignal(BaseException):
     """Ctrl-C or SIGTERM. It unwinds the stack, which stops everything that was started."""
 
 
-def run_stack(console: Console, full: bool, demo: bool, postgres: bool) -> None:
+def run_stack(console: Console, full: bool, demo: bool, postgres: bool, front: "Front") -> None:
     """Block until Ctrl-C or SIGTERM; LocalError if a port is taken."""
     port, aws_port = read_port("PORT", 8000), read_port("AWS_PORT", 4566)
     find_free_port(port)
@@ -48,7 +49,7 @@ def run_stack(console: Console, full: bool, demo: bool, postgres: bool) -> None:
         ):
             console.print(f"Local AWS on {stack.environment['AWS_ENDPOINT_URL']}: {stack.provisioned}.")
             with use_postgres(console, starting.result(), aws_port):
-                _serve(console, stack, settings, port, full, demo, is_stopping)
+                _serve(console, stack, settings, port, front, full, demo, is_stopping)
     except StopSignal:
         pass
     console.print("Stopped; nothing is left running.")
@@ -59,6 +60,7 @@ def _serve(
     stack: LocalStack,
     settings: Settings,
     port: int,
+    front: "Front",
     full: bool,
     demo: bool,
     is_stopping: threading.Event,
@@ -70,7 +72,7 @@ def _serve(
     plane().metrics = stack.report_metrics()
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
     with flush_after_responses(lambda: plane().after_response(FLUSH_SECONDS)) as after_response:
-        url = stack.serve(service.app, port, after_response=after_response)
+        url = stack.serve(service.app, port, after_response=after_response, front=front)
         console.print(f"API on [b]{url}[/b], key [b]{settings.demo_key}[/b]")
         if demo:
             run_demo(console, plane(), url, settings.demo_key, full)

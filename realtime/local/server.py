@@ -1,4 +1,4 @@
-"""Serve the app over HTTP on this machine, with the errors of API Gateway."""
+"""Serve the app over HTTP on this machine, behind a gateway as on AWS."""
 
 import errno
 import logging
@@ -14,7 +14,9 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from realtime.local.gateway import ERRORS, Answer, Gateway
+from chalicelib.api.refusals import ERRORS
+from realtime.local.front import Front, build_gateway
+from realtime.local.gateway import Answer, Gateway
 from realtime.local.invocation import describe_error
 from realtime.local.ports import HOST, LocalError
 
@@ -32,6 +34,7 @@ def serve(
     *,
     max_body: int = MAX_BODY,
     after_response: Callable[[], object] | None = None,
+    front: Front = "rest",
 ) -> Iterator[str]:
     """Serve ``app`` on ``port`` (0: a free one) until the block ends; the value is its URL.
 
@@ -39,7 +42,7 @@ def serve(
     are running at the end are still answered.
     """
     try:
-        server = _Server(Gateway(app), port, max_body, after_response or (lambda: None))
+        server = _Server(build_gateway(app, front), port, max_body, after_response or (lambda: None))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

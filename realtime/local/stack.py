@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from chalicelib.metrics import Metrics
 from chalicelib.settings import Settings
@@ -19,6 +19,9 @@ from realtime.local.provision import provision
 from realtime.local.pump import BACKOFF, Pump
 from realtime.local.streams import KinesisStream, ReadableStream, TableStream
 from realtime.resources import describe
+
+if TYPE_CHECKING:
+    from realtime.local.front import Front
 
 
 class LocalStack:
@@ -76,11 +79,17 @@ class LocalStack:
         for pump in self.pumps:
             pump.drain(seconds)
 
-    def serve(self, app: Any, port: int = 0, after_response: Callable[[], object] | None = None) -> str:
+    def serve(
+        self,
+        app: Any,
+        port: int = 0,
+        after_response: Callable[[], object] | None = None,
+        front: "Front" = "rest",
+    ) -> str:
         """Serve the Chalice ``app`` until the stack stops, and return its URL."""
         from realtime.local.server import serve
 
-        return self._running.enter_context(serve(app, port, after_response=after_response))
+        return self._running.enter_context(serve(app, port, after_response=after_response, front=front))
 
     def _open_stream(self, name: str) -> ReadableStream:
         if name == self._resources.stream.name:

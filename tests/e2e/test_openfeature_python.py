@@ -22,9 +22,9 @@ from tests.support.service import KEY, WITHOUT_SCOPES, serve_service
 GERMAN = EvaluationContext("u1", {"country": "DE"})
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serve_service() as (url, service):
+@pytest.fixture(scope="module", params=["rest", "http", "alb"])
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    with serve_service(front=request.param) as (url, service):
         publish_all(service)
         yield url
 

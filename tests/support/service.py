@@ -13,6 +13,7 @@ from chalicelib import wiring
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.settings import Settings
+from realtime.local.front import Front
 from realtime.local.server import serve
 from realtime.testing.event_stores import MemoryEventStream
 from realtime.testing.stores import (
@@ -66,7 +67,9 @@ def run_service(settings: Settings | None = None, **stores: Any) -> Iterator[Ser
 
 
 @contextmanager
-def serve_service(settings: Settings | None = None, **stores: Any) -> Iterator[tuple[str, Service]]:
+def serve_service(
+    settings: Settings | None = None, front: Front = "rest", **stores: Any
+) -> Iterator[tuple[str, Service]]:
     """`run_service`, with its URL."""
-    with run_service(settings, **stores) as service, serve(application.app) as url:
+    with run_service(settings, **stores) as service, serve(application.app, front=front) as url:
         yield url, service

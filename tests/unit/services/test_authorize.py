@@ -1,10 +1,18 @@
+import base64
+import re
+import secrets
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
 
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.keys import ApiKey, digest, parse_bearer
+from chalicelib.domain.keys import BEARER_PATTERN, ApiKey, digest, parse_bearer
 from chalicelib.services.authorize import Authorizer
+from realtime.commands.keys import create_key
 from realtime.testing.stores import MemoryKeys
 
 WEB = ApiKey(digest("rt_web"), "web", ("flags",), "2026-01-01T00:00:00Z")
@@ -97,3 +105,20 @@ def test_the_demo_key_opens_everything_where_there_is_one() -> None:
 
 def test_the_scheme_is_read_in_any_case() -> None:
     assert parse_bearer("bearer  rt_x ") == "rt_x"
+
+
+@given(st.binary(min_size=32, max_size=64), st.sampled_from(["Bearer ", "bearer  ", "BEARER "]))
+def test_the_gateway_lets_every_key_through_that_keys_create_makes(token: bytes, scheme: str) -> None:
+    keys = CountingKeys()
+    made = base64.urlsafe_b64encode(token).rstrip(b"=").decode()
+    key = create_key(Console(file=StringIO()), keys, "flags", "web", lambda: made)
+    assert re.search(BEARER_PATTERN, scheme + key)
+
+
+def test_a_token_of_today_passes_the_gateway() -> None:
+    assert re.search(BEARER_PATTERN, f"Bearer rt_{secrets.token_urlsafe()}")
+
+
+@pytest.mark.parametrize("header", ["", "rt_web", "Basic x", "Bearer ", "Bearer x", "Bearer eyJhb.e30."])
+def test_garbage_does_not(header: str) -> None:
+    assert not re.search(BEARER_PATTERN, header)
