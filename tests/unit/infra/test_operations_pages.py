@@ -150,3 +150,11 @@ def test_the_table_of_environments_is_theirs() -> None:
     ]
     assert "dev reserves {:,}, staging {:,}, prod {:,}".format(*reserved) in text
     assert f"prod asks for {by_name['prod'].throttle.rate:,} and {by_name['prod'].throttle.burst:,}" in text
+
+
+def test_the_cost_of_snapshots_follows_from_memory_and_from_the_versions_that_are_kept() -> None:
+    text = (DOCS / "deployment.md").read_text()
+    cached_gigabyte = 0.0000015046 * 3600 * 730  # dollars a month, us-east-1, November 2026
+    assert f"${cached_gigabyte:.2f} a month for each version" in text
+    megabytes = sum(each.memory for each in PROD.functions.values() if each.snap_start)
+    assert f"cost ${PROD.release.keep * cached_gigabyte * megabytes / 1024:.0f} a month" in text
