@@ -456,6 +456,62 @@ def export_user(
     run(console, stores, person, out, services.clock())
 
 
+@app.command()
+def capacity(
+    rps: Annotated[float, typer.Option(min=0.01, help="Decisions in the busiest second.")],
+    users: Annotated[int, typer.Option(min=0, help="Distinct users a month.")] = 1_000_000,
+    events: Annotated[float, typer.Option(min=0, help="Events in the busiest hour, from clients.")] = 0,
+    front: Annotated[
+        Literal["rest", "http", "alb"], typer.Option(help="REST API, HTTP API or load balancer.")
+    ] = "rest",
+    requests: Annotated[
+        float | None, typer.Option(help="Decisions a month; by default the busiest second all month.")
+    ] = None,
+    assign_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Of the decisions: assignments; flags are the rest.")
+    ] = 1 / 3,
+    start: Annotated[
+        Literal["cold", "snapstart", "provisioned"], typer.Option(help="How new environments begin.")
+    ] = "snapstart",
+    events_per_request: Annotated[float, typer.Option(help="Events that a client sends together.")] = 10,
+    tracked: Annotated[
+        float, typer.Option(min=0, help="Events that a flag request sends; 0 without tracking.")
+    ] = 1,
+    assignment_hits: Annotated[
+        float, typer.Option(help="Share of assignments that a container has in memory.")
+    ] = 0,
+    experiments: Annotated[float, typer.Option(min=0, help="New assignments of a user in a month.")] = 1,
+    firewall: Annotated[bool, typer.Option(help="AWS WAF before a REST API or load balancer.")] = True,
+    api_keys: Annotated[int, typer.Option(min=1, help="API keys in use.")] = 10,
+    rise: Annotated[float, typer.Option(min=0, help="Simulate: seconds from none to the peak.")] = 30,
+    stay: Annotated[float, typer.Option(min=0, help="Simulate: seconds at the peak; 0 and 0: none.")] = 15,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Size and price a load. Example: [b]python -m realtime capacity --rps 10000 --events 1000000[/b]
+
+    It asks no AWS. docs/capacity.md says how it reckons, and with which assumptions.
+    """
+    from realtime.capacity.load import Load
+    from realtime.commands.capacity import find_share, show_capacity
+
+    load = Load(
+        assigns=rps * assign_share,
+        flags=rps - rps * assign_share,
+        users=users,
+        events_per_hour=events,
+        share=find_share(rps, requests),
+        front=front,
+        start=start,
+        events_per_request=events_per_request,
+        tracked=tracked,
+        assignment_hits=assignment_hits,
+        experiments=experiments,
+        keys=api_keys,
+        has_firewall=firewall,
+    )
+    show_capacity(console, load, rise, stay, as_json=as_json)
+
+
 @keys_app.command("create")
 def keys_create(
     scopes: Annotated[
