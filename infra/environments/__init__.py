@@ -42,6 +42,18 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Peak:
+    """The load that an environment is sized for: requests in its busiest second, events in its busiest hour.
+
+    A test computes from it what `reserved`, `throttle` and `shards` must be at least (docs/capacity.md).
+    """
+
+    assigns: int
+    flags: int
+    events_per_hour: int
+
+
+@dataclass(frozen=True, slots=True)
 class Throttle:
     """Requests a second, and the burst above them."""
 
@@ -68,6 +80,7 @@ class Domain:
 class Environment:
     name: str
     functions: Mapping[FunctionName, Function]
+    peak: Peak
     throttle: Throttle
     release: Release
     """How traffic moves to a new version."""

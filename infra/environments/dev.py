@@ -1,6 +1,6 @@
 """For a developer: small, removed with all its data, and traffic moves at once."""
 
-from infra.environments import Environment, Function, Throttle
+from infra.environments import Environment, Function, Peak, Throttle
 from infra.release.steps import AT_ONCE
 
 ENVIRONMENT = Environment(
@@ -13,6 +13,7 @@ ENVIRONMENT = Environment(
         "assignment_sync": Function(p99_ms=2_000, memory=512, timeout=60, reserved=5),
         "authorizer": Function(p99_ms=50, memory=512, timeout=5, reserved=20),
     },
+    peak=Peak(assigns=25, flags=50, events_per_hour=10_000),
     throttle=Throttle(rate=100, burst=200),
     release=AT_ONCE,
     retain=False,

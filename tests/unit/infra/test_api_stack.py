@@ -115,7 +115,7 @@ def test_there_is_one_stage_and_no_way_around_it(template: Templates, variant: s
 def test_requests_are_throttled_traced_and_measured_but_bodies_never_logged(template: Templates) -> None:
     properties = stage(template)
     (settings,) = properties["MethodSettings"]
-    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (20_000, 10_000)
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (34_000, 17_000)
     assert settings["MetricsEnabled"] is True
     assert settings["DataTraceEnabled"] is False
     assert settings["LoggingLevel"] == "OFF"  # its log would be kept for ever

@@ -139,17 +139,13 @@ def test_the_table_of_environments_is_theirs() -> None:
         return [cell.strip() for cell in rows[title].split("|")]
 
     assert row("requests a second") == [f"{environment.throttle.rate:,}" for environment in by_name.values()]
+    peaks = [environment.peak for environment in by_name.values()]
+    sized = row("sized for assignments, flag requests a second")
+    assert sized == [f"{peak.assigns:,}, {peak.flags:,}" for peak in peaks]
+    assert row("and events an hour") == [f"{peak.events_per_hour:,}" for peak in peaks]
     assert row("logs kept") == [f"{environment.log_days} days" for environment in by_name.values()]
     assert row("budget a month") == [f"${environment.budget_usd:,}" for environment in by_name.values()]
     assert row("firewall") == ["yes" if environment.waf else "no" for environment in by_name.values()]
-
-    text = (DOCS / "deployment.md").read_text()
-    reserved = [
-        sum(function.reserved or 0 for function in environment.functions.values())
-        for environment in by_name.values()
-    ]
-    assert "dev reserves {:,}, staging {:,}, prod {:,}".format(*reserved) in text
-    assert f"prod asks for {by_name['prod'].throttle.rate:,} and {by_name['prod'].throttle.burst:,}" in text
 
 
 def test_the_cost_of_snapshots_follows_from_memory_and_from_the_versions_that_are_kept() -> None:
