@@ -82,6 +82,7 @@ def _decide(handler: Handler) -> None:
             answer = handler(event, None)
             if answer.get("statusCode", 200) != 200 or "error" in answer:
                 raise RuntimeError(f"the answer to {event} is {answer}")
+        plane().authorize(f"Bearer {KEY}")  # behind some front doors the key is checked in this process
         plane().after_response(1.0)
 
 

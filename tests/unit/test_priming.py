@@ -35,6 +35,7 @@ flag = {"key": "f", "type": "boolean", "rollout_percentage": 50}
 experiment = priming._EXPERIMENT | {"key": "e"}
 with rehearse(wiring.clients(), {settings.flags_table: [flag], settings.experiments_table: [experiment]}):
     answer = handler({"user_id": "u1", "flag_key": "f", "experiment_key": "e", "context": {}}, None)
+    wiring.plane().authorize("Bearer rt_unknown")
     wiring.plane().after_response(1.0)
 print(json.dumps({"left": sorted(left), "loaded": sorted(set(sys.modules) - loaded), "answer": answer}))
 """
