@@ -204,9 +204,9 @@ class Assigner:
     def _get_experiments(
         self, keys: Collection[str] | None, now: float
     ) -> Mapping[str, Experiment | RealtimeError]:
-        """None asks for all active experiments."""
+        """None asks for all active experiments that are listed."""
         if keys is None:
-            experiments = self._experiments.get_all()
+            experiments = self._experiments.get_listed()
             active = {
                 key: experiment
                 for key, experiment in experiments.items()

@@ -109,12 +109,12 @@ class FlagEvaluator:
         only_client: bool = False,
         expose: bool = False,
     ) -> Evaluations:
-        """In the order of ``flag_keys``; None asks for all flags. An error fails only its own flag.
+        """In the order of ``flag_keys``; None asks for all that are listed. An error fails only its own flag.
 
         ``expose``: experiments that flags serve count an exposure.
         """
         _check_input(user_id, context, keep_user_id)
-        flags = self._flags.get_all()
+        flags = self._flags.get_listed() if flag_keys is None else self._flags.get_all()
         unreadable = self._flags.get_unreadable()
         if only_client:
             flags = {key: flag for key, flag in flags.items() if flag.document.client_visible}

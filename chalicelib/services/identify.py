@@ -76,8 +76,11 @@ class Identifier:
         return merged
 
     def _list_experiments(self, now: float) -> list[Experiment]:
-        """Those whose rows belong to users, and that have or will have some."""
-        in_force = (find_in_force(each, now) for each in self._experiments.get_all().values())
+        """Those whose rows belong to users, and that have or will have some.
+
+        None that is not listed: what nobody sees would be read for everybody who signs in.
+        """
+        in_force = (find_in_force(each, now) for each in self._experiments.get_listed().values())
         return [each for each in in_force if each.get_unit is None and each.status in ("active", "paused")]
 
     def _link(self, anonymous_id: str, user_id: str, linked_at: float, now: float) -> Link:

@@ -17,6 +17,7 @@ from tests.support.deployment_target import SMOKE_DEFINITIONS, run_toolkit
 from tests.support.poll import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.aws, pytest.mark.timeout(300)]
+USER, TESTER = "realtime-smoke-1", "realtime-smoke-2"
 TABLE, STREAM, BUCKET = "platform-{}-x7f3", "platform-events-x7f3", "platform-lake-x7f3"
 
 
@@ -72,7 +73,7 @@ def _create_platform(clients: Clients, environ: dict[str, str]) -> None:
         parameters[f"/experimentation/dev/dynamodb/{word}-table"] = TABLE.format(word)
         if word == "assignments":
             parameters[defaults.assignments_stream] = table["TableDescription"]["LatestStreamArn"]
-    override = {"id": "o1", "target_id": "realtime-smoke", "user_id": "tester", "variant": "treatment"}
+    override = {"id": "o1", "target_id": "realtime-smoke", "user_id": TESTER, "variant": "treatment"}
     clients.dynamodb.put_item(
         TableName=TABLE.format("overrides"), Item={name: {"S": value} for name, value in override.items()}
     )
@@ -92,16 +93,16 @@ def assign(api: httpx.Client, user: str) -> dict[str, Any]:
 def test_a_decision_lies_in_the_platforms_table_as_its_indexes_want_it(
     api: httpx.Client, clients: Clients
 ) -> None:
-    decided = assign(api, "u1")
+    decided = assign(api, USER)
     row = clients.dynamodb.get_item(
-        TableName=TABLE.format("assignments"), Key={"id": {"S": f"{decided['experiment_id']}#u1"}}
+        TableName=TABLE.format("assignments"), Key={"id": {"S": f"{decided['experiment_id']}#{USER}"}}
     )["Item"]
     assert row["variation"] == row["variant"] == {"S": decided["variant"]}
     assert float(row["assigned_at"]["N"]) > 1_700_000_000
 
 
 def test_the_platforms_overrides_are_obeyed(api: httpx.Client) -> None:
-    decided = assign(api, "tester")
+    decided = assign(api, TESTER)
     assert (decided["variant"], decided["reason"]) == ("treatment", "OVERRIDE")
 
 

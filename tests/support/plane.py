@@ -54,6 +54,9 @@ class FixedDefinitions(Generic[T]):
     def get_all(self) -> Mapping[str, T]:
         return self.by_key
 
+    def get_listed(self) -> Mapping[str, T]:
+        return self.by_key
+
     def get_unreadable(self) -> Mapping[str, RealtimeError]:
         return {}
 

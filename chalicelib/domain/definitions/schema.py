@@ -130,11 +130,13 @@ class SegmentDocument(NamedDocument):
 class DefinitionDocument(NamedDocument):
     """What experiments and flags have in common; ``id`` and ``salt`` default to the key.
 
-    Callers may ask by ``alias`` too. ``unit`` is what users are divided by.
+    Callers may ask by ``alias`` too. ``unit`` is what users are divided by. Who asks for all does not get
+    what is not ``listed``.
     """
 
     id: Key = ""
     alias: Annotated[str, AfterValidator(check_alias)] | None = None
+    listed: bool = True
     unit: JsonValue = None
     changes: list[ChangeDocument] = []
     targeting_rules: Annotated[dict[str, Any] | None, BeforeValidator(read_rule_percentages)] = None

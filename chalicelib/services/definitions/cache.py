@@ -42,6 +42,9 @@ class DefinitionSource(Protocol[T_co]):
     def get_all(self) -> Mapping[str, T_co]:
         """All by key. A mapping that was returned never changes: an update makes a new one."""
 
+    def get_listed(self) -> Mapping[str, T_co]:
+        """Those of `get_all` that a caller gets who asks for all."""
+
     def get_unreadable(self) -> Mapping[str, RealtimeError]:
         """The errors of definitions that exist but are not in `get_all`."""
 
@@ -102,6 +105,10 @@ class DefinitionCache(Generic[T]):
 
     def get_all(self) -> Mapping[str, T]:
         return self._get_all(self._check_for_changes())
+
+    def get_listed(self) -> Mapping[str, T]:
+        self.get_all()
+        return self._state.listed
 
     def get_unreadable(self) -> dict[str, RealtimeError]:
         return self._state.get_unreadable()

@@ -53,6 +53,7 @@ class CacheState(Generic[T]):
         self._unreadable: dict[str, float] = {}  # key → time of the next try; only keys without a value
         self._lock = Lock()
         self.all: Mapping[str, T] | None = None  # None until `set_all_of`
+        self.listed: Mapping[str, T] = {}  # of all, those that are not hidden from who asks for all
         self.aliases: Mapping[str, str] = {}  # alias → key, of all
         self.all_loaded_at = 0.0
         self.generation = 0
@@ -160,6 +161,7 @@ class CacheState(Generic[T]):
     def _collect_all(self) -> None:
         """A new mapping each time, sorted by key, so that iterations over an older one can go on."""
         self.all = {key: self._entries[key].value for key in sorted(self._entries)}
+        self.listed = {key: each for key, each in self.all.items() if getattr(each.document, "listed", True)}
         named = ((getattr(each.document, "alias", None), key) for key, each in self.all.items())
         self.aliases = {alias: key for alias, key in named if alias is not None}
 

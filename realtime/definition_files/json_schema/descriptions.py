@@ -29,6 +29,7 @@ DESCRIPTIONS = {
     "Layer.end": "Where the part ends, as a share such as 0.5 or 50%.",
     "Layer.key": "The layer's key; its experiments and flags share no user.",
     "Layer.start": "Where the part begins, as a share such as 0.25 or 25%.",
+    "listed": "Whether those who ask for all get it; if not, only who asks by its key.",
     "measured": "Whether an experiment counts those who are held out.",
     "metrics": "The types of events that count as conversions.",
     "name": "What people call it.",

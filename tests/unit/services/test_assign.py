@@ -471,3 +471,13 @@ def test_in_a_batch_what_is_not_stored_says_so() -> None:
     answers = container.assign_many()
     assert [answer["persisted"] for answer in answers.values()] == [False, False]
     assert len(container.tracked) == 2
+
+
+def test_an_experiment_that_is_not_listed_takes_only_who_names_it() -> None:
+    container = Container(published(), published("hidden", listed=False))
+    assert [*container.assign_many()] == ["checkout"]
+    assert container.assign(key="hidden")["variant"] is not None
+    assert [*container.assign_many("hidden")] == ["hidden"]
+    container.publish(published("hidden"))
+    container.now += 60
+    assert [*container.assign_many()] == ["checkout", "hidden"]

@@ -176,3 +176,19 @@ def test_by_an_alias_the_answer_is_under_the_alias() -> None:
     members = [answer.member.partition(":")[0] for answer in answers.evaluations]
     assert members == ['"Farbe / Kasse"', '"old"']
     assert [*answers.failures] == ["gone"]
+
+
+def test_a_flag_that_is_not_listed_is_answered_to_who_names_it_only() -> None:
+    bench = Bench(flag=COLOUR | {"listed": False, "alias": "Farbe"})
+    assert [*bench.evaluate_all()] == ["old"]
+    for name in ("colour", "Farbe"):
+        assert bench.evaluate(key=name).variant is not None
+        (answer,) = bench.flags.evaluate_many("u1", [name], {}, bench.container.now).evaluations
+        assert answer.variant is not None
+
+
+def test_a_flag_that_is_not_listed_may_be_a_prerequisite_of_one_that_is() -> None:
+    needs = {"default_variant": "off", "prerequisites": [{"flag": "colour", "variants": ["on"]}]}
+    container = Container(published_flag("colour", listed=False), published_flag("new", **needs))
+    (answer,) = make_evaluator(container).evaluate_many("u1", None, {}, container.now).evaluations
+    assert (answer.flag_key, answer.variant) == ("new", "on")
