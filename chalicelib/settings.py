@@ -49,7 +49,7 @@ class Settings:
     event_types_max: int = 100
     event_dedupe: Literal["memory", "table"] = "memory"
     event_dedupe_ttl: float = 86_400.0
-    archive: Literal["s3", "firehose"] = "s3"
+    archive: Literal["s3", "firehose", "none"] = "s3"
     archive_days: int = 0
     quarantine_days: int = 14
     firehose: str = ""

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from chalicelib.settings import Settings
+from infra.encryption import ENCRYPT, get_key
 from infra.environments import Environment
 from infra.resource_names import ARNS, ResourceNames, Value, assignments_stream_parameter, substitute
 from infra.stack import add_resources, build_retention_policies
@@ -24,7 +25,9 @@ class Data(cdk.Stack):
 
 def build_resources(environment: Environment, names: ResourceNames) -> dict[str, dict[str, Any]]:
     owned = {
-        setting: name for setting, name in names.by_setting.items() if setting not in names.platform_owned
+        setting: name
+        for setting, name in names.by_setting.items()
+        if setting not in names.platform_owned | names.given
     }
     tables = {table.name: table for table in names.resources.tables}
     resources = {
@@ -198,6 +201,7 @@ def _build_firehose(environment: Environment, names: ResourceNames) -> dict[str,
                                     "Action": "logs:PutLogEvents",
                                     "Resource": {"Fn::GetAtt": ["ArchiveDeliveryLog", "Arn"]},
                                 },
+                                *_allow_bucket_keys(environment, names),
                             ],
                         },
                     }
@@ -227,6 +231,14 @@ def _build_firehose(environment: Environment, names: ResourceNames) -> dict[str,
             },
         },
     }
+
+
+def _allow_bucket_keys(environment: Environment, names: ResourceNames) -> list[dict[str, Any]]:
+    own = get_key(environment, in_data_stack=True)
+    keys: list[Value] = [] if own is None else [own]
+    if names.platform_resources:
+        keys = list(names.platform_resources.kms_keys)
+    return [{"Effect": "Allow", "Action": list(ENCRYPT), "Resource": keys}] if keys else []
 
 
 def _retain(kind: str, properties: dict[str, Any], environment: Environment) -> dict[str, Any]:

@@ -80,6 +80,14 @@ def _build_log_group(name: FunctionName, environment: Environment) -> dict[str, 
     }
 
 
+def build_retained(environment: Environment) -> dict[str, dict[str, Any]]:
+    """The log groups, which outlive the stack where its data does."""
+    return {
+        f"{logical_id}LogGroup": _build_log_group(name, environment)
+        for name, logical_id in LOGICAL_IDS.items()
+    }
+
+
 def _connect_to_postgres(sync: dict[str, Any], names: ResourceNames) -> None:
     """Give ``sync`` the secret and the network of the platform's PostgreSQL; no other function needs them."""
     if "postgres_secret" in names.by_setting:

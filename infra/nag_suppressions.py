@@ -7,6 +7,12 @@ SUPPRESSIONS: Mapping[str, str] = {
     "AwsSolutions-APIG3": "A firewall has a monthly price: only production has one.",
     "AwsSolutions-APIG6": "The execution log would never expire; the access log and traces suffice.",
     "AwsSolutions-IAM5[Resource::*]": "Actions of X-Ray, interfaces and lists take no resource.",
+    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:apigateway:*::/*]": (
+        "The pipeline makes a gateway key for its smoke tests; its id and its plan's are random."
+    ),
+    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:kms:*:key/*]": (
+        "Only the key with this environment's alias, by a condition."
+    ),
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::*/*]": "Objects under the written prefixes.",
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:dynamodb:*:table/*/stream/*]": (
         "A stream's ARN ends with the time at which it was turned on."

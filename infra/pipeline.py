@@ -9,6 +9,7 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
+from infra.encryption import ENCRYPT, name_alias
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL_IDS, get_function_name
 from infra.resource_names import ResourceNames, Value, substitute
@@ -53,11 +54,13 @@ def build_resources(
         "Statement": [
             _allow_deployment(),
             *build_validation_statements(environment, names),
+            *_allow_keys(environment, names),
             *_allow_rollback(environment),
         ],
     }
     role = {
-        "RoleName": f"realtime-{environment.name}-pipeline",
+        # names of roles are the account's, so that of another region must differ
+        "RoleName": substitute(f"realtime-{environment.name}-${{AWS::Region}}-pipeline"),
         "MaxSessionDuration": SESSION_SECONDS,
         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
         "Policies": [{"PolicyName": "DeployValidateRollBack", "PolicyDocument": policy}],
@@ -110,6 +113,29 @@ def build_validation_statements(environment: Environment, names: ResourceNames) 
             ("lambda:GetFunctionConfiguration", "lambda:InvokeFunction"), *_list_function_arns(environment)
         ),
         _allow(("cloudwatch:DescribeAlarms", "logs:DescribeLogGroups"), "*"),
+        *(_allow_gateway_key() if environment.usage_plan else ()),
+    ]
+
+
+def _allow_keys(environment: Environment, names: ResourceNames) -> list[dict[str, Any]]:
+    """To publish into tables that a key encrypts. A created key may not exist yet, so its alias names it."""
+    keys: list[Value] = list(names.platform_resources.kms_keys) if names.platform_resources else []
+    statements = []
+    if environment.kms_key == "create":
+        aliases = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name_alias(environment)}}
+        statements.append({**_allow(ENCRYPT, _build_arn("kms", "key/*")), "Condition": aliases})
+    elif environment.kms_key:
+        keys.append(environment.kms_key)
+    return statements + ([_allow(ENCRYPT, *keys)] if keys else [])
+
+
+def _allow_gateway_key() -> list[dict[str, Any]]:
+    """To make a key of the usage plan for one run, and to delete it; neither has an id yet."""
+    root = "arn:${AWS::Partition}:apigateway:${AWS::Region}::"
+    made = [substitute(f"{root}/apikeys"), substitute(f"{root}/usageplans/*/keys")]
+    return [
+        _allow(("apigateway:POST",), *made),
+        _allow(("apigateway:DELETE",), substitute(f"{root}/apikeys/*")),
     ]
 
 

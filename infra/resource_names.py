@@ -33,6 +33,11 @@ ARNS = {
 }
 
 
+TABLES = frozenset(name for name in Settings.__dataclass_fields__ if name.endswith("_table"))
+MAY_BE_GIVEN = TABLES | {"event_stream", "archive_bucket"}
+"""Settings whose resource may be one that exists already."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformResources:
     """Names of an existing platform's resources, which its own stacks generate.
@@ -47,6 +52,10 @@ class PlatformResources:
     """Name or ARN; without one, assignments are not copied to PostgreSQL."""
     stream_hours: int = 24
     """How long the stream keeps a record; 24 is the default of Kinesis."""
+    archive: str = "none"
+    """Whether events are archived once more, by `s3` or `firehose`: the platform archives its own stream."""
+    kms_keys: tuple[str, ...] = ()
+    """ARNs of the keys that encrypt its stream, tables, bucket or secret."""
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
 
@@ -61,6 +70,8 @@ class ResourceNames:
     """The template's parameters, and the SSM paths that they read."""
     platform_owned: frozenset[str]
     """Settings whose resource belongs to the existing platform."""
+    given: frozenset[str]
+    """Settings whose resource was named, such as a restored table: the data stack does not make it."""
     resources: Resources
     """All resources, described under their stand-alone names."""
     platform_resources: PlatformResources | None = None
@@ -82,9 +93,16 @@ def substitute(text: str) -> Value:
 
 
 def resolve_names(
-    env: str, platform: Platform, platform_resources: PlatformResources | None = None
+    env: str,
+    platform: Platform,
+    platform_resources: PlatformResources | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> ResourceNames:
-    """The names of one environment; ``platform_resources`` None: those of `get_platform_defaults`."""
+    """The names of one environment; ``platform_resources`` None: those of `get_platform_defaults`.
+
+    ``given`` names resources that exist, by setting, in place of those that the data stack would make. A name
+    that starts with ``/`` is the path of an SSM parameter.
+    """
     settings = Settings.from_env({"REALTIME_ENV": env, "REALTIME_PLATFORM": platform})
     existing = (platform_resources or get_platform_defaults(env)) if platform == "existing" else None
     resources = describe(settings, existing.stream_hours) if existing else describe(settings)
@@ -106,6 +124,8 @@ def resolve_names(
         }
         if existing.postgres_secret:
             by_setting["postgres_secret"] = existing.postgres_secret
+    owned = frozenset(names_or_paths) if existing else frozenset[str]()
+    names_or_paths |= given or {}
     parameters: dict[str, str] = {}
     for setting, name_or_path in names_or_paths.items():
         if name_or_path.startswith("/"):
@@ -113,8 +133,9 @@ def resolve_names(
             by_setting[setting] = f"${{{_parameter_name(setting)}}}"
         else:
             by_setting[setting] = name_or_path
-    owned = frozenset(names_or_paths) if existing else frozenset[str]()
-    return ResourceNames(env, platform, by_setting, parameters, owned, resources, existing)
+    return ResourceNames(
+        env, platform, by_setting, parameters, owned, frozenset(given or ()), resources, existing
+    )
 
 
 def get_platform_defaults(env: str) -> PlatformResources:

@@ -7,6 +7,7 @@ and compares them, both ways.
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from infra.encryption import get_key, list_key_actions
 from infra.environments import Environment, FunctionName
 from infra.resource_names import ResourceNames, Value
 
@@ -60,8 +61,8 @@ NETWORK_ACTIONS = (
     *("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
     *("AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
 )
-ARN_SUFFIXES = {"archive_bucket": ("/raw/events/*", "/quarantine/*"), "postgres_secret": ("", "-??????")}
-"""The part of the bucket that is written; and the suffix that AWS adds to a secret's name in its ARN."""
+SECRET_SUFFIXES = ("", "-??????")
+"""The second is what AWS adds to a secret's name in its ARN."""
 
 
 def build_statements(
@@ -69,12 +70,25 @@ def build_statements(
 ) -> list[dict[str, Any]]:
     """The policy of ``function``: its calls, its log (``log`` is the ARN), its traces, its event source."""
     allowed = [
-        _allow(actions, *(names.get_arn(setting, suffix) for suffix in ARN_SUFFIXES.get(setting, ("",))))
+        _allow(
+            actions,
+            *(names.get_arn(setting, suffix) for suffix in _list_suffixes(setting, function, environment)),
+        )
         for setting, actions in sorted(list_calls(function, environment, names).items())
     ]
     allowed.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), log))
     allowed.append(_allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), "*"))
+    allowed += _allow_keys(function, environment, names)
     return allowed + _allow_event_source(function, names) + _allow_network(function, names)
+
+
+def _list_suffixes(setting: str, function: FunctionName, environment: Environment) -> tuple[str, ...]:
+    """Of the bucket, the parts that the function writes."""
+    if setting == "archive_bucket":
+        is_archiving = environment.settings.get("REALTIME_ARCHIVE", "s3") == "s3"
+        archive = ("/raw/events/*",) if function == "event_processor" and is_archiving else ()
+        return (*archive, "/quarantine/*")
+    return SECRET_SUFFIXES if setting == "postgres_secret" else ("",)
 
 
 def list_calls(function: FunctionName, environment: Environment, names: ResourceNames) -> ActionsBySetting:
@@ -110,6 +124,23 @@ def _allow_event_source(function: FunctionName, names: ResourceNames) -> list[di
     else:
         return []
     return [read, _allow(("sqs:SendMessage",), names.get_arn("failure_queue"))]
+
+
+def _allow_keys(
+    function: FunctionName, environment: Environment, names: ResourceNames
+) -> list[dict[str, Any]]:
+    """Ours encrypts the function's settings too, and receives its failed batches; the platform's, its own."""
+    calls = {**list_calls(function, environment, names)}
+    if _allow_event_source(function, names):
+        calls["failure_queue"] = ("sqs:SendMessage",)
+    platform_owned = {*names.platform_owned, "postgres_secret"}
+    platform = [action for name in calls.keys() & platform_owned for action in calls[name]]
+    ours = [action for name in calls.keys() - platform_owned for action in calls[name]]
+    key = get_key(environment)
+    statements = [] if key is None else [_allow(list_key_actions(ours), key)]
+    if platform and names.platform_resources and names.platform_resources.kms_keys:
+        statements.append(_allow(list_key_actions(platform), *names.platform_resources.kms_keys))
+    return statements
 
 
 def _allow_network(function: FunctionName, names: ResourceNames) -> list[dict[str, Any]]:

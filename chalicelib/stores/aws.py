@@ -17,7 +17,7 @@ from chalicelib.domain.stream.quarantine import Quarantine
 from chalicelib.domain.stream.verdicts import VerdictLog
 from chalicelib.metrics import Metrics, MetricsRecorder
 from chalicelib.settings import Settings
-from chalicelib.stores.archive import FirehoseArchive, S3Archive
+from chalicelib.stores.archive import FirehoseArchive, NoArchive, S3Archive
 from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.counters import CounterStore
@@ -121,6 +121,8 @@ class AwsStores:
     def archive(self) -> Archive:
         if self.settings.archive == "firehose":
             return self.watch("archive", FirehoseArchive(self.clients, self.settings.firehose))
+        if self.settings.archive == "none":
+            return NoArchive()
         return self.watch("archive", S3Archive(self.clients, self.settings.archive_bucket))
 
     @cached_property

@@ -105,6 +105,8 @@ class Environment:
     """The AWS account that it belongs to; the commands refuse any other. None: any."""
     region: str | None = None
     """Its region, such as eu-west-1, likewise."""
+    kms_key: str | None = None
+    """The ARN of the customer's key that encrypts all that is stored, or "create". None: AWS's own keys."""
 
     def __post_init__(self) -> None:
         for name, function in self.functions.items():
@@ -114,6 +116,15 @@ class Environment:
             raise ValueError(f"account must be 12 digits, as text, got {self.account!r}")
         if self.region is not None and not re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d", self.region):
             raise ValueError(f"region must be one such as eu-west-1, got {self.region!r}")
+        if self.kms_key not in (None, "create"):
+            require_key_arn(self.kms_key, "kms_key")
+
+
+def require_key_arn(value: str, field: str) -> str:
+    """An alias does not do: log groups and policies take ARNs of keys only."""
+    if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", value):
+        raise ValueError(f"{field} must be the ARN of a key (arn:aws:kms:…:key/…), got {value!r}")
+    return value
 
 
 def load(name: str) -> Environment:

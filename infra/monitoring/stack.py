@@ -9,7 +9,7 @@ from infra.environments import Environment
 from infra.functions import LOGICAL_IDS, get_function_name
 from infra.monitoring import dashboard, queries
 from infra.monitoring.alarms import list_alarms
-from infra.resource_names import ResourceNames
+from infra.resource_names import ResourceNames, substitute
 from infra.stack import add_resources
 
 TOPIC = {"Ref": "Alerts"}
@@ -30,7 +30,8 @@ def build_resources(environment: Environment, names: ResourceNames) -> dict[str,
         "Dashboard": {
             "Type": "AWS::CloudWatch::Dashboard",
             "Properties": {
-                "DashboardName": f"realtime-{environment.name}",
+                # dashboards and budgets are the account's, so those of another region have other names
+                "DashboardName": substitute(f"realtime-{environment.name}-${{AWS::Region}}"),
                 "DashboardBody": dashboard.build_body(environment, names),
             },
         },
@@ -98,11 +99,14 @@ def _build_budget(environment: Environment) -> dict[str, Any]:
         return {"Notification": above, "Subscribers": [{"SubscriptionType": "SNS", "Address": TOPIC}]}
 
     budget = {
-        "BudgetName": f"realtime-{environment.name}",
+        "BudgetName": substitute(f"realtime-{environment.name}-${{AWS::Region}}"),
         "BudgetType": "COST",
         "TimeUnit": "MONTHLY",
         "BudgetLimit": {"Amount": environment.budget_usd, "Unit": "USD"},
-        "CostFilters": {"TagKeyValue": [f"user:service$realtime-{environment.name}"]},
+        "CostFilters": {
+            "TagKeyValue": [f"user:service$realtime-{environment.name}"],
+            "Region": [{"Ref": "AWS::Region"}],
+        },
     }
     properties = {
         "Budget": budget,

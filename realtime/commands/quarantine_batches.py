@@ -184,7 +184,7 @@ class _Batch:
             return set()
         settings = self._services.settings
         if settings.archive != "s3":
-            self._say("Firehose's archive cannot be searched, so all records may be counted.")
+            self._say("Only an archive of the processor can be searched, so all records may be counted.")
             return {record["kinesis"]["sequenceNumber"] for record in records}
         [batch] = read_batches(records, self._services.limits)
         return find_archived(self._services.clients.s3, settings.archive_bucket, batch)

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,18 @@ class DeploymentTarget:
         configuration = self.client("lambda").get_function_configuration(FunctionName=function)
         variables: dict[str, str] = configuration["Environment"]["Variables"]
         return variables
+
+    @contextmanager
+    def make_gateway_key(self, name: str) -> Iterator[str]:
+        """A key of the usage plan, for `X-API-Key`; deleted at the end."""
+        (plan,) = self.list_resources("service", "AWS::ApiGateway::UsagePlan")
+        gateway = self.client("apigateway")
+        made = gateway.create_api_key(name=f"realtime-{self.environment.name}-{name}", enabled=True)
+        try:
+            gateway.create_usage_plan_key(usagePlanId=plan, keyId=made["id"], keyType="API_KEY")
+            yield made["value"]
+        finally:
+            gateway.delete_api_key(apiKey=made["id"])
 
     def run_toolkit(self, *arguments: str) -> str:
         """Run `python -m realtime …` against this environment; returns what it prints."""

@@ -27,6 +27,7 @@ EMULATED: dict[str, resource_names.Platform] = {"emulator": "standalone", "emula
 """Variants of dev whose bundle is for this machine."""
 VARIANTS = [*COMBINATIONS, "everything", *EMULATED]
 LINTED = [*COMBINATIONS, "everything"]
+PLATFORM_KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
 STACKS = ("data", "service", "monitoring")
 Template = dict[str, Any]
 Templates = Callable[[str, str], Template]
@@ -73,16 +74,22 @@ def everything() -> tuple[Environment, resource_names.ResourceNames]:
         usage_plan=UsagePlan(Throttle(rate=10, burst=20), requests_per_month=1_000_000),
         domain=Domain("decide.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1", "Z123"),
         alarm_email="on-call@example.com",
+        account="123456789012",
+        region="eu-central-1",
+        kms_key="create",
     )
     platform_resources = resource_names.PlatformResources(
         stream="platform-events",
         bucket="platform-lake",
         assignments_stream="/experimentation/prod/dynamodb/assignments-stream",
         postgres_secret="platform-postgres",  # noqa: S106 - its name
+        archive="firehose",
+        kms_keys=(PLATFORM_KEY,),
         subnets=("subnet-0a1b2c3d", "subnet-1a1b2c3d"),
         security_groups=("sg-0a1b2c3d",),
     )
-    return environment, resource_names.resolve_names("prod", "existing", platform_resources)
+    given = {"counters_table": "restored-counters"}
+    return environment, resource_names.resolve_names("prod", "existing", platform_resources, given)
 
 
 def _resolve_variant(name: str) -> tuple[Environment, resource_names.ResourceNames]:
