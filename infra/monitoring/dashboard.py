@@ -8,12 +8,13 @@ from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL_IDS, get_function_name
 from infra.resource_names import ResourceNames, Value
+from realtime.capacity.facts import PRICES
 
 WIDTH, HEIGHT = 8, 6
-ARM_GB_SECOND = 0.0000133334
-LAMBDA_REQUEST = 0.0000002
-API_REQUEST = 0.0000035
-"""Dollars in us-east-1, 2026. The estimate shows trends; the bill is in AWS Budgets."""
+ARM_GB_SECOND: float = PRICES["lambda"]["gb_second"][0][1]
+LAMBDA_REQUEST: float = PRICES["lambda"]["request"]
+API_REQUEST: float = PRICES["api_rest"]["request"][0][1]
+"""Of the first tier. The estimate shows trends; the bill is in AWS Budgets."""
 DECIDING_FUNCTIONS: tuple[FunctionName, ...] = ("assignment", "feature_flags")
 
 

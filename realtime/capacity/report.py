@@ -49,7 +49,8 @@ def describe_report(report: Report) -> dict[str, Any]:
     names = ("assignments", "counters", "publications")
     tables = {name: _round_values(asdict(getattr(size, name))) for name in names}
     stream = {"shards": size.shards, "open_shards": size.open_shards, "batch_ms": round(size.batch_ms, 1)}
-    prices = {service: {"page": each["page"], "read": each["read"]} for service, each in PRICES.items()}
+    fields = ("page", "source", "dated")
+    prices = {service: {field: each[field] for field in fields} for service, each in PRICES.items()}
     return {
         "load": asdict(report.load),
         "functions": functions,

@@ -1,6 +1,6 @@
 """How long each function works on a request, a batch or a change: measured CPU time, and waits for AWS."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -122,7 +122,3 @@ def count_records(load: Load, *, at_peak: bool) -> Records:
 
 def _drop_empty(*shares: Share) -> list[Share]:
     return [share for share in shares if share.share > 0]
-
-
-def list_names(functions: Mapping[str, object]) -> Iterator[str]:
-    return (name for name in MEMORY_MB if name in functions)

@@ -13,6 +13,8 @@ from infra.functions import LOGICAL_IDS
 from infra.monitoring import alarms
 from infra.monitoring.queries import ACCESS, EVERYWHERE, FUNCTIONS
 from infra.roles import list_calls
+from realtime.capacity.facts import PRICES
+from realtime.capacity.load import MONTH_SECONDS
 from tests.support.metrics import recorded
 from tests.support.paths import ROOT
 
@@ -150,7 +152,7 @@ def test_the_table_of_environments_is_theirs() -> None:
 
 def test_the_cost_of_snapshots_follows_from_memory_and_from_the_versions_that_are_kept() -> None:
     text = (DOCS / "deployment.md").read_text()
-    cached_gigabyte = 0.0000015046 * 3600 * 730  # dollars a month, us-east-1, November 2026
+    cached_gigabyte = PRICES["lambda"]["snapshot_gb_second"] * MONTH_SECONDS
     assert f"${cached_gigabyte:.2f} a month for each version" in text
     megabytes = sum(each.memory for each in PROD.functions.values() if each.snap_start)
     assert f"cost ${PROD.release.keep * cached_gigabyte * megabytes / 1024:.0f} a month" in text

@@ -84,11 +84,11 @@ def test_decisions_that_send_nothing_cost_no_stream() -> None:
     assert find_dollars(silent, "Firehose") == 0
 
 
-def test_every_price_names_its_page_and_when_it_was_read() -> None:
+def test_every_price_has_its_page_its_source_and_its_date() -> None:
     for service, prices in PRICES.items():
         assert urlparse(prices["page"]).hostname == "aws.amazon.com", service
-        if prices["read"] != "recalled":
-            assert date.fromisoformat(f"{prices['read']}-01") <= date.today(), service  # noqa: DTZ011
+        assert prices["source"] in ("AWS's page", "price guide", "recalled"), service
+        assert date.fromisoformat(f"{prices['dated']}-01") <= date.today(), service  # noqa: DTZ011
 
 
 def test_every_price_is_used() -> None:
@@ -99,5 +99,5 @@ def test_every_price_is_used() -> None:
 
     text = Path(module.__file__).read_text()
     for service, prices in PRICES.items():
-        for name in prices.keys() - {"page", "read"}:
+        for name in prices.keys() - {"page", "source", "dated"}:
             assert f'"{name}"' in text, (service, name)
