@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+import app as service
+from chalicelib.settings import Settings
+from realtime.capacity import costs, sizing, work
 from realtime.capacity.load import MONTH_SECONDS, Load, round_up
 from realtime.capacity.quotas import list_quotas
 from realtime.capacity.sizing import compute_size
 from realtime.capacity.work import list_work
+from realtime.resources import describe
 
 PROMISE = Load(10_000, 20_000, users=10_000_000, events_per_hour=1_000_000)
 
@@ -78,6 +82,23 @@ def test_quotas_grow_with_the_load_and_only_those_below_their_need_are_raised() 
     assert "WAF: requests a second of a web ACL" not in list_raised(replace(PROMISE, front="http"))
     assert not any("API Gateway" in name for name in list_raised(replace(PROMISE, front="alb")))
     assert list_raised(PROMISE) <= list_raised(Load(33_000, 66_000, events_per_hour=1_000_000))
+
+
+def test_the_model_has_the_values_of_the_settings_and_event_sources() -> None:
+    """A shard has one batch at a time, so a unit for each shard is enough."""
+    settings = Settings.from_env({"REALTIME_ENV": "prod"})
+    assert (
+        settings.definitions_check,
+        settings.definitions_ttl,
+    ) == (sizing.CHECK_SECONDS, sizing.DEFINITIONS_SECONDS)
+    assert settings.metrics_interval == costs.METRICS_SECONDS
+    for source in describe(settings).event_sources:
+        assert (source.batch_size, source.window) == (work.BATCH_SIZE, work.BATCH_SECONDS)
+        assert source.parallelization == 1
+
+
+def test_a_key_is_asked_for_as_often_as_the_gateway_forgets_it() -> None:
+    assert service.api_key.config.ttl_seconds == Load(1, 1).key_seconds
 
 
 def test_a_month_is_the_peaks_share_of_it() -> None:
