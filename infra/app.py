@@ -34,10 +34,10 @@ def compose(
     data = Data(app, environment, names, **options)
     service = Service(app, environment, names, target, **options)
     service.add_stack_dependency(data)
-    monitoring = Monitoring(app, environment, names, **options)
-    encrypt(environment, data, (service, monitoring))
+    Monitoring(app, environment, names, **options)
     if repository:
         Pipeline(app, environment, names, repository, env=options["env"])
+    encrypt(environment, app, data)
     return app
 
 
@@ -45,7 +45,7 @@ def compose_data(environment: Environment, names: ResourceNames, outdir: Path) -
     """An app of the data stack alone."""
     app = _make_app(environment, outdir)
     environment, names = adapt(environment, names), add_parameter(environment, names)
-    encrypt(environment, Data(app, environment, names, **_list_options(environment)), ())
+    encrypt(environment, app, Data(app, environment, names, **_list_options(environment)))
     return app
 
 

@@ -64,18 +64,22 @@ def add_parameter(environment: Environment, names: ResourceNames) -> ResourceNam
     return replace(names, parameters={**names.parameters, PARAMETER: name_parameter(environment)})
 
 
-def encrypt(environment: Environment, data: cdk.Stack, others: Iterable[cdk.Stack]) -> None:
-    """Give the key to every resource of the stacks that stores data, whoever has added it."""
+def encrypt(environment: Environment, app: cdk.App, data: cdk.Stack) -> None:
+    """Give the key to every resource of every stack that stores data, whoever has added it."""
     if environment.kms_key == "create":
         add_resources(data, build_resources(environment))
-    for stack in (data, *others):
-        key = get_key(environment, in_data_stack=stack is data)
-        if key is None:
-            return
-        if environment.kms_key == "create" and stack is not data:
+    for stack in app.node.children:
+        key = get_key(environment, in_data_stack=stack.node.id == data.node.id)
+        if key is None or not isinstance(stack, cdk.Stack):
+            continue
+        resources = [node for node in stack.node.find_all() if isinstance(node, cdk.CfnResource)]
+        stored = [resource for resource in resources if resource.cfn_resource_type in ENCRYPTED]
+        if stored and environment.kms_key == "create" and stack.node.id != data.node.id:
             stack.add_stack_dependency(data)
             _add_parameter(stack, environment)
-        _encrypt_resources(stack, key)
+        for resource in stored:
+            for name, value in ENCRYPTED[resource.cfn_resource_type](key).items():
+                resource.add_property_override(name, value)
 
 
 def _add_parameter(stack: cdk.Stack, environment: Environment) -> None:
@@ -84,13 +88,6 @@ def _add_parameter(stack: cdk.Stack, environment: Environment) -> None:
     if PARAMETER not in parameters:
         path = name_parameter(environment)
         cdk.CfnParameter(stack, PARAMETER, type="AWS::SSM::Parameter::Value<String>", default=path)
-
-
-def _encrypt_resources(stack: cdk.Stack, key: Value) -> None:
-    for node in stack.node.find_all():
-        if isinstance(node, cdk.CfnResource) and node.cfn_resource_type in ENCRYPTED:
-            for name, value in ENCRYPTED[node.cfn_resource_type](key).items():
-                node.add_property_override(name, value)
 
 
 def name_parameter(environment: Environment) -> str:

@@ -17,6 +17,7 @@ from infra.functions import LOGICAL_IDS
 from infra.pipeline import build_resources as build_pipeline
 from infra.resource_names import resolve_names
 from infra.roles import build_statements
+from infra.stack import add_resources
 from tests.support.paths import ROOT
 from tests.support.synth import PLATFORM_KEY, STACKS, Templates, everything, load, of_type
 
@@ -94,8 +95,12 @@ def test_a_key_that_exists_is_named_as_it_is(tmp_path: Path) -> None:
     app = cdk.App(analytics_reporting=False, outdir=str(tmp_path))
     environment = replace(PROD, kms_key=ARN)
     data = Data(app, environment, resolve_names("prod", "standalone"))
-    encrypt(environment, data, ())
+    added = cdk.Stack(app, "added-later")
+    add_resources(added, {"Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "log"}}})
+    encrypt(environment, app, data)
     app.synth()
+    later = json.loads((tmp_path / "added-later.template.json").read_text())
+    assert later["Resources"]["Log"]["Properties"]["KmsKeyId"] == ARN
     template = json.loads((tmp_path / "realtime-prod-data.template.json").read_text())
     assert not of_type(template, "AWS::KMS::Key")
     stored = [each for each in template["Resources"].values() if each["Type"] in ENCRYPTED]
