@@ -14,18 +14,19 @@ from realtime.local.processes import stop_process
 REGION = "us-east-1"
 ROOT = Path(__file__).parents[2]
 LOG = ROOT / ".realtime" / "aws.log"
+PROGRAM = Path(__file__).with_name("watched_ministack.py")
 START_SECONDS = 30.0
 
 
 @contextmanager
-def start_emulator(port: int = 0, log: Path = LOG) -> Iterator[str]:
+def start_emulator(port: int = 0, log: Path = LOG, program: Path = PROGRAM) -> Iterator[str]:
     """Run an empty AWS on ``port`` (0: a free one) until the block ends; the value is its endpoint URL.
 
     No state is kept between runs. The emulator saves it at a normal stop only, so after SIGKILL the next
     run would resume an old state.
     """
     port = find_free_port(port)
-    process = _start(port, log)
+    process = _start(port, log, program)
     try:
         _await_health(process, port, log)
         yield f"http://{HOST}:{port}"
@@ -54,7 +55,7 @@ def find_interpreter(environ: Mapping[str, str] = os.environ) -> Path:
     return python
 
 
-def _start(port: int, log: Path) -> subprocess.Popen[bytes]:
+def _start(port: int, log: Path, program: Path) -> subprocess.Popen[bytes]:
     settings = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": HOST,  # its default is every interface
@@ -70,7 +71,7 @@ def _start(port: int, log: Path) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         return subprocess.Popen(
-            [find_interpreter(), "-P", Path(__file__).with_name("watched_ministack.py")],
+            [find_interpreter(), "-P", program],
             env=inherited | settings,
             stdin=subprocess.PIPE,  # never written to: it closes when this process ends
             stdout=output,
