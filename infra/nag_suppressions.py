@@ -23,8 +23,11 @@ SUPPRESSIONS: Mapping[str, str] = {
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:cloudformation:*:stack/realtime-*]": (
         "A stack's ARN ends with a random id."
     ),
-    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:codedeploy:*:deploymentgroup:realtime-*]": (
-        "SAM generates the names of its deployment groups."
+    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:*:execution:realtime-*]": (
+        "Executions of the release's machine have generated names."
+    ),
+    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:cloudwatch:*:alarm:realtime-*]": (
+        "A release names its alarms by version."
     ),
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:lambda:*:function:realtime-*]": (
         "Versions and aliases of one function."

@@ -12,6 +12,7 @@ from constructs import Construct
 from infra.encryption import ENCRYPT, name_alias
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL_IDS, get_function_name
+from infra.release.names import get_machine_name
 from infra.resource_names import ResourceNames, Value, substitute
 from infra.roles import ActionsBySetting
 from infra.stack import add_resources
@@ -55,7 +56,7 @@ def build_resources(
             _allow_deployment(),
             *build_validation_statements(environment, names),
             *_allow_keys(environment, names),
-            *_allow_rollback(environment),
+            *allow_release(environment),
         ],
     }
     role = {
@@ -139,19 +140,18 @@ def _allow_gateway_key() -> list[dict[str, Any]]:
     ]
 
 
-def _allow_rollback(environment: Environment) -> list[dict[str, Any]]:
-    """The calls of infra/release/rollback.py."""
-    version_actions = ("lambda:GetAlias", "lambda:ListVersionsByFunction", "lambda:UpdateAlias")
-    list_actions = (
-        "codedeploy:ListApplications",
-        "codedeploy:ListDeploymentGroups",
-        "codedeploy:ListDeployments",
-    )
-    deployment_groups = _build_arn("codedeploy", f"deploymentgroup:realtime-{environment.name}-service-*")
+def allow_release(environment: Environment) -> list[dict[str, Any]]:
+    """The calls of `python -m infra.release`. The state machine moves the traffic, with a role of its own."""
+    name = get_machine_name(environment)
+    machine, executions = f"stateMachine:{name}", f"execution:{name}:*"
+    functions = [
+        _build_arn("lambda", f"function:{get_function_name(name, environment)}")
+        for name in environment.functions
+    ]
     return [
-        _allow(version_actions, *_list_function_arns(environment)),
-        _allow(list_actions, "*"),
-        _allow(("codedeploy:GetDeployment", "codedeploy:StopDeployment"), deployment_groups),
+        _allow(("states:ListExecutions", "states:StartExecution"), _build_arn("states", machine)),
+        _allow(("states:DescribeExecution", "states:StopExecution"), _build_arn("states", executions)),
+        _allow(("lambda:GetAlias",), *functions),
     ]
 
 

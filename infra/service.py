@@ -1,5 +1,7 @@
 """The service stack: Chalice's construct, whose template the other modules rewrite."""
 
+import base64
+import hashlib
 import json
 import shutil
 import tempfile
@@ -16,6 +18,7 @@ from infra.chalice_template import make_template
 from infra.environments import Environment
 from infra.front_doors import firewall, rest
 from infra.functions import LOGICAL_IDS
+from infra.release import machine
 from infra.resource_names import ResourceNames
 from infra.stack import add_resources
 
@@ -36,6 +39,7 @@ class Service(cdk.Stack):
         app = EmbeddedApp(self, environment, names, target)
         for name in rest.API_FUNCTIONS:
             add_resources(self, {f"{LOGICAL_IDS[name]}InvokePermission": rest.build_permission(name)})
+        add_resources(self, machine.build_resources(environment, app.sha256))
         rest_api = app.get_resource("RestAPI")
         rest_api.add_property_override("DefinitionBody", app.definition)
         add_resources(self, firewall.build_resources(environment))
@@ -51,6 +55,7 @@ class EmbeddedApp(Chalice):
     ) -> None:
         self._environment, self._names, self._target = environment, names, target
         self.definition: dict[str, Any] = {}
+        self.sha256 = ""
         BUILD_FOLDER.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=BUILD_FOLDER) as folder:
             self._folder = Path(folder)
@@ -58,6 +63,7 @@ class EmbeddedApp(Chalice):
 
     def _package_app(self) -> None:
         bundle = build_bundle(self._target)
+        self.sha256 = base64.b64encode(hashlib.sha256(bundle.read_bytes()).digest()).decode()
         sam = make_template(bundle)
         resources = sam["Resources"]
         sam["Parameters"] = {

@@ -31,6 +31,7 @@ EXPENSIVE_FIXTURES = {
         "tests/integration/postgres/",
     ),
     "embedded": ("tests/integration/local/test_postgres.py",),
+    "releases": ("tests/integration/test_releases.py",),
 }
 """Fixture → tests that use it. One worker runs all of them, so that the fixture is built once.
 

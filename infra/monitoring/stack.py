@@ -9,6 +9,7 @@ from infra.environments import Environment
 from infra.functions import LOGICAL_IDS, get_function_name
 from infra.monitoring import dashboard, queries
 from infra.monitoring.alarms import list_alarms
+from infra.release import notice
 from infra.resource_names import ResourceNames, substitute
 from infra.stack import add_resources
 
@@ -36,6 +37,7 @@ def build_resources(environment: Environment, names: ResourceNames) -> dict[str,
             },
         },
         "Budget": _build_budget(environment),
+        "ReleaseFailed": notice.build_rule(environment, TOPIC),
     }
     for alarm in list_alarms(environment, names):
         resources[_logical_id(alarm.name)] = alarm.to_resource(environment, TOPIC)
@@ -75,7 +77,7 @@ def _build_topic_policy() -> dict[str, Any]:
         "Resource": TOPIC,
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    document = {"Version": "2012-10-17", "Statement": [publish, tls]}
+    document = {"Version": "2012-10-17", "Statement": [publish, tls, notice.allow_events(TOPIC)]}
     return {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": [TOPIC], "PolicyDocument": document}}
 
 

@@ -20,7 +20,7 @@ class Step(NamedTuple):
 class Release:
     steps: tuple[Step, ...] = (Step(10, 10), Step(50, 10), Step(100, 10))
     min_calls: int = 50
-    """A step is watched longer, up to 4 times, until each new version has answered so many calls."""
+    """A step is watched longer, up to 3 times as long, until each new version has answered so many calls."""
     keep: int = 3
     """Versions that stay beside those that a rollback can go to. A snapshot of each costs money."""
 
@@ -46,5 +46,5 @@ class Release:
         return sum(step.minutes for step in self.steps) * (MAX_LONGER if self.min_calls else 1)
 
 
-MAX_LONGER = 4
+MAX_LONGER = 3
 AT_ONCE = Release(steps=(Step(100, 0),), min_calls=0)

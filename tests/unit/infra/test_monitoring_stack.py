@@ -158,7 +158,7 @@ def test_the_owner_is_told_before_the_money_is_spent(template: Templates) -> Non
 def test_alarms_reach_the_topic_over_tls_from_this_account_only(template: Templates) -> None:
     expanded = template("everything", "monitoring")
     (policy,) = of_type(expanded, "AWS::SNS::TopicPolicy").values()
-    publish, tls = policy["PolicyDocument"]["Statement"]
+    publish, tls, _ = policy["PolicyDocument"]["Statement"]
     assert publish["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     assert tls["Effect"] == "Deny"
     (topic,) = of_type(expanded, "AWS::SNS::Topic").values()

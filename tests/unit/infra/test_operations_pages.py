@@ -19,9 +19,7 @@ from tests.support.metrics import recorded
 from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = [
-    DOCS / f"{name}.md" for name in ("deployment", "rollback", "runbook", "incidents", "troubleshooting")
-]
+PAGES = [DOCS / f"{name}.md" for name in ("deployment", "release", "runbook", "incidents", "troubleshooting")]
 OF_FUNCTIONS = [DOCS / "functions" / f"{name}.md" for name in LOGICAL_IDS]
 ALL = [*PAGES, *OF_FUNCTIONS]
 PROD = environments.load("prod")
@@ -87,7 +85,7 @@ def test_an_environment_is_named_before_the_first_command(page: Path) -> None:
     """Without an environment, `python -m realtime` talks to the local stack."""
     before, called, _ = page.read_text().partition("python -m realtime ")
     assert "REALTIME_ENV=" in before or not called
-    if page.name in ("runbook.md", "incidents.md", "rollback.md"):
+    if page.name in ("runbook.md", "incidents.md", "release.md"):
         assert "export REALTIME_ENV=" in page.read_text().partition("\n## ")[0]
 
 

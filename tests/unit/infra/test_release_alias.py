@@ -48,13 +48,13 @@ def test_they_are_the_same_whatever_is_deployed(template: Templates) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_nothing_calls_a_function_but_by_its_alias(template: Templates, variant: str) -> None:
-    expanded = template(variant, "service")
-    assert "$LATEST" not in json.dumps(expanded)
     callers: Any = {
         name: resource
-        for name, resource in expanded["Resources"].items()
+        for name, resource in template(variant, "service")["Resources"].items()
         if resource["Type"] not in ("AWS::Lambda::Alias", "AWS::Lambda::Version")
+        and name != "ReleaseMachine"  # it prunes versions, and leaves out $LATEST
     }
+    assert "$LATEST" not in json.dumps(callers)
     named = set(mentions({"resources": callers}))
     assert not named & set(LOGICAL_IDS.values())
     assert named >= {get_alias_id(logical_id) for logical_id in LOGICAL_IDS.values()}

@@ -76,7 +76,7 @@ def test_logs_are_kept_as_long_as_the_environment_says(template: Templates, vari
     days = environments.load(variant.partition("-")[0]).log_days
     groups = of_type(service(template, variant), "AWS::Logs::LogGroup").values()
     assert {group["RetentionInDays"] for group in groups} == {days}
-    assert len(groups) == len(FUNCTIONS) + 1  # each function's, and the API's access log
+    assert len(groups) == len(FUNCTIONS) + 2  # each function's, the API's access log, the release's
 
 
 def test_every_function_is_called_by_its_alias_only(template: Templates) -> None:
@@ -169,7 +169,7 @@ def test_each_environment_has_its_own_pace() -> None:
         ({"steps": (Step(50, 5), Step(10, 5), Step(100, 5))}, "steps must grow"),
         ({"steps": (Step(10, 5), Step(50, 5))}, "to 100 per cent"),
         ({"steps": (Step(10, 1), Step(100, 5))}, "at least 5 minutes"),
-        ({"steps": (Step(10, 601), Step(100, 5))}, "within 40 hours"),
+        ({"steps": (Step(10, 801), Step(100, 5))}, "within 40 hours"),
         ({"keep": 0}, "keep 1 to 20"),
         ({"min_calls": -1}, "min_calls must be at least 0"),
     ],
