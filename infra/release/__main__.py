@@ -1,17 +1,21 @@
-"""Move the traffic of an environment to the deployed version, step by step, or back.
+"""Move traffic to the deployed version, step by step, or back.
 
-A state machine in AWS does it, and goes on if this command ends. It publishes a version of each function,
-probes it, moves 10, 50 and 100 % of the traffic to it (infra/environments), watches the version's own alarms
-at each step, and goes back by itself at the first. docs/release.md says more.
+A state machine in AWS does it, and goes on if this command
+ends. It publishes a version of each function, probes it,
+moves 10, 50 and 100 % of the traffic (infra/environments),
+watches the version's own alarms at each step, and goes back
+by itself at the first. docs/release.md says more.
 
 examples:
   python -m infra.release prod
   python -m infra.release prod --status
   python -m infra.release prod --rollback
-  python -m infra.release prod --no-gates --reason "INC-7: fix is in, alarms still ring"
+  python -m infra.release prod --no-gates --reason "INC-7"
 
-exit status: 0 done, or nothing to do; 1 not done; 2 wrong arguments, account or region; 130 interrupted: the
-release goes on
+exit status: 0 done, or nothing to do
+  1 not done
+  2 wrong arguments, account or region
+  130 interrupted: the release goes on
 """
 
 import argparse
