@@ -8,7 +8,7 @@ ARGS ?=
 PYTEST_WORKERS ?= 2
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: run test test-all coverage test-environment check bench load synth package long chaos format clean
+.PHONY: run test test-all coverage test-environment check bench load synth cdk lock package long chaos format clean
 
 run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
@@ -52,6 +52,15 @@ load: $(VENV)/dev.stamp .venv-aws/stamp ## Locust against a local stack of its o
 synth: $(VENV)/dev.stamp ## all stacks of all environments on both platforms, into build/cdk; no account, no network
 	$(BIN)/python -m infra --all $(ARGS)
 
+cdk: $(VENV)/dev.stamp infra/cli/node_modules/.stamp ## the CDK CLI, such as make cdk ARGS="deploy --all -c env=dev"
+	infra/cli/node_modules/.bin/cdk $(ARGS)
+
+lock: $(VENV)/dev.stamp ## the hashes of what the pipeline installs beside credentials, into .github/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip compile .github/requirements.in --constraint constraints.txt --generate-hashes --quiet \
+	  --python-version 3.13 --python-platform x86_64-manylinux_2_28 --no-annotate --no-emit-index-url \
+	  --custom-compile-command "make lock" --output-file .github/requirements.txt
+
 package: $(VENV)/dev.stamp ## the deployable bundle; prints its size, and its cold start with and without byte-code
 	$(BIN)/python -m infra.package $(ARGS)
 
@@ -87,6 +96,10 @@ $(VENV)/dev.stamp: requirements-dev.txt infra/requirements.txt $(VENV)/run.stamp
 .venv-aws/stamp: realtime/local/requirements.txt
 	@test -x .venv-aws/bin/python || $(PYTHON) -m venv .venv-aws
 	.venv-aws/bin/python -m pip install --quiet --disable-pip-version-check -r realtime/local/requirements.txt
+	@touch $@
+
+infra/cli/node_modules/.stamp: infra/cli/package-lock.json infra/cli/.npmrc
+	cd infra/cli && npm ci --silent
 	@touch $@
 
 # The JavaScript OpenFeature clients. Where Node.js is missing or older than 20, PyPI brings it.

@@ -5,13 +5,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
-
-import aws_cdk as cdk
+from typing import TYPE_CHECKING, Any
 
 from infra.environments import Environment
 from infra.resource_names import ResourceNames, Value, substitute
 from infra.stack import add_resources, build_retention_policies
+
+if TYPE_CHECKING:
+    import aws_cdk as cdk
 
 PARAMETER = "KmsKey"
 """A template parameter: the ARN of a created key, which the data stack writes to SSM."""
@@ -64,8 +65,10 @@ def add_parameter(environment: Environment, names: ResourceNames) -> ResourceNam
     return replace(names, parameters={**names.parameters, PARAMETER: name_parameter(environment)})
 
 
-def encrypt(environment: Environment, app: cdk.App, data: cdk.Stack) -> None:
+def encrypt(environment: Environment, app: "cdk.App", data: "cdk.Stack") -> None:
     """Give the key to every resource of every stack that stores data, whoever has added it."""
+    import aws_cdk as cdk  # the pipeline releases and validates without it
+
     if environment.kms_key == "create":
         add_resources(data, build_resources(environment))
     for stack in app.node.children:
@@ -82,8 +85,10 @@ def encrypt(environment: Environment, app: cdk.App, data: cdk.Stack) -> None:
                 resource.add_property_override(name, value)
 
 
-def _add_parameter(stack: cdk.Stack, environment: Environment) -> None:
+def _add_parameter(stack: "cdk.Stack", environment: Environment) -> None:
     """Unless its own resources have named it already."""
+    import aws_cdk as cdk
+
     parameters = {node.node.id for node in stack.node.find_all() if isinstance(node, cdk.CfnParameter)}
     if PARAMETER not in parameters:
         path = name_parameter(environment)

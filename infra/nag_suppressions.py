@@ -17,9 +17,6 @@ SUPPRESSIONS: Mapping[str, str] = {
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:dynamodb:*:table/*/stream/*]": (
         "A stream's ARN ends with the time at which it was turned on."
     ),
-    "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:iam::*role/cdk-hnb659fds-*]": (
-        "CDK's bootstrap roles: every deployment uses them."
-    ),
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:cloudformation:*:stack/realtime-*]": (
         "A stack's ARN ends with a random id."
     ),

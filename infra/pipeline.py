@@ -1,7 +1,7 @@
-"""The role that GitHub's pipeline assumes to deploy, validate and roll back one environment.
+"""The roles that GitHub's pipeline assumes: one deploys, releases and validates, one shows a difference.
 
-There is no stored secret. GitHub signs a token for each run, and AWS accepts it for this repository and this
-GitHub environment only. So the environment's protection rules are part of the trust.
+There is no stored secret. GitHub signs a token for each job, and AWS accepts it for this repository, branch
+and GitHub environment only. So the environment's protection rules are part of the trust.
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ from infra.resource_names import ResourceNames, Value, substitute
 from infra.roles import ActionsBySetting
 from infra.stack import add_resources
 
+BRANCH = "main"
 ISSUER = "token.actions.githubusercontent.com"
 SESSION_SECONDS = 7_200
 """How long the credentials are valid. A production rollout takes half an hour."""
@@ -38,43 +39,73 @@ class Pipeline(cdk.Stack):
 def build_resources(
     environment: Environment, names: ResourceNames, repository: str
 ) -> dict[str, dict[str, Any]]:
+    statements = [
+        _allow_cdk("deploy", "file-publishing", "lookup"),
+        *build_validation_statements(environment, names),
+        *_allow_keys(environment, names),
+        *allow_release(environment),
+    ]
+    name = environment.name
+    return {
+        "Role": _build_role(f"{name}-${{AWS::Region}}-pipeline", repository, name, statements),
+        # What an approval is about: the difference, read by a role that changes nothing.
+        "DiffRole": _build_role(
+            f"{name}-${{AWS::Region}}-diff", repository, f"{name}-diff", [_allow_cdk("lookup")]
+        ),
+    }
+
+
+def _build_role(
+    role_name: str, repository: str, github_environment: str, statements: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Names of roles are the account's, so ``role_name`` has the region."""
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": substitute(f"realtime-{role_name}"),
+            "MaxSessionDuration": SESSION_SECONDS,
+            "AssumeRolePolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [_trust(repository, github_environment)],
+            },
+            "Policies": [
+                {
+                    "PolicyName": "Pipeline",
+                    "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
+                }
+            ],
+        },
+    }
+
+
+def _trust(repository: str, github_environment: str) -> dict[str, Any]:
+    """Trust jobs of one repository, branch and GitHub environment. STS compares each claim by itself."""
     provider = substitute(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{ISSUER}")
-    trust = {
+    claims = {
+        "aud": "sts.amazonaws.com",
+        "sub": f"repo:{repository}:environment:{github_environment}",
+        "repository": repository,
+        "environment": github_environment,
+        "ref": f"refs/heads/{BRANCH}",
+    }
+    return {
         "Effect": "Allow",
         "Principal": {"Federated": provider},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {
-            "StringEquals": {
-                f"{ISSUER}:aud": "sts.amazonaws.com",
-                f"{ISSUER}:sub": f"repo:{repository}:environment:{environment.name}",
-            }
-        },
+        "Condition": {"StringEquals": {f"{ISSUER}:{claim}": value for claim, value in claims.items()}},
     }
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            _allow_deployment(),
-            *build_validation_statements(environment, names),
-            *_allow_keys(environment, names),
-            *allow_release(environment),
-        ],
-    }
-    role = {
-        # names of roles are the account's, so that of another region must differ
-        "RoleName": substitute(f"realtime-{environment.name}-${{AWS::Region}}-pipeline"),
-        "MaxSessionDuration": SESSION_SECONDS,
-        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
-        "Policies": [{"PolicyName": "DeployValidateRollBack", "PolicyDocument": policy}],
-    }
-    return {"Role": {"Type": "AWS::IAM::Role", "Properties": role}}
 
 
-def _allow_deployment() -> dict[str, Any]:
-    """CDK deploys through its own bootstrap roles."""
-    roles = substitute(
-        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/cdk-hnb659fds-*-${AWS::AccountId}-${AWS::Region}"
+def _allow_cdk(*purposes: str) -> dict[str, Any]:
+    """CDK works through the roles of its bootstrap stack; each has one purpose."""
+    roles = (
+        substitute(
+            f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/cdk-hnb659fds-{purpose}-role-"
+            "${AWS::AccountId}-${AWS::Region}"
+        )
+        for purpose in purposes
     )
-    return _allow(("sts:AssumeRole",), roles)
+    return _allow(("sts:AssumeRole",), *roles)
 
 
 PUBLISH_ACTIONS: ActionsBySetting = {

@@ -2,22 +2,25 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
-
-import aws_cdk as cdk
+from typing import TYPE_CHECKING, Any
 
 from infra.environments import Environment
+
+if TYPE_CHECKING:
+    import aws_cdk as cdk
 
 Resources = Mapping[str, Mapping[str, Any]]
 
 
 def add_resources(
-    stack: cdk.Stack, resources: Resources, parameters: Mapping[str, str] | None = None
+    stack: "cdk.Stack", resources: Resources, parameters: Mapping[str, str] | None = None
 ) -> None:
     """Add ``resources`` under their own logical ids, which CDK would change.
 
     Of ``parameters``, a parameter's name and the SSM path of its value, add those that the resources mention.
     """
+    import aws_cdk as cdk  # the pipeline releases and validates without it
+
     text = json.dumps(resources)
     for name, path in (parameters or {}).items():
         if f"${{{name}}}" in text:

@@ -1,31 +1,51 @@
-"""The pipeline's role and workflows: whom the role trusts, and what it allows."""
+"""The pipeline's roles: whom they trust, and what they allow."""
 
 from typing import Any
 
-import yaml
+import pytest
 
-from tests.support.paths import ROOT
 from tests.support.synth import Template, Templates, of_type
 
+DEPLOY, DIFF = "realtime-prod-${AWS::Region}-pipeline", "realtime-prod-${AWS::Region}-diff"
 
-def role(template: Templates) -> Template:
-    (properties,) = of_type(template("everything", "pipeline"), "AWS::IAM::Role").values()
+
+def role(template: Templates, name: str = DEPLOY) -> Template:
+    roles = of_type(template("everything", "pipeline"), "AWS::IAM::Role").values()
+    (properties,) = [role for role in roles if role["RoleName"] == {"Fn::Sub": name}]
     return properties
 
 
 def allowed(template: Templates) -> set[str]:
-    (policy,) = role(template)["Policies"]
-    statements: list[Any] = policy["PolicyDocument"]["Statement"]
-    return {action for statement in statements for action in statement["Action"]}
+    return {action for statement in statements(template) for action in statement["Action"]}
 
 
-def test_it_trusts_one_repository_in_one_environment(template: Templates) -> None:
-    (trust,) = role(template)["AssumeRolePolicyDocument"]["Statement"]
+def statements(template: Templates, name: str = DEPLOY) -> list[Any]:
+    (policy,) = role(template, name)["Policies"]
+    document: list[Any] = policy["PolicyDocument"]["Statement"]
+    return document
+
+
+@pytest.mark.parametrize(("name", "environment"), [(DEPLOY, "prod"), (DIFF, "prod-diff")])
+def test_each_role_trusts_one_repository_branch_and_environment(
+    template: Templates, name: str, environment: str
+) -> None:
+    (trust,) = role(template, name)["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
-    assert trust["Condition"]["StringEquals"] == {
-        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-        "token.actions.githubusercontent.com:sub": "repo:acme/realtime:environment:prod",
+    claims = {key.rpartition(":")[2]: value for key, value in trust["Condition"]["StringEquals"].items()}
+    assert claims == {
+        "aud": "sts.amazonaws.com",
+        "sub": f"repo:acme/realtime:environment:{environment}",
+        "repository": "acme/realtime",
+        "environment": environment,
+        "ref": "refs/heads/main",
     }
+
+
+def test_the_role_of_the_diff_only_reads(template: Templates) -> None:
+    (statement,) = statements(template, DIFF)
+    assert statement["Action"] == ["sts:AssumeRole"]
+    (role_arn,) = statement["Resource"]
+    assert ":role/cdk-hnb659fds-lookup-role-" in str(role_arn)
 
 
 def test_its_credentials_outlive_a_rollout(template: Templates) -> None:
@@ -47,29 +67,3 @@ def test_it_changes_nothing_but_by_cdks_roles_the_release_and_the_smoke_tests(te
         "kms:Decrypt",  # to publish into encrypted tables
         "kms:GenerateDataKey",
     }
-
-
-def workflow(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
-    return document
-
-
-def test_what_may_have_been_wrong_before_is_reported_and_rolls_nothing_back() -> None:
-    steps = workflow("deploy-one.yml")["jobs"]["deploy"]["steps"]
-    (validate,) = [step for step in steps if step.get("id") == "validate"]
-    (report,) = [step for step in steps if "-m state" in step.get("run", "")]
-    (back,) = [step for step in steps if "--rollback" in step.get("run", "")]
-    assert '-m "not state"' in validate["run"]
-    assert report["continue-on-error"] is True
-    assert back["if"] == "failure() && steps.validate.outcome == 'failure'"
-
-
-def test_an_approval_that_is_waited_for_blocks_no_other_environment() -> None:
-    assert "concurrency" not in workflow("deploy.yml")
-    deploy = workflow("deploy-one.yml")["jobs"]["deploy"]
-    assert deploy["concurrency"] == "deploy-${{ inputs.environment }}"
-
-
-def test_a_push_to_main_cancels_no_check_that_a_deployment_waits_for() -> None:
-    cancels = workflow("check.yml")["concurrency"]["cancel-in-progress"]
-    assert cancels == "${{ github.event_name == 'pull_request' }}"
