@@ -14,8 +14,8 @@ class Settings:
     function: str = "local"
     function_version: str = "local"
     handler: str = ""
-    runtime_api: str = ""
     initialization: str = ""
+    runtime_api: str = ""
     platform: Literal["standalone", "existing"] = "standalone"
 
     experiments_table: str = ""
@@ -97,8 +97,8 @@ class Settings:
             "function": environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"),
             "function_version": environ.get("AWS_LAMBDA_FUNCTION_VERSION", "local"),
             "handler": environ.get("_HANDLER", ""),
-            "runtime_api": environ.get("AWS_LAMBDA_RUNTIME_API", ""),
             "initialization": environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ""),
+            "runtime_api": environ.get("AWS_LAMBDA_RUNTIME_API", ""),
         }
         for name, field in Settings.__dataclass_fields__.items():
             variable = f"REALTIME_{name.upper()}"

@@ -21,6 +21,7 @@ from infra import environments, resource_names
 from infra.app import compose
 from infra.bundle import BUILD_FOLDER, BundleError
 from infra.python_version import check_python, describe_other_python
+from infra.target import WrongTargetError, require_contact
 
 
 def main(arguments: list[str]) -> None:
@@ -38,9 +39,12 @@ def main(arguments: list[str]) -> None:
                 for platform in resource_names.PLATFORMS:
                     _synthesise({"env": env, "platform": platform})
         else:
-            check_python(environments.load(context.get("env", "dev")))
+            environment = environments.load(context.get("env", "dev"))
+            if "CDK_OUTDIR" in os.environ:  # the CDK CLI: it is going to deploy, or to show what it would
+                require_contact(environment)
+            check_python(environment)
             _synthesise(context)
-    except (ValueError, BundleError) as error:
+    except (ValueError, BundleError, WrongTargetError) as error:
         sys.exit(f"infra: {error}")
 
 

@@ -34,7 +34,8 @@ def compose(
     data = Data(app, environment, names, **options)
     service = Service(app, environment, names, target, **options)
     service.add_stack_dependency(data)
-    Monitoring(app, environment, names, **options)
+    monitoring = Monitoring(app, environment, names, target, **options)
+    monitoring.add_stack_dependency(service)  # it reads the service's access log
     if repository:
         Pipeline(app, environment, names, repository, env=options["env"])
     encrypt(environment, app, data)

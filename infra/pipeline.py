@@ -12,6 +12,7 @@ from constructs import Construct
 from infra.encryption import ENCRYPT, name_alias
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL_IDS, get_function_name
+from infra.monitoring.stack import list_topic_arns
 from infra.release.names import get_machine_name
 from infra.resource_names import ResourceNames, Value, substitute
 from infra.roles import ActionsBySetting
@@ -144,6 +145,7 @@ def build_validation_statements(environment: Environment, names: ResourceNames) 
         _allow(
             ("lambda:GetFunctionConfiguration", "lambda:InvokeFunction"), *_list_function_arns(environment)
         ),
+        _allow(("sns:ListSubscriptionsByTopic",), *list_topic_arns(environment)),
         _allow(("cloudwatch:DescribeAlarms", "logs:DescribeLogGroups"), "*"),
         *(_allow_gateway_key() if environment.usage_plan else ()),
     ]

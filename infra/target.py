@@ -42,6 +42,15 @@ def check_target(environment: Environment, aws: Any) -> Target:
     return found
 
 
+def require_contact(environment: Environment) -> None:
+    """Raises WrongTargetError if alarms of production would wake nobody. Synthesis alone needs no contact."""
+    if environment.name == "prod" and environment.pages is None:
+        raise WrongTargetError(
+            "alarms of prod would wake nobody: set pages=Contact(email=…), or pages=Contact(topic_arn=…) for"
+            " a topic that you have, in infra/environments/prod.py"
+        )
+
+
 def open_session() -> Any:
     """A boto3 session; its region is AWS_REGION, which boto3 itself does not read."""
     from boto3.session import Session
@@ -60,6 +69,7 @@ def main(arguments: Sequence[str] | None = None, aws: Any = None) -> None:
     parser.add_argument("environment", choices=environments.NAMES)
     environment = environments.load(parser.parse_args(arguments).environment)
     try:
+        require_contact(environment)
         target = check_target(environment, aws or open_session())
     except (WrongTargetError, BotoCoreError, ClientError) as error:
         sys.exit(f"target: {error}")

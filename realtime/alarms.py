@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from chalicelib.metrics import NAMESPACE
+from chalicelib.settings import Settings
 
 ITERATOR_AGE_MS = 60_000
 RARE_METRIC_SECONDS = 900
@@ -22,6 +23,11 @@ STALE_SECONDS = 60
 DECIDING_FUNCTIONS = ("assignment", "feature_flags")
 FUNCTIONS_WITH_DEFINITIONS = ("assignment", "feature_flags", "ingest", "event_processor")
 STREAM_FUNCTIONS = ("event_processor", "assignment_sync")
+HEARTBEAT = "heartbeat"
+"""The function that makes a decision every minute, and looks whether it was counted."""
+HEARTBEAT_CONDITIONS = ("heartbeat", "event-source-disabled")
+PLATFORM_INDEXES = ("user-experiment-index", "experiment-index", "user-index", "variation-index")
+"""Of the platform's table of assignments. Every assignment writes them all."""
 BREAKERS = (
     "archive",
     "assignments",
@@ -57,7 +63,9 @@ class Metric(NamedTuple):
 class Condition:
     """Holds while ``breaching`` of the last ``periods`` were above ``threshold``.
 
-    The values of several metrics are combined. A period without data counts as below.
+    The values of several metrics are combined. A period without data counts as below. But with
+    ``rings_on_silence``, for a metric that is there while all is well, the condition holds while
+    ``breaching`` periods are below ``threshold`` or have no data.
     """
 
     name: str
@@ -67,6 +75,8 @@ class Condition:
     threshold: float = 0
     breaching: int = 1
     periods: int = 1
+    severity: Literal["page", "ticket"] = "ticket"
+    rings_on_silence: bool = False
 
 
 def name_function(env: str, function: str) -> str:
@@ -92,31 +102,83 @@ def measure_service(
     )
 
 
-def list_conditions(env: str, settings: Collection[str], get_name: Callable[[str], Any]) -> list[Condition]:
-    """``get_name`` gives the name of the table, stream or queue of each of ``settings``."""
-    return [*_list_data_conditions(settings, get_name), *_list_service_conditions(env)]
+def list_used_tables(platform: str, event_dedupe: str) -> list[str]:
+    """The settings of the tables that the service uses in this mode. The sample of contexts may miss some."""
+    tables = [name for name in Settings.__dataclass_fields__ if name.endswith("_table")]
+    unused = {"contexts_table"}
+    unused |= {"overrides_table"} if platform == "standalone" else set()
+    unused |= {"dedupe_table"} if event_dedupe != "table" else set()
+    return [name for name in tables if name not in unused]
 
 
-def _list_data_conditions(settings: Collection[str], get_name: Callable[[str], Any]) -> Iterator[Condition]:
-    for setting in sorted(settings):
-        if setting.endswith("_table") and setting != "contexts_table":  # a sample may miss decisions
-            name, table = setting.removesuffix("_table"), (("TableName", get_name(setting)),)
-            throttles = tuple(
-                Metric(label, "AWS/DynamoDB", metric, table, "Sum")
-                for label, metric in (("reads", "ReadThrottleEvents"), ("writes", "WriteThrottleEvents"))
+def list_conditions(
+    env: str, tables: Collection[str], get_name: Callable[[str], Any], platform: str = "standalone"
+) -> list[Condition]:
+    """``get_name`` gives the name of the table, stream or queue of a setting; ``tables`` are settings."""
+    return [
+        *_list_throttles(tables, get_name, platform),
+        *_list_queue_conditions(get_name),
+        *_list_service_conditions(env),
+        *_list_heartbeat_conditions(env),
+    ]
+
+
+def _list_throttles(
+    tables: Collection[str], get_name: Callable[[str], Any], platform: str
+) -> Iterator[Condition]:
+    for setting in sorted(tables):
+        name, table = setting.removesuffix("_table"), (("TableName", get_name(setting)),)
+        throttles = tuple(
+            Metric(label, "AWS/DynamoDB", metric, table, "Sum")
+            for label, metric in (("reads", "ReadThrottleEvents"), ("writes", "WriteThrottleEvents"))
+        )
+        description = f"DynamoDB throttles the table {name}."
+        yield Condition(f"{name}-table-throttles", description, throttles, "SUM")
+    if platform == "existing":
+        assignments = ("TableName", get_name("assignments_table"))
+        writes = tuple(
+            Metric(
+                index.replace("-", "_"),
+                "AWS/DynamoDB",
+                "WriteThrottleEvents",
+                (assignments, ("GlobalSecondaryIndexName", index)),
+                "Sum",
             )
-            description = f"DynamoDB throttles the table {name}."
-            yield Condition(f"{name}-table-throttles", description, throttles, "SUM")
+            for index in PLATFORM_INDEXES
+        )
+        description = "An index of the platform's assignments holds up their writes."
+        yield Condition("assignments-index-throttles", description, writes, "SUM")
     stream = (("StreamName", get_name("event_stream")),)
     full = Metric("full", "AWS/Kinesis", "WriteProvisionedThroughputExceeded", stream, "Sum")
     yield Condition("stream-throttles", "A shard of the event stream takes no more.", (full,))
-    for name, setting, description in (
-        ("quarantine-not-empty", "quarantine_queue", "Poison records wait for somebody to look."),
-        ("failed-batches-not-empty", "failure_queue", "Lambda gave up on a batch of a stream."),
-    ):
+
+
+def _list_queue_conditions(get_name: Callable[[str], Any]) -> Iterator[Condition]:
+    queues: tuple[tuple[str, str, str, Literal["page", "ticket"]], ...] = (
+        ("quarantine-not-empty", "quarantine_queue", "Poison records wait for somebody to look.", "ticket"),
+        ("failed-batches-not-empty", "failure_queue", "Lambda gave up on a batch of a stream.", "page"),
+    )
+    for name, setting, description, severity in queues:
         queue = (("QueueName", get_name(setting)),)
         waiting = Metric("waiting", "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum")
-        yield Condition(name, description, (waiting,))
+        yield Condition(name, description, (waiting,), severity=severity)
+
+
+def _list_heartbeat_conditions(env: str) -> Iterator[Condition]:
+    beats = measure_service(env, (HEARTBEAT,), "Heartbeat", "Sum")
+    yield Condition(
+        "heartbeat",
+        "A decision that is made every minute is not counted.",
+        beats,
+        threshold=1,
+        breaching=3,
+        periods=5,
+        severity="page",
+        rings_on_silence=True,
+    )
+    disabled = measure_service(env, (HEARTBEAT,), "EventSourcesDisabled", "Maximum")
+    description = "A function does not read its stream: its event source is disabled."
+    yield Condition("event-source-disabled", description, disabled, breaching=3, periods=5, severity="page")
 
 
 def _list_service_conditions(env: str) -> Iterator[Condition]:
@@ -135,7 +197,7 @@ def _list_service_conditions(env: str) -> Iterator[Condition]:
     yield Condition("tracking-drops", "Exposures were dropped: the buffer was full.", dropped, "SUM")
     ages = measure_service(env, FUNCTIONS_WITH_DEFINITIONS, "DefinitionsAge", "Maximum")
     description = "Definitions are over a minute old: a kill switch may not be in force."
-    yield Condition("stale-definitions", description, ages, threshold=STALE_SECONDS)
+    yield Condition("stale-definitions", description, ages, threshold=STALE_SECONDS, severity="page")
     for name, metric, functions, statistic, description in (
         (
             "invalid-definition",

@@ -18,6 +18,7 @@ from chalicelib.domain.evaluation import (
     make_state,
 )
 from chalicelib.domain.general_form.state import State, Stop
+from chalicelib.domain.heartbeat import find_flag as find_heartbeat
 from chalicelib.services.definitions.cache import DefinitionSource
 from chalicelib.services.definitions.segments import find_by_key, find_in_all
 from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
@@ -82,7 +83,7 @@ class FlagEvaluator:
         Raises NotFound for an unknown flag, InvalidInput or TooLarge for the user id and the context.
         """
         _check_input(user_id, context, keep_user_id)
-        flag = self._flags.find(flag_key)
+        flag = self._flags.find(flag_key) or find_heartbeat(flag_key)
         if flag is None or (only_client and not flag.document.client_visible):
             raise NotFound.flag(flag_key)
         state: State | None = None

@@ -72,7 +72,7 @@ class AwsStores:
     @cached_property
     def metrics(self) -> MetricsRecorder:
         settings = self.settings
-        return Metrics(
+        metrics = Metrics(
             settings.env,
             settings.function,
             settings.metrics_interval,
@@ -81,6 +81,9 @@ class AwsStores:
             version=settings.function_version,
             budget=settings.answer_budget,
         )
+        if settings.initialization != "provisioned-concurrency":  # there, nobody waits for it
+            metrics.record("ColdStarts")
+        return metrics
 
     @cached_property
     def definitions(self) -> Definitions:

@@ -77,6 +77,22 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Where alarms go: an email address, or the ARN of a topic that exists and has subscribers of its own."""
+
+    email: str | None = None
+    topic_arn: str | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.email) == bool(self.topic_arn):
+            raise ValueError("Contact needs email or topic_arn, and not both")
+        if self.email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", self.email):
+            raise ValueError(f"email must be an address such as on-call@example.com, got {self.email!r}")
+        if self.topic_arn and not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+", self.topic_arn):
+            raise ValueError(f"topic_arn must be the ARN of an SNS topic, got {self.topic_arn!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     name: str
     functions: Mapping[FunctionName, Function]
@@ -97,7 +113,12 @@ class Environment:
     """The version that it runs, so the only one that may build it. None: whichever builds."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """`REALTIME_*` variables that differ from the defaults in docs/settings.md."""
-    alarm_email: str | None = None
+    pages: "Contact | None" = None
+    """Who is woken by alarms; prod is not deployed without."""
+    tickets: "Contact | None" = None
+    """Who hears of alarms that can wait for the next working day. None: whoever is woken."""
+    api_p99_ms: int = 150
+    """A hundredth of requests may take longer at the front door, with authorizer, network and cold starts."""
     waf: bool = False
     usage_plan: UsagePlan | None = None
     domain: Domain | None = None

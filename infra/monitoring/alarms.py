@@ -1,109 +1,38 @@
-"""Every alarm, with its metric and threshold. docs/runbook.md says what to do about each.
+"""Every alarm, with its metric, threshold and severity. docs/runbook.md says what to do about each.
 
 Those on data are described in realtime/alarms.py, since `status` judges by the same.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from infra.environments import Environment
-from infra.functions import LOGICAL_IDS
-from infra.monitoring.metrics import (
-    Dimensions,
-    Query,
-    build_comparison,
-    build_function_query,
-    build_query,
-    combine,
-)
+from infra.monitoring.alarm import Alarm
+from infra.monitoring.api_alarms import list_api_alarms
+from infra.monitoring.function_alarms import list_function_alarms
+from infra.monitoring.heartbeat import has_heartbeat
+from infra.monitoring.metrics import Query, build_query, combine
 from infra.resource_names import ResourceNames
-from realtime.alarms import Condition, list_conditions
+from realtime.alarms import HEARTBEAT_CONDITIONS, Condition, list_conditions, list_used_tables
 
-RUNBOOK = "docs/runbook.md"
-ERROR_RATE_PERCENT = 1.0
-ERROR_RATE_EXPRESSION = "100 * failed / MAX([called, 1])"
-"""Per cent; 0 without calls."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """In alarm while ``breaching`` of the last ``periods`` were above ``threshold``.
-
-    A period without data counts as below.
-    """
-
-    name: str
-    description: str
-    queries: tuple[Query, ...]
-    threshold: float = 0
-    breaching: int = 1
-    periods: int = 1
-    page: str = RUNBOOK
-
-    def to_resource(self, environment: Environment, topic: dict[str, str] | None = None) -> dict[str, Any]:
-        actions = {"AlarmActions": [topic], "OKActions": [topic]} if topic else {}
-        return {
-            "Type": "AWS::CloudWatch::Alarm",
-            "Properties": {
-                "AlarmName": f"realtime-{environment.name}-{self.name}",
-                "AlarmDescription": f"{self.description} {self.page}#{self.name}",
-                **build_comparison(self.queries),
-                "ComparisonOperator": "GreaterThanThreshold",
-                "Threshold": self.threshold,
-                "EvaluationPeriods": self.periods,
-                "DatapointsToAlarm": self.breaching,
-                "TreatMissingData": "notBreaching",
-                **actions,
-            },
-        }
+FRESH_SECONDS = 900
+"""Firehose writes every minute (infra/data.py)."""
 
 
 def list_alarms(environment: Environment, names: ResourceNames) -> tuple[Alarm, ...]:
     return (
-        *_list_function_alarms(environment),
-        *_list_api_alarms(environment),
+        *list_function_alarms(environment),
+        *list_api_alarms(environment),
         *_list_data_alarms(environment, names),
+        *_list_archive_alarms(environment, names),
     )
 
 
-def _list_function_alarms(environment: Environment) -> Iterator[Alarm]:
-    for name in LOGICAL_IDS:
-        called = build_function_query("called", "Invocations", name, environment, "Sum")
-        failed = build_function_query("failed", "Errors", name, environment, "Sum")
-        rate = combine(ERROR_RATE_EXPRESSION, [called, failed])
-        yield Alarm(
-            f"{name}-errors",
-            f"More than 1 % of {name} fail.",
-            tuple(rate),
-            ERROR_RATE_PERCENT,
-            breaching=3,
-            periods=5,
-        )
-        budget = environment.functions[name].p99_ms
-        slowest = build_function_query("p99", "Duration", name, environment, "p99")
-        description = f"One in a hundred of {name} takes longer than {budget} ms."
-        yield Alarm(f"{name}-latency", description, (slowest,), budget, breaching=5, periods=10)
-        throttled = build_function_query("throttled", "Throttles", name, environment, "Sum")
-        description = f"{name} is at its reserved concurrency."
-        yield Alarm(f"{name}-throttles", description, (throttled,), breaching=2, periods=5)
-
-
-def _list_api_alarms(environment: Environment) -> Iterator[Alarm]:
-    failures = build_api_error_rate(environment)
-    yield Alarm("api-errors", "More than 1 % of requests get a 5xx.", failures, ERROR_RATE_PERCENT, 3, 5)
-
-
-def build_api_error_rate(environment: Environment) -> tuple[Query, ...]:
-    """Per cent of requests that get a 5xx."""
-    api: Dimensions = {"ApiName": f"realtime-{environment.name}"}
-    called = build_query("called", "AWS/ApiGateway", "Count", api, "Sum")
-    failed = build_query("failed", "AWS/ApiGateway", "5XXError", api, "Sum")
-    return tuple(combine(ERROR_RATE_EXPRESSION, [called, failed]))
-
-
 def _list_data_alarms(environment: Environment, names: ResourceNames) -> Iterator[Alarm]:
-    for condition in list_conditions(environment.name, names.by_setting, names.get_name):
+    dedupe = environment.settings.get("REALTIME_EVENT_DEDUPE", "memory")
+    tables = [setting for setting in list_used_tables(names.platform, dedupe) if setting in names.by_setting]
+    for condition in list_conditions(environment.name, tables, names.get_name, names.platform):
+        if condition.name in HEARTBEAT_CONDITIONS and not has_heartbeat(environment):
+            continue
         yield Alarm(
             condition.name,
             condition.description,
@@ -111,6 +40,8 @@ def _list_data_alarms(environment: Environment, names: ResourceNames) -> Iterato
             condition.threshold,
             condition.breaching,
             condition.periods,
+            condition.severity,
+            condition.rings_on_silence,
         )
 
 
@@ -128,3 +59,17 @@ def _build_queries(condition: Condition) -> tuple[Query, ...]:
         for metric in condition.metrics
     ]
     return tuple(combine(f"{condition.combination}(METRICS())", parts) if len(parts) > 1 else parts)
+
+
+def _list_archive_alarms(environment: Environment, names: ResourceNames) -> Iterator[Alarm]:
+    if environment.settings.get("REALTIME_ARCHIVE") != "firehose":
+        return
+    stream = {"DeliveryStreamName": names.get_name("firehose")}
+    success = build_query("success", "AWS/Firehose", "DeliveryToS3.Success", stream, "Average", 300)
+    description = "Firehose cannot write the archive."
+    yield Alarm(
+        "archive-failures", description, tuple(combine("1 - success", [success])), breaching=2, periods=3
+    )
+    age = build_query("age", "AWS/Firehose", "DeliveryToS3.DataFreshness", stream, "Maximum", 300)
+    description = "Firehose is a quarter of an hour behind."
+    yield Alarm("archive-age", description, (age,), FRESH_SECONDS, breaching=2, periods=3)

@@ -1,13 +1,15 @@
 """The dashboard: first what callers see, then what the service does, last what it costs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL_IDS, get_function_name
+from infra.monitoring.api_alarms import get_front
 from infra.resource_names import ResourceNames, Value
+from realtime.alarms import HEARTBEAT, list_used_tables, name_function
 from realtime.capacity.facts import PRICES
 
 WIDTH, HEIGHT = 8, 6
@@ -40,12 +42,12 @@ def _list_widgets(environment: Environment, names: ResourceNames) -> Iterator[di
         ]
 
     def list_service_metrics(
-        name: str, functions: tuple[FunctionName, ...] = DECIDING_FUNCTIONS, **options: str
+        name: str, functions: tuple[str, ...] = DECIDING_FUNCTIONS, **options: str
     ) -> list[Any]:
         return [
             [
                 *(NAMESPACE, name, "Environment", environment.name),
-                *("Function", get_function_name(function, environment)),
+                *("Function", name_function(environment.name, function)),
                 {"label": f"{name} {function}", **options},
             ]
             for function in functions
@@ -57,23 +59,23 @@ def _list_widgets(environment: Environment, names: ResourceNames) -> Iterator[di
         )
         return [[{"expression": expression, "label": ""}]]
 
-    api = f"realtime-{environment.name}"
+    front = get_front(environment)
+    identity = front.dimension, front.identity.replace("{env}", environment.name)
+    counts = (front.called, *front.refused, *front.failed)
     yield _build_graph(
-        "Requests and errors of the API",
-        [
-            ["AWS/ApiGateway", "Count", "ApiName", api],
-            ["AWS/ApiGateway", "4XXError", "ApiName", api],
-            ["AWS/ApiGateway", "5XXError", "ApiName", api],
-        ],
+        "Requests and errors of the API", [[front.namespace, name, *identity] for name in counts]
     )
     latencies = [
-        ["AWS/ApiGateway", "Latency", "ApiName", api, {"stat": stat}] for stat in ("p50", "p95", "p99")
+        [front.namespace, front.latency, *identity, {"stat": stat}] for stat in ("p50", "p95", "p99")
     ]
-    yield _build_graph("Latency of the API (ms)", latencies)
+    yield _build_graph(f"Latency of the API ({front.latency_unit_name})", latencies)
     yield _build_graph("Invocations", list_lambda_metrics("Invocations"))
-    yield _build_graph("Errors", list_lambda_metrics("Errors"))
-    yield _build_graph("Duration P50 (ms)", list_lambda_metrics("Duration", stat="p50"))
-    yield _build_graph("Duration P99 (ms)", list_lambda_metrics("Duration", stat="p99"))
+    yield _build_graph("Answers over the budget (%)", _list_shares(environment, "Slow"))
+    yield _build_graph("Failed answers (%)", _list_shares(environment, "Failed"))
+    yield _build_graph("Answers after a cold start (%)", _list_shares(environment, "ColdStarts"))
+    yield _build_graph("Crashes and timeouts", list_lambda_metrics("Errors"))
+    yield _build_graph("Refused keys (%)", _list_shares(environment, "Denied", front.authorizing))
+    yield _build_graph("Heartbeat (1: all is well)", list_service_metrics("Heartbeat", (HEARTBEAT,)))
     yield _build_graph("Throttles", list_lambda_metrics("Throttles"))
     yield _build_graph("Concurrent executions", list_lambda_metrics("ConcurrentExecutions", stat="Maximum"))
     ages = list_lambda_metrics("IteratorAge", stat="Maximum")
@@ -106,7 +108,7 @@ def _list_widgets(environment: Environment, names: ResourceNames) -> Iterator[di
     throttled = [
         ["AWS/DynamoDB", f"{kind}ThrottleEvents", "TableName", name, {"label": f"{setting} {kind.lower()}s"}]
         for setting, name in sorted(names.by_setting.items())
-        if setting.endswith("_table")
+        if setting in list_used_tables(names.platform, environment.settings.get("REALTIME_EVENT_DEDUPE", ""))
         for kind in ("Read", "Write")
     ]
     yield _build_graph("DynamoDB throttling", throttled)
@@ -127,6 +129,22 @@ def _build_graph(title: str, metrics: list[list[Any]], statistic: str = "Sum") -
         "view": "timeSeries",
     }
     return {"type": "metric", "properties": properties}
+
+
+def _list_shares(
+    environment: Environment, name: str, functions: Collection[FunctionName] = tuple(LOGICAL_IDS)
+) -> list[list[Any]]:
+    """Per cent of each function's answers."""
+    metrics: list[list[Any]] = []
+    for function in functions:
+        dimensions = ("Environment", environment.name, "Function", get_function_name(function, environment))
+        part_id, whole_id = f"p_{function}", f"a_{function}"
+        metrics += [
+            [{"expression": f"100 * {part_id} / {whole_id}", "label": function}],
+            [NAMESPACE, name, *dimensions, {"id": part_id, "visible": False}],
+            [NAMESPACE, "Answered", *dimensions, {"id": whole_id, "visible": False}],
+        ]
+    return metrics
 
 
 def _build_hit_rate(environment: Environment) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
 from infra.functions import get_function_name
 from infra.resource_names import Value
@@ -28,6 +29,29 @@ def build_function_query(
     return build_query(
         label, "AWS/Lambda", name, {"FunctionName": get_function_name(function, env)}, statistic
     )
+
+
+def build_answer_query(
+    label: str, name: str, function: FunctionName, env: Environment, period: int = 60
+) -> Query:
+    """The sum of a metric of our own (chalicelib/metrics.py), over all versions of the function."""
+    dimensions: Dimensions = {"Environment": env.name, "Function": get_function_name(function, env)}
+    return build_query(label, NAMESPACE, name, dimensions, "Sum", period)
+
+
+def build_share(parts: Sequence[Query], wholes: Sequence[Query], min_calls: float) -> tuple[Query, ...]:
+    """Per cent of ``wholes`` that are in ``parts``; 0 up to ``min_calls``.
+
+    Without data of the parts there is no share, which an alarm takes for fine.
+    """
+    part, whole = _add_up(parts), _add_up(wholes)
+    expression = f"IF({whole} > {min_calls}, 100 * {part} / {whole}, 0)"
+    return tuple(combine(expression, [*parts, *(query for query in wholes if query not in parts)]))
+
+
+def _add_up(queries: Sequence[Query]) -> str:
+    ids = [query["Id"] for query in queries]
+    return ids[0] if len(ids) == 1 else f"SUM([{', '.join(ids)}])"
 
 
 def combine(expression: str, parts: Iterable[Query], label: str = "shown") -> list[Query]:

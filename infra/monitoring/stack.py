@@ -1,33 +1,47 @@
-"""The monitoring stack: alarms and their topic, the dashboard, saved queries, the budget."""
+"""The monitoring stack: alarms and their topics, the dashboard, saved queries, the budget."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import aws_cdk as cdk
 from constructs import Construct
 
-from infra.environments import Environment
+from infra.bundle import BuildTarget
+from infra.environments import Contact, Environment
 from infra.functions import LOGICAL_IDS, get_function_name
-from infra.monitoring import dashboard, queries
+from infra.monitoring import dashboard, heartbeat, queries
+from infra.monitoring.alarm import Severity
 from infra.monitoring.alarms import list_alarms
+from infra.monitoring.api_alarms import build_throttled_filter
 from infra.release import notice
-from infra.resource_names import ResourceNames, substitute
+from infra.resource_names import ResourceNames, Value, substitute
 from infra.stack import add_resources
 
-TOPIC = {"Ref": "Alerts"}
+TOPICS: Mapping[Severity, str] = {"page": "Pages", "ticket": "Tickets"}
+"""Their logical ids."""
+TOPIC_ARN = "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:"
 
 
 class Monitoring(cdk.Stack):
     def __init__(
-        self, scope: Construct, environment: Environment, names: ResourceNames, **kwargs: Any
+        self,
+        scope: Construct,
+        environment: Environment,
+        names: ResourceNames,
+        target: BuildTarget,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, f"realtime-{environment.name}-monitoring", **kwargs)
-        add_resources(self, build_resources(environment, names), names.parameters)
+        resources = build_resources(environment, names) | heartbeat.build_resources(
+            environment, names, target
+        )
+        add_resources(self, resources, names.parameters)
 
 
 def build_resources(environment: Environment, names: ResourceNames) -> dict[str, dict[str, Any]]:
+    topics = {severity: _refer_to_topic(severity, environment) for severity in TOPICS}
     resources: dict[str, dict[str, Any]] = {
-        "Alerts": _build_topic(environment),
-        "AlertsPolicy": _build_topic_policy(),
+        **_build_topics(environment),
         "Dashboard": {
             "Type": "AWS::CloudWatch::Dashboard",
             "Properties": {
@@ -36,11 +50,12 @@ def build_resources(environment: Environment, names: ResourceNames) -> dict[str,
                 "DashboardBody": dashboard.build_body(environment, names),
             },
         },
-        "Budget": _build_budget(environment),
-        "ReleaseFailed": notice.build_rule(environment, TOPIC),
+        "Budget": _build_budget(environment, topics["ticket"]),
+        "ReleaseFailed": notice.build_rule(environment, topics["page"]),
+        "Throttled": build_throttled_filter(environment, f"/aws/apigateway/realtime-{environment.name}"),
     }
     for alarm in list_alarms(environment, names):
-        resources[_logical_id(alarm.name)] = alarm.to_resource(environment, TOPIC)
+        resources[_logical_id(alarm.name)] = alarm.to_resource(environment, topics)
     function_logs = [f"/aws/lambda/{get_function_name(name, environment)}" for name in LOGICAL_IDS]
     access_logs = [f"/aws/apigateway/realtime-{environment.name}"]
     for texts_by_name, log_groups in (
@@ -53,20 +68,52 @@ def build_resources(environment: Environment, names: ResourceNames) -> dict[str,
     return resources
 
 
-def _build_topic(environment: Environment) -> dict[str, Any]:
-    """Not encrypted: CloudWatch may not use SNS's own key. An alarm holds no user data."""
-    properties: dict[str, Any] = {"TopicName": f"realtime-{environment.name}-alerts"}
-    if environment.alarm_email:
-        properties["Subscription"] = [{"Protocol": "email", "Endpoint": environment.alarm_email}]
-    return {"Type": "AWS::SNS::Topic", "Properties": properties}
+def _get_contact(severity: Severity, environment: Environment) -> Contact | None:
+    return environment.pages if severity == "page" else environment.tickets or environment.pages
 
 
-def _build_topic_policy() -> dict[str, Any]:
+def _refer_to_topic(severity: Severity, environment: Environment) -> Value:
+    contact = _get_contact(severity, environment)
+    return contact.topic_arn if contact and contact.topic_arn else {"Ref": TOPICS[severity]}
+
+
+def list_topic_arns(environment: Environment) -> list[Value]:
+    """Those of this stack, and those that existed before it."""
+    arns: dict[str, None] = {}
+    for severity, logical_id in TOPICS.items():
+        contact = _get_contact(severity, environment)
+        own = f"{TOPIC_ARN}{_name_topic(logical_id, environment)}"
+        arns[contact.topic_arn if contact and contact.topic_arn else own] = None
+    return [substitute(arn) for arn in arns]
+
+
+def _name_topic(logical_id: str, environment: Environment) -> str:
+    return f"realtime-{environment.name}-{logical_id.lower()}"
+
+
+def _build_topics(environment: Environment) -> dict[str, dict[str, Any]]:
+    """Those that do not exist yet. Not encrypted: CloudWatch may not use SNS's own key. An alarm holds no
+    user data.
+    """
+    resources: dict[str, dict[str, Any]] = {}
+    for severity, logical_id in TOPICS.items():
+        contact = _get_contact(severity, environment)
+        if contact and contact.topic_arn:
+            continue
+        properties: dict[str, Any] = {"TopicName": _name_topic(logical_id, environment)}
+        if contact:
+            properties["Subscription"] = [{"Protocol": "email", "Endpoint": contact.email}]
+        resources[logical_id] = {"Type": "AWS::SNS::Topic", "Properties": properties}
+        resources[f"{logical_id}Policy"] = _build_topic_policy({"Ref": logical_id})
+    return resources
+
+
+def _build_topic_policy(topic: Value) -> dict[str, Any]:
     publish = {
         "Effect": "Allow",
         "Principal": {"Service": ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]},
         "Action": "sns:Publish",
-        "Resource": TOPIC,
+        "Resource": topic,
         "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
     }
     tls = {
@@ -74,11 +121,11 @@ def _build_topic_policy() -> dict[str, Any]:
         "Effect": "Deny",
         "Principal": {"AWS": "*"},
         "Action": "sns:Publish",
-        "Resource": TOPIC,
+        "Resource": topic,
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    document = {"Version": "2012-10-17", "Statement": [publish, tls, notice.allow_events(TOPIC)]}
-    return {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": [TOPIC], "PolicyDocument": document}}
+    document = {"Version": "2012-10-17", "Statement": [publish, tls, notice.allow_events(topic)]}
+    return {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": [topic], "PolicyDocument": document}}
 
 
 def _build_query(name: str, text: str, log_groups: list[str], environment: Environment) -> dict[str, Any]:
@@ -90,7 +137,7 @@ def _build_query(name: str, text: str, log_groups: list[str], environment: Envir
     return {"Type": "AWS::Logs::QueryDefinition", "Properties": properties}
 
 
-def _build_budget(environment: Environment) -> dict[str, Any]:
+def _build_budget(environment: Environment, topic: Value) -> dict[str, Any]:
     def notify(kind: str, percent: int) -> dict[str, Any]:
         above = {
             "NotificationType": kind,
@@ -98,7 +145,7 @@ def _build_budget(environment: Environment) -> dict[str, Any]:
             "Threshold": percent,
             "ThresholdType": "PERCENTAGE",
         }
-        return {"Notification": above, "Subscribers": [{"SubscriptionType": "SNS", "Address": TOPIC}]}
+        return {"Notification": above, "Subscribers": [{"SubscriptionType": "SNS", "Address": topic}]}
 
     budget = {
         "BudgetName": substitute(f"realtime-{environment.name}-${{AWS::Region}}"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.environments import FunctionName
+from realtime.heartbeat import HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,9 @@ PROBES: Mapping[FunctionName, tuple[Probe, ...]] = {
         Probe({"type": "TOKEN", "authorizationToken": "probe", "methodArn": _METHOD}, _DENIED),
         Probe(  # reads the table of keys
             {"type": "TOKEN", "authorizationToken": "Bearer rt_probe", "methodArn": _METHOD}, _DENIED
+        ),
+        Probe(  # is accepted for what is open to everybody
+            {"type": "TOKEN", "authorizationToken": HEADER, "methodArn": _METHOD}, {"principalId": "health"}
         ),
     ),
 }

@@ -17,6 +17,7 @@ from realtime.commands.demo import EXPERIMENTS, run_demo
 from realtime.commands.replay_position import delete_positions
 from realtime.commands.up_postgres import start_wanted, use_postgres
 from realtime.local.background import flush_after_responses
+from realtime.local.heartbeat import LocalHeartbeat, keep_beating
 from realtime.local.ports import find_free_port, read_port
 from realtime.local.stack import LocalStack
 
@@ -71,7 +72,11 @@ def _serve(
     delete_positions()  # of replays into an earlier stack
     plane().metrics = stack.report_metrics()
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
-    with flush_after_responses(lambda: plane().after_response(FLUSH_SECONDS)) as after_response:
+    heartbeat = LocalHeartbeat(plane(), stack.clients.dynamodb)
+    with (
+        flush_after_responses(lambda: plane().after_response(FLUSH_SECONDS)) as after_response,
+        keep_beating(heartbeat),
+    ):
         url = stack.serve(service.app, port, after_response=after_response, front=front)
         console.print(f"API on [b]{url}[/b], key [b]{settings.demo_key}[/b]")
         if demo:

@@ -5,6 +5,8 @@ from realtime.status import metrics
 from realtime.status.figures import add_up, format_duration, get_latest
 from realtime.status.judging import RECENT, Line, State, View, require
 
+SILENT_SECONDS = 240
+"""Since the begin of the minute in which a beat was counted."""
 REPORT_SECONDS = 70
 """A container reports what it has loaded within a minute."""
 
@@ -45,6 +47,25 @@ def judge_definitions(name: str, view: View) -> Line:
         "invalid-definition": "A row cannot be loaded. Publish its key again from its file.",
     }.get(ringing[0] if ringing else "", "A kill switch may not be in force. Look at the function's errors.")
     return Line(name, State.RED, "\n".join(texts), advice, ringing or ("stale-definitions",), figures)
+
+
+def judge_heartbeat(name: str, view: View) -> Line:
+    """A stack on this machine may have just started: there the newest beat decides, and not five minutes."""
+    condition = view.conditions["heartbeat"]
+    newest = get_latest(condition.metrics, view.series)
+    if newest is None and view.env == "local":
+        return Line(name, State.OFF, "no beat in the last hour")
+    disabled = view.find_ringing(("event-source-disabled",))
+    is_silent = view.now - newest.start > SILENT_SECONDS if newest else True
+    is_ringing = view.env != "local" and view.holds("heartbeat")
+    text = f"a decision was counted {format_duration(view.now - newest.start)} ago" if newest else "none"
+    if disabled:
+        advice = "A function does not read its stream. Enable its event source."
+        return Line(name, State.RED, f"{text}; an event source is disabled", advice, disabled)
+    if not is_silent and not is_ringing:
+        return Line(name, State.GREEN, text)
+    advice = "Decisions or events do not get through. Look at the other lines."
+    return Line(name, State.RED, text, advice, ("heartbeat",))
 
 
 def judge_breakers(name: str, view: View) -> Line:

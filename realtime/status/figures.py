@@ -10,6 +10,10 @@ from realtime.status.snapshot import Point, Series
 def holds(condition: Condition, series: Series, now: float) -> bool:
     """Whether the alarm rings: it looks at whole periods, and this also at the one that has begun."""
     values = _combine(condition, series, now)
+    if condition.rings_on_silence:
+        return (
+            sum(value >= condition.threshold for value in values) <= condition.periods - condition.breaching
+        )
     return sum(value > condition.threshold for value in values) >= condition.breaching
 
 

@@ -11,6 +11,7 @@ from realtime.status.judging import Line, NoAnswer, State, View
 from realtime.status.snapshot import Snapshot
 
 LINES: Mapping[str, Callable[[str, View], Line]] = {
+    "heartbeat": decision_lines.judge_heartbeat,
     "events": event_lines.judge_events,
     "assignments": event_lines.judge_assignments,
     "quarantine": event_lines.judge_quarantine,

@@ -17,7 +17,7 @@ from chalicelib.domain.timestamps import parse_timestamp
 from chalicelib.services.concurrency import batched
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
-from realtime.alarms import Condition, Metric, list_conditions
+from realtime.alarms import Condition, Metric, list_conditions, list_used_tables
 from realtime.resources import describe
 from realtime.status import metrics
 from realtime.status.snapshot import WINDOW, Archived, Point, Published, Queue, Series, Snapshot, Unanswered
@@ -37,8 +37,8 @@ class Sources:
         self._definitions = definitions
         self._cloudwatch = connect_cloudwatch()
         self._failure_queue = describe(settings).failure_queue
-        tables = [name for name in Settings.__dataclass_fields__ if name.endswith("_table")]
-        listed = list_conditions(settings.env, tables, self._get_name)
+        tables = list_used_tables(settings.platform, settings.event_dedupe)
+        listed = list_conditions(settings.env, tables, self._get_name, settings.platform)
         self.conditions: dict[str, Condition] = {condition.name: condition for condition in listed}
 
     def take_snapshot(self, now: float) -> Snapshot:

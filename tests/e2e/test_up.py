@@ -261,7 +261,9 @@ def test_assignments_are_copied_into_the_embedded_postgresql(stack: RunningStack
 
 def test_status_is_green_on_a_stack_that_is_well(stack: RunningStack) -> None:
     def is_green() -> bool:  # minutes of the replay may still count
-        return run_command(stack.environ, "status", "--json").returncode == 0
+        done = run_command(stack.environ, "status", "--json")
+        lines = {line["name"]: line["state"] for line in json.loads(done.stdout)["lines"]}
+        return done.returncode == 0 and lines["heartbeat"] == "green"
 
     wait_until(is_green, 150)
     answer = json.loads(run_command(stack.environ, "status", "--json").stdout)

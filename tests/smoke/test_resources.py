@@ -1,6 +1,7 @@
 """Tables, stream, functions, logs and alarms of a deployed environment are as they should be."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,17 @@ def test_every_alarm_is_there(target: DeploymentTarget) -> None:
     assert f"realtime-{target.environment.name}-quarantine-not-empty" in states
 
 
+def test_somebody_hears_of_every_alarm(target: DeploymentTarget) -> None:
+    """A subscription by email counts when it is confirmed. Other environments than prod may have none."""
+    topics = {topic for alarm in read_alarms(target) for topic in alarm["AlarmActions"]}
+    assert topics
+    for topic in topics:
+        pages = target.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        arns = [subscription["SubscriptionArn"] for page in pages for subscription in page["Subscriptions"]]
+        is_heard = any(arn.startswith("arn:") for arn in arns) or target.environment.name != "prod"
+        assert is_heard, f"nobody has confirmed a subscription of {topic}"
+
+
 @pytest.mark.state
 def test_no_alarm_rings(target: DeploymentTarget) -> None:
     assert ringing(alarms(target)) == []
@@ -70,9 +82,13 @@ def test_nothing_waits_in_quarantine(target: DeploymentTarget) -> None:
 
 def alarms(target: DeploymentTarget) -> dict[str, str]:
     """The states of all alarms by their names."""
+    return {alarm["AlarmName"]: alarm["StateValue"] for alarm in read_alarms(target)}
+
+
+def read_alarms(target: DeploymentTarget) -> list[dict[str, Any]]:
     paginator = target.client("cloudwatch").get_paginator("describe_alarms")
     answers = paginator.paginate(AlarmNamePrefix=f"realtime-{target.environment.name}-")
-    return {alarm["AlarmName"]: alarm["StateValue"] for page in answers for alarm in page["MetricAlarms"]}
+    return [alarm for page in answers for alarm in page["MetricAlarms"]]
 
 
 def ringing(states: dict[str, str]) -> list[str]:

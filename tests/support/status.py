@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from realtime.alarms import Condition, Metric, list_conditions
+from realtime.alarms import Condition, Metric, list_conditions, list_used_tables
 from realtime.status import metrics
 from realtime.status.judging import Line
 from realtime.status.lines import list_lines
-from realtime.status.snapshot import Archived, Point, Published, Queue, Snapshot
+from realtime.status.snapshot import Archived, Point, Published, Queue, Snapshot, Unanswered
 
 NOW = 1_800_000_030.0
 """Half a minute into a period of one minute, and of a quarter of an hour."""
-TABLES = "experiments_table", "flags_table", "publications_table", "contexts_table"
+TABLES = list_used_tables("standalone", "memory")
 
 
 def make_conditions(env: str = "prod") -> dict[str, Condition]:
@@ -45,7 +45,10 @@ def take_snapshot(series: Any = None, *, env: str = "prod", alarms: Any = (), **
         "published": Published(7, NOW - 7200),
         "archived": Archived(NOW - 20),
     }
-    return Snapshot(env, NOW, {} if series is None else series, **(fine | changed), alarms=alarms)
+    if not isinstance(series, Unanswered):
+        beats = make_conditions(env)["heartbeat"].metrics
+        series = dict.fromkeys(beats, by_minute(1, 1, 1, 1, 1, 1)) | (series or {})
+    return Snapshot(env, NOW, series, **(fine | changed), alarms=alarms)
 
 
 def judge(snapshot: Snapshot) -> dict[str, Line]:

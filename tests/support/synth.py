@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from infra import environments, resource_names
-from infra.environments import Domain, Environment, Throttle, UsagePlan
+from infra.environments import Contact, Domain, Environment, Throttle, UsagePlan
 from tests.support.paths import ROOT
 
 COMBINATIONS = [f"{env}-{platform}" for env in environments.NAMES for platform in resource_names.PLATFORMS]
@@ -73,10 +73,10 @@ def everything() -> tuple[Environment, resource_names.ResourceNames]:
         functions={**prod.functions, "assignment": warm},
         usage_plan=UsagePlan(Throttle(rate=10, burst=20), requests_per_month=1_000_000),
         domain=Domain("decide.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1", "Z123"),
-        alarm_email="on-call@example.com",
         account="123456789012",
         region="eu-central-1",
         kms_key="create",
+        pages=Contact(email="on-call@example.com"),
     )
     platform_resources = resource_names.PlatformResources(
         stream="platform-events",

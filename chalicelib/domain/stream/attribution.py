@@ -7,6 +7,7 @@ old history is decided by its arrival (docs/events.md).
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from chalicelib.domain import heartbeat
 from chalicelib.domain.assignment import find_unit
 from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
@@ -49,8 +50,10 @@ def find_deciding_times(events: Sequence[Event], limits: Limits) -> list[float]:
 
 def find_matches(event: Event, snapshot: Snapshot) -> tuple[Match, ...]:
     """The experiments that ``event`` counts for: the one that it names, or all that were active then and
-    count its type."""
+    count its type. The heartbeat counts for none."""
     if event.experiment_key is None:
+        if event.data.get("flag_key") == heartbeat.FLAG:
+            return ()
         return snapshot.by_type.get(event.type, ())
     match = snapshot.by_key.get(event.experiment_key)
     return () if match is None else (match,)
@@ -123,7 +126,8 @@ def _find_variant(row: Assignment | None, iteration: int, time: float, tolerance
 
 def attribute_evaluation(event: Event, flags: Mapping[str, Flag]) -> tuple[Attribution, ...]:
     """An evaluation counts for its flag, by variant. These counters show which flags are in use."""
-    flag = flags.get(event.data.get("flag_key") or "")
+    key = event.data.get("flag_key") or ""
+    flag = flags.get(key) or heartbeat.find_flag(key)
     properties = event.data.get("properties") or {}
     variant = NO_VARIANT if properties.get("variant", "") is None else properties.get("variant")
     if flag is None or not isinstance(variant, str) or not _is_answer(flag, variant):

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from chalicelib.domain import heartbeat
 from chalicelib.domain.definitions.model import Experiment, Flag
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.stream.counters import Counters, experiment_scope, flag_scope
@@ -59,4 +60,4 @@ class CounterFolder:
         scopes |= {
             experiment_scope(each.id, each.iteration - 1) for each in experiments if each.iteration > 1
         }
-        return sorted(scopes) + [flag_scope(key) for key in self._flags.get_all()]
+        return sorted(scopes) + [flag_scope(key) for key in (*self._flags.get_all(), heartbeat.FLAG)]

@@ -116,7 +116,7 @@ def test_requests_are_throttled_traced_and_measured_but_bodies_never_logged(temp
     properties = stage(template)
     (settings,) = properties["MethodSettings"]
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (34_000, 17_000)
-    assert settings["MetricsEnabled"] is True
+    assert settings["MetricsEnabled"] is False  # $0.30 a month for each metric of each route
     assert settings["DataTraceEnabled"] is False
     assert settings["LoggingLevel"] == "OFF"  # its log would be kept for ever
     assert properties["TracingEnabled"] is True

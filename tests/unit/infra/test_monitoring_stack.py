@@ -1,18 +1,35 @@
 """Alarms, dashboard, queries and budget name what the service emits."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from chalicelib.domain.heartbeat import FLAG
+from chalicelib.domain.stream.counters import flag_scope
 from chalicelib.metrics import NAMESPACE
 from chalicelib.services.events.srm import SECONDS_BETWEEN
-from infra import environments
+from infra import environments, resource_names
+from infra.bundle import LAMBDA_TARGET
+from infra.environments import Contact
 from infra.functions import LOGICAL_IDS
+from infra.monitoring import heartbeat
+from infra.monitoring.alarms import list_alarms
+from infra.monitoring.stack import build_resources
+from realtime.alarms import HEARTBEAT_CONDITIONS
 from tests.support.metrics import recorded
 from tests.support.synth import COMBINATIONS, Template, Templates, of_type
 
 REQUIRED_ALARMS = {
     "api-errors",
+    "api-latency",
+    "api-refused",
+    "api-throttled",
+    "keys-denied",
+    "poison-rises",
+    "heartbeat",
+    "event-source-disabled",
     "quarantine-not-empty",
     "failed-batches-not-empty",
     "tracking-drops",
@@ -25,6 +42,10 @@ REQUIRED_ALARMS = {
     *(f"{name}-errors" for name in LOGICAL_IDS),
     *(f"{name}-latency" for name in LOGICAL_IDS),
 }
+
+
+OF_THE_HEARTBEAT = {"Heartbeat", "EventSourcesDisabled", "Answered429.prod"}
+"""tests/unit/infra/test_alarms.py runs the heartbeat; the access log's filter makes the last one."""
 
 
 def alarms(template: Templates, variant: str = "prod-standalone") -> dict[str, Template]:
@@ -57,31 +78,38 @@ def test_every_alarm_that_was_asked_for_is_there_and_tells_somebody(
     by_name = alarms(template, variant)
     assert by_name.keys() >= REQUIRED_ALARMS
     for name, alarm in by_name.items():
-        assert alarm["AlarmActions"] == [{"Ref": "Alerts"}]
-        assert alarm["TreatMissingData"] == "notBreaching"
+        topic = {"page": "Pages", "ticket": "Tickets"}[alarm["AlarmDescription"].partition(":")[0]]
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": topic}]
+        assert alarm["TreatMissingData"] == ("breaching" if name == "heartbeat" else "notBreaching")
         assert alarm["AlarmDescription"].endswith(f"docs/runbook.md#{name}")
 
 
-def test_alarms_of_latency_stand_at_each_functions_budget(template: Templates) -> None:
+def test_alarms_of_latency_are_about_each_functions_budget(template: Templates) -> None:
     by_name = alarms(template)
+    lambdas = of_type(template("prod-standalone", "service"), "AWS::Lambda::Function").values()
+    functions = {function["FunctionName"]: function for function in lambdas}
     for name, function in environments.load("prod").functions.items():
-        assert by_name[f"{name}-latency"]["Threshold"] == function.p99_ms
-        assert by_name[f"{name}-errors"]["Threshold"] == 1.0
+        assert by_name[f"{name}-latency"]["Threshold"] == by_name[f"{name}-errors"]["Threshold"] == 1.0
+        variables = functions[f"realtime-prod-{name}"]["Environment"]["Variables"]
+        assert float(variables["REALTIME_ANSWER_BUDGET"]) * 1000 == function.p99_ms
     assert by_name["event_processor-iterator-age"]["Threshold"] == 60_000
     assert by_name["quarantine-not-empty"]["Threshold"] == 0
 
 
 def test_every_metric_that_is_watched_is_emitted(template: Templates) -> None:
-    assert watched(template) <= recorded()
+    assert watched(template) <= recorded() | OF_THE_HEARTBEAT
 
 
 @pytest.mark.parametrize(
     "title",
     [
         "Invocations",
-        "Errors",
-        "Duration P50 (ms)",
-        "Duration P99 (ms)",
+        "Answers over the budget (%)",
+        "Failed answers (%)",
+        "Answers after a cold start (%)",
+        "Crashes and timeouts",
+        "Refused keys (%)",
+        "Heartbeat (1: all is well)",
         "Throttles",
         "Iterator age (ms)",
         "Cache hit rate",
@@ -157,9 +185,58 @@ def test_the_owner_is_told_before_the_money_is_spent(template: Templates) -> Non
 
 def test_alarms_reach_the_topic_over_tls_from_this_account_only(template: Templates) -> None:
     expanded = template("everything", "monitoring")
-    (policy,) = of_type(expanded, "AWS::SNS::TopicPolicy").values()
-    publish, tls, _ = policy["PolicyDocument"]["Statement"]
-    assert publish["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    assert tls["Effect"] == "Deny"
-    (topic,) = of_type(expanded, "AWS::SNS::Topic").values()
-    assert topic["Subscription"] == [{"Protocol": "email", "Endpoint": "on-call@example.com"}]
+    policies = of_type(expanded, "AWS::SNS::TopicPolicy")
+    assert policies.keys() == {"PagesPolicy", "TicketsPolicy"}
+    for policy in policies.values():
+        publish, tls, _ = policy["PolicyDocument"]["Statement"]
+        assert publish["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+        assert tls["Effect"] == "Deny"
+    for topic in of_type(expanded, "AWS::SNS::Topic").values():
+        assert topic["Subscription"] == [{"Protocol": "email", "Endpoint": "on-call@example.com"}]
+
+
+def test_a_topic_that_exists_is_used_and_not_made() -> None:
+    topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
+    prod = replace(
+        environments.load("prod"), pages=Contact(topic_arn=topic), tickets=Contact(email="a@b.example")
+    )
+    resources = build_resources(prod, resource_names.resolve_names("prod", "standalone"))
+    topics = {name for name, resource in resources.items() if resource["Type"] == "AWS::SNS::Topic"}
+    assert topics == {"Tickets"}
+    assert resources["Heartbeat"]["Properties"]["AlarmActions"] == [topic]
+    assert resources["TrackingDrops"]["Properties"]["AlarmActions"] == [{"Ref": "Tickets"}]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"email": "a@b.example", "topic_arn": "arn:aws:sns:eu-west-1:123456789012:t"}, {"email": "nobody"}],
+)
+def test_a_contact_is_an_address_or_a_topic(fields: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="email"):
+        Contact(**fields)
+
+
+def test_the_heartbeat_has_its_code_in_the_template_and_rights_for_nothing_else(template: Templates) -> None:
+    expanded = template("prod-standalone", "monitoring")
+    (function,) = of_type(expanded, "AWS::Lambda::Function").values()
+    code = function["Code"]["ZipFile"]
+    assert len(code) <= 4096
+    shipped: dict[str, Any] = {"__name__": "index"}
+    exec(code, shipped)  # noqa: S102 - as Lambda would
+    assert shipped["has_moved"]({"seen": "1"}, "2")
+    assert (shipped["FLAG"], shipped["SCOPE"]) == (FLAG, flag_scope(FLAG))
+    rule = of_type(expanded, "AWS::Events::Rule")["HeartbeatSchedule"]
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    (role,) = of_type(expanded, "AWS::IAM::Role").values()
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert [statement["Action"] for statement in statements[:3]] == [
+        *("lambda:InvokeFunction", "lambda:ListEventSourceMappings", "dynamodb:Query")
+    ]
+
+
+def test_an_environment_without_tracking_has_no_heartbeat() -> None:
+    dev = replace(environments.load("dev"), settings={"REALTIME_TRACKING": "false"})
+    names = resource_names.resolve_names("dev", "standalone")
+    assert heartbeat.build_resources(dev, names, LAMBDA_TARGET) == {}
+    listed = {alarm.name for alarm in list_alarms(dev, names)}
+    assert not listed & {*HEARTBEAT_CONDITIONS}

@@ -8,7 +8,8 @@ from boto3.session import Session
 from moto import mock_aws
 
 from infra import environments
-from infra.target import Target, WrongTargetError, check_target, main, open_session
+from infra.__main__ import main as synthesise
+from infra.target import Target, WrongTargetError, check_target, main, open_session, require_contact
 
 DEV = environments.load("dev")
 ACCOUNT, REGION = "123456789012", "eu-west-1"  # moto's account
@@ -75,3 +76,17 @@ def test_the_command_says_which_and_that_any_would_do(
 ) -> None:
     main(["dev"], aws)
     assert capsys.readouterr().out.startswith(f"dev: account {ACCOUNT}, region {REGION} (infra/environments")
+
+
+def test_production_is_refused_while_its_alarms_would_wake_nobody() -> None:
+    prod = environments.load("prod")
+    with pytest.raises(WrongTargetError, match=r"pages=Contact\(email"):
+        require_contact(replace(prod, pages=None))
+    require_contact(replace(prod, pages=environments.Contact(email="on-call@example.com")))
+    require_contact(DEV)
+
+
+def test_the_cdk_cli_is_refused_likewise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDK_OUTDIR", "unused")
+    with pytest.raises(SystemExit, match="wake nobody"):
+        synthesise(["-c", "env=prod"])

@@ -214,6 +214,34 @@ def test_a_line_is_not_green_while_its_alarm_rings(minutes: list[float]) -> None
     assert line.state > State.GREEN or not rings
 
 
+BEAT = find_metric("Heartbeat")
+
+
+@given(st.lists(st.booleans(), min_size=7, max_size=7))
+def test_the_line_of_the_heartbeat_is_not_green_while_its_alarm_rings(beats: list[bool]) -> None:
+    """A minute without a beat is as bad as one that says so."""
+    points = [point for point, has_beat in zip(by_minute(*[1] * 7), beats, strict=True) if has_beat]
+    rings = beats[1:-1].count(False) >= 3 and beats[-1] is False and beats[0] is False
+    line = judge_one("heartbeat", {BEAT: points})
+    assert line.state > State.GREEN or not rings
+    assert line.state is State.GREEN or not all(beats)
+
+
+def test_a_dead_heartbeat_is_red_and_a_stack_that_has_just_started_is_not() -> None:
+    assert judge_one("heartbeat", {BEAT: []}).state is State.RED
+    local = find_metric("Heartbeat", env="local")
+    assert judge_one("heartbeat", {local: []}, env="local").state is State.OFF
+    assert judge_one("heartbeat", {local: by_minute(1)}, env="local").state is State.GREEN
+    silent = by_minute(1, 0, 0, 0, 0, 0)[:1]
+    assert judge_one("heartbeat", {local: silent}, env="local").state is State.RED
+
+
+def test_a_disabled_event_source_is_red() -> None:
+    disabled = find_metric("EventSourcesDisabled")
+    line = judge_one("heartbeat", {disabled: by_minute(1, 1, 1, 1, 1, 1)})
+    assert (line.state, line.alarms) == (State.RED, ("event-source-disabled",))
+
+
 @given(st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=2, max_size=2))
 def test_several_functions_are_added_as_the_alarm_adds_them(counts: list[list[int]]) -> None:
     condition = make_conditions()["tracking-drops"]
