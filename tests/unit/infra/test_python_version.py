@@ -43,7 +43,8 @@ def test_who_builds_with_another_python_is_told_for_which_environments_it_is_not
 def test_a_deployment_under_another_python_ends_before_anything_is_built(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(prod, "ENVIRONMENT", replace(PROD, python="3.99"))
+    contact = environments.Contact(email="on-call@example.com")
+    monkeypatch.setattr(prod, "ENVIRONMENT", replace(PROD, python="3.99", pages=contact))
     monkeypatch.setenv("CDK_OUTDIR", str(tmp_path / "out"))
     with pytest.raises(SystemExit, match=r"infra: not for prod: Python 3\.99 runs there"):
         command.main(["-c", "env=prod"])
