@@ -20,6 +20,7 @@ from pathlib import Path
 from infra import environments, resource_names
 from infra.app import compose
 from infra.bundle import BUILD_FOLDER, BundleError
+from infra.front_doors.variants import change_front_door
 from infra.python_version import check_python, describe_other_python
 from infra.target import WrongTargetError, require_contact
 
@@ -27,7 +28,7 @@ from infra.target import WrongTargetError, require_contact
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m infra", description=__doc__)
     parser.add_argument("-c", "--context", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--all", action="store_true", help="every environment on both platforms")
+    parser.add_argument("--all", action="store_true", help="every environment, platform and front door")
     parsed = parser.parse_args(arguments)
     try:
         context = parse_context(parsed.context)
@@ -37,7 +38,8 @@ def main(arguments: list[str]) -> None:
                 print(f"to read, {note}")
             for env in environments.NAMES:
                 for platform in resource_names.PLATFORMS:
-                    _synthesise({"env": env, "platform": platform})
+                    for api in environments.APIS:
+                        _synthesise({"env": env, "platform": platform}, api)
         else:
             environment = environments.load(context.get("env", "dev"))
             if "CDK_OUTDIR" in os.environ:  # the CDK CLI: it is going to deploy, or to show what it would
@@ -56,11 +58,14 @@ def parse_context(options: list[str]) -> dict[str, str]:
     return dict(option.split("=", 1) for option in options)
 
 
-def _synthesise(context: Mapping[str, str]) -> None:
+def _synthesise(context: Mapping[str, str], api: environments.Api | None = None) -> None:
+    """``api``: with this front door, whatever the environment says."""
     started = time.monotonic()
     environment = environments.load(context.get("env", "dev"))
     names = resolve_context(environment.name, context)
-    default_outdir = BUILD_FOLDER / "cdk" / f"{environment.name}-{names.platform}"
+    suffix = f"-{api}" if api and api != environment.api else ""
+    environment = change_front_door(environment, api or environment.api)
+    default_outdir = BUILD_FOLDER / "cdk" / f"{environment.name}-{names.platform}{suffix}"
     outdir = Path(os.environ.get("CDK_OUTDIR", default_outdir))
     app = compose(environment, names, outdir=outdir, repository=context.get("github"))
     stacks = [stack.stack_name for stack in app.synth().stacks]

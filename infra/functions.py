@@ -1,6 +1,7 @@
 """Configure Chalice's functions: size, role, settings, log, event source, alias."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from infra.bundle import BuildTarget
@@ -64,7 +65,7 @@ def _build_function(
             "LogGroup": {"Ref": f"{LOGICAL_IDS[name]}LogGroup"},
         },
         "Tags": {"function": name},
-        **build_concurrency(function, target.runtime),
+        **build_concurrency(_reserve(name, environment), target.runtime),
     }
 
 
@@ -116,6 +117,13 @@ def build_variables(environment: Environment, names: ResourceNames) -> dict[str,
 
 def build_budget(function: Function) -> dict[str, str]:
     return {"REALTIME_ANSWER_BUDGET": f"{function.p99_ms / 1000:g}"}
+
+
+def _reserve(name: FunctionName, environment: Environment) -> Function:
+    """Behind the other front doors no request calls the authorizer, so it takes no capacity from others."""
+    function = environment.functions[name]
+    is_unused = name == "authorizer" and environment.api != "rest"
+    return replace(function, reserved=None, provisioned=None) if is_unused else function
 
 
 def build_concurrency(function: Function, runtime: str) -> dict[str, Any]:

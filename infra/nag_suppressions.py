@@ -5,7 +5,10 @@ from collections.abc import Mapping
 SUPPRESSIONS: Mapping[str, str] = {
     "AwsSolutions-APIG2": "The service checks bodies itself, with better errors than the gateway's.",
     "AwsSolutions-APIG3": "A firewall has a monthly price: only production has one.",
+    "AwsSolutions-APIG4": "Behind an HTTP API the functions decide, by the authorizer's own code.",
     "AwsSolutions-APIG6": "The execution log would never expire; the access log and traces suffice.",
+    "AwsSolutions-EC23": "The load balancer of a public API: callers need a key, and WAF limits each.",
+    "AwsSolutions-ELB2": "Its access log would hold whole URLs, and queries have user ids.",
     "AwsSolutions-IAM5[Resource::*]": "Actions of X-Ray, interfaces and lists take no resource.",
     "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:apigateway:*::/*]": (
         "The pipeline makes a gateway key for its smoke tests; its id and its plan's are random."

@@ -16,7 +16,7 @@ from infra import functions
 from infra.bundle import BUILD_FOLDER, BuildTarget, build_bundle
 from infra.chalice_template import make_template
 from infra.environments import Environment
-from infra.front_doors import firewall, rest
+from infra.front_doors import doors, rest
 from infra.functions import LOGICAL_IDS
 from infra.release import machine
 from infra.resource_names import ResourceNames
@@ -37,14 +37,12 @@ class Service(cdk.Stack):
         rules = [f"CloudFormation-Validate::{rule}" for rule in ("F1018", "F1020")]
         cdk.Validations.of(self).acknowledge(*(cdk.Acknowledgment(id=rule, reason=reason) for rule in rules))
         app = EmbeddedApp(self, environment, names, target)
-        for name in rest.API_FUNCTIONS:
-            add_resources(self, {f"{LOGICAL_IDS[name]}InvokePermission": rest.build_permission(name)})
         add_resources(self, machine.build_resources(environment, app.sha256))
-        rest_api = app.get_resource("RestAPI")
-        rest_api.add_property_override("DefinitionBody", app.definition)
-        add_resources(self, firewall.build_resources(environment))
-        if environment.usage_plan:
-            add_resources(self, {"UsagePlan": rest.build_usage_plan(environment.usage_plan, environment)})
+        if environment.api == "rest":
+            app.get_resource("RestAPI").add_property_override("DefinitionBody", app.definition)
+        add_resources(self, doors.build_resources(environment, app.definition["paths"]))
+        address = doors.get_address(environment)
+        cdk.CfnOutput(self, "EndpointURL", value=cdk.Token.as_string(address))
 
 
 class EmbeddedApp(Chalice):
@@ -73,8 +71,12 @@ class EmbeddedApp(Chalice):
         functions.configure_functions(resources, self._environment, self._names, self._target)
         rest_api = resources["RestAPI"]["Properties"]
         self.definition = rest.adapt_definition(rest_api.pop("DefinitionBody"), self._environment)
-        rest_api |= rest.build_stage(self._environment)
-        resources["AccessLog"] = rest.build_access_log(self._environment)
+        del sam["Outputs"]["EndpointURL"]
+        if self._environment.api == "rest":
+            rest_api |= rest.build_stage(self._environment)
+            resources["AccessLog"] = rest.build_access_log(self._environment)
+        else:
+            del resources["RestAPI"], sam["Outputs"]["RestAPIId"]
         for logical_id in ("APIHandlerInvokePermission", f"{LOGICAL_IDS['authorizer']}InvokePermission"):
             del resources[logical_id]  # they would permit calls of the unqualified functions
         self._sam_package_dir = str(self._folder)

@@ -95,10 +95,11 @@ class FrontDoor:
     def _find_route(self, event: Event, path: str) -> tuple[str | None, dict[str, str] | None]:
         """The pattern, never a raw path, and its parameters, decoded."""
         key = event.get("routeKey", "$default")
-        if key != "$default":  # an HTTP API has found the route, and decoded path and parameters
+        if key != "$default":  # an HTTP API has found the route, and decoded all escapes but %25
             route = key.partition(" ")[2]
             if route in self._routes:
-                return route, event.get("pathParameters")
+                parameters = event.get("pathParameters") or {}
+                return route, {name: value.replace("%25", "%") for name, value in parameters.items()}
         if path in self._static:
             return path, None
         for match, route in self._patterns:

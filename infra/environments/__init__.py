@@ -4,7 +4,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from infra.release.steps import Release
 
@@ -93,6 +93,24 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """Where a load balancer stands: a VPC, and public subnets of it in two zones or more."""
+
+    vpc: str
+    subnets: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.vpc.startswith("vpc-"):
+            raise ValueError(f"network.vpc must be the id of a VPC, such as vpc-0a1b2c3d, got {self.vpc!r}")
+        if len(set(self.subnets)) < 2 or not all(name.startswith("subnet-") for name in self.subnets):
+            raise ValueError(f"network.subnets must be ids of two subnets or more, got {self.subnets!r}")
+
+
+Api: TypeAlias = Literal["rest", "http", "alb"]
+APIS: tuple[Api, ...] = get_args(Api)
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     name: str
     functions: Mapping[FunctionName, Function]
@@ -119,9 +137,15 @@ class Environment:
     """Who hears of alarms that can wait for the next working day. None: whoever is woken."""
     api_p99_ms: int = 150
     """A hundredth of requests may take longer at the front door, with authorizer, network and cold starts."""
+    api: Api = "rest"
+    """What stands before the functions: a REST API, an HTTP API or a load balancer."""
+    network: Network | None = None
+    """For a load balancer."""
     waf: bool = False
     usage_plan: UsagePlan | None = None
     domain: Domain | None = None
+    key_rate: int | None = None
+    """Requests a second that the firewall allows one API key; None: half of ``throttle.rate``."""
     account: str | None = None
     """The AWS account that it belongs to; the commands refuse any other. None: any."""
     region: str | None = None
@@ -130,6 +154,7 @@ class Environment:
     """The ARN of the customer's key that encrypts all that is stored, or "create". None: AWS's own keys."""
 
     def __post_init__(self) -> None:
+        self._check_api()
         for name, function in self.functions.items():
             if function.snap_start and name not in PRIMED:
                 raise ValueError(f"{name}: snap_start is only for {' and '.join(PRIMED)}, which are primed")
@@ -139,6 +164,18 @@ class Environment:
             raise ValueError(f"region must be one such as eu-west-1, got {self.region!r}")
         if self.kms_key not in (None, "create"):
             require_key_arn(self.kms_key, "kms_key")
+
+    def _check_api(self) -> None:
+        if self.api not in APIS:
+            raise ValueError(f"api must be one of {', '.join(APIS)}, got {self.api!r}")
+        if self.api == "http" and self.waf:
+            raise ValueError("waf: AWS WAF cannot stand before an HTTP API; use waf=False, or another api")
+        if self.api != "rest" and self.usage_plan:
+            raise ValueError(f"usage_plan: only a REST API has one; use api='rest', not {self.api!r}")
+        if self.api == "alb" and not self.network:
+            raise ValueError("network: a load balancer needs Network(vpc=…, subnets=(…, …))")
+        if self.api == "alb" and not self.domain:
+            raise ValueError("domain: a load balancer needs Domain(name=…, certificate_arn=…) to speak HTTPS")
 
 
 def require_key_arn(value: str, field: str) -> str:

@@ -8,25 +8,16 @@ from chalicelib.api.cors import make_cors
 from chalicelib.api.encoding import ENCODINGS
 from chalicelib.api.http import render_error
 from chalicelib.api.refusals import ERRORS
-from infra.environments import Environment, FunctionName, UsagePlan
+from chalicelib.domain.keys import BEARER_PATTERN
+from infra.environments import Environment, UsagePlan
+from infra.front_doors.paths import get_owner
 from infra.functions import LOGICAL_IDS
-from infra.release.alias import get_alias_id, refer_to_alias
-from infra.resource_names import substitute
+from infra.release.alias import get_alias_id
 
-PATH_OWNERS: tuple[tuple[str, FunctionName], ...] = (
-    ("/assign", "assignment"),
-    ("/identify", "assignment"),
-    ("/flags", "feature_flags"),
-    ("/feature-flags", "feature_flags"),
-    ("/ofrep", "feature_flags"),
-    ("/", "ingest"),
-)
-"""The first prefix that matches a path names its function. `ingest` also has the rarely called routes."""
 OPEN_PATHS = ("/health", "/openapi.json")
 SELF_AUTHORIZED_PATHS = ("/events",)
 """Their function reads the key itself."""
 METHODS = ("get", "head", "post", "put", "patch", "delete")
-API_FUNCTIONS: tuple[FunctionName, ...] = ("assignment", "feature_flags", "ingest", "authorizer")
 GATEWAY_RESPONSES: dict[str, tuple[int, str, str]] = {
     "UNAUTHORIZED": (401, *ERRORS[401]),
     "ACCESS_DENIED": (403, *ERRORS[403]),
@@ -44,17 +35,13 @@ GATEWAY_RESPONSES: dict[str, tuple[int, str, str]] = {
     ),
     "THROTTLED": (429, "throttled", "Too many requests; wait as long as Retry-After says."),
     "QUOTA_EXCEEDED": (429, "throttled", "The quota of this gateway key is used up."),
-    "WAF_FILTERED": (403, "forbidden", "The request was refused by the firewall."),
+    "WAF_FILTERED": (403, "forbidden", "The request was refused by the firewall."),  # by a managed rule
     "INTEGRATION_FAILURE": (502, *ERRORS[500]),
     "INTEGRATION_TIMEOUT": (504, "timeout", "The service did not answer in time; try again."),
     "DEFAULT_4XX": (0, *ERRORS[400]),
     "DEFAULT_5XX": (0, *ERRORS[500]),
 }
 """Status (0: unchanged), code and message of every answer that the gateway itself makes."""
-
-
-def get_owner(path: str) -> FunctionName:
-    return next(name for prefix, name in PATH_OWNERS if path.startswith(prefix))
 
 
 def adapt_definition(body: dict[str, Any], environment: Environment) -> dict[str, Any]:
@@ -65,9 +52,10 @@ def adapt_definition(body: dict[str, Any], environment: Environment) -> dict[str
             method["security"] = [*method.get("security", []), {GATEWAY_KEY: []}]
     _allow_headers(body, environment)
     for scheme in body["securityDefinitions"].values():
-        scheme["x-amazon-apigateway-authorizer"]["authorizerUri"] = _build_invocation_uri(
-            LOGICAL_IDS["authorizer"]
-        )
+        scheme["x-amazon-apigateway-authorizer"] |= {
+            "authorizerUri": _build_invocation_uri(LOGICAL_IDS["authorizer"]),
+            "identityValidationExpression": BEARER_PATTERN,  # garbage costs no call
+        }
     if environment.usage_plan:
         scheme = {"type": "apiKey", "name": "x-api-key", "in": "header"}
         body["securityDefinitions"][GATEWAY_KEY] = scheme
@@ -121,6 +109,7 @@ def build_stage(environment: Environment) -> dict[str, Any]:
         "Name": f"realtime-{environment.name}",
         "EndpointConfiguration": {"Type": "REGIONAL"},
         "OpenApiVersion": "2.0",  # without it SAM adds a second stage, with no limits, log or firewall
+        "DisableExecuteApiEndpoint": environment.domain is not None,
         "TracingEnabled": True,
         "MethodSettings": [
             {
@@ -152,19 +141,6 @@ def build_access_log(environment: Environment) -> dict[str, Any]:
             "RetentionInDays": environment.log_days,
         },
     }
-
-
-def build_permission(name: FunctionName) -> dict[str, Any]:
-    """API Gateway may call the alias, and not the unqualified function."""
-    properties = {
-        "FunctionName": refer_to_alias(LOGICAL_IDS[name]),
-        "Action": "lambda:InvokeFunction",
-        "Principal": "apigateway.amazonaws.com",
-        "SourceArn": substitute(
-            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${RestAPI}/*"
-        ),
-    }
-    return {"Type": "AWS::Lambda::Permission", "Properties": properties}
 
 
 def build_usage_plan(plan: UsagePlan, environment: Environment) -> dict[str, Any]:

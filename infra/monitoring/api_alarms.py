@@ -6,6 +6,8 @@ from typing import Any
 
 from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
+from infra.front_doors.parameter import FRONT_DOOR_ID
+from infra.front_doors.paths import ROUTED_FUNCTIONS
 from infra.monitoring.alarm import MIN_CALLS, SLOW_PERIOD, Alarm
 from infra.monitoring.function_alarms import alarm_on_denials
 from infra.monitoring.metrics import Dimensions, Query, build_query, build_share
@@ -49,11 +51,36 @@ FRONTS: Mapping[str, Front] = {
         latency_unit_name="ms",
         authorizing=("authorizer", "ingest"),
     ),
+    "http": Front(
+        namespace="AWS/ApiGateway",
+        dimension="ApiId",
+        identity=FRONT_DOOR_ID,
+        called="Count",
+        refused=("4xx",),
+        failed=("5xx",),
+        latency="Latency",
+        latency_unit=1.0,
+        latency_unit_name="ms",
+        authorizing=ROUTED_FUNCTIONS,
+    ),
+    "alb": Front(
+        namespace="AWS/ApplicationELB",
+        dimension="LoadBalancer",
+        identity=FRONT_DOOR_ID,
+        called="RequestCount",
+        refused=("HTTPCode_Target_4XX_Count", "HTTPCode_ELB_4XX_Count"),
+        failed=("HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"),
+        latency="TargetResponseTime",
+        latency_unit=0.001,
+        latency_unit_name="s",
+        authorizing=ROUTED_FUNCTIONS,
+        has_log=False,
+    ),
 }
 
 
 def get_front(environment: Environment) -> Front:
-    return FRONTS[getattr(environment, "api", "rest")]
+    return FRONTS[environment.api]
 
 
 def list_api_alarms(environment: Environment) -> Iterator[Alarm]:

@@ -1,7 +1,7 @@
 """The dashboard: first what callers see, then what the service does, last what it costs."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from chalicelib.metrics import NAMESPACE
@@ -15,7 +15,11 @@ from realtime.capacity.facts import PRICES
 WIDTH, HEIGHT = 8, 6
 ARM_GB_SECOND: float = PRICES["lambda"]["gb_second"][0][1]
 LAMBDA_REQUEST: float = PRICES["lambda"]["request"]
-API_REQUEST: float = PRICES["api_rest"]["request"][0][1]
+API_REQUEST: Mapping[str, float] = {
+    "rest": PRICES["api_rest"]["request"][0][1],
+    "http": PRICES["api_http"]["request"][0][1],
+    "alb": PRICES["alb"]["lcu_hour"] / 200_000,  # an LCU is 0.4 GB an hour to Lambda: at 2 kB a request
+}
 """Of the first tier. The estimate shows trends; the bill is in AWS Budgets."""
 DECIDING_FUNCTIONS: tuple[FunctionName, ...] = ("assignment", "feature_flags")
 
@@ -174,10 +178,13 @@ def _build_cost(environment: Environment) -> dict[str, Any]:
         )
         metrics.append(["AWS/Lambda", "Duration", *lambda_, {"id": duration_id, "visible": False}])
         metrics.append(["AWS/Lambda", "Invocations", *lambda_, {"id": invocations_id, "visible": False}])
-    api = ("ApiName", f"realtime-{environment.name}")
-    metrics.append(["AWS/ApiGateway", "Count", *api, {"id": "requests", "visible": False}])
+    front = get_front(environment)
+    identity = front.dimension, front.identity.replace("{env}", environment.name)
+    metrics.append([front.namespace, front.called, *identity, {"id": "requests", "visible": False}])
     metrics.insert(0, [{"expression": " + ".join(terms), "label": "Lambda ($)"}])
-    metrics.insert(1, [{"expression": f"requests * {API_REQUEST:.7f}", "label": "API Gateway ($)"}])
+    metrics.insert(
+        1, [{"expression": f"requests * {API_REQUEST[environment.api]:.8f}", "label": "Front door ($)"}]
+    )
     graph = _build_graph("Cost estimate (dollars an hour)", metrics)
     graph["properties"]["period"] = 3600
     return graph

@@ -8,11 +8,12 @@ from constructs import Construct
 
 from infra.bundle import BuildTarget
 from infra.environments import Contact, Environment
+from infra.front_doors.parameter import get_parameters
 from infra.functions import LOGICAL_IDS, get_function_name
 from infra.monitoring import dashboard, heartbeat, queries
 from infra.monitoring.alarm import Severity
 from infra.monitoring.alarms import list_alarms
-from infra.monitoring.api_alarms import build_throttled_filter
+from infra.monitoring.api_alarms import build_throttled_filter, get_front
 from infra.release import notice
 from infra.resource_names import ResourceNames, Value, substitute
 from infra.stack import add_resources
@@ -35,7 +36,7 @@ class Monitoring(cdk.Stack):
         resources = build_resources(environment, names) | heartbeat.build_resources(
             environment, names, target
         )
-        add_resources(self, resources, names.parameters)
+        add_resources(self, resources, {**names.parameters, **get_parameters(environment)})
 
 
 def build_resources(environment: Environment, names: ResourceNames) -> dict[str, dict[str, Any]]:
@@ -52,18 +53,20 @@ def build_resources(environment: Environment, names: ResourceNames) -> dict[str,
         },
         "Budget": _build_budget(environment, topics["ticket"]),
         "ReleaseFailed": notice.build_rule(environment, topics["page"]),
-        "Throttled": build_throttled_filter(environment, f"/aws/apigateway/realtime-{environment.name}"),
     }
+    # A load balancer has no access log: it would hold whole URLs, and queries have user ids.
+    access_logs = [f"/aws/apigateway/realtime-{environment.name}"] if get_front(environment).has_log else []
+    for log_group in access_logs:
+        resources["Throttled"] = build_throttled_filter(environment, log_group)
     for alarm in list_alarms(environment, names):
         resources[_logical_id(alarm.name)] = alarm.to_resource(environment, topics)
     function_logs = [f"/aws/lambda/{get_function_name(name, environment)}" for name in LOGICAL_IDS]
-    access_logs = [f"/aws/apigateway/realtime-{environment.name}"]
     for texts_by_name, log_groups in (
         (queries.FUNCTIONS, function_logs),
         (queries.ACCESS, access_logs),
         (queries.EVERYWHERE, access_logs + function_logs),
     ):
-        for name, text in texts_by_name.items():
+        for name, text in texts_by_name.items() if log_groups else ():
             resources[f"Query{_logical_id(name)}"] = _build_query(name, text, log_groups, environment)
     return resources
 

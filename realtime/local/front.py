@@ -1,7 +1,7 @@
 """Other gateways than a REST API in front of the app, each with the events that AWS documents.
 
-An HTTP API matches the route and decodes the path. A function URL leaves the path as it is. A load balancer
-decodes nothing, and sends single or, if its target group says so, multiple values.
+An HTTP API matches the route and decodes all of the path but %25. A function URL leaves the path as it is.
+A load balancer decodes nothing, and sends single or, if its target group says so, multiple values.
 """
 
 import base64
@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import parse_qsl, unquote
 
 from chalice.app import Chalice
-from chalice.local import LambdaContext
+from chalice.local import LambdaContext, RouteMatcher
 
 from chalicelib.api.application import Application
 from chalicelib.api.http import get_media_type
@@ -62,7 +62,7 @@ class FrontGateway(Gateway):
     ) -> Event:
         key, parameters = "$default", None
         if self._front == "http":
-            path = unquote(path)
+            path = "%25".join(unquote(part) for part in path.split("%25"))
             key, parameters = self._match_route(path)
         joined: dict[str, str] = {}
         for name, value in parse_qsl(query, keep_blank_values=True):
@@ -103,7 +103,7 @@ class FrontGateway(Gateway):
         if path.endswith("/"):
             return "$default", None
         try:
-            found = self._routes.match_route(path)
+            found = RouteMatcher.match_route(self._routes, path)  # which decodes nothing
         except ValueError:
             return "$default", None
         return f"ANY {found.route}", found.captured

@@ -50,10 +50,12 @@ def deploy(folder: Path, variant: str, environ: Mapping[str, str]) -> Deployment
         wait_until(lambda name=name: _is_complete(formation, name), seconds=60)  # type: ignore[misc]
     _enable_recovery(session.client("dynamodb", endpoint_url=endpoint), load(folder, variant, "data"))
     resources = formation.list_stack_resources(StackName="realtime-dev-service")["StackResourceSummaries"]
-    (api,) = [
-        resource["PhysicalResourceId"] for resource in resources if resource["LogicalResourceId"] == "RestAPI"
-    ]
-    return Deployment(session, f"{endpoint}/restapis/{api}/api/_user_request_")
+    ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    if "HttpApi" in ids:
+        address = f"{endpoint}/_aws/execute-api/{ids['HttpApi']}/$default"
+    else:
+        address = f"{endpoint}/restapis/{ids['RestAPI']}/api/_user_request_"
+    return Deployment(session, address)
 
 
 def adapt_to_emulator(template: Template) -> Template:

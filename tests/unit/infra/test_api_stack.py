@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain.keys import BEARER_PATTERN
 from infra.environments import load
+from infra.front_doors.paths import get_owner
 from infra.front_doors.rest import (
     OPEN_PATHS,
     SELF_AUTHORIZED_PATHS,
     adapt_definition,
-    get_owner,
     list_operations,
 )
 from infra.functions import LOGICAL_IDS
-from tests.support.synth import VARIANTS, Template, Templates, of_type
+from tests.support.synth import REST_VARIANTS, Template, Templates, of_type
 
 
 def body(template: Templates, variant: str = "prod-standalone") -> Template:
@@ -48,7 +49,7 @@ def test_each_path_has_its_function(path: str, function: str) -> None:
     assert get_owner(path) == function
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", REST_VARIANTS)
 def test_every_route_calls_its_functions_alias(template: Templates, variant: str) -> None:
     routes = list(list_operations(body(template, variant)))
     assert len(routes) >= 12
@@ -68,6 +69,7 @@ def test_every_route_but_the_open_ones_asks_the_authorizer(template: Templates) 
     assert authorizer["type"] == "token"
     assert authorizer["authorizerResultTtlInSeconds"] == 60
     assert "AuthorizerAliaslive" in authorizer["authorizerUri"]["Fn::Sub"]
+    assert authorizer["identityValidationExpression"] == BEARER_PATTERN
 
 
 def test_errors_of_the_gateway_have_our_shape_and_ofreps(template: Templates) -> None:
@@ -102,7 +104,7 @@ def test_browsers_may_ask_from_anywhere(template: Templates) -> None:
     assert headers["method.response.header.Access-Control-Expose-Headers"] == "'ETag,Retry-After'"
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", REST_VARIANTS)
 def test_there_is_one_stage_and_no_way_around_it(template: Templates, variant: str) -> None:
     expanded = template(variant, "service")
     assert [
@@ -134,7 +136,9 @@ def test_the_access_log_has_no_field_that_could_hold_an_id_a_key_or_an_address(t
 def test_a_firewall_stands_before_production_only(template: Templates) -> None:
     (wall,) = of_type(template("prod-standalone", "service"), "AWS::WAFv2::WebACL").values()
     assert {rule["Name"] for rule in wall["Rules"]} == {
-        "RateLimit",
+        "RateOfKey",
+        "RateOfPublicKey",
+        "Flood",
         "AWSManagedRulesAmazonIpReputationList",
         "AWSManagedRulesKnownBadInputsRuleSet",
     }
@@ -147,7 +151,7 @@ def test_a_domain_and_a_usage_plan_are_added_where_they_are_asked_for(template: 
     expanded = template("everything", "service")
     (domain,) = of_type(expanded, "AWS::ApiGateway::DomainName").values()
     assert (domain["DomainName"], domain["SecurityPolicy"]) == ("decide.example.com", "TLS_1_2")
-    assert of_type(expanded, "AWS::ApiGateway::BasePathMapping")
+    assert of_type(expanded, "AWS::ApiGatewayV2::ApiMapping")
     assert of_type(expanded, "AWS::Route53::RecordSet")
     (plan,) = of_type(expanded, "AWS::ApiGateway::UsagePlan").values()
     assert plan["Throttle"] == {"RateLimit": 10, "BurstLimit": 20}
