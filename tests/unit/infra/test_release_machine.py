@@ -244,7 +244,8 @@ def test_what_a_description_says_is_read_back() -> None:
 
 
 def test_somebody_is_told_when_a_release_does_not_end_well(template: Templates) -> None:
-    (rule,) = of_type(template("prod-standalone", "monitoring"), "AWS::Events::Rule").values()
+    rules = of_type(template("prod-standalone", "monitoring"), "AWS::Events::Rule").values()
+    (rule,) = [rule for rule in rules if "EventPattern" in rule]
     assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "ABORTED", "TIMED_OUT"]
     (machine,) = rule["EventPattern"]["detail"]["stateMachineArn"]
     assert machine["Fn::Sub"].endswith(":stateMachine:realtime-prod-release")
