@@ -30,6 +30,7 @@ def build_load(environment: Environment) -> Load:
         flags=peak.flags,
         events_per_hour=peak.events_per_hour,
         events_per_request=1,
+        front=environment.api,
         tracked=0 if settings.get("REALTIME_TRACKING") == "false" else 1,
     )
 
