@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
-import jsonata
 import pytest
 from botocore.validate import ParamValidator
 
@@ -20,6 +19,7 @@ from infra.release import preparation
 from infra.release.machine import build_definition
 from infra.release.probes import PROBES, matches
 from infra.release.version_alarms import PLACEHOLDER, list_templates
+from tests.support import jsonata_expressions
 from tests.support.synth import COMBINATIONS, Templates, of_type
 
 PROD = environments.load("prod")
@@ -68,7 +68,7 @@ def test_every_expression_is_jsonata() -> None:
     expressions = list(list_expressions(DEFINITION))
     assert len(expressions) > 100
     for expression in expressions:
-        jsonata.Jsonata.jsonata(expression)
+        jsonata_expressions.parse(expression)
 
 
 def test_a_map_sets_no_variable_of_the_machine() -> None:
@@ -167,7 +167,7 @@ def run(expression: str, **variables: Any) -> Any:
         "input": variables.pop("input", {}),
         "result": variables.pop("result", None),
     }
-    return jsonata.Jsonata.jsonata(expression.removeprefix("{%").removesuffix("%}")).evaluate(
+    return jsonata_expressions.parse(expression.removeprefix("{%").removesuffix("%}")).evaluate(
         None, {"states": states, **variables}
     )
 
