@@ -5,14 +5,18 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from chalice.app import Chalice, CORSConfig, Response, RestAPIEventHandler
 
 from chalicelib import deadline
 
-if TYPE_CHECKING:
-    from chalicelib.api.front_door import FrontDoor
+
+class Door(Protocol):
+    """Answers events of other gateways than a REST API (chalicelib/api/front_door.py)."""
+
+    def takes(self, event: Any) -> bool: ...
+    def answer(self, event: Any, handle: Callable[[Any], Any]) -> Any: ...
 
 
 class Application(Chalice):
@@ -21,8 +25,7 @@ class Application(Chalice):
     ``count`` decorates what answers (chalicelib/answers.py).
     """
 
-    front_door: "FrontDoor | None" = None
-    """Answers events of other gateways than a REST API."""
+    front_door: Door | None = None
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ The functions find routes, decide about keys and answer errors themselves (chali
 from typing import Any
 
 from infra.environments import Domain, Environment, FunctionName, Network
+from infra.front_doors.domain import build_record
 from infra.front_doors.paths import PATH_OWNERS, ROUTED_FUNCTIONS
 from infra.functions import LOGICAL_IDS
 from infra.release.alias import refer_to_alias
@@ -48,20 +49,8 @@ def build_resources(environment: Environment, network: Network, domain: Domain) 
                 "Actions": [_forward_to(owner)],
             },
         }
-    if domain.hosted_zone_id:
-        resources["DomainRecord"] = {
-            "Type": "AWS::Route53::RecordSet",
-            "Properties": {
-                "Name": domain.name,
-                "Type": "A",
-                "HostedZoneId": domain.hosted_zone_id,
-                "AliasTarget": {
-                    "DNSName": {"Fn::GetAtt": ["LoadBalancer", "DNSName"]},
-                    "HostedZoneId": {"Fn::GetAtt": ["LoadBalancer", "CanonicalHostedZoneID"]},
-                },
-            },
-        }
-    return resources
+    dns_name, zone = ({"Fn::GetAtt": ["LoadBalancer", name]} for name in ("DNSName", "CanonicalHostedZoneID"))
+    return resources | build_record(domain, dns_name, zone)
 
 
 def build_permission(environment: Environment, name: FunctionName) -> dict[str, Any]:
