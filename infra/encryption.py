@@ -18,7 +18,7 @@ PARAMETER = "KmsKey"
 """A template parameter: the ARN of a created key, which the data stack writes to SSM."""
 DECRYPT, ENCRYPT = ("kms:Decrypt",), ("kms:Decrypt", "kms:GenerateDataKey")
 READING = ("Get", "BatchGet", "Query", "Scan", "Describe", "List", "ConditionCheck")
-"""Of the name of an action. All others write, and whoever writes needs a data key."""
+"""How the names of actions that read begin. All others write, and writing needs a data key."""
 TOPIC_SERVICES = ("budgets", "cloudwatch", "events")
 """They publish to the topics themselves, so they need the key."""
 
@@ -66,7 +66,7 @@ def add_parameter(environment: Environment, names: ResourceNames) -> ResourceNam
 
 
 def encrypt(environment: Environment, app: "cdk.App", data: "cdk.Stack") -> None:
-    """Give the key to every resource of every stack that stores data, whoever has added it."""
+    """Set the key on every resource that stores data, in every stack."""
     import aws_cdk as cdk  # the pipeline releases and validates without it
 
     if environment.kms_key == "create":
@@ -130,7 +130,7 @@ def build_resources(environment: Environment) -> dict[str, dict[str, Any]]:
 
 
 def _allow_account() -> dict[str, Any]:
-    """Policies of IAM decide who may use the key: those of our roles, and of whoever deploys."""
+    """Let the account's IAM policies decide who may use the key."""
     root = substitute("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")
     return {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"}
 

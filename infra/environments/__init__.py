@@ -134,7 +134,7 @@ class Environment:
     pages: "Contact | None" = None
     """Who is woken by alarms; prod is not deployed without."""
     tickets: "Contact | None" = None
-    """Who hears of alarms that can wait for the next working day. None: whoever is woken."""
+    """Who gets the alarms that can wait for the next working day. None: the contact of `pages`."""
     api_p99_ms: int = 150
     """A hundredth of requests may take longer at the front door, with authorizer, network and cold starts."""
     api: Api = "rest"
