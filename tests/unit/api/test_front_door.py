@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -304,9 +305,7 @@ def test_every_guarded_route_is_opened_by_a_scope() -> None:
         for path, methods in application.app.routes.items()
         if any(m.authorizer for m in methods.values())
     }
-    front_door = application.app.front_door
-    assert front_door
-    assert all(front_door._openers[path] for path in guarded)
+    assert {path for path in guarded if any(fnmatchcase(path, opener) for opener in ROUTES)} == guarded
     assert {route for routes in SCOPES.values() for route in routes} == ROUTES
 
 
