@@ -134,7 +134,15 @@ class Services(AwsStores):
 
     @cached_property
     def authorizer(self) -> Authorizer:
-        return Authorizer(self.keys, self.settings.demo_key, self.settings.key_cache_ttl, time.monotonic)
+        settings = self.settings
+        return Authorizer(
+            self.keys,
+            settings.demo_key,
+            self.metrics,
+            ttl=settings.key_cache_ttl,
+            max_stale=settings.key_max_stale,
+            timer=time.monotonic,
+        )
 
     @cached_property
     def ingestion(self) -> Ingest:

@@ -42,6 +42,7 @@ class Settings:
     assignment_ttl_days: int = 90
     identity: bool = False
     key_cache_ttl: float = 60.0
+    key_max_stale: float = 21_600.0
 
     event_max_age: float = 7 * 86_400.0
     event_max_future: float = 600.0

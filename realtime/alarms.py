@@ -20,9 +20,14 @@ With a period of one minute, such an alarm would go off and on.
 """
 STALE_SECONDS = 60
 """A kill switch is promised within 10 seconds."""
+STALE_KEYS_SECONDS = 300
+"""A key is read again every minute (`REALTIME_KEY_CACHE_TTL`)."""
 DECIDING_FUNCTIONS = ("assignment", "feature_flags")
 FUNCTIONS_WITH_DEFINITIONS = ("assignment", "feature_flags", "ingest", "event_processor")
 STREAM_FUNCTIONS = ("event_processor", "assignment_sync")
+AUTHORIZING_FUNCTIONS = ("authorizer", "ingest", "assignment", "feature_flags")
+"""The first behind a REST API, the others behind the other front doors; /events reads its key itself."""
+FUNCTIONS = (*FUNCTIONS_WITH_DEFINITIONS, "assignment_sync", "authorizer")
 HEARTBEAT = "heartbeat"
 """The function that makes a decision every minute, and looks whether it was counted."""
 HEARTBEAT_CONDITIONS = ("heartbeat", "event-source-disabled")
@@ -198,6 +203,12 @@ def _list_service_conditions(env: str) -> Iterator[Condition]:
     ages = measure_service(env, FUNCTIONS_WITH_DEFINITIONS, "DefinitionsAge", "Maximum")
     description = "Definitions are over a minute old: a kill switch may not be in force."
     yield Condition("stale-definitions", description, ages, threshold=STALE_SECONDS, severity="page")
+    keys = measure_service(env, AUTHORIZING_FUNCTIONS, "KeysAge", "Maximum")
+    description = "API keys cannot be read: a revoked one may still open."
+    yield Condition("stale-keys", description, keys, threshold=STALE_KEYS_SECONDS, severity="page")
+    opened = measure_service(env, FUNCTIONS, "BreakerOpened", "Sum")
+    description = "A store has not answered for minutes: its circuit breaker is open."
+    yield Condition("breaker-open", description, opened, "SUM", breaching=3, periods=5)
     for name, metric, functions, statistic, description in (
         (
             "invalid-definition",

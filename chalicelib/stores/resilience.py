@@ -17,8 +17,8 @@ from chalicelib.metrics import MetricsRecorder
 from chalicelib.stores.configuration import explain_misconfiguration, name_resource
 
 FAILURES_TO_OPEN = 3
-SECONDS_OPEN, MOST_SECONDS_OPEN = 2, 8
-"""Doubled after each probe that fails. A kill switch is in force 10 s after the store answers again."""
+SECONDS_OPEN, MOST_SECONDS_OPEN = 1, 3
+"""Doubled after each probe that fails. All is well again 5 s after the store answers again."""
 SECONDS_BETWEEN_LOGS = 60.0
 MIN_SECONDS = 0.05
 """No call begins with less time left: a healthy call may take this long."""
@@ -50,8 +50,8 @@ _probing: ContextVar[bool] = ContextVar("probing", default=False)
 def guarded(method: Callable[P, R]) -> Callable[P, R]:
     """A store's method that raises Throttled or StorageUnavailable instead of botocore's errors.
 
-    Each store has a breaker of its own. After three failures in a row its calls fail at once for two
-    seconds; then one call is let through. If it fails, calls fail at once for four, then for eight seconds.
+    Each store has a breaker of its own. After three failures in a row its calls fail at once for a
+    second; then one call is let through. If it fails, calls fail at once for two, then for three seconds.
     An answer, also a throttle or a refusal, is no failure.
     """
 
@@ -79,7 +79,8 @@ def guarded(method: Callable[P, R]) -> Callable[P, R]:
 def record_breaker(store: S, name: str, metrics: MetricsRecorder) -> S:
     """``store``, whose breaker is recorded as ``BreakerOpened.NAME`` when it opens, and at each probe.
 
-    So an open breaker is recorded every few seconds while it is used, and a closed one never.
+    So an open breaker is recorded every few seconds while it is used, and a closed one never. The metric
+    ``BreakerOpened`` counts all stores together, for the alarm.
     """
     _get_breaker(store).add_listener(_Recorder(f"BreakerOpened.{name}", metrics))
     return store
@@ -94,6 +95,7 @@ class _Recorder(CircuitBreakerListener):
         del cb, old_state
         if new_state.name == STATE_OPEN:
             self._metrics.record(self._name)
+            self._metrics.record("BreakerOpened")
 
 
 def stop_late_calls(**_: Any) -> None:

@@ -80,10 +80,14 @@ def judge_breakers(name: str, view: View) -> Line:
             if add_up([metric], view.series, view.now - RECENT):
                 is_open.add(place)
     figures = {"open": sorted(is_open), "opened_in_the_last_hour": opened}
-    if is_open:
-        advice = "These stores do not answer. Calls fail at once, and what is cached serves."
-        return Line(name, State.RED, f"open: {', '.join(sorted(is_open))}", advice, figures=figures)
     past = f"; opened in the last hour: {', '.join(sorted(opened))}" if opened else ""
+    ringing = view.find_ringing(("breaker-open", "stale-keys"))
+    if is_open or ringing:
+        advice = "These stores do not answer. Calls fail at once, and what is cached serves."
+        text = f"open: {', '.join(sorted(is_open))}" if is_open else f"all closed{past}"
+        if "stale-keys" in ringing:
+            text += "; API keys cannot be read"
+        return Line(name, State.RED, text, advice, ringing or ("breaker-open",), figures)
     return Line(name, State.GREEN, f"all closed{past}", figures=figures)
 
 

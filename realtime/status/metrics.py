@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from realtime.alarms import (
     BREAKERS,
     DECIDING_FUNCTIONS,
+    FUNCTIONS,
     FUNCTIONS_WITH_DEFINITIONS,
     Condition,
     Metric,
     measure_service,
 )
-
-FUNCTIONS = (*FUNCTIONS_WITH_DEFINITIONS, "assignment_sync", "authorizer")
 
 
 def list_all(env: str, conditions: Mapping[str, Condition]) -> list[Metric]:

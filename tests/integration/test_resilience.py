@@ -157,7 +157,7 @@ def test_a_table_that_comes_back_is_used_again(dynamo: Dynamo, monkeypatch: pyte
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Breakers that probe after tenths of seconds."""
-    assert (resilience.SECONDS_OPEN, resilience.MOST_SECONDS_OPEN) == (2, 8)
+    assert (resilience.SECONDS_OPEN, resilience.MOST_SECONDS_OPEN) == (1, 3)
     monkeypatch.setattr(resilience, "SECONDS_OPEN", 0.2)
     monkeypatch.setattr(resilience, "MOST_SECONDS_OPEN", 0.8)
 

@@ -6,14 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 import app as application
 from chalicelib.api.application import Application
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Decision, DefinitionRow
 from chalicelib.domain.errors import NotFound, StorageUnavailable
+from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.domain.reasons import Reason
+from chalicelib.services.authorize import Authorizer
 from chalicelib.services.definitions.catalog import Catalog
+from chalicelib.stores.resilience import FAILURES_TO_OPEN, guarded
 from chalicelib.wiring import Plane
 from infra.environments import FunctionName
 from infra.functions import LOGICAL_IDS
@@ -42,6 +46,12 @@ class Unreachable(MemoryDefinitions):
 class UnreachableKeys(MemoryKeys):
     def get(self, *_: Any) -> Any:
         raise StorageUnavailable
+
+
+class BrokenStore:
+    @guarded
+    def ask(self) -> None:
+        raise EndpointConnectionError(endpoint_url="x")
 
 
 class RefusedBatches:
@@ -170,6 +180,26 @@ def lose_the_definitions(signals: Signals) -> None:
         application.assignment(ASSIGNMENT, None)
 
 
+def lose_the_keys(signals: Signals) -> None:
+    time, keys = [0.0], MemoryKeys()
+    keys.put(ApiKey(digest("rt_web"), "web", ("flags",), "2026-01-01T00:00:00Z"))
+    with signals.container("authorizer", keys=keys) as plane:
+        limits = {"ttl": 60.0, "max_stale": 3600.0}
+        plane.authorizer = Authorizer(keys, "", plane.metrics, **limits, timer=lambda: time[0])
+        authorize("rt_web")
+        vars(plane.authorizer)["_keys"] = UnreachableKeys()
+        time[0] += 400.0
+        authorize("rt_web")
+
+
+def open_a_breaker(signals: Signals) -> None:
+    with signals.container("ingest") as plane:
+        store = plane.watch("stream", BrokenStore())
+        for _ in range(FAILURES_TO_OPEN):
+            with pytest.raises(StorageUnavailable):
+                store.ask()
+
+
 def write_a_broken_row(signals: Signals) -> None:
     with signals.container("feature_flags") as plane:
         plane.definitions.publish([DefinitionRow("flag", "on", "{", "active")], 0, 0.0)
@@ -279,6 +309,8 @@ def list_causes(get_name: Callable[[str], Any], tables: list[str]) -> dict[str, 
         "poison-rises": (send_poison,),
         "tracking-drops": (drop_exposures,),
         "stale-definitions": (lose_the_definitions,),
+        "stale-keys": (lose_the_keys,),
+        "breaker-open": (open_a_breaker,),
         "invalid-definition": (write_a_broken_row,),
         "assignment-not-stored": (lose_an_assignment,),
         "sample-ratio-mismatch": (assign_one_variant_only,),

@@ -34,6 +34,8 @@ REQUIRED_ALARMS = {
     "failed-batches-not-empty",
     "tracking-drops",
     "stale-definitions",
+    "stale-keys",
+    "breaker-open",
     "sample-ratio-mismatch",
     "event_processor-iterator-age",
     "assignment_sync-iterator-age",

@@ -1,6 +1,7 @@
 import base64
 import re
 import secrets
+import threading
 from dataclasses import replace
 from io import StringIO
 
@@ -11,9 +12,9 @@ from rich.console import Console
 
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.keys import BEARER_PATTERN, ApiKey, digest, parse_bearer
-from chalicelib.services.authorize import Authorizer
+from chalicelib.services.authorize import MAX_KEYS, RETRY_SECONDS, Authorizer
 from realtime.commands.keys import create_key
-from realtime.testing.stores import MemoryKeys
+from realtime.testing.stores import MemoryKeys, MemoryMetrics
 
 WEB = ApiKey(digest("rt_web"), "web", ("flags",), "2026-01-01T00:00:00Z")
 
@@ -25,16 +26,32 @@ class CountingKeys(MemoryKeys):
             self.put(key)
         self.reads = 0
         self.is_broken = False
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     def get(self, key_id: str) -> ApiKey | None:
         self.reads += 1
+        assert self.may_answer.wait(10)
         if self.is_broken:
             raise StorageUnavailable
         return super().get(key_id)
 
 
-def make_authorizer(keys: CountingKeys, demo_key: str = "", now: float = 0.0) -> Authorizer:
-    return Authorizer(keys, demo_key, 60.0, lambda: now)
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+TTL, MAX_STALE = 60.0, 3600.0
+
+
+def make_authorizer(
+    keys: CountingKeys, demo_key: str = "", clock: Clock | None = None, metrics: MemoryMetrics | None = None
+) -> Authorizer:
+    timer, recorder = clock or Clock(), metrics or MemoryMetrics()
+    return Authorizer(keys, demo_key, recorder, ttl=TTL, max_stale=MAX_STALE, timer=timer)
 
 
 def test_a_key_opens_the_routes_of_its_scopes_only() -> None:
@@ -93,6 +110,102 @@ def test_a_failed_look_up_is_not_remembered() -> None:
         authorizer.authorize("Bearer rt_web")
     keys.is_broken = False
     assert authorizer.authorize("Bearer rt_web").routes
+
+
+def open_routes(authorizer: Authorizer, key: str = "rt_web") -> bool:
+    return bool(authorizer.authorize(f"Bearer {key}").routes)
+
+
+def test_a_good_key_goes_on_to_open_while_the_table_is_away_and_its_age_is_recorded() -> None:
+    keys, clock, metrics = CountingKeys(WEB), Clock(), MemoryMetrics()
+    authorizer = make_authorizer(keys, clock=clock, metrics=metrics)
+    before = authorizer.authorize("Bearer rt_web")
+    keys.is_broken = True
+    for clock.now in (TTL, 600.0, MAX_STALE - 1):
+        assert authorizer.authorize("Bearer rt_web") == before
+    assert metrics.recorded == {"KeysAge": [TTL, 600.0, MAX_STALE - 1]}
+
+
+def test_it_does_so_up_to_the_bound_and_then_fails_honestly() -> None:
+    keys, clock = CountingKeys(WEB), Clock()
+    authorizer = make_authorizer(keys, clock=clock)
+    assert open_routes(authorizer)
+    keys.is_broken = True
+    clock.now = MAX_STALE
+    with pytest.raises(StorageUnavailable):
+        authorizer.authorize("Bearer rt_web")
+    keys.is_broken = False
+    assert open_routes(authorizer)
+
+
+def test_a_revoked_key_stays_refused_while_the_table_is_away() -> None:
+    keys, clock = CountingKeys(replace(WEB, revoked="2026-02-01T00:00:00Z")), Clock()
+    authorizer = make_authorizer(keys, clock=clock)
+    assert not open_routes(authorizer)
+    keys.is_broken = True
+    clock.now = 600.0
+    assert not open_routes(authorizer)
+
+
+def test_an_unknown_key_is_no_verdict_while_the_table_is_away() -> None:
+    """It may have been created since."""
+    keys, clock = CountingKeys(WEB), Clock()
+    authorizer = make_authorizer(keys, clock=clock)
+    assert not open_routes(authorizer, "rt_new")
+    keys.is_broken = True
+    clock.now = TTL
+    with pytest.raises(StorageUnavailable):
+        authorizer.authorize("Bearer rt_new")
+
+
+def test_a_dead_table_is_asked_for_a_key_once_a_second() -> None:
+    keys, clock = CountingKeys(WEB), Clock()
+    authorizer = make_authorizer(keys, clock=clock)
+    assert open_routes(authorizer)
+    keys.is_broken = True
+    clock.now = TTL
+    for _ in range(100):
+        assert open_routes(authorizer)
+    assert keys.reads == 2
+    clock.now += RETRY_SECONDS
+    assert open_routes(authorizer)
+    assert keys.reads == 3
+
+
+def test_a_revocation_is_in_force_with_the_first_answer_after_the_outage() -> None:
+    keys, clock = CountingKeys(WEB), Clock()
+    authorizer = make_authorizer(keys, clock=clock)
+    assert open_routes(authorizer)
+    keys.is_broken = True
+    clock.now = 300.0
+    assert open_routes(authorizer)
+    keys.put(replace(WEB, revoked="2026-02-01T00:00:00Z"))
+    keys.is_broken = False
+    clock.now += RETRY_SECONDS
+    assert not open_routes(authorizer)
+
+
+def test_a_revocation_that_a_slow_table_tells_late_is_in_force_when_it_comes() -> None:
+    """The first request waits for it, and the others, after a failure, a quarter of a second."""
+    keys, clock = CountingKeys(WEB), Clock()
+    authorizer = make_authorizer(keys, clock=clock)
+    assert open_routes(authorizer)
+    keys.put(replace(WEB, revoked="2026-02-01T00:00:00Z"))
+    clock.now = TTL
+    keys.may_answer.clear()
+    threading.Timer(0.5, keys.may_answer.set).start()
+    assert not open_routes(authorizer)
+
+
+def test_made_up_keys_push_out_no_key_that_exists() -> None:
+    keys = CountingKeys(WEB)
+    authorizer = make_authorizer(keys)
+    assert open_routes(authorizer)
+    for number in range(MAX_KEYS + 1):
+        assert not open_routes(authorizer, f"rt_{number}")
+    keys.reads = 0
+    assert open_routes(authorizer)
+    assert keys.reads == 0
 
 
 def test_the_demo_key_opens_everything_where_there_is_one() -> None:

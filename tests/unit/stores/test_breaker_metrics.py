@@ -32,4 +32,4 @@ def test_an_open_breaker_is_recorded_once_and_a_closed_one_never() -> None:
     for _ in range(5):
         with pytest.raises(StorageUnavailable):
             store.ask()
-    assert metrics.recorded == {"BreakerOpened.things": [1]}
+    assert metrics.recorded == {"BreakerOpened.things": [1], "BreakerOpened": [1]}

@@ -152,11 +152,20 @@ def test_an_open_breaker_is_red_and_one_that_was_open_is_named() -> None:
     opened = find_metric("BreakerOpened.definitions", "ingest")
     line = judge_one("breakers", {opened: by_minute(4)})
     assert (line.state, line.text) == (State.RED, "open: definitions (ingest)")
+    assert line.alarms == ("breaker-open",)
     line = judge_one("breakers", {opened: by_minute(4, 0, 0, 0, 0)})
     assert (line.state, line.text) == (
         State.GREEN,
         "all closed; opened in the last hour: definitions (ingest)",
     )
+
+
+def test_alarms_on_breakers_and_keys_are_not_green() -> None:
+    line = judge_one("breakers", {find_metric("BreakerOpened", "ingest"): by_minute(4, 4, 4, 4, 4, 4)})
+    assert (line.state, line.alarms) == (State.RED, ("breaker-open",))
+    line = judge_one("breakers", {find_metric("KeysAge", "authorizer"): by_minute(400)})
+    assert (line.state, line.text) == (State.RED, "all closed; API keys cannot be read")
+    assert line.alarms == ("stale-keys",)
 
 
 @pytest.mark.parametrize(
