@@ -190,10 +190,10 @@ def _write_notes(
         notes.append(_note("several_currencies", message))
     if any(OTHER in variant["events"] for variant in variants.values()):
         message = (
-            "On some day there were more event types than are counted apart; the rest is counted as $other. "
-            "Event types should not hold ids."
+            "Events of types that no experiment's metrics name are counted together as $other. Name a type "
+            "in metrics to count it from then on; the archive has the types of all events."
         )
-        notes.append(_note("too_many_event_types", message))
+        notes.append(_note("unnamed_event_types", message))
     few = [key for key, result in variants.items() if result["conversions"] < MIN_CONVERSIONS]
     if few:
         message = f"Fewer than {MIN_CONVERSIONS} conversions, so no conclusion yet: {', '.join(few)}."

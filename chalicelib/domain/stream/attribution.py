@@ -11,13 +11,18 @@ from chalicelib.domain import heartbeat
 from chalicelib.domain.assignment import find_unit
 from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
+from chalicelib.domain.identity import IDENTIFY
 from chalicelib.domain.stream.counters import UNASSIGNED, flag_scope
 from chalicelib.domain.stream.event import Event, Limits
 from chalicelib.domain.stream.experiment_index import Match, Snapshot
+from chalicelib.domain.stream.tracking import ASSIGNMENT, EVALUATION, EXPOSURE
 
 AssignmentKey = tuple[str, str]
 """Experiment id, and the user or other unit that the row belongs to."""
 
+
+SERVICE_TYPES = frozenset({ASSIGNMENT, EVALUATION, EXPOSURE, IDENTIFY})
+"""Event types that this service itself writes."""
 
 NO_VARIANT = "$none"
 """Under which evaluations are counted that leave the value to the caller."""
@@ -57,6 +62,14 @@ def find_matches(event: Event, snapshot: Snapshot) -> tuple[Match, ...]:
         return snapshot.by_type.get(event.type, ())
     match = snapshot.by_key.get(event.experiment_key)
     return () if match is None else (match,)
+
+
+def is_named(event: Event, snapshot: Snapshot) -> bool:
+    """Whether its type may have a counter: a definition names it, or this service writes it.
+
+    Senders can make up any number of other types.
+    """
+    return event.type in snapshot.named_types or event.type in SERVICE_TYPES
 
 
 def attribute_event(

@@ -50,16 +50,21 @@ class ExperimentIndex:
 
 
 class Snapshot:
-    """``by_type``: the active experiments whose ``metrics`` name the event type."""
+    """``by_type``: the active experiments whose ``metrics`` name the event type.
+
+    ``named_types``: those that any experiment's ``metrics`` name, active or not.
+    """
 
     def __init__(self, versions: Mapping[str, Versions], time: float) -> None:
         self.by_key: dict[str, Match] = {}
         self.by_type: dict[str, tuple[Match, ...]] = {}
+        self.named_types: set[str] = set()
         for key, published in versions.items():
             experiment = _find_in_force(published, time)
             if experiment is None:
                 continue
             match = self.by_key[key] = Match(experiment, _is_active(experiment, time))
+            self.named_types.update(experiment.metrics)
             if match.is_active:
                 for event_type in experiment.metrics:
                     self.by_type[event_type] = (*self.by_type.get(event_type, ()), match)

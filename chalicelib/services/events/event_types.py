@@ -1,8 +1,7 @@
-"""Limits how many event types an experiment counts apart on one day.
+"""Limits how many pairs of event type and currency an experiment counts apart on one day.
 
-Event types that an experiment's ``metrics`` name always count under their own name. Others count because
-events name the experiment, and their number is up to the senders: one that writes ids into event types
-would make a counter for each. Those over the limit count together, as ``$other``.
+Definitions name the event types, but senders choose the currencies: one that writes ids into them would
+make a counter for each. Pairs over the limit count together, as ``$other``.
 """
 
 import logging
@@ -22,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class EventTypes(Protocol):
-    """The event types that are counted apart, by scope and day."""
+    """The pairs of event type and currency that are counted apart, by scope and day."""
 
     def claim(self, scope: str, day: int, names: frozenset[str], limit: int) -> frozenset[str]:
         """Add those of ``names`` for which there is room; returns all that are there then, at most ``limit``.
@@ -53,7 +52,7 @@ class EventTypeLimiter:
                 refused[scope, day] = names - counted
                 self._metrics.record("EventTypesRefused", len(names - counted))
                 log.warning(
-                    "%s has more than %d event types on %s: the others count as $other",
+                    "%s has more than %d event types with a currency on %s: the others count as $other",
                     scope,
                     self._limit,
                     format_day(day),

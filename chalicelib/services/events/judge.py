@@ -15,12 +15,13 @@ from chalicelib.domain.stream.attribution import (
     find_assignment_key,
     find_deciding_times,
     find_matches,
+    is_named,
 )
 from chalicelib.domain.stream.counters import experiment_scope
 from chalicelib.domain.stream.event import Event, Limits
-from chalicelib.domain.stream.experiment_index import Match
+from chalicelib.domain.stream.experiment_index import Match, Snapshot
 from chalicelib.domain.stream.records import Batch, EventPosition, ReceivedEvent
-from chalicelib.domain.stream.tracking import EVALUATION, EXPOSURE
+from chalicelib.domain.stream.tracking import EVALUATION
 from chalicelib.domain.stream.verdicts import Verdict, VerdictLog, Verdicts
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import Parallel
@@ -75,7 +76,8 @@ class Judge:
         index = self._versions.get_index(now)
         events = [received.event for received in batch.events]
         times = find_deciding_times(events, self._limits)
-        matches = list(map(find_matches, events, index.get_snapshots(times)))
+        snapshots = index.get_snapshots(times)
+        matches = list(map(find_matches, events, snapshots))
         if self._identifier is not None:
             self._link_ids(self._identifier, batch, times, now)
         assignments, people = self._load_rows(batch, times, matches, index.by_id, now)
@@ -91,7 +93,7 @@ class Judge:
             if event.type == EVALUATION:
                 verdict += attribute_evaluation(event, self._flags.get_all())
             by_event[position] = verdict
-        self._limit_event_types(batch, matches, by_event, now)
+        self._limit_event_types(batch, snapshots, by_event, now)
         fresh = Verdicts(batch.positions[0], batch.positions[-1], by_event)
         verdicts = _store_verdicts(self._verdicts, batch.shard, fresh, batch.positions)
         if verdicts is fresh:
@@ -140,25 +142,28 @@ class Judge:
         self._parallel.map(link, links)
 
     def _limit_event_types(
-        self,
-        batch: Batch,
-        matches: Sequence[Sequence[Match]],
-        by_event: dict[EventPosition, Verdict],
-        now: float,
+        self, batch: Batch, snapshots: Sequence[Snapshot], by_event: dict[EventPosition, Verdict], now: float
     ) -> None:
+        """Count as `$other` what no definition names, and what has more currencies than are counted apart."""
         names: dict[ScopeDay, set[str]] = {}
-        unusual = []
-        for received, matched in zip(batch.events, matches, strict=True):
-            event = received.event
-            # By its type, an event counts only where metrics list the type.
-            if event.currency or (event.experiment_key is not None and _is_unlisted(event, matched)):
-                unusual.append(received)
-                for scope_day in _list_scope_days(event, by_event[received.position, received.part]):
+        with_currency, unnamed = [], set()
+        for received, snapshot in zip(batch.events, snapshots, strict=True):
+            event, position = received.event, (received.position, received.part)
+            # Without an experiment's key, an event counts only where metrics name its type.
+            if event.experiment_key is not None and not is_named(event, snapshot):
+                verdict = by_event[position]
+                by_event[position] = tuple(each._replace(counted_as=OTHER) for each in verdict or ())
+                unnamed.add(event.type)
+            elif event.currency:
+                with_currency.append(received)
+                for scope_day in _list_scope_days(event, by_event[position]):
                     names.setdefault(scope_day, set()).add(_name_counter(event))
+        if unnamed:
+            self._metrics.record("EventTypesRefused", len(unnamed))
         if not names:
             return
         refused = self._event_types.find_refused({key: frozenset(names[key]) for key in names}, now)
-        for received in unusual if refused else ():
+        for received in with_currency if refused else ():
             event, position = received.event, (received.position, received.part)
             by_event[position] = tuple(
                 attribution._replace(counted_as=OTHER)
@@ -170,13 +175,9 @@ class Judge:
             )
 
 
-def _is_unlisted(event: Event, matches: Iterable[Match]) -> bool:
-    return event.type != EXPOSURE and any(event.type not in each.experiment.metrics for each in matches)
-
-
 def _name_counter(event: Event) -> str:
     """An event type cannot hold a control character, so the name is of one type and currency only."""
-    return f"{event.type}\n{event.currency}" if event.currency else event.type
+    return f"{event.type}\n{event.currency}"
 
 
 def _list_scope_days(event: Event, verdict: Iterable[Attribution] | None) -> list[ScopeDay]:

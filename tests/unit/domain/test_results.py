@@ -183,4 +183,4 @@ def test_one_currency_is_a_sum_as_without_any() -> None:
 
 def test_event_types_that_were_too_many_come_with_a_note() -> None:
     computed = compute_results(CHECKOUT, [counted("control", "$other", Sums(3))])
-    assert "too_many_event_types" in [note["code"] for note in computed["notes"]]
+    assert "unnamed_event_types" in [note["code"] for note in computed["notes"]]

@@ -1,5 +1,6 @@
-"""Event types that carry ids do not make a counter each; what an experiment counts is not touched."""
+"""Made-up event types and currencies do not make a counter each; what definitions name is not touched."""
 
+import gzip
 import logging
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from chalicelib.services.events.event_types import EventTypeLimiter
 from realtime.testing.event_stores import MemoryEventTypes
 from realtime.testing.stores import MemoryMetrics
-from tests.support.plane import EventPlane
+from tests.support.plane import EventPlane, purchase_experiment
 from tests.support.streams import ARRIVED, kinesis, purchase
 
 
@@ -23,46 +24,60 @@ def counts(plane: EventPlane) -> dict[str, int]:
     return totals
 
 
-def test_types_over_the_limit_count_as_other(caplog: pytest.LogCaptureFixture) -> None:
+def test_made_up_types_count_as_other_however_many_requests_send_them() -> None:
     plane = EventPlane()
-    with caplog.at_level(logging.WARNING):
-        for start in range(0, 500, 100):
-            events = [named(f"view-{number}") for number in range(start, start + 100)]
-            plane.deliver(kinesis([*events, purchase("u1")], start=start * 2))
-    totals = counts(plane)
-    assert len(totals) == 102
-    assert totals["$other"] == 400
-    assert totals["purchase"] == 5
-    assert plane.metrics.recorded["EventTypesRefused"]
-    assert "more than 100 event types on 2026-11-22" in caplog.text
+    for start in range(0, 4_000, 100):
+        events = [named("x" * 100 + str(number), currency="EUR") for number in range(start, start + 100)]
+        plane.deliver(kinesis([*events, purchase("u1"), named("exposure")], start=start * 2))
+    assert counts(plane) == {"$other": 4_000, "purchase": 40, "exposure": 40}
+    assert len(list(plane.counters.read("checkout"))) == 3
+    assert sum(plane.metrics.recorded["EventTypesRefused"]) == 4_000
     others = [sums for key, sums in plane.counted().items() if key[1] == "$other"]
     assert [total for _, total, _ in others] == [0]  # amounts of different events are not added up
+    archived = b"".join(map(gzip.decompress, plane.archive.objects.values()))
+    assert b"x3999" in archived
+
+
+def test_a_type_that_any_definition_names_counts_under_its_name() -> None:
+    paused = purchase_experiment("search", status="paused", metrics=["refund"])
+    plane = EventPlane(purchase_experiment(), paused)
+    plane.deliver(kinesis([named("refund"), named("gift")]))
+    assert counts(plane) == {"refund": 1, "$other": 1}
+
+
+def test_types_that_the_service_writes_count_under_their_names() -> None:
+    plane = EventPlane()
+    plane.deliver(kinesis([named(name) for name in ("exposure", "evaluation", "assignment", "$identify")]))
+    assert counts(plane) == {"exposure": 1, "evaluation": 1, "assignment": 1, "$identify": 1}
+
+
+def test_a_type_that_is_named_later_counts_from_then_on() -> None:
+    plane = EventPlane()
+    first = kinesis([named("gift")])
+    plane.deliver(first)
+    plane.experiments.by_key = {"checkout": purchase_experiment(metrics=["purchase", "gift"])}
+    container = plane.new_container()
+    container.process(first, lambda: 60.0, ARRIVED + 1)  # a retry counts as the first attempt decided
+    container.process(kinesis([named("gift")], start=1), lambda: 60.0, ARRIVED + 1)
+    assert counts(plane) == {"$other": 1, "gift": 1}
 
 
 def test_another_container_and_another_day_have_the_same_limit() -> None:
     plane = EventPlane()
-    plane.deliver(kinesis([named(f"a-{number}") for number in range(100)]))
+    plane.deliver(kinesis([purchase("u1", value=1, currency=f"A{number:03d}") for number in range(100)]))
     second = plane.new_container()
-    late = named("b", timestamp="2026-11-21T10:00:00Z")
-    second.process(kinesis([named("b"), named("a-7"), late], start=200), lambda: 60.0, ARRIVED + 1)
-    totals = counts(plane)
-    assert (totals["$other"], totals["a-7"], totals["b"]) == (1, 2, 1)
+    late = purchase("u1", value=1, currency="BBB", timestamp="2026-11-21T10:00:00Z")
+    again = [purchase("u1", value=1, currency=code) for code in ("BBB", "A007")]
+    second.process(kinesis([*again, late], start=200), lambda: 60.0, ARRIVED + 1)
+    assert counts(plane) == {"$other": 1, "purchase": 102}
 
 
-def test_a_retry_counts_as_the_first_attempt_decided() -> None:
-    plane = EventPlane()
-    event = kinesis([named(f"a-{number}") for number in range(101)])
-    plane.deliver(event)
-    before = plane.counted()
-    plane.event_types = MemoryEventTypes()
-    plane.new_container().process(event, lambda: 60.0, ARRIVED + 1)
-    assert plane.counted() == before
-
-
-def test_currencies_are_limited_too() -> None:
+def test_currencies_are_limited_too(caplog: pytest.LogCaptureFixture) -> None:
     plane = EventPlane()
     events = [purchase("u1", value=1, currency=f"C{number:03d}") for number in range(120)]
-    plane.deliver(kinesis([*events, purchase("u1", value=1)]))
+    with caplog.at_level(logging.WARNING):
+        plane.deliver(kinesis([*events, purchase("u1", value=1)]))
+    assert "more than 100 event types with a currency on 2026-11-22" in caplog.text
     assert counts(plane) == {"purchase": 101, "$other": 20}
 
 

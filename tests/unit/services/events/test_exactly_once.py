@@ -60,9 +60,9 @@ class Schedule:
         elif kind < 0.2 and self.sent:
             self.records.append(record(self.chance.choice(self.sent), number))
         elif kind < 0.3:
-            event = purchase("late", event_type="signup", experiment_key="checkout")
+            event = purchase("late", event_type="exposure", experiment_key="checkout")
             self._send(event, number)
-            self.loose["signup"] += 1
+            self.loose["exposure"] += 1
         else:
             user, hour = self.chance.randrange(6), self.chance.choice(HOURS)
             amount = self.chance.randrange(10_000_000)

@@ -96,14 +96,18 @@ def test_a_container_that_remembers_a_row_counts_as_one_that_does_not(
     plane.assign("u1", "treatment", at=ARRIVED + 12, iteration=later.get("iteration", 1))
     for number, container in enumerate((plane.processor, plane.new_container()), 1):
         event = kinesis(
-            [purchase("u1", event_type="later", experiment_key="checkout", timestamp="2026-11-22T10:00:20Z")],
+            [
+                purchase(
+                    "u1", event_type="exposure", experiment_key="checkout", timestamp="2026-11-22T10:00:20Z"
+                )
+            ],
             start=number,
             arrived=ARRIVED + 20,
         )
         container.process(event, lambda: 60.0, ARRIVED + 21)
     scope = "checkout@2" if "iteration" in later else "checkout"
-    counts = {key[:2]: sums[0] for key, sums in plane.counted(scope).items() if key[1] == "later"}
-    assert counts == {("treatment", "later"): 2}
+    counts = {key[:2]: sums[0] for key, sums in plane.counted(scope).items() if key[1] == "exposure"}
+    assert counts == {("treatment", "exposure"): 2}
 
 
 def test_a_row_is_read_once_as_long_as_it_holds() -> None:
