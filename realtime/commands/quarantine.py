@@ -13,9 +13,12 @@ from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
 from chalicelib.domain.timestamps import format_timestamp
 from realtime.audit import AuditTrail
 from realtime.quarantine.held import Held, Stopping, hold_all
+from realtime.quarantine.parts import list_parts
 from realtime.quarantine.selection import Copies, Selection, count_by, count_records
 
 EVERYTHING = Selection()
+MAX_SHOWN = 20_000
+"""Characters of a payload on a terminal."""
 
 
 def never() -> bool:
@@ -111,7 +114,9 @@ def show_records(
         for name, value in record.items():
             if value is not None and name not in ("payload_at",):
                 console.print(Text(f"{name}: {value}"), soft_wrap=True)
-        text = "The payload does not exist any more." if payload is None else payload
+        text = "The payload does not exist any more." if payload is None else payload[:MAX_SHOWN]
+        if payload is not None and len(payload) > MAX_SHOWN:
+            text += f"\n… {len(payload) - MAX_SHOWN:,} more characters: --json has all"
         console.print(Text(f"{text}\n"), soft_wrap=True)
     if not rendered and not as_json:
         console.print(_say_nothing(selection, held))
@@ -163,7 +168,7 @@ def _take_per_code(records: Sequence[Copies], per_code: int) -> list[Copies]:
 
 def _render(quarantine: Quarantine, record: QuarantinedRecord) -> dict[str, Any]:
     payload = quarantine.read_payload(record)
-    text = None if payload is None else payload.decode("utf-8", "backslashreplace")
+    text = None if payload is None else b"\n".join(list_parts(payload)).decode("utf-8", "backslashreplace")
     return {"id": record.id, "place": record.place, **record.description, "payload": text}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from chalicelib.domain.stream.event import Limits, Refusal, parse_event
 from realtime.quarantine.interrupt import handle_interrupt
+from realtime.quarantine.parts import list_parts
 
 
 def set_fields(payload: bytes, assignments: Sequence[str], removed: Sequence[str]) -> bytes:
@@ -74,9 +75,12 @@ def format_payload(payload: bytes) -> bytes:
 
 
 def find_refusal(payload: bytes, arrived_at: float) -> Refusal | None:
-    """Why no age of an event would make this one valid, by the rules of this version."""
-    event = parse_event(payload, arrived_at, Limits(inf, inf))
-    return event if isinstance(event, Refusal) else None
+    """Why no age of an event would make this one valid, by the rules of this version.
+
+    Of a payload with several parts, the first refusal.
+    """
+    events = (parse_event(part, arrived_at, Limits(inf, inf)) for part in list_parts(payload))
+    return next((event for event in events if isinstance(event, Refusal)), None)
 
 
 def _find_parent(event: dict[str, Any], name: str, option: str) -> tuple[dict[str, Any], str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
 from realtime.quarantine.held import Held, hold_all
+from realtime.quarantine.parts import list_parts
 from realtime.user_data.lines import holds_user
 from realtime.user_data.stores import Finding, Request
 
@@ -40,11 +41,13 @@ class QuarantineStore:
     def _is_about(self, record: QuarantinedRecord, request: Request) -> bool:
         if record.description["partition_key"] in request.matcher.ids:
             return True
-        return holds_user(self._quarantine.read_payload(record) or b"", request.matcher)
+        payload = self._quarantine.read_payload(record) or b""
+        return any(holds_user(part, request.matcher) for part in list_parts(payload))
 
     def _describe(self, record: QuarantinedRecord) -> dict[str, Any]:
         payload = self._quarantine.read_payload(record) or b""
-        return record.description | {"payload": payload.decode("utf-8", "backslashreplace")}
+        text = b"\n".join(list_parts(payload)).decode("utf-8", "backslashreplace")
+        return record.description | {"payload": text}
 
 
 def _warn_of_hidden(held: Held[QuarantinedRecord]) -> list[str]:

@@ -98,7 +98,7 @@ def test_a_user_is_removed_from_every_store_and_nobody_else(deployment: Deployme
         "event ids (DynamoDB)": (1, 0),
         "contexts (DynamoDB)": (1, 0),
         "history (PostgreSQL)": (1, 0),
-        "quarantine (SQS)": (3, 0),
+        "quarantine (SQS)": (4, 0),
         ARCHIVE: (6, 2),
         "files of this machine": (0, 1),
     }  # fmt: skip
@@ -242,7 +242,7 @@ def test_a_user_gets_all_that_is_kept(deployment: Deployment, tmp_path: Path) ->
         "event-ids.jsonl": 1,
         "contexts.jsonl": 1,
         "history.jsonl": 1,
-        "quarantine.jsonl": 3,
+        "quarantine.jsonl": 4,
         "events.jsonl": 1,
     }
     with zipfile.ZipFile(file) as archive:

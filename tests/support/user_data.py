@@ -14,6 +14,7 @@ from rich.console import Console
 from chalicelib.domain.definitions.model import Assignment
 from chalicelib.domain.identity import Link
 from chalicelib.domain.recent_contexts import RecentContext
+from chalicelib.domain.stream.aggregation import join_parts
 from chalicelib.domain.stream.archive import ArchiveObject
 from chalicelib.domain.stream.event import Refusal
 from chalicelib.domain.stream.event_ids import Claim, EventName
@@ -24,6 +25,7 @@ from chalicelib.stores.clients import Clients
 from chalicelib.stores.event_ids import EventIdStore
 from chalicelib.stores.postgres import AssignmentHistory
 from chalicelib.wiring import Plane
+from realtime.quarantine.parts import list_parts
 from realtime.resources import describe
 from tests.support import history
 from tests.support.experiments import experiment, published, published_flag
@@ -101,6 +103,8 @@ class Deployment:
         payloads = [json.dumps(event(user)).encode(), b'{"user_id": "%b" broken' % user.encode()]
         payloads += [json.dumps(event(user, properties={"text": "x" * 20_000})).encode()]
         records = [PoisonRecord(0, 0, "", NOW, user, data, refusal) for data in payloads]
+        joined = join_parts([("shard", b""), ("shard", gzip.compress(payloads[0]))])
+        records.append(PoisonRecord(0, 0, "", NOW, "shard", joined, refusal))
         entries = [QuarantineEntry("s", f"{user[-1]}{n}", record, NOW) for n, record in enumerate(records)]
         self.plane.quarantine.put(entries)
 
@@ -137,7 +141,7 @@ class Deployment:
                 yield f"{version['Key']} {data.decode()}"
         for record in self._receive_all():
             payload = self.plane.quarantine.read_payload(record) or b""
-            yield f"quarantine {record.description} {payload.decode()}"
+            yield f"quarantine {record.description} {b' '.join(list_parts(payload)).decode()}"
         yield from (f"history {row}" for row in history.stored(self.database).values())
         yield from (f"{file} {file.read_text()}" for file in self.files.rglob("*") if file.is_file())
 

@@ -1,17 +1,13 @@
-"""From the records of a stream to events: base64, gzip, aggregation by the KPL. Pure.
-
-Aggregated records are parsed here, not by `aws-kinesis-agg`: that library prints what it cannot parse,
-user ids included, and drops it. The tests compare this parser with it.
-"""
+"""From the records of a stream to events. Pure."""
 
 import binascii
-import hashlib
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import count, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from chalicelib.domain.stream.aggregation import UndecodableRecord, join_parts, split_parts, unpack_part
 from chalicelib.domain.stream.counters import format_position
 from chalicelib.domain.stream.event import (
     MAX_BYTES,
@@ -26,9 +22,14 @@ MAX_UNPACKED = 64 * 1024 * 1024
 """Bytes. The gzipped parts of one record may unpack to this much, and a batch is cut short after it: the
 6 MB that Lambda delivers could otherwise fill any memory."""
 
-_GZIP = b"\x1f\x8b"
-_AGGREGATED = b"\xf3\x89\x9a\xc2"
-_DIGEST_BYTES = 16
+MAX_PARTS = 200_000
+"""A batch is cut short after so many parts, too: they take two seconds to read."""
+
+MAX_POISON_APART = 10
+"""Poison parts of one record that are quarantined one by one. More are one message and one object."""
+SEVERAL = "several"
+"""The code of poison parts that were refused for different reasons."""
+
 _OBJECT = ord("{")
 
 EventPosition = tuple[str, int]
@@ -71,15 +72,6 @@ class Batch(NamedTuple):
     poison: list[PoisonRecord]
 
 
-class UndecodableRecord(Exception):
-    """The parts of a record cannot be found, or a part cannot be unpacked."""
-
-    def __init__(self, code: str, message: str, payload: bytes) -> None:
-        super().__init__(message)
-        self.refusal = Refusal(code, message)
-        self.payload = payload
-
-
 def read_batches(records: Sequence[Mapping[str, Any]], limits: Limits) -> list[Batch]:
     """One batch for each shard: Lambda delivers one shard at a time, but a manual replay may mix them."""
     by_origin: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
@@ -99,15 +91,16 @@ def _read_batch(shard: str, records: Sequence[Mapping[str, Any]], limits: Limits
     batch = Batch(shard, numbers, list(map(format_position, numbers)), [], [])
     if not _add_ordinary_events(batch, bodies, limits):
         part_counts: dict[str, int] = {}
-        unpacked = 0
+        unpacked = part_count = 0
         for record_index, body in enumerate(bodies):
-            if unpacked >= MAX_UNPACKED:
+            if unpacked >= MAX_UNPACKED or part_count >= MAX_PARTS:
                 return batch._replace(positions=batch.positions[:record_index])
             position = batch.positions[record_index]
             first_part = part_counts.get(position, 0)
             parts, size = _add_record(batch, record_index, body, limits, first_part)
             part_counts[position] = first_part + parts
             unpacked += size
+            part_count += parts
     return batch
 
 
@@ -149,11 +142,13 @@ def _add_record(
         )
         return 1, 0
     bytes_left = MAX_UNPACKED
+    poison: list[PoisonRecord] = []
+    received_poison: list[tuple[str, bytes]] = []
     for part, (part_key, received) in enumerate(parts, first_part):
-        payload = received
+        payload, key = received, part_key or record_key
         try:
-            if received.startswith(_GZIP):
-                payload = _gunzip(received, min(MAX_BYTES, bytes_left))
+            payload = unpack_part(received, min(MAX_BYTES, bytes_left))
+            if payload is not received:
                 bytes_left -= len(payload)
             event = parse_event(payload, arrived_at, limits)
         except UndecodableRecord as error:
@@ -161,84 +156,16 @@ def _add_record(
         if isinstance(event, Event):
             batch.events.append(ReceivedEvent(record_index, part, position, arrived_at, event, len(payload)))
         else:
-            key = part_key or record_key
-            batch.poison.append(PoisonRecord(record_index, part, position, arrived_at, key, payload, event))
+            poison.append(PoisonRecord(record_index, part, position, arrived_at, key, payload, event))
+            received_poison.append((key, received))
+    batch.poison.extend([_join_poison(poison, received_poison)] if len(poison) > MAX_POISON_APART else poison)
     return len(parts), MAX_UNPACKED - bytes_left
 
 
-def split_parts(data: object) -> list[tuple[str | None, bytes]]:
-    """The parts of a record's ``data`` (base64), each with its own partition key if it has one.
-
-    A part may be gzipped.
-    """
-    if not isinstance(data, str):
-        raise UndecodableRecord("invalid_base64", "The record has no data.", b"")
-    try:
-        content = binascii.a2b_base64(data, strict_mode=True)
-    except ValueError:  # binascii.Error, or a character outside of ASCII
-        payload = data.encode("utf-8", "surrogatepass")
-        message = "The record's data is not valid base64."
-        raise UndecodableRecord("invalid_base64", message, payload) from None
-    return _disaggregate(content) if content.startswith(_AGGREGATED) else [(None, content)]
-
-
-def _gunzip(content: bytes, max_bytes: int) -> bytes:
-    rest, unpacked = content, b""
-    while rest:
-        member = zlib.decompressobj(31)
-        try:
-            unpacked += member.decompress(rest, max_bytes + 1 - len(unpacked))
-        except zlib.error:
-            message = "The record begins like gzip, but it is not gzip."
-            raise UndecodableRecord("invalid_gzip", message, content) from None
-        if len(unpacked) > max_bytes:
-            raise UndecodableRecord("too_large", f"Unpacked, it has more than {max_bytes} bytes.", content)
-        if not member.eof:
-            raise UndecodableRecord("invalid_gzip", "The gzipped record is cut off.", content)
-        rest = member.unused_data
-    return unpacked
-
-
-def _disaggregate(content: bytes) -> list[tuple[str | None, bytes]]:
-    """Magic number, protocol buffer, MD5 of it (amazon-kinesis-producer, aggregation-format.md)."""
-    message, digest = content[len(_AGGREGATED) : -_DIGEST_BYTES], content[-_DIGEST_BYTES:]
-    if hashlib.md5(message, usedforsecurity=False).digest() != digest:
-        raise UndecodableRecord("invalid_aggregate", "The aggregated record's checksum is wrong.", content)
-    try:
-        fields = list(_parse_fields(message))
-        keys = [value.decode() for number, value in fields if number == 1 and isinstance(value, bytes)]
-        parts = [
-            dict(_parse_fields(value)) for number, value in fields if number == 3 and isinstance(value, bytes)
-        ]
-        return [(keys[part[1]], part[3]) for part in parts]  # type: ignore[misc, index]  # a wrong type is caught below
-    except (LookupError, ValueError, TypeError):
-        refusal = "The aggregated record cannot be parsed."
-        raise UndecodableRecord("invalid_aggregate", refusal, content) from None
-
-
-def _parse_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(number, value) of each field. This format has only varints and length-delimited fields."""
-    offset = 0
-    while offset < len(message):
-        tag, offset = _parse_varint(message, offset)
-        value, offset = _parse_varint(message, offset)
-        if tag & 7 == 0:
-            yield tag >> 3, value
-        elif tag & 7 == 2 and offset + value <= len(message):
-            yield tag >> 3, message[offset : offset + value]
-            offset += value
-        else:
-            raise ValueError("not a field of an aggregated record")
-
-
-def _parse_varint(message: bytes, offset: int) -> tuple[int, int]:
-    """The number, and the offset after it."""
-    value = shift = 0
-    while shift < 64:
-        byte = message[offset]
-        value |= (byte & 0x7F) << shift
-        offset += 1
-        if byte < 0x80:
-            return value, offset
-        shift += 7
-    raise ValueError("a varint has at most ten bytes")
+def _join_poison(poison: Sequence[PoisonRecord], received: Sequence[tuple[str, bytes]]) -> PoisonRecord:
+    """One record of them all: an aggregated one of their parts as they were received."""
+    codes = Counter(each.refusal.code for each in poison)
+    code = poison[0].refusal.code if len(codes) == 1 else SEVERAL
+    counts = ", ".join(f"{number} {code}" for code, number in codes.most_common())
+    message = f"{len(poison)} parts of the record were refused: {counts}."
+    return poison[0]._replace(payload=join_parts(received), refusal=Refusal(code, message))

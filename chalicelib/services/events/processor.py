@@ -17,7 +17,7 @@ from chalicelib.domain.stream.attribution import Attribution
 from chalicelib.domain.stream.counters import Counter, Counters, Entry, Tally, experiment_scope
 from chalicelib.domain.stream.event import Limits
 from chalicelib.domain.stream.quarantine import Quarantine, QuarantineEntry
-from chalicelib.domain.stream.records import Batch, ReceivedEvent, read_batches
+from chalicelib.domain.stream.records import Batch, EventPosition, ReceivedEvent, read_batches
 from chalicelib.domain.stream.verdicts import Verdict, Verdicts
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import Parallel, batched
@@ -45,6 +45,7 @@ class Finished(NamedTuple):
 
     objects: set[str]
     counted: dict[Counter, str]  # up to which position
+    quarantined: set[EventPosition]
 
 
 class EventProcessor:
@@ -109,13 +110,13 @@ class EventProcessor:
             middle = (start + end) // 2
             done = self._settle(batch, judged, lines, start, middle, now)
             return done if done < middle else self._settle(batch, judged, lines, middle, end, now)
-        finished = self._finished.setdefault(batch.shard, Finished(set(), {}))
+        finished = self._finished.setdefault(batch.shard, Finished(set(), {}, set()))
         archived = self._archive_objects(objects, finished.objects, end)
         if archived < end:
             tallies = _tally_events(batch.shard, judged.events, start, archived)
         failed = self._count(tallies, finished.counted)
         done = archived if failed is None else batch.positions.index(failed)
-        return self._quarantine_poison(batch, judged.verdicts, start, done, now)
+        return self._quarantine_poison(batch, judged.verdicts, start, done, now, finished.quarantined)
 
     def _archive_objects(self, objects: Sequence[ArchiveObject], finished: set[str], end: int) -> int:
         """How many records are archived: ``end``, or those before the first that is not."""
@@ -137,12 +138,22 @@ class EventProcessor:
         undone = [tally for tally in tallies if tally.last > counted.get(tally.counter, "")]
         return add_tallies(self._counters, undone, self._parallel, counted)
 
-    def _quarantine_poison(self, batch: Batch, verdicts: Verdicts, start: int, done: int, now: float) -> int:
+    def _quarantine_poison(
+        self,
+        batch: Batch,
+        verdicts: Verdicts,
+        start: int,
+        done: int,
+        now: float,
+        finished: set[EventPosition],
+    ) -> int:
         """Last, and only records that will not be delivered again: a retry would quarantine them twice."""
         entries = [
             QuarantineEntry(batch.shard, batch.sequence_numbers[poison.record_index], poison, now)
             for poison in batch.poison
-            if start <= poison.record_index < done and poison.position >= verdicts.first
+            if start <= poison.record_index < done
+            and poison.position >= verdicts.first
+            and (poison.position, poison.part) not in finished
         ]
 
         def put(call: list[QuarantineEntry]) -> int:
@@ -153,8 +164,9 @@ class EventProcessor:
                 stored = [False] * len(call)
             if any(stored):
                 self._metrics.record("Quarantined", sum(stored))
-            failed = (entry for entry, is_stored in zip(call, stored, strict=True) if not is_stored)
-            return min((entry.poison.record_index for entry in failed), default=done)
+            outcomes = [(entry.poison, is_stored) for entry, is_stored in zip(call, stored, strict=True)]
+            finished.update((poison.position, poison.part) for poison, is_stored in outcomes if is_stored)
+            return min((poison.record_index for poison, is_stored in outcomes if not is_stored), default=done)
 
         return min([done, *self._parallel.map(put, batched(entries, POISON_A_CALL))])
 

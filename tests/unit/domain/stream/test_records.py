@@ -12,8 +12,9 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.stream.aggregation import UndecodableRecord, join_parts, split_content, split_parts
 from chalicelib.domain.stream.event import MAX_BYTES, Limits
-from chalicelib.domain.stream.records import MAX_UNPACKED, Batch, UndecodableRecord, read_batches, split_parts
+from chalicelib.domain.stream.records import MAX_UNPACKED, Batch, read_batches
 from tests.support.streams import kinesis, purchase, record
 
 
@@ -166,3 +167,28 @@ def test_records_that_share_a_sequence_number_are_parts_of_one_position() -> Non
         (2, 2, "u2"),
     ]
     assert [(poison.record_index, poison.part) for poison in batch.poison] == [(1, 1)]
+
+
+def test_more_than_ten_poison_parts_are_one_record_of_them_all() -> None:
+    good, broken = orjson.dumps(purchase()), gzip.compress(b"x")[:-1]
+    parts = [("u1", b""), ("u2", good), ("u3", broken), *[("u4", b"[]")] * 10]
+    batch = read(aggregated(*parts))
+    assert len(batch.events) == 1
+    [joined] = batch.poison
+    assert (joined.part, joined.partition_key, joined.refusal.code) == (0, "u1", "several")
+    counts = "10 not_an_object, 1 empty, 1 invalid_gzip"
+    assert joined.refusal.message == f"12 parts of the record were refused: {counts}."
+    assert split_content(joined.payload) == [part for part in parts if part[0] != "u2"]
+    assert read(joined.payload).poison[0].payload == joined.payload  # it comes back as it went
+
+
+def test_ten_poison_parts_stay_apart() -> None:
+    assert len(read(aggregated(*[("u1", b"")] * 10)).poison) == 10
+
+
+@given(st.lists(st.tuples(st.text(max_size=200), st.binary(max_size=300)), min_size=1))
+def test_parts_are_joined_as_the_library_of_producers_does(parts: list[tuple[str, bytes]]) -> None:
+    joined = join_parts(parts)
+    assert split_content(joined) == parts
+    with suppress(AssertionError, ValueError):  # it refuses some keys, such as the empty one
+        assert joined == aggregated(*parts)

@@ -1,5 +1,6 @@
 """What a redrive and an edit make of a payload."""
 
+import gzip
 import json
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.stream.aggregation import join_parts
 from chalicelib.domain.stream.event import MAX_BYTES
 from realtime.quarantine.edit import edit_in_editor, find_refusal, format_payload, set_fields
+from realtime.quarantine.parts import list_parts
 from realtime.quarantine.targets import add_fields
 from tests.unit.realtime.quarantine.test_selection import NOW, waiting
 
@@ -108,3 +111,15 @@ def test_a_lone_surrogate_stays_an_escape() -> None:
 def test_an_old_event_is_no_mistake() -> None:
     event = b'{"event_type": "purchase", "user_id": "u", "timestamp": "1997-01-01T00:00:00Z"}'
     assert find_refusal(event, NOW) is None
+
+
+def test_parts_of_one_payload_are_looked_at_one_by_one() -> None:
+    good = json.dumps({"event_type": "a", "user_id": "u", "timestamp": "2026-11-22T10:00:00Z"}).encode()
+    joined = join_parts([("u", good), ("u", gzip.compress(good)), ("u", b"[]")])
+    assert list_parts(joined) == [good, good, b"[]"]
+    refusal = find_refusal(joined, NOW)
+    assert refusal is not None
+    assert refusal.code == "not_an_object"
+    assert find_refusal(join_parts([("u", good)] * 11), NOW) is None
+    assert list_parts(joined[:-1]) == [joined[:-1]]  # not what it says
+    assert list_parts(good) == [good]

@@ -7,6 +7,7 @@ import pytest
 from aws_kinesis_agg.aggregator import RecordAggregator
 
 from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.stream.aggregation import join_parts
 from chalicelib.domain.stream.event import Limits
 from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.services.concurrency import Parallel
@@ -91,3 +92,21 @@ def test_poison_of_a_settled_piece_is_quarantined_once() -> None:
     plane, _ = deliver_until_done(kinesis(events), new_containers=True)
     places = [entry.sequence_number for entry in plane.quarantine.entries]
     assert len(places) == len(set(places)) == 3
+
+
+def test_poison_of_one_record_is_one_object() -> None:
+    payload = join_parts([("u1", b"")] * 160_000)
+    plane, sizes = deliver_until_done(kinesis([payload, purchase()]), new_containers=True)
+    assert sizes == [2]
+    [entry] = plane.quarantine.entries
+    assert entry.poison.refusal.message == "160000 parts of the record were refused: 160000 empty."
+    assert len(entry.payload) == len(payload)
+
+
+def test_what_is_in_quarantine_is_not_sent_again() -> None:
+    """Ten parts of each record go one by one, in more calls than an invocation has time for."""
+    records = [join_parts([("u1", b"")] * 10)] * 200
+    plane, sizes = deliver_until_done(kinesis(records), new_containers=False)
+    assert 1 < len(sizes) <= 4
+    places = [(entry.sequence_number, entry.poison.part) for entry in plane.quarantine.entries]
+    assert len(places) == len(set(places)) == 2_000
