@@ -67,6 +67,7 @@ class FlagEvaluator:
         # Looked up once: to look them up for each request takes a third of the time of tracking.
         self._append = None if buffer is None else buffer.append
         self._next_number = None if buffer is None else buffer.next_number
+        self._append_many = None if buffer is None else buffer.append_many
 
     def evaluate(
         self,
@@ -133,9 +134,8 @@ class FlagEvaluator:
             if len(unique) < len(by_name) or not by_name.keys() <= flags.keys():
                 evaluations = _name_as_asked(evaluations, by_name)
             failures |= {name: failed[flag.key] for name, flag in by_name.items() if flag.key in failed}
-        append, next_number = self._append, self._next_number
-        if append is not None and next_number is not None and user_id is not None and evaluations:
-            append((next_number(), user_id, now, evaluations))
+        if self._append_many is not None and user_id is not None and evaluations:
+            self._append_many(user_id, now, evaluations)
         return Evaluations(evaluations, failures)
 
     def _find_asked(

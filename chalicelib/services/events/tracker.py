@@ -10,7 +10,6 @@ from cachetools import TTLCache
 
 from chalicelib import deadline
 from chalicelib.domain.assignment import AssignmentResult
-from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
 from chalicelib.domain.stream.tracking import (
@@ -110,8 +109,7 @@ class Tracker:
     def _collect(self) -> None:
         """Turn what was buffered into records, each answer once."""
         total = 0
-        for _, user_id, now, answered in self.buffer.drain():
-            evaluations = (answered,) if isinstance(answered, Evaluation) else answered
+        for user_id, now, evaluations in self.buffer.drain():
             total += len(evaluations)
             for evaluation in evaluations:
                 answer = user_id, evaluation.flag_key, evaluation.variant

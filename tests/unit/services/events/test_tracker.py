@@ -1,7 +1,8 @@
 """Which decisions are sent as events, when, and what happens if they cannot be sent."""
 
+import tracemalloc
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import orjson
@@ -82,7 +83,7 @@ def evaluated(
     number: int | None = None,
 ) -> None:
     buffer = world.tracker.buffer
-    buffer.append((buffer.next_number() if number is None else number, user, now, (evaluation,)))
+    buffer.append((buffer.next_number() if number is None else number, user, now, evaluation))
 
 
 def test_an_evaluation_is_sent_with_flag_variant_reason_user_time_and_version(world: World) -> None:
@@ -164,7 +165,7 @@ def test_a_share_of_users_is_sent_for_a_flag_that_is_sampled(share: float) -> No
 def test_many_answers_of_one_request_are_sent_one_by_one() -> None:
     world = World(capacity=1000)
     answers = [answer(flag(f"f{n}")) for n in range(600)]
-    world.tracker.buffer.append((0, "u1", NOW, answers))
+    world.tracker.buffer.append_many("u1", NOW, answers)
     world.tracker.flush()
     assert {event["flag_key"] for event in world.stream.events} == {f"f{n}" for n in range(600)}
     assert world.stream.calls == [500, 100]
@@ -229,6 +230,30 @@ def test_the_buffer_is_bounded_and_what_it_drops_is_counted() -> None:
     dropped = sum(world.metrics.recorded["TrackingDropped"])
     assert len(world.stream.events) + dropped == 50
     assert len(world.stream.events) == 10
+
+
+def test_answers_for_many_flags_are_bounded_before_events_are_built_and_drops_are_counted() -> None:
+    world = World(capacity=1_000)
+    answers = [answer(flag(f"f{n}")) for n in range(300)]
+    evaluated(world, "single")
+
+    def ask(requests: int) -> int:
+        tracemalloc.clear_traces()
+        for _ in range(requests):
+            world.tracker.buffer.append_many(f"u{next(numbers)}", NOW, answers.copy())
+        return tracemalloc.get_traced_memory()[0]
+
+    numbers = count()
+    tracemalloc.start()
+    few, many = ask(10), ask(2_000)
+    tracemalloc.stop()
+    assert many < 2 * few
+    world.tracker.flush()
+    assert {user for user, _ in world.sent_answers()} == {"single", "u2007", "u2008", "u2009"}
+    assert sum(world.metrics.recorded["TrackingDropped"]) == 2_007 * 300
+    world.tracker.buffer.append_many("u", NOW, answers * 4)  # more than all that may wait
+    world.tracker.flush()
+    assert sum(world.metrics.recorded["TrackingDropped"]) == 2_007 * 300 + 200
 
 
 @pytest.mark.parametrize("flushed_between", [False, True])
