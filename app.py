@@ -1,4 +1,7 @@
-"""Every route and event handler of the service, a few lines each; the logic is in chalicelib."""
+"""Every route and event handler of the service, a few lines each; the logic is in chalicelib.
+
+Every function imports this module, so it imports little. `prepare` loads what this function needs besides.
+"""
 
 from typing import Any
 
@@ -6,28 +9,10 @@ from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, 
 
 from chalicelib import deadline
 from chalicelib.answers import count_answers
-from chalicelib.api import assignments, direct, flags, ofrep, openapi
 from chalicelib.api.application import Application, FixedRoutes
 from chalicelib.api.cors import make_cors
-from chalicelib.api.events import receive_events
 from chalicelib.api.front_door import FrontDoor
-from chalicelib.api.http import (
-    DENY,
-    Model,
-    is_client,
-    json_view,
-    make_auth_context,
-    read_json,
-    read_query,
-    validate_request,
-)
-from chalicelib.api.models import (
-    AssignBatchRequest,
-    AssignRequest,
-    FlagBatchRequest,
-    FlagRequest,
-    IdentifyRequest,
-)
+from chalicelib.api.http import DENY, make_auth_context
 from chalicelib.log import add_trace_ids
 from chalicelib.priming import prepare
 from chalicelib.wiring import plane, settings, start_extension
@@ -52,117 +37,97 @@ def api_key(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     return AuthResponse([*access.routes], access.principal, make_auth_context(access))
 
 
-@app.route("/assign", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
-@json_view
-def assign_by_query() -> dict[str, Any]:
-    request = _query(AssignRequest)
-    result = plane().assign(request.user_id, request.experiment_key, request.context)
-    return assignments.render_assignment(result)
+@app.route("/assign", methods=["GET", "HEAD", "POST"], authorizer=api_key, **JSON)
+def assign() -> Response:
+    from chalicelib import views
 
-
-@app.route("/assign", methods=["POST"], authorizer=api_key, **JSON)
-@json_view
-def assign() -> dict[str, Any]:
-    request = _body(AssignRequest)
-    result = plane().assign(request.user_id, request.experiment_key, request.context)
-    return assignments.render_assignment(result)
+    return views.assign(_request(), plane())
 
 
 @app.route("/assign/batch", methods=["POST"], authorizer=api_key, **JSON)
-@json_view
-def assign_batch() -> dict[str, Any]:
-    request = _body(AssignBatchRequest)
-    results = plane().assign_many(request.user_id, request.experiment_keys, request.context)
-    return assignments.render_assignments(results)
+def assign_batch() -> Response:
+    from chalicelib import views
+
+    return views.assign_batch(_request(), plane())
 
 
 @app.route("/identify", methods=["POST"], authorizer=api_key, **JSON)
-@json_view
-def identify() -> dict[str, Any]:
-    request = _body(IdentifyRequest)
-    return assignments.render_identified(
-        request.anonymous_id, plane().identify(request.anonymous_id, request.user_id)
-    )
+def identify() -> Response:
+    from chalicelib import views
+
+    return views.identify(_request(), plane())
 
 
-@app.route("/flags/evaluate", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
-@json_view
-def evaluate_by_query() -> str:
-    return _evaluate(_query(FlagRequest))
+@app.route("/flags/evaluate", methods=["GET", "HEAD", "POST"], authorizer=api_key, **JSON)
+def evaluate() -> Response:
+    from chalicelib import views
 
-
-@app.route("/flags/evaluate", methods=["POST"], authorizer=api_key, **JSON)
-@json_view
-def evaluate() -> str:
-    return _evaluate(_body(FlagRequest))
+    return views.evaluate(_request(), plane())
 
 
 @app.route("/flags/evaluate/batch", methods=["POST"], authorizer=api_key, **JSON)
-@json_view
 def evaluate_batch() -> Response:
-    request = _body(FlagBatchRequest)
-    answers = plane().evaluate_many(
-        request.user_id,
-        request.flag_keys,
-        request.context,
-        only_client=is_client(_request()),
-        expose=request.exposures,
-    )
-    return flags.render_evaluations(_request(), answers)
+    from chalicelib import views
+
+    return views.evaluate_batch(_request(), plane())
 
 
 @app.route("/ofrep/v1/evaluate/flags/{key}", methods=["POST"], authorizer=api_key, **JSON)
-@ofrep.ofrep_view
 def ofrep_flag(key: str) -> Response:
-    user_id, context = ofrep.read_request(_request())
-    only_client = is_client(_request())
-    answer = plane().evaluate(user_id, key, context, keep_user_id=True, only_client=only_client)
-    return ofrep.render_evaluation(answer)
+    from chalicelib import views
+
+    return views.ofrep_flag(_request(), plane(), key)
 
 
 @app.route("/ofrep/v1/evaluate/flags", methods=["POST"], authorizer=api_key, **JSON)
-@ofrep.ofrep_view
 def ofrep_flags() -> Response:
-    user_id, context = ofrep.read_request(_request())
-    only_client = is_client(_request())
-    answers = plane().evaluate_many(user_id, None, context, keep_user_id=True, only_client=only_client)
-    return ofrep.render_evaluations(_request(), answers)
+    from chalicelib import views
+
+    return views.ofrep_flags(_request(), plane())
 
 
 @app.route("/events", methods=["POST"], **JSON)  # reads the key itself: beacons cannot send the header
-@json_view
 def events() -> Response:
-    return receive_events(_request(), plane())
+    from chalicelib import views
+
+    return views.events(_request(), plane())
 
 
 @app.route("/experiments/{key}/results", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
-@json_view
-def results(key: str) -> dict[str, Any]:
-    return plane().results(key)
+def results(key: str) -> Response:
+    from chalicelib import views
+
+    return views.results(_request(), plane(), key)
 
 
 @app.route("/health", methods=["GET", "HEAD"])
-@json_view
-def health() -> dict[str, Any]:
-    return plane().health()
+def health() -> Response:
+    from chalicelib import views
+
+    return views.health(_request(), plane())
 
 
 @app.route("/openapi.json", methods=["GET", "HEAD"])
-@json_view
-def openapi_document() -> str:
-    return openapi.make_document()
+def openapi_document() -> Response:
+    from chalicelib import views
+
+    return views.openapi_document(_request(), plane())
 
 
 @app.lambda_function(name="assignment")
 @counted
 def assignment(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return _answer_gateway(event, context) or direct.assign(plane().assign, event, context)
+    from chalicelib import views
+
+    return _answer_gateway(event, context) or views.assign_directly(plane(), event, context)
 
 
 @app.lambda_function(name="feature_flags")
 @counted
 def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return _answer_gateway(event, context) or direct.evaluate(plane().evaluate, event, context)
+    from chalicelib import views
+
+    return _answer_gateway(event, context) or views.evaluate_directly(plane(), event, context)
 
 
 @app.on_kinesis_record(
@@ -191,20 +156,6 @@ def _request() -> Request:
     request = app.current_request
     assert request is not None  # noqa: S101 - Chalice sets it before it calls a view
     return request
-
-
-def _body(model: type[Model]) -> Model:
-    return validate_request(model, read_json(_request()))
-
-
-def _query(model: type[Model]) -> Model:
-    return validate_request(model, read_query(_request()))
-
-
-def _evaluate(request: FlagRequest) -> str:
-    only_client = is_client(_request())
-    answer = plane().evaluate(request.user_id, request.flag_key, request.context, only_client=only_client)
-    return answer.encoded
 
 
 def _answer_gateway(event: Any, context: Any) -> dict[str, Any] | None:

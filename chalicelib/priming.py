@@ -1,6 +1,8 @@
-"""Prime a container that decides before its first request: load its code, make its clients, keep no data.
+"""Make a container ready before its first event.
 
-Lambda calls it where nobody waits: before the snapshot of SnapStart, and while provisioned containers start.
+On demand, somebody waits for all of it: it loads what its function always needs and nothing else, here,
+where Lambda gives it more CPU than later. Where nobody waits (before the snapshot of SnapStart, and while
+provisioned containers start) it is primed: it decides once by each route, and keeps no data.
 docs/adr/027-primed-snapshots.md says what survives a restore, and why.
 """
 
@@ -19,6 +21,17 @@ from chalicelib.wiring import clients, plane, settings
 Handler = Callable[[Any, Any], Any]
 SNAP_START, PROVISIONED = "snap-start", "provisioned-concurrency"
 """Values of AWS_LAMBDA_INITIALIZATION_TYPE."""
+NEEDS = {
+    "app.api_key": ("authorizer",),
+    "app.app": ("authorizer", "ingestion"),
+    "app.assignment": ("assigner",),
+    "app.feature_flags": ("flag_evaluator",),
+    "app.event_processor": ("event_processor", "counter_folder"),
+    "app.assignment_sync": ("assignment_sync",),
+}
+"""Handler → the services of `Plane` without which it answers nothing."""
+VIEWLESS = frozenset(("app.api_key", "app.event_processor", "app.assignment_sync"))
+"""Handlers that answer no request, so they load no view."""
 KEY = "realtime.priming"
 _log = logging.getLogger("realtime")
 _SPLIT: list[dict[str, Any]] = [{"key": "a", "allocation": 0.5}, {"key": "b", "allocation": 0.5}]
@@ -38,13 +51,13 @@ _CONTEXT = {"platform": "web 7", "version": "1.3.0", "account": {"plan": "x"}}
 
 
 def prepare(handlers: Mapping[str, Handler]) -> None:
-    """Prime this container if it runs one of ``handlers`` (by the names in _HANDLER); call it at import."""
+    """Load what this container needs, or prime it if it runs one of ``handlers``; call it at import."""
     handler = handlers.get(settings().handler)
-    if handler is None:
-        return
-    if settings().initialization == PROVISIONED:
+    if handler is None or settings().initialization not in (PROVISIONED, SNAP_START):
+        load()
+    elif settings().initialization == PROVISIONED:
         prime(handler)
-    elif settings().initialization == SNAP_START:
+    else:
         try:
             from snapshot_restore_py import register_after_restore, register_before_snapshot
         except ImportError:
@@ -52,6 +65,24 @@ def prepare(handlers: Mapping[str, Handler]) -> None:
         else:
             register_before_snapshot(prime, handler)
             register_after_restore(random.seed)
+
+
+def load() -> None:
+    """Import and make what `NEEDS` names, and the client of DynamoDB. It calls nobody.
+
+    What fails here fails in the first event, too, where it is answered and logged.
+    """
+    needs = NEEDS.get(settings().handler)
+    if needs is None:  # locally
+        return
+    try:
+        if settings().handler not in VIEWLESS:
+            from chalicelib import views  # noqa: F401
+        for name in needs:
+            getattr(plane(), name)
+        clients().dynamodb  # noqa: B018 - a property that makes it
+    except Exception as error:  # noqa: BLE001 - see above
+        _log.error("not loaded: %s: %s", type(error).__name__, error)
 
 
 def prime(handler: Handler) -> None:

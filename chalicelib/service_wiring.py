@@ -1,37 +1,34 @@
-"""Gives services their stores, here only. Each is made once per container, when it is first used."""
+"""Gives services their stores, here only. Each is imported and made when it is first used."""
+
+from __future__ import annotations
 
 import time
 import uuid
 from functools import cached_property
 from math import isfinite
+from typing import TYPE_CHECKING
 
-from chalicelib.domain.stream.event import Limits
-from chalicelib.domain.stream.event_ids import EventIds
-from chalicelib.services.assign import Assigner
-from chalicelib.services.assignment_cache import AssignmentCache
-from chalicelib.services.assignment_writer import AssignmentWriter
-from chalicelib.services.authorize import Authorizer
-from chalicelib.services.concurrency import Parallel
-from chalicelib.services.context_sampler import ContextSampler
-from chalicelib.services.definitions.catalog import Catalog
-from chalicelib.services.definitions.platform_overrides import PlatformOverrides
-from chalicelib.services.evaluate import FlagEvaluator
-from chalicelib.services.events.assignment_sync import AssignmentSync
-from chalicelib.services.events.deduplication import Deduplicator
-from chalicelib.services.events.event_types import EventTypeLimiter
-from chalicelib.services.events.experiment_versions import ExperimentVersions
-from chalicelib.services.events.folding import CounterFolder
-from chalicelib.services.events.ingest import Ingest
-from chalicelib.services.events.judge import Judge
-from chalicelib.services.events.processor import EventProcessor
-from chalicelib.services.events.srm import SampleRatioMonitor
-from chalicelib.services.events.tracker import Tracker
-from chalicelib.services.identify import Identifier
-from chalicelib.services.linked_users import LinkedUsers
 from chalicelib.stores.aws import AwsStores
-from chalicelib.stores.event_ids import EventIdStore
-from chalicelib.stores.event_types import EventTypeStore
-from chalicelib.stores.overrides import OverrideStore
+
+if TYPE_CHECKING:
+    from chalicelib.domain.stream.event import Limits
+    from chalicelib.domain.stream.event_ids import EventIds
+    from chalicelib.services.assign import Assigner
+    from chalicelib.services.assignment_cache import AssignmentCache
+    from chalicelib.services.authorize import Authorizer
+    from chalicelib.services.concurrency import Parallel
+    from chalicelib.services.context_sampler import ContextSampler
+    from chalicelib.services.definitions.catalog import Catalog
+    from chalicelib.services.definitions.platform_overrides import PlatformOverrides
+    from chalicelib.services.evaluate import FlagEvaluator
+    from chalicelib.services.events.assignment_sync import AssignmentSync
+    from chalicelib.services.events.folding import CounterFolder
+    from chalicelib.services.events.ingest import Ingest
+    from chalicelib.services.events.judge import Judge
+    from chalicelib.services.events.processor import EventProcessor
+    from chalicelib.services.events.tracker import Tracker
+    from chalicelib.services.identify import Identifier
+    from chalicelib.services.linked_users import LinkedUsers
 
 DAY = 86_400.0
 
@@ -41,6 +38,8 @@ class Services(AwsStores):
 
     @cached_property
     def catalog(self) -> Catalog:
+        from chalicelib.services.definitions.catalog import Catalog
+
         settings = self.settings
         return Catalog(
             self.definitions,
@@ -55,6 +54,9 @@ class Services(AwsStores):
         settings = self.settings
         if settings.platform == "standalone":
             return None
+        from chalicelib.services.definitions.platform_overrides import PlatformOverrides
+        from chalicelib.stores.overrides import OverrideStore
+
         store = self.watch("overrides", OverrideStore(self.clients, settings.overrides_table, self.metrics))
         return PlatformOverrides(store, self.metrics, self.clock)
 
@@ -64,21 +66,30 @@ class Services(AwsStores):
         settings = self.settings
         if not settings.identity:
             return None
+        from chalicelib.services.identify import Identifier
+
         return Identifier(self.catalog.experiments, self.assignments, settings.assignment_ttl_days * DAY)
 
     @cached_property
     def assignment_cache(self) -> AssignmentCache:
+        from chalicelib.services.assignment_cache import AssignmentCache
+
         return AssignmentCache(self.settings.assignment_cache)
 
     @cached_property
     def linked_users(self) -> LinkedUsers | None:
         if self.identifier is None:
             return None
+        from chalicelib.services.linked_users import LinkedUsers
+
         size = self.settings.assignment_cache
         return LinkedUsers(self.assignments, self.assignment_cache, self.identifier.merge, size)
 
     @cached_property
     def assigner(self) -> Assigner:
+        from chalicelib.services.assign import Assigner
+        from chalicelib.services.assignment_writer import AssignmentWriter
+
         settings, overrides = self.settings, self.platform_overrides
         return Assigner(
             self.catalog.experiments,
@@ -96,6 +107,8 @@ class Services(AwsStores):
 
     @cached_property
     def flag_evaluator(self) -> FlagEvaluator:
+        from chalicelib.services.evaluate import FlagEvaluator
+
         tracker = self.tracker if self.settings.tracking else None
         return FlagEvaluator(
             self.catalog.flags,
@@ -107,6 +120,8 @@ class Services(AwsStores):
 
     @cached_property
     def tracker(self) -> Tracker:
+        from chalicelib.services.events.tracker import Tracker
+
         return Tracker(
             self.stream if self.settings.tracking else None,
             lambda result: self.assigner.store_again(result),  # noqa: PLW0108 - the assigner needs a tracker itself
@@ -123,6 +138,8 @@ class Services(AwsStores):
         settings = self.settings
         if settings.context_sample <= 0:
             return None
+        from chalicelib.services.context_sampler import ContextSampler
+
         return ContextSampler(
             self.recent_contexts,
             self.catalog.list_loaded_documents,
@@ -134,6 +151,8 @@ class Services(AwsStores):
 
     @cached_property
     def authorizer(self) -> Authorizer:
+        from chalicelib.services.authorize import Authorizer
+
         settings = self.settings
         return Authorizer(
             self.keys,
@@ -146,10 +165,14 @@ class Services(AwsStores):
 
     @cached_property
     def ingestion(self) -> Ingest:
+        from chalicelib.services.events.ingest import Ingest
+
         return Ingest(self.stream, self.limits, lambda: str(uuid.uuid4()), time.sleep)
 
     @cached_property
     def event_processor(self) -> EventProcessor:
+        from chalicelib.services.events.processor import EventProcessor
+
         return EventProcessor(
             judge=self.judge,
             counters=self.counters,
@@ -165,14 +188,24 @@ class Services(AwsStores):
         """None unless the settings keep event ids in a table."""
         if self.settings.event_dedupe != "table":
             return None
+        from chalicelib.stores.event_ids import EventIdStore
+
         return self.watch("event_ids", EventIdStore(self.clients, self.settings.dedupe_table))
 
     @cached_property
     def counter_folder(self) -> CounterFolder:
+        from chalicelib.services.events.folding import CounterFolder
+
         return CounterFolder(self.counters, self.catalog.experiments, self.catalog.flags)
 
     @cached_property
     def judge(self) -> Judge:
+        from chalicelib.services.events.deduplication import Deduplicator
+        from chalicelib.services.events.event_types import EventTypeLimiter
+        from chalicelib.services.events.experiment_versions import ExperimentVersions
+        from chalicelib.services.events.judge import Judge
+        from chalicelib.stores.event_types import EventTypeStore
+
         settings = self.settings
         event_types = self.watch("event_types", EventTypeStore(self.clients, settings.counters_table))
         return Judge(
@@ -190,6 +223,9 @@ class Services(AwsStores):
 
     @cached_property
     def assignment_sync(self) -> AssignmentSync:
+        from chalicelib.services.events.assignment_sync import AssignmentSync
+        from chalicelib.services.events.srm import SampleRatioMonitor
+
         sample_ratio = SampleRatioMonitor(
             self.catalog.experiments, self.counters, self.definitions, self.metrics
         )
@@ -199,6 +235,8 @@ class Services(AwsStores):
 
     @cached_property
     def limits(self) -> Limits:
+        from chalicelib.domain.stream.event import Limits
+
         settings = self.settings
         max_age = settings.event_max_age
         replay_age = max_age if isfinite(max_age) else Limits().replay_age
@@ -206,4 +244,6 @@ class Services(AwsStores):
 
     @cached_property
     def parallel(self) -> Parallel:
+        from chalicelib.services.concurrency import Parallel
+
         return Parallel()

@@ -1,24 +1,26 @@
 """What one container offers: each request, batch and command goes through `Plane`."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import __version__, deadline, extension
 from chalicelib.answers import OUR_CODES, count_answers
-from chalicelib.domain.assignment import AssignmentResult
-from chalicelib.domain.definitions.model import Evaluation, Experiment, find_in_force
 from chalicelib.domain.errors import InvalidInput, RealtimeError
-from chalicelib.domain.evaluation import Evaluations
-from chalicelib.domain.identity import Identified, build_identify_event
-from chalicelib.domain.keys import Access
 from chalicelib.service_wiring import Services
-from chalicelib.services.events.tracker import FLUSH_SECONDS
-from chalicelib.services.results import experiment_results
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
+
+if TYPE_CHECKING:
+    from chalicelib.domain.assignment import AssignmentResult
+    from chalicelib.domain.definitions.model import Evaluation, Experiment
+    from chalicelib.domain.evaluation import Evaluations
+    from chalicelib.domain.identity import Identified
+    from chalicelib.domain.keys import Access
 
 SECONDS_TO_FOLD = 20.0
 """With less time left of an invocation, counters are not folded after its batch."""
@@ -105,6 +107,8 @@ class Plane(Services):
 
     def identify(self, anonymous_id: str, user_id: str) -> Identified:
         """The event goes first: the processor completes what a crash after it interrupts."""
+        from chalicelib.domain.identity import build_identify_event
+
         identifier, now = self.identifier, self.clock()
         if identifier is None:
             raise InvalidInput("identity_disabled", "Set REALTIME_IDENTITY=true to link anonymous ids.")
@@ -117,12 +121,17 @@ class Plane(Services):
                 self.linked_users.forget(anonymous_id, user_id)
 
     def results(self, experiment_key: str) -> dict[str, Any]:
+        from chalicelib.domain.definitions.model import find_in_force
+        from chalicelib.services.results import experiment_results
+
         experiment = self.catalog.experiments.get(experiment_key)
         experiment = experiment and find_in_force(experiment, self.clock())
         return experiment_results(experiment_key, experiment, self.counters, self.definitions)
 
     def after_response(self, seconds: float) -> None:
         """Metrics are a line of text. Then events: the sample has what time they leave."""
+        from chalicelib.services.events.tracker import FLUSH_SECONDS
+
         self.metrics.after_answer()
         end = time.monotonic() + seconds
         self.tracker.flush(min(seconds, FLUSH_SECONDS))

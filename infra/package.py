@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from infra.bundle import HOST_TARGET, LAMBDA_TARGET, MAX_BUNDLE_BYTES, BundleError, build_bundle
-from infra.cold_start import measure_cold_start, measure_first_decision
+from infra.cold_start import HANDLERS, measure_cold_start, measure_first_decision
 from infra.python_version import describe_other_python
 
 
@@ -23,10 +23,11 @@ def main() -> None:
     code = sum(entry.compress_size for entry in entries if entry.filename.endswith(".pyc"))
     libraries = sum(".so" in entry.filename for entry in entries)
     print(f"  of which   {code / 1024**2:.2f} MB byte-code; {libraries} libraries, all for {target.machine}")
-    compiled, plain = measure_cold_start(runnable)
-    print("  cold start, from a fresh interpreter to the first answer, of the same bundle for this machine:")
-    percent = 100 * compiled / plain
-    print(f"             {compiled:.0f} ms with byte-code, {plain:.0f} ms without: {percent:.0f} %")
+    print("  cold start: ms of CPU from a fresh interpreter to the first answer, of the same bundle for this")
+    print("             machine, with byte-code and without")
+    for function in HANDLERS:
+        compiled, plain = measure_cold_start(runnable, function)
+        print(f"    {function:<16} {compiled:4.0f} {plain:5.0f}  {100 * compiled / plain:.0f} %")
     primed, unprimed = measure_first_decision(runnable)
     print("  first decision after the start, without the time of AWS:")
     print(f"             {primed:.1f} ms primed, {unprimed:.0f} ms not primed")

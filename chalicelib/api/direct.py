@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 
 from chalicelib import deadline
 from chalicelib.api.assignments import render_assignment
-from chalicelib.api.http import render_error, validate_request
+from chalicelib.api.http import render_error
 from chalicelib.api.models import AssignRequest, FlagRequest
+from chalicelib.api.requests import validate_request
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, RealtimeError

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from chalicelib.api.http import parse_object
+from chalicelib.api.requests import parse_object
 
 MAX_LEVELS = 64
 """More than an event may have, so an event that is cut here is still too deep."""

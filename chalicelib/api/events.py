@@ -15,10 +15,10 @@ from chalicelib.api.http import (
     Forbidden,
     Unauthorized,
     UnsupportedMediaType,
-    get_media_type,
     render_error,
     respond_with_json,
 )
+from chalicelib.api.requests import get_media_type
 from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, TooLarge
 from chalicelib.domain.keys import ADMIN, CLIENT_EVENTS, Access
 

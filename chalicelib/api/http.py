@@ -1,19 +1,16 @@
-"""Reads and checks requests, and makes responses of answers and errors."""
+"""Makes responses of answers and errors. Without pydantic, which not every function needs."""
 
 import functools
 import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from chalice.app import Request, Response
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from chalicelib.api.application import JsonResponse
-from chalicelib.api.encoding import ENCODINGS, UnsupportedEncoding, read_body
-from chalicelib.domain.definitions.schema_errors import list_problems
+from chalicelib.api.encoding import ENCODINGS, UnsupportedEncoding
 from chalicelib.domain.errors import (
     Conflict,
     InvalidInput,
@@ -26,7 +23,6 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.keys import Access
 
-MAX_BODY_BYTES = 256 * 1024
 DENY: dict[str, Any] = {
     "principalId": "none",
     "context": {},
@@ -46,7 +42,6 @@ _STATUS: dict[type[RealtimeError], int] = {
     StorageUnavailable: 500,
 }
 _log = logging.getLogger("realtime")
-Model = TypeVar("Model", bound=BaseModel)
 
 
 def make_auth_context(access: Access) -> dict[str, str]:
@@ -82,61 +77,6 @@ class UnsupportedMediaType(RealtimeError):
 
 
 _STATUS |= {Unauthorized: 401, Forbidden: 403, UnsupportedMediaType: 415, UnsupportedEncoding: 415}
-
-
-def read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises InvalidInput, TooLarge or, for what is no JSON, another error."""
-    content_type = request.headers.get("content-type", "")
-    if content_type != "application/json" and get_media_type(content_type) != "application/json":
-        raise UnsupportedMediaType.because(content_type, "application/json")
-    return parse_object(read_body(request, MAX_BODY_BYTES), "body")
-
-
-def get_media_type(content_type: str) -> str:
-    """Without parameters, such as the charset."""
-    return content_type.partition(";")[0].strip().lower()
-
-
-def parse_object(raw: bytes | str, field: str) -> dict[str, Any]:
-    """A JSON object; integers keep their precision. Raises InvalidInput, also for NaN and Infinity."""
-    try:
-        data = from_json(raw, allow_inf_nan=False)  # 4 times as fast as json
-    except ValueError:
-        data = _parse_with_json(raw, field)
-    if not isinstance(data, dict):
-        raise _make_malformed_error(field, "must be a JSON object")
-    return data
-
-
-def _parse_with_json(raw: bytes | str, field: str) -> Any:
-    """For text that from_json refuses: lone surrogates, deep nesting, and mistakes, which json locates."""
-    try:
-        return json.loads(raw.decode() if isinstance(raw, bytes) else raw, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise _make_malformed_error(field, "is nested too deeply") from None
-    except json.JSONDecodeError as error:
-        reason = f"is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-        raise _make_malformed_error(field, reason) from None
-    except ValueError:  # not UTF-8, NaN, or a number of over 4,300 digits
-        raise _make_malformed_error(field, "is not valid JSON") from None
-
-
-def read_query(request: Request) -> dict[str, Any]:
-    """The query of a GET as the body of the same POST; its ``context`` is a JSON object as text."""
-    data: dict[str, Any] = dict(request.query_params or {})
-    if "context" in data:
-        data["context"] = parse_object(data["context"], "context")
-    return data
-
-
-def validate_request(model: type[Model], data: Mapping[str, Any]) -> Model:
-    """``data`` as ``model``; raises InvalidInput that names every field that is wrong."""
-    try:
-        # As model_validate, without the time for its other arguments.
-        return cast(Model, model.__pydantic_validator__.validate_python(data))
-    except ValidationError as error:
-        problems = list_problems(error)
-        raise InvalidInput("invalid_request", f"The request is not valid: {problems[0]}.", problems) from None
 
 
 def json_view(view: Callable[..., Any]) -> Callable[..., Response]:
@@ -191,11 +131,3 @@ def log_unexpected(view: str, error: Exception) -> None:
     """Logs type and traceback, not the message, which may quote a user's input."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s in %s\n%s", type(error).__name__, view, frames)
-
-
-def _make_malformed_error(field: str, reason: str) -> InvalidInput:
-    return InvalidInput("invalid_json", f"The {field} {reason}.", (Problem(field, reason),))
-
-
-def _refuse_constant(constant: str) -> None:
-    raise ValueError(constant)

@@ -9,13 +9,8 @@ from chalice.app import Request, Response
 
 from chalicelib.api.encoding import UnsupportedEncoding, read_body
 from chalicelib.api.flags import respond_with_etag
-from chalicelib.api.http import (
-    MAX_BODY_BYTES,
-    get_error_headers,
-    log_unexpected,
-    parse_object,
-    respond_with_json,
-)
+from chalicelib.api.http import get_error_headers, log_unexpected, respond_with_json
+from chalicelib.api.requests import MAX_BODY_BYTES, parse_object
 from chalicelib.domain.context import check_user_id
 from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, NotFound, Problem, RealtimeError, Throttled, TooLarge
@@ -62,9 +57,9 @@ def ofrep_view(view: Callable[..., Response]) -> Callable[..., Response]:
     """For a view of one flag or, with an empty ``key``, of all flags; renders its errors as OFREP's."""
 
     @functools.wraps(view)
-    def respond(key: str = "") -> Response:
+    def respond(request: Request, plane: Any, key: str = "") -> Response:
         try:
-            return view(key) if key else view()
+            return view(request, plane, key) if key else view(request, plane)
         except RealtimeError as error:
             body = render_failure(key, error)
             return respond_with_json(body, _get_status(error), get_error_headers(error))

@@ -1,34 +1,28 @@
-"""The stores of one container on AWS, each made when it is first used."""
+"""The stores of one container on AWS, each imported and made when it is first used."""
+
+from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
-from chalicelib.domain.definitions.model import Definitions
-from chalicelib.domain.identity import Identities
-from chalicelib.domain.keys import Keys
-from chalicelib.domain.recent_contexts import RecentContexts
-from chalicelib.domain.stream.archive import Archive
-from chalicelib.domain.stream.assignment_history import History
-from chalicelib.domain.stream.counters import Counters
-from chalicelib.domain.stream.outgoing import Stream
-from chalicelib.domain.stream.quarantine import Quarantine
-from chalicelib.domain.stream.verdicts import VerdictLog
 from chalicelib.metrics import Metrics, MetricsRecorder
 from chalicelib.settings import Settings
-from chalicelib.stores.archive import FirehoseArchive, NoArchive, S3Archive
-from chalicelib.stores.assignments import AssignmentStore
 from chalicelib.stores.clients import Clients
-from chalicelib.stores.counters import CounterStore
-from chalicelib.stores.definitions import DefinitionStore
-from chalicelib.stores.keys import KeyStore
-from chalicelib.stores.postgres import AssignmentHistory
-from chalicelib.stores.quarantine import QuarantineQueue
-from chalicelib.stores.recent_contexts import RecentContextStore
 from chalicelib.stores.resilience import record_breaker
-from chalicelib.stores.stream import EventStream
-from chalicelib.stores.verdicts import VerdictStore
+
+if TYPE_CHECKING:
+    from chalicelib.domain.definitions.model import Definitions
+    from chalicelib.domain.identity import Identities
+    from chalicelib.domain.keys import Keys
+    from chalicelib.domain.recent_contexts import RecentContexts
+    from chalicelib.domain.stream.archive import Archive
+    from chalicelib.domain.stream.assignment_history import History
+    from chalicelib.domain.stream.counters import Counters
+    from chalicelib.domain.stream.outgoing import Stream
+    from chalicelib.domain.stream.quarantine import Quarantine
+    from chalicelib.domain.stream.verdicts import VerdictLog
 
 T = TypeVar("T")
 
@@ -87,41 +81,60 @@ class AwsStores:
 
     @cached_property
     def definitions(self) -> Definitions:
+        from chalicelib.stores.definitions import DefinitionStore
+
         return self.watch("definitions", DefinitionStore(self.clients, self.settings, self.metrics))
 
     @cached_property
     def assignments(self) -> Identities:
+        from chalicelib.stores.assignments import AssignmentStore
+
         return self.watch("assignments", AssignmentStore(self.clients, self.settings))
 
     @cached_property
     def counters(self) -> Counters:
+        from chalicelib.stores.counters import CounterStore
+
         return self.watch("counters", CounterStore(self.clients, self.settings.counters_table))
 
     @cached_property
     def verdicts(self) -> VerdictLog:
+        from chalicelib.stores.verdicts import VerdictStore
+
         return self.watch("verdicts", VerdictStore(self.clients, self.settings.counters_table))
 
     @cached_property
     def history(self) -> History | None:
         """None unless the settings name a PostgreSQL."""
         settings = self.settings
-        has_postgres = settings.postgres_secret or settings.postgres_url
-        return self.watch("postgres", AssignmentHistory(self.clients, settings)) if has_postgres else None
+        if not (settings.postgres_secret or settings.postgres_url):
+            return None
+        from chalicelib.stores.postgres import AssignmentHistory
+
+        return self.watch("postgres", AssignmentHistory(self.clients, settings))
 
     @cached_property
     def keys(self) -> Keys:
+        from chalicelib.stores.keys import KeyStore
+
         return self.watch("keys", KeyStore(self.clients, self.settings.keys_table))
 
     @cached_property
     def recent_contexts(self) -> RecentContexts:
+        from chalicelib.stores.recent_contexts import RecentContextStore
+
         return self.watch("contexts", RecentContextStore(self.clients, self.settings.contexts_table))
 
     @cached_property
     def stream(self) -> Stream:
+        from chalicelib.stores.stream import EventStream
+
         return self.watch("stream", EventStream(self.clients, self.settings.event_stream))
 
     @cached_property
     def archive(self) -> Archive:
+        from chalicelib.stores.archive import FirehoseArchive, NoArchive, S3Archive
+
         if self.settings.archive == "firehose":
             return self.watch("archive", FirehoseArchive(self.clients, self.settings.firehose))
         if self.settings.archive == "none":
@@ -130,6 +143,8 @@ class AwsStores:
 
     @cached_property
     def quarantine(self) -> Quarantine:
+        from chalicelib.stores.quarantine import QuarantineQueue
+
         settings = self.settings
         queue = QuarantineQueue(self.clients, settings.quarantine_queue, settings.archive_bucket)
         return self.watch("quarantine", queue)

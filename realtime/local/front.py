@@ -15,7 +15,7 @@ from chalice.app import Chalice
 from chalice.local import LambdaContext, RouteMatcher
 
 from chalicelib.api.application import Application
-from chalicelib.api.http import get_media_type
+from chalicelib.api.requests import get_media_type
 from realtime.local.gateway import FUNCTION_SECONDS, Answer, Gateway
 
 Front: TypeAlias = Literal["rest", "http", "url", "alb", "alb-multi"]

@@ -92,9 +92,9 @@ def test_byte_code_of_another_python_is_refused() -> None:
 
 
 def test_byte_code_about_halves_the_cold_start_and_nothing_is_missing() -> None:
-    """`make package` shows the share, 47 % where it was measured; a busy machine gets some slack."""
+    """`make package` shows the share, 44 % where it was measured; a busy machine gets some slack."""
     compiled, plain = measure_cold_start(build_bundle(HOST_TARGET), rounds=3)
-    assert compiled < 0.6 * plain
+    assert compiled < 0.55 * plain
 
 
 def test_the_driver_of_postgresql_needs_nothing_that_lambda_does_not_have(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""What the routes and direct calls answer. A module of its own: a stream's function never loads it."""
+
+from typing import Any
+
+from chalice.app import Request, Response
+
+from chalicelib.api import assignments, direct, flags, ofrep
+from chalicelib.api.events import receive_events
+from chalicelib.api.http import is_client, json_view
+from chalicelib.api.models import (
+    AssignBatchRequest,
+    AssignRequest,
+    FlagBatchRequest,
+    FlagRequest,
+    IdentifyRequest,
+)
+from chalicelib.api.requests import read_body_or_query
+from chalicelib.wiring import Plane
+
+
+@json_view
+def assign(request: Request, plane: Plane) -> dict[str, Any]:
+    asked = read_body_or_query(AssignRequest, request)
+    return assignments.render_assignment(plane.assign(asked.user_id, asked.experiment_key, asked.context))
+
+
+@json_view
+def assign_batch(request: Request, plane: Plane) -> dict[str, Any]:
+    asked = read_body_or_query(AssignBatchRequest, request)
+    results = plane.assign_many(asked.user_id, asked.experiment_keys, asked.context)
+    return assignments.render_assignments(results)
+
+
+@json_view
+def identify(request: Request, plane: Plane) -> dict[str, Any]:
+    asked = read_body_or_query(IdentifyRequest, request)
+    return assignments.render_identified(
+        asked.anonymous_id, plane.identify(asked.anonymous_id, asked.user_id)
+    )
+
+
+@json_view
+def evaluate(request: Request, plane: Plane) -> str:
+    asked = read_body_or_query(FlagRequest, request)
+    answer = plane.evaluate(asked.user_id, asked.flag_key, asked.context, only_client=is_client(request))
+    return answer.encoded
+
+
+@json_view
+def evaluate_batch(request: Request, plane: Plane) -> Response:
+    asked = read_body_or_query(FlagBatchRequest, request)
+    answers = plane.evaluate_many(
+        asked.user_id,
+        asked.flag_keys,
+        asked.context,
+        only_client=is_client(request),
+        expose=asked.exposures,
+    )
+    return flags.render_evaluations(request, answers)
+
+
+@ofrep.ofrep_view
+def ofrep_flag(request: Request, plane: Plane, key: str) -> Response:
+    user_id, context = ofrep.read_request(request)
+    only_client = is_client(request)
+    answer = plane.evaluate(user_id, key, context, keep_user_id=True, only_client=only_client)
+    return ofrep.render_evaluation(answer)
+
+
+@ofrep.ofrep_view
+def ofrep_flags(request: Request, plane: Plane) -> Response:
+    user_id, context = ofrep.read_request(request)
+    only_client = is_client(request)
+    answers = plane.evaluate_many(user_id, None, context, keep_user_id=True, only_client=only_client)
+    return ofrep.render_evaluations(request, answers)
+
+
+@json_view
+def events(request: Request, plane: Plane) -> Response:
+    return receive_events(request, plane)
+
+
+@json_view
+def results(_: Request, plane: Plane, key: str) -> dict[str, Any]:
+    return plane.results(key)
+
+
+@json_view
+def health(_: Request, plane: Plane) -> dict[str, Any]:
+    return plane.health()
+
+
+@json_view
+def openapi_document(*_: object) -> str:
+    from chalicelib.api.openapi import make_document
+
+    return make_document()
+
+
+def assign_directly(plane: Plane, event: Any, context: Any) -> dict[str, Any]:
+    return direct.assign(plane.assign, event, context)
+
+
+def evaluate_directly(plane: Plane, event: Any, context: Any) -> dict[str, Any]:
+    return direct.evaluate(plane.evaluate, event, context)
