@@ -12,7 +12,7 @@ from chalicelib.answers import count_answers
 from chalicelib.api.application import Application, FixedRoutes
 from chalicelib.api.cors import make_cors
 from chalicelib.api.front_door import FrontDoor
-from chalicelib.api.http import DENY, make_auth_context
+from chalicelib.api.http import DENY, list_allowed, make_auth_context
 from chalicelib.log import add_trace_ids
 from chalicelib.priming import prepare
 from chalicelib.wiring import plane, settings, start_extension
@@ -34,7 +34,7 @@ def api_key(request: AuthRequest) -> AuthResponse | dict[str, Any]:
         access = plane().authorize(request.token)
     if not access.routes:
         return DENY
-    return AuthResponse([*access.routes], access.principal, make_auth_context(access))
+    return AuthResponse(list_allowed(access, app.routes), access.principal, make_auth_context(access))
 
 
 @app.route("/assign", methods=["GET", "HEAD", "POST"], authorizer=api_key, **JSON)

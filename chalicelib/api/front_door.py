@@ -7,7 +7,6 @@ the process. docs/adr/026-front-doors.md says why there is one adapter for all o
 import json
 import re
 from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote, unquote_plus
 
@@ -15,7 +14,7 @@ from chalice.app import CORSConfig
 
 from chalicelib.api.http import log_unexpected, make_auth_context
 from chalicelib.api.refusals import build_refusal_headers, render_refusal
-from chalicelib.domain.keys import ROUTES, Access
+from chalicelib.domain.keys import Access
 
 Event: TypeAlias = dict[str, Any]
 LOAD_BALANCER_BYTES = 1_000_000
@@ -38,9 +37,6 @@ class FrontDoor:
             for path in routes
             if "{" in path
         ]
-        self._openers = {
-            path: frozenset(opener for opener in ROUTES if fnmatchcase(path, opener)) for path in routes
-        }
         self._cors, self._authorize = cors, authorize
 
     @staticmethod
@@ -87,7 +83,7 @@ class FrontDoor:
         except Exception as error:  # noqa: BLE001 - an authorizer that fails is a 500, whatever it raised
             log_unexpected("authorizer", error)
             return self._refuse(500, path)
-        if self._openers[route].isdisjoint(access.routes):
+        if route not in access.routes:
             return self._refuse(403, path)
         context["authorizer"] = {"principalId": access.principal, **make_auth_context(access)}
         return None

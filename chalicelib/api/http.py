@@ -3,11 +3,12 @@
 import functools
 import json
 import logging
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalice.app import Request, Response
+from chalice.app import AuthRoute, Request, Response
 
 from chalicelib.api.application import JsonResponse
 from chalicelib.api.encoding import ENCODINGS, UnsupportedEncoding
@@ -41,7 +42,17 @@ _STATUS: dict[type[RealtimeError], int] = {
     Throttled: 429,
     StorageUnavailable: 500,
 }
+_PARAMETER = re.compile(r"\{\w+\}")
 _log = logging.getLogger("realtime")
+
+
+def list_allowed(access: Access, routes: Mapping[str, Mapping[str, Any]]) -> list[str | AuthRoute]:
+    """The key's routes for a policy, which API Gateway keeps for all its requests; ``routes`` are Chalice's.
+
+    In a policy ``*`` matches slashes too, so each entry names the methods and the whole path: ``*/events``
+    would also open /ofrep/v1/evaluate/flags/events, a flag with this name.
+    """
+    return [AuthRoute(_PARAMETER.sub("*", route), [*routes[route]]) for route in access.routes]
 
 
 def make_auth_context(access: Access) -> dict[str, str]:

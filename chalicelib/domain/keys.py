@@ -9,7 +9,7 @@ _FLAGS = (
     "/flags/evaluate",
     "/flags/evaluate/batch",
     "/ofrep/v1/evaluate/flags",
-    "/ofrep/v1/evaluate/flags/*",
+    "/ofrep/v1/evaluate/flags/{key}",
 )
 CLIENT_FLAGS = "flags:client"
 """For keys that are public, such as one in a web page: only flags that are ``client_visible``."""
@@ -24,11 +24,10 @@ SCOPES: dict[str, tuple[str, ...]] = {
     CLIENT_FLAGS: _FLAGS,
     "events": ("/events",),
     CLIENT_EVENTS: ("/events",),
-    "results": ("/experiments/*",),
+    "results": ("/experiments/{key}/results",),
     ADMIN: ("/events",),
 }
-"""Scope → the routes it opens; ``*`` is any text."""
-ROUTES = frozenset(route for routes in SCOPES.values() for route in routes)
+"""Scope → the routes it opens, as app.py writes them."""
 BEARER_PATTERN = "^[Bb][Ee][Aa][Rr][Ee][Rr] +rt_[A-Za-z0-9_-]{32,} *$"
 """The header Authorization with a key of `keys create`. API Gateway refuses others without a call."""
 

@@ -4,7 +4,6 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import app as application
 from chalicelib.api import events
 from chalicelib.api.application import Application
 from chalicelib.api.front_door import LOAD_BALANCER_BYTES
-from chalicelib.domain.keys import ROUTES, SCOPES, ApiKey, digest
+from chalicelib.domain.keys import SCOPES, ApiKey, digest
 from tests.support.openfeature_flags import publish_all
 from tests.support.service import KEY, Service, run_service
 
@@ -305,8 +304,7 @@ def test_every_guarded_route_is_opened_by_a_scope() -> None:
         for path, methods in application.app.routes.items()
         if any(m.authorizer for m in methods.values())
     }
-    assert {path for path in guarded if any(fnmatchcase(path, opener) for opener in ROUTES)} == guarded
-    assert {route for routes in SCOPES.values() for route in routes} == ROUTES
+    assert guarded <= {route for routes in SCOPES.values() for route in routes}
 
 
 def test_an_event_that_no_gateway_sends_is_chalices() -> None:
