@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.services.events.processor import EventProcessor
     from chalicelib.services.events.tracker import Tracker
     from chalicelib.services.identify import Identifier
+    from chalicelib.services.key_uses import KeyUses
     from chalicelib.services.linked_users import LinkedUsers
 
 DAY = 86_400.0
@@ -158,10 +159,18 @@ class Services(AwsStores):
             self.keys,
             settings.demo_key,
             self.metrics,
+            self.key_uses,
             ttl=settings.key_cache_ttl,
             max_stale=settings.key_max_stale,
             timer=time.monotonic,
+            clock=self.clock,
         )
+
+    @cached_property
+    def key_uses(self) -> KeyUses:
+        from chalicelib.services.key_uses import KeyUses
+
+        return KeyUses(self.keys, self.metrics, time.monotonic)
 
     @cached_property
     def ingestion(self) -> Ingest:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SECONDS_TO_FOLD = 20.0
 """With less time left of an invocation, counters are not folded after its batch."""
+EXTENDED_HANDLERS = ("app.app", "app.assignment", "app.feature_flags", "app.api_key")
+"""Those that have something to do after an answer. The last one writes when keys were used."""
 Remaining = Callable[[], float]
 
 
@@ -129,14 +131,20 @@ class Plane(Services):
         return experiment_results(experiment_key, experiment, self.counters, self.definitions)
 
     def after_response(self, seconds: float) -> None:
-        """Metrics are a line of text. Then events: the sample has what time they leave."""
-        from chalicelib.services.events.tracker import FLUSH_SECONDS
+        """Metrics are a line of text. Then events: the others have what time they leave.
 
+        A service that no request has used has nothing to send, and is not loaded for it.
+        """
         self.metrics.after_answer()
-        end = time.monotonic() + seconds
-        self.tracker.flush(min(seconds, FLUSH_SECONDS))
+        end, used = time.monotonic() + seconds, vars(self)
+        if "tracker" in used:
+            from chalicelib.services.events.tracker import FLUSH_SECONDS
+
+            self.tracker.flush(min(seconds, FLUSH_SECONDS))
         if self.context_sampler is not None:
             self.context_sampler.flush(end - time.monotonic())
+        if "key_uses" in used:
+            self.key_uses.flush(end - time.monotonic())
 
     @cached_property
     def _counted(self) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -162,7 +170,8 @@ class Plane(Services):
             self.metrics.flush()
 
     def end(self, seconds: float) -> None:
-        self.tracker.flush(seconds, last=True)
+        if "tracker" in vars(self):
+            self.tracker.flush(seconds, last=True)
         self.metrics.flush()
 
 
@@ -184,9 +193,9 @@ def plane() -> Plane:
 
 
 def start_extension() -> None:
-    """In the functions that assign or evaluate. Lambda accepts it only while app.py is imported."""
+    """Lambda accepts it only while app.py is imported."""
     configured = settings()
-    if configured.runtime_api and configured.handler in ("app.app", "app.assignment", "app.feature_flags"):
+    if configured.runtime_api and configured.handler in EXTENDED_HANDLERS:
         # `plane` is asked each time: priming replaces it.
         extension.start(
             configured.runtime_api,

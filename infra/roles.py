@@ -20,12 +20,19 @@ _ALL_FLAGS: ActionsBySetting = _PUBLICATIONS | {"flags_table": (*_READ, "dynamod
 _USED_BY_EXPERIMENTS: ActionsBySetting = {"flags_table": _READ, "segments_table": _READ}
 """What conditions of experiments ask for, by key."""
 _USED_BY_FLAGS: ActionsBySetting = {"segments_table": (*_READ, "dynamodb:Scan")}
-_KEYS: ActionsBySetting = {"keys_table": ("dynamodb:GetItem",)}
+UPDATE = "dynamodb:UpdateItem"
+_KEYS: ActionsBySetting = {"keys_table": ("dynamodb:GetItem", "dynamodb:Scan", UPDATE)}
+"""One key; all, if many unknown ones are sent; and a key's last use, which is all that it may write."""
 _TRACKING: ActionsBySetting = {"event_stream": ("kinesis:PutRecords",)}
 _QUARANTINE: ActionsBySetting = {
     "archive_bucket": ("s3:PutObject",),  # payloads that are too large for a message
     "quarantine_queue": ("sqs:GetQueueUrl", "sqs:SendMessage"),
 }
+ONLY_LAST_USED = {
+    "ForAllValues:StringEquals": {"dynamodb:Attributes": ["id", "last_used"]},
+    "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"]},
+}
+"""So that no function can give a key other scopes, or a longer life."""
 CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     "assignment": _ALL_EXPERIMENTS
     | _USED_BY_EXPERIMENTS
@@ -69,13 +76,14 @@ def build_statements(
     function: FunctionName, environment: Environment, names: ResourceNames, log: Value
 ) -> list[dict[str, Any]]:
     """The policy of ``function``: its calls, its log (``log`` is the ARN), its traces, its event source."""
-    allowed = [
-        _allow(
-            actions,
-            *(names.get_arn(setting, suffix) for suffix in _list_suffixes(setting, function, environment)),
-        )
-        for setting, actions in sorted(list_calls(function, environment, names).items())
-    ]
+    allowed = []
+    for setting, actions in sorted(list_calls(function, environment, names).items()):
+        suffixes = _list_suffixes(setting, function, environment)
+        resources = [names.get_arn(setting, suffix) for suffix in suffixes]
+        if setting == "keys_table":
+            allowed.append(_allow((UPDATE,), *resources) | {"Condition": ONLY_LAST_USED})
+        others = tuple(action for action in actions if (setting, action) != ("keys_table", UPDATE))
+        allowed.append(_allow(others, *resources))
     allowed.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), log))
     allowed.append(_allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), "*"))
     allowed += _allow_keys(function, environment, names)
@@ -97,6 +105,8 @@ def list_calls(function: FunctionName, environment: Environment, names: Resource
     if function in ("assignment", "feature_flags") and names.platform == "existing":
         actions["overrides_table"] = ("dynamodb:Scan",)
     is_sampled = float(environment.settings.get("REALTIME_CONTEXT_SAMPLE", "0")) > 0
+    if function in ("assignment", "feature_flags") and environment.api != "rest":
+        actions |= _KEYS  # no gateway asks the authorizer
     if function in ("assignment", "feature_flags") and is_sampled:
         actions["contexts_table"] = ("dynamodb:BatchWriteItem",)
     if function == "event_processor" and environment.settings.get("REALTIME_ARCHIVE") == "firehose":

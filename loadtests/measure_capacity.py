@@ -90,7 +90,7 @@ def measure_requests(plane: wiring.Plane) -> Iterator[tuple[str, float]]:
     plane = restart()
     assign(10**6)
     yield "assign_known", measure_cpu(assign)
-    tokens = [f"rt_measured{number:05}" for number in range(1, ROUNDS * CALLS + 1)]
+    tokens = [f"rt_measured{number:035}" for number in range(1, ROUNDS * CALLS + 1)]
     for token in tokens:
         plane.keys.put(ApiKey(digest(token), "measured", ("assign", "flags"), format_timestamp(time.time())))
     yield "authorize", measure_cpu(lambda number: authorize(tokens[number - 1]))

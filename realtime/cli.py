@@ -521,19 +521,30 @@ def keys_create(
         ),
     ],
     label: Annotated[str, typer.Option(help="Whose key it is.")],
+    expires: Annotated[
+        str, typer.Option(help="Refuse it after a time (12h, 90d, 52w), or from a date on (2027-03-31).")
+    ] = "",
 ) -> None:
-    """Create a key. Example: [b]python -m realtime keys create --scopes assign,flags --label web[/b]"""
+    """Create a key; it is shown once.
+
+    Example: [b]python -m realtime keys create --scopes flags --label web --expires 90d[/b]
+    """
     from realtime.commands.keys import create_key
 
-    create_key(console, plane().keys, scopes, label)
+    create_key(console, plane().keys, scopes, label, expires)
 
 
 @keys_app.command("list")
-def keys_list() -> None:
-    """List the keys by label; a key itself is never stored. Example: [b]python -m realtime keys list[/b]"""
+def keys_list(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """List the keys, when each was last used and until when it is good. Keys themselves are never stored.
+
+    Example: [b]python -m realtime keys list[/b]
+    """
     from realtime.commands.keys import list_keys
 
-    list_keys(console, plane().keys)
+    list_keys(console, plane().keys, as_json=as_json)
 
 
 @keys_app.command("revoke")

@@ -1,9 +1,12 @@
 """API keys: the store has only their SHA-256. A key opens the routes of its scopes."""
 
 import hashlib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from chalicelib.domain.timestamps import parse_timestamp
 
 _FLAGS = (
     "/flags/evaluate",
@@ -28,19 +31,33 @@ SCOPES: dict[str, tuple[str, ...]] = {
     ADMIN: ("/events",),
 }
 """Scope → the routes it opens, as app.py writes them."""
-BEARER_PATTERN = "^[Bb][Ee][Aa][Rr][Ee][Rr] +rt_[A-Za-z0-9_-]{32,} *$"
+KEY_PATTERN = "rt_[A-Za-z0-9_-]{32,128}"
+"""A key as `keys create` makes it. Others are refused without a look at the table."""
+BEARER_PATTERN = f"^[Bb][Ee][Aa][Rr][Ee][Rr] +{KEY_PATTERN} *$"
 """The header Authorization with a key of `keys create`. API Gateway refuses others without a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A stored key; ``id`` is its SHA-256 in hex, times are ISO 8601, ``revoked`` is None for a valid key."""
+    """A stored key; ``id`` is its SHA-256 in hex, times are ISO 8601, or None for what never happens.
+
+    ``last_used`` is exact to an hour.
+    """
 
     id: str
     label: str
     scopes: tuple[str, ...]
     created: str
     revoked: str | None = None
+    expires: str | None = None
+    last_used: str | None = None
+
+    def has_expired(self, now: float) -> bool:
+        return self.expires is not None and parse_timestamp(self.expires) <= now
+
+    def is_accepted(self, now: float) -> bool:
+        """``now`` is epoch seconds."""
+        return not self.revoked and not self.has_expired(now)
 
 
 class Keys(Protocol):
@@ -49,10 +66,15 @@ class Keys(Protocol):
     def get(self, key_id: str) -> ApiKey | None: ...
     def put(self, key: ApiKey) -> None: ...
     def get_all(self) -> list[ApiKey]: ...
+    def mark_used(self, key_id: str, now: float, before: float) -> None:
+        """Unless the key is gone, or was marked after ``before``. Both are epoch seconds."""
 
 
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+is_well_formed = re.compile(KEY_PATTERN).fullmatch
 
 
 def parse_bearer(header: str) -> str | None:

@@ -1,12 +1,16 @@
-"""The table of API keys: ``id`` (SHA-256 of the key), ``label``, ``scopes``, ``created``, ``revoked``."""
+"""The table of API keys: ``id`` (SHA-256 of the key) and the fields of `ApiKey`; None is left out."""
 
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.keys import ApiKey
+from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.stores.resilience import guarded
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
+
+
+OPTIONAL = ("revoked", "expires", "last_used")
 
 
 class KeyStore:
@@ -28,14 +32,33 @@ class KeyStore:
             "scopes": {"SS": list(key.scopes)},
             "created": {"S": key.created},
         }
-        if key.revoked:
-            item["revoked"] = {"S": key.revoked}
+        for name in OPTIONAL:
+            if value := getattr(key, name):
+                item[name] = {"S": value}
         self._clients.dynamodb.put_item(TableName=self._table, Item=item)
 
     @guarded
     def get_all(self) -> list[ApiKey]:
         pages = self._clients.dynamodb.get_paginator("scan").paginate(TableName=self._table)
         return [_read_key(item) for page in pages for item in page["Items"]]
+
+    @guarded
+    def mark_used(self, key_id: str, now: float, before: float) -> None:
+        """Writes nothing but ``last_used``: the roles of functions allow no other attribute."""
+        try:
+            self._clients.dynamodb.update_item(
+                TableName=self._table,
+                Key={"id": {"S": key_id}},
+                UpdateExpression="SET last_used = :now",
+                ConditionExpression="attribute_exists(id)"
+                " AND (attribute_not_exists(last_used) OR last_used < :before)",
+                ExpressionAttributeValues={
+                    ":now": {"S": format_timestamp(now, "seconds")},
+                    ":before": {"S": format_timestamp(before, "seconds")},
+                },
+            )
+        except self._clients.dynamodb.exceptions.ConditionalCheckFailedException:
+            return
 
 
 def _read_key(item: Any) -> ApiKey:
@@ -44,5 +67,5 @@ def _read_key(item: Any) -> ApiKey:
         label=item["label"]["S"],
         scopes=tuple(sorted(item["scopes"]["SS"])),
         created=item["created"]["S"],
-        revoked=item.get("revoked", {}).get("S"),
+        **{name: item[name]["S"] for name in OPTIONAL if name in item},
     )

@@ -3,6 +3,7 @@
 The smoke tests send them to the alias, too.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,8 @@ def build_gateway_event(method: str, path: str, body: str | None = None) -> dict
 
 
 _METHOD = "arn:aws:execute-api:us-east-1:000000000000:probe/api/GET/health"
+KEY = "rt_probe00000000000000000000000000000000000000"
+"""Of the form of a key, so that it is looked up."""
 _DENIED = {"principalId": "none"}
 PROBES: Mapping[FunctionName, tuple[Probe, ...]] = {
     "assignment": (
@@ -54,14 +57,14 @@ PROBES: Mapping[FunctionName, tuple[Probe, ...]] = {
     "ingest": (
         Probe(build_gateway_event("GET", "/health"), {"statusCode": 200}),
         # reads the table of keys
-        Probe(build_gateway_event("POST", "/events", '{"key": "rt_probe"}'), {"statusCode": 403}),
+        Probe(build_gateway_event("POST", "/events", json.dumps({"key": KEY})), {"statusCode": 403}),
     ),
     "event_processor": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "assignment_sync": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "authorizer": (
         Probe({"type": "TOKEN", "authorizationToken": "probe", "methodArn": _METHOD}, _DENIED),
         Probe(  # reads the table of keys
-            {"type": "TOKEN", "authorizationToken": "Bearer rt_probe", "methodArn": _METHOD}, _DENIED
+            {"type": "TOKEN", "authorizationToken": f"Bearer {KEY}", "methodArn": _METHOD}, _DENIED
         ),
         Probe(  # is accepted for what is open to everybody
             {"type": "TOKEN", "authorizationToken": HEADER, "methodArn": _METHOD}, {"principalId": "health"}

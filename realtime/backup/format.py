@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import ApiKey
+from chalicelib.domain.timestamps import parse_timestamp
 from realtime.definition_files.documents import KINDS
 
 FORMAT = "realtime-backup"
@@ -64,7 +65,7 @@ def encode(backup: Backup) -> bytes:
     }
     ordered = sorted(backup.versions, key=lambda row: (row.version, row.kind, row.key))
     versions = ({name: getattr(row, name) for name in _FIELDS} for row in ordered)
-    keys = ({"kind": "key", **asdict(key)} for key in sorted(backup.keys or (), key=lambda key: key.id))
+    keys = (_write_key(key) for key in sorted(backup.keys or (), key=lambda key: key.id))
     body = b"".join(_encode_line(line) for line in (header, *versions, *keys))
     end = {"lines": body.count(b"\n"), "sha256": hashlib.sha256(body).hexdigest()}
     return gzip.compress(body + _encode_line(end), mtime=0)
@@ -147,12 +148,23 @@ def _read_version(number: int, line: Mapping[str, Any]) -> DefinitionRow:
     return DefinitionRow(**cast("dict[str, Any]", {name: line[name] for name in _FIELDS}))
 
 
+def _write_key(key: ApiKey) -> dict[str, Any]:
+    """Without the last use, which is another one in each backup."""
+    fields = {"kind": "key", **asdict(key)}
+    del fields["last_used"]
+    return fields
+
+
 def _read_key(number: int, line: Mapping[str, Any]) -> ApiKey:
     try:
         scopes = tuple(str(scope) for scope in line["scopes"])
-        return ApiKey(line["id"], line["label"], scopes, line["created"], line["revoked"])
-    except (KeyError, TypeError):
-        raise ValueError(f"line {number}: a key has id, label, scopes, created and revoked") from None
+        expires = line.get("expires")
+        if expires is not None:
+            parse_timestamp(expires)
+        return ApiKey(line["id"], line["label"], scopes, line["created"], line["revoked"], expires)
+    except (KeyError, TypeError, ValueError):
+        fields = "id, label, scopes, created and revoked, and perhaps expires, an ISO 8601 time"
+        raise ValueError(f"line {number}: a key has {fields}") from None
 
 
 def describe(backup: Backup) -> str:

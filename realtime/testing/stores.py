@@ -227,6 +227,11 @@ class MemoryKeys:
     def get_all(self) -> list[ApiKey]:
         return list(self._keys.values())
 
+    def mark_used(self, key_id: str, now: float, before: float) -> None:
+        key = self._keys.get(key_id)
+        if key and (key.last_used is None or key.last_used < format_timestamp(before, "seconds")):
+            self._keys[key_id] = replace(key, last_used=format_timestamp(now, "seconds"))
+
 
 class MemoryAuditTrail:
     """`realtime.audit.TableAuditTrail`; a clock that moves by a millisecond with each action."""

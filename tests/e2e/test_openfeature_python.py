@@ -15,6 +15,7 @@ from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
 from chalicelib.settings import Settings
+from tests.support.api_keys import make_key
 from tests.support.experiments import published
 from tests.support.openfeature_flags import FLAGS, ThrottledDefinitions, publish_all
 from tests.support.service import KEY, WITHOUT_SCOPES, serve_service
@@ -133,7 +134,8 @@ def test_any_attribute_is_at_most_no_match(client: OpenFeatureClient, country: A
 
 
 @pytest.mark.parametrize(
-    ("key", "message"), [(None, "unauthorized"), ("rt_wrong", "forbidden"), (WITHOUT_SCOPES, "forbidden")]
+    ("key", "message"),
+    [(None, "unauthorized"), (make_key("wrong"), "forbidden"), (WITHOUT_SCOPES, "forbidden")],
 )
 def test_a_key_that_is_not_accepted_answers_the_default(url: str, key: str | None, message: str) -> None:
     details = connect(url, key).get_boolean_details("boolean", False)
@@ -223,7 +225,7 @@ def test_a_missing_targeting_key_is_named(url: str, body: bytes) -> None:
 
 
 def test_errors_of_the_gateway_have_the_protocols_shape_and_browsers_may_read_them(url: str) -> None:
-    for key, status in (("", 401), ("rt_wrong", 403)):
+    for key, status in (("", 401), (make_key("wrong"), 403)):
         answer = requests.post(f"{url}/ofrep/v1/evaluate/flags", headers={"Authorization": key}, timeout=5)
         assert answer.status_code in (status, 403)
         assert set(answer.json()) == {"key", "errorCode", "errorDetails"}

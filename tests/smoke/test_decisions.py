@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.api_keys import make_key
 from tests.support.poll import wait_until
 
 pytestmark = pytest.mark.usefixtures("published")
@@ -42,7 +43,9 @@ def test_health_needs_no_key(stranger: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
 
 
-@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer rt_nobody"}])
+@pytest.mark.parametrize(
+    "header", [{}, {"Authorization": "Bearer rt_nobody"}, {"Authorization": f"Bearer {make_key('nobody')}"}]
+)
 def test_without_an_accepted_key_there_is_no_decision(stranger: httpx.Client, header: dict[str, str]) -> None:
     body = {"user_id": USER, "flag_key": FLAG}
     assert stranger.post("/flags/evaluate", json=body, headers=header).status_code in (401, 403)

@@ -11,7 +11,6 @@ import pytest
 import app as application
 from chalicelib import wiring
 from chalicelib.domain.definitions.model import DefinitionRow
-from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.settings import Settings
 from realtime.local.front import Front
 from realtime.local.server import serve
@@ -22,9 +21,10 @@ from realtime.testing.stores import (
     MemoryKeys,
     MemoryMetrics,
 )
+from tests.support.api_keys import make_key, store_key
 
 KEY = "rt_local_demo"
-WITHOUT_SCOPES = "rt_no_scopes"
+WITHOUT_SCOPES = make_key("without-scopes")
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Service:
 def run_service(settings: Settings | None = None, **stores: Any) -> Iterator[Service]:
     """app.py uses the service until the block ends. ``stores`` replace the empty ones. Blocks may nest."""
     service = Service(settings or Settings.from_env({}), **stores)
-    service.keys.put(ApiKey(digest(WITHOUT_SCOPES), "none", (), "2026-01-01T00:00:00Z"))
+    service.keys.put(store_key(name="without-scopes"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(application, "plane", lambda: service.plane)
         yield service

@@ -13,11 +13,13 @@ from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.metrics import Metrics
 from realtime.testing.stores import MemoryDefinitions, MemoryKeys
+from tests.support.api_keys import make_key
 from tests.support.service import KEY, WITHOUT_SCOPES, Service, run_service
 from tests.support.streams import kinesis
 
 DIRECT_ASSIGNMENT = {"user_id": "u", "experiment_key": "checkout", "context": {}}
 DIRECT_FLAG = {"user_id": "u", "flag_key": "on", "context": {}}
+UNKNOWN = make_key("unknown")
 Lines = list[dict[str, Any]]
 
 
@@ -171,7 +173,7 @@ def test_an_answer_over_the_budget_is_slow(lines: Lines) -> None:
 
 
 def test_the_authorizer_counts_denials_apart_from_failures(running: Service, lines: Lines) -> None:
-    for key in (KEY, WITHOUT_SCOPES, "rt_unknown"):
+    for key in (KEY, WITHOUT_SCOPES, UNKNOWN):
         ask_authorizer(key)
     assert lines == []
     running.metrics.flush()
@@ -180,12 +182,12 @@ def test_the_authorizer_counts_denials_apart_from_failures(running: Service, lin
 
 def test_an_authorizer_that_cannot_read_keys_has_failed(broken: Service, lines: Lines) -> None:
     with pytest.raises(StorageUnavailable):
-        ask_authorizer("rt_unknown")
+        ask_authorizer(UNKNOWN)
     assert lines[0]["Failed"] == 1
 
 
 def test_a_refused_key_of_an_event_is_a_denial_too(running: Service, lines: Lines) -> None:
-    ask_api(request("/events", {"key": "rt_unknown", "events": []}))
+    ask_api(request("/events", {"key": UNKNOWN, "events": []}))
     running.metrics.flush()
     assert lines[0]["Denied"] == 1
 

@@ -22,6 +22,7 @@ import app
 from chalicelib import priming, wiring
 from chalicelib.settings import Settings
 from chalicelib.stores.rehearsal import rehearse
+from tests.support.api_keys import make_key
 
 handler = {"app.assignment": app.assignment, "app.feature_flags": app.feature_flags}[sys.argv[1]]
 priming.prime(handler)
@@ -35,7 +36,7 @@ flag = {"key": "f", "type": "boolean", "rollout_percentage": 50}
 experiment = priming._EXPERIMENT | {"key": "e"}
 with rehearse(wiring.clients(), {settings.flags_table: [flag], settings.experiments_table: [experiment]}):
     answer = handler({"user_id": "u1", "flag_key": "f", "experiment_key": "e", "context": {}}, None)
-    wiring.plane().authorize("Bearer rt_unknown")
+    wiring.plane().authorize("Bearer " + make_key("unknown"))
     wiring.plane().after_response(1.0)
 print(json.dumps({"left": sorted(left), "loaded": sorted(set(sys.modules) - loaded), "answer": answer}))
 """

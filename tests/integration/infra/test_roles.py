@@ -11,18 +11,21 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.stream.event import MAX_BYTES
+from chalicelib.services.unknown_keys import GUESSES
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.publication import Publication
 from chalicelib.wiring import Plane
 from infra import environments
-from infra.environments import FunctionName
+from infra.environments import Api, FunctionName
 from infra.functions import LOGICAL_IDS
 from infra.resource_names import Platform, get_platform_defaults, resolve_names
 from infra.roles import build_statements, list_calls
 from realtime.local.clients import Clients as LocalClients
 from realtime.testing.stores import MemoryAssignmentHistory
+from tests.support.api_keys import make_key, store_key
 from tests.support.calls import list_actions
 from tests.support.experiments import published, published_flag, published_segment
 from tests.support.streams import kinesis, purchase
@@ -32,6 +35,7 @@ Calls = set[tuple[str, str]]
 SECRET = "platform-postgres"  # noqa: S105 - its name
 VARIANTS: Mapping[str, dict[str, Any]] = {
     "standalone": {"identity": False},
+    "http": {"identity": False},  # an HTTP API, where each function reads keys itself
     "existing": {
         "platform": "existing",
         "archive": "firehose",
@@ -159,7 +163,7 @@ def ingest(plane: Plane) -> None:
         plane.results("pricing")
 
     while_definitions_change(plane.settings, use)
-    plane.authorize_key("rt_somebody")
+    use_keys(plane)
     plane.ingest({"events": [purchase(timestamp="2026-11-22T10:00:00Z")]})
     plane.health()
 
@@ -221,8 +225,16 @@ def assignment_sync(plane: Plane) -> None:
             sync(user_id={"S": refused})
 
 
+def use_keys(plane: Plane) -> None:
+    KeyStore(Clients(plane.settings), plane.settings.keys_table).put(store_key("events", name="known"))
+    plane.authorize_key(make_key("known"))
+    for number in range(GUESSES + 1):
+        plane.authorize_key(make_key(f"guess-{number}"))
+    plane.after_response(5.0)
+
+
 def authorizer(plane: Plane) -> None:
-    plane.authorizer.authorize("Bearer rt_somebody")
+    use_keys(plane)
 
 
 USES: Mapping[FunctionName, Callable[[Plane], None]] = {
@@ -237,21 +249,28 @@ USES: Mapping[FunctionName, Callable[[Plane], None]] = {
 
 @pytest.mark.parametrize("name", LOGICAL_IDS)
 def test_a_role_has_what_its_function_calls_and_nothing_more(
-    plane: tuple[Plane, Recorder], variant: Platform, name: FunctionName
+    plane: tuple[Plane, Recorder], variant: str, name: FunctionName
 ) -> None:
     container, recorder = plane
     USES[name](container)
+    if variant == "http" and name in ("assignment", "feature_flags"):
+        use_keys(container)
     environment = _environment(variant)
     platform_resources = (
         replace(get_platform_defaults("dev"), postgres_secret=SECRET) if variant == "existing" else None
     )
-    allowed = list_calls(name, environment, resolve_names("dev", variant, platform_resources))
+    allowed = list_calls(name, environment, resolve_names("dev", _get_platform(variant), platform_resources))
     assert recorder.calls == {(setting, action) for setting, actions in allowed.items() for action in actions}
+
+
+def _get_platform(variant: str) -> Platform:
+    return "existing" if variant == "existing" else "standalone"
 
 
 def _environment(variant: str) -> environments.Environment:
     changed = {f"REALTIME_{name.upper()}": str(value).lower() for name, value in VARIANTS[variant].items()}
-    return replace(environments.load("dev"), settings=changed)
+    api: Api = "http" if variant == "http" else "rest"
+    return replace(environments.load("dev"), settings=changed, api=api)
 
 
 @pytest.mark.parametrize("name", LOGICAL_IDS)
@@ -261,3 +280,19 @@ def test_a_policy_names_each_resource(name: FunctionName) -> None:
         assert not any("*" in action for action in statement["Action"])
         if statement["Resource"] == ["*"]:
             assert all(action.startswith("xray:") for action in statement["Action"])
+
+
+def test_a_function_writes_nothing_about_a_key_but_its_last_use() -> None:
+    names = resolve_names("prod", "standalone")
+    table = names.get_arn("keys_table")
+    for name in ("authorizer", "ingest"):
+        statements = build_statements(name, environments.load("prod"), names, "arn:log")
+        (writing,) = (
+            statement
+            for statement in statements
+            if table in statement["Resource"] and {"dynamodb:UpdateItem"} & {*statement["Action"]}
+        )
+        assert writing["Condition"]["ForAllValues:StringEquals"] == {
+            "dynamodb:Attributes": ["id", "last_used"]
+        }
+        assert writing["Action"] == ["dynamodb:UpdateItem"]

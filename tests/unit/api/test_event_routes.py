@@ -10,11 +10,12 @@ import httpx
 import orjson
 import pytest
 
-from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.settings import Settings
 from realtime.local.front import LOAD_BALANCER_BYTES
-from tests.support.service import Service, serve_service
+from tests.support.api_keys import make_key, store_key
+from tests.support.service import KEY, Service, serve_service
 
+PUBLIC = make_key("events:client")
 NOW = datetime.now(UTC).isoformat()
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -25,8 +26,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[httpx.Client, Servi
     settings = Settings.from_env({"REALTIME_EVENT_MAX_AGE": "3600"})
     with serve_service(settings, request.param) as (url, service), httpx.Client(base_url=url) as client:
         for scopes in ("events", "events:client", "flags", "flags:client", "admin", "events:client,flags"):
-            key = ApiKey(digest(f"rt_{scopes}"), scopes, tuple(scopes.split(",")), "2026-01-01T00:00:00Z")
-            service.keys.put(key)
+            service.keys.put(store_key(*scopes.split(",")))
         yield client, service
 
 
@@ -46,7 +46,7 @@ def event(**fields: Any) -> dict[str, Any]:
 
 
 def bearer(scope: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer rt_{scope}"}
+    return {"Authorization": f"Bearer {make_key(scope)}"}
 
 
 def read_records(service: Service) -> list[Any]:
@@ -165,9 +165,7 @@ def post(api: httpx.Client, path: str, body: Any, headers: dict[str, str]) -> ht
 
 
 @pytest.mark.parametrize("headers", [BEACON, {"Content-Type": "Text/Plain"}, {}])
-@pytest.mark.parametrize(
-    ("path", "beside"), [("/events?key=rt_events:client", {}), ("/events", {"key": "rt_events:client"})]
-)
+@pytest.mark.parametrize(("path", "beside"), [(f"/events?key={PUBLIC}", {}), ("/events", {"key": PUBLIC})])
 def test_a_beacon_sends_its_key_in_the_query_or_the_body(
     api: httpx.Client, service: Service, path: str, beside: dict[str, Any], headers: dict[str, str]
 ) -> None:
@@ -186,7 +184,7 @@ def test_a_public_key_may_also_stand_in_the_header(api: httpx.Client, service: S
     assert record["key"] == "K-1"  # here it is a field like any other
 
 
-@pytest.mark.parametrize("key", ["rt_events", "rt_admin", "rt_local_demo", "rt_events:client,flags"])
+@pytest.mark.parametrize("key", [make_key("events"), make_key("admin"), KEY, make_key("events:client,flags")])
 def test_a_key_that_can_do_more_is_refused_in_a_url_or_a_body(
     api: httpx.Client, service: Service, key: str
 ) -> None:
@@ -207,9 +205,9 @@ def test_a_key_without_the_scope_is_refused_wherever_it_stands(api: httpx.Client
     body = {"events": [event()]}
     for answer in (
         post(api, "/events", body, bearer(scope)),
-        post(api, f"/events?key=rt_{scope}", body, BEACON),
-        post(api, "/events", {**body, "key": f"rt_{scope}"}, BEACON),
-        post(api, "/events?key=rt_events:client", body, bearer(scope)),  # the header decides
+        post(api, f"/events?key={make_key(scope)}", body, BEACON),
+        post(api, "/events", {**body, "key": make_key(scope)}, BEACON),
+        post(api, f"/events?key={PUBLIC}", body, bearer(scope)),  # the header decides
     ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -232,7 +230,7 @@ def test_without_a_key_the_answer_is_that_of_the_gateway(
 @pytest.mark.parametrize("path", ["/assign", "/flags/evaluate", "/flags/evaluate/batch"])
 def test_a_public_key_for_events_opens_nothing_else(api: httpx.Client, path: str) -> None:
     assert api.post(path, json={}, headers=bearer("events:client")).status_code == 403
-    assert api.post(f"{path}?key=rt_events:client", json={}).status_code == 401
+    assert api.post(f"{path}?key={PUBLIC}", json={}).status_code == 401
     assert api.post(path, content="{}", headers=bearer("flags:client") | BEACON).status_code in (403, 415)
 
 
@@ -253,8 +251,8 @@ def test_no_key_reaches_a_log(
     api: httpx.Client, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(0):
-        post(api, "/events?key=rt_events:client", {"events": [event()]}, BEACON)
-        post(api, "/events?key=rt_wrong", {"events": [event()]}, BEACON)
+        post(api, f"/events?key={PUBLIC}", {"events": [event()]}, BEACON)
+        post(api, f"/events?key={make_key('wrong')}", {"events": [event()]}, BEACON)
     written = capfd.readouterr()
     assert "rt_" not in written.out + written.err
     assert not [record for record in caplog.records if "rt_" in record.getMessage()

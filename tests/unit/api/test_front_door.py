@@ -12,9 +12,10 @@ import app as application
 from chalicelib.api import events
 from chalicelib.api.application import Application
 from chalicelib.api.front_door import LOAD_BALANCER_BYTES
-from chalicelib.domain.keys import SCOPES, ApiKey, digest
+from chalicelib.domain.keys import SCOPES
+from tests.support.api_keys import make_key, store_key
 from tests.support.openfeature_flags import publish_all
-from tests.support.service import KEY, Service, run_service
+from tests.support.service import KEY, WITHOUT_SCOPES, Service, run_service
 
 AUTHORIZATION = {"authorization": f"Bearer {KEY}"}
 FLAG = {"user_id": "u 1", "flag_key": "string"}
@@ -167,7 +168,7 @@ SHAPES = [payload_2, balanced]
         ("GET", "/assign", {}, 401, "unauthorized"),
         ("GET", "/assign", {"authorization": ""}, 401, "unauthorized"),
         ("GET", "/assign", {"authorization": "Basic rt_local_demo"}, 403, "forbidden"),
-        ("GET", "/assign", {"authorization": "Bearer rt_no_scopes"}, 403, "forbidden"),
+        ("GET", "/assign", {"authorization": f"Bearer {WITHOUT_SCOPES}"}, 403, "forbidden"),
         ("POST", "/ofrep/v1/evaluate/flags/x", {}, 401, "GENERAL"),
     ],
 )
@@ -233,7 +234,7 @@ def test_a_malformed_event_is_a_bad_request(service: Service, event: Event) -> N
 def test_an_authorizer_that_fails_is_logged_without_the_key(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    event = balanced("GET", "/assign", headers={"authorization": "Bearer rt_\ud800"})
+    event = balanced("GET", "/assign", headers={"authorization": f"Bearer {make_key('unlucky')}"})
     with run_service() as broken:
         broken.keys.get = fail  # type: ignore[method-assign]
         status, body = answer(event)
@@ -250,8 +251,8 @@ def test_a_public_key_sees_only_what_clients_may_see(service: Service) -> None:
     with run_service() as other:
         other.publish_flag("secret", type="boolean", client_visible=False)
         body = json.dumps({"user_id": "u", "flag_key": "secret"})
-        other.keys.put(ApiKey(digest("rt_web"), "web", ("flags:client",), "2026-01-01T00:00:00Z"))
-        for key, status in (("rt_web", 404), (KEY, 200)):
+        other.keys.put(store_key("flags:client", name="web"))
+        for key, status in ((make_key("web"), 404), (KEY, 200)):
             event = payload_2("POST", "/flags/evaluate", body=body)
             event["headers"]["authorization"] = f"Bearer {key}"
             assert answer(event)[0] == status

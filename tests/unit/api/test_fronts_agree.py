@@ -12,16 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import app as application
-from chalicelib.domain.keys import ApiKey, digest
 from realtime.local.front import FRONTS, Front, build_gateway
 from realtime.local.gateway import Answer
+from tests.support.api_keys import make_key, store_key
 from tests.support.experiments import published
 from tests.support.openfeature_flags import FLAGS, publish_all
 from tests.support.service import KEY, WITHOUT_SCOPES, run_service
 
 OTHERS = tuple(front for front in FRONTS if front != "rest")
 VOLATILE = ("timestamp", "assignment_id", "event_ids", "cache_hit_rate", "linked_at")
-KEYS = (KEY, WITHOUT_SCOPES, "rt_web", "rt_nobody", "garbage")
+WEB = make_key("web")
+KEYS = (KEY, WITHOUT_SCOPES, WEB, make_key("nobody"), "garbage")
 COMPARED = ("content-type", "etag", "retry-after", "www-authenticate", "allow", "accept-encoding")
 Request = tuple[str, str, Mapping[str, str], bytes | None]
 
@@ -32,7 +33,7 @@ def service() -> Iterator[None]:
         service.definitions.publish([published()], 0, 0.0)
         publish_all(service)
         service.publish_flag("hidden", type="boolean", client_visible=False)
-        service.keys.put(ApiKey(digest("rt_web"), "web", ("flags:client",), "2026-01-01T00:00:00Z"))
+        service.keys.put(store_key("flags:client", name="web"))
         for user in ("u", "ü"):  # the first decision has another reason than all that follow
             service.plane.assign(user, "checkout", {})
         yield
@@ -82,10 +83,10 @@ REQUESTS: list[Request] = [
     ("GET", "/flags/evaluate?user_id=&flag_key", headers(), None),
     ("GET", "/flags/evaluate", headers(), None),
     ("POST", "/flags/evaluate", headers(), FLAG),
-    ("POST", "/flags/evaluate", headers("rt_web"), FLAG),
-    ("POST", "/flags/evaluate", headers("rt_web"), b'{"user_id":"u","flag_key":"hidden"}'),
+    ("POST", "/flags/evaluate", headers(WEB), FLAG),
+    ("POST", "/flags/evaluate", headers(WEB), b'{"user_id":"u","flag_key":"hidden"}'),
     ("POST", "/flags/evaluate", headers(None), FLAG),
-    ("POST", "/flags/evaluate", headers("rt_nobody"), FLAG),
+    ("POST", "/flags/evaluate", headers(make_key("nobody")), FLAG),
     ("POST", "/flags/evaluate", headers(WITHOUT_SCOPES), FLAG),
     ("POST", "/flags/evaluate", headers(Content_Encoding="gzip"), gzip.compress(FLAG)),
     ("POST", "/flags/evaluate", headers(Content_Encoding="deflate"), zlib.compress(FLAG)),
@@ -105,7 +106,7 @@ REQUESTS: list[Request] = [
     ("POST", "/ofrep/v1/evaluate/flags/a/b", headers(), b"{}"),
     ("POST", "/events", headers(), json.dumps(EVENT).encode()),
     ("POST", "/events", headers(), json.dumps({"events": [EVENT, {}]}).encode()),
-    ("POST", "/events?key=rt_web", {"Content-Type": "text/plain;charset=UTF-8"}, json.dumps(EVENT).encode()),
+    ("POST", f"/events?key={WEB}", {"Content-Type": "text/plain;charset=UTF-8"}, json.dumps(EVENT).encode()),
     ("POST", "/events", {}, None),
     ("GET", "/experiments/checkout/results", headers(), None),
     ("GET", "/experiments/nowhere/results", headers(), None),

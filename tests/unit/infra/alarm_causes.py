@@ -13,7 +13,6 @@ from chalicelib.api.application import Application
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Decision, DefinitionRow
 from chalicelib.domain.errors import NotFound, StorageUnavailable
-from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.domain.reasons import Reason
 from chalicelib.services.authorize import Authorizer
 from chalicelib.services.definitions.catalog import Catalog
@@ -24,6 +23,7 @@ from infra.functions import LOGICAL_IDS
 from realtime import heartbeat
 from realtime.alarms import PLATFORM_INDEXES
 from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions, MemoryKeys
+from tests.support.api_keys import make_key, store_key
 from tests.support.assignments import change, row
 from tests.support.experiments import experiment, published
 from tests.support.signals import ENV, Signals
@@ -153,7 +153,7 @@ def crash(function: str) -> Cause:
 def refuse_keys(signals: Signals) -> None:
     with signals.container("authorizer"):
         for number in range(CALLS):
-            authorize(f"rt_unknown_{number}")
+            authorize(make_key(f"unknown-{number}"))
 
 
 def send_poison(signals: Signals) -> None:
@@ -182,14 +182,22 @@ def lose_the_definitions(signals: Signals) -> None:
 
 def lose_the_keys(signals: Signals) -> None:
     time, keys = [0.0], MemoryKeys()
-    keys.put(ApiKey(digest("rt_web"), "web", ("flags",), "2026-01-01T00:00:00Z"))
+    keys.put(store_key("flags", name="web"))
     with signals.container("authorizer", keys=keys) as plane:
-        limits = {"ttl": 60.0, "max_stale": 3600.0}
-        plane.authorizer = Authorizer(keys, "", plane.metrics, **limits, timer=lambda: time[0])
-        authorize("rt_web")
+        plane.authorizer = Authorizer(
+            keys,
+            "",
+            plane.metrics,
+            plane.key_uses,
+            ttl=60.0,
+            max_stale=3600.0,
+            timer=lambda: time[0],
+            clock=lambda: time[0],
+        )
+        authorize(make_key("web"))
         vars(plane.authorizer)["_keys"] = UnreachableKeys()
         time[0] += 400.0
-        authorize("rt_web")
+        authorize(make_key("web"))
 
 
 def open_a_breaker(signals: Signals) -> None:

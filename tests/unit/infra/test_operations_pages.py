@@ -128,7 +128,7 @@ def test_a_functions_page_lists_its_permissions(name: environments.FunctionName)
         "REALTIME_IDENTITY": "true",
         "REALTIME_CONTEXT_SAMPLE": "0.01",
     }
-    everything = replace(PROD, settings=settings)
+    everything = replace(PROD, settings=settings, api="http", waf=False, usage_plan=None)
     platform_resources = replace(resource_names.get_platform_defaults("prod"), postgres_secret="a-name")  # noqa: S106 - a name
     granted = list_calls(
         name, everything, resource_names.resolve_names("prod", "existing", platform_resources)

@@ -15,7 +15,14 @@ from realtime.backup.format import Backup, decode, describe, encode
 
 ROW = DefinitionRow("flag", "f", '{"key":"f"}', "active", 1, "2027-01-15T08:00:00.000Z", "ada", "a note")
 REMOVED = DefinitionRow("flag", "f", "", "removed", 2, "2027-01-16T08:00:00.000Z", "grace")
-KEY = ApiKey("ab" * 32, "web", ("flags", "events"), "2027-01-15T08:00:00Z", "2027-01-16T08:00:00Z")
+KEY = ApiKey(
+    "ab" * 32,
+    "web",
+    ("flags", "events"),
+    "2027-01-15T08:00:00Z",
+    "2027-01-16T08:00:00Z",
+    "2027-04-15T08:00:00Z",
+)
 BACKUP = Backup("prod", "2027-01-17T00:00:00Z", (ROW, REMOVED), (KEY,))
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
