@@ -12,6 +12,13 @@ OTHER = "$other"
 """Stands in place of the event types that are too many to be counted apart."""
 RESERVED = frozenset({ASSIGNED, OTHER})
 
+EVALUATION = "evaluation"
+ASSIGNMENT = "assignment"
+EXPOSURE = "exposure"
+"""Clients send exposures too: they know when a treatment was seen."""
+OWN = frozenset({EVALUATION, ASSIGNMENT})
+"""Written by the service alone: counts of evaluations would be worth nothing if anybody could send them."""
+
 _matches = re.compile(EVENT_TYPE_PATTERN).fullmatch
 
 

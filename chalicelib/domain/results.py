@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.domain.definitions.model import Experiment
-from chalicelib.domain.event_types import ASSIGNED, OTHER
+from chalicelib.domain.event_types import ASSIGNED, EXPOSURE, OTHER
 from chalicelib.domain.sample_ratio import Publication, check_sample_ratio, list_periods
 from chalicelib.domain.stream.amounts import SCALE
 from chalicelib.domain.stream.counters import UNASSIGNED, Counter, CounterItem, Sums, format_day
-from chalicelib.domain.stream.tracking import EXPOSURE
 
 MIN_CONVERSIONS = 10
 """Per variant. With fewer, a rate is too uncertain."""

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.domain.stream.tracking import EXPOSURE
+from chalicelib.domain.event_types import EXPOSURE
 
 COLUMNS = ("assigned", "exposures", "conversions", "rate", "mean value", "value")
 

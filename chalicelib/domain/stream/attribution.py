@@ -11,11 +11,11 @@ from chalicelib.domain import heartbeat
 from chalicelib.domain.assignment import find_unit
 from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
+from chalicelib.domain.event_types import ASSIGNMENT, EVALUATION, EXPOSURE
 from chalicelib.domain.identity import IDENTIFY
 from chalicelib.domain.stream.counters import UNASSIGNED, flag_scope
 from chalicelib.domain.stream.event import Event, Limits
 from chalicelib.domain.stream.experiment_index import Match, Snapshot
-from chalicelib.domain.stream.tracking import ASSIGNMENT, EVALUATION, EXPOSURE
 
 AssignmentKey = tuple[str, str]
 """Experiment id, and the user or other unit that the row belongs to."""

@@ -10,11 +10,8 @@ from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.bucketing import compute_halves, make_prefix
 from chalicelib.domain.definitions.model import Evaluation, Experiment
 from chalicelib.domain.definitions.rules.operands import list_attributes
+from chalicelib.domain.event_types import ASSIGNMENT, EVALUATION, EXPOSURE
 from chalicelib.domain.timestamps import format_timestamp
-
-EVALUATION = "evaluation"
-EXPOSURE = "exposure"
-ASSIGNMENT = "assignment"
 
 
 def is_sampled(evaluation: Evaluation, user_id: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from chalicelib.domain.errors import InvalidInput, Problem, StorageUnavailable, Throttled, TooLarge
+from chalicelib.domain.event_types import OWN
 from chalicelib.domain.stream.event import MAX_EVENTS, TOO_DEEP, Limits, Refusal, is_too_deep, parse_event
 from chalicelib.domain.stream.outgoing import MAX_PARTITION_KEY, OutgoingRecord, Stream, split_into_calls
 from chalicelib.domain.stream.unwritable import refuse_unwritable
@@ -35,8 +36,9 @@ class Ingest:
         """``body`` is one event or {"events": [at most 500]}; ``event_ids`` has null for a rejected event.
 
         Each of ``rejected`` also has the ``field`` that is wrong; it is empty if no single one is.
-        ``backfill``: events of any age are taken, here and by the processor. ``trusted``: an event that was
-        received before keeps its ``realtime.received_at``; ``backfill`` implies it.
+        ``backfill``: events of any age are taken, here and by the processor. ``trusted``: an operator sends
+        events that were received before. They may be the service's own, and keep their
+        ``realtime.received_at``; with ``backfill`` all do the latter.
         Raises InvalidInput or TooLarge for the body as a whole; Throttled or StorageUnavailable if the stream
         took no event.
         """
@@ -50,7 +52,7 @@ class Ingest:
             received_at = _read_received_at(data, now) if trusted or backfill else now
             if isinstance(data, dict):
                 data["realtime"] = {"received_at": received_at} | ({"backfill": True} if backfill else {})
-            record = self._prepare(data, index, received_at, limits)
+            record = _refuse_own(data, trusted) or self._prepare(data, index, received_at, limits)
             if isinstance(record, Refusal):
                 event_id = sent_id if isinstance(sent_id, str) else None
                 rejected.append(_reject(index, event_id, record))
@@ -105,6 +107,16 @@ class Ingest:
             if not records:
                 break
         return codes, error
+
+
+def _refuse_own(data: Any, trusted: bool) -> Refusal | None:
+    """The processor takes them: the service sends them itself, and so may a producer on the stream."""
+    event_type = data.get("event_type") if isinstance(data, dict) else None
+    if trusted or not isinstance(event_type, str) or event_type not in OWN:
+        return None
+    advice = "send exposure where a treatment is seen, and name your own events otherwise"
+    message = f"event_type {event_type} is written by the service itself: {advice}."
+    return Refusal("reserved_event_type", message, "event_type")
 
 
 def _reject(index: int, event_id: str | None, refusal: Refusal) -> dict[str, Any]:

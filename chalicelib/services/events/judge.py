@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.event_types import OTHER
+from chalicelib.domain.event_types import EVALUATION, OTHER
 from chalicelib.domain.identity import IDENTIFY, Identities, read_identify_event
 from chalicelib.domain.stream.attribution import (
     AssignmentKey,
@@ -21,7 +21,6 @@ from chalicelib.domain.stream.counters import experiment_scope
 from chalicelib.domain.stream.event import Event, Limits
 from chalicelib.domain.stream.experiment_index import Match, Snapshot
 from chalicelib.domain.stream.records import Batch, EventPosition, ReceivedEvent
-from chalicelib.domain.stream.tracking import EVALUATION
 from chalicelib.domain.stream.verdicts import Verdict, VerdictLog, Verdicts
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import Parallel

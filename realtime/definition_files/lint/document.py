@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument, SegmentDocument
 from chalicelib.domain.errors import Problem
-from chalicelib.domain.stream.tracking import EXPOSURE
+from chalicelib.domain.event_types import EXPOSURE
 from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.lint.rules import lint_rules
 from chalicelib.domain.targeting.lint.units import lint_units

@@ -257,3 +257,14 @@ def test_no_key_reaches_a_log(
     assert "rt_" not in written.out + written.err
     assert not [record for record in caplog.records if "rt_" in record.getMessage()
                 and not record.name.startswith("http")]  # fmt: skip
+
+
+@pytest.mark.parametrize("scope", ["events", "events:client", "admin"])
+def test_nobody_sends_what_the_service_itself_writes(api: httpx.Client, service: Service, scope: str) -> None:
+    answer = post(api, "/events", {"events": [event(event_type="evaluation"), event()]}, bearer(scope))
+    assert answer.status_code == 202
+    assert [rejection["code"] for rejection in answer.json()["rejected"]] == ["reserved_event_type"]
+    assert [record["event_type"] for record in read_records(service)] == ["purchase"]
+    alone = post(api, "/events", event(event_type="assignment"), bearer(scope))
+    assert (alone.status_code, alone.json()["error"]["code"]) == (400, "reserved_event_type")
+    assert alone.json()["error"]["details"][0]["field"] == "event_type"
