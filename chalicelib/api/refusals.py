@@ -11,11 +11,14 @@ ERRORS = {
     403: ("forbidden", "The key is not accepted, or has not the scope of this route."),
     404: ("not_found", "There is no such route."),
     405: ("method_not_allowed", "This route does not take this method."),
+    408: ("request_timeout", "The request did not arrive in time."),
     411: ("length_required", "Send the body's length in the header Content-Length."),
     413: ("too_large", "The body is larger than the service takes."),
     414: ("uri_too_long", "The URL is longer than the service takes."),
     431: ("headers_too_large", "The headers are larger than the service takes."),
     500: ("internal_error", "The service failed; the error is logged."),
+    502: ("internal_error", "The service failed; the error is logged."),
+    504: ("timeout", "The service did not answer in time; try again."),
 }
 """Status → code and message."""
 

@@ -36,8 +36,8 @@ GATEWAY_RESPONSES: dict[str, tuple[int, str, str]] = {
     "THROTTLED": (429, "throttled", "Too many requests; wait as long as Retry-After says."),
     "QUOTA_EXCEEDED": (429, "throttled", "The quota of this gateway key is used up."),
     "WAF_FILTERED": (403, "forbidden", "The request was refused by the firewall."),  # by a managed rule
-    "INTEGRATION_FAILURE": (502, *ERRORS[500]),
-    "INTEGRATION_TIMEOUT": (504, "timeout", "The service did not answer in time; try again."),
+    "INTEGRATION_FAILURE": (502, *ERRORS[502]),
+    "INTEGRATION_TIMEOUT": (504, *ERRORS[504]),
     "DEFAULT_4XX": (0, *ERRORS[400]),
     "DEFAULT_5XX": (0, *ERRORS[500]),
 }

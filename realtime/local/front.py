@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, unquote
 from chalice.app import Chalice
 from chalice.local import LambdaContext, RouteMatcher
 
-from chalicelib.api.application import Application
 from chalicelib.api.requests import get_media_type
-from realtime.local.gateway import FUNCTION_SECONDS, Answer, Gateway
+from realtime.local.gateway import Answer, Gateway
+from realtime.local.limits import FUNCTION_SECONDS
 
 Front: TypeAlias = Literal["rest", "http", "url", "alb", "alb-multi"]
 FRONTS: tuple[Front, ...] = get_args(Front)
@@ -42,9 +42,8 @@ class FrontGateway(Gateway):
             page = b"<html><head><title>413 Request Entity Too Large</title></head></html>"
             return Answer(413, {"Content-Type": "text/html"}, page)
         event = json.loads(json.dumps(self.build_event(method, path, headers, body)))
-        context = LambdaContext("local", memory_size=1024, max_runtime_ms=FUNCTION_SECONDS * 1000)
-        # `chalice local`'s class of the app serves each thread its own request, and has no such method.
-        answer = json.loads(json.dumps(Application.answer(self._app, event, context)))  # type: ignore[arg-type]
+        context = LambdaContext("local", memory_size=1024, max_runtime_ms=int(FUNCTION_SECONDS * 1000))
+        answer = json.loads(json.dumps(self._app(event, context)))
         sent = answer["headers"]
         if self._front == "alb-multi":
             sent = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from chalice.app import Chalice, CORSConfig
 from chalice.config import Config
@@ -18,10 +18,11 @@ from chalice.local import (
     RouteMatcher,
 )
 
+from chalicelib.api.application import Application
 from chalicelib.api.refusals import build_refusal_headers, render_refusal
 from realtime.local.invocation import describe_error
+from realtime.local.limits import FUNCTION_SECONDS
 
-FUNCTION_SECONDS = 29  # the limit of API Gateway
 log = logging.getLogger(__name__)
 
 
@@ -32,20 +33,38 @@ class Answer:
     body: bytes = b""
 
 
+class _LocalApplication(LocalChalice):
+    """Serves each thread its own request, with the handler and the deadline of the functions."""
+
+    front_door = None
+
+    def __call__(self, event: Any, context: Any) -> Any:
+        return Application.answer(self, event, context)  # type: ignore[arg-type] # app.py's app was one
+
+
 class _RouteMatcher(RouteMatcher):
-    """Decodes parameters, as API Gateway does and `chalice local` does not."""
+    """Decodes parameters, as API Gateway does and `chalice local` does not.
+
+    A path is a path: `chalice local` takes `//a` for a host, and `;a` and `#a` for something else.
+    """
 
     def match_route(self, url: str) -> MatchResult:
-        found = super().match_route(url)
-        captured = {name: unquote(value) for name, value in found.captured.items()}
-        return found._replace(captured=captured)
+        path, _, query = url.partition("?")
+        parts = path.split("/")
+        for route in self.route_urls:
+            names = route.split("/")
+            pairs = list(zip(names, parts, strict=False))
+            captured = {name[1:-1]: unquote(part) for name, part in pairs if name[:1] == "{" and part}
+            if len(names) == len(parts) and all(n == part or n[1:-1] in captured for n, part in pairs):
+                return MatchResult(route, captured, parse_qs(query, keep_blank_values=True))
+        raise ValueError("no route")
 
 
 class Gateway:
-    """Thread-safe. Gives ``app`` the class of `chalice local`, which serves each thread its own request."""
+    """Thread-safe. Gives ``app`` a class that serves each thread its own request."""
 
     def __init__(self, app: Chalice) -> None:
-        app.__class__ = LocalChalice
+        app.__class__ = _LocalApplication
         self._app = app
         self._routes = _RouteMatcher(list(app.routes))
         self._local = LocalGateway(app, Config.create(lambda_timeout=FUNCTION_SECONDS))
@@ -62,10 +81,7 @@ class Gateway:
         if method not in methods and method != "OPTIONS":
             return self.build_error(405, path, {"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
         try:
-            sent = {
-                name: value for name, value in headers.items() if value or name.lower() != "authorization"
-            }
-            response = self._local.handle_request(method, path, sent, body)
+            response = self._local.handle_request(method, path, _drop_empty_key(headers), body)
         except LocalGatewayException as error:
             return self.build_error(error.CODE, path)
         except Exception as error:  # noqa: BLE001 - an authorizer that fails is a 500, whatever it raised

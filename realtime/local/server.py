@@ -1,29 +1,32 @@
 """Serve the app over HTTP on this machine, behind a gateway as on AWS."""
 
+import asyncio
 import errno
+import json
 import logging
 import socket
-import socketserver
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from typing import Any
 
+import uvicorn
 from chalice.app import Chalice
 
-from chalicelib.api.refusals import ERRORS
 from realtime.local.front import Front, build_gateway
 from realtime.local.gateway import Answer, Gateway
+from realtime.local.http_protocol import StrictProtocol
 from realtime.local.invocation import describe_error
+from realtime.local.limits import Limits, get_limits
 from realtime.local.ports import HOST, LocalError
 
-STOP_SECONDS = 5.0
-IDLE_SECONDS = 75.0
-MAX_BODY = 10 * 1024 * 1024  # of API Gateway; the service itself refuses smaller bodies
-MAX_DISCARDED = 10 * 1024 * 1024  # bytes of a refused request that are read and dropped
+START_SECONDS = 10
+STOP_SECONDS = 5
+BACKLOG = 256
+THREADS = 64
+"""Requests that are answered at the same time; a container of Lambda answers one."""
 log = logging.getLogger(__name__)
 
 
@@ -32,135 +35,164 @@ def serve(
     app: Chalice,
     port: int = 0,
     *,
-    max_body: int = MAX_BODY,
+    limits: Limits | None = None,
     after_response: Callable[[], object] | None = None,
     front: Front = "rest",
+    listening: socket.socket | None = None,
 ) -> Iterator[str]:
     """Serve ``app`` on ``port`` (0: a free one) until the block ends; the value is its URL.
 
-    ``after_response`` is called after each response has left, in the thread that served it. Requests that
-    are running at the end are still answered.
+    ``after_response`` is called after each response has left, in another thread. Requests that are running at
+    the end are still answered. ``listening`` is a bound socket that other processes may serve, too.
     """
+    listening = listening or bind(port)
+    port = listening.getsockname()[1]
+    limits = limits or get_limits(front)
+    threads = ThreadPoolExecutor(THREADS, "http")
+    server = _Server(_Endpoint(build_gateway(app, front), limits, threads, after_response), limits)
+    serving = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
+    serving.start()
     try:
-        server = _Server(build_gateway(app, front), port, max_body, after_response or (lambda: None))
+        server.wait_until_started()
+        yield f"http://{HOST}:{port}"
+    finally:
+        server.stop()
+        serving.join(STOP_SECONDS + 1)
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def bind(port: int = 0) -> socket.socket:
+    """A socket that listens on ``port`` (0: a free one). LocalError if another process does."""
+    # asyncio switches Nagle's algorithm off only where the protocol is named: with it and delayed
+    # acknowledgements a connection has 22 requests a second.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen(BACKLOG)  # from here on a client can connect, though nobody accepts yet
     except OSError as error:
+        listening.close()
         if error.errno != errno.EADDRINUSE:
             raise
         raise LocalError(
             f"port {port} is taken: stop the process that uses it, or choose another with PORT"
         ) from None
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="http", daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{server.server_port}"
-    finally:
-        server.stop()
-        thread.join()
+    return listening
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
+class _Server(uvicorn.Server):
+    """uvicorn in a thread of its own."""
 
-    def __init__(
-        self, gateway: Gateway, port: int, max_body: int, after_response: Callable[[], object]
-    ) -> None:
-        self.gateway, self.max_body, self.after_response = gateway, max_body, after_response
-        self._connections: set[Any] = set()
-        super().__init__((HOST, port), _Handler)
+    def __init__(self, endpoint: "_Endpoint", limits: Limits) -> None:
+        protocol = partial(StrictProtocol, limits=limits, render=endpoint.render_refusal)
+        super().__init__(
+            uvicorn.Config(
+                endpoint,
+                http=protocol,  # type: ignore[arg-type] # it is called as a class is
+                ws="none",
+                loop="asyncio",
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=limits.idle_seconds,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+        self._has_started = threading.Event()
+        self._is_stopping = asyncio.Event()
 
-    def server_bind(self) -> None:
-        # HTTPServer's own looks up the name of this machine, which may be slow.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = HOST, self.server_address[1]
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._has_started.set()
+        while not self._is_stopping.is_set():
+            await self.on_tick(0)  # renews the header Date
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_stopping.wait(), 1.0)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        super().shutdown_request(request)
-        self._connections.discard(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        del request, client_address
-        error = sys.exception()
-        if error and not isinstance(error, (ConnectionError, TimeoutError)):  # clients come and go
-            log.error("request failed: %s", describe_error(error))
+    def wait_until_started(self) -> None:
+        if not self._has_started.wait(START_SECONDS):
+            raise LocalError(f"the HTTP server did not start within {START_SECONDS} seconds")
 
     def stop(self) -> None:
-        self.shutdown()
-        self.server_close()
-        for connection in list(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)  # ends it now if it is idle, else after its answer
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._connections and time.monotonic() < deadline:
-            time.sleep(0.01)
+        """Stop when what runs is answered; uvicorn itself would take a tenth of a second to notice."""
+        if self._has_started.is_set():
+            self._loop.call_soon_threadsafe(self._is_stopping.set)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "realtime", ""
-    disable_nagle_algorithm = True  # with it and delayed acknowledgements: 22 requests/s on a connection
-    wbufsize = -1  # sends headers and body in one packet
-    timeout = IDLE_SECONDS
-    server: _Server
+class _Endpoint:
+    """The ASGI application: one request in, the gateway's answer out."""
 
-    def _serve(self) -> None:
-        status = self._check_headers()
-        if status:
-            self._refuse(status)
-            return
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length) if length else None
-        if body is not None and len(body) < length:
-            self.close_connection = True  # the client has closed the connection
-            return
-        self._send(self.server.gateway.answer(self.command, self.path, dict(self.headers), body))
+    def __init__(
+        self,
+        gateway: Gateway,
+        limits: Limits,
+        threads: ThreadPoolExecutor,
+        after_response: Callable[[], object] | None,
+    ) -> None:
+        self._gateway, self._limits = gateway, limits
+        self._threads, self._after_response = threads, after_response
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        query = scope["query_string"]
+        path = (scope["raw_path"] + (b"?" + query if query else b"")).decode()
+        body = await _read_body(receive)
+        if body is None:
+            return  # the client has closed the connection
+        answer = await self._answer(scope, path, body)
+        await send({"type": "http.response.start", "status": answer.status, "headers": _encode(answer)})
+        await send({"type": "http.response.body", "body": answer.body})
+        if self._after_response:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._after_response)
 
-    def _check_headers(self) -> int | None:
-        """The error status of a request whose body is not read; None if the body can be read."""
-        length = self.headers.get("Content-Length") or "0"
-        if "Transfer-Encoding" in self.headers:
-            return 411
-        if not (length.isascii() and length.isdecimal()):
-            return 400
-        return 413 if int(length) > self.server.max_body else None
+    async def _answer(self, scope: Any, path: str, body: bytes) -> Answer:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request = scope["method"], path, headers, body or None
+        answering = asyncio.get_running_loop().run_in_executor(self._threads, self._call_function, *request)
+        # Who gives up first: Lambda, whose error the gateway answers with 502, or the gateway.
+        seconds, status = min((self._limits.function_seconds, 502), (self._limits.gateway_seconds, 504))
+        try:
+            async with asyncio.timeout(seconds):
+                return await answering
+        except TimeoutError:
+            return self._gateway.build_error(status, path)
 
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            for text in value if isinstance(value, list) else [value]:
-                self.send_header(name, text)
-        if answer.status >= 200 and answer.status not in {204, 304}:
-            self.send_header("Content-Length", str(len(answer.body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD" and answer.status not in {204, 304}:
-            self.wfile.write(answer.body)
-        self.wfile.flush()
-        self.server.after_response()
+    def _call_function(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        try:
+            answer = self._gateway.answer(method, path, headers, body)
+        except Exception as error:  # noqa: BLE001 - a function that fails is a 502, whatever it raised
+            log.error("%s: %s", method, describe_error(error))  # noqa: TRY400 - no user's data
+            return self._gateway.build_error(502, path)
+        is_small = 2 * len(answer.body) < self._limits.answer
+        if is_small or len(json.dumps(answer.body.decode(errors="replace"))) < self._limits.answer:
+            return answer
+        return self._gateway.build_error(502, path)
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what http.server itself refuses, such as a malformed request line."""
-        del message, explain  # they quote the request
-        self.request_version = self.protocol_version
-        # http.server answers an unknown method with 501.
-        self._refuse(405 if code == 501 else code if code in ERRORS else 400)
+    def render_refusal(self, status: int, path: str) -> tuple[bytes, bytes]:
+        answer = self._gateway.build_error(status, path)
+        return b"".join(b"%b: %b\r\n" % pair for pair in _encode(answer)), answer.body
 
-    def _refuse(self, status: int) -> None:
-        self.close_connection = True
-        self._send(self.server.gateway.build_error(status, getattr(self, "path", "")))
-        with suppress(OSError):  # closing now would lose the answer of a client that still sends
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(1.0)
-            bytes_left = MAX_DISCARDED
-            while bytes_left > 0 and (chunk := self.connection.recv(65_536)):
-                bytes_left -= len(chunk)
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """No request log: a path may hold a user id."""
+async def _read_body(receive: Any) -> bytes | None:
+    """None if the client leaves before it has sent all."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message["body"])
+        if not message["more_body"]:
+            return b"".join(parts)
+
+
+def _encode(answer: Answer) -> list[tuple[bytes, bytes]]:
+    pairs = [
+        (name, text)
+        for name, value in answer.headers.items()
+        for text in (value if isinstance(value, list) else [value])
+    ]
+    if answer.status not in (204, 304):
+        pairs.append(("Content-Length", str(len(answer.body))))
+    return [(name.encode("latin-1"), text.encode("latin-1")) for name, text in pairs]

@@ -71,3 +71,14 @@ def test_nothing_of_a_failing_authorizer_reaches_the_log(
     gateway.answer("GET", "/guarded", {"Authorization": "Bearer broken"}, None)
     assert "RuntimeError at http_app.py" in caplog.text
     assert "Bearer" not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["//x/echo/a", "/echo/a;b/c", "/echo/", "/echo//", "/guarded;x"])
+def test_a_path_is_taken_as_it_is(gateway: Gateway, path: str) -> None:
+    assert gateway.answer("GET", path, {"Authorization": "Bearer good"}, None).status == 404
+
+
+def test_only_percent_signs_mean_something_in_a_parameter(gateway: Gateway) -> None:
+    for written, read in (("a;b", "a;b"), ("a%23b", "a#b"), ("%2F", "/"), ("a+b", "a+b")):
+        answer = gateway.answer("GET", f"/echo/{written}", {}, None)
+        assert json.loads(answer.body)["name"] == read
