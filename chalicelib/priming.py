@@ -95,6 +95,7 @@ def prime(handler: Handler) -> None:
     try:
         _decide(handler)
         plane().definitions.get_changes(None)
+        plane().clients.s3  # noqa: B018 - made for outages, when there is no time for it
     except Exception as error:  # noqa: BLE001 - see above
         _log.error("not primed: %s: %s", type(error).__name__, error)
     else:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from chalicelib.services.linked_users import LinkedUsers
 
 DAY = 86_400.0
+DECIDING_HANDLERS = ("", "app.assignment", "app.feature_flags")
+"""Those that may decide by a snapshot; the first is on this machine. What counts events waits for the tables.
+"""
 
 
 class Services(AwsStores):
@@ -45,6 +48,7 @@ class Services(AwsStores):
         return Catalog(
             self.definitions,
             self.metrics,
+            snapshots=self.snapshots if settings.handler in DECIDING_HANDLERS else None,
             ttl=settings.definitions_ttl,
             check=settings.definitions_check,
             max_entries=settings.definitions_max,

@@ -33,15 +33,19 @@ ONLY_LAST_USED = {
     "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"]},
 }
 """So that no function can give a key other scopes, or a longer life."""
+_SNAPSHOTS: ActionsBySetting = {"archive_bucket": ("s3:GetObject",)}
+"""Of definitions, while the tables do not answer."""
 CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     "assignment": _ALL_EXPERIMENTS
     | _USED_BY_EXPERIMENTS
     | _TRACKING
+    | _SNAPSHOTS
     | {"assignments_table": (*_READ, "dynamodb:PutItem")},
     "feature_flags": _ALL_FLAGS
     | _ALL_EXPERIMENTS
     | _USED_BY_FLAGS
     | _TRACKING
+    | _SNAPSHOTS
     | {"assignments_table": (*_READ, "dynamodb:PutItem")},
     "ingest": _EXPERIMENTS_BY_KEY
     | _TRACKING
@@ -91,7 +95,9 @@ def build_statements(
 
 
 def _list_suffixes(setting: str, function: FunctionName, environment: Environment) -> tuple[str, ...]:
-    """Of the bucket, the parts that the function writes."""
+    """Of the bucket, the parts that the function reads or writes."""
+    if setting == "archive_bucket" and function in ("assignment", "feature_flags"):
+        return ("/definitions/*",)
     if setting == "archive_bucket":
         is_archiving = environment.settings.get("REALTIME_ARCHIVE", "s3") == "s3"
         archive = ("/raw/events/*",) if function == "event_processor" and is_archiving else ()

@@ -45,6 +45,7 @@ BREAKERS = (
     "overrides",
     "postgres",
     "quarantine",
+    "snapshots",
     "stream",
     "verdicts",
 )

@@ -152,6 +152,30 @@ def history(
 
 
 @app.command()
+def snapshot(
+    to: Annotated[Path | None, typer.Option(help="Save it in a new file instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Write what containers decide by without DynamoDB. Example: [b]python -m realtime snapshot[/b]
+
+    Every publish writes it; this repairs one that is missing or behind.
+    """
+    import time
+
+    from chalicelib.stores.definitions import DefinitionStore
+    from realtime.commands.snapshot import save_snapshot, write_snapshot
+
+    if to and as_json:
+        raise UsageError("choose --to or --json")
+    services = plane()
+    definitions = DefinitionStore(services.clients, services.settings)
+    if to:
+        save_snapshot(console, definitions, to)
+    else:
+        write_snapshot(console, definitions, services.snapshots, time.time(), as_json=as_json)
+
+
+@app.command()
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,

@@ -33,8 +33,8 @@ from chalicelib.services.assignment_outcome import (
 )
 from chalicelib.services.assignment_writer import AssignmentWriter, UnstoredDecision
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.definitions.cache import DefinitionSource
 from chalicelib.services.definitions.segments import find_by_key
+from chalicelib.services.definitions.sources import DefinitionSource
 from chalicelib.services.linked_users import LinkedUsers, Lookup, ReadRow
 
 NO_LOOKUP = Lookup("")

@@ -41,6 +41,14 @@ def call_within(call: Callable[[], R], seconds: float = REFRESH_TIMEOUT_SECONDS)
 
     Raises StorageUnavailable after ``seconds``; ``call`` then goes on, and its effects remain.
     """
+    try:
+        return start_call(call).result(seconds)
+    except TimeoutError:
+        raise StorageUnavailable from None
+
+
+def start_call(call: Callable[[], R]) -> "Future[R]":
+    """Runs ``call`` in a thread of its own, with the caller's deadline."""
     outcome: Future[R] = Future()
 
     def run() -> None:
@@ -50,10 +58,7 @@ def call_within(call: Callable[[], R], seconds: float = REFRESH_TIMEOUT_SECONDS)
             outcome.set_exception(error)
 
     Thread(target=copy_context().run, args=(run,), daemon=True).start()
-    try:
-        return outcome.result(seconds)
-    except TimeoutError:
-        raise StorageUnavailable from None
+    return outcome
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

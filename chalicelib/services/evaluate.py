@@ -19,8 +19,8 @@ from chalicelib.domain.evaluation import (
 )
 from chalicelib.domain.general_form.state import State, Stop
 from chalicelib.domain.heartbeat import find_flag as find_heartbeat
-from chalicelib.services.definitions.cache import DefinitionSource
 from chalicelib.services.definitions.segments import find_by_key, find_in_all
+from chalicelib.services.definitions.sources import DefinitionSource
 from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 
 _log = logging.getLogger("realtime")

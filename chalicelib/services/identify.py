@@ -21,7 +21,7 @@ from chalicelib.domain.identity import (
     find_link,
     wins,
 )
-from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.sources import DefinitionSource
 
 ATTEMPTS = 5
 

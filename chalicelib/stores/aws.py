@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.stream.outgoing import Stream
     from chalicelib.domain.stream.quarantine import Quarantine
     from chalicelib.domain.stream.verdicts import VerdictLog
+    from chalicelib.stores.snapshots import SnapshotStore
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class Replacements(TypedDict, total=False):
     clients: Clients
     metrics: MetricsRecorder
     definitions: Definitions
+    snapshots: SnapshotStore
     assignments: Identities
     counters: Counters
     verdicts: VerdictLog
@@ -83,7 +85,14 @@ class AwsStores:
     def definitions(self) -> Definitions:
         from chalicelib.stores.definitions import DefinitionStore
 
-        return self.watch("definitions", DefinitionStore(self.clients, self.settings, self.metrics))
+        store = DefinitionStore(self.clients, self.settings, self.metrics, self.snapshots)
+        return self.watch("definitions", store)
+
+    @cached_property
+    def snapshots(self) -> SnapshotStore:
+        from chalicelib.stores.snapshots import SnapshotStore
+
+        return self.watch("snapshots", SnapshotStore(self.clients, self.settings.archive_bucket))
 
     @cached_property
     def assignments(self) -> Identities:

@@ -5,92 +5,46 @@ Items of the publications table, by (id, version): ``publication`` is one publis
 publisher at work.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.definitions.model import Changes, DefinitionKind, DefinitionRow
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.domain.definitions.snapshot import Pointer, Snapshot
+from chalicelib.domain.errors import Conflict, RealtimeError, StorageUnavailable
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.settings import Settings
-from chalicelib.stores.batches import batch_get
+from chalicelib.stores.definition_rows import DefinitionRows
 from chalicelib.stores.publication import Publication
-from chalicelib.stores.published_versions import (
-    read_history,
-    read_row,
-    read_version,
-    read_versions,
-    read_versions_since,
-)
 from chalicelib.stores.resilience import guarded
 from chalicelib.stores.restoration import Restoration, is_restore
+from chalicelib.stores.snapshots import SnapshotStore
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
 
-NEWEST = 100
-"""Publications that one query reads; after more than these, everything counts as changed."""
+SNAPSHOT_ATTEMPTS = 5
+REMEDY = "What was published is in force. Run `python -m realtime snapshot`: containers that start while \
+DynamoDB is away would not have it."
+_log = logging.getLogger("realtime")
 
 
-class DefinitionStore:
-    """``metrics`` counts rows that are skipped, as ``InvalidDefinition``."""
+class DefinitionStore(DefinitionRows):
+    """Whatever is written goes into ``snapshots``, too."""
 
     def __init__(
-        self, clients: "Clients", settings: Settings, metrics: MetricsRecorder | None = None
+        self,
+        clients: "Clients",
+        settings: Settings,
+        metrics: MetricsRecorder | None = None,
+        snapshots: SnapshotStore | None = None,
     ) -> None:
-        self._clients = clients
-        self._metrics = metrics
-        self._tables: dict[DefinitionKind, str] = {
-            "experiment": settings.experiments_table,
-            "flag": settings.flags_table,
-            "segment": settings.segments_table,
-        }
-        self._publications = settings.publications_table
-        self._newest = 0  # version of the newest publication that was seen
+        super().__init__(clients, settings, metrics)
+        self._snapshots = snapshots
 
-    @guarded
-    def get_many(self, kind: DefinitionKind, keys: Collection[str]) -> dict[str, DefinitionRow]:
-        """Those that exist. Strongly consistent, or a publication that was just seen could be missed."""
-        client, table, unique_keys = self._clients.dynamodb, self._tables[kind], list(dict.fromkeys(keys))
-        if len(unique_keys) == 1:  # GetItem costs less than BatchGetItem
-            item_key: Any = {"id": {"S": unique_keys[0]}}
-            item = client.get_item(TableName=table, Key=item_key, ConsistentRead=True).get("Item")
-            return self._select_in_force(kind, [item] if item else [])
-        item_keys = [{"id": {"S": key}} for key in unique_keys]
-        return self._select_in_force(kind, batch_get(client, table, item_keys, consistent=True))
-
-    @guarded
-    def get_all(self, kind: DefinitionKind) -> dict[str, DefinitionRow]:
-        pages = self._clients.dynamodb.get_paginator("scan").paginate(
-            TableName=self._tables[kind], ConsistentRead=True
-        )
-        return self._select_in_force(kind, (item for page in pages for item in page["Items"]))
-
-    @guarded
-    def get_changes(self, version: int | None) -> Changes:
-        """What was published after ``version``, in one query; None asks for the newest version only."""
-        condition = "id = :id" if version is None else "id = :id AND version > :version"
-        values: dict[str, Any] = {":id": {"S": "publication"}}
-        if version is not None:
-            values[":version"] = {"N": str(version)}
-        page = self._clients.dynamodb.query(
-            TableName=self._publications,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=values,
-            ScanIndexForward=False,
-            Limit=1 if version is None else NEWEST,
-        )
-        items = page["Items"]
-        newest = read_version(items[0]) if items else version or 0
-        self._newest = max(self._newest, newest)
-        if version is None or "LastEvaluatedKey" in page or any("changes" not in item for item in items):
-            return Changes(newest, None)
-        changes = [change["M"] for item in items for change in item["changes"]["L"]]
-        return Changes(newest, frozenset((change["kind"]["S"], change["key"]["S"]) for change in changes))
-
-    @guarded
     def publish(
         self,
         definitions: Sequence[DefinitionRow],
@@ -106,6 +60,12 @@ class DefinitionStore:
         if ``expected`` is not the newest version or another publisher is at work.
         """
         publication = Publication(self._tables, self._publications, expected + 1, now, by, note)
+        self._publish(publication, definitions)
+        self.write_snapshot(now)
+        return expected + 1
+
+    @guarded
+    def _publish(self, publication: Publication, definitions: Sequence[DefinitionRow]) -> None:
         try:
             self._write(publication, definitions)
         except ClientError as error:
@@ -114,7 +74,6 @@ class DefinitionStore:
                 message = "Somebody else has published in between; look at the difference and publish again."
                 raise Conflict("publish_conflict", message) from None
             raise
-        return expected + 1
 
     def _write(self, publication: Publication, definitions: Sequence[DefinitionRow]) -> None:
         client = self._clients.dynamodb
@@ -130,7 +89,6 @@ class DefinitionStore:
                 publication.take_back(client)
             raise
 
-    @guarded
     def restore(
         self,
         versions: Sequence[DefinitionRow],
@@ -139,6 +97,17 @@ class DefinitionStore:
         discard: bool = False,
         on_written: Callable[[int], object] = lambda _: None,
     ) -> None:
+        self._restore(versions, now, discard, on_written)
+        self.write_snapshot(now)
+
+    @guarded
+    def _restore(
+        self,
+        versions: Sequence[DefinitionRow],
+        now: float,
+        discard: bool,
+        on_written: Callable[[int], object],
+    ) -> None:
         client, newest = self._clients.dynamodb, self._read_newest_version()
         if newest:
             raise Conflict("not_empty", f"Definitions are published already, up to version {newest}.")
@@ -146,71 +115,21 @@ class DefinitionStore:
         restoration = Restoration(client, self._tables, self._publications, claim)
         restoration.run(versions, discard, on_written)
 
-    @guarded
-    def get_history(self, kind: DefinitionKind, key: str) -> list[DefinitionRow]:
-        """Every published version of one definition, newest first."""
-        newest = self._read_newest_version()
-        rows = read_history(self._clients.dynamodb, self._publications, kind, key)
-        return [row for row in rows if row.version <= newest]
+    def write_snapshot(self, now: float) -> Pointer | None:
+        """What is published is in force without it, so a failure is logged only. None: not written."""
+        if self._snapshots is None:
+            return None
+        try:
+            return self._snapshots.write(self.take_snapshot, now)
+        except RealtimeError as error:
+            _log.warning("The snapshot was not written: %s %s", error, REMEDY)
+            return None
 
-    @guarded
-    def get_versions(self) -> list[DefinitionRow]:
-        """Every version of every definition, in any order: of all publications up to the newest or none."""
-        newest = self._read_newest_version()  # first: a later publication may be read in part
-        rows = read_versions(self._clients.dynamodb, self._publications)
-        return [row for row in rows if row.version <= newest]
-
-    @guarded
-    def get_versions_since(self, kind: DefinitionKind, since: float) -> list[DefinitionRow]:
-        """One query, and one more for each definition that was published after ``since``."""
-        newest = self._read_newest_version()  # first, as above
-        rows = read_versions_since(self._clients.dynamodb, self._publications, kind, since)
-        return [row for row in rows if row.version <= newest]
-
-    def _select_in_force(self, kind: DefinitionKind, items: Iterable[Any]) -> dict[str, DefinitionRow]:
-        """Items without a definition are the platform's own, in tables that are shared with it.
-
-        While a publication in parts is under way, or after it was abandoned, the version before it is in
-        force.
-        """
-        by_key = {item["id"]["S"]: item for item in items}
-        if any(_read_previous_version(item, self._newest) for item in by_key.values()):
-            self._newest = self._read_newest_version()
-            by_key |= self._read_previous_items(kind, by_key)
-        return {key: read_row(kind, key, item) for key, item in by_key.items() if self._is_readable(item)}
-
-    def _is_readable(self, item: Any) -> bool:
-        if "definition" not in item:
-            return False
-        is_readable = "S" in item["definition"] and read_version(item) > 0
-        if not is_readable and self._metrics:
-            self._metrics.record("InvalidDefinition")
-        return is_readable
-
-    def _read_previous_items(self, kind: DefinitionKind, items: Mapping[str, Any]) -> dict[str, Any]:
-        """{} for a definition that did not exist before."""
-        versions = {
-            key: version
-            for key, item in items.items()
-            if (version := _read_previous_version(item, self._newest))
-        }
-        item_keys = [{"id": {"S": f"{kind}/{key}"}, "version": version} for key, version in versions.items()]
-        previous = batch_get(self._clients.dynamodb, self._publications, item_keys, consistent=True)
-        by_key = {item["id"]["S"].partition("/")[2]: item for item in previous if item["definition"]["S"]}
-        return {key: by_key.get(key, {}) for key in versions}
-
-    def _read_newest_version(self) -> int:
-        page = self._clients.dynamodb.query(
-            TableName=self._publications,
-            KeyConditionExpression="id = :id",
-            ExpressionAttributeValues={":id": {"S": "publication"}},
-            ScanIndexForward=False,
-            Limit=1,
-            ConsistentRead=True,
-        )
-        return read_version(page["Items"][0]) if page["Items"] else 0
-
-
-def _read_previous_version(item: Any, newest: int) -> Any:
-    """The version before, if ``item`` is of a publication after ``newest``; None if it is in force."""
-    return item.get("previous") if read_version(item) > newest else None
+    def take_snapshot(self) -> Snapshot:
+        """All definitions as of one publication. Raises StorageUnavailable or Throttled."""
+        for _ in range(SNAPSHOT_ATTEMPTS):
+            version = self.get_newest_version()
+            rows = {(kind, key): row for kind in self._tables for key, row in self.get_all(kind).items()}
+            if self.get_newest_version() == version:
+                return Snapshot(version, rows)
+        raise StorageUnavailable("Others publish all the time; the last of them writes the snapshot.")

@@ -49,6 +49,19 @@ def judge_definitions(name: str, view: View) -> Line:
     return Line(name, State.RED, "\n".join(texts), advice, ringing or ("stale-definitions",), figures)
 
 
+def judge_snapshot(name: str, view: View) -> Line:
+    """Behind it is only for a moment, while a publish writes it."""
+    published, version = require(view.snapshot.published), require(view.snapshot.snapshot_version)
+    figures = {"version": version, "published": published.version}
+    if not published.version:
+        return Line(name, State.OFF, "nothing is published", figures=figures)
+    if version == published.version:
+        return Line(name, State.GREEN, f"version {version}", figures=figures)
+    text = f"version {version}, published is {published.version}" if version else "none"
+    advice = "python -m realtime snapshot. New containers would need DynamoDB to decide as published."
+    return Line(name, State.AMBER, text, advice, figures=figures)
+
+
 def judge_heartbeat(name: str, view: View) -> Line:
     """A stack on this machine may have just started: there the newest beat decides, and not five minutes."""
     condition = view.conditions["heartbeat"]

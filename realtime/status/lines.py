@@ -20,6 +20,7 @@ LINES: Mapping[str, Callable[[str, View], Line]] = {
     "archive": event_lines.judge_archive,
     "PostgreSQL": event_lines.judge_postgres,
     "definitions": decision_lines.judge_definitions,
+    "snapshot": decision_lines.judge_snapshot,
     "breakers": decision_lines.judge_breakers,
     "throttles": decision_lines.judge_throttles,
     "alarms": decision_lines.judge_alarms,

@@ -50,7 +50,10 @@ Series: TypeAlias = Mapping[Metric, Sequence[Point]]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``alarms`` are the names of CloudWatch's alarms that ring; None where there is no CloudWatch."""
+    """``alarms`` are the names of CloudWatch's alarms that ring; None where there is no CloudWatch.
+
+    ``snapshot_version`` is that of the snapshot of definitions; 0 without one.
+    """
 
     env: str
     now: float
@@ -59,4 +62,5 @@ class Snapshot:
     failed_batches: Queue | Unanswered
     published: Published | Unanswered
     archived: Archived | Unanswered
+    snapshot_version: int | Unanswered
     alarms: Sequence[str] | Unanswered | None = None

@@ -17,6 +17,7 @@ from chalicelib.domain.timestamps import parse_timestamp
 from chalicelib.services.concurrency import batched
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
+from chalicelib.stores.snapshots import SnapshotStore
 from realtime.alarms import Condition, Metric, list_conditions, list_used_tables
 from realtime.resources import describe
 from realtime.status import metrics
@@ -35,6 +36,7 @@ class Sources:
         self._settings = settings
         self._s3, self._sqs = clients.s3, clients.sqs
         self._definitions = definitions
+        self._snapshots = SnapshotStore(clients, settings.archive_bucket)
         self._cloudwatch = connect_cloudwatch()
         self._failure_queue = describe(settings).failure_queue
         tables = list_used_tables(settings.platform, settings.event_dedupe)
@@ -49,11 +51,12 @@ class Sources:
             lambda: self._read_queue(self._failure_queue),
             lambda: read_published(self._definitions),
             lambda: self._read_archived(now),
+            self._read_snapshot_version,
             self._read_alarms,
         )
         with ThreadPoolExecutor(len(questions)) as pool:
-            series, quarantine, failed, published, archived, alarms = pool.map(answer, questions)
-        return Snapshot(settings.env, now, series, quarantine, failed, published, archived, alarms)
+            answers = pool.map(answer, questions)
+        return Snapshot(settings.env, now, *answers)
 
     def _get_name(self, setting: str) -> str:
         if setting == "failure_queue":
@@ -103,6 +106,10 @@ class Sources:
             Bucket=self._settings.archive_bucket, Prefix=prefix
         )
         return pages
+
+    def _read_snapshot_version(self) -> int:
+        pointer = self._snapshots.read_pointer()
+        return pointer.version if pointer else 0
 
     def _read_alarms(self) -> list[str] | None:
         """By their names in the runbook. Those of a rollout call nobody."""

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.snapshots import SnapshotStore
 from realtime.local.clients import Clients
 from realtime.local.cloudwatch import Reporter
 from realtime.local.pump import Pump
@@ -29,7 +30,9 @@ def sources(
 ) -> Sources:
     for name, value in aws_environment.items():
         monkeypatch.setenv(name, value)
-    return Sources(aws_settings, service_clients, DefinitionStore(service_clients, aws_settings))
+    snapshots = SnapshotStore(service_clients, aws_settings.archive_bucket)
+    definitions = DefinitionStore(service_clients, aws_settings, None, snapshots)
+    return Sources(aws_settings, service_clients, definitions)
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def take_snapshot(series: Any = None, *, env: str = "prod", alarms: Any = (), **
         "failed_batches": Queue(0),
         "published": Published(7, NOW - 7200),
         "archived": Archived(NOW - 20),
+        "snapshot_version": 7,
     }
     if not isinstance(series, Unanswered):
         beats = make_conditions(env)["heartbeat"].metrics

@@ -37,10 +37,14 @@ class DefinitionRow:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What was published up to ``version``. ``keys`` is None if anything may have changed."""
+    """What was published up to ``version``. ``keys`` is None if anything may have changed.
+
+    ``is_current`` is false if a snapshot says so, in place of the table.
+    """
 
     version: int
     keys: frozenset[tuple[DefinitionKind, str]] | None
+    is_current: bool = True
 
 
 class Definitions(Protocol):

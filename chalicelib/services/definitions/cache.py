@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Collection, Mapping
 from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from chalicelib.domain.definitions.model import (
     DefinitionKind,
     DefinitionRow,
-    Definitions,
     Experiment,
     Flag,
     Segment,
@@ -16,59 +15,36 @@ from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttle
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import call_within
 from chalicelib.services.definitions.cache_state import CacheState
+from chalicelib.services.definitions.sources import DefinitionReader
 
 RETRY_SECONDS = 1.0
 """Wait so long after a failure. A kill switch is in force within 10 s even if one check fails."""
 
 T = TypeVar("T", Experiment, Flag, Segment)
-T_co = TypeVar("T_co", bound=Experiment | Flag | Segment, covariant=True)
-
-
-class DefinitionSource(Protocol[T_co]):
-    """Definitions of one kind, for services."""
-
-    def get(self, key: str) -> T_co | None:
-        """None if it does not exist. Raises StorageUnavailable or Throttled if it cannot be loaded."""
-
-    def get_many(self, keys: Collection[str]) -> Mapping[str, T_co | RealtimeError]:
-        """Those of ``keys`` that exist, or the error of those that cannot be loaded."""
-
-    def find(self, name: str) -> T_co | None:
-        """By key or alias, as callers ask; else as `get`."""
-
-    def find_many(self, names: Collection[str]) -> Mapping[str, T_co | RealtimeError]:
-        """By key or alias, as `get_many`."""
-
-    def get_all(self) -> Mapping[str, T_co]:
-        """All by key. A mapping that was returned never changes: an update makes a new one."""
-
-    def get_listed(self) -> Mapping[str, T_co]:
-        """Those of `get_all` that a caller gets who asks for all."""
-
-    def get_unreadable(self) -> Mapping[str, RealtimeError]:
-        """The errors of definitions that exist but are not in `get_all`."""
-
-    def refresh(self, key: str) -> T_co | None:
-        """The definition as it is published now. Raises StorageUnavailable or Throttled."""
 
 
 class DefinitionCache(Generic[T]):
-    """``check_for_changes`` is called before each look-up, and returns the monotonic time in seconds."""
+    """``check_for_changes`` is called before each look-up, and returns the monotonic time in seconds.
+
+    ``store`` may read a snapshot, ``table`` does not.
+    """
 
     def __init__(
         self,
         kind: DefinitionKind,
         compile_row: Callable[[str, int], T],
-        store: Definitions,
+        store: DefinitionReader,
         *,
         metrics: MetricsRecorder,
         ttl: float,
         max_entries: int,
         timer: Callable[[], float],
         check_for_changes: Callable[[], float],
+        table: DefinitionReader,
     ) -> None:
         self._kind = kind
         self._store = store
+        self._table = table
         self._metrics = metrics
         self._ttl = ttl
         self._timer = timer
@@ -119,7 +95,7 @@ class DefinitionCache(Generic[T]):
 
     def refresh(self, key: str) -> T | None:
         now = self._timer()
-        self.refresh_changed(frozenset([key]), now)
+        self._refresh_changed(frozenset([key]), now, self._table)
         definition = self._get(key, now)
         entry = self._state.get_entry(key)
         if entry is not None and definition is not None and definition.version != entry.row.version:
@@ -132,17 +108,26 @@ class DefinitionCache(Generic[T]):
 
         Raises StorageUnavailable or Throttled, with nothing changed.
         """
+        self._refresh_changed(changed, now, self._store)
+
+    def drop(self, keys: frozenset[str] | None, until: float) -> None:
+        """What is cached of ``keys``, or of all, is out of date: an error ``until`` the next try."""
+        if keys is None or keys:
+            self._state.drop(keys, until)
+            self._all_fresh_until = 0.0
+
+    def _refresh_changed(self, changed: frozenset[str] | None, now: float, store: DefinitionReader) -> None:
         if changed is not None and not changed:
             return
         cached = self._state.invalidate()
         if self._state.all is None:
             keys = cached if changed is None else cached & changed
-            rows = self._store.get_many(self._kind, keys) if keys else {}
+            rows = store.get_many(self._kind, keys) if keys else {}
         elif changed is None:
-            rows = self._store.get_all(self._kind)
+            rows = store.get_all(self._kind)
             keys = cached | set(rows)
         else:
-            rows = self._store.get_many(self._kind, changed)
+            rows = store.get_many(self._kind, changed)
             keys = changed
         self._state.set_many(keys, rows, now)
 

@@ -114,6 +114,15 @@ class CacheState(Generic[T]):
             self.generation += 1
             return frozenset([*self._entries, *self._missing, *self._unreadable])
 
+    def drop(self, keys: frozenset[str] | None, until: float) -> None:
+        """Forgets the values of ``keys``, or all; they are errors ``until`` they are loaded again."""
+        with self._lock:
+            for key in self._entries.keys() & keys if keys is not None else list(self._entries):
+                del self._entries[key]
+                self._unreadable[key] = until
+            if self.all is not None:
+                self._collect_all()
+
     def set_many(
         self, keys: Collection[str], rows: Mapping[str, DefinitionRow], now: float
     ) -> dict[str, T | RealtimeError]:

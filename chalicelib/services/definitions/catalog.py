@@ -2,7 +2,8 @@
 
 Every ``check`` seconds one query asks what was published since the last check. Cached definitions that have
 changed are loaded at once; others after ``ttl`` seconds. While the store does not answer, the last good
-definitions serve, and the metric ``DefinitionsAge`` says how old they may be.
+definitions serve, and the metric ``DefinitionsAge`` says how old they may be. Those that are known to be out
+of date are an error after `KILL_SECONDS`. docs/adr/031-decisions-survive-dynamodb.md says why.
 """
 
 import time
@@ -22,12 +23,21 @@ from chalicelib.domain.definitions.model import (
 from chalicelib.domain.definitions.schema import Definition
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.metrics import MetricsRecorder
-from chalicelib.services.concurrency import call_within
+from chalicelib.services.concurrency import REFRESH_TIMEOUT_SECONDS
 from chalicelib.services.definitions.cache import RETRY_SECONDS, DefinitionCache
+from chalicelib.services.definitions.fallback import SnapshotFallback, Snapshots
+from chalicelib.services.definitions.sources import DefinitionReader
+from chalicelib.services.refresh_wait import LONGEST_SECONDS, RefreshWait
+
+KILL_SECONDS = 10.0
+"""A published kill switch is in force everywhere after this time."""
 
 
 class Catalog:
-    """Times in seconds; ``timer`` is monotonic. Threads share one catalog."""
+    """Times in seconds; ``timer`` is monotonic. Threads share one catalog.
+
+    ``snapshots`` serve while ``store`` does not answer, and has nothing cached.
+    """
 
     def __init__(
         self,
@@ -38,24 +48,32 @@ class Catalog:
         check: float = 5.0,
         max_entries: int = 10_000,
         timer: Callable[[], float] = time.monotonic,
+        snapshots: Snapshots | None = None,
     ) -> None:
-        self._store = store
+        self._store: DefinitionReader = store
+        if snapshots is not None:
+            self._store = SnapshotFallback(store, snapshots, metrics, timer)
         self._metrics = metrics
         self._check = check
         self._timer = timer
+        self._wait = RefreshWait(timer)
         options: dict[str, Any] = {
             "metrics": metrics,
             "ttl": ttl,
             "max_entries": max_entries,
             "timer": timer,
             "check_for_changes": self._check_for_changes,
+            "table": store,
         }
         self.experiments: DefinitionCache[Experiment]
-        self.experiments = DefinitionCache("experiment", load_experiment, store, **options)
-        self.flags: DefinitionCache[Flag] = DefinitionCache("flag", load_flag, store, **options)
-        self.segments: DefinitionCache[Segment] = DefinitionCache("segment", load_segment, store, **options)
+        self.experiments = DefinitionCache("experiment", load_experiment, self._store, **options)
+        self.flags: DefinitionCache[Flag] = DefinitionCache("flag", load_flag, self._store, **options)
+        self.segments: DefinitionCache[Segment] = DefinitionCache(
+            "segment", load_segment, self._store, **options
+        )
         self._recorded = 0, 0  # look-ups and misses that were recorded before
         self._version: int | None = None
+        self._unloaded: Changes | None = None  # that are known, and not in force here yet
         self._next_check = self._checked_at = timer()
         self._checking = Lock()
 
@@ -87,25 +105,45 @@ class Catalog:
             if self._version is None:
                 self._refresh_changed(now)
             else:
-                call_within(lambda: self._refresh_changed(now))
+                self._wait.call(lambda: self._refresh_changed(now), self._choose_wait(now))
         except (StorageUnavailable, Throttled):
             # Count from the failure, not from `now`: else a silent store would be asked all the time.
             self._next_check = self._timer() + min(RETRY_SECONDS, self._check)
             self._metrics.record_peak("DefinitionsAge", now - self._checked_at)
+            unloaded = self._unloaded
+            if unloaded is not None and now - self._checked_at >= KILL_SECONDS:
+                self._drop(unloaded)
         else:
             self._next_check = now + self._check
-            self._checked_at = now
             self._metrics.record_peak("DefinitionsVersion", self._version or 0)
             self._record_lookups()
+
+    def _choose_wait(self, now: float) -> float:
+        """The older what is cached, the longer: up to two seconds before a kill switch would be late."""
+        overdue = now - self._checked_at - self._check
+        longest_at = KILL_SECONDS - 1 - self._check
+        share = overdue / longest_at if longest_at > 0 else 1.0
+        return max(REFRESH_TIMEOUT_SECONDS, min(1.0, share) * LONGEST_SECONDS)
 
     def _refresh_changed(self, now: float) -> None:
         changes = self._store.get_changes(self._version)
         if changes.version != self._version:
+            self._unloaded = changes
             # First what others refer to, so that a changed flag finds its segments.
             self.segments.refresh_changed(_select_keys(changes, "segment"), now)
             self.flags.refresh_changed(_select_keys(changes, "flag"), now)
             self.experiments.refresh_changed(_select_keys(changes, "experiment"), now)
             self._version = changes.version  # last, so that a refresh that fails is repeated
+            self._unloaded = None
+        if not changes.is_current:
+            raise StorageUnavailable
+        self._checked_at = max(self._checked_at, now)  # here, since this may end after the request's wait
+
+    def _drop(self, changes: Changes) -> None:
+        until = self._timer() + RETRY_SECONDS
+        self.segments.drop(_select_keys(changes, "segment"), until)
+        self.flags.drop(_select_keys(changes, "flag"), until)
+        self.experiments.drop(_select_keys(changes, "experiment"), until)
 
     def _count_lookups(self) -> tuple[int, int]:
         lookups = self.experiments.lookups + self.flags.lookups + self.segments.lookups

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from chalicelib.domain.definitions.model import FindSegment, Segment
 from chalicelib.domain.general_form.state import Condition
-from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.sources import DefinitionSource
 
 
 def find_by_key(segments: DefinitionSource[Segment]) -> FindSegment:

@@ -13,7 +13,7 @@ from chalicelib.domain.definitions.model import DefinitionRow, Definitions, Expe
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.stream.experiment_index import ExperimentIndex, Versions
 from chalicelib.domain.timestamps import parse_timestamp
-from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.sources import DefinitionSource
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from chalicelib.domain import heartbeat
 from chalicelib.domain.definitions.model import Experiment, Flag
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.stream.counters import Counters, experiment_scope, flag_scope
-from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.sources import DefinitionSource
 
 SECONDS_BETWEEN = 3600.0
 """Between two rounds over all scopes, in one container."""

@@ -24,7 +24,7 @@ from chalicelib.domain.stream.records import Batch, EventPosition, ReceivedEvent
 from chalicelib.domain.stream.verdicts import Verdict, VerdictLog, Verdicts
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.definitions.cache import DefinitionSource
+from chalicelib.services.definitions.sources import DefinitionSource
 from chalicelib.services.events.assignment_rows import AssignmentRows, LoadedRows
 from chalicelib.services.events.deduplication import Deduplicator
 from chalicelib.services.events.event_types import EventTypeLimiter, ScopeDay

@@ -10,8 +10,8 @@ from chalicelib.domain.event_types import ASSIGNED
 from chalicelib.domain.sample_ratio import check_sample_ratio, list_periods
 from chalicelib.domain.stream.counters import Counters, experiment_scope
 from chalicelib.metrics import MetricsRecorder
-from chalicelib.services.definitions.cache import DefinitionSource
 from chalicelib.services.definitions.publications import read_publications
+from chalicelib.services.definitions.sources import DefinitionSource
 
 SECONDS_BETWEEN = 300.0
 """Between two checks of an experiment."""

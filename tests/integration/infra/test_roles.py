@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream.event import MAX_BYTES
+from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.unknown_keys import GUESSES
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.publication import Publication
+from chalicelib.stores.snapshots import SnapshotStore
 from chalicelib.wiring import Plane
 from infra import environments
 from infra.environments import Api, FunctionName
@@ -24,7 +27,7 @@ from infra.functions import LOGICAL_IDS
 from infra.resource_names import Platform, get_platform_defaults, resolve_names
 from infra.roles import build_statements, list_calls
 from realtime.local.clients import Clients as LocalClients
-from realtime.testing.stores import MemoryAssignmentHistory
+from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions
 from tests.support.api_keys import make_key, store_key
 from tests.support.calls import list_actions
 from tests.support.experiments import published, published_flag, published_segment
@@ -70,6 +73,7 @@ def variant(request: pytest.FixtureRequest) -> str:
 def settings(variant: str, aws_settings: Settings, aws_clients: LocalClients) -> Settings:
     """Settings that check for new definitions at every look-up."""
     changed = replace(aws_settings, definitions_check=0.0, tracking_linger=0.0, **VARIANTS[variant])
+    changed = replace(changed, handler="app.another")  # which does not read snapshots because it had to wait
     return replace(changed, firehose=f"delivery-{aws_settings.archive_bucket}")
 
 
@@ -130,6 +134,20 @@ def while_definitions_change(settings: Settings, use: Callable[[], object]) -> N
         use()
 
 
+def lose_the_tables(plane: Plane) -> None:
+    """A new container, which is of one of `DECIDING_HANDLERS`."""
+
+    class Gone(MemoryDefinitions):
+        def get_changes(self, _version: int | None) -> Any:
+            raise StorageUnavailable
+
+    settings, clients = plane.settings, Clients(plane.settings)
+    snapshots = SnapshotStore(clients, settings.archive_bucket)
+    DefinitionStore(clients, settings, None, snapshots).write_snapshot(time.time())
+    catalog = Catalog(Gone(), plane.metrics, snapshots=plane.snapshots)
+    assert catalog.flags.get("new")
+
+
 def assignment(plane: Plane) -> None:
     def use() -> None:
         plane.assign("u1", "checkout", {})
@@ -140,6 +158,7 @@ def assignment(plane: Plane) -> None:
     if plane.settings.identity:
         plane.identify("u1", "u3")
     plane.after_response(5.0)
+    lose_the_tables(plane)
 
 
 def feature_flags(plane: Plane) -> None:
@@ -155,6 +174,7 @@ def feature_flags(plane: Plane) -> None:
     list(plane.evaluate_many("u1", None, {}))
     plane.assigner.assign_many("somebody", ["checkout", "old name"], {}, time.time())
     plane.after_response(5.0)
+    lose_the_tables(plane)
 
 
 def ingest(plane: Plane) -> None:

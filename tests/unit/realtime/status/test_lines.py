@@ -36,7 +36,9 @@ def test_without_traffic_and_faults_all_is_green() -> None:
 
 def test_a_source_that_does_not_answer_is_said_and_is_not_green() -> None:
     no = Unanswered("GetMetricData answers AccessDenied")
-    lines = judge(take_snapshot(no, alarms=no, quarantine=no, failed_batches=no, published=no, archived=no))
+    sources = ("quarantine", "failed_batches", "published", "archived", "snapshot_version")
+    silent: dict[str, Any] = dict.fromkeys(sources, no)
+    lines = judge(take_snapshot(no, alarms=no, **silent))
     assert {line.state for line in lines.values()} == {State.UNKNOWN}
     assert {line.text for line in lines.values()} == {no.reason}
     assert get_overall([*lines.values()]) is State.RED
@@ -47,10 +49,11 @@ def test_a_source_that_does_not_answer_is_said_and_is_not_green() -> None:
     [
         ("quarantine", {"quarantine"}),
         ("failed_batches", {"failed batches"}),
-        ("published", {"definitions"}),
+        ("published", {"definitions", "snapshot"}),
+        ("snapshot_version", {"snapshot"}),
         ("archived", {"archive"}),
         ("alarms", {"alarms"}),
-        ("series", LINES.keys() - {"quarantine", "failed batches", "alarms"}),
+        ("series", LINES.keys() - {"quarantine", "failed batches", "alarms", "snapshot"}),
     ],
 )
 def test_of_one_source_only_its_lines_are_unknown(source: str, affected: set[str]) -> None:
@@ -146,6 +149,18 @@ def test_definitions_that_cannot_be_refreshed_or_loaded_are_red() -> None:
     invalid = find_metric("InvalidDefinition", "ingest")
     line = judge_one("definitions", {invalid: [Point(NOW - 930, 1.0)]})
     assert (line.state, line.alarms) == (State.RED, ("invalid-definition",))
+
+
+@pytest.mark.parametrize(
+    ("version", "published", "state"),
+    [(7, 7, State.GREEN), (6, 7, State.AMBER), (0, 7, State.AMBER), (57, 7, State.AMBER), (0, 0, State.OFF)],
+)
+def test_a_snapshot_that_is_not_what_is_published_is_amber(
+    version: int, published: int, state: State
+) -> None:
+    line = judge_one("snapshot", published=Published(published, NOW - 60), snapshot_version=version)
+    assert line.state is state
+    assert ("python -m realtime snapshot" in line.advice) is (state is State.AMBER)
 
 
 def test_an_open_breaker_is_red_and_one_that_was_open_is_named() -> None:

@@ -1,0 +1,52 @@
+"""`snapshot` repairs what a publish could not write, and `status` asks for it."""
+
+import gzip
+import json
+import time
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from chalicelib.settings import Settings
+from chalicelib.stores.clients import Clients
+from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.snapshots import SnapshotStore
+from realtime.commands.snapshot import save_snapshot, write_snapshot
+from tests.support.experiments import published_flag
+
+
+def make_console() -> tuple[Console, StringIO]:
+    output = StringIO()
+    return Console(file=output, width=60), output
+
+
+def test_it_writes_what_is_missing_and_says_so(
+    aws_settings: Settings, service_clients: Clients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = DefinitionStore(service_clients, aws_settings)
+    snapshots = SnapshotStore(service_clients, aws_settings.archive_bucket)
+    store.publish([published_flag("on")], 0, time.time())
+    console, output = make_console()
+    write_snapshot(console, store, snapshots, time.time(), as_json=False)
+    assert output.getvalue().startswith("Written: version 1, ")
+    write_snapshot(console, store, snapshots, time.time(), as_json=False)
+    assert "It is up to date: version 1, " in output.getvalue()
+    write_snapshot(console, store, snapshots, time.time(), as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["version"], printed["is_new"]) == (1, False)
+
+
+def test_it_saves_a_file_and_overwrites_none(
+    aws_settings: Settings, service_clients: Clients, tmp_path: Path
+) -> None:
+    store = DefinitionStore(service_clients, aws_settings)
+    store.publish([published_flag("on")], 0, time.time())
+    console, output = make_console()
+    save_snapshot(console, store, tmp_path / "definitions.json.gz")
+    document = json.loads(gzip.decompress((tmp_path / "definitions.json.gz").read_bytes()))
+    assert [row[:3] for row in document["definitions"]] == [["flag", "on", 1]]
+    assert "version 1, 1 definition." in output.getvalue().replace("\n", " ")
+    with pytest.raises(ValueError, match="exists already"):
+        save_snapshot(console, store, tmp_path / "definitions.json.gz")
