@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from functools import cached_property
+from functools import cached_property, partial
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from chalicelib.stores.aws import AwsStores
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chalicelib.domain.stream.event import Limits
     from chalicelib.domain.stream.event_ids import EventIds
     from chalicelib.services.assign import Assigner
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.services.definitions.catalog import Catalog
     from chalicelib.services.definitions.platform_overrides import PlatformOverrides
     from chalicelib.services.evaluate import FlagEvaluator
+    from chalicelib.services.evaluation_time import RequestTime
     from chalicelib.services.events.assignment_sync import AssignmentSync
     from chalicelib.services.events.folding import CounterFolder
     from chalicelib.services.events.ingest import Ingest
@@ -108,6 +111,7 @@ class Services(AwsStores):
             self.metrics,
             self.parallel,
             self.linked_users,
+            self._new_evaluation_time,
         )
 
     @cached_property
@@ -121,7 +125,14 @@ class Services(AwsStores):
             tracker.buffer if tracker else None,
             self.assigner,
             self.tracker,
+            self._new_evaluation_time,
         )
+
+    @cached_property
+    def _new_evaluation_time(self) -> Callable[[], RequestTime]:
+        from chalicelib.services.evaluation_time import RequestTime
+
+        return partial(RequestTime, self.settings.evaluation_seconds)
 
     @cached_property
     def tracker(self) -> Tracker:

@@ -55,6 +55,8 @@ class Settings:
     quarantine_days: int = 14
     firehose: str = ""
 
+    evaluation_seconds: float = 0.5
+
     tracking: bool = True
     tracking_buffer: int = 10_000
     tracking_dedupe: float = 600.0

@@ -14,6 +14,7 @@ from chalicelib.api.application import JsonResponse
 from chalicelib.api.encoding import ENCODINGS, UnsupportedEncoding
 from chalicelib.domain.errors import (
     Conflict,
+    EvaluationTooLong,
     InvalidInput,
     NotFound,
     Problem,
@@ -41,6 +42,7 @@ _STATUS: dict[type[RealtimeError], int] = {
     TooLarge: 413,
     Throttled: 429,
     StorageUnavailable: 500,
+    EvaluationTooLong: 500,
 }
 _PARAMETER = re.compile(r"\{\w+\}")
 _log = logging.getLogger("realtime")

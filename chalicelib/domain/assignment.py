@@ -19,7 +19,15 @@ from chalicelib.domain.definitions.model import (
     find_nothing,
 )
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
-from chalicelib.domain.general_form.state import Circle, MissingUnit, NoValue, State, Stop
+from chalicelib.domain.general_form.state import (
+    UNLIMITED,
+    Circle,
+    EvaluationTime,
+    MissingUnit,
+    NoValue,
+    State,
+    Stop,
+)
 from chalicelib.domain.reasons import Reason
 
 _FRESH = frozenset({Reason.ASSIGNED, Reason.REASSIGNED})
@@ -72,6 +80,7 @@ def decide(
     get_row: Callable[[], Assignment | None],
     find_segment: FindSegment = find_nothing,
     find_flag: FindFlag = find_nothing,
+    time: EvaluationTime = UNLIMITED,
 ) -> Decision:
     """``now`` is epoch seconds. ``get_row`` reads the user's row; an earlier check may decide without it.
 
@@ -88,7 +97,7 @@ def decide(
     if row is not None and experiment.is_sticky and row.variant in experiment.variants:
         return experiment.sticky[row.variant]
     definition = experiment.assignment
-    state = State(now, find_flag, find_segment) if definition.reads_state else _NO_STATE
+    state = State(now, find_flag, find_segment, time=time) if definition.reads_state else _NO_STATE
     try:
         decision: Decision = definition.decide(user_id, context, state)
     except Stop as error:

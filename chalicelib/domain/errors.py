@@ -62,6 +62,16 @@ class TooLarge(RealtimeError):
     """The input exceeds a stated limit."""
 
 
+class EvaluationTooLong(RealtimeError):
+    """The decisions of a request need more time than one request may take."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "evaluation_too_long",
+            "The rules need more time for this context than a request may take; send a smaller context.",
+        )
+
+
 class Conflict(RealtimeError):
     """Another publisher was first."""
 

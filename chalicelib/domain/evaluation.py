@@ -13,7 +13,16 @@ from chalicelib.domain.definitions.model import (
     find_nothing,
 )
 from chalicelib.domain.errors import InvalidInput, RealtimeError, StorageUnavailable
-from chalicelib.domain.general_form.state import NO_VALUE, Circle, MissingUnit, NoValue, State, Stop
+from chalicelib.domain.general_form.state import (
+    NO_VALUE,
+    UNLIMITED,
+    Circle,
+    EvaluationTime,
+    MissingUnit,
+    NoValue,
+    State,
+    Stop,
+)
 
 
 class Evaluations(NamedTuple):
@@ -72,9 +81,10 @@ def evaluate_all(
     on_error: Callable[[Flag, Exception], object],
     find_segment: FindSegment = find_nothing,
     assign: Assign | None = None,
+    time: EvaluationTime = UNLIMITED,
 ) -> Iterator[Evaluation]:
     """What `evaluate` answers for each of many flags; errors go to ``on_error``."""
-    state = make_state(now, find, find_segment, assign)
+    state = make_state(now, find, find_segment, assign, time)
     for flag in flags:
         try:
             answer = evaluate(flag, user_id, context, now, find, state)
@@ -85,13 +95,17 @@ def evaluate_all(
 
 
 def make_state(
-    now: float, find: FindFlag, find_segment: FindSegment = find_nothing, assign: Assign | None = None
+    now: float,
+    find: FindFlag,
+    find_segment: FindSegment = find_nothing,
+    assign: Assign | None = None,
+    time: EvaluationTime = UNLIMITED,
 ) -> State:
     def find_definition(key: str) -> Flag | None:
         flag = find(key)
         return find_in_force(flag, now) if flag is not None and flag.later else flag
 
-    return State(now, find_definition, find_segment, assign)
+    return State(now, find_definition, find_segment, assign, time)
 
 
 def make_experiment_answer(decision: Decision, version: int) -> Evaluation | None:

@@ -21,6 +21,7 @@ from chalicelib.domain.definitions.model import (
     find_in_force,
 )
 from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
+from chalicelib.domain.general_form.state import UNLIMITED, EvaluationTime
 from chalicelib.domain.reasons import Reason
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.assignment_cache import AssignmentCache
@@ -64,6 +65,7 @@ class Assigner:
         metrics: MetricsRecorder,
         parallel: Parallel,
         linked_users: LinkedUsers | None = None,
+        new_time: Callable[[], EvaluationTime] = lambda: UNLIMITED,
     ) -> None:
         self._experiments = experiments
         self._find_segment = find_by_key(segments)
@@ -76,6 +78,7 @@ class Assigner:
         self._metrics = metrics
         self._parallel = parallel
         self._linked_users = linked_users
+        self._new_time = new_time
 
     def assign(
         self, user_id: str, experiment_key: str, context: dict[str, Any], now: float
@@ -101,7 +104,7 @@ class Assigner:
     def _assign(
         self, experiment: Experiment, user_id: str, attributes: Attributes, now: float, read_row: ReadRow
     ) -> AssignmentResult:
-        outcome = self._decide(experiment, user_id, attributes, now, read_row)
+        outcome = self._decide(experiment, user_id, attributes, now, read_row, self._new_time())
         return outcome if isinstance(outcome, AssignmentResult) else self._store(outcome, attributes, now)
 
     def assign_many(
@@ -156,9 +159,10 @@ class Assigner:
         results: dict[str, AssignmentResult | RealtimeError] = {}
         read_row = self._read_ahead(experiments, user_id, attributes, now, lookup)
         unstored: list[UnstoredDecision] = []
+        time = self._new_time()
         for experiment in experiments:
             try:
-                outcome = self._decide(experiment, user_id, attributes, now, read_row)
+                outcome = self._decide(experiment, user_id, attributes, now, read_row, time)
             except RealtimeError as error:
                 results[experiment.key] = error
                 continue
@@ -247,7 +251,13 @@ class Assigner:
         return lookup.before(lambda experiment, unit: rows.get((experiment.id, unit)))
 
     def _decide(
-        self, experiment: Experiment, user_id: str, attributes: Attributes, now: float, read_row: ReadRow
+        self,
+        experiment: Experiment,
+        user_id: str,
+        attributes: Attributes,
+        now: float,
+        read_row: ReadRow,
+        time: EvaluationTime,
     ) -> AssignmentResult | UnstoredDecision:
         row: Assignment | None = None
         is_unread = False
@@ -270,7 +280,7 @@ class Assigner:
                     self._cache.put(experiment, unit, row)
             return row
 
-        decision = self._ask(experiment, user_id, attributes, now, get_row)
+        decision = self._ask(experiment, user_id, attributes, now, get_row, time)
         if row is not None and decision.reason is not Reason.STICKY and is_ahead(row, experiment):
             return self._decide_again(experiment.key, user_id, attributes, now, row)
         return conclude(experiment, user_id, unit, decision, row, now, is_unread=is_unread)
@@ -282,8 +292,10 @@ class Assigner:
         attributes: Attributes,
         now: float,
         get_row: Callable[[], Assignment | None],
+        time: EvaluationTime,
     ) -> Decision:
-        return decide(experiment, user_id, attributes, now, get_row, self._find_segment, self._find_flag)
+        find_segment, find_flag = self._find_segment, self._find_flag
+        return decide(experiment, user_id, attributes, now, get_row, find_segment, find_flag, time)
 
     def _decide_again(
         self, experiment_key: str, user_id: str, attributes: Attributes, now: float, row: Assignment
@@ -294,7 +306,7 @@ class Assigner:
             raise NotFound.experiment(experiment_key)
         experiment = self._find_in_force(experiment, now)
         unit = find_unit(experiment, user_id, attributes)
-        decision = self._ask(experiment, user_id, attributes, now, lambda: row)
+        decision = self._ask(experiment, user_id, attributes, now, lambda: row, self._new_time())
         return conclude(experiment, user_id, unit, decision, row, now, is_newest=True)
 
     def _store(self, unstored: UnstoredDecision, attributes: Attributes, now: float) -> AssignmentResult:

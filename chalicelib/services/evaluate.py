@@ -1,7 +1,7 @@
 """Evaluates one flag or many flags for a user."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from json import dumps
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from chalicelib.domain.evaluation import (
     make_experiment_answer,
     make_state,
 )
-from chalicelib.domain.general_form.state import State, Stop
+from chalicelib.domain.general_form.state import UNLIMITED, EvaluationTime, State, Stop
 from chalicelib.domain.heartbeat import find_flag as find_heartbeat
 from chalicelib.services.definitions.segments import find_by_key, find_in_all
 from chalicelib.services.definitions.sources import DefinitionSource
@@ -58,12 +58,14 @@ class FlagEvaluator:
         buffer: EvaluationBuffer | None,
         assigner: ExperimentAssigner | None = None,
         exposures: ExposureRecorder | None = None,
+        new_time: Callable[[], EvaluationTime] = lambda: UNLIMITED,
     ) -> None:
         self._flags = flags
         self._segments = segments
         self._find_segment = find_by_key(segments)
         self._assigner = assigner
         self._exposures = exposures
+        self._new_time = new_time
         # Looked up once: to look them up for each request takes a third of the time of tracking.
         self._append = None if buffer is None else buffer.append
         self._next_number = None if buffer is None else buffer.next_number
@@ -93,7 +95,7 @@ class FlagEvaluator:
             def assign(key: str) -> Evaluation | None:
                 return self._assign(key, user_id, context, now)
 
-            state = make_state(now, self._flags.get, self._find_segment, assign)
+            state = make_state(now, self._flags.get, self._find_segment, assign, self._new_time())
         evaluation = evaluate(flag, user_id, context, now, self._flags.get, state)
         append, next_number = self._append, self._next_number
         if append is not None and next_number is not None and user_id is not None:
@@ -164,6 +166,7 @@ class FlagEvaluator:
         one go, and then the flags that serve one are evaluated again.
         """
         experiments = _ExperimentAnswers(self._assigner, user_id, context, now)
+        time = self._new_time()
         waiting: list[Flag] = []
 
         def find(key: str) -> Flag | None:
@@ -179,7 +182,9 @@ class FlagEvaluator:
 
         def evaluate_each(flags: Iterable[Flag]) -> list[Evaluation]:
             return list(
-                evaluate_all(flags, user_id, context, now, find, on_error, find_segment, experiments.get)
+                evaluate_all(
+                    flags, user_id, context, now, find, on_error, find_segment, experiments.get, time
+                )
             )
 
         all_flags, unreadable = self._flags.get_all(), self._flags.get_unreadable()

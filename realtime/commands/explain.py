@@ -31,6 +31,7 @@ from chalicelib.domain.evaluation import Assign, evaluate, make_experiment_answe
 from chalicelib.domain.general_form.state import Stop
 from chalicelib.domain.identity import Identities, find_user
 from chalicelib.domain.timestamps import format_timestamp
+from chalicelib.services.evaluation_time import EVALUATION_SECONDS, RequestTime
 from realtime.commands.explain_form import Step, explain_form, explain_rules
 from realtime.commands.explain_question import Question
 
@@ -66,8 +67,9 @@ def explain_experiment(
         question, user = _ask(linked, context, now, find_flag, find_segment), linked
     get_row = _read_row_once(experiment, assignments, question)
     _print_steps(console, list_experiment_steps(experiment, question, get_row))
+    spend = RequestTime(EVALUATION_SECONDS)
     decision = decide(
-        experiment, user, question.context, question.state.now, get_row, find_segment, find_flag
+        experiment, user, question.context, question.state.now, get_row, find_segment, find_flag, spend
     )
     _print_answer(console, decision.variant, decision.reason, decision.payload)
 
@@ -91,6 +93,7 @@ def explain_flag(
     flag = find_in_force(flag, question.state.now)
     question.state.assign = _preview_assignments(find_experiment, assignments, question, find, find_segment)
     _print_steps(console, explain_form(flag.definition.form, question))
+    question.state.time = RequestTime(EVALUATION_SECONDS)  # of the answer, not of the steps
     answer = evaluate(flag, user, question.context, question.state.now, find, question.state)
     _print_answer(console, answer.variant, answer.reason, answer.value)
 

@@ -21,6 +21,7 @@ from chalicelib.domain.general_form.relations import (
     WITHOUT_VALUE,
     WRITTEN_ONLY,
 )
+from chalicelib.domain.general_form.sized_values import check_time, is_sized
 from chalicelib.domain.general_form.state import Condition, Context, Get, State
 from chalicelib.domain.general_form.static_tests import StaticTest
 from chalicelib.domain.general_form.values import Relation, UnusableOperand
@@ -48,6 +49,14 @@ def compile_test(condition: Any, path: str) -> Compiled:
     simple = _compile_simple(name, fields, reader)
     if simple is not None:
         return simple
+    compiled = _compile_relation_test(name, fields, path, passes_null, missing, unreadable)
+    return check_time(compiled) if is_sized(fields) else compiled
+
+
+def _compile_relation_test(
+    name: str, fields: Any, path: str, passes_null: bool, missing: bool | None, unreadable: bool | None
+) -> Compiled:
+    get, reader = compile_operand(fields["of"], f"{path}.of"), _parse_left_reader(name, fields["of"], path)
     is_two_valued = missing is not None and unreadable is not None
     of_elements = fields.get("list") is not None
     if of_elements:

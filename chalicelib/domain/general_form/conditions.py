@@ -244,6 +244,7 @@ def _compile_some(condition: Any, path: str) -> Compiled:
         elements = get(user, context, state)
         if not isinstance(elements, list):
             return False
+        state.time.check()
         outcome: bool | None = False
         outer = state.item
         try:

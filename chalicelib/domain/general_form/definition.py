@@ -9,6 +9,8 @@ from chalicelib.domain.general_form.state import Context, State
 
 _STATE_FIELDS = frozenset({"below", "def", "experiment", "flag", "item", "now", "segment", "some"})
 _CLOCK_TEST = "/time_window"
+MAX_TESTS_UNCHECKED = 50
+"""Definitions with more tests look at the time before they decide."""
 
 
 class LazyDefinition:
@@ -27,9 +29,13 @@ class LazyDefinition:
         self.reads_state = True  # until it is known better
 
         def decide_first(user: str | None, context: Context, state: State) -> Any:
-            form = make_form()
-            self.decide = compile_definition(form, make_answer)
-            self.reads_state = reads_state([form["rules"], form.get("default")])
+            with state.time.exclude():
+                form = make_form()
+                parts = [form["rules"], form.get("default")]
+                compiled = compile_definition(form, make_answer)
+                is_long = count_tests(parts) > MAX_TESTS_UNCHECKED
+                self.decide = _check_time(compiled) if is_long else compiled
+                self.reads_state = is_long or reads_state(parts)
             return self.decide(user, context, state)
 
         self.decide = decide_first
@@ -46,3 +52,17 @@ def reads_state(form: Any) -> bool:
     if isinstance(form, list):
         return any(map(reads_state, form))
     return isinstance(form, str) and (form == "now" or form.endswith(_CLOCK_TEST))
+
+
+def count_tests(form: Any) -> int:
+    if isinstance(form, dict):
+        return ("test" in form) + sum(map(count_tests, form.values()))
+    return sum(map(count_tests, form)) if isinstance(form, list) else 0
+
+
+def _check_time(decide: Decide) -> Decide:
+    def decide_in_time(user: str | None, context: Context, state: State) -> Any:
+        state.time.check()
+        return decide(user, context, state)
+
+    return decide_in_time

@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.domain.general_form.compiled import FALSE, Compiled, compile_text_in
 from chalicelib.domain.general_form.problems import InvalidForm, require_object
+from chalicelib.domain.general_form.sized_values import check_time, is_sized
 from chalicelib.domain.general_form.state import Context, State
 from chalicelib.domain.targeting import operators_v1, operators_v2, semver
 from chalicelib.domain.targeting.attributes import follow_path
@@ -41,7 +42,8 @@ def compile_dialect_test(fields: Mapping[str, Any], path: str) -> Compiled:
     if test is never:
         return FALSE
     absent = _MISSING if operator in operators.NULL_READERS else None
-    return _compile_test(attribute, steps, test, absent, reads_clock=operator in _CLOCK_OPERATORS)
+    compiled = _compile_test(attribute, steps, test, absent, reads_clock=operator in _CLOCK_OPERATORS)
+    return check_time(compiled) if is_sized(fields) else compiled
 
 
 def _compile_test(
@@ -84,10 +86,14 @@ def _compile_version_from(attribute: str, value: Any, *, is_v2: bool) -> Compile
     if not minimum:
         return None
 
-    def is_from(_user: str | None, context: Context, _state: State) -> bool:
+    def is_from(_user: str | None, context: Context, state: State) -> bool:
         try:
             value = context.get(attribute)
-            key = key_cache.get(value) or read_key(value)  # type: ignore[arg-type] # any JSON value may be looked up
+            key = key_cache.get(value)  # type: ignore[arg-type] # any JSON value may be looked up
+            if key is None:
+                if state is not None:
+                    state.time.check()
+                key = read_key(value)
         except (TypeError, ValueError):  # not hashable, or more digits than Python converts
             return False
         return key is not None and key >= minimum

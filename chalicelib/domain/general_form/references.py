@@ -21,6 +21,7 @@ def evaluate_definition(
         return NO_VALUE
     if state.depth >= MAX_DEPTH:
         raise Circle
+    state.time.check()
     item = state.item
     state.depth += 1
     state.item = None  # the element of a ``some`` around is out of sight inside
@@ -34,17 +35,25 @@ def evaluate_definition(
 
 
 def evaluate_segment(name: str, user: str | None, context: Context, state: State) -> bool | None:
-    """Without the element of a ``some`` around it. Raises Stop for an unknown segment and for a circle."""
+    """Without the element of a ``some`` around it. Raises Stop for an unknown segment and for a circle.
+
+    Each segment is evaluated once: segments that share others would double the work at every level.
+    """
+    if name in state.segments:
+        return state.segments[name]
     condition = state.find_segment(name)
     if condition is None:
         raise Stop
     if state.depth >= MAX_DEPTH:
         raise Circle
+    state.time.check()
     item = state.item
     state.depth += 1
     state.item = None
     try:
-        return condition(user, context, state)
+        outcome = condition(user, context, state)
     finally:
         state.depth -= 1
         state.item = item
+    state.segments[name] = outcome
+    return outcome

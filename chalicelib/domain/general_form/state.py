@@ -1,6 +1,7 @@
 """What one evaluation knows beside the user and the context."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol
 
 Context = Mapping[str, Any]
@@ -14,15 +15,47 @@ class Definition(Protocol):
         """User, context, state -> an answer, or what says that there is none."""
 
 
+class EvaluationTime(Protocol):
+    """What a request may spend on decisions. Its clock belongs to the services."""
+
+    def check(self) -> None:
+        """Raises EvaluationTooLong once it is spent. Call it before work that grows with the context."""
+
+    def exclude(self) -> AbstractContextManager[None]:
+        """What is done within the block is not spent: a definition is compiled once."""
+
+
+class _Unlimited:
+    def check(self) -> None:
+        pass
+
+    def exclude(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+UNLIMITED: Final = _Unlimited()
+
+
 class State:
     """``now`` is epoch seconds; ``find_definition`` and ``find_segment`` give what others refer to by key.
 
     ``assign`` gives the user's answer from an experiment, None if it excludes the user; an error without it.
     ``item`` is the element that a ``some`` looks at. ``depth`` is the number of definitions and segments that
-    are being evaluated, each for the one before; ``answers`` are those of definitions evaluated before.
+    are being evaluated, each for the one before; ``answers`` are those of definitions evaluated before, and
+    ``segments`` those of segments. ``time`` is what is left to decide in.
     """
 
-    __slots__ = ("answers", "assign", "depth", "find_definition", "find_segment", "item", "now")
+    __slots__ = (
+        "answers",
+        "assign",
+        "depth",
+        "find_definition",
+        "find_segment",
+        "item",
+        "now",
+        "segments",
+        "time",
+    )
 
     def __init__(
         self,
@@ -30,7 +63,9 @@ class State:
         find_definition: "Callable[[str], Definition | None]",
         find_segment: "Callable[[str], Condition | None]",
         assign: "Callable[[str], Any] | None" = None,
+        time: EvaluationTime = UNLIMITED,
     ) -> None:
+        self.time = time
         self.assign = assign
         self.now = now
         self.find_definition = find_definition
@@ -38,6 +73,7 @@ class State:
         self.item: Any = None
         self.depth = 0
         self.answers: dict[str, Any] = {}
+        self.segments: dict[str, bool | None] = {}
 
 
 MAX_DEPTH = 32

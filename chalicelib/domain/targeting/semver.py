@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.targeting.document import Condition, InvalidOperand
-from chalicelib.domain.targeting.values import COMPARISONS, Test
+from chalicelib.domain.targeting.values import COMPARISONS, LastResultCache, Test
 
 Key = tuple[int, int, int, tuple[Any, ...]]
 
@@ -70,6 +70,9 @@ def read_key_v1(value: object) -> Key | None:
     """The key of an attribute, without leading ``v``, however many. None if it is not a version."""
     if not isinstance(value, str):
         return None
+    if len(value) > CACHED_LENGTH:
+        long_key: Key | None = _read_long_key_v1(value)
+        return long_key
     key = key_cache.get(value)
     if key is None:
         key = parse_strict(value.lstrip("v"))
@@ -83,6 +86,9 @@ def read_key_v2(value: object) -> Key | None:
         return _parse(_PARTIAL_VERSION, str(value))
     if not isinstance(value, str):
         return None
+    if len(value) > CACHED_LENGTH:
+        long_key: Key | None = _read_long_key_v2(value)
+        return long_key
     key = key_cache_v2.get(value)
     if key is None:
         key = _parse(_PARTIAL_VERSION, value.lstrip("vV"))
@@ -91,7 +97,12 @@ def read_key_v2(value: object) -> Key | None:
 
 
 def _keep(cache: dict[str, Key], value: str, key: Key | None) -> None:
-    if key is not None and len(value) <= CACHED_LENGTH:
+    if key is not None:
         if len(cache) >= CACHE_SIZE:
             cache.clear()
         cache[value] = key
+
+
+_read_long_key_v1 = LastResultCache(lambda value: parse_strict(value.lstrip("v")))
+_read_long_key_v2 = LastResultCache(lambda value: _parse(_PARTIAL_VERSION, value.lstrip("vV")))
+"""A version of 32 KB takes 20 ms to read."""

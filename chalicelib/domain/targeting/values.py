@@ -45,24 +45,32 @@ def always(_value: Any, _now: float) -> bool:
     return True
 
 
-class LastResultCache:
-    """Keeps the last result of ``compute``: many conditions ask about the same large value of a context.
+LONG_TEXT = 256
+"""Characters of a text that is read once for all conditions."""
 
-    It compares values by identity, as nothing changes a context. It has one entry, so that it keeps little
+
+class LastResultCache:
+    """Keeps the last results of ``compute``: many conditions ask about the same large values of a context.
+
+    It compares values by identity, as nothing changes a context. It has few entries, so that it keeps little
     alive after a request.
     """
 
-    __slots__ = ("compute", "last")
+    __slots__ = ("_last", "compute")
+    _ENTRIES = 4
 
     def __init__(self, compute: Callable[[Any], Any]) -> None:
         self.compute = compute
-        self.last: tuple[Any, Any] = (object(), None)
+        self._last: dict[int, tuple[Any, Any]] = {}
 
     def __call__(self, value: Any) -> Any:
-        last_value, result = self.last
-        if last_value is not value:
-            result = self.compute(value)
-            self.last = value, result  # one tuple: another thread sees both or neither
+        last = self._last.get(id(value))
+        if last is not None and last[0] is value:
+            return last[1]
+        result = self.compute(value)
+        if len(self._last) >= self._ENTRIES:
+            self._last = {}  # not cleared: another thread may be reading it
+        self._last[id(value)] = value, result
         return result
 
 
@@ -96,10 +104,23 @@ def looks_numeric(value: Any) -> bool:
 
 
 def read_number_v1(value: Any) -> float:
+    if type(value) is str and len(value) > LONG_TEXT:
+        number: float | None = _read_long_number_v1(value)
+    else:
+        number = _read_number_v1(value)
+    if number is None:
+        raise InvalidOperand("must be a number that fits a double, or text of one")
+    return number
+
+
+def _read_number_v1(value: Any) -> float | None:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise InvalidOperand("must be a number that fits a double, or text of one") from None
+        return None
+
+
+_read_long_number_v1 = LastResultCache(_read_number_v1)
 
 
 _JSON_NUMBER = re.compile(r"(-?(?:0|[1-9]\d*))(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
@@ -110,16 +131,28 @@ def read_number_v2(value: Any) -> int | float:
     if type(value) is int:
         return value
     if type(value) is str:
-        match = _JSON_NUMBER.fullmatch(value)
-        if match is None:
+        value = _read_long_number_v2(value) if len(value) > LONG_TEXT else _read_text_number_v2(value)
+        if value is None:
             raise InvalidOperand("must be a number, or text of one as JSON writes it")
-        value = float(value) if match[2] or match[3] else int(value)
     if type(value) is float and not isfinite(value):
         raise InvalidOperand("must be a number that fits a double")
     if type(value) not in (int, float):
         raise InvalidOperand("must be a number, or text of one")
     number: int | float = value
     return number
+
+
+def _read_text_number_v2(text: str) -> int | float | None:
+    match = _JSON_NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        return float(text) if match[2] or match[3] else int(text)
+    except ValueError:  # more digits than Python converts
+        return None
+
+
+_read_long_number_v2 = LastResultCache(_read_text_number_v2)
 
 
 def is_number_v2(value: Any) -> bool:

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain.targeting.document import InvalidOperand
 from chalicelib.domain.targeting.regex.cost import find_longest_text
-from chalicelib.domain.targeting.regex.linear import Alphabet, LinearPattern, NotLinear
+from chalicelib.domain.targeting.regex.linear import Alphabet, LinearPattern, NotLinear, name_atom
+from chalicelib.domain.targeting.regex.long_text import ReducedText, read_long_text
 
 MAX_STEPS = 200_000
 """Backtracking steps of ``re``: 2 ms at 9 ns, the time of its slowest kind of step."""
@@ -110,6 +111,8 @@ class LinearSearch:
 
     def __init__(self, pattern: LinearPattern) -> None:
         self._pattern, self._lock = pattern, Lock()
+        atoms = [*pattern.atoms, pattern.word] if pattern.word else pattern.atoms
+        self._atoms = [(name_atom(atom), atom) for atom in atoms]
         self._reset()
 
     def _reset(self) -> None:
@@ -136,11 +139,12 @@ class LinearSearch:
 
     def _encode(self, text: str) -> str:
         """Raises NotLinear if this text alone has too many kinds of characters, whatever came before."""
+        reduced = ReducedText(text, {}) if text.isascii() else read_long_text(text).reduce(self._atoms)
         if len(self._alphabet.characters) <= MAX_CHARACTERS:
             with suppress(NotLinear):
-                return self._alphabet.encode(text)
+                return self._alphabet.encode(*reduced)
         self._reset()
-        return self._alphabet.encode(text)
+        return self._alphabet.encode(*reduced)
 
 
 def _compile_re2(pattern: str) -> Any:

@@ -7,7 +7,7 @@ change whether a pattern occurs.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from re import _compiler, _parser  # type: ignore[attr-defined] # compile_atom needs both
 from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
@@ -83,7 +83,7 @@ class LinearPattern:
 
     def _add_atom(self, node: Any, flags: int) -> int:
         flags &= re.IGNORECASE | re.DOTALL | _ALPHABETS
-        index = self._indexes.setdefault(f"{flags} {node}", len(self.atoms))
+        index = self._indexes.setdefault(name_atom((node, flags)), len(self.atoms))
         if index == len(self.atoms):
             self.atoms.append((node, flags))
         return index
@@ -120,11 +120,16 @@ class Alphabet:
         (self._newline_kind,) = self._list_kinds("\n")
         self._add_characters({*map(chr, range(128))} - self.characters)
 
-    def encode(self, text: str) -> str:
-        """The text in letters. Raises NotLinear if it needs more letters than ASCII has."""
-        if not text.isascii():
-            self._add_characters({*text} - self.characters)
-        letters = text.translate(self._table)
+    def encode(self, text: str, stand_ins: Mapping[str, str]) -> str:
+        """The text in letters. Raises NotLinear if it needs more letters than ASCII has.
+
+        ``stand_ins``: by a character of the text, the one that it stands for.
+        """
+        table = self._table
+        if stand_ins or not text.isascii():
+            self._add_characters({*stand_ins.values(), *(text if not stand_ins else "")} - self.characters)
+            table = table | {ord(one): table[ord(other)] for one, other in stand_ins.items()}
+        letters = text.translate(table)
         return letters[:-1] + "\n" if letters.endswith(_INNER_NEWLINE) else letters
 
     def _add_characters(self, characters: set[str]) -> None:
@@ -167,6 +172,12 @@ def apply_group_flags(group: Any, flags: int) -> int:
     if added & _ALPHABETS:
         flags &= ~_ALPHABETS
     return int((flags | added) & ~removed)
+
+
+def name_atom(atom: Atom) -> str:
+    """The same for atoms that match the same characters by the same means."""
+    node, flags = atom
+    return f"{flags} {node}"
 
 
 def compile_atom(atom: Atom) -> re.Pattern[str]:
