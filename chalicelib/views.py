@@ -27,8 +27,8 @@ def assign(request: Request, plane: Plane) -> dict[str, Any]:
 @json_view
 def assign_batch(request: Request, plane: Plane) -> dict[str, Any]:
     asked = read_body_or_query(AssignBatchRequest, request)
-    results = plane.assign_many(asked.user_id, asked.experiment_keys, asked.context)
-    return assignments.render_assignments(results)
+    results = plane.assign_many(asked.user_id, asked.experiment_keys, asked.context, asked.continue_after)
+    return assignments.render_assignments(results, is_page=asked.experiment_keys is None)
 
 
 @json_view

@@ -45,10 +45,14 @@ class Plane(Services):
         return result
 
     def assign_many(
-        self, user_id: str, experiment_keys: Collection[str] | None, context: dict[str, Any]
+        self,
+        user_id: str,
+        experiment_keys: Collection[str] | None,
+        context: dict[str, Any],
+        after: str = "",
     ) -> dict[str, AssignmentResult | RealtimeError]:
         now = self.clock()
-        results = self.assigner.assign_many(user_id, experiment_keys, context, now)
+        results = self.assigner.assign_many(user_id, experiment_keys, context, now, after)
         self._count_failed_batch(results.values())
         if self.context_sampler is not None:
             self.context_sampler.offer("experiment", experiment_keys, user_id, context, now)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.api.http import render_error
-from chalicelib.domain.assignment import AssignmentResult
+from chalicelib.domain.assignment import MAX_BATCH, AssignmentResult
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.identity import Identified
 from chalicelib.domain.timestamps import format_timestamp
@@ -26,9 +26,11 @@ def render_assignment(result: AssignmentResult) -> dict[str, Any]:
     return body if is_persisted or decision.variant is None else body | {"persisted": False}
 
 
-def render_assignments(results: Mapping[str, AssignmentResult | RealtimeError]) -> dict[str, Any]:
-    """An answer or an error for each experiment key."""
-    return {
+def render_assignments(
+    results: Mapping[str, AssignmentResult | RealtimeError], *, is_page: bool = False
+) -> dict[str, Any]:
+    """An answer or an error for each experiment key. ``is_page``: more may come behind the last one."""
+    body: dict[str, Any] = {
         "assignments": {
             key: render_error(result.code, result.message, result.details)
             if isinstance(result, RealtimeError)
@@ -36,6 +38,9 @@ def render_assignments(results: Mapping[str, AssignmentResult | RealtimeError]) 
             for key, result in results.items()
         }
     }
+    if is_page and len(results) == MAX_BATCH:
+        body["continue_after"] = max(results)
+    return body
 
 
 def render_identified(anonymous_id: str, identified: Identified) -> dict[str, Any]:

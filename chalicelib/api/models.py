@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from chalicelib.domain.assignment import MAX_BATCH
 from chalicelib.domain.definitions.field_types import MAX_ALIAS_BYTES
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.stream.event import MAX_EVENTS
@@ -39,7 +40,12 @@ class AssignRequest(RequestModel):
 class AssignBatchRequest(RequestModel):
     user_id: UserId
     context: Context = {}
-    experiment_keys: list[str] | None = Field(default=None, max_length=1000, description="absent: all active")
+    experiment_keys: list[str] | None = Field(
+        default=None, max_length=MAX_BATCH, description="absent: all active"
+    )
+    continue_after: str = Field(
+        default="", max_length=128, description="without keys: continue_after of the page before"
+    )
 
 
 class IdentifyRequest(RequestModel):
@@ -104,6 +110,9 @@ class AssignAnswer(BaseModel):
 
 class AssignBatchAnswer(BaseModel):
     assignments: dict[str, AssignAnswer | ErrorAnswer]
+    continue_after: str = Field(
+        default="", description=f"present if there may be more than these {MAX_BATCH:,}: ask again with it"
+    )
 
 
 class IdentifyAnswer(BaseModel):

@@ -1,9 +1,11 @@
 """Assigns users: `domain.assignment` decides, the result is stored once, and the answer is the stored row."""
 
 from collections.abc import Callable, Collection, Mapping
+from heapq import nsmallest
 from typing import Any, Protocol
 
 from chalicelib.domain.assignment import (
+    MAX_BATCH,
     AssignmentResult,
     Assignments,
     decide,
@@ -108,16 +110,22 @@ class Assigner:
         return outcome if isinstance(outcome, AssignmentResult) else self._store(outcome, attributes, now)
 
     def assign_many(
-        self, user_id: str, experiment_keys: Collection[str] | None, context: dict[str, Any], now: float
+        self,
+        user_id: str,
+        experiment_keys: Collection[str] | None,
+        context: dict[str, Any],
+        now: float,
+        after: str = "",
     ) -> dict[str, AssignmentResult | RealtimeError]:
-        """By experiment key, sorted; None asks for all active experiments. An error fails only its own key.
+        """By experiment key, sorted. An error fails only its own key.
 
+        None asks for all active experiments: the first MAX_BATCH whose keys come behind ``after``.
         Raises InvalidInput or TooLarge for the user id and the context.
         """
         check_user_id(user_id)
         check_context(context)
         attributes = {**context, "user_id": user_id}
-        asked = self._get_experiments(experiment_keys, now)
+        asked = self._get_experiments(experiment_keys, now, after)
         errors = {name: each for name, each in asked.items() if isinstance(each, RealtimeError)}
         by_name = {
             name: self._find_in_force(each, now)
@@ -206,9 +214,9 @@ class Assigner:
         return self._apply_overrides(experiment) if self._apply_overrides else experiment
 
     def _get_experiments(
-        self, keys: Collection[str] | None, now: float
+        self, keys: Collection[str] | None, now: float, after: str
     ) -> Mapping[str, Experiment | RealtimeError]:
-        """None asks for all active experiments that are listed."""
+        """None asks for a page of the active experiments that are listed."""
         if keys is None:
             experiments = self._experiments.get_listed()
             active = {
@@ -216,7 +224,9 @@ class Assigner:
                 for key, experiment in experiments.items()
                 if find_in_force(experiment, now).status == "active"
             }
-            return {**active, **self._experiments.get_unreadable()}
+            listed: dict[str, Experiment | RealtimeError] = {**active, **self._experiments.get_unreadable()}
+            page = nsmallest(MAX_BATCH, (key for key in listed if key > after))
+            return {key: listed[key] for key in page}
         unique_keys = dict.fromkeys(keys)
         existing = self._experiments.find_many(unique_keys)
         return {key: existing.get(key) or NotFound.experiment(key) for key in unique_keys}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from json import dumps
 from typing import Any, Protocol
 
-from chalicelib.domain.assignment import AssignmentResult
+from chalicelib.domain.assignment import MAX_BATCH, AssignmentResult
 from chalicelib.domain.context import check_context, check_user_id
 from chalicelib.domain.definitions.model import Evaluation, Flag, Segment
 from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError
@@ -247,6 +247,9 @@ class _ExperimentAnswers:
             raise Stop
         result = self._results.get(key)
         if result is None:
+            if len(self._results) + len(self._needed) >= MAX_BATCH and key not in self._needed:
+                message = f"The flags serve more than {MAX_BATCH:,} experiments; ask for fewer by flag_keys."
+                raise RealtimeError("too_many_experiments", message)
             self._needed.add(key)
             raise _NotAssignedYet
         if isinstance(result, NotFound):  # as in a single evaluation

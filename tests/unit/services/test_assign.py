@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib import deadline
-from chalicelib.domain.assignment import make_assignment_id
+from chalicelib.api.assignments import render_assignments
+from chalicelib.domain.assignment import MAX_BATCH, make_assignment_id
 from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
 from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable, Throttled, TooLarge
 from chalicelib.domain.reasons import Reason
@@ -481,3 +482,17 @@ def test_an_experiment_that_is_not_listed_takes_only_who_names_it() -> None:
     container.publish(published("hidden"))
     container.now += 60
     assert [*container.assign_many()] == ["checkout", "hidden"]
+
+
+def test_all_experiments_come_in_pages_of_as_many_as_keys_may_be_asked_for() -> None:
+    keys = [f"e{number:04d}" for number in range(1_500)]
+    container = Container(*map(published, keys))
+    first = container.assigner.assign_many("u", None, {}, NOW)
+    assert list(first) == keys[:MAX_BATCH]
+    assert container.rows.calls["put"] == MAX_BATCH
+    after = render_assignments(first, is_page=True)["continue_after"]
+    rest = container.assigner.assign_many("u", None, {}, NOW, after)
+    assert list(rest) == keys[MAX_BATCH:]
+    assert "continue_after" not in render_assignments(rest, is_page=True)
+    assert container.assigner.assign_many("u", None, {}, NOW, keys[-1]) == {}
+    assert "continue_after" not in render_assignments(first)  # of keys that were asked for
