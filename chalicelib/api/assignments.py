@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.api.http import render_error
-from chalicelib.domain.assignment import MAX_BATCH, AssignmentResult
+from chalicelib.domain.assignment import AssignmentResult
+from chalicelib.domain.definitions.model import MAX_BATCH
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.identity import Identified
 from chalicelib.domain.timestamps import format_timestamp

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
-from chalicelib.domain.assignment import MAX_BATCH
 from chalicelib.domain.definitions.field_types import MAX_ALIAS_BYTES
+from chalicelib.domain.definitions.model import MAX_BATCH
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.stream.event import MAX_EVENTS
 from chalicelib.domain.stream.event_schema import EventDocument

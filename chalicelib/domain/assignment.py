@@ -30,8 +30,6 @@ from chalicelib.domain.general_form.state import (
 )
 from chalicelib.domain.reasons import Reason
 
-MAX_BATCH = 1_000
-"""Experiments that one request assigns a user to."""
 _FRESH = frozenset({Reason.ASSIGNED, Reason.REASSIGNED})
 
 

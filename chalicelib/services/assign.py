@@ -5,7 +5,6 @@ from heapq import nsmallest
 from typing import Any, Protocol
 
 from chalicelib.domain.assignment import (
-    MAX_BATCH,
     AssignmentResult,
     Assignments,
     decide,
@@ -15,6 +14,7 @@ from chalicelib.domain.assignment import (
 )
 from chalicelib.domain.context import check_context, check_user_id
 from chalicelib.domain.definitions.model import (
+    MAX_BATCH,
     Assignment,
     Decision,
     Experiment,

@@ -6,9 +6,9 @@ from dataclasses import replace
 from json import dumps
 from typing import Any, Protocol
 
-from chalicelib.domain.assignment import MAX_BATCH, AssignmentResult
+from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import Evaluation, Flag, Segment
+from chalicelib.domain.definitions.model import MAX_BATCH, Evaluation, Flag, Segment
 from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError
 from chalicelib.domain.evaluation import (
     Evaluations,

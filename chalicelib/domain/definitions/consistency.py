@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from chalicelib.domain.bucketing import BUCKETS
+from chalicelib.domain.definitions.answer_sizes import check_bulk_answers
 from chalicelib.domain.definitions.compiler import list_references
 from chalicelib.domain.definitions.model import DefinitionName
 from chalicelib.domain.definitions.reference_checks import check_references
@@ -97,6 +98,7 @@ def check_set(documents: Iterable[Definition]) -> list[DefinitionProblem]:
         *check_layers(by_name, references),
         *check_holdouts([*by_name.values()]),
         *check_references(by_name, references),
+        *check_bulk_answers(by_name.values()),
     ]
 
 

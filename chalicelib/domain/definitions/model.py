@@ -146,6 +146,8 @@ MAX_REPLACED = 4
 a change of the split if the experiment is not sticky: rarely within the days that events may be late."""
 
 
+MAX_BATCH = 1_000
+"""Experiments that one request assigns a user to."""
 HELD_OUT = "$holdout"
 """The variant that is stored and counted for who is held out. No variant's key can hold a ``$``."""
 

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from chalicelib.domain.definitions.answer_sizes import MAX_BYTES, list_bulk_answers
 from chalicelib.domain.definitions.experiment_form import make_salt
 from chalicelib.domain.definitions.flag_form import translate_flag
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
+from chalicelib.domain.definitions.uses import get_kind
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting import parse
 from realtime.definition_files.documents import DefinitionName, Document
 from realtime.definition_files.lint.shard_places import identify_hash, read_split
 from realtime.definition_files.lint.written_rules import Serve, list_rule_lists, make_place
 
+LOAD_BALANCER_BYTES = 1_000_000
 Warnings = Iterator[tuple[DefinitionName, Problem]]
 
 
@@ -22,6 +25,20 @@ def lint_set(documents: Mapping[DefinitionName, Document]) -> Warnings:
     yield from _lint_salts(flags, experiments)
     yield from _lint_equal_splits(flags)
     yield from _lint_served_experiments(flags, {each.key: each for each in experiments})
+    yield from _lint_bulk_answers(documents.values())
+
+
+def _lint_bulk_answers(documents: Iterable[Document]) -> Warnings:
+    """A load balancer delivers less than Lambda; which front an environment has is not known here."""
+    for what, sized in list_bulk_answers([*documents]):
+        total = sum(size for size, _ in sized)
+        if LOAD_BALANCER_BYTES < total <= MAX_BYTES:
+            _, largest = max(sized, key=lambda each: each[0])
+            message = (
+                f"an answer for {what} can have {total:,} bytes; behind a load balancer it is refused over "
+                f"{LOAD_BALANCER_BYTES:,}"
+            )
+            yield (get_kind(largest), largest.key), Problem("variants", message)
 
 
 def _lint_salts(flags: Iterable[FlagDocument], experiments: Iterable[ExperimentDocument]) -> Warnings:
