@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib import deadline
 from chalicelib.api.assignments import render_assignments
-from chalicelib.domain.assignment import MAX_BATCH, make_assignment_id
-from chalicelib.domain.definitions.model import Assignment, Decision, Experiment
+from chalicelib.domain.assignment import make_assignment_id
+from chalicelib.domain.definitions.model import MAX_BATCH, Assignment, Decision, Experiment
 from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable, Throttled, TooLarge
 from chalicelib.domain.reasons import Reason
 from chalicelib.services.assignment_cache import AssignmentCache
