@@ -42,7 +42,9 @@ def identify(request: Request, plane: Plane) -> dict[str, Any]:
 @json_view
 def evaluate(request: Request, plane: Plane) -> str:
     asked = read_body_or_query(FlagRequest, request)
-    answer = plane.evaluate(asked.user_id, asked.flag_key, asked.context, only_client=is_client(request))
+    answer = plane.evaluate(
+        asked.user_id, asked.flag_key, asked.context, only_client=is_client(request), is_checked=True
+    )
     return answer.encoded
 
 

@@ -14,8 +14,8 @@ from chalicelib.domain.definitions.model import Evaluation
 from chalicelib.domain.errors import InvalidInput, RealtimeError
 
 Assign: TypeAlias = Callable[[str, str, dict[str, Any]], AssignmentResult]
-Evaluate: TypeAlias = Callable[[str, str, dict[str, Any]], Evaluation]
-"""Arguments: user id, key, context."""
+Evaluate: TypeAlias = Callable[..., Evaluation]
+"""Arguments: user id, key, context; of `Evaluate` also ``is_checked``."""
 
 
 def assign(assign_user: Assign, event: Any, context: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def evaluate(evaluate_flag: Evaluate, event: Any, context: Any) -> dict[str, Any
     try:
         request = validate_request(FlagRequest, _require_object(event))
         with deadline.limit_online(context):
-            evaluation = evaluate_flag(request.user_id, request.flag_key, request.context)
+            evaluation = evaluate_flag(request.user_id, request.flag_key, request.context, is_checked=True)
     except RealtimeError as error:
         return render_error(error.code, error.message, error.details)
     answer: dict[str, Any] = json.loads(evaluation.encoded)

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, RootModel
+from pydantic_core import PydanticKnownError
 
+from chalicelib.domain.context import check_context
 from chalicelib.domain.definitions.field_types import MAX_ALIAS_BYTES
 from chalicelib.domain.definitions.model import MAX_BATCH
 from chalicelib.domain.reasons import Reason
@@ -12,6 +14,16 @@ from chalicelib.domain.stream.event_schema import EventDocument
 
 UserId = Annotated[str, Field(description="1 to 1,024 bytes of UTF-8, no control characters")]
 Context = Annotated[dict[str, Any], Field(description="attributes for targeting rules, ≤ 32 KB")]
+
+
+def _check_context(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise PydanticKnownError("dict_type")
+    return check_context(value)
+
+
+CheckedContext = Annotated[Context, PlainValidator(_check_context, json_schema_input_type=Context)]
+"""pydantic would copy it, which takes as long as this check."""
 
 
 def _check_name(name: str) -> str:
@@ -56,7 +68,7 @@ class IdentifyRequest(RequestModel):
 class FlagRequest(RequestModel):
     user_id: UserId
     flag_key: DefinitionName
-    context: Context = {}
+    context: CheckedContext = {}
 
 
 class FlagBatchRequest(RequestModel):

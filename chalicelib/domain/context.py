@@ -4,6 +4,8 @@ import unicodedata
 from math import isfinite
 from typing import Any, cast
 
+import orjson
+
 from chalicelib.domain.errors import InvalidInput, Problem, TooLarge
 
 MAX_USER_ID_BYTES = 1024
@@ -36,9 +38,23 @@ def check_context(value: object, field: str = "context") -> dict[str, Any]:
     if not isinstance(value, dict):
         reason = f"must be a JSON object, not {_name_type(value)}"
         raise InvalidInput("invalid_context", f"{field} {reason}.", (Problem(field, reason),))
-    if value and not _is_flat_and_small(value):
-        _check_size(value, field)
+    # Usual contexts are far within the limits, which their JSON shows faster than a walk: orjson writes
+    # infinity and NaN as null, and each level on lines of its own, two blanks deeper than the one before.
+    try:
+        data = orjson.dumps(value, None, orjson.OPT_INDENT_2)
+    except orjson.JSONEncodeError:  # for example an integer of over 64 bits, or a lone surrogate
+        walk_context(value, field)
+    else:
+        text = data.decode()  # to search in a text is faster
+        if len(data) > _SMALL or "null" in text or _DEEP in text:
+            walk_context(value, field)
     return value
+
+
+_SMALL = MAX_CONTEXT_BYTES // 2
+"""In these bytes, indented, there is no context that the walk finds too large: it counts less than double."""
+_DEEP = " " * 20
+_CONTAINERS = (dict, list)
 
 
 def _find_id_problem(value: object) -> str | None:
@@ -58,26 +74,11 @@ def _find_id_problem(value: object) -> str | None:
     return None
 
 
-def _is_flat_and_small(context: dict[str, Any]) -> bool:
-    """Whether it surely is within the limits: the usual few scalars and short texts. A cheap check."""
-    size = 0
-    for name, value in context.items():
-        if type(value) is str:
-            size += len(value)
-        elif type(value) is float:
-            if not isfinite(value):
-                return False
-        elif type(value) not in _SMALL:
-            return False
-        size += len(name) + 20
-    return size * 4 <= MAX_CONTEXT_BYTES
+def walk_context(context: dict[str, Any], field: str) -> None:
+    """What `check_context` refuses. It counts bytes of compact JSON without escapes.
 
-
-_SMALL = frozenset({bool, type(None)})
-
-
-def _check_size(context: dict[str, Any], field: str) -> None:
-    """Not recursive, since callers choose the depth. It counts bytes of compact JSON without escapes."""
+    Not recursive, since callers choose the depth.
+    """
     size, level, depth = 0, cast(list[object], [context]), 0
     while level:
         depth += 1
@@ -89,22 +90,25 @@ def _check_size(context: dict[str, Any], field: str) -> None:
             children = [*container, *container.values()] if isinstance(container, dict) else container
             size += 2 + len(children)  # type: ignore[arg-type] # a level holds dicts and lists only
             for child in children:  # type: ignore[attr-defined] # the same
-                if isinstance(child, dict | list):
+                if isinstance(child, str):
+                    size += 2 + (
+                        len(child) if child.isascii() else len(child.encode("utf-8", "surrogatepass"))
+                    )
+                elif isinstance(child, _CONTAINERS):
                     next_level.append(child)
                 elif isinstance(child, float) and not isfinite(child):
                     reason = "must hold no number beyond 1.8e308, and no NaN"
                     raise InvalidInput("invalid_context", f"{field} {reason}.", (Problem(field, reason),))
                 else:
-                    size += _scalar_size(child)
+                    size += _number_size(child)
         if size > MAX_CONTEXT_BYTES:
             reason = f"must be at most {MAX_CONTEXT_BYTES} bytes of JSON"
             raise TooLarge("context_too_large", f"{field} {reason}.", (Problem(field, reason),))
         level = next_level
 
 
-def _scalar_size(value: object) -> int:
-    if isinstance(value, str):
-        return 2 + (len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass")))
+def _number_size(value: object) -> int:
+    """Also of true, false and null."""
     if isinstance(value, int):
         return 1 + value.bit_length() * 3 // 10  # about its digits: writing out a huge one takes too long
     return 4

@@ -34,7 +34,7 @@ class Evaluations(NamedTuple):
 
 Assign = Callable[[str], Evaluation | None]
 """An experiment's key -> the user's answer from it; None if it excludes the user."""
-_NO_STATE = cast(State, None)
+NO_STATE = cast(State, None)
 """For definitions that read none."""
 
 
@@ -57,7 +57,7 @@ def evaluate(
         flag = find_in_force(flag, now)
     definition = flag.definition
     if state is None:
-        state = make_state(now, find, find_segment) if definition.reads_state else _NO_STATE
+        state = make_state(now, find, find_segment) if definition.reads_state else NO_STATE
     try:
         answer: Evaluation | NoValue = definition.decide(user_id, context, state)
     except MissingUnit as error:

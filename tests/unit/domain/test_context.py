@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.domain.bucketing import compute_halves
@@ -14,6 +14,7 @@ from chalicelib.domain.context import (
     MAX_USER_ID_BYTES,
     check_context,
     check_user_id,
+    walk_context,
 )
 from chalicelib.domain.errors import InvalidInput, TooLarge
 
@@ -117,3 +118,50 @@ def test_a_large_context_within_the_limit_is_taken() -> None:
     context = {"a": "x" * 20_000, "b": [1.5, None, True, {"c": "é" * 1000}], "n": 10**100}
     assert check_context(context) is context
     assert check_context({}) == {}
+
+
+def test_null_long_blanks_and_what_orjson_cannot_write_are_taken() -> None:
+    for value in (None, " " * 100, "null", 2**64, "\ud800", {"\ud800": [None]}, (1, 2)):
+        check_context({"a": value})
+    check_context({1: "numbers as names come from Python only"})
+
+
+odd_texts = ["null", "\ud800", " " * 40, '"', "\x00" * 500, "é" * 3000, "x" * 9000]
+odd_numbers = [8, 2**63, 2**64, -(10**400), 1e308, -0.0]
+texts = st.text(max_size=8) | st.sampled_from(odd_texts)
+numbers = st.integers() | st.floats() | st.sampled_from(odd_numbers)
+scalars = texts | numbers | st.booleans() | st.none()
+
+
+def nest_value(value: Any, kinds: list[bool]) -> Any:
+    for is_list in kinds:
+        value = [value] if is_list else {"a": value, "b": 1}
+    return value
+
+
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=8,
+)
+deep_values = st.builds(nest_value, scalars, st.lists(st.booleans(), max_size=60))
+repeated_values = st.builds(lambda value, count: [value] * count, scalars, st.integers(0, 500))
+contexts = st.dictionaries(texts, values | deep_values | repeated_values, max_size=4)
+
+
+@given(contexts)
+@example({"a": [8] * (MAX_CONTEXT_BYTES // 3)})
+@example({"a": [0.5] * (MAX_CONTEXT_BYTES // 5)})
+@example({"a": [[]] * (MAX_CONTEXT_BYTES // 3 - 2)})
+@example({"a": "\x00" * (MAX_CONTEXT_BYTES - 8)})
+@example({"a": "x" * (MAX_CONTEXT_BYTES - 8)})
+@example({"a": "x" * (MAX_CONTEXT_BYTES - 7)})
+def test_the_short_check_refuses_what_the_walk_refuses(context: dict[str, Any]) -> None:
+    def outcome(check: Any) -> str | None:
+        try:
+            check(context, "context")
+        except (InvalidInput, TooLarge) as error:
+            return f"{error.code}: {error}"
+        return None
+
+    assert outcome(check_context) == outcome(walk_context)
