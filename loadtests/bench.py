@@ -1,9 +1,9 @@
 """`make bench`: measures decisions, requests and batches in this process, and writes build/bench.json.
 
 Machines are noisy, so what is compared takes turns within one run. A lower bound is the least code by hand
-that decides the same (loadtests/workloads.py); the benchmark checks that it does. The limits in µs and ms are
-for one machine, whose lower bounds are known. On a slower machine they grow by as much; the first row says by
-how much. The last rows include the time of the local AWS.
+that decides the same (loadtests/workloads.py); the benchmark checks that it does. loadtests/timing.py says
+how limits in µs and ms follow the machine; the first row shows it. The last rows include the time of the
+local AWS.
 """
 
 import json
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -26,34 +25,33 @@ from chalicelib.domain.definitions.compiler import (
     parse_flag,
 )
 from chalicelib.domain.definitions.model import Evaluation, Experiment, Flag
-from chalicelib.domain.evaluation import evaluate
+from chalicelib.domain.evaluation import evaluate, evaluate_all
 from loadtests.bench_local import measure_local_stack
 from loadtests.bench_requests import measure_batches, measure_requests
-from loadtests.timing import Row, build_row, measure_fastest
+from loadtests.bench_services import measure_services
+from loadtests.timing import Row, build_row, compute_slowness, measure_fastest, run_reference
 from loadtests.workloads import RULES, build_lower_bounds, build_users
 from loadtests.written_flag import measure_written_flag
 
 OUTPUT = Path("build") / "bench.json"
-REFERENCE_BOUNDS = {"W1": 0.14, "W2": 0.18, "W3": 0.14, "W4": 0.20, "W5": 10.1}
-"""µs of the lower bounds on the machine for which the limits in µs and ms were set."""
 NOW = 1_767_225_600.0
+SAMPLE, ROUNDS = 1_000, 60
 Decision = Callable[[dict[str, Any]], Any]
 
 
-def measure_decisions(bound_times: dict[str, float]) -> Iterator[Row]:
-    """Adds the time of each lower bound in µs to ``bound_times``."""
-    users, lower_bounds = build_users(), build_lower_bounds()
+def measure_decisions() -> Iterator[Row]:
+    users, lower_bounds = build_users(SAMPLE), build_lower_bounds()
     for name, (decide_real, simplify) in build_decisions().items():
         lower_bound = lower_bounds[name]
-        sample = users[:200] if name == "W5" else users
+        sample = users[:20] if name == "W5" else users
         for user in sample:
             if simplify(decide_real(user)) != lower_bound(user):
                 raise AssertionError(f"{name}: the lower bound decides otherwise")
         real_seconds, bound_seconds = measure_fastest(
-            partial(_decide_each, decide_real, sample), partial(_decide_each, lower_bound, sample)
+            partial(_decide_each, decide_real, sample),
+            partial(_decide_each, lower_bound, sample),
+            rounds=ROUNDS,
         )
-        bound_times[name] = bound_seconds / len(sample) * 1e6
-        yield build_row(f"{name}: decision", real_seconds / len(sample) * 1e6, "µs", 3 * bound_times[name])
         yield build_row(f"{name}: decision / lower bound", real_seconds / bound_seconds, "×", 3.0)
 
 
@@ -81,7 +79,7 @@ def _decide_flag(flag: Flag) -> Decision:
 def _decide_flags(flags: Sequence[Flag]) -> Decision:
     def decide_all(user: dict[str, Any]) -> list[Evaluation]:
         user_id = user["user_id"]
-        return [evaluate(flag, user_id, user, NOW, _find_no_flag) for flag in flags]
+        return list(evaluate_all(flags, user_id, user, NOW, _find_no_flag, _fail))
 
     return decide_all
 
@@ -92,6 +90,10 @@ def _decide_experiment(experiment: Experiment) -> Decision:
 
 def _find_no_flag(key: str) -> Flag | None:
     raise LookupError(key)
+
+
+def _fail(flag: Flag, error: Exception) -> None:
+    raise AssertionError(f"{flag.key} has no answer") from error
 
 
 def _find_no_assignment() -> None:
@@ -122,20 +124,12 @@ def _decide_each(decision: Decision, users: Sequence[dict[str, Any]]) -> None:
         decision(user)
 
 
-def scale_limit(row: Row, slowness: float) -> Row:
-    """Only limits in µs and ms depend on the machine."""
-    return build_row(row.name, row.value, row.unit, row.limit * slowness) if row.unit in ("µs", "ms") else row
-
-
 def main() -> int:
     """Prints every row and writes them; 1 if one is over its limit."""
-    bound_times: dict[str, float] = {}
-    decision_rows = list(measure_decisions(bound_times))
-    slowness = max(1.0, median(bound_times[name] / time for name, time in REFERENCE_BOUNDS.items()))
-    rows = [build_row("this machine / the one of the budgets", slowness, "×", 10.0), *decision_rows]
-    measured = (*measure_written_flag(), *measure_requests(), *measure_batches())
-    rows += [scale_limit(row, slowness) for row in measured]
-    rows += measure_local_stack()
+    [reference] = measure_fastest(run_reference, rounds=100)
+    rows = [build_row("this machine / the one of the limits", compute_slowness(reference), "×", 10.0)]
+    rows += [*measure_decisions(), *measure_services(), *measure_written_flag()]
+    rows += [*measure_requests(), *measure_batches(), *measure_local_stack()]
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     table = Table("what", "measured", "limit", "")

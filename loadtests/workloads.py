@@ -19,6 +19,19 @@ User = Mapping[str, Any]
 LowerBound = Callable[[User], Any]
 
 USERS = 10_000
+USUAL: dict[str, Any] = {
+    "country": "DE",
+    "app_version": "2.4.1",
+    "tier": "gold",
+    "beta": False,
+    "age": 34,
+    "orders": 12,
+    "premium": True,
+    "locale": "de-DE",
+    "groups": ["beta", "staff"],
+    "account": {"id": "a1", "plan": "free"},
+}
+"""What a caller sends: ten attributes, of which W2's targeting reads four."""
 COUNTRIES = ("DE", "FR", "NL")
 
 RULES: dict[str, Any] = {
@@ -69,16 +82,16 @@ def build_users(count: int = USERS, seed: int = 1) -> list[dict[str, Any]]:
 
 def build_lower_bounds() -> dict[str, LowerBound]:
     """W1 … W5, with the keys and salts ``w1`` … ``w4``."""
-    w1, w2 = _build_flag("w1", 0.5), _add_targeting(_build_flag("w2", 0.3))
+    w1, w2 = build_flag_bound("w1", 0.5), add_targeting(build_flag_bound("w2", 0.3))
     w3 = _build_experiment("w3", 0.8, (0.5, 0.5))
-    w4 = _add_targeting(_build_experiment("w4", 1.0, (0.34, 0.33, 0.33)))
-    hundred = [_build_flag(f"w5-{i}", 0.5) for i in range(50)] + [
-        _add_targeting(_build_flag(f"w5-{i}", 0.3)) for i in range(50, 100)
+    w4 = add_targeting(_build_experiment("w4", 1.0, (0.34, 0.33, 0.33)))
+    hundred = [build_flag_bound(f"w5-{i}", 0.5) for i in range(50)] + [
+        add_targeting(build_flag_bound(f"w5-{i}", 0.3)) for i in range(50, 100)
     ]
     return {"W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": lambda user: [flag(user) for flag in hundred]}
 
 
-def _build_flag(salt: str, share: float) -> LowerBound:
+def build_flag_bound(salt: str, share: float) -> LowerBound:
     prefix = bucketing.make_prefix("flag", salt)
     limit = bucketing.compute_threshold(bucketing.share_to_buckets(share))
     return lambda user: True if murmur((prefix + user["user_id"]).encode(), 0)[0] < limit else None
@@ -104,7 +117,7 @@ VERSIONS = {f"2.{minor}.{patch}": (2, minor, patch) for minor in range(12) for p
 """A lower bound may know all versions that occur, parsed."""
 
 
-def _add_targeting(decide: LowerBound) -> LowerBound:
+def add_targeting(decide: LowerBound) -> LowerBound:
     countries, versions, minimum = frozenset(COUNTRIES), VERSIONS, (2, 3, 0)
 
     def decide_targeted(user: User) -> Any:

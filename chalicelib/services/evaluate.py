@@ -131,15 +131,20 @@ class FlagEvaluator:
             failures = dict(unreadable)
             evaluations = self._evaluate_all(flags.values(), user_id, context, now, failures, expose)
         else:
-            asked = {name: self._find_asked(name, flags, unreadable, only_client) for name in flag_keys}
-            failures = {name: flag for name, flag in asked.items() if isinstance(flag, RealtimeError)}
-            by_name = {name: flag for name, flag in asked.items() if isinstance(flag, Flag)}
+            failures, by_name = {}, {}
+            for name in flag_keys:
+                flag = flags.get(name) or self._find_asked(name, unreadable, only_client)
+                if isinstance(flag, Flag):
+                    by_name[name] = flag
+                else:
+                    failures[name] = flag
             unique = {flag.key: flag for flag in by_name.values()}.values()
             failed: dict[str, RealtimeError] = {}
             evaluations = self._evaluate_all(unique, user_id, context, now, failed, expose)
             if len(unique) < len(by_name) or not by_name.keys() <= flags.keys():
                 evaluations = _name_as_asked(evaluations, by_name)
-            failures |= {name: failed[flag.key] for name, flag in by_name.items() if flag.key in failed}
+            if failed:
+                failures |= {name: failed[flag.key] for name, flag in by_name.items() if flag.key in failed}
         if self._append_many is not None and user_id is not None and evaluations:
             self._append_many(user_id, now, evaluations)
         return Evaluations(evaluations, failures)
@@ -155,12 +160,11 @@ class FlagEvaluator:
         return evaluate(flag, user_id, context, now, get_flag, state)
 
     def _find_asked(
-        self, name: str, flags: Mapping[str, Flag], unreadable: Mapping[str, RealtimeError], only_client: bool
+        self, name: str, unreadable: Mapping[str, RealtimeError], only_client: bool
     ) -> Flag | RealtimeError:
-        """By key or alias."""
-        flag = flags.get(name)
-        if flag is not None or name in unreadable:
-            return unreadable[name] if flag is None else flag
+        """By alias, or by the key of a flag that is in no list."""
+        if name in unreadable:
+            return unreadable[name]
         flag = self._flags.find(name)
         is_hidden = flag is None or (only_client and not flag.document.client_visible)
         return NotFound.flag(name) if flag is None or is_hidden else flag

@@ -23,6 +23,28 @@ def assert_takes_less(run: Callable[[], object], seconds: float) -> None:
     assert fastest < MARGIN * seconds, f"the fastest run took {fastest:.6f} s of CPU, allowed are {seconds} s"
 
 
+def assert_ratio_below(limit: float, run: Callable[[], object], baseline: Callable[[], object]) -> None:
+    """Fail if ``run`` takes ``limit`` times as long as ``baseline`` or longer, in CPU time of this thread.
+
+    Both take turns; the fastest of each counts. Repeats until the ratio is below, for ten seconds at most.
+    """
+    tracer, end = sys.gettrace(), time.perf_counter() + 10.0
+    sys.settrace(None)
+    try:
+        fastest, fastest_baseline = _measure(run), _measure(baseline)
+        for _ in range(5):
+            fastest_baseline = min(fastest_baseline, _measure(baseline))
+        while fastest >= limit * fastest_baseline and time.perf_counter() < end:
+            fastest = min(fastest, _measure(run))
+            fastest_baseline = min(fastest_baseline, _measure(baseline))
+    finally:
+        sys.settrace(tracer)
+    ratio = fastest / fastest_baseline
+    assert ratio < limit, (
+        f"it took {ratio:.1f} times as long as what it is compared with, allowed are {limit}"
+    )
+
+
 def measure_fastest(run: Callable[[], object], limit: float, max_seconds: float = 5.0) -> float:
     """CPU seconds of the fastest run. Repeats until one is below ``limit``, for ``max_seconds`` at most.
 
