@@ -12,7 +12,7 @@ from infra import environments
 from infra.__main__ import resolve_context
 from infra.app import adapt
 from infra.data import Data
-from infra.encryption import ENCRYPTED, build_resources, build_service_statements, encrypt
+from infra.encryption import ENCRYPTED, build_resources, build_service_statements, encrypt, list_key_actions
 from infra.functions import LOGICAL_IDS
 from infra.pipeline import build_resources as build_pipeline
 from infra.resource_names import resolve_names
@@ -118,8 +118,11 @@ def test_a_role_may_use_the_key_as_it_uses_what_the_key_encrypts(name: Any) -> N
         name, replace(PROD, kms_key=ARN), resolve_names("prod", "standalone"), "arn:log"
     )
     (statement,) = [each for each in statements if each["Resource"] == [ARN]]
-    is_reading = name == "authorizer"
-    assert statement["Action"] == (["kms:Decrypt"] if is_reading else ["kms:Decrypt", "kms:GenerateDataKey"])
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]  # the authorizer writes last uses
+
+
+def test_who_only_reads_may_only_decrypt() -> None:
+    assert list_key_actions(["dynamodb:GetItem", "dynamodb:Query"]) == ("kms:Decrypt",)
 
 
 def test_the_platforms_keys_are_for_who_uses_its_resources() -> None:
