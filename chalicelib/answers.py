@@ -9,6 +9,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
+from chalicelib.domain.errors import RealtimeError
 from chalicelib.extension import signal_answer
 from chalicelib.metrics import MetricsRecorder
 
@@ -17,8 +18,14 @@ OUR_CODES = frozenset(("storage_unavailable", "internal_error"))
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
+class Unexpected(Exception):
+    """An error that nobody foresaw. Lambda logs what leaves a handler, and a text may quote a user's data."""
+
+
 def count_answers(get_metrics: Callable[[], MetricsRecorder]) -> Callable[[Handler], Handler]:
     """A decorator of what answers: it counts the answer, and signals it to the extension.
+
+    Only a RealtimeError leaves it as it is; of others only the type and the traceback.
 
     ``get_metrics`` is called at the answer: importing must connect nothing.
     """
@@ -31,6 +38,11 @@ def count_answers(get_metrics: Callable[[], MetricsRecorder]) -> Callable[[Handl
             try:
                 answer = handler(*args)
                 has_failed = is_failure(answer)
+            except RealtimeError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, its text must not be logged
+                raise Unexpected(type(error).__name__).with_traceback(error.__traceback__) from None
+            else:
                 return answer
             finally:
                 metrics = get_metrics()

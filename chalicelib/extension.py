@@ -49,7 +49,7 @@ def start(api: str, flush: Callable[[float], object], end: Callable[[float], obj
     extension.register()
     _running.set()
     threading.Thread(target=extension.run, name=NAME, daemon=True).start()
-    _on_shutdown(lambda: end(SHUTDOWN_SECONDS))
+    _on_shutdown(lambda: _call_safely(end, SHUTDOWN_SECONDS))
 
 
 class _Refused(Exception):
@@ -74,7 +74,7 @@ class _Extension:
                 event = self._wait_for_event()
                 end = event["deadlineMs"] / 1000 - MARGIN_SECONDS
                 _wait_for_answer(event["requestId"], end - time.time())
-                self._flush_within(end - time.time())
+                _call_safely(self._flush, max(0.0, end - time.time()))
         except Exception as error:  # noqa: BLE001 - see below
             # Without the extension every invocation would last until its timeout. A new container is better.
             _log.critical("the tracking extension failed: %s", error)
@@ -97,12 +97,6 @@ class _Extension:
             time.sleep(pause)
         raise RuntimeError(f"no connection to the Extensions API in {len(PAUSES)} attempts")
 
-    def _flush_within(self, seconds: float) -> None:
-        try:
-            self._flush(max(0.0, seconds))
-        except Exception as error:  # noqa: BLE001 - tracking must never stop the answers
-            _log.error("tracking failed: %s", type(error).__name__)
-
     def _call(
         self, method: str, path: str, headers: dict[str, str], body: str | None = None
     ) -> tuple[Any, dict[str, Any]]:
@@ -114,6 +108,14 @@ class _Extension:
         if response.status != 200:
             raise RuntimeError(f"the Extensions API answered {path} with {response.status}")
         return response.headers, json.loads(text)
+
+
+def _call_safely(flush: Callable[[float], object], seconds: float) -> None:
+    """Its text may quote a user's data, so only the type of an error is logged."""
+    try:
+        flush(seconds)
+    except Exception as error:  # noqa: BLE001 - tracking must never stop the answers
+        _log.error("tracking failed: %s", type(error).__name__)
 
 
 def _wait_for_answer(request_id: str, seconds: float) -> None:

@@ -51,7 +51,7 @@ class Settings:
     event_dedupe: Literal["memory", "table"] = "memory"
     event_dedupe_ttl: float = 86_400.0
     archive: Literal["s3", "firehose", "none"] = "s3"
-    archive_days: int = 0
+    archive_days: int = 400
     quarantine_days: int = 14
     firehose: str = ""
 

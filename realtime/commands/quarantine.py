@@ -1,5 +1,6 @@
 """`quarantine list`, `stats`, `show`, `sample` and `audit`: look, and change nothing."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from realtime.quarantine.parts import list_parts
 from realtime.quarantine.selection import Copies, Selection, count_by, count_records
 
 EVERYTHING = Selection()
+HIDDEN_LENGTH = 16
 MAX_SHOWN = 20_000
 """Characters of a payload on a terminal."""
 
@@ -169,7 +171,14 @@ def _take_per_code(records: Sequence[Copies], per_code: int) -> list[Copies]:
 def _render(quarantine: Quarantine, record: QuarantinedRecord) -> dict[str, Any]:
     payload = quarantine.read_payload(record)
     text = None if payload is None else b"\n".join(list_parts(payload)).decode("utf-8", "backslashreplace")
-    return {"id": record.id, "place": record.place, **record.description, "payload": text}
+    shown = record.description | {"partition_key": hide_key(str(record.description["partition_key"]))}
+    return {"id": record.id, "place": record.place, **shown, "payload": text}
+
+
+def hide_key(partition_key: str) -> str:
+    """Of the same user the same text. The key is nearly always a user id."""
+    hidden = hashlib.sha256(partition_key.encode("utf-8", "surrogatepass")).hexdigest()[:HIDDEN_LENGTH]
+    return f"sha256:{hidden}" if partition_key else ""
 
 
 def _say_nothing(selection: Selection, held: Held[QuarantinedRecord]) -> str:

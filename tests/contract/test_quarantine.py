@@ -1,5 +1,6 @@
 """What every quarantine does: the one in memory and the one in SQS and S3."""
 
+import hashlib
 import io
 import json
 import signal
@@ -148,6 +149,26 @@ def test_looking_changes_nothing(
 def test_an_empty_quarantine_says_so(store: Quarantine, console: Console) -> None:
     assert list_quarantine(console, store) == 0
     assert "Nothing is in quarantine." in printed(console)
+
+
+def test_a_partition_key_is_shown_as_a_hash(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    store = MemoryQuarantine()
+    for number, key in enumerate(["u-4711", "u-4711", "ü" * 300, ""]):
+        refusal = Refusal("invalid_json", "The event is not valid JSON.", "")
+        put(
+            store,
+            QuarantineEntry(SHARD, str(number), PoisonRecord(number, 0, "", NOW, key, b"?", refusal), NOW),
+        )
+    shown = []
+    for show in (list_quarantine, show_records):
+        show(console, store, Selection(), as_json=True)
+        shown += [json.loads(line)["partition_key"] for line in capsys.readouterr().out.splitlines()]
+        show(console, store, Selection())
+    assert len(set(shown)) == 3
+    assert shown[:2] == ["sha256:" + hashlib.sha256(b"u-4711").hexdigest()[:16]] * 2
+    for text in (printed(console), *shown):
+        assert "4711" not in text
+        assert "ü" not in text
 
 
 def test_what_another_run_holds_is_said(console: Console) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import app as application
-from chalicelib.answers import is_failure
+from chalicelib.answers import Unexpected, is_failure
 from chalicelib.api.application import Application
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import StorageUnavailable
@@ -159,7 +159,7 @@ def test_an_exception_is_counted_and_goes_on(running: Service, lines: Lines) -> 
         raise LookupError
 
     vars(running.plane)["assign"] = fail
-    with pytest.raises(LookupError):
+    with pytest.raises(Unexpected, match=r"^LookupError$"):
         application.assignment(DIRECT_ASSIGNMENT, None)
     assert lines[0]["Failed"] == 1
 

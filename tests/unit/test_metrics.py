@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.answers import Unexpected
 from chalicelib.metrics import MAX_METRICS, NAMESPACE, Metrics
 from chalicelib.settings import Settings
 from chalicelib.wiring import Plane
@@ -123,6 +124,6 @@ def test_metrics_of_a_stream_batch_are_emitted_with_it(fails: bool) -> None:
     service: Any = Service()
     plane.event_processor = plane.assignment_sync = service
     for call in (plane.process, plane.sync):
-        with pytest.raises(RuntimeError) if fails else nullcontext():
+        with pytest.raises(Unexpected) if fails else nullcontext():
             call({"Records": []}, lambda: 30.0)
     assert [line["Quarantined"] for line in container.lines] == [1, 1]

@@ -25,7 +25,7 @@ def test_a_first_run_creates_everything_and_a_second_finds_it(aws_clients: Clien
 
 
 def test_the_bucket_keeps_versions_and_what_is_described(aws_clients: Clients) -> None:
-    settings = unique_names(Settings.from_env({"REALTIME_ARCHIVE_DAYS": "400"}))
+    settings = unique_names(Settings.from_env({}))
     provision(describe(settings), aws_clients)
     bucket = settings.archive_bucket
     assert aws_clients.s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"

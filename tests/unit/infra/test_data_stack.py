@@ -87,7 +87,7 @@ def test_the_bucket_is_private_versioned_encrypted_and_ages(template: Templates)
     assert rules["what-was-overwritten-or-given-up"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     days = {name: rule.get("ExpirationInDays") for name, rule in rules.items()}
     assert days == {
-        "raw-gets-cold": None,
+        "raw-gets-cold": 400,
         "failed-deliveries": 90,
         "quarantine-outlives-its-queue": 15,
         "what-was-overwritten-or-given-up": None,
