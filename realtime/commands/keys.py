@@ -81,7 +81,8 @@ def list_keys(console: Console, keys: Keys, *, as_json: bool = False, now: float
         console.print_json(json.dumps(rows))
         return
     names = "id", "label", "scopes", "created", "last used", "state"
-    table = Table(*(Column(name, overflow="fold") for name in names), box=None, padding=(0, 1, 0, 0))
+    columns = (Column(name, overflow="fold", no_wrap=name == "id") for name in names)
+    table = Table(*columns, box=None, padding=(0, 1, 0, 0))
     for key in ordered:
         table.add_row(
             key.id[:ID_LENGTH],

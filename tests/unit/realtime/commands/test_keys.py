@@ -9,7 +9,7 @@ from rich.console import Console
 
 from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
-from realtime.commands.keys import create_key, list_keys, revoke_key
+from realtime.commands.keys import ID_LENGTH, create_key, list_keys, revoke_key
 from realtime.testing.stores import MemoryKeys
 from tests.support.api_keys import store_key
 
@@ -142,6 +142,8 @@ def test_60_columns_cut_off_nothing() -> None:
     shown = list_all(60)
     assert "…" not in shown
     assert max(map(len, shown.splitlines())) <= 60
+    for key in KEYS:  # whole, to be copied into `keys revoke`
+        assert key.id[:ID_LENGTH] in shown
 
 
 def test_json_has_each_key_with_whether_it_is_accepted() -> None:
