@@ -15,6 +15,8 @@ from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from realtime.local.ports import LocalError
 from realtime.quarantine_cli import CliContext
 from realtime.quarantine_cli import app as quarantine_app
+from realtime.safe_reading.shown_text import escape_controls
+from realtime.safe_reading.strict_json import parse_json
 
 if TYPE_CHECKING:
     from chalicelib.domain.definitions.model import DefinitionKind
@@ -646,9 +648,9 @@ def _is_local() -> bool:
 
 def _parse_json_object(text: str, option: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{option} is not JSON: {error}") from None
+        value = parse_json(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
     if not isinstance(value, dict):
         raise UsageError(f"{option} must be a JSON object")
     return value
@@ -683,5 +685,5 @@ def _describe_store_error(error: Any) -> str:
 
 def _exit(message: str, status: int = 1) -> NoReturn:
     if message:
-        print(f"realtime: {message}", file=sys.stderr)
+        print(f"realtime: {escape_controls(message)}", file=sys.stderr)
     sys.exit(status)

@@ -6,20 +6,26 @@ line for each version of each definition, and for each key.
 
 import gzip
 import hashlib
+import io
 import json
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, cast
 
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.timestamps import parse_timestamp
 from realtime.definition_files.documents import KINDS
+from realtime.safe_reading.strict_json import parse_json
 
 FORMAT = "realtime-backup"
 FORMAT_VERSION = 1
+MAX_LINE_BYTES = 4_000_000
+"""A definition has at most 350,000 bytes, and up to six times as many as a JSON text."""
+MAX_UNPACKED_BYTES = 2_000_000_000
 _FIELDS = {
     "kind": str,
     "key": str,
@@ -73,9 +79,14 @@ def encode(backup: Backup) -> bytes:
 
 def decode(data: bytes) -> Backup:
     """Raises ValueError, which says what is wrong with the file."""
-    header, *lines = _read_lines(data)
-    versions = tuple(_read_version(number, line) for number, line in enumerate(lines, 2) if not _is_key(line))
-    keys = tuple(_read_key(number, line) for number, line in enumerate(lines, 2) if _is_key(line))
+    header, count = _check_lines(data)
+    versions, keys = [], []
+    for number, line in islice(enumerate(_read_lines(data), 1), 1, count):
+        fields = _read_line(number, line)
+        if _is_key(fields):
+            keys.append(_read_key(number, fields))
+        else:
+            versions.append(_read_version(number, fields))
     counts = Counter((row.kind, row.key, row.version) for row in versions)
     for (kind, key, version), count in counts.items():
         if count > 1:
@@ -84,7 +95,7 @@ def decode(data: bytes) -> Backup:
         str(header.get("environment", "")),
         str(header.get("created_at", "")),
         tuple(sorted(versions, key=lambda row: row.version)),
-        keys if header.get("has_keys") else None,
+        tuple(keys) if header.get("has_keys") else None,
     )
     if backup.version != header.get("version"):
         raise ValueError(f"line 1: version is {header.get('version')}, but the last one is {backup.version}")
@@ -95,27 +106,44 @@ def _encode_line(line: Mapping[str, Any]) -> bytes:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _read_lines(data: bytes) -> list[dict[str, Any]]:
-    """All lines but the last, which is checked."""
+def _read_lines(data: bytes) -> Iterator[bytes]:
+    """Unpacked one by one: a small file may unpack to more than fits in memory."""
+    size = 0
     try:
-        text = gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                size += len(line)
+                if len(line) > MAX_LINE_BYTES or size > MAX_UNPACKED_BYTES:
+                    raise ValueError("it unpacks to more than a backup has: this is no backup")
+                yield line
     except (OSError, EOFError, zlib.error):
         raise ValueError("this is no whole gzip file: it was cut off, or it is no backup") from None
-    lines = text.splitlines(keepends=True)
-    if not lines:
+
+
+def _check_lines(data: bytes) -> tuple[dict[str, Any], int]:
+    """The header, and how many lines there are before the last. It checks the header before it reads on."""
+    header: dict[str, Any] = {}
+    digest, count, last = hashlib.sha256(), 0, b""
+    for line in _read_lines(data):
+        if count:
+            digest.update(last)
+        else:
+            header = _read_line(1, line)
+            _check_header(header)
+        count, last = count + 1, line
+    if not count:
         raise ValueError("the file is empty")
-    _check_header(_read_line(1, lines[0]))
-    end, body = _read_line(len(lines), lines[-1]), text[: -len(lines[-1])]
+    end = _read_line(count, last)
     if "sha256" not in end:
         raise ValueError("the last line is missing: the file was cut off")
-    if end != {"lines": len(lines) - 1, "sha256": hashlib.sha256(body).hexdigest()}:
+    if end != {"lines": count - 1, "sha256": digest.hexdigest()}:
         raise ValueError("the checksum does not match: the file was changed or damaged")
-    return [_read_line(number, line) for number, line in enumerate(lines[:-1], 1)]
+    return header, count - 1
 
 
 def _read_line(number: int, line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = parse_json(line.decode())
     except ValueError:
         raise ValueError(f"line {number} is not JSON: this is no backup, or it is damaged") from None
     if not isinstance(value, dict):

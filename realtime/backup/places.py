@@ -8,6 +8,10 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.stores.clients import Clients
+from realtime.safe_reading.regular_files import read_regular
+
+MAX_BYTES = 256_000_000
+"""Of a backup, packed."""
 
 
 class Place(Protocol):
@@ -23,7 +27,7 @@ class LocalFile:
         self._path = path
 
     def read(self) -> bytes:
-        return self._path.read_bytes()
+        return read_regular(self._path, MAX_BYTES, "no backup is as large")
 
     def write(self, data: bytes) -> None:
         """Only its owner may read it: segments name users."""
@@ -48,9 +52,11 @@ class S3Object:
 
     def read(self) -> bytes:
         try:
-            data: bytes = self._clients.s3.get_object(**self._object)["Body"].read()
+            data: bytes = self._clients.s3.get_object(**self._object)["Body"].read(MAX_BYTES + 1)
         except (BotoCoreError, ClientError) as error:
             raise ValueError(f"{self._url} cannot be read: {error}") from None
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"{self._url} has over {MAX_BYTES // 1_000_000} MB; no backup is as large")
         return data
 
     def write(self, data: bytes) -> None:

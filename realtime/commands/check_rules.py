@@ -4,7 +4,7 @@ A line is an operator case (``operator``, ``condition``, ``context``, ``expected
 (``targeting_rules`` with ``context`` and ``expected_rule_id``, or with ``invalid: true``): docs/targeting.md.
 """
 
-import gzip
+import io
 import json
 import time
 import zlib
@@ -18,6 +18,12 @@ from rich.console import Console
 from chalicelib.domain.definitions.targeting_rules import Check, Rules, build_check
 from chalicelib.domain.targeting import InvalidRules, parse
 from chalicelib.domain.targeting.document import Condition
+from realtime.safe_reading.regular_files import RefusedFile, read_regular
+from realtime.safe_reading.strict_json import parse_json
+from realtime.safe_reading.unpacking import unpack_gzip
+
+MAX_BYTES = 64_000_000
+"""Of a file, also unpacked."""
 
 
 def run(paths: Iterable[str | Path], console: Console) -> int:
@@ -37,21 +43,26 @@ def run(paths: Iterable[str | Path], console: Console) -> int:
 def _check_file(path: Path) -> Iterator[str | None]:
     """For each case its failure, or None if it passes."""
     try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+        content = read_regular(path, MAX_BYTES, "split it")
+        text = (unpack_gzip(content, MAX_BYTES) if path.suffix == ".gz" else content).decode("utf-8-sig")
+    except RefusedFile as error:
+        yield str(error)
+        return
     except (OSError, EOFError, ValueError, zlib.error) as error:
         yield f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         return
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not lines:
+    has_case = False
+    for number, line in enumerate(io.StringIO(text, newline="\n"), 1):
+        if line.strip():
+            has_case = True
+            yield _check_line(line, f"{path}:{number}")
+    if not has_case:
         yield f"{path}: has no case"
-    for number, line in lines:
-        yield _check_line(line, f"{path}:{number}")
 
 
 def _check_line(line: str, position: str) -> str | None:
     try:
-        case = json.loads(line, parse_constant=_reject_constant)
+        case = parse_json(line)
         if not isinstance(case, dict):
             return f"{position}: not a case: must be a JSON object"
         invalid = [name for name, types in _TYPES.items() if name in case and type(case[name]) not in types]
@@ -80,10 +91,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "invalid": (bool,),
     "expected_rule_id": (str, NoneType),
 }
-
-
-def _reject_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _check_operator(case: Mapping[str, Any]) -> Iterator[str]:

@@ -20,6 +20,10 @@ from realtime.quarantine.interrupt import handle_interrupt
 from realtime.quarantine.redrive import Redrive, RedriveReport
 from realtime.quarantine.selection import Copies, Selection, count_by
 from realtime.quarantine.targets import Targets, add_fields
+from realtime.safe_reading.regular_files import read_regular
+
+MAX_PAYLOAD_BYTES = 10_000_000
+"""Of a record. Kinesis takes at most 10 MB."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Edit:
 
     def apply(self, payload: bytes) -> bytes:
         if self.file is not None:
-            return self.file.read_bytes().rstrip(b"\n")
+            return read_regular(self.file, MAX_PAYLOAD_BYTES, "no record is as large").rstrip(b"\n")
         if self.assignments or self.removed:
             return set_fields(payload, self.assignments, self.removed)
         return edit_in_editor(payload)

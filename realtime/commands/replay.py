@@ -19,6 +19,7 @@ from realtime.event_files.mapping import EventMapping
 from realtime.event_files.options import ReadOptions
 from realtime.event_files.reader import EventFile, UniqueRows
 from realtime.event_files.rows import Event, EventRow, FileError
+from realtime.safe_reading.shown_text import escape_controls
 
 BATCH_SIZE = 500
 MAX_NAME = 24
@@ -198,7 +199,7 @@ class Replay:
         self._print(message)
 
     def _print(self, text: str) -> None:
-        self.console.print(_escape(text), highlight=False, markup=False, soft_wrap=True)
+        self.console.print(escape_controls(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def create_progress(console: Console, is_lasting: bool = True) -> Progress:
@@ -210,12 +211,6 @@ def create_progress(console: Console, is_lasting: bool = True) -> Progress:
 
 def _name_reason(code: str, message: str) -> str:
     return "it throttles." if code == "throttled" else message
-
-
-def _escape(text: str) -> str:
-    """Names in a file may hold what a terminal obeys, and texts what it cannot show."""
-    shown = text.encode(errors="backslashreplace").decode()
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in shown)
 
 
 def _shorten(name: str) -> str:

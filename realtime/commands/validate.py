@@ -13,6 +13,7 @@ from realtime.definition_files.files import Skipped
 from realtime.definition_files.lint.document import lint_document
 from realtime.definition_files.lint.sets import lint_set
 from realtime.definition_files.read import DefinitionSet, read_definitions
+from realtime.safe_reading.shown_text import escape_controls
 
 MAX_SKIPPED = 20
 """Names that are printed for each reason to skip a file."""
@@ -40,11 +41,15 @@ def print_report(
         shown = ", ".join(names[:MAX_SKIPPED]) + f" and {len(names) - MAX_SKIPPED:,} more" * (
             len(names) > MAX_SKIPPED
         )
-        console.print(f"[dim]skipped {reason}: {escape(shown)}[/dim]", highlight=False, soft_wrap=True)
+        console.print(f"[dim]skipped {reason}: {_escape(shown)}[/dim]", highlight=False, soft_wrap=True)
     for problem in problems:
-        console.print(f"[red]error[/red]   {escape(str(problem))}", highlight=False, soft_wrap=True)
+        console.print(f"[red]error[/red]   {_escape(problem)}", highlight=False, soft_wrap=True)
     for warning in warnings:
-        console.print(f"[yellow]warning[/yellow] {escape(str(warning))}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[yellow]warning[/yellow] {_escape(warning)}",
+            highlight=False,
+            soft_wrap=True,
+        )
     has_failed = bool(problems) or (strict and bool(warnings))
     verdict = "[red]Nothing is published.[/red]" if has_failed else "[green]Valid.[/green]"
     count = len(definitions.documents)
@@ -69,3 +74,8 @@ def _find_warnings(definitions: DefinitionSet) -> list[Problem]:
     ]
     of_set = [] if definitions.problems else lint_set(definitions.documents)
     return [problem.with_prefix(definitions.locate(name)) for name, problem in (*of_each, *of_set)]
+
+
+def _escape(text: object) -> str:
+    """For rich, and for the terminal."""
+    return escape(escape_controls(str(text)))

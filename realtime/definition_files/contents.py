@@ -12,7 +12,9 @@ from chalicelib.domain.errors import Problem
 from chalicelib.domain.spelling import find_similar, suggest
 from realtime.definition_files.documents import KINDS
 from realtime.definition_files.files import Skipped
-from realtime.definition_files.syntax import parse_documents
+from realtime.definition_files.syntax import MAX_BYTES, parse_written
+from realtime.safe_reading.regular_files import RefusedFile, read_regular
+from realtime.safe_reading.strict_json import DEPTH_RULE
 
 LISTS = tuple(f"{kind}s" for kind in KINDS)
 OTHER, BLANK, UNREADABLE = "without definitions", "blank", "unreadable, without definitions by all signs"
@@ -47,13 +49,15 @@ class FileContent:
 def read_file(path: Path) -> FileContent:
     content = FileContent(path)
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MAX_BYTES, "split it")
+    except RefusedFile as error:
+        content.problems.append(Problem(str(path), error.reason))
+        return content
     except OSError as error:
         content.problems.append(Problem(str(path), " ".join(str(error).split())))
         return content
     try:
-        documents = parse_documents(data, path.suffix)
-        written = parse_documents(data, path.suffix, keep_numbers=True)
+        documents, written = parse_written(data, path.suffix)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         content.problems.append(Problem(str(path), _describe(error)))
         if not _MENTION.search(data.replace(b"\0", b"")):  # UTF-16 without a mark has zeros between letters
@@ -112,7 +116,7 @@ def _add_definitions(
 
 def _describe(error: Exception) -> str:
     if isinstance(error, RecursionError):
-        return "is nested too deeply, or contains itself"
+        return DEPTH_RULE
     if isinstance(error, UnicodeDecodeError):
         return f"is not {error.encoding.upper()}: byte {error.start} is wrong"
     if isinstance(error, yaml.MarkedYAMLError):

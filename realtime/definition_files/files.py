@@ -5,14 +5,20 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import re2
 from pathspec import GitIgnoreSpec
 
 from chalicelib.domain.errors import Problem
+from realtime.safe_reading.regular_files import RefusedFile, read_regular
 
 SUFFIXES = (".yaml", ".yml", ".json")
 HIDDEN, IGNORED, LINKED = "hidden", "ignored by .gitignore", "links to folders"
+MAX_RULES_BYTES = 100_000
+"""Of a .gitignore."""
 _Rules = list[tuple[Path, GitIgnoreSpec]]
 """Folders with a .gitignore, outermost first."""
 
@@ -38,11 +44,11 @@ def list_files(folder: Path, problems: list[Problem]) -> tuple[list[Path], list[
     files: list[Path] = []
     skipped: list[Skipped] = []
     absolute = Path(os.path.abspath(folder))
-    rules = _read_outer_rules(absolute)
+    rules = _read_outer_rules(absolute, problems)
     for root, folders, names in os.walk(folder, onerror=lambda error: problems.append(_describe(error))):
         here = absolute / Path(root).relative_to(folder)
         if ".gitignore" in names:
-            rules.append((here, _read_rules(here / ".gitignore")))
+            rules.append((here, _read_rules(here / ".gitignore", problems)))
         for name in list(folders):
             reason = _find_reason(here / name, rules, is_folder=True)
             if reason:
@@ -81,14 +87,20 @@ def _is_ignored(path: Path, rules: _Rules, *, is_folder: bool) -> bool:
     for base, spec in reversed(rules):
         if not path.is_relative_to(base):
             continue
-        relative = path.relative_to(base).as_posix()
+        relative = path.relative_to(base).as_posix().encode(errors="replace").decode()
         for pattern in reversed(list(spec.patterns)):
-            if pattern.regex and _matches(pattern.regex, relative, is_folder=is_folder):
+            if pattern.regex and _matches(_compile(pattern.regex.pattern), relative, is_folder=is_folder):
                 return bool(pattern.include)
     return False
 
 
-def _matches(regex: re.Pattern[str], path: str, *, is_folder: bool) -> bool:
+@lru_cache(maxsize=10_000)
+def _compile(regex: str) -> Any:
+    """In time that grows with the path only: a pattern of many stars would keep `re` busy for years."""
+    return re2.compile(regex)
+
+
+def _matches(regex: Any, path: str, *, is_folder: bool) -> bool:
     """``path`` itself, not by a folder around it: pathspec marks the slash after a folder that matches."""
     if is_folder and any(
         match.end() == len(path) + 1 for match in regex.finditer(f"{path}/") if _mark(match)
@@ -98,27 +110,33 @@ def _matches(regex: re.Pattern[str], path: str, *, is_folder: bool) -> bool:
     return match is not None and not _mark(match)
 
 
-def _mark(match: re.Match[str]) -> str | None:
+def _mark(match: Any) -> Any:
     return match.groupdict().get("ps_d")
 
 
-def _read_outer_rules(folder: Path) -> _Rules:
+def _read_outer_rules(folder: Path, problems: list[Problem]) -> _Rules:
     """Of the repository's folders around ``folder``; none if they ignore it, as somebody named it."""
     around = [folder, *folder.parents]
     root = next((index for index, parent in enumerate(around) if (parent / ".git").exists()), 0)
     outer = [parent for parent in reversed(around[1 : root + 1]) if (parent / ".gitignore").is_file()]
-    rules = [(parent, _read_rules(parent / ".gitignore")) for parent in outer]
+    rules = [(parent, _read_rules(parent / ".gitignore", problems)) for parent in outer]
     return [] if any(_is_ignored(each, rules, is_folder=True) for each in around[:root]) else rules
 
 
-def _read_rules(path: Path) -> GitIgnoreSpec:
+def _read_rules(path: Path, problems: list[Problem]) -> GitIgnoreSpec:
     """Git passes over a file that it cannot read, and over a pattern that is not valid."""
-    spec = GitIgnoreSpec.from_lines([])
-    with suppress(OSError):
-        for line in path.read_text("utf-8-sig", errors="replace").splitlines():
-            with suppress(ValueError, re.error):
-                spec += GitIgnoreSpec.from_lines([line])
-    return spec
+    patterns: list[Any] = []
+    try:
+        text = read_regular(path, MAX_RULES_BYTES, "shorten it").decode("utf-8-sig", errors="replace")
+    except OSError:
+        text = ""
+    except RefusedFile as error:
+        problems.append(Problem(str(path), error.reason))
+        text = ""
+    for line in text.splitlines():
+        with suppress(ValueError, re.error):
+            patterns += GitIgnoreSpec.from_lines([line]).patterns
+    return GitIgnoreSpec(patterns)
 
 
 def _describe(error: OSError) -> Problem:

@@ -7,6 +7,11 @@ from chalicelib.domain.errors import Problem
 from realtime.definition_files.contents import BLANK, LISTS, UNREADABLE, read_file
 from realtime.definition_files.documents import DefinitionName
 from realtime.definition_files.files import Skipped, list_skipped_files
+from realtime.safe_reading.regular_files import RefusedFile, open_regular
+
+_CHUNK = 1 << 20
+_LONGEST = 128
+"""Bytes of a key, so that one that is cut by the end of a chunk is found."""
 
 
 def find_obstacles(skipped: Sequence[Skipped]) -> Iterator[Problem]:
@@ -44,11 +49,18 @@ def find_skipped_definitions(
 
 
 def _find_mentioned(file: Path, names: Collection[DefinitionName]) -> list[DefinitionName]:
-    """All of them if the file cannot be opened."""
+    """All of them if the file cannot be opened. It may be huge, so it is never in memory as a whole."""
+    wanted = {text.encode() for text in (*LISTS, *(key for _, key in names))}
+    found: set[bytes] = set()
+    tail = b""
     try:
-        data = file.read_bytes().replace(b"\0", b"")
-    except OSError:
+        with open_regular(file) as content:
+            while chunk := content.read(_CHUNK):
+                tail += chunk.replace(b"\0", b"")
+                found |= {text for text in wanted - found if text in tail}
+                tail = tail[-_LONGEST:]
+    except (OSError, RefusedFile):
         return list(names)
-    if not any(name.encode() in data for name in LISTS):
+    if not any(name.encode() in found for name in LISTS):
         return []
-    return [name for name in names if name[1].encode() in data]
+    return [name for name in names if name[1].encode() in found]

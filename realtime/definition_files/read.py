@@ -1,5 +1,6 @@
 """Read definition files as one checked set. Every problem names its file and path."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import isfinite
@@ -14,6 +15,9 @@ from chalicelib.domain.errors import InvalidInput, Problem
 from realtime.definition_files.contents import FileContent, Source, read_file
 from realtime.definition_files.documents import DefinitionName, Document, build_row, parse_document
 from realtime.definition_files.files import Skipped, list_files
+
+MAX_SET_BYTES = 64_000_000
+"""Of all files together."""
 
 
 @dataclass(slots=True)
@@ -91,26 +95,40 @@ def read_definitions(paths: Iterable[Path]) -> DefinitionSet:
     In a folder, a file without definitions is skipped; named directly, it is a problem.
     """
     definitions = DefinitionSet()
-    seen: set[Path] = set()
+    seen: set[str] = set()
+    size = 0
     for path in paths:
         if path.is_dir():
             files, skipped = list_files(path, definitions.problems)
             definitions.skipped += skipped
             if not files:
                 definitions.problems.append(Problem(str(path), "holds no .yaml, .yml or .json file"))
-        elif path.is_file():
+        elif path.exists():
             files = [path]
         else:
             definitions.problems.append(Problem(str(path), "no such file or folder"))
             continue
-        contents = [read_file(file) for file in files if file.resolve() not in seen]
-        seen.update(file.resolve() for file in files)
+        size += sum(map(_get_size, files))
+        if size > MAX_SET_BYTES:
+            limit = f"{MAX_SET_BYTES // 1_000_000} MB"
+            definitions.problems.append(Problem(str(path), f"the files have over {limit} in all; name fewer"))
+            break
+        contents = [read_file(file) for file in files if os.path.realpath(file) not in seen]
+        seen.update(map(os.path.realpath, files))
         for content in contents:
             definitions.add_content(content, is_named=content.path == path)
         if path.is_dir() and contents and all(content.is_empty for content in contents):
             message = "holds no definitions; write flags: [] if none are meant"
             definitions.problems.append(Problem(str(path), message))
     return definitions
+
+
+def _get_size(file: Path) -> int:
+    """0 if it is not there; reading it says so."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _find_non_json(data: Any, path: str) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from itertools import chain
 from realtime.event_files.options import ReadOptions
 from realtime.event_files.rows import FileError, Row
 from realtime.event_files.shapes import SHAPES
+from realtime.event_files.text import MAX_LINE
 
 DELIMITERS = ",;\t|"
 MAX_CELL = 1024 * 1024
@@ -21,6 +22,7 @@ class CsvTable:
         lines = iter(lines)
         self._name = name
         self._null_texts = options.null_texts
+        self._row_size = 0
         first, self._skipped, marked = _read_first_line(lines)
         if not first:
             raise FileError(f"{name}: is empty")
@@ -29,7 +31,7 @@ class CsvTable:
         csv.field_size_limit(MAX_CELL)
         is_unquoted = known and not options.header
         self._reader = csv.reader(
-            chain([first], lines),
+            self._count(chain([first], lines)),
             delimiter=self.delimiter,
             quoting=csv.QUOTE_NONE if is_unquoted else csv.QUOTE_MINIMAL,
         )
@@ -68,7 +70,17 @@ class CsvTable:
     def _line(self) -> int:
         return self._reader.line_num + self._skipped
 
+    def _count(self, lines: Iterable[str]) -> Iterator[str]:
+        """A row may go on over lines, by quotes, and without a limit it would fill the memory."""
+        for line in lines:
+            self._row_size += len(line)
+            if self._row_size > MAX_LINE:
+                message = f"line {self._line}: has a row of over {MAX_LINE:,} characters; close its quotes"
+                raise FileError(f"{self._name}: {message}")
+            yield line
+
     def _next_cells(self) -> list[str] | None:
+        self._row_size = 0
         try:
             return next(self._reader, None)
         except csv.Error as error:

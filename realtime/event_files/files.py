@@ -8,6 +8,7 @@ from pathlib import Path
 
 from realtime.event_files.objects import find_objects
 from realtime.event_files.rows import FileError
+from realtime.event_files.unpack import open_file
 
 IGNORED = (".md", ".crc", ".py", ".sh", ".sql", ".yaml", ".yml", ".toml", ".html", ".pdf", ".png", ".jpg")
 """Suffixes of what lies beside exports, and is none."""
@@ -42,7 +43,7 @@ def find_sources(target: str) -> Iterator[Source]:
 
 def hash_file(file: Path) -> str:
     """12 characters of the SHA-256 of its content."""
-    with file.open("rb") as content:
+    with open_file(file) as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:12]
 
 

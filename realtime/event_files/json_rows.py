@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from realtime.event_files.rows import FileError, Row
 from realtime.event_files.text import MAX_LINE, read_lines
+from realtime.safe_reading.strict_json import DEPTH_RULE, build_object, check_depth, read_float, read_integer
 
 WRAPPERS = ("events", "results", "batch", "data", "items", "rows")
 """Fields of an object in which an API answers a list of events."""
@@ -21,7 +22,12 @@ class JsonDecoder:
 
     def __init__(self, null_texts: Iterable[str]) -> None:
         self._null_texts = frozenset(null_texts)
-        self._decoder = json.JSONDecoder(parse_constant=self._parse_constant)
+        self._decoder = json.JSONDecoder(
+            parse_constant=self._parse_constant,
+            parse_int=read_integer,
+            parse_float=read_float,
+            object_pairs_hook=build_object,
+        )
         self._has_constant = False
 
     def decode(self, text: str, start: int = 0) -> tuple[Any, int, str]:
@@ -31,6 +37,7 @@ class JsonDecoder:
         """
         self._has_constant = False
         value, end = self._decoder.raw_decode(text, start)
+        check_depth(value)
         column = find_constant(value) if self._has_constant else None
         if column is None:
             return value, end, ""
@@ -92,7 +99,8 @@ def _read_json_lines(lines: Iterable[str], decoder: JsonDecoder) -> Iterator[Row
         try:
             value, end, problem = decoder.decode(stripped)
         except (ValueError, RecursionError) as error:
-            yield Row(str(number), place, {}, f"not JSON: {error}")
+            message = DEPTH_RULE if isinstance(error, RecursionError) else str(error)
+            yield Row(str(number), place, {}, f"not JSON: {message}")
             continue
         if end < len(stripped):
             yield Row(str(number), place, {}, "not JSON: has more than one value in a line")
@@ -166,4 +174,6 @@ def _decode_next(
 
 def _shorten(error: BaseException) -> str:
     """The place in a buffer is not that in the file."""
+    if isinstance(error, RecursionError):
+        return DEPTH_RULE
     return error.msg if isinstance(error, json.JSONDecodeError) else str(error)

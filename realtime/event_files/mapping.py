@@ -1,6 +1,5 @@
 """Turn one row into an event, by a mapping of columns to fields."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -10,6 +9,7 @@ from realtime.event_files.numbers import describe_kind, parse_number
 from realtime.event_files.rows import Data, Event, get_column
 from realtime.event_files.shapes.shape import Columns, Shape
 from realtime.event_files.timestamps import convert_timestamp, guess_format
+from realtime.safe_reading.strict_json import parse_json
 
 REQUIRED = ("event_type", "user_id", "timestamp")
 TIMES = ("timestamp", "sent_at", "received_at")
@@ -171,13 +171,9 @@ def _refuse_object(value: Any) -> Any:
 
 def _parse_json(column: str, text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         raise CellError(column, f"{describe_kind(text)} is no JSON object; correct it") from None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
 
 
 def _join_pairs(pairs: list[Any]) -> Data:

@@ -13,7 +13,7 @@ from realtime.event_files.mapping import EventMapping, find_value
 from realtime.event_files.options import ReadOptions
 from realtime.event_files.parquet_rows import read_parquet
 from realtime.event_files.rows import Data, Event, EventRow, FileError, Row, get_column, list_columns
-from realtime.event_files.text import decode, read_lines
+from realtime.event_files.text import MAX_LINE, decode, read_lines
 from realtime.event_files.unpack import Part, refuse_unreadable, unpack
 
 HEAD = 4096
@@ -122,9 +122,9 @@ class EventFile:
 def open_table(part: Part, options: ReadOptions) -> Table:
     decoder = JsonDecoder(options.null_texts)
     if part.path is not None:
-        return Table("Parquet", read_parquet(part.path, part.name, decoder), [])
+        return Table("Parquet", read_parquet(part.path, part.name, decoder, part.allowance), [])
     text = decode(part.content, options.encoding)
-    head = _read_head(text)
+    head = _read_head(text, part.name)
     if _is_json(head, part.name):
         return Table("JSON", read_json(head, text, part.name, decoder), [])
     if not head.strip():
@@ -133,10 +133,13 @@ def open_table(part: Part, options: ReadOptions) -> Table:
     return Table(f"CSV, {table.delimiter_name}", table.read_rows(), table.columns, table.delimiter)
 
 
-def _read_head(text: TextIO) -> str:
+def _read_head(text: TextIO, name: str) -> str:
+    """Enough to tell the format; twice as much each time, so that blanks take no time either."""
     head = text.read(HEAD)
-    while head and head.isspace() and (more := text.read(HEAD)):
+    while head and head.isspace() and (more := text.read(len(head))):
         head += more
+        if len(head) > MAX_LINE:
+            raise FileError(f"{name}: begins with over {MAX_LINE:,} blank characters; remove them")
     return head
 
 

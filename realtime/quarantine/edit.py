@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.domain.stream.event import Limits, Refusal, parse_event
 from realtime.quarantine.interrupt import handle_interrupt
 from realtime.quarantine.parts import list_parts
+from realtime.safe_reading.strict_json import parse_json
 
 
 def set_fields(payload: bytes, assignments: Sequence[str], removed: Sequence[str]) -> bytes:
@@ -97,8 +98,8 @@ def _find_parent(event: dict[str, Any], name: str, option: str) -> tuple[dict[st
 
 def _parse_value(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         return text
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chalicelib.domain.identity import Identities
+from realtime.safe_reading.regular_files import read_regular
+
+MAX_FILE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ def add_linked_ids(people: Sequence[Person], identities: Identities) -> list[Per
 
 
 def _read_file(file: Path) -> Iterator[tuple[str, ...]]:
-    rows = [line.split("\t") for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    text = read_regular(file, MAX_FILE_BYTES, "split it").decode("utf-8-sig")
+    rows = [line.split("\t") for line in text.splitlines() if line.strip()]
     if not rows:
         raise ValueError(f"{file}: no user is in it")
     yield from (tuple(id_ for id_ in row if id_) for row in rows)
