@@ -8,7 +8,7 @@ ARGS ?=
 PYTEST_WORKERS ?= 2
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: run test test-all coverage test-environment check bench load synth cdk lock package long chaos format clean
+.PHONY: run test test-all coverage test-environment check bench load soak synth cdk lock package long chaos format clean
 
 run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
@@ -46,8 +46,11 @@ chaos: $(VENV)/dev.stamp .venv-aws/stamp ## 5,000 fault schedules; prints the se
 bench: $(VENV)/dev.stamp .venv-aws/stamp ## in-process benchmark against hand-written lower bounds; writes build/bench.json
 	$(BIN)/python -m loadtests.bench $(ARGS)
 
-load: $(VENV)/dev.stamp .venv-aws/stamp ## Locust against a local stack of its own
+load: $(VENV)/dev.stamp .venv-aws/stamp ## Locust's scenarios against the service in two processes; writes build/load/report.html
 	$(BIN)/python -m loadtests.run $(ARGS)
+
+soak: $(VENV)/dev.stamp .venv-aws/stamp ## ten minutes of mixed load, faults on and off; fails if anything grows
+	$(BIN)/python -m loadtests.soak $(ARGS)
 
 synth: $(VENV)/dev.stamp ## all stacks of all environments on both platforms, into build/cdk; no account, no network
 	$(BIN)/python -m infra --all $(ARGS)

@@ -1,23 +1,38 @@
-"""Many users who are assigned, request flags and send events; `make load` starts a stack and runs it.
+"""What Locust runs: `make load` starts it. Variables name the scenario, its size, and the log of requests.
 
-Against another deployment: locust -f loadtests/locustfile.py --host https://… (REALTIME_KEY is the API key).
+Against another deployment: make load ARGS="--host https://…" with the API key in REALTIME_KEY.
 """
 
 import os
 import random
-from datetime import UTC, datetime
+import time
+import uuid
+from pathlib import Path
+from typing import Any
 
-from locust import FastHttpUser, task
+from locust import FastHttpUser, LoadTestShape, events, task
+
+from loadtests.load.shapes import RATE, SCENARIOS
+from loadtests.load.traffic import KINDS, Zipf
 
 KEY = os.environ.get("REALTIME_KEY", "rt_local_demo")
-USERS = int(os.environ.get("REALTIME_LOAD_USERS", "10000"))
-FLAGS = ("new-checkout", "banner-text", "page-size", "discount-rate", "search-settings")
-EXPERIMENTS = ("cdnow-aa", "cdnow-free-shipping")
+SCENARIO = SCENARIOS[os.environ.get("REALTIME_LOAD_SCENARIO", "steady")]
+USERS = int(os.environ.get("REALTIME_LOAD_USERS", "40"))
+SECONDS = float(os.environ.get("REALTIME_LOAD_SECONDS", "30"))
+VISITORS = Zipf(10_000)
+LOG = Path(os.environ.get("REALTIME_LOAD_LOG", os.devnull)).open("w", buffering=1 << 16)  # noqa: SIM115
+NAMES, WEIGHTS = list(SCENARIO.mix), list(SCENARIO.mix.values())
+
+
+class Shape(LoadTestShape):
+    def tick(self) -> tuple[int, float] | None:
+        passed = float(self.get_run_time())  # type: ignore[no-untyped-call] # Locust is untyped
+        if passed >= SECONDS:
+            return None
+        return SCENARIO.count_users(passed / SECONDS, USERS), 1000
 
 
 class Visitor(FastHttpUser):
-    """Sends about five requests a second; user ids have a heavy-tailed distribution, as visits do."""
-
     default_headers = {  # noqa: RUF012 - Locust's own, read only
         "Authorization": f"Bearer {KEY}",
         "Content-Type": "application/json",
@@ -28,41 +43,21 @@ class Visitor(FastHttpUser):
 
     def wait_time(self) -> float:
         """Seconds, at random: at a steady rate all users would send at once."""
-        return self._random.expovariate(5)
+        return self._random.expovariate(RATE) if SCENARIO.has_pauses else 0.0
 
-    @task(4)
-    def flag(self) -> None:
-        body = {
-            "user_id": self._choose_user(),
-            "flag_key": self._random.choice(FLAGS),
-            "context": {
-                "country": self._random.choice(["DE", "FR", "US"]),
-                "orders": self._random.randrange(6),
-            },
-        }
-        self.client.post("/flags/evaluate", json=body, name="flag")
+    @task
+    def ask(self) -> None:
+        name = self._random.choices(NAMES, WEIGHTS)[0]
+        user = uuid.uuid4().hex if SCENARIO.has_new_users else VISITORS.choose(self._random)
+        kind = KINDS[name]
+        self.client.post(kind.path, json=kind.build(user, self._random), name=name)
 
-    @task(1)
-    def all_flags(self) -> None:
-        body = {"user_id": self._choose_user(), "context": {"country": "DE"}}
-        self.client.post("/flags/evaluate/batch", json=body, name="all flags")
 
-    @task(3)
-    def assign(self) -> None:
-        body = {
-            "user_id": self._choose_user(),
-            "experiment_key": self._random.choice(EXPERIMENTS),
-            "context": {"cohort": "1997-01", "first_order_value": self._random.randrange(5, 60)},
-        }
-        self.client.post("/assign", json=body, name="assign")
+@events.request.add_listener
+def log_request(name: str, response_time: float, exception: Any, **_: Any) -> None:
+    LOG.write(f"{time.time():.3f},{name},{response_time:.2f},{int(exception is not None)}\n")
 
-    @task(2)
-    def events(self) -> None:
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        value = self._random.randrange(500, 20_000) / 100
-        event = {"event_type": "purchase", "timestamp": now, "value": value}
-        body = {"events": [{**event, "user_id": self._choose_user()} for _ in range(10)]}
-        self.client.post("/events", json=body, name="10 events")
 
-    def _choose_user(self) -> str:
-        return f"visitor-{min(int(self._random.paretovariate(0.6)), USERS)}"
+@events.quit.add_listener
+def close_log(**_: Any) -> None:
+    LOG.close()
