@@ -18,7 +18,7 @@ from chalicelib.api.http import (
     render_error,
     respond_with_json,
 )
-from chalicelib.api.requests import get_media_type
+from chalicelib.api.requests import check_query, get_media_type
 from chalicelib.domain.errors import InvalidInput, Problem, RealtimeError, TooLarge
 from chalicelib.domain.keys import ADMIN, CLIENT_EVENTS, Access
 
@@ -39,6 +39,7 @@ def receive_events(request: Request, plane: EventPlane) -> Response:
     query = dict(request.query_params or {})
     access = _authorize_early(request, query, plane)
     try:
+        check_query(query)
         body = read_events(request)
     except RealtimeError:
         if access is None:

@@ -14,6 +14,7 @@ from chalicelib.domain.definitions.schema_errors import list_problems
 from chalicelib.domain.errors import InvalidInput, Problem
 
 MAX_BODY_BYTES = 256 * 1024
+_REPAIRED = "\ufffd"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -62,10 +63,24 @@ def _parse_with_json(raw: bytes | str, field: str) -> Any:
 
 def read_query(request: Request) -> dict[str, Any]:
     """The query of a GET as the body of the same POST; its ``context`` is a JSON object as text."""
-    data: dict[str, Any] = dict(request.query_params or {})
+    data: dict[str, Any] = check_query(dict(request.query_params or {}))
     if "context" in data:
         data["context"] = parse_object(data["context"], "context")
     return data
+
+
+def check_query(parameters: dict[str, str]) -> dict[str, str]:
+    """``parameters``; raises InvalidInput for a query that is not UTF-8.
+
+    A REST API shows no raw query. It, and every other decoder, puts U+FFFD where bytes are no text: a user
+    id that was repaired like this would be that of several users.
+    """
+    for name, value in parameters.items():
+        if _REPAIRED in name or _REPAIRED in value:
+            field = "query" if _REPAIRED in name else name
+            reason = "must be percent-encoded UTF-8, without U+FFFD"
+            raise InvalidInput("invalid_encoding", f"{field} {reason}.", (Problem(field, reason),))
+    return parameters
 
 
 def validate_request(model: type[Model], data: Mapping[str, Any]) -> Model:

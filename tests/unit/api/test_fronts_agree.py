@@ -81,6 +81,11 @@ REQUESTS: list[Request] = [
     ("GET", "/flags/evaluate?user_id=a+b&user_id=c&flag_key=string&context=%7B%22a%22%3A%22%2C%22%7D",
      headers(), None),
     ("GET", "/flags/evaluate?user_id=&flag_key", headers(), None),
+    ("GET", "/flags/evaluate?user_id=%FF&flag_key=string", headers(), None),
+    ("GET", "/flags/evaluate?user_id=%ED%A0%80&flag_key=string", headers(), None),
+    ("GET", "/flags/evaluate?user_id=u&flag_key=string&%FF=1", headers(), None),
+    ("GET", "/assign?user_id=u&experiment_key=checkout&context=%7B%22a%22%3A%22%C3%22%7D", headers(), None),
+    ("POST", "/events?backfill=%C3", headers(), json.dumps(EVENT).encode()),
     ("GET", "/flags/evaluate", headers(), None),
     ("POST", "/flags/evaluate", headers(), FLAG),
     ("POST", "/flags/evaluate", headers(WEB), FLAG),
@@ -179,6 +184,35 @@ def requests(draw: st.DrawFn) -> Request:
     elif body:
         body = body.decode(errors="replace").encode()  # a gateway passes on text
     return method, draw(paths) + (f"?{urlencode(query)}" if query else ""), sent, body or None
+
+
+@pytest.mark.parametrize("front", ["rest", *OTHERS])
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/flags/evaluate?flag_key=string&user_id=%FF", "user_id"),
+        ("/flags/evaluate?flag_key=string&user_id=a%C3", "user_id"),
+        ("/flags/evaluate?flag_key=string&user_id=%ED%A0%80", "user_id"),
+        ("/flags/evaluate?flag_key=string&user_id=%C0%AF", "user_id"),
+        ("/flags/evaluate?flag_key=string&user_id=%EF%BF%BD", "user_id"),
+        ("/flags/evaluate?user_id=u&flag_key=%FF", "flag_key"),
+        ("/flags/evaluate?user_id=u&flag_key=string&context=%7B%22a%22:%22%FF%22%7D", "context"),
+        ("/flags/evaluate?user_id=u&flag_key=string&unknown=%FF", "unknown"),
+        ("/flags/evaluate?user_id=u&flag_key=string&%FF=1", "query"),
+        ("/assign?user_id=%FF&experiment_key=checkout", "user_id"),
+    ],
+)
+def test_a_query_that_is_not_utf_8_is_refused_and_not_repaired(front: Front, path: str, field: str) -> None:
+    status, body, _ = ask(front, ("GET", path, headers(), None))
+    assert status == 400
+    assert body["error"]["code"] == "invalid_encoding"
+    assert [problem["field"] for problem in body["error"]["details"]] == [field]
+
+
+@pytest.mark.parametrize("front", ["rest", *OTHERS])
+def test_events_refuse_such_a_query_as_well(front: Front) -> None:
+    status, body, _ = ask(front, ("POST", "/events?x=%FF", headers(), json.dumps(EVENT).encode()))
+    assert (status, body["error"]["code"]) == (400, "invalid_encoding")
 
 
 @given(requests())
