@@ -84,6 +84,10 @@ def create_history(definitions: Definitions, versions: Versions) -> RowStore:
     return RowStore("old versions of definitions", "definitions-history.jsonl", find)
 
 
+def names_user(row: DefinitionRow, request: Request) -> bool:
+    return _rewrite(row, request) != row.text
+
+
 def _rewrite(row: DefinitionRow, request: Request) -> str:
     """The text without users; the same text if it names none."""
     if not row.text or not request.matcher.may_hold(row.text.encode()):

@@ -4,12 +4,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chalicelib.stores.snapshots import SnapshotStore
 from realtime.user_data.bucket import FROM_THE_START, BucketStore, Progress
 from realtime.user_data.definitions import DefinitionsInForce, Versions, create_history
 from realtime.user_data.history import find_history
 from realtime.user_data.local_files import LocalFiles
 from realtime.user_data.objects import ObjectStore
 from realtime.user_data.quarantined import QuarantineStore
+from realtime.user_data.snapshots import OldSnapshots
 from realtime.user_data.stores import RowStore, UserStore
 from realtime.user_data.tables import (
     Table,
@@ -31,6 +33,7 @@ def list_stores(
     ``files`` is the folder of replays' positions. ``has_to_scan`` reads the whole table of assignments.
     """
     clients, settings, definitions = plane.clients, plane.settings, plane.definitions
+    objects = ObjectStore(clients, settings.archive_bucket)
     assignments = Table(clients, settings.assignments_table)
     overrides = Table(clients, settings.overrides_table)
     event_ids, contexts = Table(clients, settings.dedupe_table), Table(clients, settings.contexts_table)
@@ -39,6 +42,7 @@ def list_stores(
     return [
         DefinitionsInForce(definitions),
         create_history(definitions, Versions(clients, settings.publications_table)),
+        OldSnapshots(objects, SnapshotStore(clients, settings.archive_bucket)),
         RowStore("overrides (DynamoDB)", "overrides.jsonl", partial(find_overrides, overrides)),
         RowStore(
             "assignments (DynamoDB)",
@@ -49,6 +53,6 @@ def list_stores(
         RowStore("contexts (DynamoDB)", "contexts.jsonl", partial(find_contexts, contexts)),
         *([history] if has_history else []),
         QuarantineStore(plane.quarantine),
-        BucketStore(ObjectStore(clients, settings.archive_bucket), progress),
+        BucketStore(objects, progress),
         LocalFiles(files),
     ]

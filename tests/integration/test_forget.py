@@ -93,6 +93,7 @@ def test_a_user_is_removed_from_every_store_and_nobody_else(deployment: Deployme
     assert count(changed) == count(before) == {
         "definitions in force": (0, 0),
         "old versions of definitions": (1, 0),
+        "old snapshots (S3)": (1, 0),
         "overrides (DynamoDB)": (1, 0),
         "assignments (DynamoDB)": (2, 0),
         "event ids (DynamoDB)": (1, 0),

@@ -24,7 +24,7 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "resource"),
     [
-        (["flags"], "table 'experimentation-feature-flags-staging'"),
+        (["flags"], "table 'experimentation-publications-staging'"),
         (["replay", "FILE", "--restart"], "stream 'experimentation-events-staging'"),
     ],
 )

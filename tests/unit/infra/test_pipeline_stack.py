@@ -66,4 +66,6 @@ def test_it_changes_nothing_but_by_cdks_roles_the_release_and_the_smoke_tests(te
         "apigateway:POST",
         "kms:Decrypt",  # to publish into encrypted tables
         "kms:GenerateDataKey",
+        "s3:DeleteObject",  # snapshots of definitions
+        "s3:PutObject",
     }
