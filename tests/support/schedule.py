@@ -29,6 +29,7 @@ from tests.support.experiments import experiment, published
 from tests.support.proxy import FAULTS, Call, FaultProxy
 from tests.support.unique_names import unique_names
 
+DRAIN_SECONDS = 300.0  # the whole of CDNOW takes two minutes on a busy machine
 METRICS = ["purchase", "signup"]
 CHECKOUT = experiment(metrics=METRICS)
 CONTAINERS = 3
@@ -177,11 +178,11 @@ class Schedule:
     def _drain(self, pump: Pump) -> None:
         """All shards at once, as Lambda does it; where nothing else is drawn, one after the other."""
         if self.chance.random() < 0.5:
-            pump.drain(120.0)
+            pump.drain(DRAIN_SECONDS)
             return
         pump.start()
         try:
-            pump.drain(120.0)
+            pump.drain(DRAIN_SECONDS)
         finally:
             pump.stop()
 
