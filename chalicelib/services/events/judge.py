@@ -145,32 +145,32 @@ class Judge:
     ) -> None:
         """Count as `$other` what no definition names, and what has more currencies than are counted apart."""
         names: dict[ScopeDay, set[str]] = {}
-        with_currency, unnamed = [], set()
+        with_currency: list[tuple[Event, EventPosition, tuple[Attribution, ...]]] = []
+        unnamed = set()
         for received, snapshot in zip(batch.events, snapshots, strict=True):
             event, position = received.event, (received.position, received.part)
+            verdict = by_event[position]
+            if verdict is None:
+                continue  # a duplicate stays one
             # Without an experiment's key, an event counts only where metrics name its type.
             if event.experiment_key is not None and not is_named(event, snapshot):
-                verdict = by_event[position]
-                by_event[position] = tuple(each._replace(counted_as=OTHER) for each in verdict or ())
+                by_event[position] = tuple(each._replace(counted_as=OTHER) for each in verdict)
                 unnamed.add(event.type)
             elif event.currency:
-                with_currency.append(received)
-                for scope_day in _list_scope_days(event, by_event[position]):
+                with_currency.append((event, position, verdict))
+                for scope_day in _list_scope_days(event, verdict):
                     names.setdefault(scope_day, set()).add(_name_counter(event))
         if unnamed:
             self._metrics.record("EventTypesRefused", len(unnamed))
         if not names:
             return
         refused = self._event_types.find_refused({key: frozenset(names[key]) for key in names}, now)
-        for received in with_currency if refused else ():
-            event, position = received.event, (received.position, received.part)
+        for event, position, verdict in with_currency if refused else ():
             by_event[position] = tuple(
                 attribution._replace(counted_as=OTHER)
                 if _name_counter(event) in refused.get(scope_day, ())
                 else attribution
-                for attribution, scope_day in zip(
-                    by_event[position] or (), _list_scope_days(event, by_event[position]), strict=True
-                )
+                for attribution, scope_day in zip(verdict, _list_scope_days(event, verdict), strict=True)
             )
 
 
@@ -179,9 +179,9 @@ def _name_counter(event: Event) -> str:
     return f"{event.type}\n{event.currency}"
 
 
-def _list_scope_days(event: Event, verdict: Iterable[Attribution] | None) -> list[ScopeDay]:
+def _list_scope_days(event: Event, verdict: Iterable[Attribution]) -> list[ScopeDay]:
     day = event.hour // 24
-    return [(experiment_scope(each.experiment_id, each.iteration), day) for each in verdict or ()]
+    return [(experiment_scope(each.experiment_id, each.iteration), day) for each in verdict]
 
 
 def _store_verdicts(

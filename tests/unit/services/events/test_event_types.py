@@ -1,6 +1,7 @@
 """Made-up event types and currencies do not make a counter each; what definitions name is not touched."""
 
 import gzip
+import json
 import logging
 from typing import Any
 
@@ -60,6 +61,21 @@ def test_a_type_that_is_named_later_counts_from_then_on() -> None:
     container.process(first, lambda: 60.0, ARRIVED + 1)  # a retry counts as the first attempt decided
     container.process(kinesis([named("gift")], start=1), lambda: 60.0, ARRIVED + 1)
     assert counts(plane) == {"$other": 1, "gift": 1}
+
+
+@pytest.mark.parametrize("currencies", [[], [f"C{number:03d}" for number in range(120)]])
+def test_a_duplicate_stays_one_whatever_its_type_counts_as(currencies: list[str]) -> None:
+    plane = EventPlane()
+    events = [named("gift"), *(purchase("u1", value=1, currency=code) for code in currencies)]
+    with_ids = [event | {"event_id": f"e{number}"} for number, event in enumerate(events)]
+    plane.deliver(kinesis([*with_ids, *with_ids]))
+    lines = [
+        json.loads(line)["realtime"]
+        for body in plane.archive.objects.values()
+        for line in gzip.decompress(body).splitlines()
+    ]
+    assert [line["duplicate"] for line in lines].count(True) == len(events)
+    assert sum(counts(plane).values()) == len(events)
 
 
 def test_another_container_and_another_day_have_the_same_limit() -> None:
