@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from chalicelib.domain.definitions.analysis_schema import AnalysisDocument
 from chalicelib.domain.definitions.field_types import (
     Document,
     EventType,
@@ -160,6 +161,7 @@ class ExperimentDocument(DefinitionDocument):
     start_at: Annotated[Instant, Field(strict=False)] | None = None
     end_at: Annotated[Instant, Field(strict=False)] | None = None
     metrics: list[EventType] = []
+    analysis: AnalysisDocument | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

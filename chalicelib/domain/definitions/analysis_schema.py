@@ -1,0 +1,167 @@
+"""How an experiment is to be analysed: its metrics and the plan. Nothing of it decides who gets what.
+
+`publish` writes the metrics that an experiment names into its definition, so that its history shows what was
+planned before the first user (docs/analysis.md). `realtime/analysis` reads it; services ignore it.
+"""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from chalicelib.domain.definitions.field_types import Document, EventType, Key
+
+_DURATION = re.compile(r"(\d{1,5})([mhd])")
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+ASSIGNMENT_ANCHOR = "assignment"
+CURRENCY = "currency"
+"""The one name in ``where`` that is a field of the event itself; all others are properties."""
+
+
+def read_duration(text: str) -> int:
+    """Seconds of ``14d``, ``36h`` or ``30m``. Raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise ValueError("must be a number of minutes, hours or days, such as 30m, 36h or 14d")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def _check_duration(text: str) -> str:
+    read_duration(text)
+    return text
+
+
+def _check_rate(text: str) -> str:
+    if not re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text) or Decimal(text) == 0:
+        raise ValueError('must be a positive number as text, such as "1.0842"')
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_check_duration)]
+Rate = Annotated[str, AfterValidator(_check_rate)]
+Scalar = str | int | float | bool
+
+
+class MeasureDocument(Document):
+    """What is added up for a user: events, their values, or whether there is any.
+
+    Only events count whose fields equal all of ``where``; a list means any of its values. Amounts are of
+    ``currency``; with ``rates`` those of other currencies are converted: one unit of each is so many of it.
+    """
+
+    event: EventType
+    aggregate: Literal["count", "sum", "conversion"] = "count"
+    where: dict[str, Scalar | list[Scalar]] = {}
+    currency: str | None = Field(default=None, pattern="^[A-Z0-9]{3,8}$")
+    rates: dict[str, Rate] = {}
+
+    @model_validator(mode="after")
+    def _check_rates(self) -> Self:
+        if self.rates and self.currency is None:
+            raise ValueError("rates: name the currency that they convert to")
+        if self.currency is not None and self.aggregate != "sum":
+            raise ValueError("currency: only a sum has one; write where: {currency: ...} to select events")
+        return self
+
+
+class MetricDocument(Document):
+    """A number for each user: one measure (``event`` and ``aggregate``), or a ratio of two.
+
+    ``window`` and ``pre_period`` are after and before the user's anchor. ``cap`` limits each user to this
+    quantile. ``minimum_effect`` is the smallest relative change that matters.
+    """
+
+    key: Key
+    name: str | None = None
+    description: str | None = None
+    owner: str | None = None
+    event: EventType | None = None
+    aggregate: Literal["count", "sum", "conversion"] | None = None
+    where: dict[str, Scalar | list[Scalar]] = {}
+    currency: str | None = Field(default=None, pattern="^[A-Z0-9]{3,8}$")
+    rates: dict[str, Rate] = {}
+    numerator: MeasureDocument | None = None
+    denominator: MeasureDocument | None = None
+    window: Duration | None = None
+    pre_period: Duration | None = None
+    cap: Annotated[float, Field(ge=0.5, lt=1)] | None = None
+    better: Literal["up", "down"] = "up"
+    minimum_effect: Annotated[float, Field(gt=0, le=10)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.numerator is None) != (self.denominator is None):
+            raise ValueError("numerator: a ratio needs both numerator and denominator")
+        if self.numerator is not None:
+            for name in ("event", "aggregate", "where", "currency", "rates", "cap"):
+                if name in self.model_fields_set:
+                    raise ValueError(f"{name}: a ratio has none; write it in numerator or denominator")
+            return self
+        if self.event is None:
+            raise ValueError("event: required, or numerator and denominator for a ratio")
+        if self.cap is not None and self.aggregate == "conversion":
+            raise ValueError("cap: a conversion is 0 or 1 and needs none")
+        self.list_measures()
+        return self
+
+    @property
+    def is_ratio(self) -> bool:
+        return self.numerator is not None
+
+    def list_measures(self) -> tuple[MeasureDocument, ...]:
+        """One, or numerator and denominator."""
+        if self.numerator is not None and self.denominator is not None:
+            return self.numerator, self.denominator
+        assert self.event is not None  # noqa: S101  _check saw to it
+        return (
+            MeasureDocument(
+                event=self.event,
+                aggregate=self.aggregate or "count",
+                where=self.where,
+                currency=self.currency,
+                rates=self.rates,
+            ),
+        )
+
+
+class GuardrailDocument(Document):
+    """A metric that must not become worse than by ``margin``, a share of the control's mean."""
+
+    metric: Key
+    margin: Annotated[float, Field(gt=0, lt=1)]
+
+
+class AnalysisDocument(Document):
+    """The plan. ``planned_users`` counts control and one treatment together.
+
+    ``anchor`` is the event type with which a user's time begins, or ``assignment``. ``metrics`` is what
+    `publish` froze; in a file it may be left out, where the catalogue has them.
+    """
+
+    control: Key | None = None
+    anchor: EventType | None = None
+    primary: list[Key] = []
+    guardrails: list[GuardrailDocument] = []
+    secondary: list[Key] = []
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    power: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    sequential: bool = True
+    planned_users: Annotated[int, Field(ge=2)] | None = None
+    metrics: list[MetricDocument] = []
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        named = self.list_metric_keys()
+        for name in named:
+            if named.count(name) > 1:
+                raise ValueError(f"{name}: is named twice; a metric has one role")
+        keys = [metric.key for metric in self.metrics]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"metrics: {key} is there twice")
+        return self
+
+    def list_metric_keys(self) -> list[str]:
+        """In the order of their roles: primary, guardrails, secondary."""
+        return [*self.primary, *(guardrail.metric for guardrail in self.guardrails), *self.secondary]
