@@ -50,6 +50,9 @@ class Design:
     planned_users: int | None = None
     is_fixed_asked: bool = False
     """``--fixed``: show the fixed-horizon numbers although the plan is not reached, or there is none."""
+    is_baseline: bool = False
+    """For a plan: every user with an event ``anchor`` takes part from the first one on, whatever it counted
+    for, as the only variant of ``shares``. Experiment, iteration and ``control`` mean nothing then."""
 
     @property
     def treatments(self) -> tuple[str, ...]:
