@@ -45,6 +45,7 @@ def build_assignment_event(result: AssignmentResult) -> dict[str, Any]:
     properties = {
         "experiment_key": experiment.key,
         "experiment_id": experiment.id,
+        "iteration": experiment.iteration,
         "variant": variant,
         "assignment_id": assignment_id,
         "reason": decision.reason,

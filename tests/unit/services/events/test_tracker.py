@@ -107,8 +107,14 @@ def test_an_assignment_is_sent_with_its_experiment(world: World) -> None:
     world.tracker.flush()
     (event,) = world.stream.events
     assert (event["event_type"], event["user_id"]) == ("assignment", "u1")
-    assert event["properties"]["experiment_key"] == "checkout"
-    assert "payload" not in event["properties"]
+    assert event["properties"] == {
+        "experiment_key": "checkout",
+        "experiment_id": "exp-1",
+        "iteration": 1,
+        "variant": "treatment",
+        "assignment_id": "a-1",
+        "reason": "ASSIGNED",
+    }
     assert world.stored == []
 
 
@@ -319,6 +325,12 @@ def test_without_a_stream_assignments_are_still_stored() -> None:
 def test_another_variant_of_the_same_assignment_is_another_event() -> None:
     moved = ASSIGNMENT._replace(decision=Decision("control", Reason.REASSIGNED))
     assert build_assignment_event(moved)["event_id"] != build_assignment_event(ASSIGNMENT)["event_id"]
+
+
+def test_an_assignment_after_a_restart_has_its_iteration() -> None:
+    restarted = experiment("checkout", id="exp-1", iteration=2)
+    event = build_assignment_event(ASSIGNMENT._replace(experiment=restarted))
+    assert event["properties"]["iteration"] == 2
 
 
 def test_a_record_is_json_that_any_producer_could_have_sent(world: World) -> None:
