@@ -55,7 +55,7 @@ class Pump:
         self._is_stopping, self._is_draining = threading.Event(), threading.Event()
         self._consumers: dict[str, ShardConsumer] = {}
         self._ticks = itertools.count(1)  # order of events, independent of the clock
-        self._discovery_tick = 0
+        self._discovery_tick = self._drain_tick = 0
         self._threads: dict[str, threading.Thread] = {}
         self._error: BaseException | None = None
         self._context = PumpContext(
@@ -117,6 +117,7 @@ class Pump:
     def drain(self, seconds: float = 60.0) -> None:
         """Return when every record that was in the stream at the call is handled or discarded."""
         tick, deadline = next(self._ticks), time.monotonic() + seconds
+        self._drain_tick = tick
         self._is_draining.set()  # no batch waits for its window to end
         try:
             while not self._is_drained_since(tick):
@@ -162,10 +163,17 @@ class Pump:
     def _supervise(self) -> None:
         while not self._is_stopping.is_set():
             self._discover()
-            for consumer in self._readable_consumers():
-                if consumer.shard.id not in self._threads:
-                    self._start_thread(consumer.shard.id, partial(self._consume, consumer))
-            self._pause(DISCOVERY_SECONDS)
+            deadline = time.monotonic() + DISCOVERY_SECONDS
+            # A drain waits for one discovery after its call, and for children of drained shards.
+            while time.monotonic() < deadline and self._discovery_tick > self._drain_tick:
+                self._start_readable_consumers()
+                if self._is_stopping.wait(DRAIN_POLL):
+                    return
+
+    def _start_readable_consumers(self) -> None:
+        for consumer in self._readable_consumers():
+            if consumer.shard.id not in self._threads:
+                self._start_thread(consumer.shard.id, partial(self._consume, consumer))
 
     def _consume(self, consumer: ShardConsumer) -> None:
         while not self._is_stopping.is_set() and not consumer.is_drained:

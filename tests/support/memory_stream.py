@@ -20,7 +20,7 @@ class MemoryKinesis:
 
     def __init__(self, shards: int = 1, *, now: float = 0.0) -> None:
         self.now = now
-        self.reads = 0
+        self.reads = self.listings = 0
         self.expired: set[str] = set()  # iterators that are answered with "expired"
         self._sequence = 0
         self._shards: dict[str, _Contents] = {}
@@ -49,6 +49,7 @@ class MemoryKinesis:
         self._add(f"shard-{first}", f"shard-{second}")
 
     def list_shards(self) -> list[Shard]:
+        self.listings += 1
         return [contents.shard for contents in reversed(self._shards.values())]  # children first
 
     def get_iterator(self, shard: str, after: str | None, position: Position) -> str | None:

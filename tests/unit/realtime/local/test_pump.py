@@ -1,6 +1,7 @@
 """The pump over a stream in memory, with a clock that moves only when the pump waits."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.local.pump import Pump
+from realtime.local.pump import DISCOVERY_SECONDS, Pump
 from realtime.resources import EventSource
 from tests.support.memory_stream import MemoryKinesis
 from tests.support.poll import wait_until
@@ -361,6 +362,24 @@ def test_threads_deliver_shards_side_by_side_and_drain_and_stop_end_them() -> No
     assert sorted(seen) == ["a", "b"]
     pump.stop()
     assert [thread for thread in threading.enumerate() if thread.name.startswith("event_processor")] == []
+
+
+def test_a_long_drain_lists_the_shards_no_more_often_than_a_pump_at_work() -> None:
+    """Each listing is a request to the emulator, which takes the time of the batches."""
+    stream = MemoryKinesis()
+    stream.put("a")
+    listings = []
+
+    def handle(event: Any, context: Any) -> None:
+        wait_until(lambda: stream.listings >= 2)  # the one of the drain, and the next in its time
+        listings.append(stream.listings)
+
+    pump = Pump(SOURCE, stream, handle, lambda message: None)
+    started = time.monotonic()
+    pump.start()
+    pump.drain(30)
+    pump.stop()
+    assert listings[0] <= 3 + (time.monotonic() - started) / DISCOVERY_SECONDS
 
 
 def test_a_stopped_pump_continues_where_it_was() -> None:
