@@ -17,12 +17,8 @@ MAX_DEPTH = 50
 
 def check_user_id(value: object, field: str = "user_id") -> str:
     """``value``, if it can be hashed, stored and compared; else raises InvalidInput that names the fix."""
-    if (
-        isinstance(value, str)
-        and value.isascii()
-        and value.isprintable()
-        and 0 < len(value) <= MAX_USER_ID_BYTES
-    ):
+    # What is printable holds neither a control character nor a lone surrogate; a character has ≤ 4 bytes.
+    if isinstance(value, str) and 0 < len(value) <= MAX_USER_ID_BYTES // 4 and value.isprintable():
         return value
     reason = _find_id_problem(value)
     if reason is not None:

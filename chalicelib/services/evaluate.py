@@ -87,7 +87,12 @@ class FlagEvaluator:
 
         Raises NotFound for an unknown flag, InvalidInput or TooLarge for the user id and the context.
         """
-        _check_input(user_id, context, keep_user_id, is_checked)
+        if not is_checked:
+            check_context(context)
+        if user_id is not None:
+            check_user_id(user_id)
+            if not (keep_user_id and "user_id" in context):
+                context["user_id"] = user_id
         flag = self._flags.find(flag_key) or find_heartbeat(flag_key)
         if flag is None or (only_client and not flag.document.client_visible):
             raise NotFound.flag(flag_key)
@@ -121,7 +126,9 @@ class FlagEvaluator:
 
         ``expose``: experiments that flags serve count an exposure.
         """
-        _check_input(user_id, context, keep_user_id)
+        check_context(context)
+        if user_id is not None:
+            _check_user(user_id, context, keep_user_id)
         flags = self._flags.get_listed() if flag_keys is None else self._flags.get_all()
         unreadable = self._flags.get_unreadable()
         if only_client:
@@ -295,19 +302,14 @@ def _name_as_asked(evaluations: Iterable[Evaluation], by_name: Mapping[str, Flag
     ]
 
 
-def _check_input(
-    user_id: str | None, context: dict[str, Any], keep_user_id: bool, is_checked: bool = False
-) -> None:
+def _check_user(user_id: str, context: dict[str, Any], keep_user_id: bool) -> None:
     """Also adds the user's id to the context, for targeting rules.
 
     ``keep_user_id``: the context's own ``user_id``, if it has one, is an attribute like any other.
     """
-    if not is_checked:
-        check_context(context)
-    if user_id is not None:
-        check_user_id(user_id)
-        if not (keep_user_id and "user_id" in context):
-            context["user_id"] = user_id
+    check_user_id(user_id)
+    if not (keep_user_id and "user_id" in context):
+        context["user_id"] = user_id
 
 
 def _as_realtime_error(error: Exception) -> RealtimeError:

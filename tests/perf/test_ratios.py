@@ -48,10 +48,11 @@ def test_a_decision(workload: str) -> None:
     assert_ratio_below(6, partial(call_each, decide), partial(call_each, build_lower_bounds()[workload]))
 
 
-@pytest.mark.parametrize(("key", "limit"), [("w1-0", 25), ("w2-0", 25)])
-def test_a_flag_through_its_service(plane: Any, key: str, limit: float) -> None:
+@pytest.mark.parametrize(("is_checked", "limit"), [(True, 8), (False, 16)])
+@pytest.mark.parametrize("key", ["w1-0", "w2-0"])
+def test_a_flag_through_its_service(plane: Any, key: str, is_checked: bool, limit: float) -> None:
     def evaluate(user: dict[str, Any]) -> None:
-        plane.flag_evaluator.evaluate(user["user_id"], key, user, NOW)
+        plane.flag_evaluator.evaluate(user["user_id"], key, user, NOW, is_checked=is_checked)
 
     assert_ratio_below(limit, partial(call_each, evaluate), partial(call_each, BOUNDS[key]))
 

@@ -58,10 +58,18 @@ class DefinitionCache(Generic[T]):
         self.misses = 0
 
     def get(self, key: str) -> T | None:
+        state = self._state
+        if self._timer() < state.recent_until and (definition := state.recent.get(key)) is not None:
+            self.lookups += 1
+            return definition
         return self._get(key, self._check_for_changes())
 
     def find(self, name: str) -> T | None:
         """By key or alias, as callers ask. The first name that is no key loads all definitions."""
+        state = self._state  # as `get`: its call would take a fifth of the time
+        if self._timer() < state.recent_until and (definition := state.recent.get(name)) is not None:
+            self.lookups += 1
+            return definition
         now = self._check_for_changes()
         definition = self._get(name, now)
         return definition if definition is not None else self._get_by_alias(name, now)
@@ -110,6 +118,9 @@ class DefinitionCache(Generic[T]):
         """
         self._refresh_changed(changed, now, self._store)
 
+    def begin_period(self, end: float) -> None:
+        self._state.begin_period(end)
+
     def drop(self, keys: frozenset[str] | None, until: float) -> None:
         """What is cached of ``keys``, or of all, is out of date: an error ``until`` the next try."""
         if keys is None or keys:
@@ -132,6 +143,12 @@ class DefinitionCache(Generic[T]):
         self._state.set_many(keys, rows, now)
 
     def _get(self, key: str, now: float) -> T | None:
+        definition = self._get_cached(key, now)
+        if definition is not None:
+            self._state.remember(key)
+        return definition
+
+    def _get_cached(self, key: str, now: float) -> T | None:
         state = self._state
         if state.all is not None:
             definition = self._get_all(now).get(key)

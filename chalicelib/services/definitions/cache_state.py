@@ -32,6 +32,10 @@ class CacheState(Generic[T]):
 
     ``compile_row`` takes a row's text and version. Times are monotonic seconds. The lock is never held during
     a call to the store.
+
+    ``recent`` answers without the lock and the order of use: what was read since the last check for changes,
+    and is fresh until the next, ``recent_until``. Each check and each change empties it, so the order of use
+    is that of the first reads after a check. docs/adr/036-recent-definitions.md says why.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class CacheState(Generic[T]):
         self._missing: TTLCache[str, None] = TTLCache(NOT_FOUND_MAX, NOT_FOUND_SECONDS, timer)
         self._unreadable: dict[str, float] = {}  # key → time of the next try; only keys without a value
         self._lock = Lock()
+        self.recent: dict[str, T] = {}
+        self.recent_until = 0.0
         self.all: Mapping[str, T] | None = None  # None until `set_all_of`
         self.listed: Mapping[str, T] = {}  # of all, those that are not hidden from who asks for all
         self.aliases: Mapping[str, str] = {}  # alias → key, of all
@@ -73,6 +79,18 @@ class CacheState(Generic[T]):
             if now < self._unreadable.get(key, 0):
                 raise self._unreadable_error()
         return False, None
+
+    def begin_period(self, end: float) -> None:
+        """Between two checks for changes."""
+        with self._lock:
+            self.recent, self.recent_until = {}, end
+
+    def remember(self, key: str) -> None:
+        """Puts what is cached of ``key`` into ``recent``, unless it must be loaded again before that ends."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and entry.fresh_until >= self.recent_until:
+                self.recent[key] = entry.value
 
     def get_many(self, keys: Collection[str], now: float) -> tuple[dict[str, T | RealtimeError], list[str]]:
         """The cached answers, and the keys to load."""
@@ -117,6 +135,7 @@ class CacheState(Generic[T]):
     def drop(self, keys: frozenset[str] | None, until: float) -> None:
         """Forgets the values of ``keys``, or all; they are errors ``until`` they are loaded again."""
         with self._lock:
+            self.recent = {}
             for key in self._entries.keys() & keys if keys is not None else list(self._entries):
                 del self._entries[key]
                 self._unreadable[key] = until
@@ -176,6 +195,7 @@ class CacheState(Generic[T]):
 
     def _set(self, key: str, row: DefinitionRow | None, now: float) -> T | RealtimeError | None:
         entry = self._entries.get(key)
+        self.recent = {}
         self._unreadable.pop(key, None)
         if row is None:
             self._entries.pop(key, None)

@@ -117,6 +117,8 @@ class Catalog:
             self._next_check = now + self._check
             self._metrics.record_peak("DefinitionsVersion", self._version or 0)
             self._record_lookups()
+        for cache in (self.segments, self.flags, self.experiments):
+            cache.begin_period(self._next_check)
 
     def _choose_wait(self, now: float) -> float:
         """The older what is cached, the longer: up to two seconds before a kill switch would be late."""

@@ -39,6 +39,10 @@ class CountingDefinitions(MemoryDefinitions):
         self._count("get_changes")
         return super().get_changes(version)
 
+    def edit(self, row: DefinitionRow) -> None:
+        """By hand, in the console."""
+        self._rows[row.kind, row.key] = row
+
     def _count(self, name: str) -> None:
         self.calls[name] += 1
         if name in self.dead:
@@ -46,7 +50,7 @@ class CountingDefinitions(MemoryDefinitions):
 
 
 class Container:
-    def __init__(self, *definitions: DefinitionRow, max_entries: int = 100) -> None:
+    def __init__(self, *definitions: DefinitionRow, max_entries: int = 100, ttl: float = TTL) -> None:
         self.now = 1000.0
         self.store = CountingDefinitions()
         self.version = 0
@@ -55,7 +59,7 @@ class Container:
         self.catalog = Catalog(
             self.store,
             self.metrics,
-            ttl=TTL,
+            ttl=ttl,
             check=CHECK,
             max_entries=max_entries,
             timer=lambda: self.now,
@@ -372,6 +376,45 @@ def test_the_least_recently_used_definition_is_pushed_out() -> None:
     assert container.take_calls() == {}
     container.get_status("e1")
     assert container.take_calls() == {"get_many": 1}
+
+
+def test_what_is_read_between_two_loads_outlives_what_is_not() -> None:
+    """However often and in whatever order it is read: reads after the first do not keep the order of use."""
+    container = Container(*(published(f"e{number}") for number in range(9)), max_entries=3)
+    for key in ("e0", "e1", "e2"):
+        container.get_status(key)
+    for number in range(3, 9):
+        for _ in range(3):
+            assert container.get_status("e0") == container.get_status("e1") == "active"
+        container.take_calls()
+        container.get_status(f"e{number}")
+        assert container.take_calls() == {"get_many": 1}
+        for key in ("e1", "e0"):
+            container.get_status(key)
+        assert container.take_calls() == {}
+
+
+def test_a_definition_whose_time_ends_before_the_next_check_is_loaded_again() -> None:
+    container = Container(published(), ttl=CHECK / 2)
+    for _ in range(3):
+        container.get_status()
+    container.take_calls()
+    container.now += CHECK / 2
+    container.get_status()
+    assert container.take_calls() == {"get_many": 1}
+
+
+def test_what_was_read_a_moment_ago_is_dropped_and_replaced_like_everything_else() -> None:
+    container = Container(published())
+    cache = container.catalog.experiments
+    assert cache.find("checkout") is cache.get("checkout") is not None
+    container.store.edit(published(status="paused"))
+    assert cache.get_all()["checkout"].status == "paused"
+    assert container.get_status() == "paused"
+    container.store.dead = {"get_all", "get_many"}
+    cache.drop(None, until=container.now + 1)
+    with pytest.raises(StorageUnavailable):
+        cache.find("checkout")
 
 
 def test_many_unknown_keys_are_one_call() -> None:
