@@ -84,7 +84,8 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "realtime needs Python 3.11 or newer; set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.stamp: requirements.txt realtime/requirements.txt realtime/requirements-postgres.txt constraints.txt \
+$(VENV)/run.stamp: requirements.txt realtime/requirements.txt realtime/analysis/requirements.txt \
+    realtime/requirements-postgres.txt constraints.txt \
     | $(VENV)/bin/python
 	$(PIP) -r realtime/requirements.txt
 	@$(PIP) -r realtime/requirements-postgres.txt 2>/dev/null || \

@@ -95,6 +95,7 @@ def test_the_cdk_cli_is_pinned_by_its_hash() -> None:
 
 
 LOCK = (ROOT / ".github" / "requirements.txt").read_text()
+TOOLKIT = ("requirements.txt", "realtime/requirements.txt", "realtime/analysis/requirements.txt")
 
 
 def test_the_lock_file_has_a_hash_for_everything_at_the_version_of_all_others() -> None:
@@ -103,12 +104,12 @@ def test_the_lock_file_has_a_hash_for_everything_at_the_version_of_all_others() 
     for block in re.split(r"\n(?=\w)", LOCK.split("\n\n")[0]):
         assert block.startswith("#") or "--hash=sha256:" in block, block
     pinned: dict[str, str] = {}
-    for file in ("constraints.txt", "requirements.txt", "realtime/requirements.txt", "requirements-dev.txt"):
+    for file in ("constraints.txt", *TOOLKIT, "requirements-dev.txt"):
         for name, version in PIN.findall((ROOT / file).read_text()):
             pinned[re.sub(r"[._]", "-", name.lower())] = version
     assert {name: version for name, version in locked.items() if pinned.get(name, version) != version} == {}
     assert locked.keys() - pinned.keys() == {"pip", "setuptools"} - pinned.keys()
-    wanted = (ROOT / "realtime" / "requirements.txt").read_text() + (ROOT / "requirements.txt").read_text()
+    wanted = "".join((ROOT / file).read_text() for file in TOOLKIT)
     assert {re.sub(r"[._]", "-", name.lower()) for name, _ in PIN.findall(wanted)} <= locked.keys()
 
 
