@@ -178,6 +178,13 @@ class Engine(Protocol):
         ...
 
 
+class EventCounts(NamedTuple):
+    """Events by type and variant, as the counters and as the archive have them. ``$assigned`` are users."""
+
+    counters: Mapping[str, Mapping[str, int]]
+    archive: Mapping[str, Mapping[str, int]]
+
+
 class ArchiveError(Exception):
     """The archive cannot be read; the message says why and what to do."""
 
@@ -188,7 +195,10 @@ CheckStatus: TypeAlias = Literal["ok", "note", "warning", "alarm"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``code``: split, archive_complete, moved, pre_period, waiting, outlier, twyman, changed_after_start."""
+    """``code``: split, archive_complete, moved, pre_period, waiting, outlier, twyman, changed_after_start,
+    currencies, low_counts, events_before_anchor, and of what does not count: unassigned, left_out,
+    late_duplicates, unreadable. ``facts`` are JSON.
+    """
 
     code: str
     status: CheckStatus
@@ -205,7 +215,10 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """One comparison at one kind of horizon. ``lift`` numbers are shares of the control's mean."""
+    """One comparison at one kind of horizon. ``lift`` numbers are shares of the control's mean.
+
+    ``p_value`` is two-sided, against no difference; of a guardrail it is one-sided, against its margin.
+    """
 
     interval: Interval
     p_value: float | None
@@ -221,7 +234,8 @@ class Comparison:
     """A treatment against the control. ``current`` is valid at any time if the design is sequential.
 
     ``fixed`` is the fixed-horizon answer: None until the plan is reached, unless it was asked for; then it is
-    valid for one look only. ``alpha`` is what the interval was made with, after correction.
+    valid for one look only. ``alpha`` is what the interval was made with, after correction; of a guardrail
+    twice the design's, so that the end at the margin has the design's.
     """
 
     treatment: str

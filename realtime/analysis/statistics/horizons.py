@@ -33,7 +33,7 @@ class FixedHorizon:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class SequentialHorizon:
     """Valid at any time, however often one looks. ``planned_users`` are of both variants together."""
 
     planned_users: int

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from realtime.analysis.model import Interval, Sums
 from realtime.analysis.statistics.comparisons import reject_by_benjamini_hochberg
 from realtime.analysis.statistics.estimates import Estimate, estimate_variants
-from realtime.analysis.statistics.horizons import FixedHorizon, Horizon, Sequence
+from realtime.analysis.statistics.horizons import FixedHorizon, Horizon, SequentialHorizon
 from realtime.analysis.statistics.pair import Pair, make_pair
 from realtime.analysis.statistics.split import compare_split
 from tests.support.analysis_reference import SCALE, UserNumbers, add_up
 
 AMOUNTS = st.integers(-(10**6), 10**6)
-HORIZONS = st.sampled_from([FixedHorizon(), Sequence(1_000), Sequence(50)])
+HORIZONS = st.sampled_from([FixedHorizon(), SequentialHorizon(1_000), SequentialHorizon(50)])
 ALPHAS = st.floats(0.001, 0.4)
 ESTIMATES = st.builds(
-    Estimate, st.integers(2, 10**6), st.floats(-100, 100), st.floats(0, 10_000) | st.just(0.0)
+    Estimate, st.integers(2, 10**6), st.floats(-100, 100), st.floats(1e-9, 10_000) | st.just(0.0)
 )
 
 
@@ -180,7 +180,7 @@ def test_welchs_degrees_survive_tiny_variances() -> None:
 @given(st.integers(2, 10**7), st.integers(2, 10**7), ALPHAS)
 def test_a_sequence_is_wider_than_one_look(users: int, planned: int, alpha: float) -> None:
     pair = Pair(users, 1.0, 1.0, 1.0, 1.0, 1e9)
-    assert Sequence(planned).find_k(pair, alpha) > FixedHorizon().find_k(pair, alpha)
+    assert SequentialHorizon(planned).find_k(pair, alpha) > FixedHorizon().find_k(pair, alpha)
 
 
 def test_benjamini_hochberg() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from realtime.analysis.model import Interval, Moments, Sums
 from realtime.analysis.statistics.estimates import Estimates, add_sums, estimate_variants
-from realtime.analysis.statistics.horizons import FixedHorizon, Sequence, find_sequence_k
+from realtime.analysis.statistics.horizons import FixedHorizon, SequentialHorizon, find_sequence_k
 from realtime.analysis.statistics.pair import Pair, make_pair
 from realtime.analysis.statistics.split import compare_split
 from tests.support.golden_moments import build_golden, make_design, read_golden
@@ -84,7 +84,7 @@ def test_the_second_quarter_of_all_customers(row: Row) -> None:
 
 
 def test_the_always_valid_sequence() -> None:
-    pair, horizon = pair_of(estimate("q2", "revenue", has_pre_period=False)), Sequence(20_000)
+    pair, horizon = pair_of(estimate("q2", "revenue", has_pre_period=False)), SequentialHorizon(20_000)
     k = horizon.find_k(pair, ALPHA)
     assert k == approx(3.03631796034)
     assert pair.find_interval(k) == approx(Interval(-2.71616887034, 1.86473541676))
@@ -96,7 +96,7 @@ def test_the_sequence_sees_three_dollars_more_for_each_treated_user() -> None:
     control, treatment = read_golden("q2")["revenue"].sums
     more = add_to_each(treatment, Fraction(3))
     pair = pair_of(estimate_variants([control, more], is_ratio=False, has_pre_period=False))
-    assert Sequence(20_000).find_p(pair, pair.find_z(), ALPHA) == approx(0.0167096549208)
+    assert SequentialHorizon(20_000).find_p(pair, pair.find_z(), ALPHA) == approx(0.0167096549208)
 
 
 def test_k_of_the_sequence_at_its_plan() -> None:

@@ -1,0 +1,119 @@
+"""May we believe the numbers? Each check is a sentence; an alarm stops the verdict."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from chalicelib.domain.sample_ratio import ALARM_P_VALUE
+from realtime.analysis.completeness import check_completeness
+from realtime.analysis.metric_checks import check_metrics, check_pre_period
+from realtime.analysis.model import (
+    Census,
+    Check,
+    CheckStatus,
+    Design,
+    EventCounts,
+    MetricResult,
+    Moments,
+)
+from realtime.analysis.statistics.split import compare_split
+from realtime.analysis.wording import show_share
+
+
+def run_checks(
+    design: Design,
+    census: Census,
+    moments: Sequence[Moments],
+    results: Sequence[MetricResult],
+    counts: EventCounts | None = None,
+    changes: Sequence[str] = (),
+) -> list[Check]:
+    return [
+        _check_split(design, census),
+        *([check_completeness(design, census, counts)] if counts else []),
+        _check_moved(census),
+        *check_pre_period(design, moments),
+        *check_metrics(design, moments, results),
+        *([_check_changes(changes)] if changes else []),
+        *_list_left_out(census, results),
+    ]
+
+
+def _check_split(design: Design, census: Census) -> Check:
+    users = {one.variant: one.users for one in census.users}
+    split = compare_split(users, design.shares)
+    counted = {variant: users.get(variant, 0) for variant in design.shares}
+    facts: dict[str, object] = {
+        "users": counted,
+        "shares": dict(design.shares),
+        "chi_square": split and split.value,
+        "p_value": split and split.p_value,
+    }
+    if split is None:
+        return Check("split", "note", "There are too few users to test the split.", facts)
+    shown = _describe_split(counted, design.shares)
+    if split.p_value < ALARM_P_VALUE:
+        return Check(
+            "split",
+            "alarm",
+            f"Users are not split as planned (p = {split.p_value:.2g}): {shown}. Find out which users are "
+            "missing before you believe any number.",
+            facts,
+        )
+    return Check("split", "ok", f"Users are split as planned (p = {split.p_value:.2g}): {shown}.", facts)
+
+
+def _describe_split(users: Mapping[str, int], shares: Mapping[str, float]) -> str:
+    total, whole = sum(users.values()), sum(shares.values())
+    return ", ".join(
+        f"{variant} {show_share(count / total, 1)} of {show_share(shares[variant] / whole, 1)}"
+        for variant, count in users.items()
+    )
+
+
+def _check_moved(census: Census) -> Check:
+    moved = {one.variant: one.moved for one in census.users}
+    total = sum(moved.values())
+    if not total:
+        return Check("moved", "ok", "Every user stayed in one variant.", {"moved": moved})
+    message = f"{_count(total, 'user was', 'users were')} later in another variant, and counted in the first."
+    return Check("moved", "note", message, {"moved": moved})
+
+
+def _check_changes(changes: Sequence[str]) -> Check:
+    message = f"The plan was changed after the first user: {'; '.join(changes)}."
+    return Check("changed_after_start", "warning", message, {"changes": list(changes)})
+
+
+def _list_left_out(census: Census, results: Sequence[MetricResult]) -> Iterator[Check]:
+    """What is in the archive and does not count."""
+    has_events = any(one.converted for result in results for one in result.variants.values())
+    early: CheckStatus = "note" if has_events else "warning"
+    rows: list[tuple[str, int, CheckStatus, str]] = [
+        (
+            "events_before_anchor",
+            census.events_before_anchor,
+            early,
+            "events are older than their user's anchor and do not count"
+            + ("." if has_events else ": no other event is there. Try another --anchor."),
+        ),
+        ("unassigned", census.unassigned, "note", "anchors belong to no variant and are left out."),
+        ("left_out", census.left_out, "note", "users with an override are left out."),
+        (
+            "late_duplicates",
+            census.late_duplicates,
+            "note",
+            "unmarked repeats of events count once.",
+        ),
+        (
+            "unreadable",
+            census.unreadable,
+            "warning",
+            "lines without a readable time do not count.",
+        ),
+    ]
+    for code, count, status, message in rows:
+        if count:
+            yield Check(code, status, f"{count:,} {message}", {"count": count})
+
+
+def _count(count: int, singular: str, plural: str) -> str:
+    return f"{count:,} {singular if count == 1 else plural}"
