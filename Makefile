@@ -8,7 +8,7 @@ ARGS ?=
 PYTEST_WORKERS ?= 2
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: run test test-all coverage test-environment check bench load soak synth cdk lock package long chaos format clean
+.PHONY: run test test-all coverage test-environment check bench fuzz load soak synth cdk lock package long chaos format clean
 
 run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
@@ -42,6 +42,9 @@ long: $(VENV)/dev.stamp ## the long property profile
 
 chaos: $(VENV)/dev.stamp .venv-aws/stamp ## 5,000 fault schedules; prints the seed of one that fails
 	REALTIME_SCHEDULES=$${REALTIME_SCHEDULES:-5000} $(BIN)/pytest -n $(PYTEST_WORKERS) tests/integration/test_faults.py $(ARGS)
+
+fuzz: $(VENV)/fuzz.stamp .venv-aws/stamp ## requests and files that nobody would write, and long properties; prints its seed
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(VENV)/dev.stamp .venv-aws/stamp ## in-process benchmark against hand-written lower bounds; writes build/bench.json
 	$(BIN)/python -m loadtests.bench $(ARGS)
@@ -95,6 +98,10 @@ $(VENV)/run.stamp: requirements.txt realtime/requirements.txt realtime/analysis/
 $(VENV)/dev.stamp: requirements-dev.txt infra/requirements.txt $(VENV)/run.stamp
 	$(PIP) -r requirements-dev.txt
 	$(BIN)/python -m infra.bundle # the wheels for Lambda, so that nothing later asks the network
+	@touch $@
+
+$(VENV)/fuzz.stamp: tests/fuzz/requirements.txt | $(VENV)/dev.stamp
+	@$(PIP) --only-binary=:all: -r $< 2>/dev/null || true # without it, the command says what it leaves out
 	@touch $@
 
 .venv-aws/stamp: realtime/local/requirements.txt

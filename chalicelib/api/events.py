@@ -47,6 +47,9 @@ def receive_events(request: Request, plane: EventPlane) -> Response:
         raise
     if access is None:
         access = _authorize_by_body(body, plane)
+    if "events" in body and not isinstance(body.get("key"), str | None):
+        problem = Problem("key", "must be a string")
+        raise InvalidInput("invalid_request", f"The request is not valid: {problem}.", (problem,))
     answer = plane.ingest(body, backfill=_wants_backfill(query, body, access))
     return _render_answer(answer, is_list="events" in body)
 

@@ -5,14 +5,26 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, RootModel
 from pydantic_core import PydanticKnownError
 
-from chalicelib.domain.context import check_context
+from chalicelib.domain.context import USER_ID_PATTERN, check_context
 from chalicelib.domain.definitions.field_types import MAX_ALIAS_BYTES
 from chalicelib.domain.definitions.model import MAX_BATCH
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.stream.event import MAX_EVENTS
 from chalicelib.domain.stream.event_schema import EventDocument
 
-UserId = Annotated[str, Field(description="1 to 1,024 bytes of UTF-8, no control characters")]
+NAME_PATTERN = r"^([\x00-\x7f]{1,256}|[\s\S]{1,64})$"
+"""At most 256 bytes, likewise."""
+QUERY_PATTERNS = {
+    USER_ID_PATTERN: USER_ID_PATTERN.replace(r"\x9f]", r"\x9f\ufffd]"),
+    NAME_PATTERN: NAME_PATTERN.replace(r"[\s\S]", r"[^\ufffd]"),
+}
+UserId = Annotated[
+    str,
+    Field(
+        description="1 to 1,024 bytes of UTF-8, no control characters",
+        json_schema_extra={"pattern": USER_ID_PATTERN},
+    ),
+]
 Context = Annotated[dict[str, Any], Field(description="attributes for targeting rules, ≤ 32 KB")]
 
 
@@ -34,7 +46,12 @@ def _check_name(name: str) -> str:
 
 DefinitionName = Annotated[
     str,
-    Field(min_length=1, max_length=MAX_ALIAS_BYTES, description="key or alias"),
+    Field(
+        min_length=1,
+        max_length=MAX_ALIAS_BYTES,
+        description="key or alias, at most 256 bytes of UTF-8",
+        json_schema_extra={"pattern": NAME_PATTERN},
+    ),
     AfterValidator(_check_name),
 ]
 
@@ -61,6 +78,8 @@ class AssignBatchRequest(RequestModel):
 
 
 class IdentifyRequest(RequestModel):
+    """The two ids differ."""
+
     anonymous_id: UserId
     user_id: UserId
 
@@ -81,10 +100,10 @@ class FlagBatchRequest(RequestModel):
 class EventList(BaseModel):
     events: list[EventDocument] = Field(min_length=1, max_length=MAX_EVENTS)
     key: str | None = Field(default=None, description="of the scope events:client, if no header can be sent")
-    sent_at: str | None = Field(
+    sent_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = Field(
         default=None, description="ISO 8601, by the clock of the client: for each event that has none"
     )
-    backfill: bool = Field(default=False, description="take events of any age; needs the scope admin")
+    backfill: bool | None = Field(default=False, description="take events of any age; needs the scope admin")
 
 
 class EventsRequest(RootModel[EventDocument | EventList]):
@@ -180,8 +199,17 @@ class ResultsAnswer(BaseModel):
     windows: Any
 
 
+class OfrepContext(BaseModel):
+    """Attributes for targeting rules, ≤ 32 KB."""
+
+    model_config = ConfigDict(extra="allow")
+    targetingKey: (  # noqa: N815 - the protocol's name
+        Annotated[str, Field(json_schema_extra={"pattern": USER_ID_PATTERN.replace("^(", "^(|")})] | None
+    ) = Field(default=None, description="the user's id; flags that divide their users need it")
+
+
 class OfrepRequest(BaseModel):
-    context: dict[str, Any] = Field(default={}, description="attributes; targetingKey is the user's id")
+    context: OfrepContext = OfrepContext()
 
 
 class OfrepAnswer(BaseModel):

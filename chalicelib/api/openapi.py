@@ -116,7 +116,8 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
         content = _refer_to(operation.body)
         if operation.takes_public_key:
             content["text/plain"] = content["application/json"]
-        description["requestBody"] = {"required": True, "content": content}
+        is_required = operation.body is not models.OfrepRequest
+        description["requestBody"] = {"required": is_required, "content": content}
     description["responses"] = _describe_responses(operation)
     return description
 
@@ -129,19 +130,20 @@ def _describe_parameters(operation: Operation) -> list[dict[str, Any]]:
         )
     fields = operation.query.model_json_schema() if operation.query else {"properties": {}}
     for name, schema in fields["properties"].items():
-        is_object = schema.get("type") == "object"
-        text_schema = {"type": "string", "description": "a JSON object"} if is_object else schema
+        is_required = name in fields.get("required", [])
         parameters.append(
-            {
-                "name": name,
-                "in": "query",
-                "required": name in fields.get("required", []),
-                "schema": text_schema,
-            }
+            {"name": name, "in": "query", "required": is_required, **_describe_value(name, schema)}
         )
     if operation.has_etag:
         parameters.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
     return parameters
+
+
+def _describe_value(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Of a query, which refuses U+FFFD: it stands where bytes were no text. A context is sent as JSON."""
+    if name == "context":
+        return {"content": {"application/json": {"schema": schema}}}
+    return {"schema": {**schema, "pattern": models.QUERY_PATTERNS[schema["pattern"]]}}
 
 
 def _describe_responses(operation: Operation) -> dict[str, Any]:

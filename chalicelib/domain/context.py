@@ -10,6 +10,8 @@ from chalicelib.domain.errors import InvalidInput, Problem, TooLarge
 
 MAX_USER_ID_BYTES = 1024
 """In UTF-8."""
+USER_ID_PATTERN = r"^([ -~]{1,1024}|[^\x00-\x1f\x7f-\x9f]{1,256})$"
+"""At most 1,024 bytes of UTF-8, which no pattern can count: as many of ASCII, or a quarter of any."""
 MAX_CONTEXT_BYTES = 32 * 1024
 """As JSON."""
 MAX_DEPTH = 50

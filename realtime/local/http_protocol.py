@@ -120,6 +120,7 @@ class StrictProtocol(HttpToolsProtocol):
             return
         head, body = self._render(status, self.url.decode("ascii", "replace"))
         line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\n".encode()
+        line += b"Allow: GET, HEAD, OPTIONS, POST\r\n" if status == 405 else b""
         self.transport.write(line + head + b"\r\n" + body)
         if self.transport.can_write_eof():
             self.transport.write_eof()  # closing now would lose the answer of a client that still sends

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from chalicelib.domain.context import check_user_id
+from chalicelib.domain.context import USER_ID_PATTERN, check_user_id
 from chalicelib.domain.definitions.field_types import EventType, Key
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.stream.amounts import MAX_DECIMALS, MAX_VALUE, scale_value
@@ -34,17 +34,22 @@ def _check_value(value: float) -> float:
 
 
 class EventDocument(BaseModel):
-    """Unknown fields are kept. Settings say how far ``timestamp`` may be from the time of arrival."""
+    """Unknown fields are kept. Integers have at most 64 bits; write larger ones as 1e20. Settings say how far
+    ``timestamp`` may be from the time of arrival.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, defer_build=True)
 
     event_type: EventType
-    user_id: Annotated[str, AfterValidator(_check_user_id)]
+    user_id: Annotated[
+        str, AfterValidator(_check_user_id), Field(json_schema_extra={"pattern": USER_ID_PATTERN})
+    ]
     timestamp: Annotated[
         str,
         AfterValidator(_check_timestamp),
         Field(
-            description="ISO 8601 date and time; UTC unless it has an offset",
+            description="ISO 8601 date and time; UTC unless it has an offset; at most 7 days ago",
+            json_schema_extra={"format": "date-time"},
             examples=["2026-11-22T10:00:00Z"],
         ),
     ]
@@ -52,8 +57,12 @@ class EventDocument(BaseModel):
         default=None,
         description="makes a repeated event of the same user and type count once; generated if absent",
     )
-    sent_at: Annotated[str, AfterValidator(_check_timestamp)] | None = Field(
-        default=None, description="when the client sent it, by its own clock; corrects `timestamp`"
+    sent_at: (
+        Annotated[str, AfterValidator(_check_timestamp), Field(json_schema_extra={"format": "date-time"})]
+        | None
+    ) = Field(
+        default=None,
+        description="when the client sent it, by its own clock; corrects `timestamp`, which is no later",
     )
     experiment_key: Key | None = Field(
         default=None, description="counts for this experiment; absent: for all whose metrics name the type"
