@@ -21,10 +21,10 @@ from realtime.analysis.reports.axis import (
 from realtime.analysis.reports.numbers import format_number, format_p
 from realtime.analysis.reports.shown_text import show
 from realtime.analysis.reports.words import (
-    describe_confidence,
     describe_decision,
     describe_effect,
     describe_interval,
+    describe_intervals,
     get_lift_interval,
     name_metric,
 )
@@ -124,19 +124,6 @@ class Comparisons:
             style="dim",
         )
         yield Text(describe_intervals(self._results, self._design), style="dim")
-
-
-def describe_intervals(results: Sequence[MetricResult], design: Design) -> str:
-    """How sure they are, and whether one may look again."""
-    shares: dict[str, list[str]] = {}
-    for result in results:
-        for comparison in result.comparisons:
-            names = shares.setdefault(describe_confidence(comparison), [])
-            if result.metric.key not in names:
-                names.append(result.metric.key)
-    each = "; ".join(share if len(shares) == 1 else f"{share}: {', '.join(n)}" for share, n in shares.items())
-    look = "valid at any time, however often you look" if design.is_sequential else "valid for one look only"
-    return f"Intervals ({each or 'none'}) and p are {look}."
 
 
 def _name(result: MetricResult) -> str:

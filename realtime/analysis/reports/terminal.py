@@ -21,7 +21,6 @@ from realtime.analysis.reports.words import (
     describe_progress,
     describe_setting,
     describe_verdict,
-    list_counts,
     list_notes,
     name_check,
     name_metric,
@@ -49,7 +48,6 @@ def draw_analysis(analysis: Analysis) -> Group:
         _draw_checks(analysis.checks),
         *_draw_metrics(analysis),
         *_draw_segments(analysis),
-        *_draw_counts(analysis),
     ]
     return Group(*_separate(parts))
 
@@ -156,11 +154,6 @@ def _draw_segments(analysis: Analysis) -> list[RenderableType]:
         return [Group(title, show(f"No anchored user has an event with the property {analysis.by}."))]
     table = Comparisons(analysis.segments, analysis.design, has_legend=False)
     return [Group(title, Text(EXPLORATION), table)]
-
-
-def _draw_counts(analysis: Analysis) -> list[RenderableType]:
-    lines = [_make_item(line) for line in list_counts(analysis)]
-    return [Group(Text("Not compared", style="bold"), *lines)] if lines else []
 
 
 def _make_item(text: str) -> RenderableType:

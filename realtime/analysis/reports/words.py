@@ -1,5 +1,6 @@
 """What codes mean, in the words of a product manager."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from chalicelib.domain.definitions.analysis_schema import ASSIGNMENT_ANCHOR
@@ -42,6 +43,13 @@ CHECKS: Final = {
     "outlier": "single large users",
     "twyman": "effect too good",
     "changed_after_start": "plan was changed",
+    "currencies": "other currencies",
+    "low_counts": "few users",
+    "events_before_anchor": "events before the start",
+    "unassigned": "users without a variant",
+    "left_out": "users with an override",
+    "late_duplicates": "events that came again",
+    "unreadable": "times that cannot be read",
 }
 STATUSES: Final[dict[CheckStatus, str]] = {
     "ok": "ok",
@@ -130,6 +138,19 @@ def describe_interval(comparison: Comparison, *, is_fixed: bool = False) -> str:
     return format_interval(inference.interval, is_lift=False)
 
 
+def describe_intervals(results: Sequence[MetricResult], design: Design) -> str:
+    """How sure they are, and whether one may look again."""
+    shares: dict[str, list[str]] = {}
+    for result in results:
+        for comparison in result.comparisons:
+            names = shares.setdefault(describe_confidence(comparison), [])
+            if result.metric.key not in names:
+                names.append(result.metric.key)
+    each = "; ".join(share if len(shares) == 1 else f"{share}: {', '.join(n)}" for share, n in shares.items())
+    look = "valid at any time, however often you look" if design.is_sequential else "valid for one look only"
+    return f"Intervals ({each or 'none'}) and p are {look}."
+
+
 def describe_effect(comparison: Comparison) -> str:
     """The lift, or the difference where there is no lift."""
     if comparison.lift is not None:
@@ -156,27 +177,6 @@ def get_lift_interval(comparison: Comparison) -> Interval | None:
     """What is drawn: valid at any time, or else of the fixed horizon."""
     inference = comparison.current or comparison.fixed
     return inference.lift_interval if inference else None
-
-
-def list_counts(analysis: Analysis) -> list[str]:
-    """What of the archive is not compared, a sentence each."""
-    census = analysis.census
-    counts = (
-        (
-            census.events_before_anchor,
-            "event is older than its user's start",
-            "events are older than their user's start",
-        ),
-        (
-            census.unassigned,
-            "start belongs to a user without a variant",
-            "starts belong to users without a variant",
-        ),
-        (census.left_out, "user has an override and is left out", "users have an override and are left out"),
-        (census.late_duplicates, "event came again and counts once", "events came again and count once"),
-        (census.unreadable, "event has a time that cannot be read", "events have a time that cannot be read"),
-    )
-    return [f"{count:,} {one if count == 1 else many}." for count, one, many in counts if count]
 
 
 def list_notes(result: MetricResult) -> list[str]:

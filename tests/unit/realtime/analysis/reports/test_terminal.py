@@ -131,19 +131,6 @@ def test_segments_that_nobody_is_in_are_said() -> None:
     assert "property country" in show(make_analysis(by="country"))
 
 
-def test_what_is_not_compared_is_counted() -> None:
-    flat = flatten(show(make_full_analysis()))
-    for words in (
-        "120 events are older than their user's start",
-        "3 starts belong to users without a variant",
-        "1 user has an override",
-        "2 events came again and count once",
-        "1 event has a time that cannot be read",
-    ):
-        assert words in flat
-    assert "Not compared" not in show(make_analysis())
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 def test_where_nothing_can_be_said_there_are_dashes(width: int) -> None:
     result = make_result(make_undefined_comparison(), means={"control": None, "treatment": None}, users=0)
