@@ -8,7 +8,7 @@ ARGS ?=
 PYTEST_WORKERS ?= 2
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: run test test-all coverage test-environment check bench fuzz load soak synth cdk lock package long chaos format clean
+.PHONY: run test test-all coverage test-environment check bench bench-peers fuzz load soak synth cdk lock package long chaos format clean
 
 run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
@@ -49,6 +49,9 @@ fuzz: $(VENV)/fuzz.stamp .venv-aws/stamp ## requests and files that nobody would
 bench: $(VENV)/dev.stamp .venv-aws/stamp ## in-process benchmark against hand-written lower bounds; writes build/bench.json
 	$(BIN)/python -m loadtests.bench $(ARGS)
 
+bench-peers: .venv-peers/stamp ## the same two flags by this project and by other libraries; writes build/bench-peers.json
+	.venv-peers/bin/python -m loadtests.peers $(ARGS)
+
 load: $(VENV)/dev.stamp .venv-aws/stamp ## Locust's scenarios against the service in two processes; writes build/load/report.html
 	$(BIN)/python -m loadtests.run $(ARGS)
 
@@ -83,6 +86,9 @@ clean:
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
   $(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517
 
+PEERS := PIP_CONSTRAINT=loadtests/peers/constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+  .venv-peers/bin/python -m pip install --quiet --disable-pip-version-check
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "realtime needs Python 3.11 or newer; set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
@@ -107,6 +113,15 @@ $(VENV)/fuzz.stamp: tests/fuzz/requirements.txt | $(VENV)/dev.stamp
 .venv-aws/stamp: realtime/local/requirements.txt
 	@test -x .venv-aws/bin/python || $(PYTHON) -m venv .venv-aws
 	.venv-aws/bin/python -m pip install --quiet --disable-pip-version-check -r realtime/local/requirements.txt
+	@touch $@
+
+# A library that cannot be installed is named, here and in the table; the others are measured.
+.venv-peers/stamp: requirements.txt constraints.txt loadtests/peers/requirements.txt loadtests/peers/constraints.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	$(PEERS) -r requirements.txt
+	@for package in $$(grep -E '^(botocore|rich)==' loadtests/peers/constraints.txt) $$(cat loadtests/peers/requirements.txt); do \
+	  $(PEERS) $$package || echo "bench-peers: $$package cannot be installed here"; \
+	done
 	@touch $@
 
 infra/cli/node_modules/.stamp: infra/cli/package-lock.json infra/cli/.npmrc
