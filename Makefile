@@ -8,7 +8,7 @@ ARGS ?=
 PYTEST_WORKERS ?= 2
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: run test test-all coverage test-environment check bench bench-peers fuzz load soak synth cdk lock package long chaos format clean
+.PHONY: run test test-all coverage test-environment check bench bench-peers fuzz load soak simulate synth cdk lock package long chaos format clean
 
 run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
@@ -57,6 +57,9 @@ load: $(VENV)/dev.stamp .venv-aws/stamp ## Locust's scenarios against the servic
 
 soak: $(VENV)/dev.stamp .venv-aws/stamp ## ten minutes of mixed load, faults on and off; fails if anything grows
 	$(BIN)/python -m loadtests.soak $(ARGS)
+
+simulate: $(VENV)/dev.stamp ## how often the analysis finds what is not there, on CDNOW divided by chance; some minutes
+	$(BIN)/python -m loadtests.simulation $(ARGS)
 
 synth: $(VENV)/dev.stamp ## all stacks of all environments on both platforms, into build/cdk; no account, no network
 	$(BIN)/python -m infra --all $(ARGS)
