@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.services.events.processor import EventProcessor
     from chalicelib.services.events.tracker import Tracker
     from chalicelib.services.identify import Identifier
+    from chalicelib.services.key_fallback import KeyFallback
     from chalicelib.services.key_uses import KeyUses
     from chalicelib.services.linked_users import LinkedUsers
 
@@ -175,11 +176,19 @@ class Services(AwsStores):
             settings.demo_key,
             self.metrics,
             self.key_uses,
+            self.key_fallback,
             ttl=settings.key_cache_ttl,
             max_stale=settings.key_max_stale,
             timer=time.monotonic,
             clock=self.clock,
         )
+
+    @cached_property
+    def key_fallback(self) -> KeyFallback:
+        from chalicelib.services.key_fallback import KeyFallback
+
+        # The store, and with it the client of S3, is made in an outage only.
+        return KeyFallback(lambda: self.key_snapshots.read(), self.metrics, time.monotonic, self.clock)  # noqa: PLW0108
 
     @cached_property
     def key_uses(self) -> KeyUses:

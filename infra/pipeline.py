@@ -140,10 +140,11 @@ def build_validation_statements(environment: Environment, names: ResourceNames) 
         ),
         _allow(describe_actions, *tables),
         *(_allow(actions, names.get_arn(setting)) for setting, actions in PUBLISH_ACTIONS.items()),
-        # the snapshot that each publish leaves, and those that it deletes
+        # the snapshots that each publish and each change of a key leave, and those that they delete
         _allow(
             ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
             names.get_arn("archive_bucket", "/definitions/*"),
+            names.get_arn("archive_bucket", "/keys/*"),
         ),
         _allow(("s3:ListBucket",), names.get_arn("archive_bucket")),
         _allow(("kinesis:DescribeStreamSummary",), names.get_arn("event_stream")),

@@ -21,7 +21,9 @@ _USED_BY_EXPERIMENTS: ActionsBySetting = {"flags_table": _READ, "segments_table"
 """What conditions of experiments ask for, by key."""
 _USED_BY_FLAGS: ActionsBySetting = {"segments_table": (*_READ, "dynamodb:Scan")}
 UPDATE = "dynamodb:UpdateItem"
-_KEYS: ActionsBySetting = {"keys_table": ("dynamodb:GetItem", "dynamodb:Scan", UPDATE)}
+_SNAPSHOTS: ActionsBySetting = {"archive_bucket": ("s3:GetObject",)}
+"""Of definitions or keys, while the tables do not answer."""
+_KEYS: ActionsBySetting = {"keys_table": ("dynamodb:GetItem", "dynamodb:Scan", UPDATE), **_SNAPSHOTS}
 """One key; all, if many unknown ones are sent; and a key's last use, which is all that it may write."""
 _TRACKING: ActionsBySetting = {"event_stream": ("kinesis:PutRecords",)}
 _QUARANTINE: ActionsBySetting = {
@@ -33,8 +35,6 @@ ONLY_LAST_USED = {
     "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"]},
 }
 """So that no function can give a key other scopes, or a longer life."""
-_SNAPSHOTS: ActionsBySetting = {"archive_bucket": ("s3:GetObject",)}
-"""Of definitions, while the tables do not answer."""
 CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     "assignment": _ALL_EXPERIMENTS
     | _USED_BY_EXPERIMENTS
@@ -81,8 +81,9 @@ def build_statements(
 ) -> list[dict[str, Any]]:
     """The policy of ``function``: its calls, its log (``log`` is the ARN), its traces, its event source."""
     allowed = []
-    for setting, actions in sorted(list_calls(function, environment, names).items()):
-        suffixes = _list_suffixes(setting, function, environment)
+    calls = list_calls(function, environment, names)
+    for setting, actions in sorted(calls.items()):
+        suffixes = _list_suffixes(setting, function, environment, reads_keys="keys_table" in calls)
         resources = [names.get_arn(setting, suffix) for suffix in suffixes]
         if setting == "keys_table":
             allowed.append(_allow((UPDATE,), *resources) | {"Condition": ONLY_LAST_USED})
@@ -94,10 +95,13 @@ def build_statements(
     return allowed + _allow_event_source(function, names) + _allow_network(function, names)
 
 
-def _list_suffixes(setting: str, function: FunctionName, environment: Environment) -> tuple[str, ...]:
+def _list_suffixes(
+    setting: str, function: FunctionName, environment: Environment, *, reads_keys: bool
+) -> tuple[str, ...]:
     """Of the bucket, the parts that the function reads or writes."""
-    if setting == "archive_bucket" and function in ("assignment", "feature_flags"):
-        return ("/definitions/*",)
+    if setting == "archive_bucket" and function not in ("event_processor", "assignment_sync"):
+        definitions = ("/definitions/*",) if function in ("assignment", "feature_flags") else ()
+        return (*definitions, "/keys/*") if reads_keys else definitions
     if setting == "archive_bucket":
         is_archiving = environment.settings.get("REALTIME_ARCHIVE", "s3") == "s3"
         archive = ("/raw/events/*",) if function == "event_processor" and is_archiving else ()

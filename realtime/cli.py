@@ -174,7 +174,8 @@ def snapshot(
     if to:
         save_snapshot(console, definitions, to)
     else:
-        write_snapshot(console, definitions, services.snapshots, time.time(), as_json=as_json)
+        write_keys = services.write_key_snapshot
+        write_snapshot(console, definitions, services.snapshots, write_keys, time.time(), as_json=as_json)
 
 
 @app.command()
@@ -259,6 +260,7 @@ def restore(
             services.keys if with_keys else None,
             find_place(source, services.clients),
             source,
+            write_key_snapshot=services.write_key_snapshot,
             publisher=publisher,
             confirm=(lambda _: True)
             if yes
@@ -557,7 +559,8 @@ def keys_create(
     """
     from realtime.commands.keys import create_key
 
-    create_key(console, plane().keys, scopes, label, expires)
+    services = plane()
+    create_key(console, services.keys, scopes, label, expires, snapshots=services.key_snapshots)
 
 
 @keys_app.command("list")
@@ -578,7 +581,8 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `keys li
     """Refuse a key from now on. Example: [b]python -m realtime keys revoke 3f2a9c01d4e5[/b]"""
     from realtime.commands.keys import revoke_key
 
-    revoke_key(console, plane().keys, key_id)
+    services = plane()
+    raise typer.Exit(revoke_key(console, services.keys, key_id, snapshots=services.key_snapshots))
 
 
 @app.command()

@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, unquote, unquote_plus
 
 from chalice.app import CORSConfig
 
-from chalicelib.api.http import log_unexpected, make_auth_context
+from chalicelib.api.http import get_error_headers, get_status, log_unexpected, make_auth_context
 from chalicelib.api.refusals import build_refusal_headers, render_refusal
+from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.keys import Access
 
 Event: TypeAlias = dict[str, Any]
@@ -80,6 +81,10 @@ class FrontDoor:
             return self._refuse(401, path)
         try:
             access = self._authorize(header)
+        except RealtimeError as error:
+            return self._refuse(
+                get_status(error), path, get_error_headers(error), (error.code, error.message)
+            )
         except Exception as error:  # noqa: BLE001 - an authorizer that fails is a 500, whatever it raised
             log_unexpected("authorizer", error)
             return self._refuse(500, path)

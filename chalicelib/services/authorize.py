@@ -10,6 +10,8 @@ from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.heartbeat import find_access
 from chalicelib.domain.keys import SCOPES, Access, ApiKey, Keys, digest, grant, is_well_formed, parse_bearer
 from chalicelib.metrics import MetricsRecorder
+from chalicelib.services.concurrency import call_within, start_call
+from chalicelib.services.key_fallback import KeyFallback, OldKey
 from chalicelib.services.key_uses import KeyUses
 from chalicelib.services.refresh_wait import RefreshWait
 from chalicelib.services.unknown_keys import UnknownKeys
@@ -18,6 +20,8 @@ NOBODY = Access("none")
 MAX_KEYS = 10_000
 RETRY_SECONDS = 1.0
 """A key is asked for again so long after the table failed."""
+HEDGE_SECONDS = 0.5
+"""Look into the snapshot if the table takes longer. A healthy one answers in hundredths of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,10 @@ class _Known:
 class Authorizer:
     """``demo_key`` opens everything; it is empty outside the local stack.
 
-    A key is read again after ``ttl`` seconds. While the table does not answer, a key goes on to open, or not
-    to open, what it did, until it was read ``max_stale`` seconds ago. ``timer`` is monotonic; ``clock`` is
-    epoch seconds, by which keys expire.
+    A key is read again after ``ttl`` seconds. While the table does not answer, a key opens, or does not open,
+    what it did, or what it does by ``fallback``: whichever is younger, up to ``max_stale`` seconds. One that
+    ``fallback`` has as revoked opens nothing. ``timer`` is monotonic; ``clock`` is epoch seconds, by which
+    keys expire.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Authorizer:
         demo_key: str,
         metrics: MetricsRecorder,
         uses: KeyUses,
+        fallback: KeyFallback,
         *,
         ttl: float,
         max_stale: float,
@@ -55,6 +61,7 @@ class Authorizer:
         self._keys = keys
         self._metrics = metrics
         self._uses = uses
+        self._fallback = fallback
         self._ttl = ttl
         self._max_stale = max_stale
         self._timer = timer
@@ -92,22 +99,46 @@ class Authorizer:
         with self._lock:
             known = self._known.get(key_id)
         if known is None:
-            return None if self._unknown.contain(key_id) else self._read(key_id, now)
+            return self._look_up_first(key_id, now)
         return known if now < known.fresh_until else self._refresh(key_id, known, now)
+
+    def _look_up_first(self, key_id: str, now: float) -> _Known | None:
+        reading = start_call(lambda: None if self._unknown.contain(key_id) else self._read(key_id, now))
+        try:
+            return reading.result(HEDGE_SECONDS)
+        except (StorageUnavailable, Throttled, TimeoutError):
+            known = self._keep(key_id, None, self._fallback.find(key_id), now)
+            return known or reading.result()  # it may be slow only; its own time limits apply
 
     def _refresh(self, key_id: str, known: _Known, now: float) -> _Known | None:
         try:
             return self._wait.call(lambda: self._read(key_id, now))
         except (StorageUnavailable, Throttled):
-            age = now - known.read_at
-            if age >= self._max_stale:
+            kept = self._keep(key_id, known, self._find_soon(key_id), now)
+            if kept is None:
                 raise
-            self._metrics.record_peak("KeysAge", age)
-            retried = replace(known, fresh_until=self._timer() + RETRY_SECONDS)
-            with self._lock:
-                if self._known.get(key_id) is known:  # else the answer came after all
-                    self._known[key_id] = retried
-            return known
+            return kept
+
+    def _find_soon(self, key_id: str) -> OldKey | None:
+        """None also if the snapshot needs a while: there is a verdict without it."""
+        try:
+            return call_within(lambda: self._fallback.find(key_id))
+        except StorageUnavailable:
+            return None
+
+    def _keep(self, key_id: str, known: _Known | None, old: OldKey | None, now: float) -> _Known | None:
+        """What serves for a second more; None if nothing is young enough."""
+        kept = known
+        if old and (known is None or old.key.revoked or old.age < now - known.read_at):
+            kept = _Known(old.key, grant(key_id[:12], old.key.scopes), now - old.age, 0.0)
+        if kept is None or now - kept.read_at >= self._max_stale:
+            return None
+        self._metrics.record_peak("KeysAge", now - kept.read_at)
+        kept = replace(kept, fresh_until=self._timer() + RETRY_SECONDS)
+        with self._lock:
+            if self._known.get(key_id) is known:  # else the answer came after all
+                self._known[key_id] = kept
+        return kept
 
     def _read(self, key_id: str, now: float) -> _Known | None:
         api_key = self._keys.get(key_id)

@@ -15,6 +15,7 @@ from chalicelib.stores.resilience import record_breaker
 if TYPE_CHECKING:
     from chalicelib.domain.definitions.model import Definitions
     from chalicelib.domain.identity import Identities
+    from chalicelib.domain.key_snapshot import KeySnapshots
     from chalicelib.domain.keys import Keys
     from chalicelib.domain.recent_contexts import RecentContexts
     from chalicelib.domain.stream.archive import Archive
@@ -35,6 +36,7 @@ class Replacements(TypedDict, total=False):
     metrics: MetricsRecorder
     definitions: Definitions
     snapshots: SnapshotStore
+    key_snapshots: KeySnapshots
     assignments: Identities
     counters: Counters
     verdicts: VerdictLog
@@ -85,7 +87,9 @@ class AwsStores:
     def definitions(self) -> Definitions:
         from chalicelib.stores.definitions import DefinitionStore
 
-        store = DefinitionStore(self.clients, self.settings, self.metrics, self.snapshots)
+        store = DefinitionStore(
+            self.clients, self.settings, self.metrics, self.snapshots, self.write_key_snapshot
+        )
         return self.watch("definitions", store)
 
     @cached_property
@@ -93,6 +97,16 @@ class AwsStores:
         from chalicelib.stores.snapshots import SnapshotStore
 
         return self.watch("snapshots", SnapshotStore(self.clients, self.settings.archive_bucket))
+
+    @cached_property
+    def key_snapshots(self) -> KeySnapshots:
+        from chalicelib.stores.key_snapshots import KeySnapshotStore
+
+        return self.watch("snapshots", KeySnapshotStore(self.clients, self.settings.archive_bucket))
+
+    def write_key_snapshot(self, now: float) -> bool:
+        """Whether it is new. Raises StorageUnavailable, Throttled or InvalidInput."""
+        return self.key_snapshots.write(self.keys.get_all, now)
 
     @cached_property
     def assignments(self) -> Identities:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.definitions.model import DefinitionRow
-from chalicelib.domain.definitions.snapshot import Pointer, Snapshot
+from chalicelib.domain.definitions.snapshot import Snapshot
 from chalicelib.domain.errors import Conflict, RealtimeError, StorageUnavailable
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.settings import Settings
@@ -33,7 +33,7 @@ _log = logging.getLogger("realtime")
 
 
 class DefinitionStore(DefinitionRows):
-    """Whatever is written goes into ``snapshots``, too."""
+    """Whatever is written goes into ``snapshots``, too. ``write_keys`` then writes the snapshot of keys."""
 
     def __init__(
         self,
@@ -41,9 +41,11 @@ class DefinitionStore(DefinitionRows):
         settings: Settings,
         metrics: MetricsRecorder | None = None,
         snapshots: SnapshotStore | None = None,
+        write_keys: Callable[[float], object] | None = None,
     ) -> None:
         super().__init__(clients, settings, metrics)
         self._snapshots = snapshots
+        self._write_keys = write_keys
 
     def publish(
         self,
@@ -61,7 +63,7 @@ class DefinitionStore(DefinitionRows):
         """
         publication = Publication(self._tables, self._publications, expected + 1, now, by, note)
         self._publish(publication, definitions)
-        self.write_snapshot(now)
+        self._write_snapshots(now)
         return expected + 1
 
     @guarded
@@ -98,7 +100,7 @@ class DefinitionStore(DefinitionRows):
         on_written: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._restore(versions, now, discard, on_written)
-        self.write_snapshot(now)
+        self._write_snapshots(now)
 
     @guarded
     def _restore(
@@ -115,15 +117,18 @@ class DefinitionStore(DefinitionRows):
         restoration = Restoration(client, self._tables, self._publications, claim)
         restoration.run(versions, discard, on_written)
 
-    def write_snapshot(self, now: float) -> Pointer | None:
-        """What is published is in force without it, so a failure is logged only. None: not written."""
-        if self._snapshots is None:
-            return None
+    def _write_snapshots(self, now: float) -> None:
+        """What is published is in force without them, so a failure is logged only."""
         try:
-            return self._snapshots.write(self.take_snapshot, now)
+            if self._snapshots is not None:
+                self._snapshots.write(self.take_snapshot, now)
         except RealtimeError as error:
             _log.warning("The snapshot was not written: %s %s", error, REMEDY)
-            return None
+        try:
+            if self._write_keys is not None:
+                self._write_keys(now)
+        except RealtimeError as error:
+            _log.warning("The snapshot of keys was not written: %s", error)
 
     def take_snapshot(self) -> Snapshot:
         """All definitions as of one publication. Raises StorageUnavailable or Throttled."""

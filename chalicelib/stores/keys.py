@@ -39,7 +39,9 @@ class KeyStore:
 
     @guarded
     def get_all(self) -> list[ApiKey]:
-        pages = self._clients.dynamodb.get_paginator("scan").paginate(TableName=self._table)
+        """Strongly consistent: a snapshot of them must not miss a revocation."""
+        scan = self._clients.dynamodb.get_paginator("scan")
+        pages = scan.paginate(TableName=self._table, ConsistentRead=True)
         return [_read_key(item) for page in pages for item in page["Items"]]
 
     @guarded

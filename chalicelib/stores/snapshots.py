@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.definitions.snapshot import (
     Pointer,
@@ -18,25 +16,19 @@ from chalicelib.domain.definitions.snapshot import (
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.stores.resilience import guarded
+from chalicelib.stores.snapshot_folder import ATTEMPTS, SnapshotFolder
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
 
 FOLDER = "definitions/"
 POINTER = f"{FOLDER}current.json"
-ATTEMPTS = 5
-KEPT_SECONDS = 3600.0
-"""Another publisher may be about to name a snapshot that is younger."""
-_MISSING = frozenset(("NoSuchKey", "NoSuchBucket", "AccessDenied"))
-"""S3 denies who may not list a bucket what is not there, too."""
-_CHANGED = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
 _log = logging.getLogger("realtime")
 
 
 class SnapshotStore:
     def __init__(self, clients: "Clients", bucket: str) -> None:
-        self._clients = clients
-        self._bucket = bucket
+        self._folder = SnapshotFolder(clients, bucket, FOLDER)
 
     @guarded
     def read_pointer(self) -> Pointer | None:
@@ -53,9 +45,9 @@ class SnapshotStore:
             pointer, _etag = self._read_pointer()
             if pointer is None or pointer.version < at_least:
                 return None
-            data = self._get(_name(pointer.sha256))
-            if data is not None:
-                return _decode(data[0], pointer)
+            found = self._folder.get(_name(pointer.sha256))
+            if found is not None:
+                return _decode(found.data, pointer)
         return None
 
     @guarded
@@ -73,62 +65,22 @@ class SnapshotStore:
             if current is not None and (current.version, current.sha256) == (snapshot.version, sha256):
                 return current
             pointer = Pointer(snapshot.version, sha256, len(data), format_timestamp(now))
-            self._clients.s3.put_object(
-                Bucket=self._bucket, Key=_name(sha256), Body=data, ContentType="application/gzip"
-            )
-            if self._put_pointer(pointer, etag):
-                self._delete_old(_name(sha256), now)
+            self._folder.put(_name(sha256), data, "application/gzip")
+            if self._folder.replace(POINTER, encode_pointer(pointer), etag):
+                self._folder.delete_old((_name(sha256), POINTER), now)
                 return pointer
         raise StorageUnavailable("Others publish all the time; their snapshot has what this one would have.")
 
-    def _put_pointer(self, pointer: Pointer, etag: str | None) -> bool:
-        """False if somebody else has written one since."""
-        condition: Any = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-        try:
-            self._clients.s3.put_object(
-                Bucket=self._bucket,
-                Key=POINTER,
-                Body=encode_pointer(pointer),
-                ContentType="application/json",
-                **condition,
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _CHANGED:
-                return False
-            raise
-        return True
-
-    def _delete_old(self, newest: str, now: float) -> None:
-        """Not by a rule of the bucket, which would delete the newest one when it is old."""
-        try:
-            listed = self._clients.s3.list_objects_v2(Bucket=self._bucket, Prefix=FOLDER)
-            for item in listed.get("Contents", ()):
-                is_old = item["LastModified"].timestamp() < now - KEPT_SECONDS
-                if is_old and item["Key"] not in (newest, POINTER):
-                    self._clients.s3.delete_object(Bucket=self._bucket, Key=item["Key"])
-        except ClientError as error:  # such as a publisher who may not
-            _log.warning("old snapshots were not deleted: %s", error)
-
     def _read_pointer(self) -> tuple[Pointer | None, str | None]:
         """And its ETag; a damaged one counts as none, and is replaced."""
-        found = self._get(POINTER)
+        found = self._folder.get(POINTER)
         if found is None:
             return None, None
-        data, etag = found
         try:
-            return decode_pointer(data), etag
+            return decode_pointer(found.data), found.etag
         except ValueError as error:
             _log.error("the snapshot's pointer is damaged, publish anything to replace it: %s", error)
-            return None, etag
-
-    def _get(self, key: str) -> tuple[bytes, str] | None:
-        try:
-            answer = self._clients.s3.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                return None
-            raise
-        return answer["Body"].read(), answer["ETag"]
+            return None, found.etag
 
 
 def _name(sha256: str) -> str:

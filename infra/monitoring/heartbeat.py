@@ -2,10 +2,12 @@
 
 import ast
 import inspect
+import re
 from typing import Any
 
+from chalicelib.stores.key_snapshots import CONFIRMATION, POINTER
 from infra.bundle import BuildTarget
-from infra.encryption import get_key
+from infra.encryption import ENCRYPT, get_key
 from infra.environments import Environment
 from infra.functions import ARCHITECTURES
 from infra.monitoring.api_alarms import get_front
@@ -31,7 +33,9 @@ def build_resources(
     has_authorizer = "authorizer" in get_front(environment).authorizing
     variables = {
         "REALTIME_ENV": environment.name,
+        "ARCHIVE_BUCKET": names.get_name("archive_bucket"),
         "COUNTERS_TABLE": names.get_name("counters_table"),
+        "KEYS_TABLE": names.get_name("keys_table"),
         **({"HAS_AUTHORIZER": "1"} if has_authorizer else {}),
     }
     function = {
@@ -86,14 +90,29 @@ def _build_role(environment: Environment, names: ResourceNames, has_authorizer: 
         {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": aliases},
         {"Effect": "Allow", "Action": "lambda:ListEventSourceMappings", "Resource": "*"},
         {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": names.get_arn("counters_table")},
+        # whether the snapshot of keys is what the table has; the snapshot itself it cannot write
+        {"Effect": "Allow", "Action": "dynamodb:Scan", "Resource": names.get_arn("keys_table")},
+        {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": names.get_arn("archive_bucket", f"/{POINTER}"),
+        },
+        {
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": names.get_arn("archive_bucket", f"/{CONFIRMATION}"),
+        },
         {
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
             "Resource": {"Fn::GetAtt": ["HeartbeatLog", "Arn"]},
         },
     ]
-    if (key := get_key(environment)) is not None:  # of the table, and of its own settings
-        statements.append({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key})
+    keys: list[Value] = list(names.platform_resources.kms_keys) if names.platform_resources else []
+    if (key := get_key(environment)) is not None:  # of the tables, the bucket, and its own settings
+        keys.append(key)
+    if keys:
+        statements.append({"Effect": "Allow", "Action": list(ENCRYPT), "Resource": keys})
     assume = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     policy = {"Version": "2012-10-17", "Statement": statements}
     return {
@@ -103,7 +122,10 @@ def _build_role(environment: Environment, names: ResourceNames, has_authorizer: 
 
 
 def read_code() -> str:
-    """realtime/heartbeat.py without comments, docstrings and annotations, so that it fits into a template."""
+    """realtime/heartbeat.py without comments, docstrings, annotations and most of its indentation.
+
+    So it fits into a template.
+    """
     tree = ast.parse(inspect.getsource(heartbeat))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef):
@@ -112,7 +134,7 @@ def read_code() -> str:
             node.returns = None
         if isinstance(node, ast.arg):
             node.annotation = None
-    code = ast.unparse(tree)
+    code = re.sub("\n+(?:    )*", lambda gap: "\n" + " " * (gap[0].count(" ") // 4), ast.unparse(tree))
     if len(code) > MAX_INLINE:
         raise ValueError(f"realtime/heartbeat.py has {len(code)} characters; a template takes {MAX_INLINE}")
     return code

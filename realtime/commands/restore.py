@@ -1,7 +1,7 @@
 """`restore`: what a backup has, into an empty environment with its history, or as one publication."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 
 from rich.console import Console
@@ -26,6 +26,7 @@ def restore(
     *,
     publisher: PublisherName,
     confirm: Confirm,
+    write_key_snapshot: Callable[[float], object] = lambda _: None,
     replace: bool = False,
     dry_run: bool = False,
     now: float | None = None,
@@ -61,6 +62,8 @@ def restore(
         _restore_history(console, definitions, backup, newest, replace, dry_run, now)
     if keys is not None:
         _restore_keys(console, keys, backup.keys or (), dry_run)
+        if not dry_run:
+            write_key_snapshot(now)
     elif backup.keys:
         console.print(f"{format_count(len(backup.keys), 'API key')} left out (--keys restores them).")
     return 0

@@ -72,7 +72,7 @@ def _serve(
     delete_positions()  # of replays into an earlier stack
     plane().metrics = stack.report_metrics()
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
-    heartbeat = LocalHeartbeat(plane(), stack.clients.dynamodb)
+    heartbeat = LocalHeartbeat(plane(), stack.clients.dynamodb, stack.clients.s3)
     with (
         flush_after_responses(lambda: plane().after_response(FLUSH_SECONDS)) as after_response,
         keep_beating(heartbeat),

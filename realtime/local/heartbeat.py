@@ -4,11 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from chalicelib.domain.errors import RealtimeError
-from realtime.heartbeat import build_decision, check_decision, has_moved, read_counter
+from realtime.heartbeat import build_decision, check_decision, confirm_keys, has_moved, read_counter
 
 if TYPE_CHECKING:
     from chalicelib.wiring import Plane
@@ -20,10 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class LocalHeartbeat:
-    """``beat`` looks for the last decision in its counter, and makes the next."""
+    """``beat`` looks for the last decision in its counter, makes the next, and confirms the keys."""
 
-    def __init__(self, plane: "Plane", dynamodb: Any) -> None:
-        self._plane, self._dynamodb = plane, dynamodb
+    def __init__(self, plane: "Plane", dynamodb: Any, s3: Any) -> None:
+        self._plane, self._dynamodb, self._s3 = plane, dynamodb, s3
         self._last: dict[str, str] = {}
 
     def beat(self) -> None:
@@ -33,6 +35,9 @@ class LocalHeartbeat:
         evaluation = plane.evaluate(**build_decision(now, SECONDS))
         check_decision({"variant": evaluation.variant})
         plane.after_response(FLUSH_SECONDS)
+        settings = plane.settings
+        with suppress(ClientError):  # there is no key but that of the demo
+            confirm_keys(self._s3, settings.archive_bucket, self._dynamodb, settings.keys_table, now)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionKind, DefinitionRow, Experiment
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.identity import Link
+from chalicelib.domain.key_snapshot import KeySnapshot
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.domain.stream.assignment_history import HistoryRow, RefusedRow
@@ -231,6 +232,28 @@ class MemoryKeys:
         key = self._keys.get(key_id)
         if key and (key.last_used is None or key.last_used < format_timestamp(before, "seconds")):
             self._keys[key_id] = replace(key, last_used=format_timestamp(now, "seconds"))
+
+
+class MemoryKeySnapshots:
+    """`chalicelib.stores.key_snapshots.KeySnapshotStore`."""
+
+    def __init__(self) -> None:
+        self.snapshot: KeySnapshot | None = None
+
+    def read(self) -> KeySnapshot | None:
+        return self.snapshot
+
+    def write(self, take: Callable[[], Iterable[ApiKey]], now: float) -> bool:
+        before, keys = self.snapshot, {key.id: key for key in take()}
+        self.snapshot = KeySnapshot(keys, now)
+        return before is None or before.keys != keys
+
+    def revoke(self, key_id: str, revoked: str, now: float) -> bool:  # noqa: ARG002 - it gets no younger
+        if self.snapshot is None or key_id not in self.snapshot.keys:
+            return False
+        changed = {key_id: replace(self.snapshot.keys[key_id], revoked=revoked)}
+        self.snapshot = replace(self.snapshot, keys={**self.snapshot.keys, **changed})
+        return True
 
 
 class MemoryAuditTrail:

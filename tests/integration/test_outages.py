@@ -1,5 +1,6 @@
 """Decisions survive DynamoDB: dead, silent, slow, throttled, flapping; from cold and warm; all routes."""
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -7,14 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from chalicelib import deadline
 from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.keys import digest
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.keys import KeyStore
+from realtime.commands.keys import revoke_key
 from tests.support.experiments import published_flag
-from tests.support.outage import FLAGS, OTHERS, Container, Outage, make_outage
+from tests.support.outage import FLAGS, KEY, OTHERS, Container, Outage, make_outage
 from tests.support.poll import wait_until
 
 FAULTS: dict[str, str | float] = {"dead": "dropped", "throttled": "throttled", "silent": 4.0, "slow": 0.2}
@@ -49,14 +54,39 @@ def test_a_warm_container_decides_as_before(made: Made, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_cold_container_decides_from_the_snapshot(made: Made, fault: str) -> None:
+def test_a_cold_container_knows_keys_and_decides_from_the_snapshots(made: Made, fault: str) -> None:
     outage, start = made
     healthy = start().ask_all(FLAGS)
     outage.fault = FAULTS[fault]
-    container = start(knows_key=True)
+    container = start()
     # On a busy machine the first requests may lack the time; but no answer is wrong.
     wait_until(lambda: decides(container, healthy), RECOVERY_SECONDS)
-    assert fault == "slow" or container.metrics.recorded["SnapshotLoaded"] == [1]
+    wait_until(lambda: container.ask(*OTHERS["events"])[0] == 202, RECOVERY_SECONDS)
+    if fault != "slow":
+        recorded = container.metrics.recorded
+        assert recorded["SnapshotLoaded"] == recorded["KeySnapshotLoaded"] == [1]
+        assert "KeysAge" in recorded
+    outage.fault = ""
+    container.metrics.recorded.clear()
+    wait_until(lambda: decides(container, healthy), RECOVERY_SECONDS)
+    wait_until(lambda: reads_keys(container), RECOVERY_SECONDS)
+
+
+def reads_keys(container: Container) -> bool:
+    """Again from the table."""
+    container.metrics.recorded.pop("KeysAge", None)
+    return container.is_on() is True and "KeysAge" not in container.metrics.recorded
+
+
+@pytest.mark.parametrize("fault", ["dead", "throttled", "silent"])
+def test_a_cold_events_route_takes_an_event_by_the_snapshot_of_keys_alone(made: Made, fault: str) -> None:
+    outage, start = made
+    outage.fault = FAULTS[fault]
+    container = start()
+    wait_until(lambda: container.ask(*OTHERS["events"])[0] == 202, RECOVERY_SECONDS)
+    outage.fault = ""
+    outage.create_key(revoked="2026-02-01T00:00:00Z")
+    wait_until(lambda: container.ask(*OTHERS["events"])[0] == 403, RECOVERY_SECONDS)
 
 
 def decides(container: Container, healthy: dict[str, Any]) -> bool:
@@ -69,7 +99,7 @@ def decides(container: Container, healthy: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("start_from", ["cold", "warm"])
 def test_what_needs_a_table_fails_honestly_and_all_else_works(made: Made, start_from: str) -> None:
     outage, start = made
-    container = start(knows_key=True)
+    container = start()
     if start_from == "warm":
         statuses = {name: status for name, (status, _) in container.ask_all(OTHERS).items()}
         assert statuses == dict.fromkeys(OTHERS, 200) | {"events": 202}
@@ -223,3 +253,54 @@ def test_a_load_that_no_request_has_time_for_goes_on_and_has_what_was_published_
     assert requests > 2, "the table is too fast for this test"
     assert loaded == direct.get_all("flag")
     assert loaded.keys() == {"on", "targeted", *(f"f{number}" for number in range(1, 8))}
+
+
+def revoke(outage: Outage) -> tuple[int, str]:
+    """As an operator whom the outage hits, too."""
+    output = io.StringIO()
+    keys = KeyStore(Clients(outage.settings), outage.settings.keys_table)
+    status = revoke_key(
+        Console(file=output, width=60), keys, digest(KEY)[:12], snapshots=outage.key_snapshots
+    )
+    return status, " ".join(output.getvalue().split())
+
+
+@pytest.mark.parametrize("start_from", ["cold", "warm"])
+def test_a_revocation_in_an_outage_reaches_containers_by_the_snapshot(made: Made, start_from: str) -> None:
+    outage, start = made
+    container = start()
+    if start_from == "warm":
+        assert container.is_on() is True
+    outage.fault = "dropped"
+    container.idle += 600.0
+    wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
+    status, output = revoke(outage)
+    assert status == 1
+    assert "in the snapshot only" in output
+    container.idle += 10.0
+    status, _ = container.ask(*FLAGS["flag"])
+    assert status == 403
+    outage.fault = ""
+    assert outage.keys.get(digest(KEY)).revoked is None  # type: ignore[union-attr]
+    status, output = revoke(outage)
+    assert (status, outage.keys.get(digest(KEY)).revoked is None) == (0, False)  # type: ignore[union-attr]
+    container.idle += 10.0
+    assert container.ask(*FLAGS["flag"])[0] == 403
+
+
+def test_an_old_snapshot_of_keys_opens_nothing_until_it_is_confirmed(made: Made) -> None:
+    outage, start = made
+    outage.fault = "dropped"
+    container = start()
+    container.idle += outage.settings.key_max_stale + 60.0
+    assert container.ask(*OTHERS["events"])[0] == 500
+    container.idle -= 120.0
+    wait_until(lambda: container.ask(*OTHERS["events"])[0] == 202, RECOVERY_SECONDS)
+
+
+def test_a_key_that_the_snapshot_does_not_have_is_an_honest_error(made: Made) -> None:
+    """It may have been created since."""
+    outage, start = made
+    outage.key_snapshots.write(list, time.time())
+    outage.fault = "dropped"
+    assert start().is_on() is None

@@ -29,13 +29,20 @@ def test_it_writes_what_is_missing_and_says_so(
     snapshots = SnapshotStore(service_clients, aws_settings.archive_bucket)
     store.publish([published_flag("on")], 0, time.time())
     console, output = make_console()
-    write_snapshot(console, store, snapshots, time.time(), as_json=False)
+    keys_are_new = iter((True, False, False))
+
+    def write(*, as_json: bool) -> None:
+        write_snapshot(console, store, snapshots, lambda _: next(keys_are_new), time.time(), as_json=as_json)
+
+    write(as_json=False)
     assert output.getvalue().startswith("Written: version 1, ")
-    write_snapshot(console, store, snapshots, time.time(), as_json=False)
+    assert "API keys: written." in output.getvalue()
+    write(as_json=False)
     assert "It is up to date: version 1, " in output.getvalue()
-    write_snapshot(console, store, snapshots, time.time(), as_json=True)
+    assert "API keys: up to date." in output.getvalue()
+    write(as_json=True)
     printed = json.loads(capsys.readouterr().out)
-    assert (printed["version"], printed["is_new"]) == (1, False)
+    assert (printed["version"], printed["is_new"], printed["has_new_keys"]) == (1, False, False)
 
 
 def test_it_saves_a_file_and_overwrites_none(

@@ -13,7 +13,8 @@ from chalicelib.domain.errors import Conflict, StorageUnavailable
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
-from chalicelib.stores.snapshots import KEPT_SECONDS, POINTER, SnapshotStore
+from chalicelib.stores.snapshot_folder import KEPT_SECONDS
+from chalicelib.stores.snapshots import POINTER, SnapshotStore
 from tests.support.experiments import published, published_flag, published_segment
 
 ROWS = [published("checkout"), published_flag("on"), published_segment("all", when=True)]

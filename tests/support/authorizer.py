@@ -3,9 +3,11 @@
 import threading
 
 from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.key_snapshot import KeySnapshot
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.timestamps import parse_timestamp
 from chalicelib.services.authorize import Authorizer
+from chalicelib.services.key_fallback import KeyFallback
 from chalicelib.services.key_uses import KeyUses
 from realtime.testing.stores import MemoryKeys, MemoryMetrics
 from tests.support.api_keys import make_key, store_key
@@ -64,11 +66,15 @@ class Container:
         self.now = NOW
         self.metrics = MemoryMetrics()
         self.uses = KeyUses(keys, self.metrics, self._tell)
+        self.snapshot: KeySnapshot | None = None
+        self.snapshot_error: Exception | None = None
+        self.snapshot_reads = 0
         self.authorizer = Authorizer(
             keys,
             demo_key,
             self.metrics,
             self.uses,
+            KeyFallback(self._read_snapshot, self.metrics, self._tell, self._tell),
             ttl=TTL,
             max_stale=MAX_STALE,
             timer=self._tell,
@@ -78,6 +84,16 @@ class Container:
 
     def opens(self, header: str = HEADER) -> bool:
         return bool(self.authorize(header).routes)
+
+    def take_snapshot(self, *keys: ApiKey, age: float = 0.0) -> None:
+        """It has ``keys``, and was in force ``age`` seconds ago."""
+        self.snapshot = KeySnapshot({key.id: key for key in keys}, self.now - age)
+
+    def _read_snapshot(self) -> KeySnapshot | None:
+        self.snapshot_reads += 1
+        if self.snapshot_error:
+            raise self.snapshot_error
+        return self.snapshot
 
     def _tell(self) -> float:
         return self.now

@@ -15,6 +15,7 @@ from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.key_snapshots import KeySnapshotStore
 from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.snapshots import SnapshotStore
 from chalicelib.wiring import Plane
@@ -75,13 +76,26 @@ class Outage:
             published("checkout", status="active" if is_on else "paused"),
         ]
         store = DefinitionStore(
-            self.direct, self.settings, None, SnapshotStore(self.direct, self.settings.archive_bucket)
+            self.direct,
+            self.settings,
+            None,
+            SnapshotStore(self.direct, self.settings.archive_bucket),
+            lambda now: self.key_snapshots.write(self.keys.get_all, now),
         )
         store.publish(definitions, store.get_newest_version(), time.time())
 
     def create_key(self, revoked: str | None = None) -> None:
+        """In the table only."""
         key = ApiKey(digest(KEY), "test", tuple(SCOPES), "2026-01-01T00:00:00Z", revoked)
-        KeyStore(self.direct, self.settings.keys_table).put(key)
+        self.keys.put(key)
+
+    @property
+    def keys(self) -> KeyStore:
+        return KeyStore(self.direct, self.settings.keys_table)
+
+    @property
+    def key_snapshots(self) -> KeySnapshotStore:
+        return KeySnapshotStore(self.direct, self.settings.archive_bucket)
 
 
 class Container:
@@ -101,7 +115,10 @@ class Container:
             snapshots=plane.snapshots,
             timer=lambda: time.monotonic() + self.idle,
         )
-        plane.authorizer._timer = plane.authorizer._wait._timer = lambda: time.monotonic() + self.idle
+        authorizer, fallback = plane.authorizer, plane.key_fallback
+        for timed in (authorizer, authorizer._wait, fallback):
+            timed._timer = lambda: time.monotonic() + self.idle
+        authorizer._clock = fallback._clock = lambda: time.time() + self.idle
         self._gateway = build_gateway(application.app, "http")
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, Any]:

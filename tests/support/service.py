@@ -19,6 +19,7 @@ from realtime.testing.stores import (
     MemoryAssignments,
     MemoryDefinitions,
     MemoryKeys,
+    MemoryKeySnapshots,
     MemoryMetrics,
 )
 from tests.support.api_keys import make_key, store_key
@@ -46,6 +47,7 @@ class Service:
             assignments=self.assignments,
             stream=self.stream,
             keys=self.keys,
+            key_snapshots=MemoryKeySnapshots(),
             metrics=self.metrics,
         )
 

@@ -17,7 +17,7 @@ from realtime.testing.event_stores import (
     MemoryQuarantine,
     MemoryVerdicts,
 )
-from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryKeys
+from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryKeys, MemoryKeySnapshots
 from tests.support.aws_metrics import AWS_METRICS
 from tests.support.cloudwatch import Metrics, get_period, is_ringing
 
@@ -57,6 +57,7 @@ class Signals:
             "definitions": MemoryDefinitions(),
             "assignments": MemoryAssignments(),
             "keys": MemoryKeys(),
+            "key_snapshots": MemoryKeySnapshots(),
             "stream": MemoryEventStream(),
             "counters": MemoryCounters(),
             "verdicts": MemoryVerdicts(),

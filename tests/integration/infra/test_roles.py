@@ -17,6 +17,7 @@ from chalicelib.services.unknown_keys import GUESSES
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.key_snapshots import KeySnapshotStore
 from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.publication import Publication
 from chalicelib.stores.snapshots import SnapshotStore
@@ -27,7 +28,7 @@ from infra.functions import LOGICAL_IDS
 from infra.resource_names import Platform, get_platform_defaults, resolve_names
 from infra.roles import build_statements, list_calls
 from realtime.local.clients import Clients as LocalClients
-from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions
+from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions, MemoryKeys
 from tests.support.api_keys import make_key, store_key
 from tests.support.calls import list_actions
 from tests.support.experiments import published, published_flag, published_segment
@@ -143,7 +144,7 @@ def lose_the_tables(plane: Plane) -> None:
 
     settings, clients = plane.settings, Clients(plane.settings)
     snapshots = SnapshotStore(clients, settings.archive_bucket)
-    DefinitionStore(clients, settings, None, snapshots).write_snapshot(time.time())
+    snapshots.write(DefinitionStore(clients, settings).take_snapshot, time.time())
     catalog = Catalog(Gone(), plane.metrics, snapshots=plane.snapshots)
     assert catalog.flags.get("new")
 
@@ -251,6 +252,23 @@ def use_keys(plane: Plane) -> None:
     for number in range(GUESSES + 1):
         plane.authorize_key(make_key(f"guess-{number}"))
     plane.after_response(5.0)
+    lose_the_keys(plane)
+
+
+def lose_the_keys(plane: Plane) -> None:
+    """A new container."""
+
+    class Gone(MemoryKeys):
+        def get(self, _: str) -> Any:
+            raise StorageUnavailable
+
+    known = store_key("events", name="known")
+    snapshots = KeySnapshotStore(Clients(plane.settings), plane.settings.archive_bucket)
+    snapshots.write(lambda: [known], time.time())
+    plane.keys = Gone()
+    for name in ("authorizer", "key_fallback"):
+        vars(plane).pop(name, None)
+    assert plane.authorize_key(make_key("known")).routes
 
 
 def authorizer(plane: Plane) -> None:
@@ -300,6 +318,25 @@ def test_a_policy_names_each_resource(name: FunctionName) -> None:
         assert not any("*" in action for action in statement["Action"])
         if statement["Resource"] == ["*"]:
             assert all(action.startswith("xray:") for action in statement["Action"])
+
+
+def test_of_the_bucket_a_function_reads_the_snapshots_that_it_needs_and_writes_none() -> None:
+    names, parts = resolve_names("prod", "standalone"), ("/definitions/*", "/keys/*")
+    snapshots = [names.get_arn("archive_bucket", part) for part in parts]
+    for api, name, allowed in (
+        ("rest", "authorizer", parts[1:]),
+        ("rest", "ingest", parts[1:]),
+        ("rest", "feature_flags", parts[:1]),
+        ("http", "feature_flags", parts),
+        ("http", "assignment", parts),
+        ("rest", "event_processor", ()),
+    ):
+        environment = replace(environments.load("prod"), api=api)  # type: ignore[arg-type]
+        statements = build_statements(name, environment, names, "arn:log")  # type: ignore[arg-type]
+        found = [each for each in statements if any(arn in each["Resource"] for arn in snapshots)]
+        assert [(each["Action"], each["Resource"]) for each in found] == [
+            (["s3:GetObject"], [names.get_arn("archive_bucket", part) for part in allowed])
+        ][: len(allowed)]
 
 
 def test_a_function_writes_nothing_about_a_key_but_its_last_use() -> None:

@@ -12,6 +12,7 @@ import app as application
 from chalicelib.api import events
 from chalicelib.api.application import Application
 from chalicelib.api.front_door import LOAD_BALANCER_BYTES
+from chalicelib.domain.errors import Throttled
 from chalicelib.domain.keys import SCOPES
 from tests.support.api_keys import make_key, store_key
 from tests.support.openfeature_flags import publish_all
@@ -240,7 +241,18 @@ def test_an_authorizer_that_fails_is_logged_without_the_key(
         status, body = answer(event)
     assert (status, body["error"]["code"]) == (500, "internal_error")
     assert "LookupError in authorizer" in caplog.text
-    assert "rt_" not in caplog.text
+    assert "unlucky" not in caplog.text
+
+
+def test_an_authorizer_whose_stores_are_away_says_so(service: Service) -> None:
+    def raise_throttled(_: str) -> None:
+        raise Throttled(2)
+
+    event = payload_2("GET", "/assign", headers={"authorization": f"Bearer {make_key('unlucky')}"})
+    with run_service() as broken:
+        broken.keys.get = raise_throttled  # type: ignore[method-assign,assignment]
+        status, body = answer(event)
+    assert (status, body["error"]["code"]) == (429, "throttled")
 
 
 def fail(key_id: str) -> Any:

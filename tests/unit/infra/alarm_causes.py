@@ -13,6 +13,13 @@ from chalicelib.api.application import Application
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.definitions.model import Decision, DefinitionRow
 from chalicelib.domain.errors import NotFound, StorageUnavailable
+from chalicelib.domain.key_snapshot import (
+    KeyPointer,
+    compute_sha256,
+    decode_pointer,
+    encode_keys,
+    encode_pointer,
+)
 from chalicelib.domain.reasons import Reason
 from chalicelib.services.authorize import Authorizer
 from chalicelib.services.definitions.catalog import Catalog
@@ -189,6 +196,7 @@ def lose_the_keys(signals: Signals) -> None:
             "",
             plane.metrics,
             plane.key_uses,
+            plane.key_fallback,
             ttl=60.0,
             max_stale=3600.0,
             timer=lambda: time[0],
@@ -243,7 +251,7 @@ class HeartbeatAws:
     """Lambda and DynamoDB, as the heartbeat asks them. The counter moves with each decision."""
 
     def __init__(self, state: str = "Enabled", *, counts: bool = True) -> None:
-        self.state, self.counts, self.decisions = state, counts, 0
+        self.state, self.counts, self.decisions, self.confirmed = state, counts, 0, 0
 
     def __call__(self, _service: str) -> "HeartbeatAws":
         return self
@@ -261,6 +269,23 @@ class HeartbeatAws:
         answer = {"variant": "on"} if is_decision else {"principalId": "health"}
         return {"Payload": _Text(json.dumps(answer))}
 
+    def get_object(self, Bucket: str, Key: str) -> Any:  # noqa: N803 - boto3's names
+        assert (Bucket, Key) == ("archive", "keys/current.json")
+        pointer = KeyPointer(compute_sha256(encode_keys([])), "2026-02-01T00:00:00Z")
+        return {"Body": _Text(encode_pointer(pointer).decode())}
+
+    def get_paginator(self, _operation: str) -> "HeartbeatAws":
+        return self
+
+    def paginate(self, TableName: str, *, ConsistentRead: bool) -> Any:  # noqa: N803 - boto3's names
+        assert (TableName, ConsistentRead) == ("keys", True)
+        return [{"Items": []}]
+
+    def put_object(self, Bucket: str, Key: str, Body: str) -> None:  # noqa: N803 - boto3's names
+        assert (Bucket, Key) == ("archive", "keys/confirmed.json")
+        assert decode_pointer(Body.encode())
+        self.confirmed += 1
+
 
 class _Text(str):
     __slots__ = ()
@@ -274,7 +299,9 @@ def beat(aws: HeartbeatAws) -> Cause:
         with pytest.MonkeyPatch.context() as patch, signals.read_log():
             patch.setitem(os.environ, "AWS_LAMBDA_FUNCTION_NAME", f"realtime-{ENV}-heartbeat")
             patch.setitem(os.environ, "REALTIME_ENV", ENV)
+            patch.setitem(os.environ, "ARCHIVE_BUCKET", "archive")
             patch.setitem(os.environ, "COUNTERS_TABLE", "counters")
+            patch.setitem(os.environ, "KEYS_TABLE", "keys")
             patch.setitem(os.environ, "HAS_AUTHORIZER", "1")
             heartbeat.handler(None, None, aws, lambda: signals.now)
 

@@ -136,7 +136,7 @@ def test_the_platforms_keys_are_for_who_uses_its_resources() -> None:
         for name in LOGICAL_IDS
     }
     use = [["kms:Decrypt", "kms:GenerateDataKey"]]
-    assert actions == dict.fromkeys(LOGICAL_IDS, use) | {"authorizer": []}
+    assert actions == dict.fromkeys(LOGICAL_IDS, use) | {"authorizer": [["kms:Decrypt"]]}  # of the bucket
 
 
 def test_both_keys_may_be_there(template: Templates) -> None:

@@ -10,6 +10,7 @@ from chalicelib.domain.heartbeat import FLAG
 from chalicelib.domain.stream.counters import flag_scope
 from chalicelib.metrics import NAMESPACE
 from chalicelib.services.events.srm import SECONDS_BETWEEN
+from chalicelib.stores.key_snapshots import CONFIRMATION, POINTER
 from infra import environments, resource_names
 from infra.bundle import LAMBDA_TARGET
 from infra.environments import Contact
@@ -234,6 +235,9 @@ def test_the_heartbeat_has_its_code_in_the_template_and_rights_for_nothing_else(
     assert [statement["Action"] for statement in statements[:3]] == [
         *("lambda:InvokeFunction", "lambda:ListEventSourceMappings", "dynamodb:Query")
     ]
+    objects = {each["Action"]: json.dumps(each["Resource"]) for each in statements if "s3" in each["Action"]}
+    assert objects["s3:GetObject"].endswith(f'/{POINTER}"}}')
+    assert objects["s3:PutObject"].endswith(f'/{CONFIRMATION}"}}')
 
 
 def test_an_environment_without_tracking_has_no_heartbeat() -> None:
