@@ -83,9 +83,17 @@ class Assigner:
         self._new_time = new_time
 
     def assign(
-        self, user_id: str, experiment_key: str, context: dict[str, Any], now: float
+        self,
+        user_id: str,
+        experiment_key: str,
+        context: dict[str, Any],
+        now: float,
+        time: EvaluationTime | None = None,
     ) -> AssignmentResult:
-        """Raises InvalidInput, TooLarge, NotFound, StorageUnavailable or Throttled."""
+        """``time`` is what is left of a request that decides more. Here and below, None is a whole one.
+
+        Raises InvalidInput, TooLarge, NotFound, StorageUnavailable or Throttled.
+        """
         check_user_id(user_id)
         check_context(context)
         experiment = self._experiments.find(experiment_key)
@@ -93,20 +101,26 @@ class Assigner:
             raise NotFound.experiment(experiment_key)
         attributes = {**context, "user_id": user_id}
         experiment = self._find_in_force(experiment, now)
-        links = self._linked_users
+        links, time = self._linked_users, time or self._new_time()
         if links is None or links.is_unlinked(user_id, now):
-            return self._assign(experiment, user_id, attributes, now, self._assignments.get)
+            return self._assign(experiment, user_id, attributes, now, self._assignments.get, time)
         is_linkable = may_be_linked(experiment, user_id, attributes, now)
         lookup = links.find(user_id, [experiment], now) if is_linkable else Lookup(user_id)
         attributes["user_id"] = lookup.user_id
         read_row = lookup.before(self._assignments.get)
-        result = self._assign(experiment, lookup.user_id, attributes, now, read_row)
+        result = self._assign(experiment, lookup.user_id, attributes, now, read_row, time)
         return result if lookup.user_id == user_id else result._replace(user_id=user_id)
 
     def _assign(
-        self, experiment: Experiment, user_id: str, attributes: Attributes, now: float, read_row: ReadRow
+        self,
+        experiment: Experiment,
+        user_id: str,
+        attributes: Attributes,
+        now: float,
+        read_row: ReadRow,
+        time: EvaluationTime,
     ) -> AssignmentResult:
-        outcome = self._decide(experiment, user_id, attributes, now, read_row, self._new_time())
+        outcome = self._decide(experiment, user_id, attributes, now, read_row, time)
         return outcome if isinstance(outcome, AssignmentResult) else self._store(outcome, attributes, now)
 
     def assign_many(
@@ -116,6 +130,7 @@ class Assigner:
         context: dict[str, Any],
         now: float,
         after: str = "",
+        time: EvaluationTime | None = None,
     ) -> dict[str, AssignmentResult | RealtimeError]:
         """By experiment key, sorted. An error fails only its own key.
 
@@ -133,27 +148,32 @@ class Assigner:
             if not isinstance(each, RealtimeError)
         }
         unique = {experiment.key: experiment for experiment in by_name.values()}
-        results = self._assign_linked(unique.values(), user_id, attributes, now)
+        results = self._assign_linked(unique.values(), user_id, attributes, now, time or self._new_time())
         return dict(sorted((errors | {name: results[each.key] for name, each in by_name.items()}).items()))
 
     def _assign_linked(
-        self, experiments: Collection[Experiment], user_id: str, attributes: Attributes, now: float
+        self,
+        experiments: Collection[Experiment],
+        user_id: str,
+        attributes: Attributes,
+        now: float,
+        time: EvaluationTime,
     ) -> dict[str, AssignmentResult | RealtimeError]:
         """`_assign_each` for ``user_id``, or for the user that it is linked to."""
         links = self._linked_users
         if links is None or links.is_unlinked(user_id, now):
-            return self._assign_each(experiments, user_id, attributes, now)
+            return self._assign_each(experiments, user_id, attributes, now, time)
         linked = [each for each in experiments if may_be_linked(each, user_id, attributes, now)]
         lookup = links.find(user_id, linked, now)
         by_user = {**attributes, "user_id": lookup.user_id}
-        results = self._assign_each(linked, lookup.user_id, by_user, now, lookup)
+        results = self._assign_each(linked, lookup.user_id, by_user, now, time, lookup)
         if lookup.user_id != user_id:
             results = {
                 key: each if isinstance(each, RealtimeError) else each._replace(user_id=user_id)
                 for key, each in results.items()
             }
         others = [each for each in experiments if each.key not in results]
-        return results | self._assign_each(others, user_id, attributes, now)
+        return results | self._assign_each(others, user_id, attributes, now, time)
 
     def _assign_each(
         self,
@@ -161,13 +181,13 @@ class Assigner:
         user_id: str,
         attributes: Attributes,
         now: float,
+        time: EvaluationTime,
         lookup: Lookup = NO_LOOKUP,
     ) -> dict[str, AssignmentResult | RealtimeError]:
         """By the experiment's key."""
         results: dict[str, AssignmentResult | RealtimeError] = {}
         read_row = self._read_ahead(experiments, user_id, attributes, now, lookup)
         unstored: list[UnstoredDecision] = []
-        time = self._new_time()
         for experiment in experiments:
             try:
                 outcome = self._decide(experiment, user_id, attributes, now, read_row, time)
@@ -292,7 +312,7 @@ class Assigner:
 
         decision = self._ask(experiment, user_id, attributes, now, get_row, time)
         if row is not None and decision.reason is not Reason.STICKY and is_ahead(row, experiment):
-            return self._decide_again(experiment.key, user_id, attributes, now, row)
+            return self._decide_again(experiment.key, user_id, attributes, now, row, time)
         return conclude(experiment, user_id, unit, decision, row, now, is_unread=is_unread)
 
     def _ask(
@@ -308,7 +328,13 @@ class Assigner:
         return decide(experiment, user_id, attributes, now, get_row, find_segment, find_flag, time)
 
     def _decide_again(
-        self, experiment_key: str, user_id: str, attributes: Attributes, now: float, row: Assignment
+        self,
+        experiment_key: str,
+        user_id: str,
+        attributes: Attributes,
+        now: float,
+        row: Assignment,
+        time: EvaluationTime,
     ) -> AssignmentResult | UnstoredDecision:
         """By the newest definition, which made ``row`` and which this container has not loaded yet."""
         experiment = self._experiments.refresh(experiment_key)
@@ -316,7 +342,7 @@ class Assigner:
             raise NotFound.experiment(experiment_key)
         experiment = self._find_in_force(experiment, now)
         unit = find_unit(experiment, user_id, attributes)
-        decision = self._ask(experiment, user_id, attributes, now, lambda: row, self._new_time())
+        decision = self._ask(experiment, user_id, attributes, now, lambda: row, time)
         return conclude(experiment, user_id, unit, decision, row, now, is_newest=True)
 
     def _store(self, unstored: UnstoredDecision, attributes: Attributes, now: float) -> AssignmentResult:
@@ -324,7 +350,8 @@ class Assigner:
         row, stored = self._writer.store(unstored, now)
         if stored is not None and not unstored.is_newest and is_from_newer_definition(stored, unstored, now):
             key, user_id = unstored.experiment.key, unstored.user_id
-            outcome = self._decide_again(key, user_id, attributes, now, stored)
+            # Perhaps in another thread, and the request's time is that of its own.
+            outcome = self._decide_again(key, user_id, attributes, now, stored, self._new_time())
             if isinstance(outcome, AssignmentResult):
                 return outcome
             unstored = outcome

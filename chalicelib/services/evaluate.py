@@ -32,11 +32,22 @@ class ExperimentAssigner(Protocol):
     """Assigns users to the experiments that flags serve."""
 
     def assign(
-        self, user_id: str, experiment_key: str, context: dict[str, Any], now: float
+        self,
+        user_id: str,
+        experiment_key: str,
+        context: dict[str, Any],
+        now: float,
+        time: EvaluationTime,
     ) -> AssignmentResult: ...
 
     def assign_many(
-        self, user_id: str, experiment_keys: Collection[str] | None, context: dict[str, Any], now: float
+        self,
+        user_id: str,
+        experiment_keys: Collection[str] | None,
+        context: dict[str, Any],
+        now: float,
+        *,
+        time: EvaluationTime,
     ) -> AssignmentResults: ...
 
 
@@ -160,10 +171,10 @@ class FlagEvaluator:
         self, flag: Flag, user_id: str | None, context: dict[str, Any], now: float
     ) -> Evaluation:
         def assign(key: str) -> Evaluation | None:
-            return self._assign(key, user_id, context, now)
+            return self._assign(key, user_id, context, now, time)
 
-        get_flag = self._flags.get
-        state = make_state(now, get_flag, self._find_segment, assign, self._new_time())
+        get_flag, time = self._flags.get, self._new_time()
+        state = make_state(now, get_flag, self._find_segment, assign, time)
         return evaluate(flag, user_id, context, now, get_flag, state)
 
     def _find_asked(
@@ -190,8 +201,8 @@ class FlagEvaluator:
         Which experiments are served shows when flags are evaluated. The user is assigned to all of them in
         one go, and then the flags that serve one are evaluated again.
         """
-        experiments = _ExperimentAnswers(self._assigner, user_id, context, now)
         time = self._new_time()
+        experiments = _ExperimentAnswers(self._assigner, user_id, context, now, time)
         waiting: list[Flag] = []
 
         def find(key: str) -> Flag | None:
@@ -228,14 +239,14 @@ class FlagEvaluator:
         return [by_key[flag.key] for flag in requested if flag.key in by_key]
 
     def _assign(
-        self, key: str, user_id: str | None, context: dict[str, Any], now: float
+        self, key: str, user_id: str | None, context: dict[str, Any], now: float, time: EvaluationTime
     ) -> Evaluation | None:
         if user_id is None:
             raise InvalidInput.missing_unit("flag", "user")
         if self._assigner is None:
             raise Stop
         try:
-            result = self._assigner.assign(user_id, key, context, now)
+            result = self._assigner.assign(user_id, key, context, now, time)
         except NotFound:  # removed a moment ago: publishing refuses flags that serve no experiment
             raise Stop from None
         self._expose(result, context, now)
@@ -254,12 +265,18 @@ class _ExperimentAnswers:
     """Of one user, for many flags. ``used`` are the assignments that were an answer, by experiment."""
 
     def __init__(
-        self, assigner: ExperimentAssigner | None, user_id: str | None, context: dict[str, Any], now: float
+        self,
+        assigner: ExperimentAssigner | None,
+        user_id: str | None,
+        context: dict[str, Any],
+        now: float,
+        time: EvaluationTime,
     ) -> None:
         self._assigner = assigner
         self._user_id = user_id
         self._context = context
         self._now = now
+        self._time = time
         self._results: dict[str, AssignmentResult | RealtimeError] = {}
         self._needed: set[str] = set()
         self.used: dict[str, AssignmentResult] = {}
@@ -288,7 +305,9 @@ class _ExperimentAnswers:
         """In one go."""
         if self._assigner is not None and self._user_id is not None:
             needed, self._needed = self._needed, set()
-            self._results |= self._assigner.assign_many(self._user_id, needed, self._context, self._now)
+            self._results |= self._assigner.assign_many(
+                self._user_id, needed, self._context, self._now, time=self._time
+            )
 
 
 def _name_as_asked(evaluations: Iterable[Evaluation], by_name: Mapping[str, Flag]) -> list[Evaluation]:

@@ -4,14 +4,16 @@ A function's answer is JSON that has the body as text, so each quotation mark ta
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
+from typing import Any, NamedTuple, TypeAlias
 
 from chalicelib.domain.context import MAX_USER_ID_BYTES
 from chalicelib.domain.definitions.answers import FlagAnswers
-from chalicelib.domain.definitions.model import MAX_BATCH
+from chalicelib.domain.definitions.model import MAX_BATCH, DefinitionName
 from chalicelib.domain.definitions.schema import Definition, ExperimentDocument, FlagDocument
 from chalicelib.domain.definitions.set_problems import DefinitionProblem, make_problem
+from chalicelib.domain.definitions.uses import get_kind, list_served
 from chalicelib.domain.general_form.compiler import Variant
 from chalicelib.domain.reasons import Reason
 
@@ -20,7 +22,7 @@ MAX_BYTES = 6_291_556 - 10_000
 _VERSION = 10**9
 _FIELDS_BYTES = 700
 """Of an assignment: names of fields, ids, times, quotation marks."""
-Sized = tuple[int, Definition]
+Sized: TypeAlias = tuple[int, Definition]
 
 
 def check_bulk_answers(documents: Iterable[Definition]) -> Iterator[DefinitionProblem]:
@@ -42,9 +44,14 @@ def list_bulk_answers(documents: Sequence[Definition]) -> list[tuple[str, list[S
 
 
 def measure_flags(documents: Iterable[Definition]) -> list[Sized]:
-    """Of each listed flag the largest answer of its own, in the larger of both protocols."""
-    listed = [each for each in documents if isinstance(each, FlagDocument) and each.listed]
-    return [(_measure_flag(flag), flag) for flag in listed]
+    """Of each listed flag the largest answer, in the larger of both protocols.
+
+    Also what it takes from the flags and experiments that it serves.
+    """
+    by_name = {(get_kind(each), each.key): each for each in documents}
+    largest: dict[DefinitionName, _Answer] = {}
+    listed = [each for each in by_name.values() if isinstance(each, FlagDocument) and each.listed]
+    return [(_measure_flag(flag, _find_largest(flag, by_name, largest)), flag) for flag in listed]
 
 
 def measure_experiments(documents: Iterable[Definition]) -> list[Sized]:
@@ -54,13 +61,44 @@ def measure_experiments(documents: Iterable[Definition]) -> list[Sized]:
     return nlargest(MAX_BATCH, sized, key=lambda each: each[0])
 
 
-def _measure_flag(flag: FlagDocument) -> int:
+class _Answer(NamedTuple):
+    """``size`` is that of variant and value in an answer, in bytes."""
+
+    size: int
+    variant: str
+    value: Any
+
+
+def _find_largest(
+    document: Definition, by_name: Mapping[DefinitionName, Definition], found: dict[DefinitionName, _Answer]
+) -> _Answer:
+    """Of its own answers and of those that it serves. ``found`` keeps what was found before."""
+    name = get_kind(document), document.key
+    if name not in found:
+        found[name] = _Answer(0, "", None)  # while a circle is refused elsewhere
+        answers = [_measure_variant(key, value) for key, value in _list_values(document)]
+        served = list_served(document) if isinstance(document, FlagDocument) else ()
+        answers += [_find_largest(by_name[use.name], by_name, found) for use in served if use.name in by_name]
+        found[name] = max(answers, default=found[name], key=lambda answer: answer.size)
+    return found[name]
+
+
+def _list_values(document: Definition) -> Iterator[tuple[str, Any]]:
+    if isinstance(document, FlagDocument):
+        yield from ((variant.key, variant.value) for variant in document.variants)
+    elif isinstance(document, ExperimentDocument):
+        yield from ((variant.key, variant.payload) for variant in document.variants)
+
+
+def _measure_variant(key: str, value: Any) -> _Answer:
+    texts = json.dumps(key), json.dumps(value, separators=(",", ":"))
+    return _Answer(sum(map(_measure_as_text, texts)), key, value)
+
+
+def _measure_flag(flag: FlagDocument, largest: _Answer) -> int:
     answers = FlagAnswers(flag, _VERSION)
-    reason = max(Reason, key=len)
-    made = [
-        answers.make(Variant(each.key, each.key, each.value, True), False, reason) for each in flag.variants
-    ]
-    made.append(answers.make_no_value())
+    variant = Variant(largest.variant, largest.variant, largest.value, True)
+    made = [answers.make(variant, False, max(Reason, key=len)), answers.make_no_value()]
     return max(_measure_as_text(text) for each in made for text in (each.member, each.openfeature))
 
 

@@ -1,14 +1,20 @@
 """Flags that serve an experiment: its variant is their answer, stored and counted as by `/assign`."""
 
+import itertools
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.definitions.model import Evaluation
-from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from chalicelib.domain.definitions.model import MAX_BATCH, Evaluation, Segment
+from chalicelib.domain.errors import EvaluationTooLong, InvalidInput, NotFound, StorageUnavailable
+from chalicelib.domain.general_form.state import EvaluationTime
 from chalicelib.services.evaluate import FlagEvaluator
+from chalicelib.services.evaluation_time import RequestTime
 from tests.support.assigner import Container
 from tests.support.experiments import published, published_flag
+from tests.support.flags import flag
+from tests.support.plane import FixedDefinitions
 
 SPLIT: dict[str, Any] = {
     "variants": {"control": {"weight": 1, "payload": "grey"}, "treatment": {"weight": 1, "payload": "green"}}
@@ -192,3 +198,56 @@ def test_a_flag_that_is_not_listed_may_be_a_prerequisite_of_one_that_is() -> Non
     container = Container(published_flag("colour", listed=False), published_flag("new", **needs))
     (answer,) = make_evaluator(container).evaluate_many("u1", None, {}, container.now).evaluations
     assert (answer.flag_key, answer.variant) == ("new", "on")
+
+
+def test_the_experiment_spends_the_time_of_the_request_that_asks_for_the_flag() -> None:
+    conditions = [{"if": "a", "matches": f"(a|b){number}$"} for number in range(100)]
+    bench = Bench(when={"any": conditions})
+    container, clock = bench.container, itertools.count(0, 0.5)
+    catalog = container.catalog
+    flags = FlagEvaluator(
+        catalog.flags,
+        catalog.segments,
+        None,
+        container.assigner,  # whose own time is unlimited
+        container.tracker,
+        lambda: RequestTime(1.0, clock.__next__),
+    )
+    with pytest.raises(EvaluationTooLong):
+        flags.evaluate("u1", "colour", {"a": "x"}, container.now)
+    answers = flags.evaluate_many("u1", None, {"a": "x"}, container.now)
+    assert {key: error.code for key, error in answers.failures.items()} == {"colour": "evaluation_too_long"}
+    assert [answer.flag_key for answer in answers.evaluations] == ["old"]
+
+
+class NoExperiments:
+    """An assigner that knows none of them: such a flag answers its default."""
+
+    def __init__(self) -> None:
+        self.asked: list[Collection[str]] = []
+
+    def assign(self, *_: Any) -> Any:
+        raise AssertionError("one by one")
+
+    def assign_many(
+        self, user_id: str, experiment_keys: Collection[str] | None, *_: Any, time: EvaluationTime
+    ) -> dict[str, Any]:
+        del user_id, time
+        assert experiment_keys is not None
+        self.asked.append(experiment_keys)
+        return {key: NotFound.experiment(key) for key in experiment_keys}
+
+
+def test_flags_beyond_a_thousand_experiments_fail_alone() -> None:
+    number = MAX_BATCH + 2
+    rules = [[{"id": "ours", "serve": {"experiment": f"e{n}"}}] for n in range(number)]
+    flags = [flag(f"f{n}", **COLOUR | {"rules": rules[n]}) for n in range(number)]
+    assigner, no_segments = NoExperiments(), FixedDefinitions[Segment]()
+    service = FlagEvaluator(FixedDefinitions(*flags, flag("old")), no_segments, None, assigner)
+    answers = service.evaluate_many("u1", None, {}, 0.0)
+    assert [len(keys) for keys in assigner.asked] == [MAX_BATCH]
+    assert {error.code for error in answers.failures.values()} == {"too_many_experiments"}
+    assert (len(answers.evaluations), len(answers.failures)) == (MAX_BATCH + 1, 2)
+    assert "ask for fewer by flag_keys" in str(next(iter(answers.failures.values())))
+    rest = service.evaluate_many("u1", [*answers.failures], {}, 0.0)
+    assert (len(rest.evaluations), rest.failures) == (2, {})

@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+import pytest
+
 from chalicelib.domain.definitions.answer_sizes import MAX_BYTES, measure_experiments, measure_flags
 from chalicelib.domain.definitions.compiler import parse_experiment, parse_flag
 from chalicelib.domain.definitions.consistency import check_set
+from chalicelib.domain.definitions.schema import FlagDocument
 from realtime.definition_files.documents import DefinitionName, Document
 from realtime.definition_files.lint.sets import lint_set
 from tests.support.experiments import document
@@ -47,6 +50,34 @@ def test_assignments_of_a_page_are_held_to_it_too() -> None:
     assert len(measure_experiments(experiments * 30)) == 1_000
     completed = [each.model_copy(update={"status": "completed"}) for each in experiments]
     assert check_set(completed) == []
+
+
+def serving(key: str, serve: dict[str, Any], **more: Any) -> FlagDocument:
+    rules = [{"id": "r", "serve": serve}]
+    return parse_flag(
+        {"key": key, "type": "string", "variants": {"plain": ""}, "default": "plain", "rules": rules} | more
+    )
+
+
+SPLIT = {
+    "split": [{"rest": True, "serve": {"experiment": "large"}}],
+    "of": {"scheme": "realtime-1", "prefix": "x:", "half": "first"},
+}
+
+
+@pytest.mark.parametrize("serve", [{"experiment": "large"}, {"flag": "between"}, SPLIT])
+def test_what_flags_serve_from_experiments_and_other_flags_is_in_the_sum(serve: dict[str, Any]) -> None:
+    variants = [{"key": "a", "allocation": 1, "payload": TEXT}]
+    large = parse_experiment(document("large", variants=variants))
+    between = serving("between", {"experiment": "large"}, listed=False)
+    flags = [serving(f"f{number}", serve) for number in range(100)]
+    assert check_set([large, between, *flags[:10]]) == []
+    sized = measure_flags([large, between, *flags])
+    payload = len(json.dumps(json.dumps(TEXT)))
+    assert [flag.key for _, flag in sized] == [flag.key for flag in flags]
+    assert all(payload < size < payload + 300 for size, _ in sized)
+    [(_, problem)] = check_set([large, between, *flags])
+    assert "all listed flags (100)" in problem.message
 
 
 def test_what_a_load_balancer_would_refuse_is_a_warning() -> None:
