@@ -15,6 +15,7 @@ from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.recent_contexts import RecentContext
+from realtime.analysis.plan_changes import describe_plan_change
 from realtime.commands.publisher import PublisherName
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
@@ -80,6 +81,9 @@ def publish(
     if files.problems:  # reported without asking the store
         return print_report(console, files, files.problems, strict)
     published = _load_published(definitions)
+    files.freeze_metrics(published.parse_rows())
+    if files.problems:
+        return print_report(console, files, files.problems, strict)
     absent = published.rows.keys() - files.documents.keys()
     skipped = find_skipped_definitions(files.skipped, absent) if prune else {}
     removed = absent - skipped.keys() if prune else set()
@@ -185,7 +189,9 @@ def _publish_changes(
         _print_change(console, change, before, after, now, recent)
         if isinstance(change.after, ExperimentDocument):
             history = definitions.get_history("experiment", change.after.key)
-            for line in describe_split_change(change.after, history):
+            before_it = change.before if isinstance(change.before, ExperimentDocument) else None
+            plan = describe_plan_change(before_it, change.after, history, now)
+            for line in (*describe_split_change(change.after, history), *plan):
                 console.print(f"    [yellow]{line}[/yellow]", highlight=False, soft_wrap=True)
     for name, causes in find_dependents(changes, after):
         impact = measure_impact(name, before, after, now, recent)

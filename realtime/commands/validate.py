@@ -10,8 +10,10 @@ from chalicelib.domain.definitions import consistency
 from chalicelib.domain.errors import Problem
 from realtime.definition_files.documents import DefinitionName, Document
 from realtime.definition_files.files import Skipped
+from realtime.definition_files.lint.analysis import lint_metric
 from realtime.definition_files.lint.document import lint_document
 from realtime.definition_files.lint.sets import lint_set
+from realtime.definition_files.metrics import find_unnamed
 from realtime.definition_files.read import DefinitionSet, read_definitions
 from realtime.safe_reading.shown_text import escape_controls
 
@@ -22,6 +24,7 @@ MAX_SKIPPED = 20
 def validate(console: Console, paths: Sequence[Path], strict: bool) -> int:
     """Returns the exit status."""
     definitions = read_definitions(paths)
+    definitions.freeze_metrics({})
     problems = definitions.problems or find_conflicts(definitions.documents, definitions)
     return print_report(console, definitions, problems, strict)
 
@@ -50,10 +53,13 @@ def print_report(
             highlight=False,
             soft_wrap=True,
         )
+    for note in find_unnamed(definitions.metrics, definitions.documents):
+        console.print(f"[dim]note    {_escape(note)}[/dim]", highlight=False, soft_wrap=True)
     has_failed = bool(problems) or (strict and bool(warnings))
     verdict = "[red]Nothing is published.[/red]" if has_failed else "[green]Valid.[/green]"
-    count = len(definitions.documents)
-    summary = f"{count} valid definitions, {len(problems)} errors, {len(warnings)} warnings."
+    metrics = f" and {len(definitions.metrics)} metrics" if definitions.metrics else ""
+    count = f"{len(definitions.documents)} valid definitions{metrics}"
+    summary = f"{count}, {len(problems)} errors, {len(warnings)} warnings."
     console.print(f"{summary} {verdict}", highlight=False)
     return int(has_failed)
 
@@ -72,8 +78,14 @@ def _find_warnings(definitions: DefinitionSet) -> list[Problem]:
         for name, document in definitions.documents.items()
         for problem in lint_document(name, document, definitions.sources[name])
     ]
+    of_metrics = [
+        problem.with_prefix(each.locate())
+        for each in definitions.metrics.values()
+        for problem in lint_metric(each.source)
+    ]
     of_set = [] if definitions.problems else lint_set(definitions.documents)
-    return [problem.with_prefix(definitions.locate(name)) for name, problem in (*of_each, *of_set)]
+    of_definitions = [problem.with_prefix(definitions.locate(name)) for name, problem in (*of_each, *of_set)]
+    return [*of_definitions, *of_metrics]
 
 
 def _escape(text: object) -> str:

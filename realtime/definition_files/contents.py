@@ -1,4 +1,4 @@
-"""What one file holds: definitions, mistakes, and documents that have nothing to do with definitions."""
+"""What one file holds: definitions, metrics, mistakes, and documents that have nothing to do with them."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,7 +7,9 @@ from typing import Any
 
 import yaml
 
+from chalicelib.domain.definitions.analysis_schema import MetricDocument
 from chalicelib.domain.definitions.model import DefinitionKind
+from chalicelib.domain.definitions.schema import NamedDocument
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.spelling import find_similar, suggest
 from realtime.definition_files.documents import KINDS
@@ -16,10 +18,15 @@ from realtime.definition_files.syntax import MAX_BYTES, parse_written
 from realtime.safe_reading.regular_files import RefusedFile, read_regular
 from realtime.safe_reading.strict_json import DEPTH_RULE
 
-LISTS = tuple(f"{kind}s" for kind in KINDS)
+DEFINITION_LISTS = tuple(f"{kind}s" for kind in KINDS)
+METRICS = "metrics"
+LISTS = (*DEFINITION_LISTS, METRICS)
 OTHER, BLANK, UNREADABLE = "without definitions", "blank", "unreadable, without definitions by all signs"
-_CONTENT = "experiments: [...], flags: [...] and/or segments: [...]"
-_MENTION = re.compile(rb"(%s)[\"']?\s*:" % "|".join(LISTS).encode())
+_CONTENT = "experiments: [...], flags: [...], segments: [...] and/or metrics: [...]"
+_MENTION = re.compile(rb"(%s)[\"']?\s*:" % "|".join(DEFINITION_LISTS).encode())
+_METRIC_FIELDS = MetricDocument.model_fields.keys() - NamedDocument.model_fields.keys()
+_METRIC_MENTION = re.compile(rb"\bmetrics[\"']?\s*:.*\b(aggregate|numerator)[\"']?\s*:", re.DOTALL)
+"""Files of other programs have ``metrics`` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,15 @@ class Source:
     """A definition in a file. ``written`` is ``data`` with each number as the text of the file."""
 
     kind: DefinitionKind
+    location: str
+    data: Any
+    written: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSource:
+    """A metric of the catalogue in a file; the fields are those of `Source`."""
+
     location: str
     data: Any
     written: Any
@@ -41,6 +57,7 @@ class FileContent:
 
     path: Path
     definitions: list[Source] = field(default_factory=list)
+    metrics: list[MetricSource] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     is_empty: bool = False
@@ -60,7 +77,8 @@ def read_file(path: Path) -> FileContent:
         documents, written = parse_written(data, path.suffix)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         content.problems.append(Problem(str(path), _describe(error)))
-        if not _MENTION.search(data.replace(b"\0", b"")):  # UTF-16 without a mark has zeros between letters
+        text = data.replace(b"\0", b"")  # UTF-16 without a mark has zeros between letters
+        if not _MENTION.search(text) and not _METRIC_MENTION.search(text):
             content.skipped.append(Skipped(path, UNREADABLE))
             content.is_empty = True
         return content
@@ -91,7 +109,17 @@ def _add_documents(content: FileContent, documents: list[Any], written: list[Any
 
 def _holds_definitions(document: Any) -> bool:
     """A misspelt ``flag:`` counts: it would be a loss to pass over it."""
-    return isinstance(document, dict) and any(find_similar(name, LISTS, 0.8) for name in document)
+    if not isinstance(document, dict):
+        return False
+    if any(find_similar(name, DEFINITION_LISTS, 0.8) for name in document):
+        return True
+    return any(find_similar(name, (METRICS,), 0.8) and _holds_metrics(document[name]) for name in document)
+
+
+def _holds_metrics(value: Any) -> bool:
+    """Files of other programs have ``metrics`` too."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value == [] or any(isinstance(item, dict) and item.keys() & _METRIC_FIELDS for item in items)
 
 
 def _add_definitions(
@@ -104,14 +132,22 @@ def _add_definitions(
             )
             content.problems.append(Problem(f"{location}: {name}", message))
     for kind in KINDS:
-        items = document.get(f"{kind}s", [])
-        if not isinstance(items, list):
-            content.problems.append(Problem(f"{location}: {kind}s", "must be a list"))
-            continue
-        content.definitions += [
-            Source(kind, f"{location}: {kind}s[{index}]", item, written[f"{kind}s"][index])
-            for index, item in enumerate(items)
-        ]
+        items = _list_items(content, document, written, f"{kind}s", location)
+        content.definitions += [Source(kind, *item) for item in items]
+    content.metrics += [
+        MetricSource(*item) for item in _list_items(content, document, written, METRICS, location)
+    ]
+
+
+def _list_items(
+    content: FileContent, document: dict[Any, Any], written: dict[Any, Any], name: str, location: str
+) -> list[tuple[str, Any, Any]]:
+    """Location, data and written form of each item of a list."""
+    items = document.get(name, [])
+    if not isinstance(items, list):
+        content.problems.append(Problem(f"{location}: {name}", "must be a list"))
+        return []
+    return [(f"{location}: {name}[{index}]", item, written[name][index]) for index, item in enumerate(items)]
 
 
 def _describe(error: Exception) -> str:

@@ -24,8 +24,8 @@ CHECKED_BEFORE_ASSIGNMENT = (
 )
 """Fields that decide before the stored assignment does, or say which row it is (docs/assignment.md)."""
 
-_IDENTITIES = ("key", "id", "flag", "at")
-"""Fields that name the items of a list: variants, targeting rules, prerequisites, rollout steps."""
+_IDENTITIES = ("key", "id", "flag", "metric", "at")
+"""Fields that name the items of a list: variants, targeting rules, prerequisites, guardrails, steps."""
 _ABSENT = object()
 _PLAIN_NAME = re.compile(r"[A-Za-z_][\w.:+-]*|\d{4}-[\dTZ.:+-]+", re.ASCII)
 

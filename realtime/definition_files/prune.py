@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from chalicelib.domain.errors import Problem
-from realtime.definition_files.contents import BLANK, LISTS, UNREADABLE, read_file
+from realtime.definition_files.contents import BLANK, DEFINITION_LISTS, UNREADABLE, read_file
 from realtime.definition_files.documents import DefinitionName
 from realtime.definition_files.files import Skipped, list_skipped_files
 from realtime.safe_reading.regular_files import RefusedFile, open_regular
@@ -50,7 +50,7 @@ def find_skipped_definitions(
 
 def _find_mentioned(file: Path, names: Collection[DefinitionName]) -> list[DefinitionName]:
     """All of them if the file cannot be opened. It may be huge, so it is never in memory as a whole."""
-    wanted = {text.encode() for text in (*LISTS, *(key for _, key in names))}
+    wanted = {text.encode() for text in (*DEFINITION_LISTS, *(key for _, key in names))}
     found: set[bytes] = set()
     tail = b""
     try:
@@ -61,6 +61,6 @@ def _find_mentioned(file: Path, names: Collection[DefinitionName]) -> list[Defin
                 tail = tail[-_LONGEST:]
     except (OSError, RefusedFile):
         return list(names)
-    if not any(name.encode() in found for name in LISTS):
+    if not any(name.encode() in found for name in DEFINITION_LISTS):
         return []
     return [name for name in names if name[1].encode() in found]

@@ -1,7 +1,7 @@
 """Read definition files as one checked set. Every problem names its file and path."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -12,9 +12,10 @@ from chalicelib.domain.definitions import consistency
 from chalicelib.domain.definitions.field_types import MAX_DEFINITION_BYTES
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import InvalidInput, Problem
-from realtime.definition_files.contents import FileContent, Source, read_file
+from realtime.definition_files.contents import FileContent, MetricSource, Source, read_file
 from realtime.definition_files.documents import DefinitionName, Document, build_row, parse_document
 from realtime.definition_files.files import Skipped, list_files
+from realtime.definition_files.metrics import CatalogueMetric, freeze_metrics, parse_metric
 
 MAX_SET_BYTES = 64_000_000
 """Of all files together."""
@@ -27,6 +28,7 @@ class DefinitionSet:
     sources: dict[DefinitionName, Source] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    metrics: dict[str, CatalogueMetric] = field(default_factory=dict)
 
     @property
     def experiments(self) -> list[ExperimentDocument]:
@@ -51,23 +53,45 @@ class DefinitionSet:
             self.skipped += content.skipped
         for source in content.definitions:
             self.add(source)
+        for metric in content.metrics:
+            self.add_metric(metric)
+
+    def freeze_metrics(self, published: Mapping[DefinitionName, Document]) -> None:
+        """Write the metrics that each analysis names into it, or to ``problems`` that there is none."""
+        for name, document in self.documents.items():
+            if isinstance(document, ExperimentDocument) and document.analysis is not None:
+                frozen, problems = freeze_metrics(document, self.metrics, published.get(name))
+                problems += _check_size(frozen)
+                self.problems += [problem.with_prefix(self.locate(name)) for problem in problems]
+                self.documents[name] = frozen
+
+    def add_metric(self, source: MetricSource) -> None:
+        """Add a metric of the catalogue, or what is wrong with it to ``problems``."""
+        label = _label(source)
+        problems = _check_json(source, label)
+        if problems:
+            self.problems += problems
+            return
+        metric = parse_metric(source.data)
+        if isinstance(metric, list):
+            self.problems += [problem.with_prefix(label) for problem in metric]
+            return
+        first = self.metrics.setdefault(metric.key, CatalogueMetric(metric, source))
+        if first.source is not source:
+            message = f"{metric.key!r} is already defined in {first.source.location}"
+            self.problems.append(Problem(f"{source.location}.key", message))
 
     def add(self, source: Source) -> None:
         """Add the definition of ``source``, or what is wrong with it to ``problems``."""
         kind, data, location = source.kind, source.data, source.location
-        key = data.get("key") if isinstance(data, dict) else None
-        label = f"{location} ({key})" if isinstance(key, str) else location
-        try:
-            non_json = [problem.with_prefix(label) for problem in _find_non_json(data, "")]
-        except RecursionError:
-            self.problems.append(Problem(label, "is nested too deeply, or contains itself"))
-            return
-        if non_json:
-            self.problems += non_json
+        label = _label(source)
+        problems = _check_json(source, label)
+        if problems:
+            self.problems += problems
             return
         try:
             document = parse_document(kind, data)
-            size = len(build_row(document).text.encode())
+            too_large = _check_size(document)
         except UnicodeEncodeError:
             self.problems.append(Problem(location, "contains a lone surrogate, which is not valid text"))
             return
@@ -75,11 +99,8 @@ class DefinitionSet:
             self.problems += [problem.with_prefix(label) for problem in error.details]
             return
         label = f"{location} ({document.key})"
-        self.problems += [problem.with_prefix(label) for problem in consistency.check_document(document)]
-        if size > MAX_DEFINITION_BYTES:
-            limit = f"{MAX_DEFINITION_BYTES} are allowed; name users by a targeting rule"
-            message = f"has {size} bytes as JSON, {limit}"
-            self.problems.append(Problem(label, message))
+        mistakes = [*consistency.check_document(document), *too_large]
+        self.problems += [problem.with_prefix(label) for problem in mistakes]
         first = self.locations.setdefault((kind, document.key), location)
         if first == location:
             self.documents[kind, document.key] = document
@@ -129,6 +150,27 @@ def _get_size(file: Path) -> int:
         return file.stat().st_size
     except OSError:
         return 0
+
+
+def _label(source: Source | MetricSource) -> str:
+    """The place in the file, with the key if it has one."""
+    key = source.data.get("key") if isinstance(source.data, dict) else None
+    return f"{source.location} ({key})" if isinstance(key, str) else source.location
+
+
+def _check_json(source: Source | MetricSource, label: str) -> list[Problem]:
+    try:
+        return [problem.with_prefix(label) for problem in _find_non_json(source.data, "")]
+    except RecursionError:
+        return [Problem(label, "is nested too deeply, or contains itself")]
+
+
+def _check_size(document: Document) -> list[Problem]:
+    size = len(build_row(document).text.encode())
+    if size <= MAX_DEFINITION_BYTES:
+        return []
+    limit = f"{MAX_DEFINITION_BYTES} are allowed; name users by a targeting rule"
+    return [Problem("", f"has {size} bytes as JSON, {limit}")]
 
 
 def _find_non_json(data: Any, path: str) -> Iterator[Problem]:

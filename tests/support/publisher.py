@@ -31,10 +31,16 @@ class Publisher:
         return self.console.file.getvalue()
 
     def _write_file(
-        self, flags: list[Any], experiments: Sequence[Any] = (), segments: Sequence[Any] = ()
+        self,
+        flags: list[Any],
+        experiments: Sequence[Any] = (),
+        segments: Sequence[Any] = (),
+        metrics: Sequence[Any] = (),
     ) -> Path:
         path = self.folder / "set.yaml"
         content = {"flags": flags, "experiments": [*experiments], "segments": [*segments]}
+        if metrics:
+            content["metrics"] = [*metrics]
         path.write_text(yaml.safe_dump(content, sort_keys=False))
         return path
 
@@ -43,11 +49,12 @@ class Publisher:
         *flags: Any,
         experiments: tuple[Any, ...] = (),
         segments: tuple[Any, ...] = (),
+        metrics: tuple[Any, ...] = (),
         strict: bool = False,
         **options: Any,
     ) -> int:
         self.console.file = io.StringIO()
-        path = self._write_file([*flags], experiments, segments)
+        path = self._write_file([*flags], experiments, segments, metrics)
         options = {"confirm": lambda _: True} | options
         return publish(self.console, self.definitions, [path], strict, now=NOW, **options)
 

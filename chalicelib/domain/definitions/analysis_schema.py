@@ -5,14 +5,25 @@ planned before the first user (docs/analysis.md). `realtime/analysis` reads it; 
 """
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from chalicelib.domain.definitions.field_types import Document, EventType, Key
+from chalicelib.domain.definitions.percent import read_share
 
 _DURATION = re.compile(r"(\d{1,5})([mhd])")
+_CURRENCY = "[A-Z0-9]{3,8}"
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 ASSIGNMENT_ANCHOR = "assignment"
 CURRENCY = "currency"
@@ -38,9 +49,31 @@ def _check_rate(text: str) -> str:
     return text
 
 
-Duration = Annotated[str, AfterValidator(_check_duration)]
+def _check_currency(text: str) -> str:
+    if not re.fullmatch(_CURRENCY, text):
+        raise ValueError("must be 3 to 8 capital letters or digits, such as EUR")
+    return text
+
+
+def _check_wanted(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """One message, where each type of the union would have its own."""
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError("must be text, a number, true or false, or a list with some of these") from None
+
+
+Duration = Annotated[
+    str, Field(json_schema_extra={"pattern": r"^0*[1-9][0-9]{0,4}[mhd]$"}), AfterValidator(_check_duration)
+]
+Currency = Annotated[
+    str, Field(json_schema_extra={"pattern": f"^{_CURRENCY}$"}), AfterValidator(_check_currency)
+]
 Rate = Annotated[str, AfterValidator(_check_rate)]
 Scalar = str | int | float | bool
+Wanted = Annotated[Scalar | Annotated[list[Scalar], Field(min_length=1)], WrapValidator(_check_wanted)]
+Percent = BeforeValidator(read_share)
+"""Shares may be written as text, such as 2%."""
 
 
 class MeasureDocument(Document):
@@ -52,9 +85,9 @@ class MeasureDocument(Document):
 
     event: EventType
     aggregate: Literal["count", "sum", "conversion"] = "count"
-    where: dict[str, Scalar | list[Scalar]] = {}
-    currency: str | None = Field(default=None, pattern="^[A-Z0-9]{3,8}$")
-    rates: dict[str, Rate] = {}
+    where: dict[str, Wanted] = {}
+    currency: Currency | None = None
+    rates: dict[Currency, Rate] = {}
 
     @model_validator(mode="after")
     def _check_rates(self) -> Self:
@@ -78,16 +111,16 @@ class MetricDocument(Document):
     owner: str | None = None
     event: EventType | None = None
     aggregate: Literal["count", "sum", "conversion"] | None = None
-    where: dict[str, Scalar | list[Scalar]] = {}
-    currency: str | None = Field(default=None, pattern="^[A-Z0-9]{3,8}$")
-    rates: dict[str, Rate] = {}
+    where: dict[str, Wanted] = {}
+    currency: Currency | None = None
+    rates: dict[Currency, Rate] = {}
     numerator: MeasureDocument | None = None
     denominator: MeasureDocument | None = None
     window: Duration | None = None
     pre_period: Duration | None = None
-    cap: Annotated[float, Field(ge=0.5, lt=1)] | None = None
+    cap: Annotated[float, Field(ge=0.5, lt=1), Percent] | None = None
     better: Literal["up", "down"] = "up"
-    minimum_effect: Annotated[float, Field(gt=0, le=10)] | None = None
+    minimum_effect: Annotated[float, Field(gt=0, le=10), Percent] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -129,7 +162,15 @@ class GuardrailDocument(Document):
     """A metric that must not become worse than by ``margin``, a share of the control's mean."""
 
     metric: Key
-    margin: Annotated[float, Field(gt=0, lt=1)]
+    margin: Annotated[float, Field(gt=0, lt=1), Percent]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_margin(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            message = f"margin: required; write {{metric: {data}, margin: 3%}}"
+            raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueErrors only
+        return data
 
 
 class AnalysisDocument(Document):
@@ -144,24 +185,32 @@ class AnalysisDocument(Document):
     primary: list[Key] = []
     guardrails: list[GuardrailDocument] = []
     secondary: list[Key] = []
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    power: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    alpha: Annotated[float, Field(gt=0, lt=0.5), Percent] = 0.05
+    power: Annotated[float, Field(gt=0.5, lt=1), Percent] = 0.8
     sequential: bool = True
     planned_users: Annotated[int, Field(ge=2)] | None = None
     metrics: list[MetricDocument] = []
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        named = self.list_metric_keys()
-        for name in named:
-            if named.count(name) > 1:
-                raise ValueError(f"{name}: is named twice; a metric has one role")
+        first: dict[str, str] = {}
+        for path, key in self.list_named():
+            if key in first:
+                raise ValueError(f"{path}: {key} is in {first[key]} already; a metric has one role")
+            first[key] = path
         keys = [metric.key for metric in self.metrics]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise ValueError(f"metrics: {key} is there twice")
+        for index, key in enumerate(keys):
+            if key in keys[:index]:
+                raise ValueError(f"metrics[{index}].key: {key} is there twice")
         return self
+
+    def list_named(self) -> Iterator[tuple[str, str]]:
+        """The path and key of each metric that has a role, in the order of the roles."""
+        yield from ((f"primary[{index}]", key) for index, key in enumerate(self.primary))
+        for index, guardrail in enumerate(self.guardrails):
+            yield f"guardrails[{index}].metric", guardrail.metric
+        yield from ((f"secondary[{index}]", key) for index, key in enumerate(self.secondary))
 
     def list_metric_keys(self) -> list[str]:
         """In the order of their roles: primary, guardrails, secondary."""
-        return [*self.primary, *(guardrail.metric for guardrail in self.guardrails), *self.secondary]
+        return [key for _, key in self.list_named()]

@@ -81,7 +81,7 @@ class ChangeDocument(Document):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in ("key", "id", "alias", "salt", "changes"):
+        for name in ("key", "id", "alias", "salt", "analysis", "changes"):
             if name in self.set:
                 raise ValueError(f"set.{name}: cannot change by the clock; publish it")
         return self
@@ -175,6 +175,8 @@ class ExperimentDocument(DefinitionDocument):
             require_variant(self.serve, keys, "serve")
             if self.status != "completed":
                 raise ValueError("serve: names the winner of a completed experiment; write status: completed")
+        if self.analysis is not None and self.analysis.control is not None:
+            require_variant(self.analysis.control, keys, "analysis.control")
         if self.when is not True and self.targeting_rules is not None:
             raise ValueError("when: write either when or targeting_rules, not both")
         for variant_key in self.overrides.values():

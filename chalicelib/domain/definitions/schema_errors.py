@@ -94,6 +94,8 @@ _FIXES = {
     "finite_number": "must be a finite number",
     "less_than_equal": "must be at most {le:g}",
     "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be below {lt:g}",
+    "greater_than": "must be above {gt:g}",
     "timezone_aware": "needs a time zone, such as 2026-01-31T09:00:00Z",
     "datetime_type": _DATE_TIME,
     "datetime_parsing": _DATE_TIME,

@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
 from chalicelib.domain.definitions import schema as models
+from chalicelib.domain.definitions.analysis_schema import MetricDocument
 from chalicelib.domain.definitions.consistency import NEVER_EMPTY
 from chalicelib.domain.definitions.percent import (
     read_percentage,
@@ -41,6 +42,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "experiments": models.ExperimentDocument,
     "flags": models.FlagDocument,
     "segments": models.SegmentDocument,
+    "metrics": MetricDocument,
 }
 """By the list of a file that holds them."""
 _GRAMMAR = "grammar"
@@ -150,6 +152,8 @@ def _replace_items(schema: Schema, items: Schema) -> Schema:
 def _add_short_forms(definitions: dict[str, Schema]) -> None:
     """What the models' validators read before the fields are checked."""
     flag, experiment = definitions["Flag"], definitions["Experiment"]
+    ratio = {"required": ["numerator", "denominator"]}
+    definitions["Metric"] |= any_of({"required": ["event"]}, ratio)
     flag["required"].remove("type")
     flag["anyOf"] = [{"required": [name]} for name in ("type", "rules", "variants")]
     has_rules = {"required": ["rules"]}

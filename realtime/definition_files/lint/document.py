@@ -10,6 +10,7 @@ from chalicelib.domain.targeting.lint.rules import lint_rules
 from chalicelib.domain.targeting.lint.units import lint_units
 from realtime.definition_files.contents import Source
 from realtime.definition_files.documents import DefinitionName, Document
+from realtime.definition_files.lint.analysis import lint_analysis
 from realtime.definition_files.lint.numbers import find_changed_numbers, find_small_percentages
 from realtime.definition_files.lint.rules import lint_written_rules
 from realtime.definition_files.lint.unknown_fields import find_unknown_fields
@@ -20,6 +21,7 @@ def lint_document(name: DefinitionName, document: Document, source: Source) -> I
     yield from find_changed_numbers(source.data, source.written)
     if isinstance(document, ExperimentDocument):
         yield from _lint_metrics(document)
+        yield from lint_analysis(document, source)
     yield from lint_written_rules(document)
     if not isinstance(document, SegmentDocument) and document.targeting_rules is not None:
         rules = parse(document.targeting_rules)

@@ -57,13 +57,13 @@ def test_a_key_defined_twice_is_a_problem_that_names_both_places(tmp_path: Path)
         ("- 1", "must hold experiments"),
         (
             "flag: []",
-            "flag: unknown field; did you mean flags? a file holds experiments: [...], flags: [...] and/or",
+            "flag: unknown field; did you mean flags? a file holds experiments: [...], flags: [...], segm",
         ),
         ("Flags: []", "Flags: unknown field; did you mean flags?"),
         ("experimnets: []", "experimnets: unknown field; did you mean experiments?"),
         (
             "flags: []\nowner: me",
-            "owner: unknown field; a file holds experiments: [...], flags: [...] and/or segments: [...]",
+            "owner: unknown field; a file holds experiments: [...], flags: [...], segments: [...] and/or",
         ),
         ("flags: [", "line 1, column 9: expected the node content, but found '<stream end>'"),
         ("flags:\n\t- key: x", "line 2, column 1: found character '\\t' that cannot start any token"),

@@ -98,6 +98,18 @@ SERVES: list[Any] = [
     {"flag": "g"},
     {"experiment": "e"},
 ]
+METRICS: list[Any] = [
+    {"event": "purchase"},
+    {"event": "Order Completed", "aggregate": "sum", "currency": "EUR", "rates": {"USD": "0.92"}},
+    {"event": "purchase", "aggregate": "conversion", "where": {"a": 1, "b": ["x", True], "currency": "EUR"}},
+    {"event": "purchase", "window": "14d", "pre_period": "36h", "cap": "99%", "minimum_effect": 0.02},
+    {"numerator": {"event": "a", "aggregate": "sum"}, "denominator": {"event": "a"}, "better": "down"},
+]
+ANALYSES: list[Any] = [
+    {},
+    {"control": "b", "anchor": "exposure", "primary": ["m"], "secondary": ["n"], "alpha": "5%", "power": 0.9},
+    {"guardrails": [{"metric": "m", "margin": "3%"}], "sequential": False, "planned_users": 40_000},
+]
 ACCEPTED: list[tuple[str, Any]] = [
     *(segment(when=each) for each in CONDITIONS),
     *(experiment(when=each) for each in CONDITIONS[:5]),
@@ -120,6 +132,8 @@ ACCEPTED: list[tuple[str, Any]] = [
     experiment(status="completed", serve="a", start_at=TIME, traffic_allocation="80%", metrics=["a:b"]),
     experiment(variants=[{"key": "a", "allocation": "33.3%"}, {"key": "b", "allocation": 0.667}]),
     experiment(variants={"a": "20%", "b": "80%"}),
+    *(experiment(analysis={"metrics": [{"key": "m", **each}]}) for each in METRICS),
+    *(experiment(analysis=each) for each in ANALYSES),
     segment(include=["ada"], exclude=["bob"], when=True, share="20%", unit="account", salt="s2"),
     targeting({}, default_rule=None, unknown=1),
     targeting({"operator": "not", "groups": [condition()], "conditions": []}),
@@ -215,7 +229,31 @@ WRONG_SERVES: list[Any] = [
     {"split": [{"to": 5, "serve": "a"}], "of": {"scheme": [1]}},
 ]
 WRONG_UNITS: list[Any] = [5, [], {"missing": "error"}, {"of": "a", "missing": "out"}]
+WRONG_METRICS: list[Any] = [
+    {},
+    {"event": ""},
+    {"numerator": {"event": "a"}},
+    *({"event": "a", "window": each} for each in ("14", "2w", "0d", 14, "1.5d")),
+    *({"event": "a", "cap": each} for each in (1, "x%", 0.2)),
+    {"event": "a", "aggregate": "mean"},
+    {"event": "a", "aggregate": "sum", "currency": "eur"},
+    {"event": "a", "aggregate": "sum", "currency": "EUR", "rates": {"USD": 1.1}},
+    *({"event": "a", "where": {"b": each}} for each in (None, {"c": 1}, [], [[1]])),
+    {"event": "a", "widow": "14d"},
+    {"event": "a", "minimum_effect": 0},
+]
+WRONG_ANALYSES: list[Any] = [
+    {"primary": "m"},
+    {"guardrails": ["m"]},
+    {"guardrails": [{"metric": "m"}]},
+    {"guardrails": [{"metric": "m", "margin": 1}]},
+    {"alpha": 0.5},
+    {"planned_users": 1},
+    {"targets": []},
+]
 REFUSED: list[tuple[str, Any]] = [
+    *(experiment(analysis={"metrics": [{"key": "m", **each}]}) for each in WRONG_METRICS),
+    *(experiment(analysis=each) for each in WRONG_ANALYSES),
     *(segment(when=each) for each in WRONG_CONDITIONS),
     *(rule(when=each) for each in WRONG_CONDITIONS[:10]),
     *(rule(gates=[each]) for each in WRONG_GATES),
