@@ -24,6 +24,13 @@ class PlannedMetric:
     margin: float | None = None
 
 
+class SplitPeriod(NamedTuple):
+    """A time with one split, from ``start`` (epoch seconds; None is the beginning) to the next period."""
+
+    start: float | None
+    shares: Mapping[str, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Design:
     """Which users are compared, from when on, and by what.
@@ -53,6 +60,9 @@ class Design:
     is_baseline: bool = False
     """For a plan: every user with an event ``anchor`` takes part from the first one on, whatever it counted
     for, as the only variant of ``shares``. Experiment, iteration and ``control`` mean nothing then."""
+
+    periods: Sequence[SplitPeriod] = ()
+    """Of a split that changed within the iteration; empty otherwise. ``shares`` are of the last one."""
 
     @property
     def treatments(self) -> tuple[str, ...]:
