@@ -36,10 +36,11 @@ def run_demo(console: Console, plane: "Plane", url: str, key: str, full: bool) -
     every = 1 if full else SAMPLE
     customers = read_customers(every)
     answers = assign_all(console, url, key, customers)
-    assigned = {user for user, assignments in answers if assignments["cdnow-free-shipping"]["variant"]}
-    exposed = (customer for customer in customers if customer.id in assigned)
-    for batch in batched(build_exposures(exposed, "cdnow-free-shipping"), 500):
-        plane.ingest({"events": batch})
+    for experiment_key in EXPERIMENTS:
+        assigned = {user for user, assignments in answers if assignments[experiment_key]["variant"]}
+        exposed = (customer for customer in customers if customer.id in assigned)
+        for batch in batched(build_exposures(exposed, experiment_key), 500):
+            plane.ingest({"events": batch})
     Replay(
         console,
         plane.ingest,

@@ -82,6 +82,7 @@ def test_the_aa_experiment_counts_what_the_csv_holds_to_the_cent(client: httpx.C
     assert len(variants) == 2946
     others = sum(counts["assigned"] for counts in results["variants"].values()) - len(variants)
     assert others in (0, 1, 2)  # users of other tests on this stack
+    assert sum(counts["exposures"] for counts in results["variants"].values()) == len(variants)
     assert results["srm"]["alarm"] is False
 
 
