@@ -1,8 +1,8 @@
 """Counters of an experiment → its results, as the route and the command show them. Pure.
 
-Amounts of different currencies are never added up. A rate is conversions per assigned user. Counters count
-events, so a user who converts twice counts twice. Means are per event. Variants are not compared here; the
-sums that a statistical test needs are included.
+Amounts of different currencies are never added up. Counters count events, so a user who converts twice counts
+twice, and conversions per assigned user may exceed 1. Means are per event. Variants are not compared here,
+because events of one user belong together: `realtime/analysis` does it, from the archive.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from chalicelib.domain.stream.amounts import SCALE
 from chalicelib.domain.stream.counters import UNASSIGNED, Counter, CounterItem, Sums, format_day
 
 MIN_CONVERSIONS = 10
-"""Per variant. With fewer, a rate is too uncertain."""
+"""Per variant. With fewer, no number of them says anything."""
 HOURS_SHOWN = 48
 
 ByCurrency = dict[str, Sums]
@@ -102,7 +102,7 @@ def _summarize_variant(experiment: Experiment, types: ByType) -> dict[str, Any]:
         "assigned": assigned,
         "exposures": _count(types, EXPOSURE),
         "conversions": count,
-        "rate": count / assigned if assigned else None,
+        "events_per_user": count / assigned if assigned else None,
         "total_value": None if total is None else total.total / SCALE,
         "mean_value": total.total / SCALE / count if total is not None and count else None,
         "events": _summarize_events(types),
@@ -174,7 +174,7 @@ def _write_notes(
     if len(srm["periods"]) > 1:
         message = (
             f"The split changed within this iteration, so each of {len(srm['periods'])} periods is tested "
-            "against its own split. Rates mix the periods; a new iteration starts over."
+            "against its own split. Events per user mix the periods; a new iteration starts over."
         )
         notes.append(_note("split_changed", message))
     moved = sorted({variant for period in srm["periods"] for variant in period["not_tested"]})

@@ -1,6 +1,6 @@
 """`results`: a table per variant, the sample-ratio test, notes and a plot."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
@@ -11,31 +11,21 @@ from rich.text import Text
 
 from chalicelib.domain.event_types import EXPOSURE
 
-COLUMNS = ("assigned", "exposures", "conversions", "rate", "mean value", "value")
+COLUMNS = (
+    "users\nassigned",
+    "exposures",
+    "conversion\nevents",
+    "events\nper user",
+    "mean of\nan event",
+    "value",
+)
+NARROW = 72
+"""Columns of a terminal below which variants stand beside each other, so that no number is cut off."""
 
 
 def show_results(console: Console, results: Mapping[str, Any], *, plot: bool = False) -> None:
     """``results`` as `chalicelib.domain.results` computes them."""
-    title = f"{results['experiment_key']} ({results['status']}, iteration {results['iteration']})"
-    # It fits 80 columns. Names wrap, but numbers do not: a number that is cut off is a wrong number.
-    table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    table.add_column("variant", overflow="fold")
-    for name in COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
-    for key, variant in results["variants"].items():
-        table.add_row(
-            key,
-            f"{variant['assigned']:,}",
-            f"{variant['exposures']:,}",
-            f"{variant['conversions']:,}",
-            "–" if variant["rate"] is None else f"{variant['rate']:.4f}",
-            "–" if variant["mean_value"] is None else f"{variant['mean_value']:,.4f}",
-            "–" if variant["total_value"] is None else f"{variant['total_value']:,.2f}",
-        )
-    unassigned = sum(event["count"] for event in results["unassigned"]["events"].values())
-    if unassigned:
-        table.add_row("no assignment", "", "", f"{unassigned:,}", "", "", "", style="dim")
-    console.print(table)
+    console.print(_make_table(results, is_narrow=console.width < NARROW))
     for key, variant in results["variants"].items():
         for line in _describe_currencies(key, variant["events"]):
             console.print(line, highlight=False, markup=False)
@@ -45,8 +35,44 @@ def show_results(console: Console, results: Mapping[str, Any], *, plot: bool = F
             console.print(_describe_period(period), highlight=False)
     for note in results["notes"]:
         console.print(f"• {note['message']}", highlight=False)
+    command = f"python -m realtime analyze {results['experiment_key']}"
+    text = f"This counts events, not users who convert. Which variant won: {command}"
+    console.print(text, highlight=False, markup=False)
     if plot:
         console.print(_draw_plot(results))
+
+
+def _make_table(results: Mapping[str, Any], *, is_narrow: bool) -> Table:
+    """It fits 80 columns. Names wrap, but numbers do not: a number that is cut off is a wrong number."""
+    title = f"{results['experiment_key']} ({results['status']}, iteration {results['iteration']})"
+    rows = {key: _format_variant(variant) for key, variant in results["variants"].items()}
+    unassigned = sum(event["count"] for event in results["unassigned"]["events"].values())
+    if unassigned:
+        rows["no assignment"] = ["", "", f"{unassigned:,}", "", "", ""]
+    names: Iterable[str] = COLUMNS
+    if is_narrow:
+        labels = (name.replace("\n", " ") for name in COLUMNS)
+        names, lines = rows, zip(*rows.values(), strict=True)
+        rows = {label: [*line] for label, line in zip(labels, lines, strict=True)}
+    table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.add_column("" if is_narrow else "variant", overflow="fold", vertical="bottom")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=not is_narrow, overflow="fold")
+    for name, cells in rows.items():
+        table.add_row(name, *cells, style="dim" if name == "no assignment" else "")
+    return table
+
+
+def _format_variant(variant: Mapping[str, Any]) -> list[str]:
+    mean, per_user, total = (variant[name] for name in ("mean_value", "events_per_user", "total_value"))
+    return [
+        f"{variant['assigned']:,}",
+        f"{variant['exposures']:,}",
+        f"{variant['conversions']:,}",
+        "–" if per_user is None else f"{per_user:.4f}",
+        "–" if mean is None else f"{mean:,.4f}",
+        "–" if total is None else f"{total:,.2f}",
+    ]
 
 
 def _describe_currencies(variant: str, events: Mapping[str, Any]) -> Iterator[str]:
@@ -99,7 +125,7 @@ def _draw_plot(results: Mapping[str, Any]) -> Text | str:
         return "Nothing to plot yet."
     plotext.clear_figure()
     plotext.plot_size(90, 20)
-    plotext.title("Conversions per assigned user, cumulative, by day (UTC)")
+    plotext.title("Conversion events per assigned user, cumulative, by day (UTC)")
     for variant, curve in curves.items():
         plotext.plot(range(len(days)), curve, label=variant)
     # Without conversions the axis would begin below zero.

@@ -36,7 +36,7 @@ def test_results_of_an_experiment_that_nobody_has_seen() -> None:
         "assigned": 0,
         "exposures": 0,
         "conversions": 0,
-        "rate": None,
+        "events_per_user": None,
         "total_value": 0.0,
         "mean_value": None,
         "events": {},
@@ -65,7 +65,7 @@ def test_counters_of_all_shards_hours_and_days_are_added() -> None:
         "assigned": 1000,
         "exposures": 900,
         "conversions": 55,
-        "rate": 0.055,
+        "events_per_user": 0.055,
         "total_value": 124.0,
         "mean_value": pytest.approx(124 / 55),
         "events": {

@@ -1,6 +1,7 @@
 """Results in the terminal."""
 
 import io
+import re
 from typing import Any
 
 from rich.console import Console
@@ -51,8 +52,20 @@ def test_the_table_has_a_row_for_each_variant_and_one_for_the_unassigned() -> No
 
 def test_80_columns_cut_off_nothing() -> None:
     assert "…" not in shown(width=80)
-    for part in ("conversions", "mean value", "1,000", "0.0400", "123.45"):
+    for part in ("conversion", "per user", "1,000", "0.0400", "123.45"):
         assert part in shown(width=80)
+
+
+def test_in_60_columns_variants_stand_beside_each_other() -> None:
+    text = shown(width=60)
+    assert "…" not in text
+    assert re.search(r"^users assigned +1,000 +700 *$", text, re.MULTILINE)
+    assert re.search(r"^events per user +0\.0400 +0\.0100 *$", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 60
+
+
+def test_what_decides_is_named() -> None:
+    assert "Which variant won: python -m realtime analyze checkout" in shown()
 
 
 def test_a_mismatch_and_what_it_means_are_shown() -> None:
