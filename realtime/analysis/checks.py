@@ -14,6 +14,7 @@ from realtime.analysis.model import (
     MetricResult,
     Moments,
 )
+from realtime.analysis.split_periods import check_split_periods, find_split
 from realtime.analysis.statistics.split import compare_split
 from realtime.analysis.wording import show_share
 
@@ -27,7 +28,7 @@ def run_checks(
     changes: Sequence[str] = (),
 ) -> list[Check]:
     return [
-        _check_split(design, census),
+        check_split_periods(design, census) or _check_split(design, census),
         *([check_completeness(design, census, counts)] if counts else []),
         _check_moved(census),
         *check_pre_period(design, moments),
@@ -39,17 +40,18 @@ def run_checks(
 
 def _check_split(design: Design, census: Census) -> Check:
     users = {one.variant: one.users for one in census.users}
-    split = compare_split(users, design.shares)
-    counted = {variant: users.get(variant, 0) for variant in design.shares}
+    shares = find_split(design, census).shares
+    split = compare_split(users, shares)
+    counted = {variant: users.get(variant, 0) for variant in shares}
     facts: dict[str, object] = {
         "users": counted,
-        "shares": dict(design.shares),
+        "shares": dict(shares),
         "chi_square": split and split.value,
         "p_value": split and split.p_value,
     }
     if split is None:
         return Check("split", "note", "There are too few users to test the split.", facts)
-    shown = _describe_split(counted, design.shares)
+    shown = _describe_split(counted, shares)
     if split.p_value < ALARM_P_VALUE:
         return Check(
             "split",

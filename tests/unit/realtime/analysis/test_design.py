@@ -8,6 +8,7 @@ from chalicelib.domain.definitions.analysis_schema import AnalysisDocument, Metr
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import NotFound
 from realtime.analysis.changes_after_start import list_changes_after_start
+from realtime.analysis.checks import run_checks
 from realtime.analysis.design import Options, find_published, make_design
 from realtime.analysis.model import Census, Design, Users
 from realtime.analysis.split_periods import check_split_periods, find_split
@@ -223,6 +224,7 @@ def test_each_period_is_tested_against_its_own_split() -> None:
     check = check_split_periods(made, good)
     assert check is not None
     assert check.status == "warning"
+    assert run_checks(made, good, [], [])[0] == check
     assert check.facts["degrees"] == 2
     # χ² of 500 : 495 by halves and of 210 : 790 by 20 : 80; the day of the change is left out
     assert check.facts["chi_square"] == pytest.approx(2 * 2.5**2 / 497.5 + 100 / 200 + 100 / 800)
@@ -237,6 +239,7 @@ def test_users_of_one_period_only_are_tested_by_its_split() -> None:
     early = census(HALF, MOST, START, START + DAY / 2)
     assert check_split_periods(made, early) is None
     assert find_split(made, early).shares == pytest.approx({"control": 0.5, "treatment": 0.5})
+    assert run_checks(made, early, [], [])[0].status == "ok"
     assert find_split(made, Census(())).shares == made.shares
 
 
