@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import local
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = ("cdnow-aa", "cdnow-free-shipping")
 CLIENTS = 8
+ATTEMPTS = 6
 
 
 def run_demo(console: Console, plane: "Plane", url: str, key: str, full: bool) -> None:
@@ -74,6 +76,16 @@ class _Client:
         self._threads = local()
 
     def assign(self, customer: Customer) -> tuple[str, dict[str, Any]]:
+        """A busy machine may fail single assignments for a moment; they are asked for again."""
+        for attempt in range(ATTEMPTS):
+            assignments = self._ask(customer)
+            errors = [each["error"] for each in assignments.values() if "error" in each]
+            if not errors:
+                return customer.id, assignments
+            time.sleep(attempt)
+        raise ConnectionError(f"/assign/batch answered for {customer.id}: {errors[0]}")
+
+    def _ask(self, customer: Customer) -> dict[str, Any]:
         body = {"user_id": customer.id, "experiment_keys": EXPERIMENTS, "context": customer.context()}
         connection = self._connection()
         connection.request("POST", "/assign/batch", json.dumps(body), self._headers)
@@ -81,7 +93,8 @@ class _Client:
         answer = json.loads(response.read())
         if response.status != http.client.OK:
             raise ConnectionError(f"/assign/batch answered {response.status}: {answer}")
-        return customer.id, answer["assignments"]
+        assignments: dict[str, Any] = answer["assignments"]
+        return assignments
 
     def _connection(self) -> http.client.HTTPConnection:
         if not hasattr(self._threads, "connection"):
