@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -406,6 +407,46 @@ def results(
         print(json.dumps(answer))
     else:
         show_results(console, answer, plot=plot)
+
+
+@app.command(name="recount")
+def recount_counters(
+    experiment: Annotated[str | None, typer.Option(help="Only this experiment, by its key.")] = None,
+    flag: Annotated[str | None, typer.Option(help="Only this flag, by its key.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Write a correction where they differ.")] = False,
+    metric: Annotated[
+        str | None, typer.Option(help="A type of event: count back what counted as $other.")
+    ] = None,
+    archive: Annotated[
+        str | None, typer.Option(help="s3://BUCKET or a folder; else the stack's own.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare counters with the archive. Example: [b]python -m realtime recount --experiment cdnow-aa[/b]"""
+    from realtime.analysis.archive.places import open_archive
+    from realtime.analysis.model import ArchiveError
+    from realtime.commands.recount import recount
+
+    if experiment is not None and flag is not None:
+        raise UsageError("name either --experiment or --flag")
+    services = plane()
+    try:
+        opened = open_archive(archive, services.clients.s3, services.settings.archive_bucket)
+        status = recount(
+            console,
+            services.definitions,
+            services.counters,
+            opened,
+            time.time(),
+            experiment=experiment,
+            flag=flag,
+            metric=metric,
+            repair=repair,
+            as_json=as_json,
+        )
+    except ArchiveError as error:
+        raise UsageError(str(error)) from None
+    raise typer.Exit(status)
 
 
 Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be repeated.")]

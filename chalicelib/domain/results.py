@@ -121,10 +121,11 @@ def _summarize_window(variants: ByVariant) -> dict[str, Any]:
 
 
 def _summarize_events(types: ByType) -> dict[str, Any]:
+    """Without what corrections have brought to nothing (docs/counters.md#recount)."""
     return {
         event_type: _summarize_currencies(currencies)
         for event_type, currencies in sorted(types.items())
-        if event_type != ASSIGNED
+        if event_type != ASSIGNED and any(sums != Sums() for sums in currencies.values())
     }
 
 

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.stream.counters import Counter, CounterItem, Tally, format_day, parse_hours
+from chalicelib.domain.stream.counters import (
+    Addition,
+    CountedScope,
+    Counter,
+    CounterItem,
+    format_day,
+    parse_hours,
+)
 from chalicelib.stores.conditions import get_existing_item
 from chalicelib.stores.counter_folding import DAY_PREFIX, Folding, read_folded_day, read_numbers
 from chalicelib.stores.resilience import guarded
@@ -27,7 +34,7 @@ class CounterStore:
         self._table = table
 
     @guarded
-    def add(self, tally: Tally, counted: str | None) -> str | None:
+    def add(self, tally: Addition, counted: str | None) -> str | None:
         names, values, additions = {"#seq": "seq"}, {":seq": {"S": tally.last}}, []
         for name, number in tally.increments().items():
             values[f":{name}"] = {"N": str(number)}
@@ -53,6 +60,9 @@ class CounterStore:
         return None
 
     def read(self, scope: str) -> Iterable[CounterItem]:
+        return self.read_positions(scope).items
+
+    def read_positions(self, scope: str) -> CountedScope:
         """Counters first, then folded days. If a day has just been folded, it reads until nothing moves."""
         revisions: dict[str, str] = {}
         while True:
@@ -62,8 +72,11 @@ class CounterStore:
             latest = max((float(day["folded_at"]["N"]) for day in days), default=0.0)
             read = {day["counter"]["S"]: day["revision"]["N"] for day in days}
             if latest < started - SECONDS_TO_SETTLE or read == revisions:
-                counters = filter(None, map(_parse_item, items))
-                return [*counters, *(item for day in days for item in read_folded_day(day))]
+                folded = [item for day in days for item in read_folded_day(day)]
+                counters = list(filter(None, map(_parse_item, items)))
+                return CountedScope(
+                    [*counters, *folded], {_parse_key(item): item["seq"]["S"] for item in items}
+                )
             revisions = read
 
     @guarded
@@ -98,4 +111,8 @@ class CounterStore:
 def _parse_item(item: Any) -> CounterItem | None:
     """None if its counts have moved to the item of their day."""
     hours = parse_hours(read_numbers(item))
-    return CounterItem(Counter.parse(item["id"]["S"], item["counter"]["S"]), hours) if hours else None
+    return CounterItem(_parse_key(item), hours) if hours else None
+
+
+def _parse_key(item: Any) -> Counter:
+    return Counter.parse(item["id"]["S"], item["counter"]["S"])

@@ -7,7 +7,13 @@ from threading import Lock
 from typing import Any
 
 from chalicelib.domain.stream.archive import ArchiveObject
-from chalicelib.domain.stream.counters import Counter, CounterItem, Tally, parse_hours
+from chalicelib.domain.stream.counters import (
+    Addition,
+    CountedScope,
+    Counter,
+    CounterItem,
+    parse_hours,
+)
 from chalicelib.domain.stream.event_ids import Claim, EventName
 from chalicelib.domain.stream.folded_days import POSITION_SECONDS, PackedDay, add_items, pack_day, unpack_day
 from chalicelib.domain.stream.outgoing import OutgoingRecord
@@ -31,7 +37,7 @@ class MemoryCounters:
         self._folded_at: dict[Counter, float] = {}
         self._lock = Lock()
 
-    def add(self, tally: Tally, counted: str | None) -> str | None:
+    def add(self, tally: Addition, counted: str | None) -> str | None:
         with self._lock:
             stored, numbers = self._items.get(tally.counter, (None, {}))
             if stored is not None and (stored >= tally.first if counted is None else stored != counted):
@@ -41,6 +47,10 @@ class MemoryCounters:
             self._items[tally.counter] = tally.last, numbers
             self.writes += 1
             return None
+
+    def read_positions(self, scope: str) -> CountedScope:
+        positions = {each: stored for each, (stored, _) in self._items.items() if each.scope == scope}
+        return CountedScope(list(self.read(scope)), positions)
 
     def read(self, scope: str) -> Iterator[CounterItem]:
         for counter, (_, numbers) in sorted(self._items.items()):

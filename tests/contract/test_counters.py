@@ -13,9 +13,11 @@ from chalicelib.domain.stream.counters import (
     Sums,
     Tally,
     format_position,
+    sum_hours,
 )
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.counters import CounterStore
+from realtime.recount.differences import Correction
 from realtime.testing.event_stores import MemoryCounters
 from tests.support.streams import FIRST
 
@@ -49,6 +51,25 @@ def test_sums_are_exact_beyond_what_a_float_holds(store: Counters) -> None:
     store.add(tally(2, amount=-1), None)
     [counted] = store.read("checkout")
     assert counted.hours[10] == Sums(2, most - 1, most * most + 1)
+
+
+def test_positions_are_read_with_the_counts_and_stay_after_a_fold(store: Counters) -> None:
+    store.add(tally(1, 5), None)
+    counted = store.read_positions("checkout")
+    assert counted.items == list(store.read("checkout"))
+    assert counted.positions == {COUNTER: at(5)}
+    store.fold("checkout", COUNTER.day + 1, 0.0)
+    assert store.read_positions("checkout").positions == {COUNTER: at(5)}
+
+
+def test_a_correction_takes_away_what_was_too_much(store: Counters) -> None:
+    store.add(tally(1, 2, amount=300_000_000_000_000_001), None)
+    correction = COUNTER._replace(shard="recount")
+    missing = {10: Sums(-1, -300_000_000_000_000_001, -(300_000_000_000_000_001**2))}
+    assert store.add(Correction(correction, missing, format_position("1")), None) is None
+    assert store.add(Correction(correction, missing, format_position("1")), None) == format_position("1")
+    totals = [sum_hours(item.hours) for item in store.read("checkout")]
+    assert totals[0].plus(totals[1]) == Sums(1, 300_000_000_000_000_001, 300_000_000_000_000_001**2)
 
 
 def test_a_repeated_write_is_refused_with_the_stored_position(store: Counters) -> None:

@@ -15,6 +15,7 @@ from chalicelib.stores.counters import CounterStore
 from chalicelib.stores.stream import EventStream
 from realtime.demo.cdnow import FILE
 from tests.support.archive import archived_lines
+from tests.support.recounting import list_disagreements
 from tests.support.schedule import CHECKOUT, Bench, Schedule
 
 
@@ -88,5 +89,6 @@ def test_cdnow_in_full_agrees_to_the_cent(bench: Bench) -> None:
     } == schedule.cents
     assert sum(count for count, _ in schedule.cents.values()) == 69_659
     assert sum(total for _, total in schedule.cents.values()) == 250_031_563
-    places = {line["realtime"]["place"] for line in archived_lines(service, settings.archive_bucket)}
-    assert len(places) == 69_659
+    lines = archived_lines(service, settings.archive_bucket)
+    assert len({line["realtime"]["place"] for line in lines}) == 69_659
+    assert list_disagreements(CounterStore(service, settings.counters_table), lines, "checkout") == []

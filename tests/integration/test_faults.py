@@ -10,6 +10,7 @@ import pytest
 from chalicelib.stores.counters import CounterStore
 from chalicelib.stores.quarantine import QuarantineQueue
 from tests.support.archive import archived_lines
+from tests.support.recounting import list_disagreements
 from tests.support.schedule import Bench, Schedule
 
 SCHEDULES = int(os.environ.get("REALTIME_SCHEDULES", "60"))
@@ -41,6 +42,8 @@ def check(schedule: Schedule) -> None:
         (detail["place"], experiment["variant"]) for detail in details for experiment in detail["experiments"]
     }
     assert len(counted) == len(schedule.sent), "what the archive says was counted"
+    counters = CounterStore(service, settings.counters_table)
+    assert list_disagreements(counters, lines, "checkout") == [], "recount"
 
     quarantine = QuarantineQueue(service, settings.quarantine_queue, settings.archive_bucket)
     waiting = set()

@@ -6,7 +6,7 @@ of the day's hours and the position up to which its shard is counted. Both chang
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -155,6 +155,16 @@ def parse_hours(numbers: Mapping[str, int]) -> dict[int, Sums]:
     }
 
 
+def format_hours(hours: Mapping[int, Sums]) -> dict[str, int]:
+    """What `parse_hours` reads."""
+    numbers = {}
+    for hour, (count, total, squares) in ((hour, astuple(sums)) for hour, sums in hours.items()):
+        numbers[f"n{hour:02d}"] = count
+        numbers[f"s{hour:02d}"], numbers[f"t{hour:02d}"] = divmod(total, _COARSE)
+        numbers[f"q{hour:02d}"], numbers[f"r{hour:02d}"] = divmod(squares, _COARSE**2)
+    return numbers
+
+
 class FoldedHours(Mapping[int, Sums]):
     """The hours of a folded day, which ``read`` reads when they are asked for: count, total and squares by
     the hour as text."""
@@ -192,10 +202,32 @@ def sum_hours(hours: Mapping[int, Sums]) -> Sums:
     return total
 
 
+class Addition(Protocol):
+    """What is added to a counter in one write: a `Tally`, or a correction of it."""
+
+    @property
+    def counter(self) -> Counter: ...
+
+    @property
+    def first(self) -> str: ...
+
+    @property
+    def last(self) -> str: ...
+
+    def increments(self) -> dict[str, int]: ...
+
+
+class CountedScope(NamedTuple):
+    """``positions``: up to where each counter has counted its shard, as of the same reading."""
+
+    items: list[CounterItem]
+    positions: dict[Counter, str]
+
+
 class Counters(Protocol):
     """The store of counters. Each method raises StorageUnavailable or Throttled."""
 
-    def add(self, tally: Tally, counted: str | None) -> str | None:
+    def add(self, tally: Addition, counted: str | None) -> str | None:
         """Add ``tally`` and move the counter's position to its last one, in one conditional write.
 
         The write takes place if nothing from the tally's first position on is counted yet, or if the
@@ -205,6 +237,9 @@ class Counters(Protocol):
 
     def read(self, scope: str) -> Iterable[CounterItem]:
         """All counts of ``scope``. Several items may have the same variant, event type, currency and day."""
+
+    def read_positions(self, scope: str) -> CountedScope:
+        """As `read`, with the positions."""
 
     def fold(self, scope: str, before: int, now: float) -> int:
         """Move the counts of each day before ``before`` into one item of that day; returns how many moved.
