@@ -10,6 +10,8 @@ from chalicelib.domain.errors import InvalidInput, Problem, TooLarge
 
 MAX_USER_ID_BYTES = 1024
 """In UTF-8."""
+SHORT_USER_ID = MAX_USER_ID_BYTES // 4
+"""In characters, of at most 4 bytes. What is printable has no control character and no lone surrogate."""
 USER_ID_PATTERN = r"^([ -~]{1,1024}|[^\x00-\x1f\x7f-\x9f]{1,256})$"
 """At most 1,024 bytes of UTF-8, which no pattern can count: as many of ASCII, or a quarter of any."""
 MAX_CONTEXT_BYTES = 32 * 1024
@@ -19,8 +21,7 @@ MAX_DEPTH = 50
 
 def check_user_id(value: object, field: str = "user_id") -> str:
     """``value``, if it can be hashed, stored and compared; else raises InvalidInput that names the fix."""
-    # What is printable holds neither a control character nor a lone surrogate; a character has ≤ 4 bytes.
-    if isinstance(value, str) and 0 < len(value) <= MAX_USER_ID_BYTES // 4 and value.isprintable():
+    if isinstance(value, str) and 0 < len(value) <= SHORT_USER_ID and value.isprintable():
         return value
     reason = _find_id_problem(value)
     if reason is not None:

@@ -7,7 +7,7 @@ from json import dumps
 from typing import Any, Protocol
 
 from chalicelib.domain.assignment import AssignmentResult
-from chalicelib.domain.context import check_context, check_user_id
+from chalicelib.domain.context import SHORT_USER_ID, check_context, check_user_id
 from chalicelib.domain.definitions.model import MAX_BATCH, Evaluation, Flag, Segment
 from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError
 from chalicelib.domain.evaluation import (
@@ -101,7 +101,9 @@ class FlagEvaluator:
         if not is_checked:
             check_context(context)
         if user_id is not None:
-            check_user_id(user_id)
+            # Nearly all ids are good. The call would take longer than the look-up of the flag.
+            if not (type(user_id) is str and 0 < len(user_id) <= SHORT_USER_ID and user_id.isprintable()):
+                check_user_id(user_id)
             if not (keep_user_id and "user_id" in context):
                 context["user_id"] = user_id
         flag = self._flags.find(flag_key) or find_heartbeat(flag_key)
