@@ -449,6 +449,78 @@ def recount_counters(
     raise typer.Exit(status)
 
 
+@app.command("plan-experiment")
+def plan_experiment(
+    key: Annotated[str | None, typer.Argument(help="An experiment, published or of --metrics.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="One metric, in place of those that the experiment plans.")
+    ] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="A definition file with metrics, and with the experiment.")
+    ] = None,
+    lift: Annotated[str, typer.Option(help="The change to see: 5% of today's mean.")] = "",
+    power: Annotated[float | None, typer.Option(min=0.5, max=0.999, help="0.8 unless planned.")] = None,
+    alpha: Annotated[float | None, typer.Option(min=0.0001, max=0.499, help="0.05 unless planned.")] = None,
+    sequential: Annotated[
+        bool | None, typer.Option("--sequential/--fixed", help="To be looked at always, or once.")
+    ] = None,
+    variants: Annotated[int | None, typer.Option(min=2, max=20, help="With the control.")] = None,
+    ratio: Annotated[str, typer.Option(help="Control to each treatment: 1:3.")] = "",
+    entry: Annotated[str | None, typer.Option(help="The event with which users come in.")] = None,
+    traffic: Annotated[str, typer.Option(help="Of them, who is in the experiment: 80%.")] = "",
+    share: Annotated[str, typer.Option(help="Of these, who is in the control: 50%.")] = "",
+    since: Annotated[str, typer.Option(help="Users who came in on this UTC day or later.")] = "",
+    until: Annotated[str, typer.Option(help="Users and events before this UTC day.")] = "",
+    archive: Annotated[
+        str | None,
+        typer.Option(help="s3://BUCKET[/PREFIX] or a folder; by default the environment's bucket."),
+    ] = None,
+    rate: Annotated[str, typer.Option(help="Without an archive: a conversion of 10%.")] = "",
+    mean: Annotated[float | None, typer.Option(help="Without an archive: of a user's number.")] = None,
+    variance: Annotated[float | None, typer.Option(min=0, help="Of the same.")] = None,
+    correlation: Annotated[
+        float, typer.Option(min=0, max=0.999, help="Its ρ² with the time before, which CUPED takes off.")
+    ] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Say how many users and weeks it takes.
+
+    Example: [b]python -m realtime plan-experiment cdnow-free-shipping --lift 5%[/b], or
+    [b]python -m realtime plan-experiment --rate 10% --lift 10% --fixed[/b]
+    """
+    from realtime.analysis.plan_question import Ask
+    from realtime.commands.plan_experiment import (
+        find_known,
+        find_source,
+        read_ratio,
+        read_share,
+        run_plan,
+    )
+
+    ask = Ask(
+        metric,
+        read_share(lift, "--lift") if lift else None,
+        alpha,
+        power,
+        sequential,
+        variants,
+        read_ratio(ratio) if ratio else None,
+        read_share(share, "--share") if share else None,
+        entry,
+        read_share(traffic, "--traffic") if traffic else None,
+    )
+    run_plan(
+        console,
+        lambda: plane().definitions,
+        lambda: find_source(plane(), archive, since, until),
+        ask,
+        key=key,
+        file=metrics,
+        known=find_known(read_share(rate, "--rate") if rate else None, mean, variance, correlation),
+        as_json=as_json,
+    )
+
+
 Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be repeated.")]
 AlsoIds = Annotated[
     list[str] | None, typer.Option("--also-id", help="Another id of the same user; may be repeated.")
