@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from chalicelib.domain.event_types import ASSIGNED
 from chalicelib.domain.stream.counters import (
+    COARSE,
     Counter,
     CounterItem,
     Sums,
-    format_hours,
     format_position,
     sum_hours,
 )
@@ -112,7 +112,13 @@ class Correction(NamedTuple):
         return self.position
 
     def increments(self) -> dict[str, int]:
-        return format_hours(self.missing)
+        """In the form of `Tally.increments`; a count may be 0."""
+        numbers = {}
+        for hour, sums in self.missing.items():
+            numbers[f"n{hour:02d}"] = sums.count
+            numbers[f"s{hour:02d}"], numbers[f"t{hour:02d}"] = divmod(sums.total, COARSE)
+            numbers[f"q{hour:02d}"], numbers[f"r{hour:02d}"] = divmod(sums.squares, COARSE**2)
+        return numbers
 
 
 def _compare(

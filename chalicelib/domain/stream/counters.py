@@ -6,7 +6,7 @@ of the day's hours and the position up to which its shard is counted. Both chang
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -18,7 +18,7 @@ FLAG_SCOPE = "flag/"
 
 _LENGTHS = [f"{length:03d}" for length in range(130)]
 _HOURS = [f"{hour:02d}" for hour in range(24)]
-_COARSE = SCALE // 10_000
+COARSE = SCALE // 10_000
 _DAY_0 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -100,7 +100,7 @@ class Tally(NamedTuple):
         """Attribute → number to add. For hour 10: ``n10`` count, ``s10`` and ``t10`` sum, ``q10`` and ``r10``
         sum of squares.
 
-        Each sum is in two parts, because DynamoDB's numbers have 38 digits: `_COARSE` is the unit of ``s``
+        Each sum is in two parts, because DynamoDB's numbers have 38 digits: `COARSE` is the unit of ``s``
         and ``q``, as it always was, and the rest is in ``t`` and ``r``. Values of up to four decimals have
         no rest.
         """
@@ -120,8 +120,8 @@ class Tally(NamedTuple):
             increments[f"n{hour:02d}"] = count
             if hour in hours_with_values:
                 for coarse, fine, unit, number in (
-                    ("s", "t", _COARSE, total),
-                    ("q", "r", _COARSE**2, squares),
+                    ("s", "t", COARSE, total),
+                    ("q", "r", COARSE**2, squares),
                 ):
                     increments[f"{coarse}{hour:02d}"], rest = divmod(number, unit)
                     if rest:
@@ -147,22 +147,12 @@ def parse_hours(numbers: Mapping[str, int]) -> dict[int, Sums]:
     return {
         hour: Sums(
             numbers[f"n{name}"],
-            read(f"s{name}", 0) * _COARSE + read(f"t{name}", 0),
-            read(f"q{name}", 0) * _COARSE**2 + read(f"r{name}", 0),
+            read(f"s{name}", 0) * COARSE + read(f"t{name}", 0),
+            read(f"q{name}", 0) * COARSE**2 + read(f"r{name}", 0),
         )
         for hour, name in enumerate(_HOURS)
         if f"n{name}" in numbers
     }
-
-
-def format_hours(hours: Mapping[int, Sums]) -> dict[str, int]:
-    """What `parse_hours` reads."""
-    numbers = {}
-    for hour, (count, total, squares) in ((hour, astuple(sums)) for hour, sums in hours.items()):
-        numbers[f"n{hour:02d}"] = count
-        numbers[f"s{hour:02d}"], numbers[f"t{hour:02d}"] = divmod(total, _COARSE)
-        numbers[f"q{hour:02d}"], numbers[f"r{hour:02d}"] = divmod(squares, _COARSE**2)
-    return numbers
 
 
 class FoldedHours(Mapping[int, Sums]):
