@@ -473,7 +473,7 @@ def plan_experiment(
     until: Annotated[str, typer.Option(help="Users and events before this UTC day.")] = "",
     archive: Annotated[
         str | None,
-        typer.Option(help="s3://BUCKET[/PREFIX] or a folder; by default the environment's bucket."),
+        typer.Option(help="s3://BUCKET/PREFIX or a folder; by default the environment's bucket."),
     ] = None,
     rate: Annotated[str, typer.Option(help="Without an archive: a conversion of 10%.")] = "",
     mean: Annotated[float | None, typer.Option(help="Without an archive: of a user's number.")] = None,

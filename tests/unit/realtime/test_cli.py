@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from rich.text import Text
 
 from chalicelib.domain.errors import StorageUnavailable
 from realtime import cli
@@ -102,3 +103,17 @@ def test_every_help_has_an_example() -> None:
     for name, text in list_helps("realtime", typer.main.get_command(cli.app)):
         assert f"Example: [b]python -m {name}" in text or name == "realtime"
         assert "Example: [b]python -m realtime" in text
+
+
+def test_every_help_of_an_option_can_be_shown() -> None:
+    """Square brackets are markup: ``[/PREFIX]`` would be the end of something."""
+
+    def list_options(command: Any) -> Iterator[str]:
+        yield from (option.help or "" for option in command.params if hasattr(option, "help"))
+        for subcommand in getattr(command, "commands", {}).values():
+            yield from list_options(subcommand)
+
+    helps = list(list_options(typer.main.get_command(cli.app)))
+    assert len(helps) > 100
+    for text in helps:
+        Text.from_markup(text)
