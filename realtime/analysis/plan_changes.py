@@ -52,6 +52,14 @@ def describe_plan_change(
         )
 
 
+def describe_missing_plan(experiment: ExperimentDocument) -> Iterator[str]:
+    """A line for the publisher. The archive is not read here: a publish must not wait for it."""
+    analysis = experiment.analysis
+    if analysis and analysis.primary and not analysis.planned_users and experiment.status != "completed":
+        command = f"python -m realtime plan-experiment {experiment.key}"
+        yield f"it has no planned_users: `{command}` says how many it needs, and how long that takes"
+
+
 def list_paths(differences: Sequence[Difference]) -> str:
     paths = list(dict.fromkeys(difference.path for difference in differences))
     more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""

@@ -15,7 +15,7 @@ from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.recent_contexts import RecentContext
-from realtime.analysis.plan_changes import describe_plan_change
+from realtime.analysis.plan_changes import describe_missing_plan, describe_plan_change
 from realtime.commands.publisher import PublisherName
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
@@ -193,6 +193,8 @@ def _publish_changes(
             plan = describe_plan_change(before_it, change.after, history, now)
             for line in (*describe_split_change(change.after, history), *plan):
                 console.print(f"    [yellow]{line}[/yellow]", highlight=False, soft_wrap=True)
+            for line in describe_missing_plan(change.after):
+                console.print(f"    [dim]{line}[/dim]", highlight=False, soft_wrap=True)
     for name, causes in find_dependents(changes, after):
         impact = measure_impact(name, before, after, now, recent)
         if impact.share or impact.other_share:

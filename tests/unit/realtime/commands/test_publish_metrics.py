@@ -31,6 +31,14 @@ def test_the_metrics_of_the_catalogue_are_published_with_the_experiment(publishe
     assert "Nothing changes" in publisher.output
 
 
+def test_without_a_plan_the_command_that_makes_one_is_named(publisher: Publisher) -> None:
+    line = "it has no planned_users: `python -m realtime plan-experiment checkout` says how many it needs"
+    publisher.publish(experiments=(plan(),), metrics=(REVENUE,))
+    assert line in publisher.output
+    publisher.publish(experiments=(plan(planned_users=900),), metrics=(REVENUE,))
+    assert line not in publisher.output
+
+
 def test_a_changed_metric_is_shown_by_its_path(publisher: Publisher) -> None:
     publisher.publish(experiments=(plan(),), metrics=(REVENUE,))
     assert publisher.publish(experiments=(plan(),), metrics=(REVENUE | {"window": "30d"},)) == 0
