@@ -57,11 +57,19 @@ def up(
         Literal["rest", "http", "url", "alb"],
         typer.Option(help="The gateway whose events the app gets: REST API, HTTP API, function URL, ALB."),
     ] = "rest",
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(help="Publish what `snapshot --to FILE` saved, and nothing of the demo."),
+    ] = None,
 ) -> None:
     """Start everything on this machine until Ctrl-C. Example: [b]python -m realtime up --full[/b]"""
+    from realtime.commands.snapshot_file import read_snapshot
     from realtime.commands.up import run_stack
 
-    run_stack(console, full=full, demo=demo, postgres=postgres, front=front)
+    if snapshot and full:
+        raise UsageError("choose --snapshot or --full: a snapshot takes the place of the demo")
+    read = read_snapshot(snapshot) if snapshot else None
+    run_stack(console, full=full, demo=demo and not snapshot, postgres=postgres, front=front, snapshot=read)
 
 
 @app.command()
@@ -166,14 +174,15 @@ def snapshot(
     import time
 
     from chalicelib.stores.definitions import DefinitionStore
-    from realtime.commands.snapshot import save_snapshot, write_snapshot
+    from realtime.commands.snapshot import write_snapshot
+    from realtime.commands.snapshot_file import save_snapshot
 
     if to and as_json:
         raise UsageError("choose --to or --json")
     services = plane()
     definitions = DefinitionStore(services.clients, services.settings)
     if to:
-        save_snapshot(console, definitions, to)
+        save_snapshot(console, definitions.take_snapshot(), to, time.time())
     else:
         write_keys = services.write_key_snapshot
         write_snapshot(console, definitions, services.snapshots, write_keys, time.time(), as_json=as_json)

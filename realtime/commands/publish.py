@@ -154,7 +154,7 @@ def publish_backup(
     for row in latest:
         document = parse_row(row) if row.text else None
         if row.text and document is None:
-            raise ValueError(f"{row.kind} {row.key} of the backup is not valid any more")
+            raise ValueError(f"{row.kind} {row.key} is not valid in this version of the program")
         if document or (row.kind, row.key) in published.rows:
             wanted[row.kind, row.key] = document
     return _publish_changes(

@@ -3,15 +3,11 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.console import Console
 
-from chalicelib.domain.definitions.snapshot import encode_snapshot
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.snapshots import SnapshotStore
-from realtime.backup.format import format_count
-from realtime.backup.places import LocalFile
 
 
 def write_snapshot(
@@ -38,11 +34,3 @@ def write_snapshot(
     console.print(f"{verb}: version {pointer.version}, {size}, {pointer.taken_at}.", highlight=False)
     console.print(f"[dim]SHA-256 {pointer.sha256}[/dim]", highlight=False, soft_wrap=True)
     console.print("API keys: " + ("[green]written[/green]." if has_new_keys else "up to date."))
-
-
-def save_snapshot(console: Console, definitions: DefinitionStore, to: Path) -> None:
-    """Raises ValueError if the file exists."""
-    snapshot = definitions.take_snapshot()
-    LocalFile(to).write(encode_snapshot(snapshot))
-    count = format_count(len(snapshot.rows), "definition")
-    console.print(f"{to}: version {snapshot.version}, {count}.", highlight=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from rich.table import Table
 from chalicelib.settings import Settings
 from realtime.commands.demo import EXPERIMENTS, run_demo
 from realtime.commands.replay_position import delete_positions
+from realtime.commands.snapshot_file import publish_snapshot
 from realtime.commands.up_postgres import start_wanted, use_postgres
 from realtime.local.background import flush_after_responses
 from realtime.local.heartbeat import LocalHeartbeat, keep_beating
@@ -22,6 +23,7 @@ from realtime.local.ports import find_free_port, read_port
 from realtime.local.stack import LocalStack
 
 if TYPE_CHECKING:
+    from chalicelib.domain.definitions.snapshot import Snapshot
     from chalicelib.wiring import Plane
     from realtime.local.front import Front
 
@@ -34,8 +36,15 @@ class StopSignal(BaseException):
     """Ctrl-C or SIGTERM. It unwinds the stack, which stops everything that was started."""
 
 
-def run_stack(console: Console, full: bool, demo: bool, postgres: bool, front: "Front") -> None:
-    """Block until Ctrl-C or SIGTERM; LocalError if a port is taken."""
+def run_stack(
+    console: Console,
+    full: bool,
+    demo: bool,
+    postgres: bool,
+    front: "Front",
+    snapshot: "Snapshot | None" = None,
+) -> None:
+    """Block until Ctrl-C or SIGTERM; LocalError if a port is taken. ``snapshot`` is what is published."""
     port, aws_port = read_port("PORT", 8000), read_port("AWS_PORT", 4566)
     find_free_port(port)
     find_free_port(aws_port)
@@ -50,7 +59,7 @@ def run_stack(console: Console, full: bool, demo: bool, postgres: bool, front: "
         ):
             console.print(f"Local AWS on {stack.environment['AWS_ENDPOINT_URL']}: {stack.provisioned}.")
             with use_postgres(console, starting.result(), aws_port):
-                _serve(console, stack, settings, port, front, full, demo, is_stopping)
+                _serve(console, stack, settings, port, front, full, demo, snapshot, is_stopping)
     except StopSignal:
         pass
     console.print("Stopped; nothing is left running.")
@@ -64,6 +73,7 @@ def _serve(
     front: "Front",
     full: bool,
     demo: bool,
+    snapshot: "Snapshot | None",
     is_stopping: threading.Event,
 ) -> None:
     import app as service
@@ -71,6 +81,8 @@ def _serve(
 
     delete_positions()  # of replays into an earlier stack
     plane().metrics = stack.report_metrics()
+    if snapshot is not None:
+        publish_snapshot(console, plane().definitions, snapshot)
     stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
     heartbeat = LocalHeartbeat(plane(), stack.clients.dynamodb, stack.clients.s3)
     with (

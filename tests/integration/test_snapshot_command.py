@@ -1,6 +1,5 @@
 """`snapshot` repairs what a publish could not write, and `status` asks for it."""
 
-import gzip
 import json
 import time
 from io import StringIO
@@ -13,7 +12,8 @@ from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.snapshots import SnapshotStore
-from realtime.commands.snapshot import save_snapshot, write_snapshot
+from realtime.commands.snapshot import write_snapshot
+from realtime.commands.snapshot_file import read_snapshot, save_snapshot
 from tests.support.experiments import published_flag
 
 
@@ -51,9 +51,9 @@ def test_it_saves_a_file_and_overwrites_none(
     store = DefinitionStore(service_clients, aws_settings)
     store.publish([published_flag("on")], 0, time.time())
     console, output = make_console()
-    save_snapshot(console, store, tmp_path / "definitions.json.gz")
-    document = json.loads(gzip.decompress((tmp_path / "definitions.json.gz").read_bytes()))
-    assert [row[:3] for row in document["definitions"]] == [["flag", "on", 1]]
+    path = tmp_path / "definitions.snapshot"
+    save_snapshot(console, store.take_snapshot(), path, time.time())
+    assert read_snapshot(path) == store.take_snapshot()
     assert "version 1, 1 definition." in output.getvalue().replace("\n", " ")
     with pytest.raises(ValueError, match="exists already"):
-        save_snapshot(console, store, tmp_path / "definitions.json.gz")
+        save_snapshot(console, store.take_snapshot(), path, time.time())
