@@ -1,8 +1,10 @@
 """Which routes does a key open? What it costs to find out is bounded, whatever keys are sent."""
 
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import Any
 
 from cachetools import LRUCache
 
@@ -103,12 +105,21 @@ class Authorizer:
         return known if now < known.fresh_until else self._refresh(key_id, known, now)
 
     def _look_up_first(self, key_id: str, now: float) -> _Known | None:
+        """The snapshot is read beside the table if that takes long: the first that knows the key answers."""
         reading = start_call(lambda: None if self._unknown.contain(key_id) else self._read(key_id, now))
+        if not wait((reading,), HEDGE_SECONDS).done:
+            finding = start_call(lambda: self._fallback.find(key_id))
+            both: tuple[Future[Any], ...] = reading, finding
+            wait(both, return_when=FIRST_COMPLETED)
+            if not reading.done() and (known := self._keep(key_id, None, finding.result(), now)):
+                return known
         try:
-            return reading.result(HEDGE_SECONDS)
-        except (StorageUnavailable, Throttled, TimeoutError):
+            return reading.result()  # it may be slow only; its own time limits apply
+        except (StorageUnavailable, Throttled):
             known = self._keep(key_id, None, self._fallback.find(key_id), now)
-            return known or reading.result()  # it may be slow only; its own time limits apply
+            if known is None:
+                raise
+            return known
 
     def _refresh(self, key_id: str, known: _Known, now: float) -> _Known | None:
         try:

@@ -42,6 +42,7 @@ def made(aws_environment: dict[str, str], aws_settings: Settings, service_client
 def test_a_warm_container_decides_as_before(made: Made, fault: str) -> None:
     outage, start = made
     container = start()
+    wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
     healthy = container.ask_all(FLAGS)
     assert {status for status, _ in healthy.values()} == {200}
     outage.fault = FAULTS[fault]
@@ -56,7 +57,9 @@ def test_a_warm_container_decides_as_before(made: Made, fault: str) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_cold_container_knows_keys_and_decides_from_the_snapshots(made: Made, fault: str) -> None:
     outage, start = made
-    healthy = start().ask_all(FLAGS)
+    container = start()
+    wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
+    healthy = container.ask_all(FLAGS)
     outage.fault = FAULTS[fault]
     container = start()
     # On a busy machine the first requests may lack the time; but no answer is wrong.
@@ -101,10 +104,13 @@ def test_what_needs_a_table_fails_honestly_and_all_else_works(made: Made, start_
     outage, start = made
     container = start()
     if start_from == "warm":
+        wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
         statuses = {name: status for name, (status, _) in container.ask_all(OTHERS).items()}
         assert statuses == dict.fromkeys(OTHERS, 200) | {"events": 202}
     outage.fault = "dropped"
     container.idle += 3600.0
+    if start_from == "cold":
+        wait_until(lambda: container.ask(*OTHERS["events"])[0] == 202, RECOVERY_SECONDS)
     answers = container.ask_all(OTHERS)
     assert answers.pop("events")[0] == 202
     for status, answer in answers.values():
@@ -137,7 +143,7 @@ def test_what_was_published_in_an_outage_is_in_force_soon_after_it(
     outage, start = made
     container = start(knows_key=True)
     if start_from == "warm":
-        assert container.is_on() is True
+        wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
     outage.fault = FAULTS[fault]
     container.idle += 60.0
     assert container.is_on() is True
@@ -152,7 +158,7 @@ def test_what_was_published_in_an_outage_is_in_force_soon_after_it(
 def test_a_kill_reaches_a_container_that_cannot_reach_the_tables(made: Made) -> None:
     outage, start = made
     container = start()
-    assert container.is_on() is True
+    wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
     outage.fault = "dropped"
     outage.publish(is_on=False)
     container.idle += 10.0
@@ -165,7 +171,7 @@ def test_a_kill_reaches_a_container_that_cannot_reach_the_tables(made: Made) -> 
 def test_an_idle_container_with_a_slow_table_obeys_a_kill(made: Made) -> None:
     outage, start = made
     container = start()
-    assert container.is_on() is True
+    wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
     outage.publish(is_on=False)
     outage.fault = SLOW
     container.idle += 25.0
@@ -176,7 +182,7 @@ def test_a_definition_that_is_known_to_be_old_is_an_error_and_no_old_answer(made
     """The publications can be read, the flags cannot, and there is no snapshot."""
     outage, start = made
     container = start()
-    assert container.is_on() is True
+    wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
     outage.publish(is_on=False)
     outage.direct.s3.delete_object(Bucket=outage.settings.archive_bucket, Key="definitions/current.json")
     table = outage.settings.flags_table.encode()
@@ -192,7 +198,7 @@ def test_a_definition_that_is_known_to_be_old_is_an_error_and_no_old_answer(made
 def test_a_flapping_table_gives_no_wrong_answer(made: Made) -> None:
     outage, start = made
     container = start()
-    assert container.is_on() is True
+    wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
     end, killed_at = time.monotonic() + 4.0, 0.0
     while (now := time.monotonic()) < end:
         outage.fault = "" if int(now / 0.3) % 2 else "dropped"
@@ -212,7 +218,7 @@ def test_a_flapping_table_gives_no_wrong_answer(made: Made) -> None:
 def test_a_revoked_key_stays_refused_and_a_good_one_goes_on(made: Made) -> None:
     outage, start = made
     container = start()
-    assert container.is_on() is True
+    wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
     outage.fault = "dropped"
     container.idle += 600.0
     assert container.is_on() is True
@@ -270,7 +276,7 @@ def test_a_revocation_in_an_outage_reaches_containers_by_the_snapshot(made: Made
     outage, start = made
     container = start()
     if start_from == "warm":
-        assert container.is_on() is True
+        wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)
     outage.fault = "dropped"
     container.idle += 600.0
     wait_until(lambda: container.is_on() is True, RECOVERY_SECONDS)

@@ -331,7 +331,7 @@ def test_of_the_bucket_a_function_reads_the_snapshots_that_it_needs_and_writes_n
         ("http", "assignment", parts),
         ("rest", "event_processor", ()),
     ):
-        environment = replace(environments.load("prod"), api=api)  # type: ignore[arg-type]
+        environment = replace(environments.load("prod"), api=api, waf=False)  # type: ignore[arg-type]
         statements = build_statements(name, environment, names, "arn:log")  # type: ignore[arg-type]
         found = [each for each in statements if any(arn in each["Resource"] for arn in snapshots)]
         assert [(each["Action"], each["Resource"]) for each in found] == [
