@@ -23,6 +23,7 @@ from realtime.safe_reading.regular_files import read_regular
 from realtime.safe_reading.unpacking import unpack_gzip
 
 MAX_BYTES = 256_000_000
+MAX_HEAD_BYTES = 500
 MAX_UNPACKED_BYTES = 1_000_000_000
 REMEDY = "`python -m realtime snapshot --to FILE` writes one"
 
@@ -37,7 +38,7 @@ def decode_file(content: bytes) -> Snapshot:
     """Raises ValueError, which says what is wrong, if it is not what was written."""
     head, _, data = content.partition(b"\n")
     try:
-        pointer = decode_pointer(head)
+        pointer = decode_pointer(head[:MAX_HEAD_BYTES])
     except ValueError:
         raise ValueError(f"this is no snapshot; {REMEDY}") from None
     if len(data) != pointer.size or compute_sha256(data) != pointer.sha256:
@@ -45,7 +46,7 @@ def decode_file(content: bytes) -> Snapshot:
     try:
         unpack_gzip(data, MAX_UNPACKED_BYTES)
         return decode_snapshot(data, pointer)
-    except (ValueError, OSError, EOFError, KeyError, TypeError) as error:
+    except (ValueError, OSError, EOFError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"the snapshot cannot be read ({error}); {REMEDY}") from None
 
 

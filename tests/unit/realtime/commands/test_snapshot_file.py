@@ -47,7 +47,11 @@ def test_what_was_saved_is_read_and_its_head_is_a_line_of_json(tmp_path: Path) -
 
 
 def pack(document: object) -> bytes:
-    data = gzip.compress(json.dumps(document).encode())
+    return pack_text(json.dumps(document))
+
+
+def pack_text(text: str) -> bytes:
+    data = gzip.compress(text.encode())
     return encode_pointer(Pointer(1, compute_sha256(data), len(data), "")) + b"\n" + data
 
 
@@ -63,6 +67,7 @@ def pack(document: object) -> bytes:
         (lambda _: b"[" * 100_000, "no snapshot"),
         (lambda _: pack({}), "cannot be read"),
         (lambda _: pack([]), "cannot be read"),
+        (lambda _: pack_text("[" * 200_000), "cannot be read"),
         (
             lambda _: pack({"format": "realtime-snapshot-1", "version": 1, "definitions": [[1]]}),
             "cannot be read",
