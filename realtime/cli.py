@@ -20,6 +20,8 @@ from realtime.safe_reading.shown_text import escape_controls
 from realtime.safe_reading.strict_json import parse_json
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from chalicelib.domain.definitions.model import DefinitionKind
     from chalicelib.wiring import Plane
 
@@ -606,6 +608,44 @@ def export_user(
     run(console, stores, person, out, services.clock())
 
 
+Archive = Annotated[
+    str | None,
+    typer.Option("--archive", help="s3://BUCKET[/PREFIX] or a folder; by default the environment's bucket."),
+]
+
+
+@app.command("compact")
+def compact(
+    archive: Archive = None,
+    since: Annotated[str, typer.Option(help="The first day, such as 2026-11-01.")] = "",
+    until: Annotated[str, typer.Option(help="The last day.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the days and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Write Parquet beside the archive. Example: [b]python -m realtime compact --dry-run[/b]
+
+    Whole days that are too old for new events, one at a time. The raw objects stay.
+    """
+    from chalicelib.settings import Settings
+    from realtime.analysis.archive.places import open_archive
+    from realtime.commands.compact import run_compact
+
+    services = plane()
+    settings = services.settings
+    is_endless = settings.event_max_age == float("inf")  # the local stack takes events of any age
+    raise typer.Exit(
+        run_compact(
+            console,
+            open_archive(archive, services.clients.s3, settings.archive_bucket),
+            max_age=Settings().event_max_age if is_endless else settings.event_max_age,
+            since=_parse_day(since, "--since"),
+            until=_parse_day(until, "--until"),
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+    )
+
+
 @app.command()
 def capacity(
     rps: Annotated[float, typer.Option(min=0.01, help="Decisions in the busiest second.")],
@@ -770,6 +810,15 @@ def plane() -> "Plane":
 
 def _is_local() -> bool:
     return (os.environ.get("REALTIME_ENV") or "local") == "local"
+
+
+def _parse_day(text: str, option: str) -> "date | None":
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise UsageError(f"{option}: {text!r} must be a day such as 2026-11-01") from None
 
 
 def _parse_json_object(text: str, option: str) -> dict[str, Any]:

@@ -139,6 +139,7 @@ def list_lifecycle_rules(archive_days: int, quarantine_days: int) -> tuple[Lifec
     )
     return (
         LifecycleRule("raw-gets-cold", "raw/", archive_days or None, transitions=transitions),
+        *([LifecycleRule("compacted-expires-as-raw", "parquet/", archive_days)] if archive_days else []),
         LifecycleRule("failed-deliveries", "raw/failed/", FAILED_DELIVERY_DAYS),
         # longer than any message that points at a payload, so none is ever without it
         LifecycleRule("quarantine-outlives-its-queue", QUARANTINE_PAYLOADS, quarantine_days + 1),

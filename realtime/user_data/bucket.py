@@ -5,18 +5,21 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
+from realtime.analysis.archive.layout import COMPACTED
 from realtime.resources import QUARANTINE_PAYLOADS
+from realtime.user_data.compacted import PARQUET, judge_parquet
 from realtime.user_data.lines import holds_user, rewrite_lines
 from realtime.user_data.objects import ATTEMPTS, Busy, Content, ObjectStore, Version, map_in_order
 from realtime.user_data.stores import Finding, Request
 
-Kind = Literal["lines", "payload"]
+Kind = Literal["lines", "payload", "parquet"]
 PREFIXES: Mapping[str, Kind] = {
     "raw/events/": "lines",
     "raw/failed/": "lines",
     QUARANTINE_PAYLOADS: "payload",
+    COMPACTED: "parquet",
 }
-"""Where objects may hold users. Objects of lines are rewritten, payloads are deleted."""
+"""Where objects may hold users. Objects of lines are rewritten, payloads and Parquet are deleted."""
 
 
 class Progress(NamedTuple):
@@ -127,6 +130,9 @@ def _judge(
     if content.body is None:
         note = f"{version.key} cannot be read: it is damaged, or in cold storage. Restore it, then run again."
         return Finding(unread=1, notes=[note]), [], None
+    if kind == "parquet":
+        is_manifest = not content.body.startswith(PARQUET)
+        return Finding() if is_manifest else judge_parquet(request, version.key, content.body), [], None
     if kind == "payload":
         return Finding(own=int(holds_user(content.body, request.matcher))), [], None
     rewritten = rewrite_lines(content.body, request.matcher, request.action)

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalicelib.stores.snapshots import SnapshotStore
+from realtime.analysis.archive.places import COPIES
 from realtime.user_data.bucket import FROM_THE_START, BucketStore, Progress
+from realtime.user_data.compacted import ArchiveCopies
 from realtime.user_data.definitions import DefinitionsInForce, Versions, create_history
 from realtime.user_data.history import find_history
 from realtime.user_data.local_files import LocalFiles
@@ -30,7 +32,8 @@ def list_stores(
 ) -> list[UserStore]:
     """In the order in which they are changed: what feeds another store comes before it.
 
-    ``files`` is the folder of replays' positions. ``has_to_scan`` reads the whole table of assignments.
+    ``files`` is the folder of replays' positions; copies of the archive are
+    beside it. ``has_to_scan`` reads the whole table of assignments.
     """
     clients, settings, definitions = plane.clients, plane.settings, plane.definitions
     objects = ObjectStore(clients, settings.archive_bucket)
@@ -54,5 +57,6 @@ def list_stores(
         *([history] if has_history else []),
         QuarantineStore(plane.quarantine),
         BucketStore(objects, progress),
+        ArchiveCopies(files.with_name(COPIES.name)),
         LocalFiles(files),
     ]

@@ -10,6 +10,11 @@ import pytest
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.settings import Settings
 from chalicelib.stores.postgres import AssignmentHistory
+from realtime.analysis.archive.compaction import compact, find_days
+from realtime.analysis.archive.files import Days
+from realtime.analysis.archive.places import open_archive
+from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
+from realtime.analysis.engines.parquet import write_parquet
 from realtime.commands import forget as command
 from realtime.commands.export_user import export_user
 from realtime.commands.forget import Options, forget, search
@@ -19,6 +24,7 @@ from realtime.user_data.people import Person, add_linked_ids
 from realtime.user_data.places import list_stores
 from realtime.user_data.stores import UserStore
 from tests.support import history
+from tests.support.archives import DAY, START, design, exposure, write_lines
 from tests.support.experiments import published_flag
 from tests.support.postgres import Postgres
 from tests.support.user_data import ALIAS, NOW, OTHER, USER, Deployment, event
@@ -101,6 +107,7 @@ def test_a_user_is_removed_from_every_store_and_nobody_else(deployment: Deployme
         "history (PostgreSQL)": (1, 0),
         "quarantine (SQS)": (4, 0),
         ARCHIVE: (6, 2),
+        "copies of the archive": (0, 0),
         "files of this machine": (0, 1),
     }  # fmt: skip
     assert is_clean(left)
@@ -220,6 +227,33 @@ def test_an_object_that_cannot_be_read_is_no_proof(deployment: Deployment, tmp_p
     assert "raw/events/bad.gz cannot be read" in left[ARCHIVE].notes[0]
 
 
+def test_parquet_and_copies_of_the_archive_go_with_the_user(deployment: Deployment, tmp_path: Path) -> None:
+    """Both are made again from the archive, then without the user."""
+    bucket_name = deployment.settings.archive_bucket
+    for day, user in enumerate((USER, OTHER)):
+        lines = [exposure(user, "control", START + day * DAY, f"s:{day}:0")]
+        for path in write_lines(tmp_path / "lines", lines):
+            key = path.relative_to(tmp_path / "lines").as_posix()
+            deployment.s3.put_object(Bucket=bucket_name, Key=key, Body=path.read_bytes())
+    copies = deployment.files.with_name("archive")
+    archive = open_archive(None, deployment.s3, bucket_name, copies)
+    archive.fetch(Days(), lambda _: None)  # copies the raw objects
+    done = list(compact(archive, find_days(archive, Days()), write_parquet, lambda _: None))
+    assert len(done) == 3  # with that of the deployment's own lines
+    archive.fetch(Days(), lambda _: None)
+    before = len(list(copies.rglob("*.parquet"))), len(archive.fetch(Days(), lambda _: None).raw)
+    changed, left, _ = run(deployment, tmp_path / "positions", only=(ARCHIVE, "copies"))
+    assert (before, is_clean(left)) == ((3, 0), True)
+    assert changed[ARCHIVE].own == 9  # with the line, and the Parquet of two days
+    assert changed["copies of the archive"].own >= 1
+    files = archive.fetch(Days(), lambda _: None)
+    assert len(files.compacted) == 1
+    users = create_duckdb_engine(archive).read_census(design()).users
+    assert [each.users for each in users] == [1, 0]
+    [again, _] = compact(archive, find_days(archive, Days()), write_parquet, lambda _: None)
+    assert (again.is_written, again.lines) == (True, 0)
+
+
 def test_a_bucket_without_versions_keeps_its_objects(deployment: Deployment, tmp_path: Path) -> None:
     deployment.s3.put_bucket_versioning(
         Bucket=deployment.settings.archive_bucket, VersioningConfiguration={"Status": "Suspended"}
@@ -271,7 +305,7 @@ def test_output_and_report_name_stores_and_counts_and_no_user(
     written = json.loads(report.read_text())
     assert (written["mode"], written["users"], written["ids"], written["is_clean"]) == ("remove", 1, 2, True)
     assert written["run_again_after"] == "2026-11-29T10:00:00Z"
-    archive = written["stores"][-2]
+    archive = written["stores"][-3]
     assert archive["changed"] == {"own": 6, "mentions": 2, "unread": 0}
     text = deployment.output + report.read_text()
     assert not any(id_ in text for id_ in (USER, ALIAS))

@@ -289,6 +289,13 @@ def _change(rng: random.Random, each: Line) -> Line:
     return {"duplicate": rng.random() < 0.5}
 
 
+def draw_two_days() -> list[Line]:
+    """Fewer objects, for tests of files."""
+    lines = draw_lines(random.Random(8))
+    early = [each for each in lines if _read_time(each) < START + 2 * DAY]
+    return [*early, exposure("u1", "control", START, "s:x:0")]
+
+
 def draw_design(rng: random.Random) -> Design:
     metrics = [_draw_metric(rng, number) for number in range(rng.randint(1, 4))]
     since = START + rng.randint(0, 3) * DAY if rng.random() < 0.4 else None

@@ -105,9 +105,13 @@ class BucketArchive:
         for key, item in self._list(COMPACTED, days.first):
             listed[key] = item
             day = read_compacted_key(key)
-            if day in contents.days and key.endswith(MANIFEST):
+            if day not in contents.days:
+                continue
+            if key.endswith(MANIFEST):
                 found = self._read_manifest(key)
                 contents.days[day].manifest = found[1] if found else None
+            else:
+                contents.days[day].parts.add(key.rpartition("/")[2])
         return contents, listed
 
     def _read_manifest(self, key: str) -> tuple[str, Manifest | None] | None:

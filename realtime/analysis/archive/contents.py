@@ -64,13 +64,15 @@ class DayContents:
     raw: dict[str, Stamp] = field(default_factory=dict)
     is_by_delivery: bool = False
     manifest: Manifest | None = None
+    parts: set[str] = field(default_factory=set)
+    """Parquet that is there: it may have been deleted because it held a user."""
 
     @property
     def is_stale(self) -> bool:
-        """An object that the manifest names was changed or is gone: a user was forgotten, or it expired."""
+        """What the manifest names was changed or is gone: a user was forgotten, or it expired."""
         if self.manifest is None:
             return False
-        return not all(
+        return not self.parts.issuperset(self.manifest.parts) or not all(
             name in self.raw and stamp.is_same(self.raw[name]) for name, stamp in self.manifest.raw.items()
         )
 

@@ -42,6 +42,7 @@ class FolderArchive:
             path = self._root / write_manifest_key(day)
             if path.is_file():
                 each.manifest = decode_manifest(path.read_bytes())
+                each.parts = {part.name for part in path.parent.glob("*.parquet")}
         return contents
 
     def fetch_raw(self, day: date, names: Iterable[str]) -> list[Path]:

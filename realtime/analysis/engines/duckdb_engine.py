@@ -1,5 +1,6 @@
 """DuckDB: the embedded engine. It reads files of this machine, within a bounded memory."""
 
+import glob
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -129,4 +130,4 @@ def write_table(files: Files) -> str:
 
 
 def _list(paths: Sequence[Path]) -> str:
-    return "[" + ", ".join(quote(str(path)) for path in paths) + "]"
+    return "[" + ", ".join(quote(glob.escape(str(path))) for path in paths) + "]"

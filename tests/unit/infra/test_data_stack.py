@@ -88,6 +88,7 @@ def test_the_bucket_is_private_versioned_encrypted_and_ages(template: Templates)
     days = {name: rule.get("ExpirationInDays") for name, rule in rules.items()}
     assert days == {
         "raw-gets-cold": 400,
+        "compacted-expires-as-raw": 400,
         "failed-deliveries": 90,
         "quarantine-outlives-its-queue": 15,
         "what-was-overwritten-or-given-up": None,

@@ -1,0 +1,45 @@
+"""Raw objects as one Parquet file with the same columns, within a bounded memory."""
+
+import glob
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from realtime.analysis.archive.files import Files
+from realtime.analysis.engines.duckdb_engine import MEMORY, connect, explain, write_table
+from realtime.analysis.engines.literals import quote
+from realtime.analysis.model import ArchiveError
+
+ROW_GROUP = 122_880
+BATCH = 10_000
+
+
+def read_lines(file: Path, memory: str = MEMORY) -> Iterator[bytes]:
+    """The lines of a Parquet file as JSON, a batch at a time. Raises ArchiveError."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="realtime-") as folder, connect(memory, folder) as connection:
+        try:
+            source = f"read_parquet({quote(glob.escape(str(file)))})"
+            cursor = connection.execute(f"select cast(to_json(lines) as varchar) from {source} as lines")
+            while rows := cursor.fetchmany(BATCH):
+                for (text,) in rows:
+                    yield text.encode()
+        except duckdb.Error as error:
+            raise ArchiveError(explain(error)) from error
+
+
+def write_parquet(raw: list[Path], target: Path, memory: str = MEMORY) -> int:
+    """The number of lines. They stay in no order: to sort a day would need the memory for all of it."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="realtime-") as folder, connect(memory, folder) as connection:
+        try:
+            cursor = connection.execute(
+                f"copy ({write_table(Files(raw))}) to {quote(str(target))}"
+                f" (format parquet, compression zstd, row_group_size {ROW_GROUP})"
+            )
+            lines: int = cursor.fetchone()[0]
+        except duckdb.Error as error:
+            raise ArchiveError(explain(error)) from error
+    return lines
