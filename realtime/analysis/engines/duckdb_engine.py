@@ -44,7 +44,7 @@ class DuckDatabase:
     def __init__(self, archive: Archive, tell: Tell = lambda _: None, memory: str = MEMORY) -> None:
         self._archive = archive
         self._tell = tell
-        self._memory = memory
+        self.memory = memory
         self.notes: list[str] = []
 
     def write_source(self, selection: Selection) -> str:
@@ -62,7 +62,7 @@ class DuckDatabase:
     def run(self, selection: Selection, sql: str) -> Iterable[Row]:
         files = self.fetch(selection)
         with tempfile.TemporaryDirectory(prefix="realtime-") as folder:
-            return run_sql(files, sql, self._memory, folder)
+            return run_sql(files, sql, self.memory, folder)
 
 
 def create_duckdb_engine(archive: Archive, tell: Tell = lambda _: None) -> SqlEngine:

@@ -16,7 +16,7 @@ TABLE = "archive_lines"
 
 def write_duckdb_source(selection: Selection) -> str:
     design = selection.design
-    properties = _write_properties(selection, _write_duckdb_property)
+    properties = _write_properties(selection, write_duckdb_property)
     mine = (
         f"lambda part: part.id = {quote(design.experiment_id)} and part.iteration = {int(design.iteration)}"
     )
@@ -51,7 +51,7 @@ def write_athena_source(selection: Selection, table: str, partitions: str) -> st
       coalesce(cast({occurred} as bigint) * 1000000
           + coalesce(try_cast(substr(realtime.occurred_at, 21, 6) as bigint), 0),
         cast(round(try(to_unixtime(from_iso8601_timestamp("timestamp"))) * 1000000) as bigint))
-        as moment{_write_properties(selection, _write_athena_property)}
+        as moment{_write_properties(selection, write_athena_property)}
     from {table} where {partitions} and event_type in {quote_all(selection.event_types)}
       and realtime.place is not null)
   where {_write_bounds(selection)})"""
@@ -61,7 +61,7 @@ def _write_properties(selection: Selection, write: Callable[[str, int], str]) ->
     return "".join(f",\n      {write(name, index)}" for index, name in enumerate(selection.properties))
 
 
-def _write_duckdb_property(name: str, index: int) -> str:
+def write_duckdb_property(name: str, index: int) -> str:
     pointer = write_pointer(name)
     return (
         f"json_extract_string(properties, {pointer}) as p{index},"
@@ -69,7 +69,7 @@ def _write_duckdb_property(name: str, index: int) -> str:
     )
 
 
-def _write_athena_property(name: str, index: int) -> str:
+def write_athena_property(name: str, index: int) -> str:
     path = write_path(name)
     return (
         f"json_extract_scalar(properties, {path}) as p{index},"

@@ -187,7 +187,7 @@ def _write_scored(slots: Sequence[Slot]) -> str:
             for name, _, _ in slot.list_numbers()
         ]
     listed = ",\n    ".join(columns)
-    return f"scored as (\n  select variant, segment,\n    {listed}\n  from people)"
+    return f"scored as (\n  select unit, variant, anchored, segment,\n    {listed}\n  from people)"
 
 
 def _write_caps(slots: Sequence[Slot]) -> list[str]:
@@ -226,7 +226,7 @@ def _write_caps(slots: Sequence[Slot]) -> list[str]:
     return [
         f"ranked as (\n  select *,\n    {_join(ranks)}\n  from scored)",
         f"with_caps as (\n  select *,\n    {_join(caps)}\n  from ranked)",
-        f"capped as (\n  select variant, segment,\n    {_join(chosen)}\n  from with_caps)",
+        f"capped as (\n  select unit, variant, anchored, segment,\n    {_join(chosen)}\n  from with_caps)",
     ]
 
 
