@@ -614,6 +614,25 @@ Archive = Annotated[
 ]
 
 
+@app.command()
+def export(
+    experiment: Annotated[str, typer.Option(help="An experiment's key.")],
+    out: Annotated[Path, typer.Option(help="A new folder.")],
+    file_format: Annotated[
+        Literal["parquet", "csv"], typer.Option("--format", help="Of the files.")
+    ] = "parquet",
+    archive: Archive = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Write users and their numbers. Example: [b]python -m realtime export --experiment e1 --out e1[/b]
+
+    Assignments, exposures and the metrics of each user, for a notebook. They hold users.
+    """
+    from realtime.commands.export import run_export
+
+    run_export(console, plane(), experiment, out, file_format, archive, as_json=as_json)
+
+
 @app.command("compact")
 def compact(
     archive: Archive = None,
@@ -628,13 +647,14 @@ def compact(
     """
     from chalicelib.settings import Settings
     from realtime.analysis.archive.places import open_archive
+    from realtime.analysis.model import ArchiveError
     from realtime.commands.compact import run_compact
 
     services = plane()
     settings = services.settings
     is_endless = settings.event_max_age == float("inf")  # the local stack takes events of any age
-    raise typer.Exit(
-        run_compact(
+    try:
+        status = run_compact(
             console,
             open_archive(archive, services.clients.s3, settings.archive_bucket),
             max_age=Settings().event_max_age if is_endless else settings.event_max_age,
@@ -643,7 +663,9 @@ def compact(
             dry_run=dry_run,
             as_json=as_json,
         )
-    )
+    except ArchiveError as error:
+        raise UsageError(str(error)) from None
+    raise typer.Exit(status)
 
 
 @app.command()

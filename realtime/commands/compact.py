@@ -28,7 +28,10 @@ def run_compact(
     dry_run: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Days from ``since`` to ``until``, both included. The exit status: 1 if a day was not finished."""
+    """Days from ``since`` to ``until``, both included. The exit status: 1 if a day was not finished.
+
+    Raises ArchiveError.
+    """
     last = find_last_day(time.time(), max_age)
     days = Days(since, last if until is None else min(until, last))
     found = find_days(archive, days)

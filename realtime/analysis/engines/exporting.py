@@ -7,11 +7,12 @@ from typing import Literal
 
 from chalicelib.domain.definitions.analysis_schema import ASSIGNMENT_ANCHOR
 from chalicelib.domain.event_types import EXPOSURE
-from realtime.analysis.engines.duckdb_engine import TABLE, DuckDatabase, connect, explain, write_table
+from realtime.analysis.engines.duckdb_engine import DuckDatabase, connect, explain, write_table
 from realtime.analysis.engines.lines import write_lines
 from realtime.analysis.engines.literals import quote
 from realtime.analysis.engines.selection import Selection, select
 from realtime.analysis.engines.slots import Slot, create_slot
+from realtime.analysis.engines.sources import TABLE
 from realtime.analysis.engines.statements import write_capped
 from realtime.analysis.model import ArchiveError, Design
 

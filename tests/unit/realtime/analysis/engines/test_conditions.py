@@ -34,7 +34,7 @@ NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infini
 SCALARS: Any = TEXTS | NUMBERS | st.booleans() | st.sampled_from(["true", "1", "1.0", 0, 1, 1.0, "null"])
 VALUES = SCALARS | st.none() | st.lists(SCALARS, max_size=2) | st.dictionaries(TEXTS, SCALARS, max_size=1)
 DATABASE = duckdb.connect()
-fewer = settings(max_examples=settings.default.max_examples // 3)
+fewer = settings(max_examples=settings().max_examples // 3)
 
 
 @st.composite
@@ -91,7 +91,7 @@ def test_a_quoted_text_is_one_literal_for_trino(text: str) -> None:
     [statement] = sqlglot.parse(f"select {quote(text)}, {quote(write_path(text))} from t", dialect="trino")
     assert statement is not None
     assert [table.name for table in statement.find_all(sqlglot.exp.Table)] == ["t"]
-    literals = statement.selects[0].find_all(sqlglot.exp.Literal)
+    literals = statement.expressions[0].find_all(sqlglot.exp.Literal)
     texts = [literal.this for literal in literals if literal.is_string]
     assert sorted("".join(texts)) == sorted(text.replace("\0", ""))
 

@@ -42,7 +42,7 @@ def database(tmp_path: Path) -> DuckDatabase:
 
 
 def read(file: Path) -> list[Any]:
-    return duckdb.sql(f"from '{file}'").fetchall()
+    return duckdb.connect().execute(f"from '{file}'").fetchall()
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "csv"])
