@@ -48,7 +48,7 @@ def run_compact(
         fields = [each._asdict() | {"day": each.day.isoformat()} for each in done]
         print(json.dumps({"archive": archive.name, "days": fields}))
     else:
-        _show(console, archive.name, done, last)
+        _show(console, archive.name, done, days.last or last)
     return int(not all(each.is_written for each in done))
 
 
