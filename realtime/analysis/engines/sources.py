@@ -26,7 +26,8 @@ def write_duckdb_source(selection: Selection) -> str:
       coalesce(event_id, realtime.place) as event_id, experiment_key, value, upper(currency) as currency,
       coalesce(realtime.duplicate, false) as is_duplicate,
       coalesce(len(realtime.experiments), 0) as attributions,
-      list_filter(realtime.experiments, {mine})[1].variant as variant,
+      case when event_type = {quote(design.anchor)}
+        then list_filter(realtime.experiments, {mine})[1].variant end as variant,
       coalesce(epoch_us(try_cast(realtime.occurred_at as timestamptz)),
         epoch_us(try_cast("timestamp" as timestamptz))) as moment{properties}
     from {TABLE} where event_type in {quote_all(selection.event_types)} and realtime.place is not null)
