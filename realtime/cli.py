@@ -532,6 +532,58 @@ def plan_experiment(
     )
 
 
+@app.command("analyze")
+def analyze(
+    key: Annotated[str, typer.Argument(help="An experiment's key.")],
+    metrics: Annotated[
+        Path | None, typer.Option(help="A definition file with metrics, in place of the published ones.")
+    ] = None,
+    archive: Annotated[
+        str | None,
+        typer.Option(help="s3://BUCKET or a folder; by default the environment's bucket."),
+    ] = None,
+    engine: Annotated[
+        Literal["duckdb", "athena"], typer.Option(help="Where it is counted: on this machine, or in Athena.")
+    ] = "duckdb",
+    anchor: Annotated[
+        str | None, typer.Option(help="The type of event that a user's time begins with, or assignment.")
+    ] = None,
+    since: Annotated[str, typer.Option(help="Only users who began at this UTC day or time, or later.")] = "",
+    until: Annotated[str, typer.Option(help="Only users and events before this UTC day or time.")] = "",
+    fixed: Annotated[
+        bool, typer.Option("--fixed", help="Also the numbers that are valid for one look only.")
+    ] = False,
+    by: Annotated[
+        str | None, typer.Option(help="A property of events: the same for each value of it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Also draw the effect and the users by day.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Also write one page with all plots.")] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL and stop.")] = False,
+) -> None:
+    """Say which variant won. Example: [b]python -m realtime analyze cdnow-free-shipping[/b]
+
+    Exits with 0 whenever there is an answer, also if it is that the data has a problem.
+    """
+    from realtime.commands.analyze import Form, Question, find_sources, read_time, run_analyze
+
+    if sum((as_json, plot, sql)) > 1 or (sql and html):
+        raise UsageError("choose --json, --plot or --sql; --html goes with --json or --plot")
+    question = Question(
+        key,
+        metrics=metrics,
+        archive=archive,
+        engine=engine,
+        anchor=anchor,
+        since=read_time(since, "--since"),
+        until=read_time(until, "--until"),
+        is_fixed_asked=fixed,
+        by=by,
+    )
+    form = Form(as_json=as_json, has_plots=plot, page=html, as_sql=sql)
+    run_analyze(console, find_sources(plane(), question), question, form)
+
+
 Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be repeated.")]
 AlsoIds = Annotated[
     list[str] | None, typer.Option("--also-id", help="Another id of the same user; may be repeated.")
@@ -610,7 +662,7 @@ def export_user(
 
 Archive = Annotated[
     str | None,
-    typer.Option("--archive", help="s3://BUCKET[/PREFIX] or a folder; by default the environment's bucket."),
+    typer.Option("--archive", help="s3://BUCKET or a folder; by default the environment's bucket."),
 ]
 
 

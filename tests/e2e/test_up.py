@@ -3,10 +3,12 @@
 import csv
 import gzip
 import json
+import re
 import socket
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,10 +18,27 @@ import pytest
 
 from chalicelib.stores.postgres_address import parse_url
 from realtime.demo.cdnow import FILE, SAMPLE
+from tests.support.paths import ROOT
 from tests.support.poll import wait_until
 from tests.support.up import READY, RunningStack, run_command, start_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+METRICS = """metrics:
+  - {key: orders, event: purchase, aggregate: count, window: 30d}
+  - {key: revenue, event: purchase, aggregate: sum, window: 30d}
+  - {key: revenue-capped, event: purchase, aggregate: sum, window: 30d, cap: 0.99}
+  - key: order-value
+    numerator: {event: purchase, aggregate: sum}
+    denominator: {event: purchase, aggregate: count}
+    window: 30d
+"""
+GOLDEN = {
+    "orders": (1.2285336856, 1.24685138539, 0.622103554846),
+    "revenue": (43.6350198151, 41.5634130982, 0.453802101225),
+    "revenue-capped": (None, None, 0.500736363325),
+    "order-value": (35.5179677419, 33.3346969697, 0.244475510765),
+}
+"""Of the sample: the means of control and treatment, and p of a test that is looked at once."""
 KEY = {"Authorization": "Bearer rt_local_demo"}
 
 
@@ -111,6 +130,35 @@ def test_the_results_command_says_what_the_route_says(stack: RunningStack, clien
     as_table = run_command(stack.environ, "results", "cdnow-aa")
     assert as_table.returncode == 0
     assert "Split: as asked for" in as_table.stdout
+
+
+def test_analyze_has_the_numbers_that_others_computed(stack: RunningStack, tmp_path: Path) -> None:
+    """Means, p-values and the cap as scipy.stats and tea-tasting have them for the same users."""
+    file = tmp_path / "metrics.yaml"
+    file.write_text(METRICS)
+    options = "--anchor", "exposure", "--fixed", "--json", "--metrics", str(file)
+    done = run_command(stack.environ, "analyze", "cdnow-free-shipping", *options)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["users"] == {"control": 757, "free-shipping": 794}
+    [split] = [check for check in answer["checks"] if check["code"] == "split"]
+    assert split["chi_square"] == pytest.approx(0.882656350744, rel=1e-10)
+    metrics = {metric["key"]: metric for metric in answer["metrics"]}
+    for key, (control, treatment, p_value) in GOLDEN.items():
+        variants, [comparison] = metrics[key]["variants"], metrics[key]["comparisons"]
+        means = variants["control"]["mean"], variants["free-shipping"]["mean"]
+        expected = [mean for mean in (control, treatment) if mean is not None]
+        assert [*means][: len(expected)] == pytest.approx(expected, rel=1e-10)
+        assert comparison["fixed"]["p_value"] == pytest.approx(p_value, rel=1e-10)
+    assert metrics["revenue-capped"]["cap"] == 234.84
+
+
+def test_the_printed_analysis_is_that_of_the_documentation(stack: RunningStack) -> None:
+    text = (ROOT / "docs" / "analysis.md").read_text()
+    command = "python -m realtime analyze cdnow-free-shipping"
+    [shown] = re.findall(rf"```console\n\$ {command}\n(.*?)```", text, re.DOTALL)
+    done = run_command(stack.environ | {"COLUMNS": "80"}, "analyze", "cdnow-free-shipping")
+    assert "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines()) == shown
 
 
 def test_assign_gives_the_same_answer_by_get_post_and_again(client: httpx.Client) -> None:

@@ -33,6 +33,9 @@ COLUMNS: Mapping[str, str] = {
     " counted_as varchar, assigned_at double, seconds_since_assignment double)[])",
 }
 """Of a line. With names and types given, other fields cannot disturb a query."""
+RAW_TABLE = f"{TABLE}_raw"
+MAX_LOADED = 32_000_000
+"""Bytes of raw objects, half a million events, up to which they are read once for all statements."""
 MAX_LINE = 1_048_576
 """Bytes. DuckDB's default of 16 MB takes as much memory for each thread."""
 
@@ -45,6 +48,7 @@ class DuckDatabase:
         self._archive = archive
         self._tell = tell
         self.memory = memory
+        self._loaded: _Loaded | None = None
         self.notes: list[str] = []
 
     def write_source(self, selection: Selection) -> str:
@@ -61,8 +65,31 @@ class DuckDatabase:
 
     def run(self, selection: Selection, sql: str) -> Iterable[Row]:
         files = self.fetch(selection)
+        if sum(path.stat().st_size for path in files.raw) <= MAX_LOADED:
+            if self._loaded is None or self._loaded.files != files:
+                self._loaded = _Loaded(files, self.memory)
+            return self._loaded.run(sql)
         with tempfile.TemporaryDirectory(prefix="realtime-") as folder:
             return run_sql(files, sql, self.memory, folder)
+
+
+class _Loaded:
+    """Raw objects in a table: opening each again takes longer than all statements, as most are small."""
+
+    def __init__(self, files: Files, memory: str) -> None:
+        self.files = files
+        self._folder = tempfile.TemporaryDirectory(prefix="realtime-")
+        self._connection = connect(memory, self._folder.name)
+        tables = []
+        if files.raw or not files.compacted:
+            execute(self._connection, f"create temp table {RAW_TABLE} as {write_table(Files(files.raw))}")
+            tables.append(f"select * from {RAW_TABLE}")
+        if files.compacted:
+            tables.append(write_table(Files([], files.compacted)))
+        execute(self._connection, f"create temp view {TABLE} as {' union all '.join(tables)}")
+
+    def run(self, sql: str) -> list[Row]:
+        return execute(self._connection, sql)
 
 
 def create_duckdb_engine(archive: Archive, tell: Tell = lambda _: None) -> SqlEngine:
@@ -82,16 +109,21 @@ def _find_day(moment: int) -> Any:
 
 def run_sql(files: Files, sql: str, memory: str, folder: str) -> list[Row]:
     """``folder`` takes what does not fit into memory. Raises ArchiveError."""
+    with connect(memory, folder) as connection:
+        execute(connection, f"create view {TABLE} as {write_table(files)}")
+        return execute(connection, sql)
+
+
+def execute(connection: Any, sql: str) -> list[Row]:
+    """Raises ArchiveError."""
     import duckdb
 
-    with connect(memory, folder) as connection:
-        try:
-            connection.execute(f"create view {TABLE} as {write_table(files)}")
-            cursor = connection.execute(sql)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        except duckdb.Error as error:
-            raise ArchiveError(explain(error)) from error
+    try:
+        cursor = connection.execute(sql)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except duckdb.Error as error:
+        raise ArchiveError(explain(error)) from error
 
 
 def connect(memory: str, folder: str) -> Any:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import NamedTuple
 
+from chalicelib.domain.definitions.analysis_schema import MetricDocument, read_duration
 from realtime.analysis.model import (
     Analysis,
     Bin,
@@ -56,7 +57,7 @@ def read_plots(
     primary = [result for result in analysis.metrics if result.role == "primary"]
     plots = []
     for result in primary or analysis.metrics[:1]:
-        looks = engine.read_looks(design, result.metric, list_times(analysis))
+        looks = engine.read_looks(design, result.metric, list_times(analysis, result.metric))
         steps = [(look.until, measure(design, look.moments)) for look in looks]
         bins = engine.read_distribution(design, result.metric, MAX_BINS) if has_all else []
         days = engine.read_days(design, result.metric, MAX_DAYS) if has_all else []
@@ -64,12 +65,17 @@ def read_plots(
     return plots
 
 
-def list_times(analysis: Analysis) -> list[float]:
-    """The end of each day (UTC) from the first user on; every few days, if there are many."""
+def list_times(analysis: Analysis, metric: MetricDocument) -> list[float]:
+    """The end of each day (UTC) from the first user on; every few days, if there are many.
+
+    The last is when the last user's window was over, if that is past: nothing changes after it.
+    """
     census, design = analysis.census, analysis.design
-    if census.first_anchor is None:
+    if census.first_anchor is None or census.last_anchor is None:
         return []
     end = analysis.as_of if design.until is None else min(design.until, analysis.as_of)
+    if metric.window is not None:
+        end = min(end, (census.last_anchor + read_duration(metric.window)) // DAY * DAY + DAY)
     first = (census.first_anchor // DAY + 1) * DAY
     count = max(0, ceil((end - first) / DAY))
     every = max(1, ceil(count / (MAX_LOOKS - 1)))

@@ -70,7 +70,12 @@ def _separate(parts: Sequence[RenderableType]) -> Iterator[RenderableType]:
 def _draw_verdict(analysis: Analysis) -> RenderableType:
     verdict = analysis.verdict
     colour = VERDICT_COLOURS[verdict.code]
-    lines = [show(describe_verdict(verdict), f"bold {colour}"), show(verdict.sentence)]
+    title = describe_verdict(verdict)
+    style = f"bold {colour}"
+    is_in_sentence = verdict.sentence.startswith(title)
+    lines = (
+        [show(verdict.sentence, style)] if is_in_sentence else [show(title, style), show(verdict.sentence)]
+    )
     return Group(*lines, *(_make_item(reason) for reason in verdict.reasons))
 
 
@@ -134,7 +139,7 @@ def _draw_variants(analysis: Analysis) -> RenderableType:
 
 
 def _draw_fixed(results: Sequence[MetricResult]) -> list[RenderableType]:
-    table = _make_table("interval", "p", first=f"Fixed horizon: {ONE_LOOK}")
+    table = _make_table("interval", "p", "beats control", first=f"Fixed horizon: {ONE_LOOK}")
     for result in results:
         for comparison in result.comparisons:
             if comparison.fixed is not None:
@@ -142,6 +147,7 @@ def _draw_fixed(results: Sequence[MetricResult]) -> list[RenderableType]:
                     show(f"{name_metric(result)}, {comparison.treatment}"),
                     describe_interval(comparison, is_fixed=True),
                     format_p(comparison.fixed.p_value),
+                    format_share(comparison.chance_to_beat),
                 )
     return [table] if table.row_count else []
 

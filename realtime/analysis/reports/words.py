@@ -20,7 +20,7 @@ from realtime.analysis.model import (
 from realtime.analysis.reports.numbers import DASH, format_interval, format_number, format_p, format_share
 
 VERDICTS: Final[dict[VerdictCode, str]] = {
-    "stop_data_problem": "Stop: the data has a problem",
+    "stop_data_problem": "Stop: the data cannot be trusted",
     "keep_running": "Keep running",
     "ship": "Ship",
     "do_not_ship": "Do not ship",
@@ -163,14 +163,10 @@ def describe_fixed(comparison: Comparison) -> str | None:
     if comparison.fixed is None:
         return None
     interval = describe_interval(comparison, is_fixed=True)
-    return f"Fixed horizon: {interval}, p {format_p(comparison.fixed.p_value)} ({ONE_LOOK})"
-
-
-def describe_chance(comparison: Comparison) -> str | None:
+    text = f"Fixed horizon: {interval}, p {format_p(comparison.fixed.p_value)} ({ONE_LOOK})"
     if comparison.chance_to_beat is None:
-        return None
-    chance = format_share(comparison.chance_to_beat)
-    return f"Chance to beat the control: {chance} (no reason to stop)"
+        return text
+    return f"{text}; chance to beat the control {format_share(comparison.chance_to_beat)}, no reason to stop"
 
 
 def get_lift_interval(comparison: Comparison) -> Interval | None:
@@ -184,6 +180,5 @@ def list_notes(result: MetricResult) -> list[str]:
     return [
         f"{name_metric(result)}, {comparison.treatment}: {note}"
         for comparison in result.comparisons
-        for note in (*comparison.notes, describe_chance(comparison))
-        if note is not None
+        for note in comparison.notes
     ]

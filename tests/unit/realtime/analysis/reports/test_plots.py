@@ -78,7 +78,7 @@ def measure(design: Design, moments: Moments) -> MetricResult:
 
 
 def test_there_is_a_look_at_the_end_of_each_utc_day_and_at_the_end() -> None:
-    times = list_times(make_analysis())
+    times = list_times(make_analysis(), make_metric())
     assert [format_day(time) for time in times] == ["2026-05-25", "2026-05-26", "2026-05-27", "2026-05-28"]
     assert times[-1] == NOW
     assert all(time % DAY == 0 for time in times[:-1])
@@ -86,20 +86,29 @@ def test_there_is_a_look_at_the_end_of_each_utc_day_and_at_the_end() -> None:
 
 def test_a_long_experiment_has_a_bounded_number_of_looks() -> None:
     census = make_census(first_anchor=NOW - 3000 * DAY)
-    times = list_times(make_analysis(census=census))
+    times = list_times(make_analysis(census=census), make_metric())
     assert MAX_LOOKS / 2 < len(times) <= MAX_LOOKS
     assert times == sorted(set(times))
 
 
 def test_looks_end_where_the_analysis_does() -> None:
     until = NOW - 1.5 * DAY
-    times = list_times(change_design(make_analysis(), until=until))
+    times = list_times(change_design(make_analysis(), until=until), make_metric())
     assert times[-1] == until
     assert max(times) == until
 
 
+def test_looks_end_when_the_last_window_is_over() -> None:
+    analysis = make_analysis(as_of=NOW + 900 * DAY)
+    times = list_times(analysis, make_metric(window="14d"))
+    assert format_day(times[-1]) == "2026-06-11"
+    assert len(times) == 18
+
+
 def test_nobody_is_looked_at_without_users() -> None:
-    assert list_times(make_analysis(census=make_census({"control": 0}, first_anchor=None))) == []
+    assert (
+        list_times(make_analysis(census=make_census({"control": 0}, first_anchor=None)), make_metric()) == []
+    )
 
 
 def test_the_primary_metrics_are_plotted_with_one_scan_each() -> None:

@@ -41,13 +41,18 @@ def flatten(text: str) -> str:
         ("do_not_ship", "Do not ship"),
         ("keep_running", "Keep running"),
         ("no_difference_that_matters", "No difference that matters"),
-        ("stop_data_problem", "Stop: the data has a problem"),
+        ("stop_data_problem", "Stop: the data cannot be trusted"),
     ],
 )
 def test_the_verdict_is_first_and_in_words(code: VerdictCode, title: str) -> None:
     verdict = Verdict(code, "One sentence.", ("One reason.",), "green")
     lines = show(make_analysis(verdict=verdict)).splitlines()
     assert lines[:3] == [title, "One sentence.", "• One reason."]
+
+
+def test_a_sentence_that_begins_with_the_verdict_is_not_said_twice() -> None:
+    verdict = Verdict("keep_running", "Keep running: it is too early.")
+    assert show(make_analysis(verdict=verdict)).startswith("Keep running: it is too early.\n\n")
 
 
 def test_checks_come_before_the_numbers() -> None:
@@ -91,10 +96,10 @@ def test_the_interval_is_drawn(width: int) -> None:
 
 def test_fixed_numbers_are_marked_as_valid_for_one_look_only() -> None:
     assert "one look" not in show(make_analysis())
-    comparison = make_comparison(fixed=make_inference(-0.013, 0.117, 0.0912, 20.0))
+    comparison = make_comparison(fixed=make_inference(-0.013, 0.117, 0.0912, 20.0), chance_to_beat=0.93)
     text = show(make_analysis(make_result(comparison)))
     assert "Fixed horizon: valid for one look only" in text
-    assert re.search(r"revenue, treatment +−1.30% to \+11.7% 0.0912", text)
+    assert re.search(r"revenue, treatment +−1.30% to \+11.7% 0.0912 +93.0%", text)
 
 
 def test_intervals_say_how_sure_they_are_and_how_often_one_may_look() -> None:
