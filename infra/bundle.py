@@ -20,7 +20,8 @@ import chalice
 
 ROOT = Path(__file__).parents[1]
 BUILD_FOLDER = ROOT / "build"
-REQUIREMENTS = ROOT / "requirements.txt"
+LOCK = ROOT / "locks" / "bundle.txt"
+"""What requirements.txt names, with the hashes of its wheels."""
 MAX_BUNDLE_BYTES = 10 * 1024 * 1024
 ELF_MACHINES = {"x86_64": 0x3E, "aarch64": 0xB7}
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold
@@ -53,9 +54,9 @@ HOST_TARGET = BuildTarget(PYTHON, platform.machine(), int(platform.libc_ver()[1]
 
 
 def get_wheels(target: BuildTarget) -> Path:
-    """A folder with the wheels of requirements.txt for ``target``; only the first call asks the index."""
-    requirements_digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    folder = Path(sys.prefix) / "wheels" / f"{target.runtime}-{target.machine}-{requirements_digest}"
+    """A folder with the wheels of the lock file for ``target``; only the first call asks the index."""
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    folder = Path(sys.prefix) / "wheels" / f"{target.runtime}-{target.machine}-{digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
@@ -115,7 +116,8 @@ def _download(target: BuildTarget, folder: Path) -> None:
     abi = f"cp{target.python.replace('.', '')}"
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-        *("--no-deps", "--only-binary=:all:", "--requirement", str(REQUIREMENTS), "--dest", str(folder)),
+        *("--no-deps", "--only-binary=:all:", "--require-hashes"),
+        *("--requirement", str(LOCK), "--dest", str(folder)),
         *("--python-version", target.python, "--implementation", "cp", *platforms),
         *("--abi", abi, "--abi", "abi3", "--abi", "none"),
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from infra.bundle import HOST_TARGET, LAMBDA_TARGET, MAX_BUNDLE_BYTES, BundleError, build_bundle
 from infra.cold_start import HANDLERS, measure_cold_start, measure_first_decision
 from infra.python_version import describe_other_python
+from infra.sbom import write_sbom
 
 
 def main() -> None:
@@ -14,8 +15,10 @@ def main() -> None:
         bundle, runnable = build_bundle(LAMBDA_TARGET), build_bundle(HOST_TARGET)
     except BundleError as error:
         sys.exit(f"package: {error}")
+    sbom = write_sbom(bundle, LAMBDA_TARGET)
     target, size = LAMBDA_TARGET, bundle.stat().st_size
     print(f"{bundle.relative_to(Path.cwd())}")
+    print(f"{sbom.relative_to(Path.cwd())}, what is in it (CycloneDX)")
     print(f"  for        {target.runtime} on {target.machine}, glibc 2.{target.glibc} or newer")
     print(f"  size       {size / 1024**2:.2f} MB of {MAX_BUNDLE_BYTES / 1024**2:.0f} MB zipped")
     with zipfile.ZipFile(bundle) as archive:
