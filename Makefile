@@ -103,7 +103,7 @@ clean:
 	rm -rf build .realtime chalice.out cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 # Environments. `make run` installs only what running needs; the rest comes with `make test`.
-# Nothing is installed without its hash (docs/adr/036-hashes.md). The constraints reach into the builds of
+# Nothing is installed without its hash (docs/adr/042-hashes.md). The constraints reach into the builds of
 # packages that have no wheel for the machine: by the one name or the other, as pip is older or newer than 25.3.
 # Without PEP 517, an old pip lets setup.py fetch what it likes.
 INSTALL := -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes
