@@ -8,7 +8,7 @@ for this analysis gets no warning.
 
 from collections.abc import Iterator
 from itertools import product
-from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
+from re import _constants as op  # type: ignore[attr-defined,unused-ignore] # names of the nodes of the parse tree
 from typing import Any
 
 from chalicelib.domain.targeting.regex.automaton import Automaton, TooLarge, list_children

@@ -7,7 +7,7 @@ ambiguous by this automaton really is.
 
 from collections import Counter
 from functools import reduce
-from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
+from re import _constants as op  # type: ignore[attr-defined,unused-ignore] # names of the nodes of the parse tree
 from typing import Any, NamedTuple
 
 from chalicelib.domain.targeting.regex.linear import apply_group_flags, compile_atom

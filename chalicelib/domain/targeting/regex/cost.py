@@ -7,7 +7,7 @@ ignores which characters occur, so it can only be too high.
 
 import re
 from bisect import bisect
-from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
+from re import _constants as op  # type: ignore[attr-defined,unused-ignore] # names of the nodes of the parse tree
 from typing import Any
 
 from chalicelib.domain.targeting.document import InvalidOperand

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from re import _compiler, _parser  # type: ignore[attr-defined] # the same parser as the backend's
+from re import _compiler, _parser  # type: ignore[attr-defined,unused-ignore] # the same parser as the backend's
 from threading import Lock
 from typing import Any, NamedTuple
 

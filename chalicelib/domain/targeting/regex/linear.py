@@ -9,8 +9,8 @@ change whether a pattern occurs.
 import re
 from collections.abc import Iterator, Mapping
 from itertools import chain, count
-from re import _compiler, _parser  # type: ignore[attr-defined] # compile_atom needs both
-from re import _constants as op  # type: ignore[attr-defined] # names of the nodes of the parse tree
+from re import _compiler, _parser  # type: ignore[attr-defined,unused-ignore] # compile_atom needs both
+from re import _constants as op  # type: ignore[attr-defined,unused-ignore] # names of the nodes of the parse tree
 from string import ascii_letters, digits
 from typing import Any
 
