@@ -166,7 +166,7 @@ def test_a_definition_that_is_no_longer_valid_is_restored_and_named(desk: Desk) 
     assert "flag old is not valid in this version of the program" in desk.output
     assert copy.get_all("flag").keys() == {"old"}
     copy.publish([DefinitionRow("flag", "f", '{"key":"f","type":"boolean"}', "active")], 1, NOW)
-    with pytest.raises(ValueError, match="flag old of the backup is not valid any more"):
+    with pytest.raises(ValueError, match="flag old is not valid in this version of the program"):
         desk.restore(copy, replace=True)
 
 
