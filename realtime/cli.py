@@ -144,6 +144,29 @@ def publish(
     )
 
 
+@app.command(name="import")
+def import_(
+    vendor: Annotated[str, typer.Argument(help="The system that the documents come from, such as unleash.")],
+    files: Annotated[list[Path], typer.Argument(help="What its SDK downloads, as JSON.")],
+    out: Annotated[Path, typer.Option(help="The definition file to write, .yaml or .json.")],
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, such as fractional=v1.")] = None,
+) -> None:
+    """Take over another system's flags. Example: [b]realtime import unleash x.json --out x.yaml[/b]"""
+    from realtime.commands.import_definitions import import_definitions
+
+    raise typer.Exit(import_definitions(console, vendor, files, out, _read_options(option or [])))
+
+
+@app.command()
+def check_import(
+    files: Annotated[list[Path], typer.Argument(help="Cases as JSON Lines; .gz is unpacked.")],
+) -> None:
+    """Compare imports with what a vendor answers. Example: [b]python -m realtime check-import x.jsonl[/b]"""
+    from realtime.commands.check_import import check_import as run
+
+    raise typer.Exit(run(console, files))
+
+
 @app.command()
 def history(
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
@@ -893,6 +916,16 @@ def _parse_day(text: str, option: str) -> "date | None":
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise UsageError(f"{option}: {text!r} must be a day such as 2026-11-01") from None
+
+
+def _read_options(written: list[str]) -> dict[str, str]:
+    options = {}
+    for text in written:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise UsageError(f"--option {text}: must be NAME=VALUE")
+        options[name] = value
+    return options
 
 
 def _parse_json_object(text: str, option: str) -> dict[str, Any]:

@@ -93,6 +93,10 @@ for _name, _pattern, _first in (
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
 
+TEXT_RESOLVERS = _Loader.yaml_implicit_resolvers
+"""What is no text without quotes: patterns by the first letter. Who writes YAML has to quote it."""
+
+
 def _construct_integer(_loader: _Loader, node: yaml.ScalarNode) -> int:
     """Decimal even with a leading zero, which YAML 1.1 reads as octal."""
     text = str(node.value)

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 from chalicelib.domain.definitions.rules.operands import (
     VALUE_READERS,
     read_attribute,
+    read_operand,
     read_relative_time,
     read_time,
 )
 from chalicelib.domain.definitions.rules.syntax import (
     Json,
+    References,
     require_boolean,
     require_choice,
     require_fields,
@@ -86,22 +88,37 @@ OPERATORS: Mapping[str, Operator] = {
     "not_in_range": Operator("version-range", is_negated=True, reader=_as_version),
     "type": Operator("type", is_of_list=True),
     "exists": Operator("exists", is_of_list=True),
+    "readable": Operator("readable", is_of_list=True),
+    "truthy": Operator("truthy", is_of_list=True),
+    "logic-truthy": Operator("logic-truthy", is_of_list=True),
+    **{
+        name: Operator(name)
+        for name in (
+            *("js-eq", "js-lt", "js-le", "js-gt", "js-ge"),
+            *("version-prefix-eq", "version-prefix-lt", "version-prefix-le"),
+            *("version-prefix-gt", "version-prefix-ge", "caret", "tilde"),
+            *("match-start", "re2", "digest-in", "digest-starts", "digest-ends"),
+        )
+    },
+    "digest-list": Operator("digest-list", is_of_list=True),
 }
 """By the name in a rule. docs/rules.md has the table."""
+YES_OR_NO = ("exists", "readable", "truthy", "logic-truthy")
+"""Operators of one value: ``true`` asks for it, ``false`` for its opposite."""
 
 
-def translate_test(condition: Mapping[str, Any], path: str) -> Json:
+def translate_test(condition: Mapping[str, Any], path: str, references: References | None = None) -> Json:
     """Tests every element of an attribute that is a list, unless ``list: whole``."""
     name = _find_operator(condition, path)
     operator, value = OPERATORS[name], condition[name]
-    operand = _read_subject(condition, path)
-    if operator.relation == "exists":
-        return _translate_exists(operand, condition, value, path)
+    operand = _read_subject(condition, path, references)
+    if name in YES_OR_NO:
+        return _translate_yes_or_no(name, operand, condition, value, path)
     reader = operator.reader(value)
     if "as" in condition:
         reader = require_choice(condition["as"], VALUE_READERS, f"{path}.as")
     test: dict[str, Json] = {"test": operator.relation, "of": _add_reader(operand, reader)}
-    test |= _read_right_side(operator, value, reader, f"{path}.{name}")
+    test |= _read_right_side(operator, value, reader, f"{path}.{name}", references)
     if _read_list_option(operator, condition, path) == "any":
         test["list"] = "any"
     outcomes = _read_outcomes(condition, path)
@@ -122,9 +139,9 @@ def _find_operator(condition: Mapping[str, Any], path: str) -> str:
     return operators[0]
 
 
-def _read_subject(condition: Mapping[str, Any], path: str) -> Json:
+def _read_subject(condition: Mapping[str, Any], path: str, references: References | None) -> Json:
     if "item" not in condition:
-        return read_attribute(condition["if"], f"{path}.if")
+        return read_operand(condition["if"], f"{path}.if", references)
     if condition["item"] in ("", []):
         return {"item": []}
     attribute = read_attribute(condition["item"], f"{path}.item")
@@ -132,25 +149,36 @@ def _read_subject(condition: Mapping[str, Any], path: str) -> Json:
     return {"item": [steps] if isinstance(steps, str) else steps}
 
 
-def _translate_exists(operand: Json, condition: Mapping[str, Any], value: Json, path: str) -> Json:
-    require_boolean(value, f"{path}.exists")
-    for name in OPTIONS:
-        if name in condition:
-            raise InvalidForm(f"{path}.{name}", "has no meaning beside exists; remove it")
-    test = {"test": "exists", "of": operand}
+def _translate_yes_or_no(
+    name: str, operand: Json, condition: Mapping[str, Any], value: Json, path: str
+) -> Json:
+    """``exists`` takes no options; a missing value may be a true or an unknown one to the others."""
+    require_boolean(value, f"{path}.{name}")
+    allowed = {"exists": (), "readable": ("as",)}.get(name, ("as", "missing", "unreadable"))
+    for option in OPTIONS:
+        if option in condition and option not in allowed:
+            raise InvalidForm(f"{path}.{option}", f"has no meaning beside {name}; remove it")
+    if "as" in condition:
+        operand = _add_reader(operand, require_choice(condition["as"], VALUE_READERS, f"{path}.as"))
+    test = {"test": name, "of": operand} | _read_outcomes(condition, path)
     return test if value else {"not": test}
 
 
 def _add_reader(operand: Json, reader: str | None) -> Json:
-    return operand | {"as": reader} if reader else operand
+    if reader is None:
+        return operand
+    return {"first": [operand], "as": reader} if isinstance(operand, str) else operand | {"as": reader}
 
 
-def _read_right_side(operator: Operator, value: Json, reader: str | None, path: str) -> Mapping[str, Json]:
+def _read_right_side(
+    operator: Operator, value: Json, reader: str | None, path: str, references: References | None
+) -> Mapping[str, Json]:
     if isinstance(value, dict) and "attribute" in value:
         if operator.relation in WRITTEN_ONLY:
             raise InvalidForm(path, "must be written out: it cannot be an attribute")
         fields = require_fields(value, path, ("attribute",))
-        return {"with": _add_reader(read_attribute(fields["attribute"], f"{path}.attribute"), reader)}
+        other = read_operand(fields["attribute"], f"{path}.attribute", references)
+        return {"with": _add_reader(other, reader)}
     if operator.relation == "in" and not isinstance(value, list):
         raise InvalidForm(path, "must be a list")  # before the reader says that it cannot read it
     if operator.relation in RELATIONS_OF_TIMES and reader in CLOCK_READERS:

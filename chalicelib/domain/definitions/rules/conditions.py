@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.domain.definitions.rules.attribute_tests import translate_test
 from chalicelib.domain.definitions.rules.clock import translate_clock
-from chalicelib.domain.definitions.rules.operands import read_attribute
+from chalicelib.domain.definitions.rules.operands import read_operand
 from chalicelib.domain.definitions.rules.shards import translate_scheme, translate_share
 from chalicelib.domain.definitions.rules.syntax import (
     Json,
@@ -65,8 +65,8 @@ def _translate_not(condition: Mapping[str, Any], path: str, scope: Scope, depth:
     return {"not": translate_condition(part, f"{path}.not", scope, depth + 1)}
 
 
-def _translate_test(condition: Mapping[str, Any], path: str, _scope: Scope, _depth: int) -> Json:
-    return translate_test(condition, path)
+def _translate_test(condition: Mapping[str, Any], path: str, scope: Scope, _depth: int) -> Json:
+    return translate_test(condition, path, scope.references)
 
 
 def _translate_user(condition: Mapping[str, Any], path: str, _scope: Scope, _depth: int) -> Json:
@@ -112,7 +112,11 @@ def _translate_some(condition: Mapping[str, Any], path: str, scope: Scope, depth
     fields = require_fields(condition, path, ("some", "where"))
     if "where" not in fields:
         raise InvalidForm(f"{path}.where", "required: a condition of each element")
-    subject = {"item": []} if fields["some"] in ("", []) else read_attribute(fields["some"], f"{path}.some")
+    subject = (
+        {"item": []}
+        if fields["some"] in ("", [])
+        else read_operand(fields["some"], f"{path}.some", scope.references)
+    )
     return {"some": subject, "where": translate_condition(fields["where"], f"{path}.where", scope, depth + 1)}
 
 

@@ -1,10 +1,18 @@
 """Where a written test or shard finds its value: attributes, units, times."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.domain.definitions.rules.syntax import Json, require_choice, require_fields
+from chalicelib.domain.definitions.rules.syntax import (
+    Json,
+    References,
+    require_choice,
+    require_fields,
+    require_key,
+    require_list,
+)
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.readers import READERS
 from chalicelib.domain.general_form.readers.texts import TEXT_READERS
@@ -44,6 +52,70 @@ def read_attribute(value: Json, path: str) -> Json:
     return {"first": [{"attr": ".".join(steps)}, {"attr": steps}]}
 
 
+def read_operand(value: Json, path: str, references: References | None = None, depth: int = 1) -> Json:
+    """An attribute, or an object that says how a value is made: `OPERANDS` has its kinds.
+
+    ``references`` gets the flags whose answers it reads.
+    """
+    if not isinstance(value, dict):
+        return read_attribute(value, path)
+    if depth > MAX_OPERAND_DEPTH:
+        raise InvalidForm(path, f"is nested more than {MAX_OPERAND_DEPTH} operands deep")
+    kinds = [name for name in OPERANDS if name in value]
+    if len(kinds) != 1:
+        raise InvalidForm(path, f"must be an attribute, or an object with one of {', '.join(OPERANDS)}")
+    (kind,) = kinds
+    fields = require_fields(value, path, (kind, "as", *(("get",) if kind == "flag" else ())))
+    inner = fields[kind]
+
+    def read(each: Json, where: str) -> Json:
+        return read_operand(each, where, references, depth + 1)
+
+    form = _read_kind(kind, inner, fields, path, references, read)
+    if "as" not in fields:
+        return form
+    reader = require_choice(fields["as"], VALUE_READERS, f"{path}.as")
+    return {"first": [form]} | {"as": reader} if isinstance(form, str) else form | {"as": reader}
+
+
+def _read_kind(
+    kind: str,
+    inner: Json,
+    fields: Mapping[str, Json],
+    path: str,
+    references: References | None,
+    read: Callable[[Json, str], Json],
+) -> Json:
+    if kind == "attribute":
+        return read(inner, f"{path}.attribute")
+    if kind == "const":
+        return {"const": inner}
+    if kind in _WORDS:
+        word, operand = _WORDS[kind]
+        if inner != word:
+            raise InvalidForm(f"{path}.{kind}", f"must be {word}")
+        return operand
+    if kind == "flag":
+        key = require_key(inner, f"{path}.flag")
+        if references is not None:
+            references.flags.setdefault(key, f"{path}.flag")
+        return {"flag": key, "get": require_choice(fields.get("get", "value"), _GETS, f"{path}.get")}
+    if kind in ("length", "lower"):
+        return {"fn": kind, "args": [read(inner, f"{path}.{kind}")]}
+    parts = [
+        read(each, f"{path}.{kind}[{i}]") for i, each in enumerate(require_list(inner, f"{path}.{kind}"))
+    ]
+    return {"first": parts} if kind == "first" else {"fn": kind, "args": parts}
+
+
+OPERANDS = ("attribute", "user", "clock", "first", "cat", "join", "list", "length", "lower", "const", "flag")
+"""Ways to make a value: of an attribute, the user's id, the time, the first of several that is there, joined
+texts, a list, a length, a constant, another flag's answer."""
+MAX_OPERAND_DEPTH = 5
+_WORDS: Mapping[str, tuple[str, Json]] = {"user": ("id", "user"), "clock": ("now", {"now": 0})}
+_GETS = ("value", "variant", "enabled")
+
+
 def _unescape(part: str) -> str:
     return re.sub(r"\\(.)", r"\1", part)
 
@@ -51,11 +123,11 @@ def _unescape(part: str) -> str:
 def read_unit(value: Json, path: str) -> tuple[Json, Json]:
     """What users are divided by, and what a missing one means (None: as the definition says).
 
-    An attribute, a list of attributes of which the first that is there counts, or an object with ``of`` and
-    ``missing``.
+    An attribute or another operand, a list of them of which the first that is there counts, or an object with
+    ``of`` and ``missing``.
     """
     missing = None
-    if isinstance(value, dict):
+    if isinstance(value, dict) and not value.keys() & set(OPERANDS):
         fields = require_fields(value, path, ("of", "missing"))
         if "of" not in fields:
             raise InvalidForm(f"{path}.of", "required: an attribute or a list of attributes")
@@ -71,7 +143,7 @@ def read_unit(value: Json, path: str) -> tuple[Json, Json]:
 
 
 def _read_single_unit(value: Json, path: str) -> Json:
-    return "user" if value == "user_id" else read_attribute(value, path)
+    return "user" if value == "user_id" else read_operand(value, path)
 
 
 def _as_unit(unit: Json) -> Json:
@@ -97,7 +169,9 @@ def replace_unit_reader(unit: Json, reader: str) -> Json:
 def list_attributes(unit: Json) -> list[str]:
     """The context's fields that a written unit reads: ``account`` and ``account.id`` of ``account.id``."""
     if isinstance(unit, dict):
-        return list_attributes(unit.get("of"))
+        parts = [unit.get(name) for name in ("of", "attribute", "length", "lower")]
+        parts += [each for name in ("first", "cat", "join", "list") for each in unit.get(name, ())]
+        return [name for part in parts for name in list_attributes(part)]
     if isinstance(unit, list):
         return [
             name for each in unit for name in (each[:1] if isinstance(each, list) else list_attributes(each))

@@ -50,7 +50,31 @@ def _compile_search(pattern: str) -> Relation:
     return lambda left: search(left) if type(left) is str else UNREADABLE
 
 
+def _build_re2(right: Any) -> Relation:
+    """RE2's own dialect: ASCII classes, flags anywhere, POSIX classes; no look-around or references back."""
+    _require_pattern(right)
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        search = re2.compile(right, options).search
+    except (re2.error, UnicodeEncodeError):
+        raise UnusableOperand("is no pattern that RE2 takes") from None
+
+    def holds(left: Any) -> Any:
+        if type(left) is not str:
+            return UNREADABLE
+        try:
+            return search(left) is not None
+        except UnicodeEncodeError:  # a lone surrogate
+            return UNREADABLE
+
+    return holds
+
+
 PATTERN_RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     "match": _build_match,
     "match-start": _build_match_start,
+    "re2": _build_re2,
 }

@@ -1,0 +1,22 @@
+"""The systems whose definitions can be imported. Each importer is loaded when it is asked for."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import NamedTuple
+
+from realtime.importers.model import Translate
+
+
+class Vendor(NamedTuple):
+    """``title`` as its users write it; ``options``: the values that each option may have."""
+
+    name: str
+    title: str
+    options: Mapping[str, tuple[str, ...]] = {}
+
+    def load(self) -> Translate:
+        translate: Translate = import_module(f"realtime.importers.{self.name}").translate
+        return translate
+
+
+VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in (Vendor("unleash", "Unleash"),)}
