@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from chalicelib.domain.definitions import consistency
 from chalicelib.domain.definitions.field_types import MAX_DEFINITION_BYTES
 from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.spelling import suggest
 from realtime.definition_files.documents import DefinitionName, Document, build_row, parse_document
 from realtime.importers.model import Definition, Imported, Json, Note
 from realtime.importers.vendors import VENDORS
@@ -12,6 +13,8 @@ from realtime.importers.vendors import VENDORS
 
 def import_documents(vendor: str, documents: Sequence[Json], options: Mapping[str, str]) -> Imported:
     """Raises ValueError for an unknown vendor or option, or a document of another form."""
+    if vendor not in VENDORS:
+        raise ValueError(f"{vendor} is not known{suggest(vendor, VENDORS)} There are {', '.join(VENDORS)}")
     entry = VENDORS[vendor]
     for name, value in options.items():
         allowed = entry.options.get(name)

@@ -151,3 +151,17 @@ def any_of(conditions: Sequence[Json]) -> Json:
 
 def negate(condition: Json) -> Json:
     return (not condition) if isinstance(condition, bool) else {"not": condition}
+
+
+def translate_each(
+    names: Iterable[str], imported: Imported, translate: Callable[[str], Iterable[Definition]]
+) -> None:
+    """The flags of each name, or why it is refused. One refusal never stops the others."""
+    for name in names:
+        try:
+            imported.flags += translate(name)
+        except Refused as error:
+            imported.refuse(name, error)
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
+            reason = f"is not as this system writes it: {type(error).__name__} {error}"
+            imported.refusals.append(Note(name, "", reason))

@@ -20,6 +20,7 @@ from realtime.importers.model import (
     attribute,
     negate,
     serve,
+    translate_each,
 )
 from realtime.safe_reading.strict_json import parse_json
 
@@ -39,13 +40,14 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     for key, segment in segments.items():
         _translate_segment(key, segment, segment_names, imported)
     known_segments = {each.name for each in imported.segments}
-    for name, feature in features.items():
-        try:
-            toggle = _Toggle(feature, features, names, segment_names, known_segments)
-            imported.flags.append(toggle.translate())
-            imported.warnings += [Note(name, path, message) for path, message in toggle.warnings]
-        except Refused as error:
-            imported.refuse(name, error)
+
+    def translate_toggle(name: str) -> list[Definition]:
+        toggle = _Toggle(features[name], features, names, segment_names, known_segments)
+        definition = toggle.translate()
+        imported.warnings += [Note(name, path, message) for path, message in toggle.warnings]
+        return [definition]
+
+    translate_each(features, imported, translate_toggle)
     return imported
 
 

@@ -19,4 +19,10 @@ class Vendor(NamedTuple):
         return translate
 
 
-VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in (Vendor("unleash", "Unleash"),)}
+_LISTED = (
+    Vendor("unleash", "Unleash"),
+    Vendor("eppo", "Eppo"),
+    Vendor("split", "Split"),
+    Vendor("posthog", "PostHog"),
+)
+VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _LISTED}
