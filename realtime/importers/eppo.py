@@ -61,7 +61,12 @@ class _Flag:
             for index, allocation in enumerate(flag["allocations"]):
                 rules += self._translate_allocation(allocation, f"flags.{self._key}.allocations[{index}]")
         variants = self._variants.write() or {"off": {"value": None, "name": None}}
-        data = self._names.head(self._key) | {"type": "any", "variants": variants, "rules": rules, "default": "none"}
+        data = self._names.head(self._key) | {
+            "type": "any",
+            "variants": variants,
+            "rules": rules,
+            "default": "none",
+        }
         return Definition(self._key, data)
 
     def _serve_variation(self, key: str, value: Json) -> Json:

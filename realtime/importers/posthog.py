@@ -85,7 +85,11 @@ class _Tests:
             name = part["key"]
             subject = {"if": attribute(name) if group is None else [group, name]}
             condition = _translate_property(subject, part, path)
-            if (in_cohort or part.get("negation")) and isinstance(condition, dict) and "exists" not in condition:
+            if (
+                (in_cohort or part.get("negation"))
+                and isinstance(condition, dict)
+                and "exists" not in condition
+            ):
                 condition = condition | {"missing": "unknown"}
         return {"not": condition} if part.get("negation") else condition
 
@@ -158,7 +162,9 @@ class _Flag:
         if flag.get("active"):
             if self._group is not None:
                 absent = {"if": [self._group, "key"], "exists": False}
-                rules.append({"id": f"no {self._group}", "when": absent, "serve": serve(self._off, enabled=False)})
+                rules.append(
+                    {"id": f"no {self._group}", "when": absent, "serve": serve(self._off, enabled=False)}
+                )
             for number, condition in enumerate(filters.get("groups") or (), 1):
                 rules += self._translate_condition(condition, number)
         data = self._names.head(self._key)

@@ -22,6 +22,8 @@ class Vendor(NamedTuple):
 _LISTED = (
     Vendor("unleash", "Unleash"),
     Vendor("eppo", "Eppo"),
+    Vendor("flagd", "flagd", {"fractional": ("v1", "v2", "v3")}),
+    Vendor("optimizely", "Optimizely"),
     Vendor("split", "Split"),
     Vendor("posthog", "PostHog"),
 )
