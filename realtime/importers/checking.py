@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from chalicelib.domain.definitions.compiler import compile_flag, compile_segment
 from chalicelib.domain.definitions.model import Evaluation, Flag, Segment
 from chalicelib.domain.definitions.schema import FlagDocument, SegmentDocument
+from chalicelib.domain.definitions.variants import PYTHON_TYPES
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import evaluate
 from chalicelib.domain.general_form.state import Condition
@@ -76,7 +77,9 @@ class ImportedSet:
             answer: Evaluation = evaluate(flag, user, asked, now, self.find, find_segment=self._find_segment)
         except RealtimeError:
             return Answer(default, None, False)
-        return Answer(answer.value if answer.has_value else default, answer.variant, answer.enabled)
+        if not answer.has_value or not _is_of_type(flag.document.type, default):
+            return Answer(default, None if answer.has_value else answer.variant, answer.enabled)
+        return Answer(answer.value, answer.variant, answer.enabled)
 
     def find(self, key: str) -> Flag | None:
         if key not in self._flags:
@@ -92,6 +95,14 @@ class ImportedSet:
         if key not in self._conditions:
             self._conditions[key] = compile_segment(document)
         return self._conditions[key].condition
+
+
+def _is_of_type(kind: str, default: Json) -> bool:
+    """Whether a flag of this type answers who asks with this default. An integer is a number."""
+    if kind == "any" or default is None:
+        return True
+    is_number = type(default) in (int, float)
+    return is_number if kind in ("integer", "float") else type(default) in PYTHON_TYPES[kind]
 
 
 def write_and_read(imported: Imported) -> ImportedSet:

@@ -1,14 +1,17 @@
 """Eppo's Universal Flag Configuration, as a server's SDK downloads it.
 
-An allocation is a rule. What all of its splits share are gates, and what differs is a split; splits of another
-shape become rules inside of it. The hash is `md5-32-mod` of the subject's key, whatever the attribute `id` is.
+An allocation is a rule. What all of its splits share are gates, and what differs is a split; splits of
+another shape become rules inside of it. The hash is `md5-32-mod` of the subject's key, whatever the attribute
+`id` is.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from realtime.importers.model import (
     Definition,
+    ForeignDocument,
     Imported,
     Json,
     Names,
@@ -37,9 +40,9 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     flags: dict[str, Fields] = {}
     for document in documents:
         if not isinstance(document, dict) or not isinstance(document.get("flags"), dict):
-            raise ValueError("is no configuration of Eppo: it has no object flags")
+            raise ForeignDocument("is no configuration of Eppo: it has no object flags")
         if document.get("format", "SERVER") != "SERVER":
-            raise ValueError("is obfuscated for clients; download the configuration of a server key")
+            raise ForeignDocument("is obfuscated for clients; download the configuration of a server key")
         flags |= document["flags"]
     imported, names = Imported(), Names(flags)
     translate_each(flags, imported, lambda key: [_Flag(key, flags[key], names).translate()])
@@ -162,7 +165,7 @@ def _join(ranges: Sequence[list[int]]) -> list[list[int]]:
 
 def _overlap(ranges: Sequence[list[int]]) -> bool:
     ordered = sorted(ranges)
-    return any(first[1] > second[0] for first, second in zip(ordered, ordered[1:], strict=False))
+    return any(first[1] > second[0] for first, second in pairwise(ordered))
 
 
 def _translate_schedule(allocation: Fields) -> list[Json]:

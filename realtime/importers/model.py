@@ -21,6 +21,10 @@ class Refused(Exception):
         self.path, self.reason = path, reason
 
 
+class ForeignDocument(ValueError):
+    """The document is of another system, or another form of this one."""
+
+
 class Note(NamedTuple):
     """``key`` is the other system's own; ``path`` is in its document."""
 
@@ -49,7 +53,7 @@ class Imported:
 
 
 Translate: TypeAlias = Callable[[Sequence[Json], Mapping[str, str]], Imported]
-"""Documents as they were downloaded, and options by name. Raises ValueError for another kind of document."""
+"""Documents as they were downloaded, and options by name. Raises ForeignDocument."""
 
 
 class Names:

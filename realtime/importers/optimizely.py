@@ -11,6 +11,7 @@ from typing import Any
 
 from realtime.importers.model import (
     Definition,
+    ForeignDocument,
     Imported,
     Json,
     Names,
@@ -41,7 +42,7 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     imported = Imported()
     for document in documents:
         if not isinstance(document, dict) or str(document.get("version")) != "4":
-            raise ValueError("is no datafile of Optimizely: its version is not 4")
+            raise ForeignDocument("is no datafile of Optimizely: its version is not 4")
         _translate_datafile(document, imported)
     return imported
 

@@ -1,8 +1,9 @@
 """PostHog: the flags, groups and cohorts of local evaluation.
 
-A condition is a rule: its properties are `when`, its rollout is a gate of the hash of `key.unit`, whose end is
-inside. Variants are a second hash of the same with `variant` behind. A cohort is a segment. Text is compared
-without case. What a caller does not give meets no test: in a cohort it is unknown, so that `not` does not hold.
+A condition is a rule: its properties are `when`, its rollout is a gate of the hash of `key.unit`, whose
+end is inside. Variants are a second hash of the same with `variant` behind. A cohort is a segment. Text
+is compared without case. What a caller does not give meets no test: in a cohort it is unknown, so that
+`not` does not hold either.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from realtime.importers.model import (
     Definition,
+    ForeignDocument,
     Imported,
     Json,
     Names,
@@ -34,7 +36,7 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     cohorts: dict[str, Fields] = {}
     for document in documents:
         if not isinstance(document, dict) or not isinstance(document.get("flags"), list):
-            raise ValueError("is no document of PostHog's local evaluation: it has no list flags")
+            raise ForeignDocument("is no document of PostHog's local evaluation: it has no list flags")
         flags |= {flag["key"]: flag for flag in document["flags"]}
         groups |= document.get("group_type_mapping") or {}
         cohorts |= document.get("cohorts") or {}

@@ -1,15 +1,16 @@
 """Split (Harness FME): splits as its SDK downloads them, with the members of segments.
 
-A condition is a rule. The traffic of a split limits what comes from its first ROLLOUT condition on: a rule that
-serves `next` to those inside and the default to the others. A key is hashed by MurmurHash3, or by Java's hash
-in old splits; Split counts from 1, our schemes from 0. The treatment `control` is no value.
+A condition is a rule. The traffic of a split limits what comes from its first ROLLOUT condition on: a rule
+that serves `next` to those inside and the default to the others. A key is hashed by MurmurHash3, or by Java's
+hash in old splits; Split counts from 1, our schemes from 0. The treatment `control` is no value.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from realtime.importers.model import (
     Definition,
+    ForeignDocument,
     Imported,
     Json,
     Names,
@@ -40,11 +41,12 @@ _SETS = {
 def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Imported:
     splits: dict[str, Fields] = {}
     segments: dict[str, Sequence[str]] = {}
-    for document in documents:
-        if isinstance(document, dict) and "ff" in document:  # a newer SDK wraps the changes
-            document = {"splits": document["ff"].get("d") or [], "segments": document.get("segments")}
+    for written in documents:
+        document = written
+        if isinstance(written, dict) and "ff" in written:  # a newer SDK wraps the changes
+            document = {"splits": written["ff"].get("d") or [], "segments": written.get("segments")}
         if not isinstance(document, dict) or not isinstance(document.get("splits"), list):
-            raise ValueError("is no document of Split: it has no list splits")
+            raise ForeignDocument("is no document of Split: it has no list splits")
         splits |= {split["name"]: split for split in document["splits"]}
         segments |= document.get("segments") or {}
     imported, names, segment_names = Imported(), Names(splits), Names(segments)
@@ -157,39 +159,51 @@ class _Split:
 
     def _translate_kind(self, matcher: Fields, subject: dict[str, Json], path: str) -> Json:
         kind = matcher["matcherType"]
-        texts = (matcher.get("whitelistMatcherData") or {}).get("whitelist")
         if kind == "ALL_KEYS":
             return True if subject["if"] == "user_id" else {**subject, "exists": True}
-        if kind == "WHITELIST":
-            return {**subject, "in": texts} if texts else False
         if kind == "IN_SEGMENT":
             name = matcher["userDefinedSegmentMatcherData"]["segmentName"]
             return {"segment": self._segment_names[name]} if name in self._segment_names else False
-        if kind in _TEXTS:
-            return any_of([{**subject, _TEXTS[kind]: text} for text in texts])
-        if kind == "MATCHES_STRING":
-            return {**subject, "matches": matcher["stringMatcherData"]}
-        if kind in _SETS:
-            test = {**subject, _SETS[kind]: texts}
-            if kind == "PART_OF_SET":  # an empty list is part of nothing
-                return [test, {"if": {"length": subject["if"]}, "gt": 0}]
-            return test
-        if kind == "EQUAL_TO_BOOLEAN":
-            wanted = matcher["booleanMatcherData"]
-            return {**subject, "eq": str(wanted).lower(), "as": "canonical-lower"}
-        if kind in _NUMBERS or kind == "BETWEEN":
-            return _compare_numbers(kind, matcher, subject)
-        if kind in _VERSIONS:
-            return {**subject, _VERSIONS[kind]: matcher["stringMatcherData"], "as": "semver-strict"}
-        if kind == "BETWEEN_SEMVER":
-            data = matcher["betweenStringMatcherData"]
-            return {**subject, "between": [data["start"], data["end"]], "as": "semver-strict"}
-        if kind == "IN_LIST_SEMVER":
-            return {**subject, "in": texts, "as": "semver-strict"} if texts else False
         if kind == "IN_SPLIT_TREATMENT":
             data = matcher["dependencyMatcherData"]
             return self._ask(data["split"], data["treatments"])
-        raise Refused(path, f"matcher {kind} is not in the document's own data, or not known")
+        if kind not in _MATCHERS:
+            raise Refused(path, f"matcher {kind} is not known, or needs data outside of the document")
+        return _MATCHERS[kind](kind, matcher, subject)
+
+
+def _list_texts(matcher: Fields) -> list[Json]:
+    return list((matcher.get("whitelistMatcherData") or {}).get("whitelist") or ())
+
+
+def _compare_lists(kind: str, matcher: Fields, subject: dict[str, Json]) -> Json:
+    test = {**subject, _SETS[kind]: _list_texts(matcher)}
+    if kind == "PART_OF_SET":  # an empty list is part of nothing
+        return [test, {"if": {"length": subject["if"]}, "gt": 0}]
+    return test
+
+
+def _compare_texts(kind: str, matcher: Fields, subject: dict[str, Json]) -> Json:
+    if kind == "MATCHES_STRING":
+        return {**subject, "matches": matcher["stringMatcherData"]}
+    texts = _list_texts(matcher)
+    if kind == "WHITELIST":
+        return {**subject, "in": texts} if texts else False
+    return any_of([{**subject, _TEXTS[kind]: text} for text in texts])
+
+
+def _compare_booleans(_kind: str, matcher: Fields, subject: dict[str, Json]) -> Json:
+    return {**subject, "eq": str(matcher["booleanMatcherData"]).lower(), "as": "canonical-lower"}
+
+
+def _compare_versions(kind: str, matcher: Fields, subject: dict[str, Json]) -> Json:
+    if kind == "IN_LIST_SEMVER":
+        texts = _list_texts(matcher)
+        return {**subject, "in": texts, "as": "semver-strict"} if texts else False
+    if kind == "BETWEEN_SEMVER":
+        data = matcher["betweenStringMatcherData"]
+        return {**subject, "between": [data["start"], data["end"]], "as": "semver-strict"}
+    return {**subject, _VERSIONS[kind]: matcher["stringMatcherData"], "as": "semver-strict"}
 
 
 def _compare_numbers(kind: str, matcher: Fields, subject: dict[str, Json]) -> Json:
@@ -204,3 +218,13 @@ def _compare_numbers(kind: str, matcher: Fields, subject: dict[str, Json]) -> Js
     if is_between:
         return {**subject, "between": numbers, "as": reader}
     return {**subject, _NUMBERS[kind]: numbers[0], "as": reader}
+
+
+_MATCHERS: Mapping[str, Callable[[str, Fields, dict[str, Json]], Json]] = {
+    **dict.fromkeys((*_NUMBERS, "BETWEEN"), _compare_numbers),
+    **dict.fromkeys((*_VERSIONS, "BETWEEN_SEMVER", "IN_LIST_SEMVER"), _compare_versions),
+    **dict.fromkeys((*_TEXTS, "WHITELIST", "MATCHES_STRING"), _compare_texts),
+    **dict.fromkeys(_SETS, _compare_lists),
+    "EQUAL_TO_BOOLEAN": _compare_booleans,
+}
+"""By the type of the matcher."""

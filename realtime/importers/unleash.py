@@ -9,6 +9,7 @@ from typing import Any
 
 from realtime.importers.model import (
     Definition,
+    ForeignDocument,
     Imported,
     Json,
     Names,
@@ -53,7 +54,7 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
 
 def _read_document(document: Json, features: dict[str, Fields], segments: dict[str, Fields]) -> None:
     if not isinstance(document, dict) or not ("features" in document or "events" in document):
-        raise ValueError("is no document of Unleash: it has neither features nor events")
+        raise ForeignDocument("is no document of Unleash: it has neither features nor events")
     if "events" not in document:
         _replace(document, features, segments)
         return
