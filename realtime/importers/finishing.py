@@ -7,7 +7,7 @@ from chalicelib.domain.definitions.field_types import MAX_DEFINITION_BYTES
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.spelling import suggest
 from realtime.definition_files.documents import DefinitionName, Document, build_row, parse_document
-from realtime.importers.model import Definition, Imported, Json, Note
+from realtime.importers.model import UNEXPECTED, Definition, Imported, Json, Note, describe_error
 from realtime.importers.vendors import VENDORS
 
 
@@ -21,7 +21,12 @@ def import_documents(vendor: str, documents: Sequence[Json], options: Mapping[st
         if allowed is None or value not in allowed:
             known = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry.options.items())
             raise ValueError(f"--option {name}={value}: {vendor} takes {known or 'no options'}")
-    imported = entry.load()(documents, options)
+    try:
+        imported = entry.load()(documents, options)
+    except UNEXPECTED as error:
+        if type(error) is ValueError:
+            raise
+        raise ValueError(f"is no document of {entry.title}: {describe_error(error)}") from None
     return finish(imported)
 
 

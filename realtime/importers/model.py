@@ -4,7 +4,8 @@ An importer only translates: a definition is the fields of docs/rules.md, as a f
 carry over exactly it refuses, and goes on with the next one.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -50,6 +51,24 @@ class Imported:
 
     def refuse(self, key: str, error: Refused) -> None:
         self.refusals.append(Note(key, error.path, error.reason))
+
+    @contextmanager
+    def translating(self, key: str, path: str) -> Iterator[None]:
+        """One definition: what has no counterpart, or is no valid document at all, refuses it alone."""
+        try:
+            yield
+        except Refused as error:
+            self.refuse(key, error)
+        except UNEXPECTED as error:
+            self.refusals.append(Note(key, path, f"has a part of an unknown form: {describe_error(error)}"))
+
+
+UNEXPECTED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError)
+"""What reading a malformed document may raise."""
+
+
+def describe_error(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 Translate: TypeAlias = Callable[[Sequence[Json], Mapping[str, str]], Imported]
@@ -162,10 +181,5 @@ def translate_each(
 ) -> None:
     """The flags of each name, or why it is refused. One refusal never stops the others."""
     for name in names:
-        try:
+        with imported.translating(name, ""):
             imported.flags += translate(name)
-        except Refused as error:
-            imported.refuse(name, error)
-        except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
-            reason = f"is not as this system writes it: {type(error).__name__} {error}"
-            imported.refusals.append(Note(name, "", reason))

@@ -22,8 +22,13 @@ class Vendor(NamedTuple):
 _LISTED = (
     Vendor("unleash", "Unleash"),
     Vendor("eppo", "Eppo"),
+    Vendor("launchdarkly", "LaunchDarkly"),
+    Vendor("growthbook", "GrowthBook"),
     Vendor("flagd", "flagd", {"fractional": ("v1", "v2", "v3")}),
     Vendor("optimizely", "Optimizely"),
+    Vendor("statsig", "Statsig"),
+    Vendor("configcat", "ConfigCat"),
+    Vendor("flagsmith", "Flagsmith"),
     Vendor("split", "Split"),
     Vendor("posthog", "PostHog"),
 )

@@ -20,15 +20,15 @@ from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.spelling import suggest
 from chalicelib.domain.targeting.document import MAX_NESTING
 
-UNKNOWN = "unknown"
-"""The condition that is neither true nor false, for nobody."""
+CONDITION_WORDS = ("unknown", "error")
+"""Conditions for nobody: one that is neither true nor false, and one that ends the evaluation."""
 
 
 def translate_condition(condition: Json, path: str, scope: Scope, depth: int = 1) -> Json:
     """Raises InvalidForm with the path of the mistake. A list means that all of it must hold."""
     if depth > MAX_NESTING:
         raise InvalidForm(path, f"is nested more than {MAX_NESTING} conditions deep")
-    if isinstance(condition, bool) or condition == UNKNOWN:
+    if isinstance(condition, bool) or condition in CONDITION_WORDS:
         return condition
     if isinstance(condition, list):
         return _join("all", condition, path, scope, depth)

@@ -1,0 +1,46 @@
+"""Parts of documents and of rules that several importers need."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from realtime.importers.model import Json, Refused
+
+
+def require(value: Json, kind: type | tuple[type, ...], path: str) -> Any:
+    """``value`` if it is of that type; a boolean is no number."""
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        names = " or ".join(_TYPE_NAMES[each] for each in kinds)
+        raise Refused(path, f"must be {names}")
+    return value
+
+
+_TYPE_NAMES = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+}
+
+
+def write_variants(values: Mapping[str, Json]) -> dict[str, Json]:
+    """The field ``variants`` of a flag whose variants are told by their keys."""
+    return {key: {"value": value} if isinstance(value, dict) else value for key, value in values.items()}
+
+
+def make_rule(rule_id: str, when: Json, answer: Json, **others: Json) -> dict[str, Json]:
+    return {"id": rule_id, **({} if when is True else {"when": when}), **others, "serve": answer}
+
+
+def name_rules(rules: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
+    """With ids that are there once. A rule that never holds is left out."""
+    seen: dict[str, int] = {}
+    named = []
+    for rule in rules:
+        if rule.get("when") is False:
+            continue
+        number = seen[rule["id"]] = seen.get(rule["id"], 0) + 1
+        named.append(rule if number == 1 else {**rule, "id": f"{rule['id']} ({number})"})
+    return named
