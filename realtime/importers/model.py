@@ -84,9 +84,13 @@ class Names:
     def __init__(self, names: Iterable[str]) -> None:
         self._keys: dict[str, str] = {}
         listed = list(dict.fromkeys(names))
-        taken = {name for name in listed if is_key(name)}
+        self._taken = {name for name in listed if is_key(name)}
         for name in listed:
-            self._keys[name] = name if name in taken else _make_key(name, taken)
+            self._keys[name] = name if name in self._taken else _make_key(name, self._taken)
+
+    def add(self, name: str) -> str:
+        """The key of one more definition, which is in no document of the other system."""
+        return _make_key(name, self._taken)
 
     def __contains__(self, name: object) -> bool:
         return name in self._keys

@@ -148,17 +148,18 @@ def _compile_first(operand: Any, path: str) -> Get:
 
 
 def _compile_flag(operand: Any, path: str) -> Get:
-    require_object(operand, path, ("flag", "get"), ("as", "unknown"))
+    """``path`` descends into its value."""
+    require_object(operand, path, ("flag", "get"), ("as", "unknown", "path"))
     key = operand["flag"]
     if not isinstance(key, str):
         raise InvalidForm(f"{path}.flag", "must be a text")
     attribute = require_choice(operand["get"], _GETS, f"{path}.get")
     unknown = require_choice(operand.get("unknown", "error"), ("error", "missing"), f"{path}.unknown")
-    is_required = unknown == "error"
+    is_required, steps = unknown == "error", _require_path(operand.get("path", []), f"{path}.path")
 
     def get(user: str | None, context: Context, state: State) -> Any:
         answer = evaluate_definition(key, user, context, state, is_required=is_required)
-        return None if answer is NO_VALUE else getattr(answer, attribute)
+        return None if answer is NO_VALUE else _descend(getattr(answer, attribute), steps)
 
     return get
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain.definitions.rules.operands import (
     VALUE_READERS,
-    read_attribute,
+    read_item,
     read_operand,
     read_relative_time,
     read_time,
@@ -142,11 +142,7 @@ def _find_operator(condition: Mapping[str, Any], path: str) -> str:
 def _read_subject(condition: Mapping[str, Any], path: str, references: References | None) -> Json:
     if "item" not in condition:
         return read_operand(condition["if"], f"{path}.if", references)
-    if condition["item"] in ("", []):
-        return {"item": []}
-    attribute = read_attribute(condition["item"], f"{path}.item")
-    steps = attribute["first"][1]["attr"] if "first" in attribute else attribute["attr"]
-    return {"item": [steps] if isinstance(steps, str) else steps}
+    return read_item(condition["item"], f"{path}.item")
 
 
 def _translate_yes_or_no(

@@ -65,7 +65,7 @@ def read_operand(value: Json, path: str, references: References | None = None, d
     if len(kinds) != 1:
         raise InvalidForm(path, f"must be an attribute, or an object with one of {', '.join(OPERANDS)}")
     (kind,) = kinds
-    fields = require_fields(value, path, (kind, "as", *(("get",) if kind == "flag" else ())))
+    fields = require_fields(value, path, (kind, "as", *(("get", "path") if kind == "flag" else ())))
     inner = fields[kind]
 
     def read(each: Json, where: str) -> Json:
@@ -88,6 +88,8 @@ def _read_kind(
 ) -> Json:
     if kind == "attribute":
         return read(inner, f"{path}.attribute")
+    if kind == "item":
+        return read_item(inner, f"{path}.item")
     if kind == "const":
         return {"const": inner}
     if kind in _WORDS:
@@ -99,7 +101,8 @@ def _read_kind(
         key = require_key(inner, f"{path}.flag")
         if references is not None:
             references.flags.setdefault(key, f"{path}.flag")
-        return {"flag": key, "get": require_choice(fields.get("get", "value"), _GETS, f"{path}.get")}
+        form = {"flag": key, "get": require_choice(fields.get("get", "value"), _GETS, f"{path}.get")}
+        return form | ({"path": require_steps(fields["path"], f"{path}.path")} if "path" in fields else {})
     if kind in ("length", "lower"):
         return {"fn": kind, "args": [read(inner, f"{path}.{kind}")]}
     parts = [
@@ -108,9 +111,27 @@ def _read_kind(
     return {"first": parts} if kind == "first" else {"fn": kind, "args": parts}
 
 
-OPERANDS = ("attribute", "user", "clock", "first", "cat", "join", "list", "length", "lower", "const", "flag")
-"""Ways to make a value: of an attribute, the user's id, the time, the first of several that is there, joined
-texts, a list, a length, a constant, another flag's answer."""
+def read_item(value: Json, path: str) -> Json:
+    """The element of a list that `some` looks at, or an attribute of it."""
+    if value in ("", []):
+        return {"item": []}
+    attribute = read_attribute(value, path)
+    steps = attribute["first"][1]["attr"] if "first" in attribute else attribute["attr"]
+    return {"item": [steps] if isinstance(steps, str) else steps}
+
+
+def require_steps(value: Json, path: str) -> Json:
+    if not isinstance(value, list) or not value or not all(isinstance(step, str) for step in value):
+        raise InvalidForm(path, "must be a list of names, one for each level")
+    return value
+
+
+OPERANDS = (
+    *("attribute", "item", "user", "clock", "first", "cat", "join", "list", "length", "lower"),
+    *("const", "flag"),
+)
+"""Ways to make a value: of an attribute, the element of a list, the user's id, the time, the first of several
+that is there, joined texts, a list, a length, a constant, another flag's answer."""
 MAX_OPERAND_DEPTH = 5
 _WORDS: Mapping[str, tuple[str, Json]] = {"user": ("id", "user"), "clock": ("now", {"now": 0})}
 _GETS = ("value", "variant", "enabled")
