@@ -9,7 +9,6 @@ is a segment.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.bucketing import is_key
 from realtime.importers.growthbook_conditions import (
     AttributeScope,
     Conditions,
@@ -31,7 +30,7 @@ from realtime.importers.model import (
     serve,
     translate_each,
 )
-from realtime.importers.rule_parts import make_rule, name_rules, require
+from realtime.importers.rule_parts import make_rule, name_rules, name_value, require
 
 Fields = Mapping[str, Any]
 Range = tuple[float, float]
@@ -331,7 +330,7 @@ class _Feature:
         """Null is no value."""
         if value is None:
             return "none"
-        return serve(self._variants.add(None, value, _name_value(value)))
+        return serve(self._variants.add(None, value, name_value(value)))
 
     def _serve_variation(self, rule: Fields, variations: Sequence[Json], index: int) -> Json:
         metas = rule.get("meta") or ()
@@ -346,13 +345,6 @@ def _evaluate(key: str, holds: bool) -> Json:
     """What ``holds`` says, once the flag has answered: it may be in a circle, which ends the evaluation."""
     asked: Json = {"if": {"flag": key, "get": "value"}, "exists": True}
     return {"any": [asked, True]} if holds else all_of([asked, {"not": asked}])
-
-
-def _name_value(value: Json) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    text = str(value) if isinstance(value, (str, int, float)) else ""
-    return text if is_key(text) and len(text) <= 40 else "value"
 
 
 def _clamp(pair: Json, path: str) -> Range:

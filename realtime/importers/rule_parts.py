@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chalicelib.domain.bucketing import is_key
 from realtime.importers.model import Json, Refused
 
 
@@ -44,3 +45,16 @@ def name_rules(rules: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
         number = seen[rule["id"]] = seen.get(rule["id"], 0) + 1
         named.append(rule if number == 1 else {**rule, "id": f"{rule['id']} ({number})"})
     return named
+
+
+def name_value(value: Json) -> str:
+    """What people may call a variant that has nothing but a value."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    text = str(value) if isinstance(value, (str, int, float)) else ""
+    return text if is_key(text) and len(text) <= 40 else "value"
+
+
+def read_variant(served: Json) -> str:
+    """Of what `serve` has made."""
+    return str(served["variant"] if isinstance(served, dict) else served)

@@ -167,6 +167,7 @@ TEXT_READERS: dict[str, Reader] = {
     "canonical-fold": _then(read_canonical, read_folded),
     "canonical-lower": _then(read_canonical, read_lower),
     "json-text": read_json_text,
+    "json-text-nonempty": _then(read_json_text, read_nonempty),
     "js-text": read_js_text,
     "js-text-lower": _then(read_js_text, read_lower),
     "js-unit": read_js_unit,
