@@ -72,7 +72,7 @@ class ImportedSet:
         flag = self.find(self._keys.get(name, ""))
         if flag is None:
             return Answer(default, None, False)
-        asked = dict(context) if user is None else {**context, "user_id": user}
+        asked = dict(context) if user is None else {"user_id": user, **context}  # as OpenFeature clients ask
         try:
             answer: Evaluation = evaluate(flag, user, asked, now, self.find, find_segment=self._find_segment)
         except RealtimeError:

@@ -32,7 +32,7 @@ def translate_user_condition(
     """``context`` is hashed behind the salt. ``is_unknown``: so it is where it cannot be evaluated."""
     name = require(condition["a"], str, f"{path}.a")
     comparator = condition["c"]
-    test = _Test("user_id" if name == "Identifier" else attribute(name), _UNKNOWN if is_unknown else {})
+    test = _Test({"user": "id"} if name == "Identifier" else attribute(name), _UNKNOWN if is_unknown else {})
     if comparator in _NUMBERS:
         number = require(condition["d"], (int, float), f"{path}.d")
         return test.make(_NUMBERS[comparator], number, _NUMBER)

@@ -27,6 +27,7 @@ from realtime.importers.rule_parts import make_rule, name_rules, require, write_
 Fields = Mapping[str, Any]
 ERROR = "error"
 _BIG = "is a big segment: its members are not in the document"
+_USER = {"user": "id"}
 _KIND = {"first": ["kind", {"const": ["user"]}]}
 """The kinds of contexts that are present: `user` if the caller names none."""
 
@@ -348,13 +349,13 @@ class _Segments:
         if steps == ["kind"]:
             test = _translate_test(_KIND, clause.get("op"), values)
             return negate(test) if is_negated else test
-        subject = _find_attribute(kind or "user", steps)
+        subject = _find_subject(kind or "user", steps)
         op = clause.get("op")
-        if subject == "user_id" and op == "in" and not is_negated:
+        if subject == _USER and op == "in" and not is_negated:
             return _has_key("user", values)
         needed = subject
         if steps == ["anonymous"]:  # false where a context does not say it
-            needed = _find_attribute(kind or "user", ["key"])
+            needed = _find_subject(kind or "user", ["key"])
             subject = {"first": [subject, {"const": False}]}
         test = _translate_test(subject, op, values)
         if not is_negated and needed == subject and not (op == "in" and None in values):
@@ -400,8 +401,14 @@ def _read_reference(text: Json, *, is_literal: bool) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in steps]
 
 
-def _find_attribute(kind: str, steps: list[str]) -> Json:
+def _find_subject(kind: str, steps: list[str]) -> Json:
     """As `if` names it."""
+    found = _find_attribute(kind, steps)
+    return _USER if found == "user_id" else found
+
+
+def _find_attribute(kind: str, steps: list[str]) -> Json:
+    """As `unit` names it."""
     if kind != "user":
         return [kind, *steps]
     if steps == ["key"]:

@@ -10,6 +10,7 @@ from realtime.importers.model import Json, Names, Refused, any_of, attribute, ne
 
 Fields = Mapping[str, Any]
 _KNOWN = {name.lower(): name for name in ("email", "country", "locale", "appVersion", "ip", "userAgent")}
+_USER = {"user": "id"}
 _BUCKETS = 1_000
 _TEXTS = {
     "str_starts_with_any": "starts_with",
@@ -118,7 +119,7 @@ def find_field(name: str) -> Json:
     """As `if` names it."""
     plain = name.lower().replace("_", "")
     if plain == "userid":
-        return "user_id"
+        return _USER
     if plain in _KNOWN:
         return _KNOWN[plain]
     candidates = [attribute(each) for each in dict.fromkeys((name, name.lower()))]
@@ -128,7 +129,7 @@ def find_field(name: str) -> Json:
 def _find_unit(id_type: Json) -> Json:
     unit = make_unit(id_type)
     if unit == "user_id":
-        return unit
+        return _USER
     return unit[0] if len(unit) == 1 else {"first": unit}
 
 

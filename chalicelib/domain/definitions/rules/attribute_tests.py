@@ -100,7 +100,12 @@ OPERATORS: Mapping[str, Operator] = {
             *("match-start", "re2", "digest-in", "digest-starts", "digest-ends"),
         )
     },
+    "remainder": Operator("remainder"),
     "digest-list": Operator("digest-list", is_of_list=True),
+    **{
+        f"cast-{name}": Operator(f"cast-{name}", is_of_list=True)
+        for name in ("eq", "ne", "lt", "le", "gt", "ge")
+    },
 }
 """By the name in a rule. docs/rules.md has the table."""
 YES_OR_NO = ("exists", "readable", "truthy", "logic-truthy")

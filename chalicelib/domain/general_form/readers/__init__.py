@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.domain.general_form.readers.cbor import read_cbor
 from chalicelib.domain.general_form.readers.numbers import NUMBER_READERS
-from chalicelib.domain.general_form.readers.texts import TEXT_READERS
+from chalicelib.domain.general_form.readers.texts import TEXT_READERS, read_typed
 from chalicelib.domain.general_form.readers.times import TIME_READERS
 from chalicelib.domain.general_form.readers.versions import VERSION_READERS
 from chalicelib.domain.general_form.values import UNREADABLE, Reader
@@ -57,6 +57,7 @@ READERS: Mapping[str, Reader] = {
     **TIME_READERS,
     **LIST_READERS,
     "boolean": read_boolean,
+    "typed": read_typed,
     "cbor": read_cbor,
     "identity-1.0": read_identity_v1,
 }

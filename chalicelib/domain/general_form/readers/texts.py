@@ -1,12 +1,14 @@
 """Readers that make text of a value."""
 
 import json
+import re
 from decimal import Decimal
 from math import isfinite, isinf, isnan
 from typing import Any
 
-from chalicelib.domain.general_form.values import UNREADABLE, Reader
+from chalicelib.domain.general_form.values import MAX_TEXT, UNREADABLE, Reader
 
+_PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _EXACT = 2**53
 """Integers up to here are exact as doubles."""
 
@@ -81,6 +83,23 @@ def read_js_unit(value: Any) -> Any:
     """As ``js-text``, but 0, false and empty text are no unit."""
     is_falsy = not value or (type(value) is float and isnan(value))
     return UNREADABLE if is_falsy and type(value) not in (list, dict) else read_js_text(value)
+
+
+def read_typed(value: Any) -> Any:
+    """Text of a plain number, such as ``-12.5``, is that number; other texts, numbers, booleans stay."""
+    if type(value) is not str:
+        return value if type(value) in (bool, int, float) else UNREADABLE
+    if len(value) > MAX_TEXT or _PLAIN_NUMBER.fullmatch(value) is None:
+        return value
+    return float(value) if "." in value else int(value)
+
+
+def read_typed_text(value: Any) -> Any:
+    """What ``typed`` reads, as Python writes it: ``True``, ``5``, ``5.0``."""
+    typed = read_typed(value)
+    if type(typed) is int:
+        return _write_integer(typed)
+    return typed if typed is UNREADABLE else str(typed)
 
 
 def write_js_number(number: float) -> str:
@@ -171,4 +190,5 @@ TEXT_READERS: dict[str, Reader] = {
     "js-text": read_js_text,
     "js-text-lower": _then(read_js_text, read_lower),
     "js-unit": read_js_unit,
+    "typed-text": read_typed_text,
 }

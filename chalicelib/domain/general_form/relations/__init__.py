@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chalicelib.domain.general_form.relations.casts import CAST_RELATIONS
 from chalicelib.domain.general_form.relations.digests import DIGEST_RELATIONS
 from chalicelib.domain.general_form.relations.javascript import JS_RELATIONS
 from chalicelib.domain.general_form.relations.networks import NETWORK_RELATIONS
@@ -96,6 +97,7 @@ RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     **PATTERN_RELATIONS,
     **DIGEST_RELATIONS,
     **JS_RELATIONS,
+    **CAST_RELATIONS,
     **PREFIX_RELATIONS,
     **WEEKLY_RELATIONS,
 }
@@ -106,7 +108,7 @@ LISTS = frozenset({"between", "in", *SETS})
 AS_WRITTEN = frozenset(
     {
         *(*VALUE_RELATIONS, *JS_RELATIONS, *RANGE_RELATIONS, *PREFIX_RELATIONS, *WEEKLY_RELATIONS),
-        *(*NETWORK_RELATIONS, *PATTERN_RELATIONS, *DIGEST_RELATIONS),
+        *(*NETWORK_RELATIONS, *PATTERN_RELATIONS, *DIGEST_RELATIONS, *CAST_RELATIONS),
     }
 )
 """Relations whose right side is not read by the reader of the left."""

@@ -52,9 +52,28 @@ def _build_modulo(right: Any) -> Relation:
     return lambda left: left % divisor == remainder if type(left) is int else UNREADABLE
 
 
+def _build_remainder(right: Any) -> Relation:
+    """As `modulo`, of any numbers."""
+    is_pair = type(right) is list and len(right) == 2 and {*map(type, right)} <= {int, float}
+    if not is_pair or right[0] == 0:
+        raise UnusableOperand("must be a list of two numbers, divisor and remainder; the divisor is not 0")
+    divisor, remainder = right
+
+    def holds(left: Any) -> Any:
+        if type(left) not in (int, float):
+            return UNREADABLE
+        try:
+            return bool(left % divisor == remainder)
+        except OverflowError:  # an integer beyond doubles
+            return UNREADABLE
+
+    return holds
+
+
 VALUE_RELATIONS: Mapping[str, Callable[[Any], Relation]] = {
     "type": _build_type,
     "truthy": _build_truthy,
     "logic-truthy": _build_logic_truthy,
     "modulo": _build_modulo,
+    "remainder": _build_remainder,
 }
