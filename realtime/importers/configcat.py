@@ -13,18 +13,18 @@ from typing import Any
 from realtime.importers.configcat_conditions import translate_user_condition
 from realtime.importers.model import (
     Definition,
+    ForeignDocument,
     Imported,
     Json,
     Names,
     Refused,
     Variants,
     all_of,
-    attribute,
     negate,
     serve,
     translate_each,
 )
-from realtime.importers.rule_parts import make_rule, name_rules, name_value, require
+from realtime.importers.rule_parts import make_rule, name_rules, name_value, require, unit_of
 
 Fields = Mapping[str, Any]
 _VALUES: Mapping[int, tuple[str, type | tuple[type, ...]]] = {
@@ -56,7 +56,7 @@ def _translate_setting(config: "_Config", names: Names, segment_names: Names, ke
 class _Config:
     def __init__(self, document: Json) -> None:
         if not isinstance(document, dict) or not isinstance(document.get("f"), dict):
-            raise ValueError("is no config JSON of ConfigCat: it has no object f")
+            raise ForeignDocument("is no config JSON of ConfigCat: it has no object f")
         self.settings: dict[str, Fields] = document["f"]
         self.segments: list[Fields] = document.get("s") or []
         self.salt = str((document.get("p") or {}).get("s") or "")
@@ -127,7 +127,7 @@ class _Setting:
 
     def _find_unit(self) -> Json:
         name = self._setting.get("a") or "Identifier"
-        return "user_id" if name == "Identifier" else attribute(name)
+        return "user_id" if name == "Identifier" else unit_of(name)
 
     def _translate_rule(self, rule: Fields, path: str, name: str) -> Iterator[dict[str, Json]]:
         conditions = [

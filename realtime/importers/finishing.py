@@ -7,7 +7,15 @@ from chalicelib.domain.definitions.field_types import MAX_DEFINITION_BYTES
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.spelling import suggest
 from realtime.definition_files.documents import DefinitionName, Document, build_row, parse_document
-from realtime.importers.model import UNEXPECTED, Definition, Imported, Json, Note, describe_error
+from realtime.importers.model import (
+    UNEXPECTED,
+    Definition,
+    ForeignDocument,
+    Imported,
+    Json,
+    Note,
+    describe_error,
+)
 from realtime.importers.vendors import VENDORS
 
 
@@ -23,10 +31,10 @@ def import_documents(vendor: str, documents: Sequence[Json], options: Mapping[st
             raise ValueError(f"--option {name}={value}: {vendor} takes {known or 'no options'}")
     try:
         imported = entry.load()(documents, options)
+    except ForeignDocument:
+        raise
     except UNEXPECTED as error:
-        if type(error) is ValueError:
-            raise
-        raise ValueError(f"is no document of {entry.title}: {describe_error(error)}") from None
+        raise ForeignDocument(f"is no document of {entry.title}: {describe_error(error)}") from None
     return finish(imported)
 
 

@@ -1,7 +1,7 @@
 """Flagsmith: the evaluation context of an environment, or the environment document that an SDK downloads.
 
-A segment is a segment. The overrides of a feature are rules in the order of their priority; the feature itself
-is the last one. A multivariate feature is a split on the percentage of the feature state's key and the
+A segment is a segment. The overrides of a feature are rules in the order of their priority; the feature
+itself is the last one. A multivariate feature is a split on the percentage of the feature state's key and the
 identity's key, which is `ENVIRONMENT_IDENTIFIER`, unless the caller sends one as `$identity.key`.
 """
 
@@ -9,9 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
-from realtime.importers.flagsmith_conditions import SegmentConditions, make_identity_key
+from realtime.importers.flagsmith_conditions import SegmentConditions, make_unit
 from realtime.importers.flagsmith_documents import map_environment
-from realtime.importers.model import Definition, Imported, Json, Names, Variants, serve, translate_each
+from realtime.importers.model import (
+    Definition,
+    ForeignDocument,
+    Imported,
+    Json,
+    Names,
+    Variants,
+    serve,
+    translate_each,
+)
 from realtime.importers.rule_parts import make_rule, name_rules, name_value, require
 
 Fields = Mapping[str, Any]
@@ -23,9 +32,7 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
         if isinstance(document, dict) and "feature_states" in document:
             document = map_environment(document)  # noqa: PLW2901  the form that SDKs make of it
         if not isinstance(document, dict) or not isinstance(document.get("features"), dict):
-            raise ValueError(  # noqa: TRY004  the document is wrong
-                "is no document of Flagsmith: it has neither features nor feature_states"
-            )
+            raise ForeignDocument("is no document of Flagsmith: it has neither features nor feature_states")
         _translate_environment(document, imported)
     return imported
 
@@ -42,7 +49,9 @@ def _translate_environment(document: Fields, imported: Imported) -> None:
             data: dict[str, Json] = {"key": segment_names[label]}
             if segment_names[label] != label:
                 data["name"] = label
-            imported.segments.append(Definition(label, data | conditions.translate(segment, f"segments.{key}")))
+            imported.segments.append(
+                Definition(label, data | conditions.translate(segment, f"segments.{key}"))
+            )
     features: dict[str, Fields] = document["features"]
     names = Names(features)
     overrides = _sort_overrides(segments, labels)
@@ -104,15 +113,19 @@ class _Feature:
             data["description"] = self._feature["description"]
         data["variants"] = self._variants.write()
         if self._hashes:
-            data["unit"] = {"of": make_identity_key(self._environment), "missing": "exclude"}
-        return Definition(self._name, data | {"rules": name_rules(rules), "default": default})
+            data["unit"] = make_unit(self._environment)
+        comment = "Callers whose identities have keys of their own send them as `$identity.key`."
+        data |= {"rules": name_rules(rules), "default": default}
+        return Definition(self._name, data, comment if self._hashes else "")
 
     def _serve(self, state: Fields) -> Json:
         enabled = None if state.get("enabled") else False
         own = serve(self._add_own_value(state), enabled=enabled)
         if not state.get("variants"):
             return own
-        weights = make_rule("weights", True, {"of": self._make_shard(state), "split": list(self._make_arms(state))})
+        weights = make_rule(
+            "weights", True, {"of": self._make_shard(state), "split": list(self._make_arms(state))}
+        )
         return {"rules": [weights, make_rule("no identity", True, own)]}
 
     def _make_shard(self, state: Fields) -> dict[str, Json]:
@@ -136,5 +149,3 @@ class _Feature:
 
     def _add_own_value(self, state: Fields) -> str:
         return self._variants.add(None, state.get("value"), name_value(state.get("value")))
-
-

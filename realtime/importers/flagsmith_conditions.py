@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.domain.general_form.readers import READERS, UNREADABLE
 from chalicelib.domain.general_form.readers.texts import read_typed
 from realtime.importers.model import Json, Refused, all_of, any_of, attribute, negate
-from realtime.importers.rule_parts import require
+from realtime.importers.rule_parts import require, unit_of
 
 Fields = Mapping[str, Any]
 _SEMVER = ":semver"
@@ -35,16 +35,25 @@ def make_identity_key(environment: Fields) -> Json:
     return [attribute("$identity.key"), {"join": [{"const": f"{key}_"}, {"user": "id"}]}]
 
 
+def make_unit(environment: Fields) -> Json:
+    return {"of": make_identity_key(environment), "missing": "exclude"}
+
+
 class SegmentConditions:
     def __init__(self, environment: Fields) -> None:
         self._environment = environment
+        self._hashes_identity = False
 
     def translate(self, segment: Fields, path: str) -> dict[str, Json]:
         """The fields of a segment. One without rules holds for nobody."""
         rules = segment.get("rules") or ()
         key = str(segment["key"])
-        parts = [self._translate_rule(rule, key, f"{path}.rules[{index}]") for index, rule in enumerate(rules)]
-        return {"when": all_of(parts) if rules else False}
+        self._hashes_identity = False
+        parts = [
+            self._translate_rule(rule, key, f"{path}.rules[{index}]") for index, rule in enumerate(rules)
+        ]
+        unit = {"unit": make_unit(self._environment)} if self._hashes_identity else {}
+        return {**unit, "when": all_of(parts) if rules else False}
 
     def _translate_rule(self, rule: Fields, segment: str, path: str) -> Json:
         """Conditions and nested rules are combined each for itself, and both must hold."""
@@ -82,7 +91,7 @@ class SegmentConditions:
 
     def _find(self, name: str) -> Json:
         """As `if` names it. A path into the context is looked up if there is no trait of that name."""
-        trait = attribute(name)
+        trait = unit_of(name)
         match name:
             case "":
                 return {"const": None}
@@ -104,11 +113,11 @@ class SegmentConditions:
             return False
         shard: dict[str, Json] = {"scheme": "md5-percent", "prefix": f"{segment},"}
         if name in ("", "$.identity.key"):
-            shard["unit"] = make_identity_key(self._environment)
+            self._hashes_identity = True
         else:
-            shard |= {"unit": self._find(name), "as": "typed-text"}
+            shard |= {"unit": self._find(name), "as": "typed-text", "missing": "exclude"}
         below = int(percentage) if percentage.is_integer() else percentage
-        return shard | {"missing": "exclude", "below": min(below, 100), "closed": True}
+        return shard | {"below": min(below, 100), "closed": True}
 
 
 def _combine(kind: str, parts: Sequence[Json], path: str) -> Json:

@@ -18,6 +18,7 @@ from realtime.importers.growthbook_conditions import (
 )
 from realtime.importers.model import (
     Definition,
+    ForeignDocument,
     Imported,
     Json,
     Names,
@@ -25,12 +26,11 @@ from realtime.importers.model import (
     Variants,
     all_of,
     any_of,
-    attribute,
     negate,
     serve,
     translate_each,
 )
-from realtime.importers.rule_parts import make_rule, name_rules, name_value, require
+from realtime.importers.rule_parts import make_rule, name_rules, name_value, require, unit_of
 
 Fields = Mapping[str, Any]
 Range = tuple[float, float]
@@ -58,7 +58,7 @@ class _Payload:
                 reason = "it has neither features nor experiments"
                 if isinstance(document, dict) and "encryptedFeatures" in document:
                     reason = "it is encrypted; download the plain one"
-                raise ValueError(f"is no payload of GrowthBook: {reason}")
+                raise ForeignDocument(f"is no payload of GrowthBook: {reason}")
             self.features |= document.get("features") or {}
             self.experiments |= {each["key"]: each for each in document.get("experiments") or ()}
             self.groups |= document.get("savedGroups") or {}
@@ -200,6 +200,7 @@ class _Feature:
         if isinstance(fields.get("description"), str) and "defaultValue" in fields:
             data["description"] = fields["description"]
         variants = self._variants.write()
+        data["type"] = "any"  # a feature has no type: each caller says what it wants
         if variants:
             data["variants"] = variants
         if "'scheme'" in repr(rules):
@@ -359,7 +360,7 @@ def _make_shard(seed: Json, unit: Json, version: Json) -> dict[str, Json] | None
     text = {"suffix": str(seed)} if version == 1 else {"prefix": str(seed)}
     shard: dict[str, Json] = {"scheme": f"fnv1a16-{version}", **text}
     if unit and unit != "id":
-        shard |= {"unit": attribute(unit), "as": "js-unit"}
+        shard |= {"unit": unit_of(unit), "as": "js-unit"}
     return shard
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib.domain.general_form.readers import READERS, UNREADABLE
 from realtime.importers.model import (
     Definition,
+    ForeignDocument,
     Imported,
     Json,
     Names,
@@ -19,10 +20,9 @@ from realtime.importers.model import (
     Refused,
     all_of,
     any_of,
-    attribute,
     negate,
 )
-from realtime.importers.rule_parts import make_rule, name_rules, require, write_variants
+from realtime.importers.rule_parts import make_rule, name_rules, require, unit_of, write_variants
 
 Fields = Mapping[str, Any]
 ERROR = "error"
@@ -37,7 +37,7 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     segments: dict[str, Fields] = {}
     for document in documents:
         if not isinstance(document, dict) or not isinstance(document.get("flags"), dict):
-            raise ValueError("is no document of LaunchDarkly: it has no object `flags`")  # noqa: TRY004
+            raise ForeignDocument("is no document of LaunchDarkly: it has no object `flags`")
         flags |= document["flags"]
         segments |= document.get("segments") or {}
     imported = Imported()
@@ -140,6 +140,7 @@ class _Flag:
         for name in ("name", "description"):
             if isinstance(self._flag.get(name), str):
                 data[name] = self._flag[name]
+        data["type"] = "any"  # LaunchDarkly has no types: each caller says what it wants
         if self._variations:
             data["variants"] = write_variants({str(i): value for i, value in enumerate(self._variations)})
         off = self._serve_off()
@@ -413,7 +414,7 @@ def _find_attribute(kind: str, steps: list[str]) -> Json:
         return [kind, *steps]
     if steps == ["key"]:
         return "user_id"
-    return attribute(steps[0]) if len(steps) == 1 else steps
+    return unit_of(steps[0]) if len(steps) == 1 else steps
 
 
 _TEXTS = {"startsWith": "starts_with", "endsWith": "ends_with", "contains": "contains"}

@@ -161,8 +161,9 @@ def attribute(name: str) -> str:
 
 
 def all_of(conditions: Sequence[Json]) -> Json:
-    """True for none of them."""
-    wanted = [condition for condition in conditions if condition is not True]
+    """True for none of them. A list among them is part of the whole."""
+    parts = [part for each in conditions for part in (each if isinstance(each, list) else [each])]
+    wanted = [condition for condition in parts if condition is not True]
     if any(condition is False for condition in wanted):
         return False
     return True if not wanted else wanted[0] if len(wanted) == 1 else list(wanted)
@@ -170,7 +171,12 @@ def all_of(conditions: Sequence[Json]) -> Json:
 
 def any_of(conditions: Sequence[Json]) -> Json:
     """False for none of them."""
-    wanted = [condition for condition in conditions if condition is not False]
+    parts = [
+        part
+        for each in conditions
+        for part in (each["any"] if isinstance(each, dict) and each.keys() == {"any"} else [each])
+    ]
+    wanted = [condition for condition in parts if condition is not False]
     if any(condition is True for condition in wanted):
         return True
     return False if not wanted else wanted[0] if len(wanted) == 1 else {"any": list(wanted)}

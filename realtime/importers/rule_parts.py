@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.domain.bucketing import is_key
-from realtime.importers.model import Json, Refused
+from realtime.importers.model import Json, Refused, attribute
 
 
 def require(value: Json, kind: type | tuple[type, ...], path: str) -> Any:
@@ -58,3 +58,8 @@ def name_value(value: Json) -> str:
 def read_variant(served: Json) -> str:
     """Of what `serve` has made."""
     return str(served["variant"] if isinstance(served, dict) else served)
+
+
+def unit_of(name: str) -> Json:
+    """An attribute as `unit` or `if` names it. In a unit `user_id` alone would be the user."""
+    return {"attribute": name} if name == "user_id" else attribute(name)

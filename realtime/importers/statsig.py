@@ -12,6 +12,7 @@ from typing import Any
 
 from realtime.importers.model import (
     Definition,
+    ForeignDocument,
     Imported,
     Json,
     Names,
@@ -34,7 +35,7 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     conditions: dict[str, Fields] = {}
     for document in documents:
         if not isinstance(document, dict) or not _LISTS.keys() & document.keys():
-            raise ValueError(f"is no document of Statsig: it has none of {', '.join(_LISTS)}")
+            raise ForeignDocument(f"is no document of Statsig: it has none of {', '.join(_LISTS)}")
         conditions |= document.get("condition_map") or {}
         for field, kind in _LISTS.items():
             for name, spec in _list_specs(document.get(field) or (), field):
@@ -50,7 +51,7 @@ def _list_specs(specs: Json, field: str) -> Iterable[tuple[str, Fields]]:
     named = specs.items() if isinstance(specs, dict) else ((spec["name"], spec) for spec in specs)
     for name, spec in named:
         if not isinstance(spec, dict):
-            raise ValueError(f"{field}.{name} must be an object")  # noqa: TRY004  the document is wrong
+            raise ForeignDocument(f"{field}.{name} must be an object")
         yield str(name), spec
 
 
