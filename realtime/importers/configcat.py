@@ -24,7 +24,15 @@ from realtime.importers.model import (
     serve,
     translate_each,
 )
-from realtime.importers.rule_parts import make_rule, name_rules, name_value, require, unit_of
+from realtime.importers.rule_parts import (
+    find_objects,
+    make_rule,
+    name_rules,
+    name_value,
+    read_objects,
+    require,
+    unit_of,
+)
 
 Fields = Mapping[str, Any]
 _VALUES: Mapping[int, tuple[str, type | tuple[type, ...]]] = {
@@ -45,7 +53,8 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
         for index, label in enumerate(config.labels):
             with imported.translating(label, f"s[{index}]"):
                 imported.segments.append(config.translate_segment(index, label, segment_names))
-        translate_each(config.settings, imported, partial(_translate_setting, config, names, segment_names))
+        translate = partial(_translate_setting, config, names, segment_names)
+        translate_each(config.settings, imported, translate, "f.{}")
     return imported
 
 
@@ -58,7 +67,7 @@ class _Config:
         if not isinstance(document, dict) or not isinstance(document.get("f"), dict):
             raise ForeignDocument("is no config JSON of ConfigCat: it has no object f")
         self.settings: dict[str, Fields] = document["f"]
-        self.segments: list[Fields] = document.get("s") or []
+        self.segments = [segment for _, segment in read_objects(document, "s", "document")]
         self.salt = str((document.get("p") or {}).get("s") or "")
         self.labels = list(_make_labels(self.segments))
         self._negated = set(_list_negated(self.settings))
@@ -67,7 +76,7 @@ class _Config:
         segment = self.segments[index]
         conditions = [
             translate_user_condition(each, self.salt, str(segment["n"]), f"s[{index}].r", is_unknown=True)
-            for each in segment.get("r") or ()
+            for _, each in read_objects(segment, "r", f"s[{index}]")
         ]
         data: dict[str, Json] = {"key": names[label], "name": str(segment["n"])}
         if index in self._negated and len(conditions) > 1:
@@ -88,10 +97,11 @@ def _make_labels(segments: Sequence[Fields]) -> Iterator[str]:
 
 def _list_negated(settings: Mapping[str, Fields]) -> Iterator[int]:
     for setting in settings.values():
-        for rule in (setting.get("r") or ()) if isinstance(setting, dict) else ():
-            for condition in rule.get("c") or ():
-                if condition.get("s") and condition["s"].get("c") == 1:
-                    yield condition["s"]["s"]
+        for rule in find_objects(setting, "r"):
+            for condition in find_objects(rule, "c"):
+                asked = condition.get("s")
+                if isinstance(asked, dict) and asked.get("c") == 1 and isinstance(asked.get("s"), int):
+                    yield asked["s"]
 
 
 def _stop_at_unknown(conditions: Sequence[Json]) -> Json:
@@ -115,11 +125,11 @@ class _Setting:
         default = self._serve(setting, path)
         rules = [
             rule
-            for index, written in enumerate(setting.get("r") or ())
-            for rule in self._translate_rule(written, f"{path}.r[{index}]", f"rule {index + 1}")
+            for index, (where, written) in enumerate(read_objects(setting, "r", path))
+            for rule in self._translate_rule(written, where, f"rule {index + 1}")
         ]
         if setting.get("p"):
-            rules.append(make_rule("percentage options", True, self._split(setting["p"], f"{path}.p")))
+            rules.append(make_rule("percentage options", True, self._split(setting, path)))
         data = self._names.head(self._key) | {"variants": self._variants.write()}
         if "'scheme'" in repr(rules):
             data["unit"] = {"of": self._find_unit(), "missing": "exclude"}
@@ -131,13 +141,12 @@ class _Setting:
 
     def _translate_rule(self, rule: Fields, path: str, name: str) -> Iterator[dict[str, Json]]:
         conditions = [
-            self._translate_condition(condition, f"{path}.c[{index}]")
-            for index, condition in enumerate(rule.get("c") or ())
+            self._translate_condition(condition, where) for where, condition in read_objects(rule, "c", path)
         ]
         if rule.get("s"):
             yield make_rule(name, all_of(conditions), self._serve(rule["s"], f"{path}.s"))
         else:
-            yield make_rule(name, all_of(conditions), self._split(rule["p"], f"{path}.p"))
+            yield make_rule(name, all_of(conditions), self._split(rule, path))
 
     def _translate_condition(self, condition: Fields, path: str) -> Json:
         if condition.get("u"):
@@ -145,15 +154,21 @@ class _Setting:
         if condition.get("p"):
             return self._ask_setting(condition["p"], f"{path}.p")
         if condition.get("s"):
-            asked = condition["s"]
-            found: Json = {"segment": self._segment_names[self._config.labels[asked["s"]]]}
+            asked = require(condition["s"], dict, f"{path}.s")
+            index = require(asked.get("s"), int, f"{path}.s.s")
+            if not 0 <= index < len(self._config.labels):
+                raise Refused(f"{path}.s.s", "is no segment of the document")
+            found: Json = {"segment": self._segment_names[self._config.labels[index]]}
             return negate(found) if _is_negated(asked, f"{path}.s") else found
         raise Refused(path, "is a condition of an unknown kind")
 
     def _ask_setting(self, asked: Fields, path: str) -> Json:
         """An unknown setting, or a value of another type, gives the caller's default."""
-        other = self._config.settings.get(asked["f"])
-        if other is None or _VALUES[other["t"]][0] not in asked["v"]:
+        other = self._config.settings.get(require(asked.get("f"), str, f"{path}.f"))
+        if other is None:
+            return "error"
+        field, _ = _VALUES[require(other, dict, f"f.{asked['f']}")["t"]]
+        if field not in require(asked.get("v"), dict, f"{path}.v"):
             return "error"
         holds = {"flag": self._names[asked["f"]], "value": _read_value(asked, other["t"], path)}
         return negate(holds) if _is_negated(asked, path) else holds
@@ -162,13 +177,13 @@ class _Setting:
         value = _read_value(chosen, self._setting.get("t"), path)
         return serve(self._variants.add(chosen.get("i"), value, name_value(value)))
 
-    def _split(self, options: Sequence[Fields], path: str) -> Json:
+    def _split(self, holder: Fields, path: str) -> Json:
         arms: list[dict[str, Json]] = []
         end: float = 0
-        for index, option in enumerate(options):
-            start, end = end, end + require(option["p"], (int, float), f"{path}[{index}].p")
+        for where, option in read_objects(holder, "p", path):
+            start, end = end, end + require(option.get("p"), (int, float), f"{where}.p")
             if start < min(end, 100):
-                arms.append({"to": min(end, 100), "serve": self._serve(option, f"{path}[{index}]")})
+                arms.append({"to": min(end, 100), "serve": self._serve(option, where)})
         shard: dict[str, Json] = {"scheme": "sha1-mod", "prefix": self._key, "of": 100}
         if self._find_unit() != "user_id":
             shard["as"] = "json-text"

@@ -30,19 +30,21 @@ def translate_user_condition(
     condition: Fields, salt: str, context: str, path: str, *, is_unknown: bool = False
 ) -> Json:
     """``context`` is hashed behind the salt. ``is_unknown``: so it is where it cannot be evaluated."""
-    name = require(condition["a"], str, f"{path}.a")
-    comparator = condition["c"]
+    name = require(condition.get("a"), str, f"{path}.a")
+    comparator = require(condition.get("c"), int, f"{path}.c")
     test = _Test({"user": "id"} if name == "Identifier" else attribute(name), _UNKNOWN if is_unknown else {})
     if comparator in _NUMBERS:
-        number = require(condition["d"], (int, float), f"{path}.d")
+        number = require(condition.get("d"), (int, float), f"{path}.d")
         return test.make(_NUMBERS[comparator], number, _NUMBER)
     if comparator in _VERSIONS:
-        if READERS[_VERSION](require(condition["s"], str, f"{path}.s")) is UNREADABLE:
+        if READERS[_VERSION](require(condition.get("s"), str, f"{path}.s")) is UNREADABLE:
             return "unknown"
         return test.make(_VERSIONS[comparator], condition["s"], _VERSION)
     if comparator in (28, 29):
-        return test.make("eq" if comparator == 28 else "neq", require(condition["s"], str, path), _TEXT)
-    values = [condition["s"]] if comparator in (20, 21) else require(condition.get("l"), list, f"{path}.l")
+        return test.make("eq" if comparator == 28 else "neq", require(condition.get("s"), str, path), _TEXT)
+    values = (
+        [condition.get("s")] if comparator in (20, 21) else require(condition.get("l"), list, f"{path}.l")
+    )
     if not all(isinstance(value, str) for value in values):
         raise Refused(f"{path}.l", "must be texts")
     return _translate_list(test, comparator, values, {"salt": salt, "suffix": context}, path)

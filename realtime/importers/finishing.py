@@ -14,6 +14,7 @@ from realtime.importers.model import (
     Imported,
     Json,
     Note,
+    Refused,
     describe_error,
 )
 from realtime.importers.vendors import VENDORS
@@ -33,6 +34,8 @@ def import_documents(vendor: str, documents: Sequence[Json], options: Mapping[st
         imported = entry.load()(documents, options)
     except ForeignDocument:
         raise
+    except Refused as error:  # of no single definition
+        raise ForeignDocument(f"{error.path} {error.reason}") from None
     except UNEXPECTED as error:
         raise ForeignDocument(f"is no document of {entry.title}: {describe_error(error)}") from None
     return finish(imported)

@@ -21,7 +21,14 @@ from realtime.importers.model import (
     serve,
     translate_each,
 )
-from realtime.importers.rule_parts import make_rule, name_rules, name_value, require
+from realtime.importers.rule_parts import (
+    find_objects,
+    make_rule,
+    name_rules,
+    name_value,
+    read_objects,
+    require,
+)
 
 Fields = Mapping[str, Any]
 
@@ -38,8 +45,10 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
 
 
 def _translate_environment(document: Fields, imported: Imported) -> None:
-    environment = document.get("environment") or {}
-    segments: dict[str, Fields] = document.get("segments") or {}
+    environment = require(document.get("environment") or {}, dict, "environment")
+    segments = require(document.get("segments") or {}, dict, "segments")
+    for key, segment in segments.items():
+        require(segment, dict, f"segments.{key}")
     labels = _name_segments(segments)
     segment_names = Names(labels.values())
     conditions = SegmentConditions(environment)
@@ -54,13 +63,13 @@ def _translate_environment(document: Fields, imported: Imported) -> None:
             )
     features: dict[str, Fields] = document["features"]
     names = Names(features)
-    overrides = _sort_overrides(segments, labels)
+    overrides = _list_overrides(segments, labels)
 
     def translate_feature(name: str) -> list[Definition]:
         found = [(segment_names[label], label, state) for label, state in overrides.get(name, ())]
         return [_Feature(name, features[name], found, environment).translate(names)]
 
-    translate_each(features, imported, translate_feature)
+    translate_each(features, imported, translate_feature, "features.{}")
 
 
 def _name_segments(segments: Mapping[str, Fields]) -> dict[str, str]:
@@ -72,15 +81,15 @@ def _name_segments(segments: Mapping[str, Fields]) -> dict[str, str]:
     return labels
 
 
-def _sort_overrides(
+def _list_overrides(
     segments: Mapping[str, Fields], labels: Mapping[str, str]
 ) -> dict[str, list[tuple[str, Fields]]]:
-    """By feature: segment and state, the lowest priority first. The sort keeps the document's order."""
+    """By feature: segment and state."""
     found: dict[str, list[tuple[str, Fields]]] = {}
     for key, segment in segments.items():
-        for state in segment.get("overrides") or ():
-            found.setdefault(state["name"], []).append((labels[key], state))
-    return {name: sorted(states, key=lambda each: _read_priority(each[1])) for name, states in found.items()}
+        for state in find_objects(segment, "overrides"):
+            found.setdefault(str(state.get("name")), []).append((labels[key], state))
+    return found
 
 
 def _read_priority(fields: Fields) -> float:
@@ -96,15 +105,17 @@ class _Feature:
         overrides: Sequence[tuple[str, str, Fields]],
         environment: Fields,
     ) -> None:
-        self._name, self._feature, self._overrides = name, feature, overrides
+        self._name, self._overrides = name, overrides
+        self._feature = require(feature, dict, f"features.{name}")
         self._environment = environment
         self._variants = Variants()
         self._hashes = False
 
     def translate(self, names: Names) -> Definition:
-        rules = [
-            make_rule(label, {"segment": key}, self._serve(state)) for key, label, state in self._overrides
-        ]
+        in_order = sorted(
+            self._overrides, key=lambda each: _read_priority(each[2])
+        )  # keeps the document's order
+        rules = [make_rule(label, {"segment": key}, self._serve(state)) for key, label, state in in_order]
         default = serve(self._add_own_value(self._feature))
         if self._feature.get("enabled") or self._feature.get("variants"):
             rules.append(make_rule("feature", True, self._serve(self._feature)))
@@ -135,8 +146,11 @@ class _Feature:
     def _make_arms(self, state: Fields) -> Iterator[dict[str, Json]]:
         enabled = None if state.get("enabled") else False
         start: float = 0
-        for variant in sorted(state["variants"], key=_read_priority):
-            end = start + require(variant["weight"], (int, float), f"{self._name}.variants.weight")
+        variants = [variant for _, variant in read_objects(state, "variants", f"features.{self._name}")]
+        for variant in sorted(variants, key=_read_priority):
+            end = start + require(
+                variant.get("weight"), (int, float), f"features.{self._name}.variants.weight"
+            )
             if start < min(end, 100):
                 key = variant.get("key")
                 value = variant.get("value")

@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.domain.general_form.readers import READERS, UNREADABLE
 from chalicelib.domain.general_form.readers.texts import read_typed
 from realtime.importers.model import Json, Refused, all_of, any_of, attribute, negate
-from realtime.importers.rule_parts import require, unit_of
+from realtime.importers.rule_parts import read_objects, require, unit_of
 
 Fields = Mapping[str, Any]
 _SEMVER = ":semver"
@@ -58,18 +58,20 @@ class SegmentConditions:
     def _translate_rule(self, rule: Fields, segment: str, path: str) -> Json:
         """Conditions and nested rules are combined each for itself, and both must hold."""
         conditions = [
-            self._translate_condition(condition, segment, f"{path}.conditions[{index}]")
-            for index, condition in enumerate(rule.get("conditions") or ())
+            self._translate_condition(condition, segment, where)
+            for where, condition in read_objects(rule, "conditions", path)
         ]
         nested = [
-            self._translate_rule(each, segment, f"{path}.rules[{index}]")
-            for index, each in enumerate(rule.get("rules") or ())
+            self._translate_rule(each, segment, where) for where, each in read_objects(rule, "rules", path)
         ]
-        return all_of([_combine(rule["type"], parts, path) for parts in (conditions, nested) if parts])
+        return all_of([_combine(rule.get("type"), parts, path) for parts in (conditions, nested) if parts])
 
     def _translate_condition(self, condition: Fields, segment: str, path: str) -> Json:
-        operator, value = condition["operator"], condition.get("value")
-        name = condition.get("property") or ""
+        operator = require(condition.get("operator"), str, f"{path}.operator")
+        value, name = (
+            condition.get("value"),
+            require(condition.get("property") or "", str, f"{path}.property"),
+        )
         if operator == "PERCENTAGE_SPLIT":
             return self._translate_percentage(name, segment, value)
         subject = self._find(name)
@@ -120,7 +122,7 @@ class SegmentConditions:
         return shard | {"below": min(below, 100), "closed": True}
 
 
-def _combine(kind: str, parts: Sequence[Json], path: str) -> Json:
+def _combine(kind: Json, parts: Sequence[Json], path: str) -> Json:
     match kind:
         case "ALL":
             return all_of(parts)

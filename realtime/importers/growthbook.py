@@ -6,7 +6,7 @@ arms of a split, so that more of it moves nobody. A variation with `passthrough`
 is a segment.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from realtime.importers.growthbook_conditions import (
@@ -15,6 +15,14 @@ from realtime.importers.growthbook_conditions import (
     ParentScope,
     Subject,
     is_in,
+)
+from realtime.importers.growthbook_splits import (
+    clamp,
+    find_ranges,
+    make_arms,
+    make_closed_gate,
+    make_gate,
+    make_shard,
 )
 from realtime.importers.model import (
     Definition,
@@ -30,10 +38,16 @@ from realtime.importers.model import (
     serve,
     translate_each,
 )
-from realtime.importers.rule_parts import make_rule, name_rules, name_value, require, unit_of
+from realtime.importers.rule_parts import (
+    find_objects,
+    make_rule,
+    name_rules,
+    name_value,
+    read_objects,
+    require,
+)
 
 Fields = Mapping[str, Any]
-Range = tuple[float, float]
 
 
 def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Imported:
@@ -41,8 +55,8 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     imported = Imported()
     groups = _Groups(payload.groups)
     translator = _Translator(payload, groups, imported)
-    translate_each(payload.features, imported, translator.translate_feature)
-    translate_each(payload.experiments, imported, translator.translate_experiment)
+    translate_each(payload.features, imported, translator.translate_feature, "features.{}")
+    translate_each(payload.experiments, imported, translator.translate_experiment, "experiments[{}]")
     imported.segments += groups.definitions
     return imported
 
@@ -59,10 +73,11 @@ class _Payload:
                 if isinstance(document, dict) and "encryptedFeatures" in document:
                     reason = "it is encrypted; download the plain one"
                 raise ForeignDocument(f"is no payload of GrowthBook: {reason}")
-            self.features |= document.get("features") or {}
-            self.experiments |= {each["key"]: each for each in document.get("experiments") or ()}
-            self.groups |= document.get("savedGroups") or {}
-            self.bandits |= document.get("contextualBandits") or {}
+            self.features |= require(document.get("features") or {}, dict, "features")
+            for _, each in read_objects(document, "experiments", "payload"):
+                self.experiments[str(each["key"])] = each
+            self.groups |= require(document.get("savedGroups") or {}, dict, "savedGroups")
+            self.bandits |= require(document.get("contextualBandits") or {}, dict, "contextualBandits")
 
 
 class _Groups:
@@ -155,13 +170,10 @@ class _Translator:
 
 
 def _list_parents(feature: Fields) -> list[str]:
-    """Of what is no feature at all: none. It is refused when it is translated."""
-    rules = feature.get("rules") if isinstance(feature, dict) else None
     return [
         str(parent.get("id"))
-        for rule in (rules if isinstance(rules, list) else ())
-        for parent in (rule.get("parentConditions") or ())
-        if isinstance(parent, dict)
+        for rule in find_objects(feature, "rules")
+        for parent in find_objects(rule, "parentConditions")
     ]
 
 
@@ -178,9 +190,9 @@ class _Feature:
         feature = require(self._translator.payload.features[self._name], dict, f"features.{self._name}")
         default = self._serve_value(feature.get("defaultValue"))
         rules: list[dict[str, Json]] = []
-        for index, rule in enumerate(feature.get("rules") or ()):
-            path = f"features.{self._name}.rules[{index}]"
-            rules += self._translate_rule(require(rule, dict, path), path, f"rule {index + 1}")
+        written = read_objects(feature, "rules", f"features.{self._name}")
+        for index, (path, rule) in enumerate(written):
+            rules += self._translate_rule(rule, path, f"rule {index + 1}")
         return self._finish(feature, rules, default)
 
     def translate_experiment(self, experiment: Fields) -> dict[str, Json]:
@@ -231,9 +243,8 @@ class _Feature:
     ) -> Iterator[Json]:
         """Conditions of the rule itself. ``rules`` gets those that end the feature before it."""
         before: list[Json] = []
-        for index, parent in enumerate(rule.get("parentConditions") or ()):
-            where = f"{path}.parentConditions[{index}]"
-            name = parent["id"]
+        for where, parent in read_objects(rule, "parentConditions", path):
+            name = require(parent.get("id"), str, f"{where}.id")
             is_known = name in self._translator.payload.features
             key = self._translator.ask_parent(name, self._path, self.copies) if is_known else None
             if is_known and key is None:
@@ -261,24 +272,24 @@ class _Feature:
         version = rule.get("hashVersion") or 1
         seed = rule.get("seed") or self._name
         if rule.get("range") is not None:
-            ranges = [_clamp(rule["range"], f"{path}.range")]
-            gates.append(_make_gate(seed, rule.get("hashAttribute"), version, ranges))
+            ranges = [clamp(rule["range"], f"{path}.range")]
+            gates.append(make_gate(seed, rule.get("hashAttribute"), version, ranges))
         elif "coverage" in rule:
             coverage = require(rule["coverage"], (int, float), f"{path}.coverage")
             if coverage <= 0:
                 return
-            gates.append(_make_closed_gate(seed, rule.get("hashAttribute"), version, coverage))
+            gates.append(make_closed_gate(seed, rule.get("hashAttribute"), version, coverage))
         if False in gates:
             return
         yield make_rule(label, when, self._serve_value(rule["force"]), **({"gates": gates} if gates else {}))
 
     def _translate_filters(self, rule: Fields, path: str) -> list[Json]:
         gates = []
-        for index, entry in enumerate(rule.get("filters") or ()):
-            where = f"{path}.filters[{index}]"
-            ranges = [_clamp(each, f"{where}.ranges") for each in entry["ranges"]]
+        for where, entry in read_objects(rule, "filters", path):
+            places = require(entry.get("ranges"), list, f"{where}.ranges")
+            ranges = [clamp(each, f"{where}.ranges") for each in places]
             version = entry.get("hashVersion") or 2
-            gates.append(_make_gate(entry["seed"], entry.get("attribute"), version, ranges))
+            gates.append(make_gate(entry.get("seed"), entry.get("attribute"), version, ranges))
         return gates
 
     def _run(self, rule: Fields, label: str, parents: list[Json], path: str) -> Iterator[dict[str, Json]]:
@@ -290,10 +301,10 @@ class _Feature:
         gates = self._translate_filters(rule, path)
         namespace = rule.get("namespace")
         if namespace and "filters" not in rule:
-            place = _clamp(namespace[1:3], f"{path}.namespace")
-            gates.append(_make_gate(f"__{namespace[0]}", rule.get("hashAttribute"), 1, [place]))
+            place = clamp(namespace[1:3], f"{path}.namespace")
+            gates.append(make_gate(f"__{namespace[0]}", rule.get("hashAttribute"), 1, [place]))
         version = rule.get("hashVersion") or 1
-        shard = _make_shard(
+        shard = make_shard(
             rule.get("seed") or rule.get("key") or self._name, rule.get("hashAttribute"), version
         )
         if len(variations) < 2 or False in gates or shard is None:
@@ -306,8 +317,8 @@ class _Feature:
             served = [served[index] if is_known else "next"] * len(served)
         gating = {"gates": gates} if gates else {}
         for leaf, condition, weights in self._list_leaves(rule, is_bandit=is_bandit, path=path):
-            ranges = _find_ranges(rule, weights, len(variations), path)
-            arms = _make_arms(ranges, served)
+            ranges = find_ranges(rule, weights, len(variations), path)
+            arms = make_arms(ranges, served)
             if arms:
                 split = {"of": shard, "split": arms}
                 yield make_rule(f"{label}{leaf}", all_of([when, condition]), split, **gating) | {
@@ -318,7 +329,9 @@ class _Feature:
         """Name, condition and weights. The first leaf whose condition holds counts."""
         bandit = self._translator.payload.bandits.get(rule["contextualBanditRef"]) if is_bandit else None
         before: list[Json] = []
-        for leaf in (bandit or {}).get("contexts") or ():
+        for _, leaf in read_objects(
+            bandit or {}, "contexts", f"contextualBandits.{rule.get('contextualBanditRef')}"
+        ):
             where = f"{path}.contextualBanditRef"
             holds = self._translator.conditions.translate(
                 leaf.get("condition") or {}, AttributeScope(), where
@@ -334,7 +347,7 @@ class _Feature:
         return serve(self._variants.add(None, value, name_value(value)))
 
     def _serve_variation(self, rule: Fields, variations: Sequence[Json], index: int) -> Json:
-        metas = rule.get("meta") or ()
+        metas = [meta for _, meta in read_objects(rule, "meta", "meta")]
         meta = metas[index] if index < len(metas) else {}
         if meta.get("passthrough") and self._name in self._translator.payload.features:
             return "next"
@@ -346,70 +359,3 @@ def _evaluate(key: str, holds: bool) -> Json:
     """What ``holds`` says, once the flag has answered: it may be in a circle, which ends the evaluation."""
     asked: Json = {"if": {"flag": key, "get": "value"}, "exists": True}
     return {"any": [asked, True]} if holds else all_of([asked, {"not": asked}])
-
-
-def _clamp(pair: Json, path: str) -> Range:
-    low, high = (require(each, (int, float), path) for each in pair)
-    return max(low, 0), min(high, 1)
-
-
-def _make_shard(seed: Json, unit: Json, version: Json) -> dict[str, Json] | None:
-    """None for an unknown version of the hash."""
-    if version not in (1, 2):
-        return None
-    text = {"suffix": str(seed)} if version == 1 else {"prefix": str(seed)}
-    shard: dict[str, Json] = {"scheme": f"fnv1a16-{version}", **text}
-    if unit and unit != "id":
-        shard |= {"unit": unit_of(unit), "as": "js-unit"}
-    return shard
-
-
-def _make_gate(seed: Json, unit: Json, version: Json, ranges: Iterable[Range]) -> Json:
-    shard = _make_shard(seed, unit, version)
-    places = [list(each) for each in ranges if each[0] < each[1]]
-    return False if shard is None or not places else {**shard, "ranges": places}
-
-
-def _make_closed_gate(seed: Json, unit: Json, version: Json, coverage: float) -> Json:
-    """A forced value includes the end of its coverage."""
-    shard = _make_shard(seed, unit, version)
-    return False if shard is None else {**shard, "below": min(coverage, 1), "closed": True}
-
-
-def _find_ranges(rule: Fields, weights: Json, count: int, path: str) -> list[Range]:
-    if rule.get("ranges"):
-        return [_clamp(each, f"{path}.ranges") for each in rule["ranges"]]
-    coverage = 1 if rule.get("coverage") is None else min(max(rule["coverage"], 0), 1)
-    equal = [1 / count] * count
-    weights = weights or equal
-    total: float = 0
-    for weight in weights:
-        total += weight
-    if len(weights) != count or total < 0.99 or total > 1.01:
-        weights = equal
-    ranges, start = [], 0
-    for weight in weights:
-        ranges.append(_clamp((start, start + coverage * weight), path))
-        start += weight
-    return ranges
-
-
-def _make_arms(ranges: Sequence[Range], served: Sequence[Json]) -> list[dict[str, Json]]:
-    """Of ranges that overlap the first counts; those without a variation are gaps."""
-    arms: list[dict[str, Json]] = []
-    taken: list[Range] = []
-    for index, place in enumerate(ranges):
-        free = _subtract(place, taken)
-        taken.append(place)
-        if free and index < len(served):
-            arms.append({"ranges": [list(each) for each in free], "serve": served[index]})
-    return arms
-
-
-def _subtract(place: Range, taken: Sequence[Range]) -> list[Range]:
-    free = [place]
-    for low, high in taken:
-        if low < high:
-            free = [part for start, end in free for part in ((start, min(end, low)), (max(start, high), end))]
-            free = [(start, end) for start, end in free if start < end]
-    return [(start, end) for start, end in free if start < end]

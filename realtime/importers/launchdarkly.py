@@ -5,11 +5,10 @@ order; the fallthrough is the last one. A segment is a segment. Attributes of th
 here; those of another kind are in the object of its name. What is malformed serves `error` where it stands.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chalicelib.domain.general_form.readers import READERS, UNREADABLE
+from realtime.importers.launchdarkly_segments import ERROR, Malformed, Segments, has_key, make_shard
 from realtime.importers.model import (
     Definition,
     ForeignDocument,
@@ -18,18 +17,18 @@ from realtime.importers.model import (
     Names,
     Note,
     Refused,
-    all_of,
-    any_of,
     negate,
 )
-from realtime.importers.rule_parts import make_rule, name_rules, require, unit_of, write_variants
+from realtime.importers.rule_parts import (
+    find_objects,
+    make_rule,
+    name_rules,
+    read_objects,
+    require,
+    write_variants,
+)
 
 Fields = Mapping[str, Any]
-ERROR = "error"
-_BIG = "is a big segment: its members are not in the document"
-_USER = {"user": "id"}
-_KIND = {"first": ["kind", {"const": ["user"]}]}
-"""The kinds of contexts that are present: `user` if the caller names none."""
 
 
 def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Imported:
@@ -41,20 +40,16 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
         flags |= document["flags"]
         segments |= document.get("segments") or {}
     imported = Imported()
-    translator = _Segments(segments)
-    for key, segment in segments.items():
+    translator = Segments(segments)
+    for key in segments:
         with imported.translating(key, f"segments.{key}"):
-            imported.segments.append(translator.translate(key, segment))
+            imported.segments.append(translator.translate(key))
     names = Names(flags)
     prerequisites = _Prerequisites(flags, names)
     for key, flag in flags.items():
         with imported.translating(key, f"flags.{key}"):
             imported.flags.append(_Flag(key, flag, names, translator, prerequisites, imported).translate())
     return imported
-
-
-class _Malformed(Exception):
-    """LaunchDarkly answers the caller's default as soon as it comes to this."""
 
 
 class _Prerequisites:
@@ -70,8 +65,10 @@ class _Prerequisites:
         self.is_circular_if_on = {key: self._reaches(key, key, set(), all_flags=True) for key in flags}
 
     def _list(self, key: str, *, all_flags: bool = False) -> Sequence[Fields]:
-        flag = self._flags.get(key, {})
-        return (flag.get("prerequisites") or ()) if all_flags or flag.get("on") else ()
+        flag = self._flags.get(key)
+        is_on = isinstance(flag, dict) and bool(flag.get("on"))
+        asked = find_objects(flag, "prerequisites") if all_flags or is_on else []
+        return [each for each in asked if isinstance(each.get("key"), str)]
 
     def _reaches(self, key: str, wanted: str, seen: set[str], *, all_flags: bool) -> bool:
         for prerequisite in self._list(key, all_flags=all_flags):
@@ -85,9 +82,8 @@ class _Prerequisites:
         return False
 
     def translate(self, key: str, off: Json) -> Iterator[dict[str, Json]]:
-        flag = self._flags[key]
-        for prerequisite in flag.get("prerequisites") or ():
-            other = prerequisite["key"]
+        for path, prerequisite in read_objects(self._flags[key], "prerequisites", f"flags.{key}"):
+            other = require(prerequisite.get("key"), str, f"{path}.key")
             if self._is_circular[key] and other in self._flags and self._closes_circle(other, key):
                 yield from self._follow(other, (key,), off)
                 return
@@ -113,7 +109,9 @@ class _Prerequisites:
         if flag is None:
             return False
         name = self._names[key]
-        if type(index) is int and 0 <= index < len(flag.get("variations") or ()):
+        variations = flag.get("variations") if isinstance(flag, dict) else None
+        count = len(variations) if isinstance(variations, list) else 0
+        if type(index) is int and 0 <= index < count:
             answers: Json = {"flag": name, "variant": str(index)}
         else:
             answers = {"if": {"flag": name, "get": "variant"}, "eq": str(index)}
@@ -126,13 +124,14 @@ class _Flag:
         key: str,
         flag: Fields,
         names: Names,
-        segments: "_Segments",
+        segments: Segments,
         prerequisites: _Prerequisites,
         imported: Imported,
     ) -> None:
-        self._key, self._flag, self._names, self._imported = key, flag, names, imported
-        self._segments, self._prerequisites = segments, prerequisites
         self._path = f"flags.{key}"
+        self._key, self._flag = key, require(flag, dict, self._path)
+        self._names, self._imported = names, imported
+        self._segments, self._prerequisites = segments, prerequisites
         self._variations = require(flag.get("variations") or [], list, f"{self._path}.variations")
 
     def translate(self) -> Definition:
@@ -171,23 +170,23 @@ class _Flag:
 
     def _translate_own_rules(self) -> Iterator[dict[str, Json]]:
         yield from self._translate_targets()
-        for index, rule in enumerate(self._flag.get("rules") or ()):
-            path = f"{self._path}.rules[{index}]"
+        for index, (path, rule) in enumerate(read_objects(self._flag, "rules", self._path)):
             name = str(rule.get("description") or rule.get("id") or f"rule {index + 1}")
-            when, is_malformed = self._segments.translate_clauses(rule.get("clauses") or (), path)
+            when, is_malformed = self._segments.translate_clauses(rule, path)
             yield make_rule(name, when, ERROR if is_malformed else self._serve(rule, path))
-        fallthrough = self._flag.get("fallthrough") or {}
+        fallthrough = require(self._flag.get("fallthrough") or {}, dict, f"{self._path}.fallthrough")
         yield make_rule("fallthrough", True, self._serve(fallthrough, f"{self._path}.fallthrough"))
 
     def _translate_targets(self) -> Iterator[dict[str, Json]]:
-        targets = self._flag.get("targets") or []
-        of_users = {target.get("variation"): target.get("values") or () for target in reversed(targets)}
-        for target in self._flag.get("contextTargets") or targets:
+        targets = [target for _, target in read_objects(self._flag, "targets", self._path)]
+        of_users = {repr(target.get("variation")): target.get("values") or () for target in reversed(targets)}
+        by_kind = [target for _, target in read_objects(self._flag, "contextTargets", self._path)]
+        for target in by_kind or targets:
             kind, values = target.get("contextKind") or "user", target.get("values") or ()
             if kind == "user" and not values:
-                values = of_users.get(target.get("variation"), ())
+                values = of_users.get(repr(target.get("variation")), ())
             name = "targets" if kind == "user" else f"targets of {kind}"
-            yield make_rule(name, _has_key(kind, values), self._serve_index(target.get("variation")))
+            yield make_rule(name, has_key(kind, values), self._serve_index(target.get("variation")))
 
     def _serve_off(self) -> Json:
         index = self._flag.get("offVariation")
@@ -199,8 +198,8 @@ class _Flag:
     def _serve(self, chosen: Fields, path: str) -> Json:
         if chosen.get("variation") is not None:
             return self._serve_index(chosen["variation"])
-        rollout = chosen.get("rollout") or {}
-        weighted = rollout.get("variations")
+        rollout = require(chosen.get("rollout") or {}, dict, f"{path}.rollout")
+        weighted = [entry for _, entry in read_objects(rollout, "variations", f"{path}.rollout")]
         if not weighted:
             return ERROR
         kind = rollout.get("contextKind")
@@ -208,8 +207,8 @@ class _Flag:
         seed = rollout.get("seed")
         prefix = f"{self._key}.{self._flag.get('salt') or ''}." if seed is None else f"{seed}."
         try:
-            shard = _make_shard(prefix, kind, by)
-        except _Malformed:
+            shard = make_shard(prefix, kind, by)
+        except Malformed:
             return ERROR
         return self._divide(weighted, shard, path)
 
@@ -230,234 +229,3 @@ class _Flag:
         if end < 1:
             arms.append({"rest": True, "serve": last})
         return {"of": shard, "split": arms}
-
-
-def _make_shard(prefix: str, kind: str | None, by: str | None) -> dict[str, Json]:
-    """``by`` is a reference if a kind is named. Without a unit the bucket is the first one."""
-    shard: dict[str, Json] = {"scheme": "sha1-unit", "prefix": prefix}
-    name = kind or "user"
-    unit = _find_attribute(name, _read_reference(by or "key", is_literal=kind is None))
-    if unit != "user_id":
-        shard |= {"unit": [unit] if isinstance(unit, list) else unit, "as": "text-int"}
-    return shard | {"missing": {"bucket": 0}}
-
-
-def _has_key(kind: str, keys: Sequence[Json]) -> Json:
-    """Whether the context of that kind has one of the keys."""
-    texts = [key for key in keys if isinstance(key, str)]
-    if not texts:
-        return False
-    return {"user": texts} if kind == "user" else {"if": [kind, "key"], "in": texts}
-
-
-class _Segments:
-    def __init__(self, segments: Mapping[str, Fields]) -> None:
-        self._segments = segments
-        self._names = Names(segments)
-        self._uses = {key: self._list_uses(segment) for key, segment in segments.items()}
-        self._stack: list[str] = []
-
-    def _list_uses(self, segment: Fields) -> list[str]:
-        """Of what is no segment at all: none. It is refused when it is translated."""
-        if not isinstance(segment, dict):
-            return []
-        return [
-            name
-            for rule in segment.get("rules") or ()
-            for clause in rule.get("clauses") or ()
-            if clause.get("op") == "segmentMatch"
-            for name in clause.get("values") or ()
-            if name in self._segments
-        ]
-
-    def translate(self, key: str, segment: Fields) -> Definition:
-        data: dict[str, Json] = {"key": self._names[key]}
-        if self._names[key] != key:
-            data["name"] = key
-        if segment.get("unbounded"):
-            raise Refused(f"segments.{key}.unbounded", _BIG)
-        self._stack.append(key)
-        try:
-            return Definition(key, data | self._translate_fields(key, segment))
-        finally:
-            self._stack.pop()
-
-    def _translate_fields(self, key: str, segment: Fields) -> dict[str, Json]:
-        if segment.get("includedContexts") or segment.get("excludedContexts"):
-            return {"when": self._translate_members(key)}
-        data: dict[str, Json] = {}
-        for field, name in (("included", "include"), ("excluded", "exclude")):
-            texts = [each for each in segment.get(field) or () if isinstance(each, str)]
-            if texts:
-                data[name] = list(dict.fromkeys(texts))
-        when = self._translate_rules(key)
-        if when is not False or "include" not in data:
-            data["when"] = when
-        return data
-
-    def _translate_members(self, key: str) -> Json:
-        segment = self._segments[key]
-        included, excluded = (
-            [
-                _has_key("user", segment.get(f"{name}") or ()),
-                *(
-                    _has_key(each.get("contextKind") or "user", each.get("values") or ())
-                    for each in segment.get(f"{name}Contexts") or ()
-                ),
-            ]
-            for name in ("included", "excluded")
-        )
-        others = [negate(any_of(excluded)), self._translate_rules(key)]
-        return any_of([*included, all_of(others)])
-
-    def _translate_rules(self, key: str) -> Json:
-        segment = self._segments[key]
-        return any_of([self._translate_rule(key, rule) for rule in segment.get("rules") or ()])
-
-    def _translate_rule(self, key: str, rule: Fields) -> Json:
-        clauses, is_malformed = self.translate_clauses(rule.get("clauses") or (), f"segments.{key}.rules")
-        if is_malformed:
-            return all_of([clauses, ERROR])
-        weight = rule.get("weight")
-        if weight is None:
-            return clauses
-        require(weight, (int, float), f"segments.{key}.rules.weight")
-        salt = self._segments[key].get("salt") or ""
-        try:
-            shard = _make_shard(f"{key}.{salt}.", rule.get("rolloutContextKind"), rule.get("bucketBy"))
-        except _Malformed:
-            return all_of([clauses, ERROR])
-        return all_of([clauses, {**shard, "below": min(max(weight / 100000.0, 0), 1.0)}])
-
-    def translate_clauses(self, clauses: Sequence[Fields], path: str) -> tuple[Json, bool]:
-        """The clauses up to one that is malformed, and whether there is one."""
-        translated: list[Json] = []
-        for index, clause in enumerate(clauses):
-            try:
-                translated.append(self._translate_clause(clause, f"{path}.clauses[{index}]"))
-            except _Malformed:
-                return all_of(translated), True
-        return all_of(translated), False
-
-    def _translate_clause(self, clause: Fields, path: str) -> Json:
-        is_negated = bool(clause.get("negate"))
-        values = require(clause.get("values") or [], list, f"{path}.values")
-        if clause.get("op") == "segmentMatch":
-            found = any_of([self._ask(name) for name in values if name in self._segments])
-            return negate(found) if is_negated else found
-        kind = clause.get("contextKind")
-        steps = _read_reference(clause.get("attribute") or "", is_literal=not kind)
-        if steps == ["kind"]:
-            test = _translate_test(_KIND, clause.get("op"), values)
-            return negate(test) if is_negated else test
-        subject = _find_subject(kind or "user", steps)
-        op = clause.get("op")
-        if subject == _USER and op == "in" and not is_negated:
-            return _has_key("user", values)
-        needed = subject
-        if steps == ["anonymous"]:  # false where a context does not say it
-            needed = _find_subject(kind or "user", ["key"])
-            subject = {"first": [subject, {"const": False}]}
-        test = _translate_test(subject, op, values)
-        if not is_negated and needed == subject and not (op == "in" and None in values):
-            return test
-        return all_of([{"if": needed, "exists": True}, negate(test) if is_negated else test])
-
-    def _ask(self, key: str) -> Json:
-        """A segment that leads back to itself is written out until it comes back, which is an error."""
-        if key in self._stack:
-            return ERROR
-        if not self._is_circular(key):
-            if self._segments[key].get("unbounded"):
-                raise Refused(f"segments.{key}", _BIG)
-            return {"segment": self._names[key]}
-        self._stack.append(key)
-        try:
-            return self._translate_members(key)
-        finally:
-            self._stack.pop()
-
-    def _is_circular(self, key: str) -> bool:
-        seen: set[str] = set()
-        todo = list(self._uses[key])
-        while todo:
-            other = todo.pop()
-            if other == key:
-                return True
-            if other not in seen:
-                seen.add(other)
-                todo += self._uses[other]
-        return False
-
-
-def _read_reference(text: Json, *, is_literal: bool) -> list[str]:
-    """The steps to an attribute. Raises _Malformed."""
-    if not isinstance(text, str) or not text:
-        raise _Malformed
-    if is_literal or not text.startswith("/"):
-        return [text]
-    steps = text[1:].split("/")
-    if any(not step or re.search(r"~(?![01])", step) for step in steps):
-        raise _Malformed
-    return [step.replace("~1", "/").replace("~0", "~") for step in steps]
-
-
-def _find_subject(kind: str, steps: list[str]) -> Json:
-    """As `if` names it."""
-    found = _find_attribute(kind, steps)
-    return _USER if found == "user_id" else found
-
-
-def _find_attribute(kind: str, steps: list[str]) -> Json:
-    """As `unit` names it."""
-    if kind != "user":
-        return [kind, *steps]
-    if steps == ["key"]:
-        return "user_id"
-    return unit_of(steps[0]) if len(steps) == 1 else steps
-
-
-_TEXTS = {"startsWith": "starts_with", "endsWith": "ends_with", "contains": "contains"}
-_NUMBERS = {
-    "lessThan": "lt",
-    "lessThanOrEqual": "lte",
-    "greaterThan": "gt",
-    "greaterThanOrEqual": "gte",
-}
-_VERSIONS = {"semVerEqual": "eq", "semVerLessThan": "lt", "semVerGreaterThan": "gt"}
-
-
-def _translate_test(subject: Json, op: Json, values: Sequence[Json]) -> Json:
-    """False for a missing attribute. Values of another type match nothing."""
-    if op == "in":
-        passes_null = {"missing": "pass"} if None in values else {}
-        return {"if": subject, "in": list(values), **passes_null} if values else False
-    if op in _TEXTS:
-        return any_of([{"if": subject, _TEXTS[op]: value} for value in values if isinstance(value, str)])
-    if op == "matches":
-        return any_of([{"if": subject, "matches": value} for value in values if _is_pattern(value)])
-    if op in _NUMBERS:
-        numbers = [value for value in values if type(value) in (int, float)]
-        return any_of([{"if": subject, _NUMBERS[op]: value} for value in numbers])
-    if op in ("before", "after"):
-        times = _list_readable(values, "instant-ms")
-        return any_of([{"if": subject, op: value, "as": "instant-ms"} for value in times])
-    if op in _VERSIONS:
-        versions = _list_readable(values, "semver-partial")
-        return any_of([{"if": subject, _VERSIONS[op]: value, "as": "semver-partial"} for value in versions])
-    return False
-
-
-def _list_readable(values: Sequence[Json], reader: str) -> list[Json]:
-    return [value for value in values if value is not None and READERS[reader](value) is not UNREADABLE]
-
-
-def _is_pattern(value: Json) -> bool:
-    """What is no regular expression matches nothing."""
-    if not isinstance(value, str):
-        return False
-    try:
-        re.compile(value)
-    except re.error:
-        return False
-    return True

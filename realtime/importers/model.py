@@ -187,9 +187,15 @@ def negate(condition: Json) -> Json:
 
 
 def translate_each(
-    names: Iterable[str], imported: Imported, translate: Callable[[str], Iterable[Definition]]
+    names: Iterable[str],
+    imported: Imported,
+    translate: Callable[[str], Iterable[Definition]],
+    path: str = "{}",
 ) -> None:
-    """The flags of each name, or why it is refused. One refusal never stops the others."""
+    """The flags of each name, or why it is refused. One refusal never stops the others.
+
+    ``path``: where it is in the document, with its name for ``{}``.
+    """
     for name in names:
-        with imported.translating(name, ""):
+        with imported.translating(name, path.replace("{}", name)):
             imported.flags += translate(name)

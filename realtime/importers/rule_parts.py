@@ -26,6 +26,21 @@ _TYPE_NAMES = {
 }
 
 
+def read_objects(fields: Mapping[str, Any], name: str, path: str) -> list[tuple[str, dict[str, Any]]]:
+    """The objects of a list, each with its path. A list that is absent or null is empty."""
+    listed = fields.get(name)
+    if listed is None:
+        return []
+    places = [(f"{path}.{name}[{i}]", each) for i, each in enumerate(require(listed, list, f"{path}.{name}"))]
+    return [(where, require(each, dict, where)) for where, each in places]
+
+
+def find_objects(fields: Any, name: str) -> list[dict[str, Any]]:
+    """The objects of a list, as far as there is one: what is malformed is refused where it is translated."""
+    listed = fields.get(name) if isinstance(fields, dict) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
 def write_variants(values: Mapping[str, Json]) -> dict[str, Json]:
     """The field ``variants`` of a flag whose variants are told by their keys."""
     return {key: {"value": value} if isinstance(value, dict) else value for key, value in values.items()}

@@ -21,7 +21,7 @@ from realtime.importers.model import (
     serve,
     translate_each,
 )
-from realtime.importers.rule_parts import make_rule, name_rules, read_variant, require
+from realtime.importers.rule_parts import make_rule, name_rules, read_objects, read_variant, require
 from realtime.importers.statsig_conditions import Conditions, make_unit
 
 Fields = Mapping[str, Any]
@@ -36,10 +36,11 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     for document in documents:
         if not isinstance(document, dict) or not _LISTS.keys() & document.keys():
             raise ForeignDocument(f"is no document of Statsig: it has none of {', '.join(_LISTS)}")
-        conditions |= document.get("condition_map") or {}
+        conditions |= require(document.get("condition_map") or {}, dict, "condition_map")
         for field, kind in _LISTS.items():
-            for name, spec in _list_specs(document.get(field) or (), field):
-                is_experiment = kind == "config" and spec.get("entity") == "experiment"
+            for name, spec in _list_specs(document.get(field) or [], field):
+                entity = spec.get("entity") if isinstance(spec, dict) else None
+                is_experiment = kind == "config" and entity == "experiment"
                 specs[f"{'experiment' if is_experiment else kind}:{name}"] = spec
     imported = Imported()
     names = Names(specs)
@@ -48,11 +49,13 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
 
 
 def _list_specs(specs: Json, field: str) -> Iterable[tuple[str, Fields]]:
-    named = specs.items() if isinstance(specs, dict) else ((spec["name"], spec) for spec in specs)
-    for name, spec in named:
-        if not isinstance(spec, dict):
-            raise ForeignDocument(f"{field}.{name} must be an object")
-        yield str(name), spec
+    """With their names. What is no spec is refused where it is translated."""
+    if isinstance(specs, dict):
+        yield from specs.items()
+        return
+    for index, spec in enumerate(require(specs, list, field)):
+        name = spec.get("name") if isinstance(spec, dict) else None
+        yield (name if isinstance(name, str) else f"{field}[{index}]"), spec
 
 
 class _Spec:
@@ -60,7 +63,7 @@ class _Spec:
         self, name: str, specs: Mapping[str, Fields], names: Names, conditions: Mapping[str, Fields]
     ) -> None:
         self._name, self._specs, self._names = name, specs, names
-        self._spec = specs[name]
+        self._spec = require(specs[name], dict, name)
         self._is_gate = name.startswith("gate:")
         self._is_experiment = name.startswith("experiment:")
         self._conditions = Conditions(specs, names, conditions, self._make_bucket_shard)
@@ -74,8 +77,8 @@ class _Spec:
         off = ("off", False, "off") if self._is_gate else (None, default, "default")
         self._default = serve(self._variants.add(*off))
         rules: list[dict[str, Json]] = []
-        for index, rule in enumerate(require(self._spec.get("rules") or [], list, f"{self._name}.rules")):
-            rules += self._translate_rule(rule, f"{self._name}.rules[{index}]")
+        for path, rule in read_objects(self._spec, "rules", self._name):
+            rules += self._translate_rule(rule, path)
         data = self._names.head(self._name)
         data["variants"] = self._variants.write()
         if self._spec.get("enabled") is False:
@@ -89,7 +92,7 @@ class _Spec:
     def _translate_rule(self, rule: Fields, path: str) -> Iterator[dict[str, Json]]:
         parts = [
             self._conditions.translate(condition, f"{path}.conditions[{index}]")
-            for index, condition in enumerate(rule.get("conditions") or ())
+            for index, condition in enumerate(require(rule.get("conditions") or [], list, path))
         ]
         when = all_of(parts)
         name = str(rule.get("name") or rule["id"])

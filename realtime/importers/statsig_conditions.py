@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.domain.general_form.readers import READERS, UNREADABLE
 from chalicelib.domain.general_form.readers.texts import read_canonical
 from realtime.importers.model import Json, Names, Refused, any_of, attribute, negate
+from realtime.importers.rule_parts import require
 
 Fields = Mapping[str, Any]
 _KNOWN = {name.lower(): name for name in ("email", "country", "locale", "appVersion", "ip", "userAgent")}
@@ -64,7 +65,8 @@ class Conditions:
             if condition not in self._conditions:
                 raise Refused(path, "is not in the document")
             condition = self._conditions[condition]
-        kind, value = condition["type"], condition.get("targetValue")
+        condition = require(condition, dict, path)
+        kind, value = condition.get("type"), condition.get("targetValue")
         match kind:
             case "public":
                 return True
@@ -73,7 +75,9 @@ class Conditions:
             case "multi_pass_gate" | "multi_fail_gate":
                 return any_of([self._ask_gate(each, has_passed=kind == "multi_pass_gate") for each in value])
             case "user_field" | "ip_based" | "ua_based":
-                return translate_operator(find_field(condition["field"]), condition, path)
+                return translate_operator(
+                    find_field(require(condition.get("field"), str, f"{path}.field")), condition, path
+                )
             case "unit_id":
                 return translate_operator(_find_unit(condition.get("idType")), condition, path)
             case "user_bucket":
