@@ -47,8 +47,6 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
 def _translate_environment(document: Fields, imported: Imported) -> None:
     environment = require(document.get("environment") or {}, dict, "environment")
     segments = require(document.get("segments") or {}, dict, "segments")
-    for key, segment in segments.items():
-        require(segment, dict, f"segments.{key}")
     labels = _name_segments(segments)
     segment_names = Names(labels.values())
     conditions = SegmentConditions(environment)
@@ -76,7 +74,8 @@ def _name_segments(segments: Mapping[str, Fields]) -> dict[str, str]:
     """By their keys: their names, which need not differ."""
     labels: dict[str, str] = {}
     for key, segment in segments.items():
-        name = str(segment.get("name") or f"segment {key}")
+        written = segment.get("name") if isinstance(segment, dict) else None
+        name = str(written or f"segment {key}")
         labels[key] = f"{name} {key}" if name in labels.values() else name
     return labels
 
