@@ -47,7 +47,9 @@ def translate_user_condition(
     )
     if not all(isinstance(value, str) for value in values):
         raise Refused(f"{path}.l", "must be texts")
-    return _translate_list(test, comparator, values, {"salt": salt, "suffix": context}, path)
+    return _translate_list(
+        test, comparator, [str(value) for value in values], {"salt": salt, "suffix": context}, path
+    )
 
 
 class _Test:

@@ -29,6 +29,10 @@ _TRUE_BOOLEANS = {"eq": [True], "ne": [False], "gt": [], "ge": [True], "lt": [Fa
 """Which booleans compare so with a text that is true."""
 
 
+_CONTEXT = ("$.identity.identifier", "$.identity.key", "$.environment.name", "$.environment.key")
+"""Paths to texts, which stay texts also where they look like numbers."""
+
+
 def make_identity_key(environment: Fields) -> Json:
     """As `unit` names it: the key that the caller sends, else that of the environment and the user."""
     key = str(environment.get("key") or "")
@@ -75,6 +79,8 @@ class SegmentConditions:
         if operator == "PERCENTAGE_SPLIT":
             return self._translate_percentage(name, segment, value)
         subject = self._find(name)
+        if name in _CONTEXT:
+            return _test_text(subject, operator, value, path)
         if operator in ("IS_SET", "IS_NOT_SET"):
             return {"if": subject, "exists": operator == "IS_SET"}
         if operator == "IN":
@@ -117,9 +123,32 @@ class SegmentConditions:
         if name in ("", "$.identity.key"):
             self._hashes_identity = True
         else:
-            shard |= {"unit": self._find(name), "as": "typed-text", "missing": "exclude"}
+            reader = "text-int" if name in _CONTEXT else "typed-text"
+            shard |= {"unit": self._find(name), "as": reader, "missing": "exclude"}
         below = int(percentage) if percentage.is_integer() else percentage
         return shard | {"below": min(below, 100), "closed": True}
+
+
+def _test_text(subject: Json, operator: str, value: Json, path: str) -> Json:
+    text, test = _write_text(value), {"if": subject}
+    match operator:
+        case "IS_SET" | "IS_NOT_SET":
+            return {**test, "exists": operator == "IS_SET"}
+        case "IN":
+            texts = _read_list(value)
+            return {**test, "in": texts, "as": "text-int", "list": "whole"} if texts else False
+        case "CONTAINS" | "NOT_CONTAINS":
+            return {**test, "contains" if operator == "CONTAINS" else "not_contains": text, "list": "whole"}
+        case "REGEX":
+            return _match_start(subject, text, path)
+        case "MODULO":
+            return False
+    if operator not in _COMPARISONS:
+        raise Refused(f"{path}.operator", f"{operator} is not known")
+    relation = _COMPARISONS[operator]
+    if text.endswith(_SEMVER):
+        return _compare(subject, relation, text)
+    return {**test, _WRITTEN[relation]: text, "as": "text", "list": "whole"}
 
 
 def _combine(kind: Json, parts: Sequence[Json], path: str) -> Json:
