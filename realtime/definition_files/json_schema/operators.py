@@ -7,6 +7,7 @@ from chalicelib.domain.definitions.rules.attribute_tests import (
     OPTIONS,
     SUBJECTS,
     UNREADABLE,
+    YES_OR_NO,
     Operator,
 )
 from chalicelib.domain.general_form.relations import LISTS, WRITTEN_ONLY
@@ -48,6 +49,12 @@ _MEANINGS = {
     "contains_all": "The values that the list must all contain.",
     "subset_of": "The values of which each element of the list must be one.",
     "exists": "Whether the attribute must be there.",
+    "readable": "Whether the reader of as must be able to read it.",
+    "truthy": "Whether JavaScript takes it for true.",
+    "logic-truthy": "Whether JSON Logic takes it for true.",
+    "js-eq": "The value that it must equal as JavaScript's == has it.",
+    "re2": "The regular expression, in RE2's own dialect, that must be found in it.",
+    "match-start": "The regular expression that must be found at its beginning.",
 }
 """By operator; one that is not here is described by its name."""
 _PAIR = list_of(ANYTHING, minItems=2, maxItems=2)
@@ -67,7 +74,7 @@ _OPTION_PROPERTIES = {
     ),
 }
 _SUBJECT_PROPERTIES = {
-    "if": describe("The attribute that is tested.", refer_to("attribute")),
+    "if": describe("The attribute that is tested.", refer_to("operand")),
     "item": describe(
         'In where: the field of the element that is tested; "" is the element itself.',
         any_of(refer_to("attribute"), {"enum": ["", []]}),
@@ -84,7 +91,7 @@ def make_definitions() -> dict[str, Schema]:
         **{f"test_{option}": schema for option, schema in _OPTION_PROPERTIES.items()},
         "attribute_value": describe(
             "The value of another attribute of the same user.",
-            make_object({"attribute": describe("The attribute to compare with.", refer_to("attribute"))}),
+            make_object({"attribute": describe("The attribute to compare with.", refer_to("operand"))}),
         ),
     }
 
@@ -95,8 +102,8 @@ def _make_test(subject: str, name: str) -> Schema:
         subject: _SUBJECT_PROPERTIES[subject],
         name: describe(_MEANINGS.get(name, f"What {name} compares with."), _make_value(operator)),
     }
-    if operator.relation == "exists":
-        return make_object(required)
+    if name in YES_OR_NO:
+        return make_object(required, {option: refer_to(f"test_{option}") for option in YES_OR_NO[name]})
     known = {option: refer_to(f"test_{option}") for option in OPTIONS if option in _OPTION_PROPERTIES}
     if operator.is_of_list:
         known["list"] = describe("This operator compares the list itself.", {"const": "whole"})
@@ -118,7 +125,7 @@ _TIME = any_of(refer_to("time"), RELATIVE_TIME)
 def _make_value(operator: Operator) -> Schema:
     """A constant, or ``{attribute: …}`` unless it must be written out."""
     relation = operator.relation
-    if relation == "exists":
+    if relation in YES_OR_NO:
         return BOOLEAN
     if relation in WRITTEN_ONLY:
         return {"not": _ATTRIBUTE_VALUE}

@@ -1,6 +1,6 @@
 """Parts that the JSON Schema of definition files uses in many places: attributes, units, times, shares."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from chalicelib.domain.bucketing import KEY_PATTERN
@@ -84,7 +84,42 @@ MISSING_UNIT = any_of(
         {"bucket": describe("A number of the scheme, in which everybody without a unit is.", NUMBER)}
     ),
 )
-_UNITS = any_of({**_ATTRIBUTE_TEXT, "maxLength": MAX_ATTRIBUTE}, list_of(refer_to("attribute"), minItems=1))
+
+_ITEM = any_of(refer_to("attribute"), {"enum": ["", []]})
+
+
+def _list_operands() -> Iterator[Schema]:
+    """The objects that say how a value is made, one for each kind."""
+    operand, reader = refer_to("operand"), {"as": describe("How it is read.", refer_to("reader"))}
+    several = list_of(operand, minItems=1)
+    meanings: dict[str, tuple[str, Schema]] = {
+        "attribute": ("An attribute; with as, how it is read.", operand),
+        "item": ("The element of a list that some looks at, or an attribute of it.", _ITEM),
+        "user": ("The user's id, as the request names it.", {"const": "id"}),
+        "clock": ("The time of the server.", {"const": "now"}),
+        "first": ("The first of these that is there and can be read.", several),
+        "cat": ("Their texts, one after the other; one that is missing is empty.", several),
+        "join": ("Their texts, one after the other; missing if one of them is.", several),
+        "list": ("A list of them.", several),
+        "length": ("How many characters or elements it has.", operand),
+        "lower": ("It in lower case.", operand),
+        "const": ("This value.", ANYTHING),
+    }
+    for kind, (meaning, value) in meanings.items():
+        yield make_object({kind: describe(meaning, value)}, reader)
+    answer = {
+        "get": describe("Its value if absent.", {"enum": list(operands.FLAG_ANSWERS)}),
+        "path": describe("Where in the value, a name for each level.", list_of(TEXT, minItems=1)),
+    }
+    yield make_object({"flag": describe("The flag whose answer it is.", KEY)}, reader | answer)
+
+
+_OPERAND_OBJECTS = [*_list_operands()]
+_UNITS = any_of(
+    {**_ATTRIBUTE_TEXT, "maxLength": MAX_ATTRIBUTE},
+    list_of(refer_to("operand"), minItems=1),
+    *_OPERAND_OBJECTS,
+)
 _MISSING = describe("What happens to users who have no unit.", refer_to("missing_unit"))
 UNIT = any_of(
     *_UNITS["anyOf"],
@@ -113,6 +148,10 @@ DEFINITIONS = {
     **{f"shard_{name}": schema for name, schema in _UNIT_PROPERTIES.items()},
     "attribute": describe(
         "An attribute of the context: its name, or a path such as account.id or [account, id].", ATTRIBUTE
+    ),
+    "operand": describe(
+        "What is tested or hashed: an attribute, or an object that says how the value is made.",
+        any_of(refer_to("attribute"), *_OPERAND_OBJECTS),
     ),
     "unit": describe("What users are divided by: user_id, an attribute, or a list of them.", UNIT),
     "missing_unit": describe("What happens to users who have no unit.", MISSING_UNIT),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.domain.definitions.rules.conditions import CONDITION_WORDS
 from chalicelib.domain.definitions.rules.rules import MAX_RULES, RULE_FIELDS, WORDS
 from chalicelib.domain.definitions.rules.shards import list_unit_readers
 from chalicelib.domain.definitions.rules.splits import MAX_WEIGHT
@@ -39,7 +40,13 @@ def make_definitions() -> dict[str, Schema]:
         **operators.make_definitions(),
         "condition": describe(
             "Whom it describes: true, false, a list of which all must hold, or a condition.",
-            any_of(BOOLEAN, list_of(_CONDITION, minItems=1), refer_to("test"), *_list_conditions()),
+            any_of(
+                BOOLEAN,
+                {"enum": list(CONDITION_WORDS)},
+                list_of(_CONDITION, minItems=1),
+                refer_to("test"),
+                *_list_conditions(),
+            ),
         ),
         "gate": describe(
             "Whom the rule lets in: traffic, a layer, a holdout, or any condition.",
@@ -76,9 +83,7 @@ def _list_conditions() -> Iterator[Schema]:
     yield make_object(flag | {"enabled": describe("Whether the user must be inside of it.", BOOLEAN)})
     yield make_object(
         {
-            "some": describe(
-                "An attribute that is a list.", any_of(refer_to("attribute"), {"enum": ["", []]})
-            ),
+            "some": describe("An attribute that is a list.", any_of(refer_to("operand"), {"enum": ["", []]})),
             "where": describe("What must hold for one of its elements, tested with item.", _CONDITION),
         }
     )

@@ -108,8 +108,13 @@ OPERATORS: Mapping[str, Operator] = {
     },
 }
 """By the name in a rule. docs/rules.md has the table."""
-YES_OR_NO = ("exists", "readable", "truthy", "logic-truthy")
-"""Operators of one value: ``true`` asks for it, ``false`` for its opposite."""
+YES_OR_NO: Mapping[str, tuple[str, ...]] = {
+    "exists": (),
+    "readable": ("as",),
+    "truthy": ("as", "missing", "unreadable"),
+    "logic-truthy": ("as", "missing", "unreadable"),
+}
+"""Operators of one value, and their options: ``true`` asks for it, ``false`` for its opposite."""
 
 
 def translate_test(condition: Mapping[str, Any], path: str, references: References | None = None) -> Json:
@@ -155,9 +160,8 @@ def _translate_yes_or_no(
 ) -> Json:
     """``exists`` takes no options; a missing value may be a true or an unknown one to the others."""
     require_boolean(value, f"{path}.{name}")
-    allowed = {"exists": (), "readable": ("as",)}.get(name, ("as", "missing", "unreadable"))
     for option in OPTIONS:
-        if option in condition and option not in allowed:
+        if option in condition and option not in YES_OR_NO[name]:
             raise InvalidForm(f"{path}.{option}", f"has no meaning beside {name}; remove it")
     if "as" in condition:
         operand = _add_reader(operand, require_choice(condition["as"], VALUE_READERS, f"{path}.as"))

@@ -101,7 +101,7 @@ def _read_kind(
         key = require_key(inner, f"{path}.flag")
         if references is not None:
             references.flags.setdefault(key, f"{path}.flag")
-        form = {"flag": key, "get": require_choice(fields.get("get", "value"), _GETS, f"{path}.get")}
+        form = {"flag": key, "get": require_choice(fields.get("get", "value"), FLAG_ANSWERS, f"{path}.get")}
         return form | ({"path": require_steps(fields["path"], f"{path}.path")} if "path" in fields else {})
     if kind in ("length", "lower"):
         return {"fn": kind, "args": [read(inner, f"{path}.{kind}")]}
@@ -134,7 +134,7 @@ OPERANDS = (
 that is there, joined texts, a list, a length, a constant, another flag's answer."""
 MAX_OPERAND_DEPTH = 5
 _WORDS: Mapping[str, tuple[str, Json]] = {"user": ("id", "user"), "clock": ("now", {"now": 0})}
-_GETS = ("value", "variant", "enabled")
+FLAG_ANSWERS = ("value", "variant", "enabled")
 
 
 def _unescape(part: str) -> str:
