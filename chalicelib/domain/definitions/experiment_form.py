@@ -7,11 +7,11 @@ from typing import Any
 
 from chalicelib.domain.bucketing import BUCKETS, make_prefix, share_to_buckets
 from chalicelib.domain.definitions.rules.conditions import translate_condition
-from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.rules import translate_gate
 from chalicelib.domain.definitions.rules.shards import make_half, require_bucket, shard_of_shares
 from chalicelib.domain.definitions.rules.splits import divide
 from chalicelib.domain.definitions.rules.syntax import References, Scope
+from chalicelib.domain.definitions.rules.units import read_unit
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.targeting.compiler import Json, translate_rule

@@ -4,11 +4,11 @@ rollout → variant."""
 from collections.abc import Mapping, Sequence
 
 from chalicelib.domain.bucketing import BUCKETS, make_prefix
-from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.rules import RuleTranslator, translate_default
 from chalicelib.domain.definitions.rules.shards import make_half, require_bucket, shard_of_shares
 from chalicelib.domain.definitions.rules.splits import divide
 from chalicelib.domain.definitions.rules.syntax import References, Scope
+from chalicelib.domain.definitions.rules.units import read_unit
 from chalicelib.domain.definitions.schema import FlagDocument
 from chalicelib.domain.definitions.variants import FlagVariantDocument
 from chalicelib.domain.reasons import Reason

@@ -2,9 +2,9 @@
 
 from chalicelib.domain.bucketing import BUCKETS
 from chalicelib.domain.definitions.rules.conditions import translate_condition
-from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.shards import make_share, require_bucket
 from chalicelib.domain.definitions.rules.syntax import Json, References, Scope, read_buckets
+from chalicelib.domain.definitions.rules.units import read_unit
 from chalicelib.domain.definitions.schema import SegmentDocument
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.domain.definitions.rules.operands import read_attribute
+from chalicelib.domain.definitions.rules.units import list_paths
 from chalicelib.domain.definitions.schema import Definition
-from chalicelib.domain.general_form.problems import InvalidForm
 
 _FIELDS = {"unit", "bucket_by", "rules", "when", "gates", "changes"}
 _UNITS = frozenset({"unit", "bucket_by"})
@@ -14,7 +13,7 @@ _UNITS = frozenset({"unit", "bucket_by"})
 def list_unit_attributes(document: Definition) -> set[tuple[str, ...]]:
     """Each as the steps that lead to it in a context; ``a.b`` may be an attribute or an object's field."""
     written = document.model_dump(mode="json", include=_FIELDS)
-    return {path for unit in _find_units(written) for path in _list_paths(unit)} - {("user_id",)}
+    return {path for unit in _find_units(written) for path in list_paths(unit)} - {("user_id",)}
 
 
 def _find_units(value: Any) -> Iterator[Any]:
@@ -26,15 +25,3 @@ def _find_units(value: Any) -> Iterator[Any]:
             pending += part.values()
         elif isinstance(part, list):
             pending += part
-
-
-def _list_paths(unit: Any) -> Iterator[tuple[str, ...]]:
-    if isinstance(unit, dict):
-        unit = unit.get("of")
-    for name in unit if isinstance(unit, list) else [unit]:
-        try:
-            operand = read_attribute(name, "unit")
-        except InvalidForm:
-            continue
-        for found in operand.get("first", [operand]):
-            yield (found["attr"],) if isinstance(found["attr"], str) else tuple(found["attr"])

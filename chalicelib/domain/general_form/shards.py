@@ -70,9 +70,10 @@ def parse_shard(shard: Any, path: str) -> Shard:
 
 def _name_unit(unit: Any) -> str:
     """The first attribute that the operand reads, as people write it."""
-    if isinstance(unit, dict) and unit.get("first"):
-        return _name_unit(unit["first"][0])
-    attribute = unit.get("attr", "") if isinstance(unit, dict) else unit
+    parts = (unit.get("first") or unit.get("args")) if isinstance(unit, dict) else None
+    if parts:
+        return _name_unit(parts[0])
+    attribute = unit.get("attr", "unit") if isinstance(unit, dict) else unit
     return ".".join(attribute) if isinstance(attribute, list) else str(attribute)
 
 

@@ -9,7 +9,7 @@ from mmh3 import mmh3_x64_128_digest as digest
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.bucketing import compute_halves, make_prefix
 from chalicelib.domain.definitions.model import Evaluation, Experiment
-from chalicelib.domain.definitions.rules.operands import list_attributes
+from chalicelib.domain.definitions.rules.units import list_attributes
 from chalicelib.domain.event_types import ASSIGNMENT, EVALUATION, EXPOSURE
 from chalicelib.domain.timestamps import format_timestamp
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain.definitions.rules.operands import (
     VALUE_READERS,
+    add_reader,
     read_item,
     read_operand,
     read_relative_time,
@@ -170,9 +171,7 @@ def _translate_yes_or_no(
 
 
 def _add_reader(operand: Json, reader: str | None) -> Json:
-    if reader is None:
-        return operand
-    return {"first": [operand], "as": reader} if isinstance(operand, str) else operand | {"as": reader}
+    return operand if reader is None else add_reader(operand, reader)
 
 
 def _read_right_side(

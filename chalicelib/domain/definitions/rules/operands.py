@@ -1,4 +1,4 @@
-"""Where a written test or shard finds its value: attributes, units, times."""
+"""Where a written test or shard finds its value: attributes, made values, times."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +15,6 @@ from chalicelib.domain.definitions.rules.syntax import (
 )
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.readers import READERS
-from chalicelib.domain.general_form.readers.texts import TEXT_READERS
 from chalicelib.domain.general_form.readers.times import read_instant
 from chalicelib.domain.general_form.values import UNREADABLE
 
@@ -24,10 +23,6 @@ _RELATIVE = re.compile(r"now(?:\s*([+-])\s*(\d{1,6})\s*([smhdw]))?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 VALUE_READERS = tuple(name for name in READERS if name not in ("cbor", "identity-1.0"))
 """What ``as`` may name in a test. The other readers are for hashing only."""
-UNIT_READERS = (*TEXT_READERS, "integer", "integer-text", "minute", "day")
-"""What ``as`` may name in a shard: a unit is a text or an integer, and what these read is one."""
-MISSING_UNIT = {"exclude": "out", "error": "error", "unknown": "unknown"}
-"""What ``missing`` may say of a unit, and what the general form calls it."""
 MAX_ATTRIBUTE = 500
 """Characters of an attribute's name or path."""
 
@@ -44,7 +39,7 @@ def read_attribute(value: Json, path: str) -> Json:
         raise InvalidForm(
             path, f"must be an attribute: text of at most {MAX_ATTRIBUTE} characters, or a path"
         )
-    steps = [_unescape(part) for part in _ATTRIBUTE_PART.findall(value)]
+    steps = split_steps(value)
     if ".".join(part for part in _ATTRIBUTE_PART.findall(value)) != value:
         raise InvalidForm(path, r"has an empty step between dots; write \. for a dot and \\ for a backslash")
     if len(steps) == 1:
@@ -66,48 +61,49 @@ def read_operand(value: Json, path: str, references: References | None = None, d
         raise InvalidForm(path, f"must be an attribute, or an object with one of {', '.join(OPERANDS)}")
     (kind,) = kinds
     fields = require_fields(value, path, (kind, "as", *(("get", "path") if kind == "flag" else ())))
-    inner = fields[kind]
 
     def read(each: Json, where: str) -> Json:
         return read_operand(each, where, references, depth + 1)
 
-    form = _read_kind(kind, inner, fields, path, references, read)
+    if kind == "flag":
+        form = _read_flag(fields, path, references)
+    else:
+        form = _read_kind(kind, fields[kind], f"{path}.{kind}", read)
     if "as" not in fields:
         return form
-    reader = require_choice(fields["as"], VALUE_READERS, f"{path}.as")
-    return {"first": [form]} | {"as": reader} if isinstance(form, str) else form | {"as": reader}
+    return add_reader(form, require_choice(fields["as"], VALUE_READERS, f"{path}.as"))
 
 
-def _read_kind(
-    kind: str,
-    inner: Json,
-    fields: Mapping[str, Json],
-    path: str,
-    references: References | None,
-    read: Callable[[Json, str], Json],
-) -> Json:
+def add_reader(operand: Json, reader: str) -> Json:
+    """On top of the operand's own reader."""
+    has_place = isinstance(operand, dict) and "as" not in operand
+    return operand | {"as": reader} if has_place else {"first": [operand], "as": reader}
+
+
+def _read_flag(fields: Mapping[str, Json], path: str, references: References | None) -> Json:
+    key = require_key(fields["flag"], f"{path}.flag")
+    if references is not None:
+        references.flags.setdefault(key, f"{path}.flag")
+    form = {"flag": key, "get": require_choice(fields.get("get", "value"), FLAG_ANSWERS, f"{path}.get")}
+    return form | ({"path": _require_steps(fields["path"], f"{path}.path")} if "path" in fields else {})
+
+
+def _read_kind(kind: str, inner: Json, path: str, read: Callable[[Json, str], Json]) -> Json:
+    """All but a flag's answer. ``read`` reads the operands inside."""
     if kind == "attribute":
-        return read(inner, f"{path}.attribute")
+        return read(inner, path)
     if kind == "item":
-        return read_item(inner, f"{path}.item")
+        return read_item(inner, path)
     if kind == "const":
         return {"const": inner}
     if kind in _WORDS:
         word, operand = _WORDS[kind]
         if inner != word:
-            raise InvalidForm(f"{path}.{kind}", f"must be {word}")
+            raise InvalidForm(path, f"must be {word}")
         return operand
-    if kind == "flag":
-        key = require_key(inner, f"{path}.flag")
-        if references is not None:
-            references.flags.setdefault(key, f"{path}.flag")
-        form = {"flag": key, "get": require_choice(fields.get("get", "value"), FLAG_ANSWERS, f"{path}.get")}
-        return form | ({"path": require_steps(fields["path"], f"{path}.path")} if "path" in fields else {})
     if kind in ("length", "lower"):
-        return {"fn": kind, "args": [read(inner, f"{path}.{kind}")]}
-    parts = [
-        read(each, f"{path}.{kind}[{i}]") for i, each in enumerate(require_list(inner, f"{path}.{kind}"))
-    ]
+        return {"fn": kind, "args": [read(inner, path)]}
+    parts = [read(each, f"{path}[{index}]") for index, each in enumerate(require_list(inner, path))]
     return {"first": parts} if kind == "first" else {"fn": kind, "args": parts}
 
 
@@ -120,7 +116,7 @@ def read_item(value: Json, path: str) -> Json:
     return {"item": [steps] if isinstance(steps, str) else steps}
 
 
-def require_steps(value: Json, path: str) -> Json:
+def _require_steps(value: Json, path: str) -> Json:
     if not isinstance(value, list) or not value or not all(isinstance(step, str) for step in value):
         raise InvalidForm(path, "must be a list of names, one for each level")
     return value
@@ -137,79 +133,9 @@ _WORDS: Mapping[str, tuple[str, Json]] = {"user": ("id", "user"), "clock": ("now
 FLAG_ANSWERS = ("value", "variant", "enabled")
 
 
-def _unescape(part: str) -> str:
-    return re.sub(r"\\(.)", r"\1", part)
-
-
-def read_unit(value: Json, path: str) -> tuple[Json, Json]:
-    """What users are divided by, and what a missing one means (None: as the definition says).
-
-    An attribute or another operand, a list of them of which the first that is there counts, or an object with
-    ``of`` and ``missing``.
-    """
-    missing = None
-    if isinstance(value, dict) and not value.keys() & set(OPERANDS):
-        fields = require_fields(value, path, ("of", "missing"))
-        if "of" not in fields:
-            raise InvalidForm(f"{path}.of", "required: an attribute or a list of attributes")
-        if "missing" in fields:
-            missing = read_missing_unit(fields["missing"], f"{path}.missing")
-        value, path = fields["of"], f"{path}.of"
-    if not isinstance(value, list):
-        return _read_single_unit(value, path), missing
-    if not value:
-        raise InvalidForm(path, "must name at least one attribute")
-    units = [_read_single_unit(each, f"{path}[{index}]") for index, each in enumerate(value)]
-    return (units[0] if len(units) == 1 else {"first": [_as_unit(unit) for unit in units]}), missing
-
-
-def _read_single_unit(value: Json, path: str) -> Json:
-    return "user" if value == "user_id" else read_operand(value, path)
-
-
-def _as_unit(unit: Json) -> Json:
-    """An attribute that cannot be a unit, such as an empty text, is passed over."""
-    if unit == "user":
-        return unit
-    return (
-        {"first": [each | {"as": "unit"} for each in unit["first"]]}
-        if "first" in unit
-        else unit | {"as": "unit"}
-    )
-
-
-def replace_unit_reader(unit: Json, reader: str) -> Json:
-    """Of a list of attributes each is read by ``reader``."""
-    if not isinstance(unit, dict):
-        return unit
-    if "first" in unit:
-        unit = unit | {"first": [replace_unit_reader(each, reader) for each in unit["first"]]}
-    return unit | {"as": reader} if "as" in unit else unit
-
-
-def list_attributes(unit: Json) -> list[str]:
-    """The context's fields that a written unit reads: ``account`` and ``account.id`` of ``account.id``."""
-    if isinstance(unit, dict):
-        parts = [unit.get(name) for name in ("of", "attribute", "length", "lower")]
-        parts += [each for name in ("first", "cat", "join", "list") for each in unit.get(name, ())]
-        return [name for part in parts for name in list_attributes(part)]
-    if isinstance(unit, list):
-        return [
-            name for each in unit for name in (each[:1] if isinstance(each, list) else list_attributes(each))
-        ]
-    if not isinstance(unit, str) or unit == "user_id":
-        return []
-    steps = [_unescape(part) for part in _ATTRIBUTE_PART.findall(unit)]
-    return list(dict.fromkeys((".".join(steps), steps[0])))
-
-
-def read_missing_unit(value: Json, path: str) -> Json:
-    if isinstance(value, dict):
-        number = require_fields(value, path, ("bucket",)).get("bucket")
-        if type(number) not in (int, float):
-            raise InvalidForm(f"{path}.bucket", "must be a number of the shard's scheme")
-        return {"bucket": number}
-    return MISSING_UNIT[require_choice(value, MISSING_UNIT, path)]
+def split_steps(attribute: str) -> list[str]:
+    """``a`` and ``b.c`` of the written ``a.b\\.c``."""
+    return [re.sub(r"\\(.)", r"\1", part) for part in _ATTRIBUTE_PART.findall(attribute)]
 
 
 def read_time(value: Json, path: str) -> float:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.definitions.rules.conditions import CONDITIONS, translate_condition
-from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.shards import (
     translate_holdout,
     translate_layer,
@@ -21,6 +20,7 @@ from chalicelib.domain.definitions.rules.syntax import (
     require_list,
     require_one_kind,
 )
+from chalicelib.domain.definitions.rules.units import read_unit
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.spelling import suggest

@@ -4,13 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.bucketing import BUCKETS, Kind, make_prefix, share_to_buckets
-from chalicelib.domain.definitions.rules.operands import (
-    UNIT_READERS,
-    read_missing_unit,
-    read_time,
-    read_unit,
-    replace_unit_reader,
-)
+from chalicelib.domain.definitions.rules.operands import read_time
 from chalicelib.domain.definitions.rules.syntax import (
     Json,
     Scope,
@@ -20,6 +14,12 @@ from chalicelib.domain.definitions.rules.syntax import (
     require_choice,
     require_fields,
     require_key,
+)
+from chalicelib.domain.definitions.rules.units import (
+    UNIT_READERS,
+    read_missing_unit,
+    read_unit,
+    replace_unit_reader,
 )
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.schemes import PARAMETERS, SCHEMES, Number
