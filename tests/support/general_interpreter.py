@@ -186,6 +186,8 @@ def evaluate_segment(name: str, scope: Scope) -> Truth:
 
 def evaluate_test(test: Json, scope: Scope) -> Truth:
     operand = test["of"]
+    if test["test"] == "readable":
+        return not isinstance(evaluate_operand(operand, scope), Special)
     raw = evaluate_without_reader(operand, scope)
     if test.get("list") == "any" and isinstance(raw, list):
         return is_any(evaluate_relation(test, element, scope) for element in raw)
@@ -280,11 +282,12 @@ def look_up(operand: Json, scope: Scope) -> Json:
             answer = answer_of(key, scope)
             if answer == ("none",):
                 return MISSING
+            steps = operand.get("path", [])
             _, answering_key, variant_id, enabled, _ = answer
             variant = scope.document["definitions"][answering_key]["variants"][variant_id]
             name = variant.get("name", variant_id)
             told = {"value": variant.get("value"), "variant": name, "id": variant_id, "enabled": enabled}
-            return told[part]
+            return descend(told[part], steps)
     raise AssertionError(operand)
 
 

@@ -121,6 +121,8 @@ _EPOCHS = [
     10**16,
 ]
 
+_TYPED = ["-12.50", "007", "1.", "+1", "1e3", "-0.0", "True", "9" * 301, "1\n", "٣"]
+
 READABLE: dict[str | None, st.SearchStrategy[Json]] = {
     None: JSON,
     "text": prefer(COMMON_TEXTS, TEXTS),
@@ -168,6 +170,9 @@ READABLE: dict[str | None, st.SearchStrategy[Json]] = {
     "epoch-auto": prefer(COMMON_EPOCHS, [*_EPOCHS, "9999999999", "10000000000", "0.5"]),
     "json-list": st.sampled_from([["DE"], '["DE"]', [], "[]", [["DE"], 1]]),
     "boolean": st.booleans(),
+    "json-text-nonempty": prefer(COMMON_TEXTS, [*_CANONICAL, *COLLECTIONS]),
+    "typed": prefer(COMMON_NUMBER_TEXTS, [*_ANY_TEXT, *INTEGERS, *FLOATS, *_TYPED, True]),
+    "typed-text": prefer(COMMON_NUMBER_TEXTS, [*_ANY_TEXT, *INTEGERS, *FLOATS, *_TYPED, True]),
     "cbor": JSON.filter(lambda value: value is not None and is_short(value)),
 }
 READERS = list(READABLE)
@@ -224,12 +229,21 @@ RANGES = [
 ]
 NO_RANGES = ["", "||", ">", "1.2.3 =", ", 1", "x.y", "01.2", ">=1.2.0 ||", "1.2-rc", "latest", 1, None]
 PATTERNS = ["D", "^d", "E$", "(?i)de", "a|E", "(?i)e|D", "(?x) d # all", "[A-Z]+", "", "1.0"]
+RE2_PATTERNS = ["D", "^d", "E$", "(?i)de", "a|E", "[A-Z]+", "", r"^\w+$", r"\d", r"\s"]
 WRITTEN: dict[str, st.SearchStrategy[Json]] = {
     "cidr": st.sampled_from(NETWORKS) | st.lists(st.sampled_from(NETWORKS), max_size=3),
     "modulo": st.tuples(st.sampled_from([1, 2, 3, -3, 10**30]), st.sampled_from([0, 1, 2, -1])).map(list),
+    "remainder": st.tuples(st.sampled_from([1, 2.5, 3, -0.5, 1e308]), st.sampled_from([0, 1, 0.5, -0.5])).map(
+        list
+    ),
     "type": st.sampled_from(["string", "number", "integer", "boolean", "list", "object"]),
     "match": st.sampled_from(PATTERNS),
     "match-start": st.sampled_from(PATTERNS),
+    "re2": st.sampled_from(RE2_PATTERNS),
+    **dict.fromkeys(
+        [f"cast-{order}" for order in ("eq", "ne", "lt", "le", "gt", "ge")],
+        st.sampled_from([*TEXTS, *NUMBER_TEXTS, "18", "1.0", "false", "False", "True", " 18 ", "1_8"]),
+    ),
     "caret": st.sampled_from(RANGES[:12]),
     "tilde": st.sampled_from(RANGES[:12]),
     "version-range": st.sampled_from(RANGES),
@@ -244,6 +258,6 @@ WRITTEN: dict[str, st.SearchStrategy[Json]] = {
     "digest-ends": digests(has_length=True),
 }
 OPERANDS_OF_WRITTEN = st.sampled_from(
-    [*NETWORKS, *NO_NETWORKS, [2, 0], [0, 0], [2], [2, True], "number", "null", *RANGES, *NO_RANGES]
+    [*NETWORKS, *NO_NETWORKS, [2, 0], [0, 0], [2], [2, True], [0.5, 0], "number", "null", *RANGES, *NO_RANGES]
 )
 """What an operand may give to a relation that reads it as it is, usable or not."""

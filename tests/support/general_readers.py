@@ -156,6 +156,22 @@ def compact_json(value: Json) -> Json:
 # Numbers
 
 
+def typed(value: Json) -> Json:
+    """Texts that are plain numbers are numbers."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    if not isinstance(value, str):
+        return UNREADABLE
+    if len(value) > LONGEST_TEXT or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+        return value
+    return float(value) if "." in value else int(value)
+
+
+def typed_text(value: Json) -> Json:
+    read_value = typed(value)
+    return read_value if isinstance(read_value, Special) else str(read_value)
+
+
 def read_number(value: Json) -> Json:
     is_finite = is_number(value) and (isinstance(value, int) or math.isfinite(value))
     return value if is_finite else UNREADABLE
@@ -434,9 +450,12 @@ READERS: dict[str, Callable[[Json], Json]] = {
     "canonical-lower": lambda value: lower(canonical(value)),
     "canonical-fold": lambda value: fold(canonical(value)),
     "json-text": json_text,
+    "json-text-nonempty": lambda value: json_text(value) or UNREADABLE,
     "js-text": js_text,
     "js-text-lower": lambda value: lower(js_text(value)),
     "js-unit": js_unit,
+    "typed": typed,
+    "typed-text": typed_text,
     "number": read_number,
     "number-finite": number_within_doubles,
     "number-or-text": number_or_text,

@@ -1,11 +1,13 @@
 """The relations of the general form, for the plain interpreter: slow and obvious."""
 
 import hashlib
+import math
+import operator
 import re
 import socket
 from itertools import zip_longest
 
-from tests.support.general_readers import js_number, js_text
+from tests.support.general_readers import js_number, js_text, typed
 from tests.support.general_schemes import code_units
 from tests.support.general_values import (
     LONGEST_TEXT,
@@ -23,7 +25,9 @@ SETS = {"meets", "superset", "subset", "equals"}
 LISTS = {"in", "between", *SETS}
 """The right side is a list, whose elements are read one by one."""
 AS_WRITTEN = {
-    *("cidr", "modulo", "type", "match", "match-start", "caret", "tilde", "version-range"),
+    *("cidr", "modulo", "remainder", "type", "match", "match-start", "re2"),
+    *("caret", "tilde", "version-range"),
+    *(f"cast-{order}" for order in ("eq", "ne", "lt", "le", "gt", "ge")),
     *(f"version-prefix-{order}" for order in ("eq", "lt", "le", "gt", "ge")),
     *("js-eq", "js-lt", "js-le", "js-gt", "js-ge"),
     *("digest-in", "digest-list", "digest-starts", "digest-ends"),
@@ -68,6 +72,10 @@ def relate_others(relation: str, left: Json, right: Json) -> bool | Special:
         return relate_as_javascript(relation, left, right)
     if relation.startswith("digest-"):
         return relate_digest(relation, left, right)
+    if relation.startswith("cast-"):
+        return relate_cast(relation, left, right)
+    if relation == "remainder":
+        return relate_number_remainder(left, right)
     return relate_texts(relation, left, right)
 
 
@@ -86,6 +94,9 @@ def relate_texts(relation: str, left: Json, right: Json) -> bool | Special:
     if relation in ("match", "match-start"):
         find = re.search if relation == "match" else re.match
         return find(right, left) is not None
+    if relation == "re2":  # of its dialect: $ is the end only, and classes are of ASCII
+        has_surrogate = any("\ud800" <= letter <= "\udfff" for letter in left)
+        return UNREADABLE if has_surrogate else bool(re.search(right.replace("$", r"\Z"), left, re.ASCII))
     return {"starts": left.startswith, "ends": left.endswith, "contains": left.__contains__}[relation](right)
 
 
@@ -159,6 +170,37 @@ def relate_remainder(left: Json, right: Json) -> bool | Special:
         return UNREADABLE
     divisor, remainder = right
     return bool(left - left // divisor * divisor == remainder) if divisor else UNREADABLE
+
+
+def relate_number_remainder(left: Json, right: Json) -> bool | Special:
+    """With the sign of the divisor."""
+    if not isinstance(right, list) or len(right) != 2 or not all(map(is_number, [left, *right])):
+        return UNREADABLE
+    divisor, remainder = right
+    if not divisor:
+        return UNREADABLE
+    if is_integer(left) and is_integer(divisor):
+        return bool(left - left // divisor * divisor == remainder)
+    try:
+        rest = math.fmod(left, divisor)
+    except OverflowError:
+        return UNREADABLE
+    return bool((rest + divisor if rest * divisor < 0 else rest) == remainder)
+
+
+def relate_cast(relation: str, left: Json, right: Json) -> bool | Special:
+    left = typed(left)
+    if isinstance(left, Special) or not isinstance(right, str):
+        return UNREADABLE
+    wanted: Json = right
+    if isinstance(left, bool):
+        wanted = right not in ("False", "false")
+    elif not isinstance(left, str):
+        try:
+            wanted = type(left)(right)
+        except ValueError:
+            return UNREADABLE
+    return bool(getattr(operator, relation.removeprefix("cast-"))(left, wanted))
 
 
 def relate_sets(relation: str, left: Json, right: Json) -> bool | Special:

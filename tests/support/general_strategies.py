@@ -67,6 +67,7 @@ TYPICAL_READERS: dict[str, list[str | None]] = {
     "country": [
         *(None, "text", "fold", "lower", "lower-if-text", "nonempty", "unit", "text-int", "canonical"),
         *("canonical-lower", "canonical-fold", "json-text", "js-text", "js-text-lower", "js-unit"),
+        *("json-text-nonempty", "typed-text"),
     ],
     "age": [
         None,
@@ -77,6 +78,8 @@ TYPICAL_READERS: dict[str, list[str | None]] = {
         "js-number",
         "canonical",
         "js-text",
+        "typed",
+        "typed-text",
     ],
     "version": [
         *("semver", None, "semver", "semver-strict", "semver-trim", "semver-partial"),
@@ -87,18 +90,19 @@ TYPICAL_READERS: dict[str, list[str | None]] = {
     "tags": [None, "text", "fold", "json-list", "lower-if-text", "canonical"],
     "score": [
         *(None, "number-or-text", "number-comma", "integer-text", "minute", "day", "js-number", "padded"),
-        *("epoch-auto", "instant-or-epoch", "js-text", "canonical"),
+        *("epoch-auto", "instant-or-epoch", "js-text", "canonical", "typed", "typed"),
     ],
     "address": [None, "text", "nonempty"],
 }
 PREFIXES = [f"version-prefix-{order}" for order in ("eq", "lt", "le", "gt", "ge")]
+CASTS = [f"cast-{order}" for order in ("eq", "ne", "lt", "le", "gt", "ge")]
 ORDER = ["ge", "lt", "eq", "gt", "le", "ne", "between", "in"]
 TYPICAL_RELATIONS = {
     "country": [
         *("eq", "in", "ne", "starts", "ends", "contains", "lt", "exists", "match", "match-start", "type"),
-        *("digest-in", "digest-starts", "digest-ends", "truthy"),
+        *("digest-in", "digest-starts", "digest-ends", "truthy", "re2", "readable"),
     ],
-    "age": [*ORDER, "exists", "modulo", "type", "truthy"],
+    "age": [*ORDER, "exists", "modulo", "remainder", "type", "truthy", "readable", *CASTS],
     "version": [*ORDER, "caret", "tilde", "version-range", "version-range", *PREFIXES],
     "seen": ["ge", "lt", "between", "eq", "gt", "le"],
     "beta": ["eq", "ne", "exists", "in", "truthy", "type"],
@@ -106,16 +110,19 @@ TYPICAL_RELATIONS = {
         *("eq", "in", "contains", "starts", "ne", "exists", "meets", "superset", "subset", "equals", "meets"),
         *("logic-truthy", "truthy", "digest-list", "subset", "equals"),
     ],
-    "score": [*ORDER, "modulo", "truthy", "js-eq", "js-lt", "js-le", "js-gt", "js-ge"],
+    "score": [*ORDER, *CASTS, "modulo", "remainder", "truthy", "js-eq", "js-lt", "js-le", "js-gt", "js-ge"],
     "address": ["cidr", "cidr", "eq", "digest-in"],
 }
 RELATIONS = [
     *("eq", "ne", "lt", "le", "gt", "ge", "between", "in", "starts", "ends", "contains", "exists"),
-    *("truthy", "logic-truthy", "meets", "superset", "subset", "equals", *WRITTEN),
+    *("readable", "truthy", "logic-truthy", "meets", "superset", "subset", "equals", *WRITTEN),
 ]
 SETS = ("meets", "superset", "subset", "equals")
-WITHOUT_VALUE = ("exists", "truthy", "logic-truthy")
-WRITTEN_ONLY = ("match", "match-start", "digest-in", "digest-list", "digest-starts", "digest-ends")
+WITHOUT_VALUE = ("exists", "readable", "truthy", "logic-truthy")
+WRITTEN_ONLY = (
+    *("match", "match-start", "re2"),
+    *("digest-in", "digest-list", "digest-starts", "digest-ends"),
+)
 ATTRIBUTES = list(TYPICAL_VALUES)
 TYPICAL_OPERANDS = TYPICAL_VALUES | {"tags": st.sampled_from(["DE", "de", "ada", "d", 1, True])}
 FLAG_VALUES = st.sampled_from([True, False, None, 1, 1.0, "DE", "de", {"a": 1}, [1]])
@@ -226,6 +233,8 @@ def draw_operand(draw: st.DrawFn, place: Place, depth: int = 1) -> Json:
         case "flag":
             part = choose(draw, ["value", "variant", "id", "enabled"])
             operand = {"flag": draw_definition_key(draw, place), "get": part}
+            if is_rare(draw, 3):
+                operand["path"] = choose(draw, [["a"], [], ["a", "b"]])
         case "item":
             operand = {"item": choose(draw, [[], ["age"], ["a"]])}
         case "then":
@@ -290,7 +299,7 @@ def draw_test_of_anything(draw: st.DrawFn, place: Place) -> dict[str, Json]:
     elif relation not in WITHOUT_VALUE:
         reader = operand.get("as") if isinstance(operand, dict) else None
         test["value"] = draw(values(relation, reader, JSON))
-    if is_rare(draw, 3):
+    if relation != "readable" and is_rare(draw, 3):
         test["list"] = "any"
     return test
 

@@ -222,7 +222,7 @@ def _read_all(name: str, value: Any, reader: Reader | None) -> Any:
 def _compile_readable(get: Get, reader: Reader | None) -> Condition:
     def holds(user: str | None, context: Context, state: State) -> bool:
         value = get(user, context, state)
-        return value is not None and (reader is None or reader(value) is not UNREADABLE)
+        return value is not None and (value if reader is None else reader(value)) is not UNREADABLE
 
     return holds
 
