@@ -13,6 +13,7 @@ from chalicelib.domain.general_form.readers.versions import VERSION_READERS
 Json = Any
 MAX_VALUE = 60
 """Characters of a value that are shown."""
+_SIGNS = {"eq": "==", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _RELATIONS: Mapping[str, tuple[str, str]] = {
     **{
         relation: (f"is {words}", f"is not {words}")
@@ -29,6 +30,10 @@ _RELATIONS: Mapping[str, tuple[str, str]] = {
             ("truthy", "true as in JavaScript"),
             ("logic-truthy", "true as in JSON Logic"),
             ("weekly", "in the weekly window"),
+            ("readable", "readable"),
+            *(("cast-eq", "equal to"), ("cast-ne", "other than")),
+            *(("cast-lt", "<"), ("cast-le", "<="), ("cast-gt", ">"), ("cast-ge", ">=")),
+            *((f"version-prefix-{name}", sign) for name, sign in _SIGNS.items()),
             ("version-range", "in the range"),
             ("caret", "compatible with"),
             ("tilde", "close to"),
@@ -43,9 +48,16 @@ _RELATIONS: Mapping[str, tuple[str, str]] = {
             ("contains", "contain"),
             ("match", "match"),
             ("match-start", "match"),
+            ("re2", "match"),
             ("meets", "share an element with"),
             ("superset", "contain all of"),
             ("modulo", "leave the divisor and remainder"),
+            ("remainder", "leave the divisor and remainder"),
+            *(("digest-in", "have one of the digests"), ("digest-list", "contain one of the digests")),
+            *(
+                ("digest-starts", "start with one of the digests"),
+                ("digest-ends", "end with one of the digests"),
+            ),
         )
     },
 }
@@ -57,6 +69,7 @@ READER_KINDS: Mapping[str, str] = {
     **dict.fromkeys(TIME_READERS, "a time"),
     **dict.fromkeys(LIST_READERS, "a list"),
     "boolean": "true or false",
+    "typed": "text, a number, or true or false",
     "integer": "a whole number",
     "integer-text": "a whole number",
     "unit": "a unit: text that is not empty, or a whole number",
@@ -90,7 +103,8 @@ def name_operand(operand: Json) -> str:
         return f"{operand['fn']}({', '.join(map(name_operand, operand['args']))})"
     if "flag" in operand:
         part = "" if operand["get"] in ("variant", "id") else f"the {operand['get']} of "
-        return f"{part}flag {operand['flag']}"
+        steps = "".join(f".{step}" for step in operand.get("path", ()))
+        return f"{part}flag {operand['flag']}{steps}"
     return " or ".join(dict.fromkeys(map(name_operand, operand["first"]))) or "nothing"
 
 

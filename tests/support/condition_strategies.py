@@ -11,8 +11,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chalicelib.domain.bucketing import BUCKETS
-from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS, translate_test
-from chalicelib.domain.definitions.rules.operands import VALUE_READERS
+from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS, YES_OR_NO, translate_test
+from chalicelib.domain.definitions.rules.conditions import CONDITION_WORDS
+from chalicelib.domain.definitions.rules.operands import OPERANDS, VALUE_READERS, read_operand
 from chalicelib.domain.definitions.rules.shards import list_unit_readers
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.relations import RELATIONS
@@ -42,8 +43,10 @@ VALUES: list[Json] = [
     *("DE", "de", "D", "", "ada", True, False, None, 1, 18, 2.5, -5, {"a": 1}),
     *("1.2.3", "v1.2", "2.0.0-rc.1", *TIMES, "now", "now - 7d", "now + 36 h", "^D", "10.0.0.0/8"),
     *(["DE", "FR"], [1, 2.0], [18, 65], [2, 1], [], [None], ["1.2.3", "2.0.0"], TIMES, ["10.0.0.0/8", "::1"]),
-    *({"attribute": "age"}, {"attribute": "profile.country"}),
+    *({"attribute": "age"}, {"attribute": "profile.country"}, {"attribute": {"lower": "country"}}),
+    *({"digests": ["a" * 64]}, {"digests": [f"2_{'0' * 64}"]}),
 ]
+VALUES[-2:] = [{"algorithm": "sha256", "salt": "s", "suffix": "x", **digests} for digests in VALUES[-2:]]
 """Of tests. Which of them an operator takes, it is asked itself."""
 
 
@@ -62,7 +65,9 @@ def _is_valid(test: Json) -> bool:
     return True
 
 
-OPERATOR_NAMES = [name for name, operator in OPERATORS.items() if operator.relation in (*RELATIONS, "exists")]
+OPERATOR_NAMES = [
+    name for name, operator in OPERATORS.items() if operator.relation in (*RELATIONS, *YES_OR_NO)
+]
 
 
 def choose(draw: st.DrawFn, options: list[Json]) -> Json:
@@ -79,6 +84,7 @@ def is_rare(draw: st.DrawFn, one_in: int) -> bool:
 
 def draw_unit(draw: st.DrawFn) -> Json:
     units: list[Json] = ["user_id", "country", "profile.country", ["age", "user_id"], [["profile", "age"]]]
+    units += [{"cat": ["country", "age"]}, [{"first": ["age", {"user": "id"}], "as": "text"}, "user_id"]]
     unit = choose(draw, units)
     if is_rare(draw, 3):
         return {"of": unit} | ({"missing": draw_missing_unit(draw, 0)} if draw(st.booleans()) else {})
@@ -134,7 +140,7 @@ def conditions(draw: st.DrawFn, depth: int = DEPTH, *, has_element: bool = False
     inner = conditions(depth - 1, has_element=has_element)
     match kind:
         case "constant":
-            return draw(st.booleans())
+            return choose(draw, [False, True, False, True, *CONDITION_WORDS])
         case "test":
             return draw(attribute_tests(has_element=has_element))
         case "user":
@@ -169,12 +175,23 @@ FLAG_ANSWERS: list[Json] = [
 @st.composite
 def attribute_tests(draw: st.DrawFn, *, has_element: bool) -> dict[str, Json]:
     operator = choose(draw, OPERATOR_NAMES)
-    subject = {"if": choose(draw, ATTRIBUTES)}
+    subject, read_as = {"if": choose(draw, ATTRIBUTES)}, None
+    if is_rare(draw, 4):
+        made = draw_made_value(draw, has_element)
+        form = read_operand(made, "")
+        read_as = form.get("as") if isinstance(form, dict) else None  # it reads the value, too
+        subject = {"if": made} if operator in YES_OR_NO or list_values(operator, read_as) else subject
     if has_element and not is_rare(draw, 4):
-        subject = {"item": choose(draw, ["", "age", "country", "tags", ["version"]])}
-    if operator == "exists":
-        return {**subject, "exists": draw(st.booleans())}
-    test = {**subject, operator: choose(draw, list_values(operator, None))}
+        subject, read_as = {"item": choose(draw, ["", "age", "country", "tags", ["version"]])}, None
+    if operator in YES_OR_NO:
+        options: dict[str, list[Json]] = {
+            "as": list(VALUE_READERS),
+            "missing": [True, "unknown"],
+            "unreadable": [True, "unknown"],
+        }
+        chosen = {name: choose(draw, options[name]) for name in YES_OR_NO[operator] if is_rare(draw, 3)}
+        return {**subject, operator: draw(st.booleans()), **chosen}
+    test = {**subject, operator: choose(draw, list_values(operator, read_as))}
     if is_rare(draw, 3):
         reader = choose(draw, list(VALUE_READERS))
         values = list_values(operator, reader)
@@ -186,6 +203,34 @@ def attribute_tests(draw: st.DrawFn, *, has_element: bool) -> dict[str, Json]:
     if is_rare(draw, 3):
         test["list"] = choose(draw, ["whole", *([] if OPERATORS[operator].is_of_list else ["any"])])
     return test
+
+
+def draw_made_value(draw: st.DrawFn, has_element: bool, depth: int = 2) -> Json:
+    """An operand that says how the value is made."""
+    kinds = [kind for kind in OPERANDS if kind != "item" or has_element]
+    kind = choose(draw, kinds)
+
+    def draw_part() -> Json:
+        is_made = depth > 1 and is_rare(draw, 3)
+        return draw_made_value(draw, has_element, depth - 1) if is_made else choose(draw, ATTRIBUTES)
+
+    made: dict[str, Json]
+    match kind:
+        case "user" | "clock":
+            made = {"user": "id"} if kind == "user" else {"clock": "now"}
+        case "first" | "cat" | "join" | "list":
+            made = {kind: [draw_part() for _ in range(draw(st.integers(1, 3)))]}
+        case "const":
+            made = {"const": choose(draw, ["DE", 18, True, ["DE"], {"a": 1}])}
+        case "item":
+            made = {"item": choose(draw, ["", "age", ["version"]])}
+        case "flag":
+            made = {"flag": choose(draw, FLAGS)} | choose(
+                draw, [{}, {"get": "variant"}, {"get": "enabled"}, {"path": ["a"]}, {"path": ["a", "b"]}]
+            )
+        case _:
+            made = {kind: draw_part()}
+    return made | ({"as": choose(draw, list(VALUE_READERS))} if is_rare(draw, 4) else {})
 
 
 @st.composite

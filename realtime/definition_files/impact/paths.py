@@ -21,7 +21,8 @@ def list_paths(operand: Any) -> Iterator[Path]:
     if operand.get("attr"):
         attribute = operand["attr"]
         yield (attribute,) if isinstance(attribute, str) else tuple(attribute)
-    paths = [path for candidate in operand.get("first", ()) for path in list_paths(candidate)]
+    parts = (*operand.get("first", ()), *operand.get("args", ()))
+    paths = [path for part in parts for path in list_paths(part)]
     for path in paths:
         if not any(len(other) > 1 and (".".join(other),) == path for other in paths):
             yield path

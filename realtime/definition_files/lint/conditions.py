@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Set
 
-from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS
-from chalicelib.domain.definitions.rules.operands import list_attributes
+from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS, YES_OR_NO
+from chalicelib.domain.definitions.rules.units import list_attributes
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.targeting.regex import engine
 from chalicelib.domain.targeting.regex.ambiguity import is_catastrophic, is_found_in_every_text
@@ -39,11 +39,11 @@ def _lint_negation(condition: Condition, units: Set[str]) -> Iterator[Problem]:
         return
     (inner,) = condition.inner
     conjuncts = inner.list_conjuncts()
-    if len(conjuncts) != 1 or not conjuncts[0].is_test:
+    if len(conjuncts) != 1 or not conjuncts[0].is_attribute_test:
         return
     (test,) = conjuncts
     operator, name = get_operator(test), name_subject(test)
-    if "missing" in test.written or operator == "exists" or name in units or name.endswith("the element"):
+    if "missing" in test.written or operator in YES_OR_NO or name in units or name.endswith("the element"):
         return
     opposite = _OPPOSITES.get(operator)
     instead = f"write {opposite} in place of not" if opposite else "add missing: unknown"
@@ -66,15 +66,15 @@ def _lint_operand(test: Condition) -> Iterator[Problem]:
         yield Problem(path, "never holds: the list is empty")
     if operator == "contains_all" and value == []:
         yield Problem(path, "matches every list: write exists: true if that is meant")
-    if operator == "not_in" and value == []:
+    if operator == "not_in" and value == [] and test.is_attribute_test:
         yield Problem(path, f"holds whenever {name} is there: write exists: true if that is meant")
-    if operator == "modulo" and isinstance(value, list) and not _is_remainder(*value):
+    if operator in ("modulo", "remainder") and isinstance(value, list) and not _is_remainder(*value):
         yield Problem(path, f"never holds: no remainder of {value[0]} is {value[1]}")
     if operator in ("matches", "not_matches"):
         yield from _lint_pattern(value, path, is_negated=operator == "not_matches")
 
 
-def _is_remainder(divisor: int, remainder: int) -> bool:
+def _is_remainder(divisor: float, remainder: float) -> bool:
     """As Python divides: it has the sign of the divisor."""
     return 0 <= remainder < divisor or divisor < remainder <= 0
 

@@ -4,6 +4,7 @@ The engine decides, over the values that the tests list, and over their bounds. 
 ``eq: b``, so that is no contradiction; but what is compared in order is taken for a single value.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -52,6 +53,8 @@ def find_contradictions(conjuncts: Sequence[Condition]) -> Iterator[Problem]:
 def name_subject(test: Condition) -> str:
     """The attribute, or the field of an element, as people write it; equal for the same one."""
     subject = test.written["if"] if "if" in test.written else test.written["item"]
+    if isinstance(subject, dict):
+        return json.dumps(subject, ensure_ascii=False, sort_keys=True)
     name = ".".join(subject) if isinstance(subject, list) else subject
     return name if "if" in test.written else f"{name or 'the element'} of {test.elements.lstrip('/')}"
 
@@ -62,7 +65,7 @@ def has_contradiction(conjuncts: Sequence[Condition]) -> bool:
 
 def _read_test(condition: Condition) -> Test | None:
     """None for a test that also holds for values which nobody can list."""
-    if not condition.is_test:
+    if not condition.is_attribute_test:
         return None
     written = condition.written
     if written.get("missing") not in (None, False, "unknown") or written.get("unreadable") is True:

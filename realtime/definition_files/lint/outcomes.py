@@ -21,6 +21,8 @@ def find_outcomes(condition: Condition, place: Place) -> Outcomes:
     written = condition.written
     if isinstance(written, bool):
         return frozenset({written})
+    if isinstance(written, str):  # "error" ends the evaluation
+        return frozenset({None}) if written == "unknown" else frozenset()
     if condition.parts is not None:
         outcomes = _join((find_outcomes(part, place) for part in condition.parts), False)
         is_impossible = True in outcomes and has_contradiction(condition.list_conjuncts())

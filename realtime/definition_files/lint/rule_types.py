@@ -17,8 +17,8 @@ _OF_READERS = {
 """Readers of one JSON type."""
 _OF_OPERATORS = {
     **dict.fromkeys(("starts_with", "ends_with", "contains", "not_contains"), _TEXT),
-    **dict.fromkeys(("matches", "not_matches", "cidr", "not_cidr", "before", "after"), _TEXT),
-    "modulo": _NUMBER,
+    **dict.fromkeys(("matches", "not_matches", "re2", "cidr", "not_cidr", "before", "after"), _TEXT),
+    **dict.fromkeys(("modulo", "remainder"), _NUMBER),
 }
 _OF_LISTS = frozenset({"contains_any", "contains_all", "subset_of", "same_as"})
 _OF_VALUES = _OF_LISTS | {"eq", "neq", "in", "not_in", "gt", "gte", "lt", "lte", "between"}
@@ -32,9 +32,9 @@ class _Reading(NamedTuple):
 
 def find_type_conflicts(conditions: Iterable[Condition]) -> Iterator[Problem]:
     """Compares each test with the first one about the same attribute. Of a list, its elements count."""
-    known = list(conditions)
+    known = [condition for condition in conditions if condition.is_attribute_test]
     first: dict[str, _Reading] = {}
-    for test in (condition for condition in known if condition.is_test):
+    for test in known:
         kind, name = _find_kind(test), name_subject(test)
         if kind is None:
             continue
@@ -74,9 +74,9 @@ def _find_whole_lists(conditions: list[Condition]) -> Iterator[Problem]:
     """``list: whole`` of an attribute that others know as a list, compared with what is no list."""
     lists: dict[str, str] = {}
     for condition in conditions:
-        if condition.is_test and get_operator(condition) in _OF_LISTS:
+        if get_operator(condition) in _OF_LISTS:
             lists.setdefault(name_subject(condition), condition.path)
-    for test in (condition for condition in conditions if condition.is_test):
+    for test in conditions:
         operator, path = get_operator(test), lists.get(name_subject(test), "")
         if not path or operator in _OF_LISTS or test.written.get("list") != "whole":
             continue

@@ -118,8 +118,10 @@ def _lint_conjunction(conjuncts: Sequence[Condition]) -> Iterator[Problem]:
 
 
 def _may_hold(root: Condition, rule: Rule, document: Definition) -> bool:
-    """A segment without ``when`` has only those whom it includes."""
+    """A segment without ``when`` has only those whom it includes. `error` is written to be reached."""
     if isinstance(document, SegmentDocument) and root.written is False:
+        return True
+    if any(part.written == "error" for part in root.walk()):
         return True
     return True in find_outcomes(root, rule.place)
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain.bucketing import make_prefix
 from chalicelib.domain.definitions.experiment_form import make_scope
-from chalicelib.domain.definitions.rules.operands import read_unit
 from chalicelib.domain.definitions.rules.syntax import References, Scope
+from chalicelib.domain.definitions.rules.units import read_unit
 from chalicelib.domain.definitions.schema import Definition, ExperimentDocument, FlagDocument
 
 Json = Any
@@ -53,6 +53,11 @@ class Condition(NamedTuple):
     @property
     def is_test(self) -> bool:
         return isinstance(self.written, dict) and not _SUBJECTS.isdisjoint(self.written)
+
+    @property
+    def is_attribute_test(self) -> bool:
+        """Of an attribute as it is, not of a value that an object in ``if`` makes."""
+        return self.is_test and not isinstance(self.written.get("if"), dict)
 
     @property
     def parts(self) -> list["Condition"] | None:

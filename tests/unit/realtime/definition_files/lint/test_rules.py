@@ -174,6 +174,10 @@ def test_a_condition_that_never_holds(tmp_path: Path, when: str, expected: list[
         "[{if: a, exists: false}, {if: a, eq: 1, missing: true}]",
         "[{if: a, starts_with: D}, {if: a, starts_with: F}]",
         "[{if: a, contains_any: [x]}, {if: a, eq: y}]",
+        "[{if: {lower: a}, gt: x}, {if: {lower: a}, lt: b}]",  # a made value is not looked at
+        "{not: {if: {lower: a}, eq: x}}",
+        "[{if: a, eq: 1}, error]",  # it is there to be reached
+        "{any: [{if: a, eq: 1}, unknown]}",
         "{share: 0%, salt: s}",
         "{clock: {after: 2026-01-01T00:00:00Z, before: 2026-02-01T00:00:00Z}}",
     ],
@@ -389,6 +393,12 @@ def test_units_of_experiments_segments_and_the_short_form(tmp_path: Path) -> Non
         ),
         ("{if: a, modulo: [3, 5]}", ["when.modulo: never holds: no remainder of 3 is 5"]),
         ("{if: a, modulo: [3, 2]}", []),
+        ("{if: a, remainder: [2.5, 3]}", ["when.remainder: never holds: no remainder of 2.5 is 3"]),
+        ("{if: {lower: a}, not_in: []}", []),
+        (
+            "{if: {lower: a}, contains: ''}",
+            ["when.contains: matches every text: write exists: true if that is meant"],
+        ),
         (
             "{if: a, matches: 'x*'}",
             ["when.matches: matches every text: its pattern finds the empty text anywhere"],
