@@ -1,5 +1,7 @@
 """The JSON Schema of a test of one value, such as ``{if: country, in: [DE, AT]}``, for each operator."""
 
+from collections.abc import Iterable, Iterator
+
 from chalicelib.domain.definitions.rules.attribute_tests import (
     LIST_OPTIONS,
     MISSING,
@@ -84,11 +86,7 @@ _SUBJECT_PROPERTIES = {
 
 def make_definitions() -> dict[str, Schema]:
     return {
-        "test": describe(
-            "A test of one attribute or element.",
-            any_of(*(_make_test(subject, name) for subject in SUBJECTS for name in OPERATORS)),
-        ),
-        **{f"test_{option}": schema for option, schema in _OPTION_PROPERTIES.items()},
+        "test": _make_test(),
         "attribute_value": describe(
             "The value of another attribute of the same user.",
             make_object({"attribute": describe("The attribute to compare with.", refer_to("operand"))}),
@@ -96,27 +94,43 @@ def make_definitions() -> dict[str, Schema]:
     }
 
 
-def _make_test(subject: str, name: str) -> Schema:
-    operator = OPERATORS[name]
-    required = {
-        subject: _SUBJECT_PROPERTIES[subject],
-        name: describe(_MEANINGS.get(name, f"What {name} compares with."), _make_value(operator)),
+def _make_test() -> Schema:
+    """One object: what an operator wants of its value and its options is looked at only where it is named.
+
+    An alternative for each operator would say the same, but a validator has to try them one by one.
+    """
+    values = {
+        name: describe(_MEANINGS.get(name, f"What {name} compares with."), _make_value(operator))
+        for name, operator in OPERATORS.items()
     }
+    test = make_object({}, _SUBJECT_PROPERTIES | values | _OPTION_PROPERTIES)
+    limits = [limit for name, operator in OPERATORS.items() for limit in _list_limits(name, operator)]
+    return describe(
+        "A test of one attribute or element.",
+        test | {"allOf": [_require_one(SUBJECTS), _require_one(OPERATORS), *limits]},
+    )
+
+
+def _require_one(names: Iterable[str]) -> Schema:
+    return {"oneOf": [{"required": [name]} for name in names]}
+
+
+def _list_limits(name: str, operator: Operator) -> Iterator[Schema]:
+    """What goes with an operator only."""
     if name in YES_OR_NO:
-        return make_object(required, {option: refer_to(f"test_{option}") for option in YES_OR_NO[name]})
-    known = {option: refer_to(f"test_{option}") for option in OPTIONS if option in _OPTION_PROPERTIES}
-    if operator.is_of_list:
-        known["list"] = describe("This operator compares the list itself.", {"const": "whole"})
-    test = make_object(required, dict.fromkeys(OPTIONS, ANYTHING) | known)
+        others = set(OPTIONS) - set(YES_OR_NO[name])
+        yield {"if": {"required": [name]}, "then": {"properties": dict.fromkeys(sorted(others), False)}}
+    elif operator.is_of_list:
+        yield {"if": {"required": [name]}, "then": {"properties": {"list": {"const": "whole"}}}}
     is_instant = operator.reader("") == "instant"
     usual = _TIME if is_instant else _USUAL_VALUES.get(operator.relation)
-    if usual is None:
-        return test
-    reader: Schema | bool = {"const": "instant"} if is_instant else False
-    return test | {
-        "if": {"properties": {"as": reader}},
-        "then": {"properties": {name: any_of(usual, refer_to("attribute_value"))}},
-    }
+    if usual is not None:
+        reader: Schema | bool = {"const": "instant"} if is_instant else False
+        value = any_of(usual, refer_to("attribute_value"))
+        yield {
+            "if": {"required": [name], "properties": {"as": reader}},
+            "then": {"properties": {name: value}},
+        }
 
 
 _TIME = any_of(refer_to("time"), RELATIVE_TIME)

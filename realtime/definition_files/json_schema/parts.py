@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from chalicelib.domain.bucketing import KEY_PATTERN
-from chalicelib.domain.definitions.rules import operands
+from chalicelib.domain.definitions.rules import operands, units
 from chalicelib.domain.definitions.rules.operands import MAX_ATTRIBUTE
 from chalicelib.domain.definitions.rules.shards import SCHEME_UNIT_FIELDS, UNIT_FIELDS
 
@@ -79,7 +79,7 @@ ATTRIBUTE = any_of(
     list_of({"type": "string", "minLength": 1}, minItems=1),
 )
 MISSING_UNIT = any_of(
-    {"enum": list(operands.MISSING_UNIT)},
+    {"enum": list(units.MISSING_UNIT)},
     make_object(
         {"bucket": describe("A number of the scheme, in which everybody without a unit is.", NUMBER)}
     ),
@@ -114,11 +114,10 @@ def _list_operands() -> Iterator[Schema]:
     yield make_object({"flag": describe("The flag whose answer it is.", KEY)}, reader | answer)
 
 
-_OPERAND_OBJECTS = [*_list_operands()]
 _UNITS = any_of(
     {**_ATTRIBUTE_TEXT, "maxLength": MAX_ATTRIBUTE},
     list_of(refer_to("operand"), minItems=1),
-    *_OPERAND_OBJECTS,
+    refer_to("made_value"),
 )
 _MISSING = describe("What happens to users who have no unit.", refer_to("missing_unit"))
 UNIT = any_of(
@@ -130,7 +129,7 @@ UNIT = any_of(
 )
 _UNIT_PROPERTIES = {
     "unit": describe("What users are divided by, if not by the definition's unit.", refer_to("unit")),
-    "as": describe("How the unit is read.", {"enum": list(operands.UNIT_READERS)}),
+    "as": describe("How the unit is read.", {"enum": list(units.UNIT_READERS)}),
     "missing": _MISSING,
 }
 
@@ -151,8 +150,9 @@ DEFINITIONS = {
     ),
     "operand": describe(
         "What is tested or hashed: an attribute, or an object that says how the value is made.",
-        any_of(refer_to("attribute"), *_OPERAND_OBJECTS),
+        any_of(refer_to("attribute"), refer_to("made_value")),
     ),
+    "made_value": describe("How a value is made.", any_of(*_list_operands())),
     "unit": describe("What users are divided by: user_id, an attribute, or a list of them.", UNIT),
     "missing_unit": describe("What happens to users who have no unit.", MISSING_UNIT),
     "percentage": describe("A percentage, such as 20% or 20.", PERCENTAGE),

@@ -165,6 +165,6 @@ def test_a_value_of_each_reader_is_valid(reader: str) -> None:
     conditions = [
         {"if": "country", operator: value, "as": reader}
         for operator in condition_strategies.OPERATOR_NAMES
-        for value in condition_strategies.list_values(operator, reader)
+        for value in condition_strategies.list_values(operator, reader)[:2]
     ]
     assert find_mistakes({"segments": [{"key": "s", "when": conditions}]}) == []
