@@ -14,9 +14,10 @@ from chalicelib.domain.definitions.compiler import (
     parse_segment,
 )
 from chalicelib.domain.definitions.consistency import check_document
-from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS
-from chalicelib.domain.definitions.rules.operands import UNIT_READERS, VALUE_READERS
+from chalicelib.domain.definitions.rules.attribute_tests import OPERATORS, YES_OR_NO
+from chalicelib.domain.definitions.rules.operands import VALUE_READERS
 from chalicelib.domain.definitions.rules.rules import RULE_FIELDS, WORDS
+from chalicelib.domain.definitions.rules.units import UNIT_READERS
 from chalicelib.domain.definitions.schema import Definition
 from chalicelib.domain.general_form.readers import READERS
 from chalicelib.domain.general_form.readers.texts import TEXT_READERS
@@ -83,6 +84,7 @@ def test_the_scheme_table_has_every_parameter() -> None:
         assert {*re.findall(r"`(\w+)", row)} == entry.required | entry.optional
 
 
+DIGESTS = {"algorithm": "sha256", "salt": "s", "suffix": "x"}
 VALUES: dict[str, Any] = {
     "between": [1, 2],
     "modulo": [2, 1],
@@ -97,7 +99,13 @@ VALUES: dict[str, Any] = {
     "not_cidr": "10.0.0.0/8",
     "before": "2026-01-01T00:00:00Z",
     "after": "2026-01-01T00:00:00Z",
-    "exists": True,
+    **dict.fromkeys(YES_OR_NO, True),
+    "remainder": [2, 1],
+    "caret": "1.2.3",
+    "tilde": "1.2.3",
+    **dict.fromkeys([f"version-prefix-{order}" for order in ("eq", "lt", "le", "gt", "ge")], "1.2"),
+    **dict.fromkeys(("digest-in", "digest-list"), DIGESTS | {"digests": ["0" * 64]}),
+    **dict.fromkeys(("digest-starts", "digest-ends"), DIGESTS | {"digests": [f"5_{'0' * 64}"]}),
 }
 
 
@@ -112,7 +120,7 @@ def test_a_missing_attribute_meets_no_operator(operator: str) -> None:
     for context in ({}, {"a": None}):
         assert holds(test, context) is False
         assert holds({"not": test}, context) is True
-        if operator != "exists":
+        if "missing" in YES_OR_NO.get(operator, ("missing",)):
             assert holds(test | {"missing": True}, context) is True
             assert holds(test | {"missing": "unknown"}, context) is None
             assert holds({"not": test | {"missing": "unknown"}}, context) is None
