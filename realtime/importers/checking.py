@@ -6,10 +6,12 @@ written and read back as `import --out` does, and asked by the engine that decid
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 from chalicelib.domain.definitions.compiler import compile_flag, compile_segment
@@ -39,9 +41,12 @@ class Answer(NamedTuple):
 
 
 class Difference(NamedTuple):
+    """``refusal``: why the flag was not imported, if that is why."""
+
     case: str
     expected: Mapping[str, Json]
     answered: Mapping[str, Json]
+    refusal: str = ""
 
 
 @dataclass(slots=True)
@@ -52,9 +57,13 @@ class Report:
 
 
 class ImportedSet:
-    """Definitions as they are in the written file; ask by the other system's key."""
+    """Definitions as they are in the written file; ask by the other system's key.
 
-    def __init__(self, text: str, suffix: str) -> None:
+    ``refusals``: the reasons, by that key.
+    """
+
+    def __init__(self, text: str, suffix: str, refusals: Mapping[str, str]) -> None:
+        self.refusals = refusals
         (lists,) = parse_documents(text.encode(), suffix)
         self._flags: dict[str, FlagDocument] = {}
         for data in lists["flags"]:
@@ -106,54 +115,83 @@ def _is_of_type(kind: str, default: Json) -> bool:
 
 
 def write_and_read(imported: Imported) -> ImportedSet:
+    refusals = {note.key: note.message for note in imported.refusals}
     text = write_yaml(imported, "imported")
     if len(text.encode()) > MAX_YAML_BYTES:
-        return ImportedSet(write_json(imported), ".json")
-    return ImportedSet(text, ".yaml")
+        return ImportedSet(write_json(imported), ".json", refusals)
+    return ImportedSet(text, ".yaml", refusals)
 
 
 def check_file(path: Path, report: Report) -> None:
     """Raises ValueError with the line that is no case, and OSError."""
     sets: dict[str, ImportedSet] = {}
-    for number, case in _read_cases(path):
+    for number, line in enumerate(_read_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
         try:
-            difference = _check_case(case, path.parent, sets)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{path}:{number}: is no case: {error}") from None
+            difference = _check_case(_parse_case(line), path.parent, sets)
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: {error}") from None
         if difference is None:
             report.passed += 1
         else:
             report.differences.append((str(path), number, difference))
 
 
-def _read_cases(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(_read_text(path).splitlines(), 1):
-        if line.strip():
-            case = parse_json(line)
-            if not isinstance(case, dict):
-                raise ValueError(f"{path}:{number}: must be an object")
-            yield number, case
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "vendor": (str,),
+    "definitions": (str, dict, list),
+    "key": (str,),
+    "user": (str, NoneType),
+    "context": (dict,),
+    "expect": (dict,),
+}
+
+
+def _parse_case(line: str) -> dict[str, Any]:
+    """``expect`` has what can be compared only."""
+    case = parse_json(line)
+    if not isinstance(case, dict):
+        raise ValueError("is no case: must be an object")  # noqa: TRY004  a mistake in a file
+    for name, types in _TYPES.items():
+        if name not in case or not isinstance(case[name], types):
+            names = " or ".join(_TYPE_NAMES[each] for each in types)
+            raise ValueError(f"is no case: {name} must be {names}")
+    options = case.setdefault("options", {})
+    if not isinstance(options, dict) or not all(isinstance(value, str) for value in options.values()):
+        raise ValueError("is no case: options must be an object of texts")
+    expected = {name: value for name, value in case["expect"].items() if name in Answer._fields}
+    if not expected:
+        raise ValueError(f"is no case: expect must have one of {', '.join(Answer._fields)}")
+    return case | {"expect": expected}
+
+
+_TYPE_NAMES = {str: "text", dict: "an object", list: "a list", NoneType: "null"}
 
 
 def _check_case(case: Mapping[str, Any], folder: Path, sets: dict[str, ImportedSet]) -> Difference | None:
-    options = case.get("options", {})
-    name = json.dumps([case["vendor"], case["definitions"], options], sort_keys=True)
+    written, options = case["definitions"], case["options"]
+    name = json.dumps([case["vendor"], written, options], sort_keys=True)
     if name not in sets:
-        written = case["definitions"]
         document = parse_json(_read_text(folder / written)) if isinstance(written, str) else written
         sets[name] = write_and_read(import_documents(case["vendor"], [document], options))
-    now = datetime.fromisoformat(case["now"]).timestamp() if "now" in case else ANY_TIME
+    now = ANY_TIME
+    if "now" in case:
+        now = datetime.fromisoformat(str(case["now"])).timestamp()
     answer = sets[name].ask(case["key"], case["user"], case["context"], now, case.get("default"))
     expected = case["expect"]
     answered = {field: getattr(answer, field) for field in expected}
     if all(is_equal(answered[field], value) for field, value in expected.items()):
         return None
-    return Difference(str(case.get("case", "")), expected, answered)
+    return Difference(str(case.get("case", "")), expected, answered, sets[name].refusals.get(case["key"], ""))
 
 
 def _read_text(path: Path) -> str:
     data = path.read_bytes()
-    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    try:
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read: {error}") from None
 
 
 def is_equal(left: Json, right: Json) -> bool:

@@ -45,7 +45,7 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
             raise ForeignDocument("is obfuscated for clients; download the configuration of a server key")
         flags |= document["flags"]
     imported, names = Imported(), Names(flags)
-    translate_each(flags, imported, lambda key: [_Flag(key, flags[key], names).translate()])
+    translate_each(flags, imported, lambda key: [_Flag(key, flags[key], names).translate()], "flags.{}")
     return imported
 
 
@@ -181,7 +181,7 @@ def _translate_schedule(allocation: Fields) -> list[Json]:
 
 def _translate_condition(condition: Fields, path: str) -> Json:
     name, operator, value = condition["attribute"], condition["operator"], condition["value"]
-    subject = {"if": {"first": ["id", "user_id"]} if name == "id" else attribute(name)}
+    subject = {"if": {"first": ["id", {"user": "id"}]} if name == "id" else attribute(name)}
     if operator in ("ONE_OF", "NOT_ONE_OF"):
         texts = [str(each) for each in value]
         word = "in" if operator == "ONE_OF" else "not_in"

@@ -35,7 +35,7 @@ def import_documents(vendor: str, documents: Sequence[Json], options: Mapping[st
     except ForeignDocument:
         raise
     except Refused as error:  # of no single definition
-        raise ForeignDocument(f"{error.path} {error.reason}") from None
+        raise ForeignDocument(f"is no document of {entry.title}: {error.path} {error.reason}") from None
     except UNEXPECTED as error:
         raise ForeignDocument(f"is no document of {entry.title}: {describe_error(error)}") from None
     return finish(imported)

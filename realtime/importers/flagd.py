@@ -44,7 +44,11 @@ def translate(documents: Sequence[Json], options: Mapping[str, str]) -> Imported
         flags |= {each["key"]: each for each in written} if isinstance(written, list) else written
         shared |= document.get("$evaluators") or {}
     imported, names, version = Imported(), Names(flags), options.get("fractional", "v2")
-    translate_each(flags, imported, lambda key: [_Flag(key, flags[key], names, shared, version).translate()])
+
+    def translate_flag(key: str) -> list[Definition]:
+        return [_Flag(key, flags[key], names, shared, version).translate()]
+
+    translate_each(flags, imported, translate_flag, "flags.{}")
     return imported
 
 

@@ -61,6 +61,9 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     return imported
 
 
+_ENCRYPTED = ("encryptedFeatures", "encryptedExperiments", "encryptedSavedGroups")
+
+
 class _Payload:
     def __init__(self, documents: Sequence[Json]) -> None:
         self.features: dict[str, Fields] = {}
@@ -68,10 +71,10 @@ class _Payload:
         self.groups: dict[str, Json] = {}
         self.bandits: dict[str, Fields] = {}
         for document in documents:
+            if isinstance(document, dict) and any(map(document.get, _ENCRYPTED)):
+                raise ForeignDocument("is an encrypted payload of GrowthBook; download the plain one")
             if not isinstance(document, dict) or not {"features", "experiments"} & document.keys():
                 reason = "it has neither features nor experiments"
-                if isinstance(document, dict) and "encryptedFeatures" in document:
-                    reason = "it is encrypted; download the plain one"
                 raise ForeignDocument(f"is no payload of GrowthBook: {reason}")
             self.features |= require(document.get("features") or {}, dict, "features")
             for _, each in read_objects(document, "experiments", "payload"):

@@ -6,12 +6,11 @@ from typing import Any
 
 from chalicelib.domain.general_form.readers import READERS, UNREADABLE
 from realtime.importers.model import Definition, Json, Names, Refused, all_of, any_of, negate
-from realtime.importers.rule_parts import find_objects, read_objects, require, unit_of
+from realtime.importers.rule_parts import USER, find_objects, read_objects, require, unit_of
 
 Fields = Mapping[str, Any]
 ERROR = "error"
 _BIG = "is a big segment: its members are not in the document"
-_USER = {"user": "id"}
 _KIND = {"first": ["kind", {"const": ["user"]}]}
 """The kinds of contexts that are present: `user` if the caller names none."""
 
@@ -139,7 +138,7 @@ class Segments:
             return negate(test) if is_negated else test
         subject = _find_subject(kind or "user", steps)
         op = clause.get("op")
-        if subject == _USER and op == "in" and not is_negated:
+        if subject == USER and op == "in" and not is_negated:
             return has_key("user", values)
         needed = subject
         if steps == ["anonymous"]:  # false where a context does not say it
@@ -193,7 +192,7 @@ def _read_reference(text: Json, *, is_literal: bool) -> list[str]:
 def _find_subject(kind: str, steps: list[str]) -> Json:
     """As `if` names it."""
     found = _find_attribute(kind, steps)
-    return _USER if found == "user_id" else found
+    return USER if found == "user_id" else found
 
 
 def _find_attribute(kind: str, steps: list[str]) -> Json:

@@ -71,7 +71,7 @@ def _translate_datafile(document: Fields, imported: Imported) -> None:
             return [_Flag(flags[key], names, datafile).translate()]
         return [_Experiment(experiments[key], names, datafile).translate(experiments[key]["id"] in used)]
 
-    translate_each([*flags, *alone], imported, translate_named)
+    translate_each([*flags, *alone], imported, translate_named, "[{}]")
     for key in experiments.keys() & flags.keys():
         note = "is imported as a part of the flag of the same key only"
         imported.warnings.append(Note(key, f"experiments[{key}]", note))

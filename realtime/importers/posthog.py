@@ -48,7 +48,7 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
             imported.segments.append(Definition(f"cohort-{key}", {"key": f"cohort-{key}", "when": when}))
         except Refused as error:
             imported.refuse(f"cohort-{key}", error)
-    translate_each(flags, imported, lambda key: [_Flag(flags[key], names, tests).translate()])
+    translate_each(flags, imported, lambda key: [_Flag(flags[key], names, tests).translate()], "flags[{}]")
     return imported
 
 

@@ -6,6 +6,9 @@ from typing import Any
 from chalicelib.domain.bucketing import is_key
 from realtime.importers.model import Json, Refused, attribute
 
+USER = {"user": "id"}
+"""The user in `if`, whatever the context has as `user_id`."""
+
 
 def require(value: Json, kind: type | tuple[type, ...], path: str) -> Any:
     """``value`` if it is of that type; a boolean is no number."""

@@ -22,6 +22,7 @@ from realtime.importers.model import (
     serve,
     translate_each,
 )
+from realtime.importers.rule_parts import USER
 from realtime.safe_reading.strict_json import parse_json
 
 Fields = Mapping[str, Any]
@@ -53,9 +54,11 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
     for name, members in segments.items():
         data = {"key": segment_names[name], "include": list(members)}
         imported.segments.append(Definition(name, data))
-    translate_each(
-        splits, imported, lambda name: [_Split(splits[name], names, segment_names, splits).translate()]
-    )
+
+    def translate_split(name: str) -> list[Definition]:
+        return [_Split(splits[name], names, segment_names, splits).translate()]
+
+    translate_each(splits, imported, translate_split, "splits[{}]")
     return imported
 
 
@@ -151,7 +154,7 @@ class _Split:
 
     def _translate_matcher(self, matcher: Fields, path: str) -> Json:
         name = (matcher.get("keySelector") or {}).get("attribute")
-        subject = {"if": "user_id" if name is None else attribute(name)}
+        subject = {"if": USER if name is None else attribute(name)}
         condition = self._translate_kind(matcher, subject, path)
         if not matcher.get("negate"):
             return condition
@@ -160,7 +163,7 @@ class _Split:
     def _translate_kind(self, matcher: Fields, subject: dict[str, Json], path: str) -> Json:
         kind = matcher["matcherType"]
         if kind == "ALL_KEYS":
-            return True if subject["if"] == "user_id" else {**subject, "exists": True}
+            return True if subject["if"] == USER else {**subject, "exists": True}
         if kind == "IN_SEGMENT":
             name = matcher["userDefinedSegmentMatcherData"]["segmentName"]
             return {"segment": self._segment_names[name]} if name in self._segment_names else False

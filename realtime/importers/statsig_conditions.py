@@ -7,11 +7,10 @@ from typing import Any
 from chalicelib.domain.general_form.readers import READERS, UNREADABLE
 from chalicelib.domain.general_form.readers.texts import read_canonical
 from realtime.importers.model import Json, Names, Refused, any_of, attribute, negate
-from realtime.importers.rule_parts import require
+from realtime.importers.rule_parts import USER, require
 
 Fields = Mapping[str, Any]
 _KNOWN = {name.lower(): name for name in ("email", "country", "locale", "appVersion", "ip", "userAgent")}
-_USER = {"user": "id"}
 _BUCKETS = 1_000
 _TEXTS = {
     "str_starts_with_any": "starts_with",
@@ -123,7 +122,7 @@ def find_field(name: str) -> Json:
     """As `if` names it."""
     plain = name.lower().replace("_", "")
     if plain == "userid":
-        return _USER
+        return USER
     if plain in _KNOWN:
         return _KNOWN[plain]
     candidates = [attribute(each) for each in dict.fromkeys((name, name.lower()))]
@@ -133,7 +132,7 @@ def find_field(name: str) -> Json:
 def _find_unit(id_type: Json) -> Json:
     unit = make_unit(id_type)
     if unit == "user_id":
-        return _USER
+        return USER
     return unit[0] if len(unit) == 1 else {"first": unit}
 
 

@@ -18,11 +18,12 @@ from realtime.importers.model import (
     Variants,
     all_of,
     any_of,
-    attribute,
     negate,
     serve,
     translate_each,
 )
+from realtime.importers.rule_parts import unit_of
+from realtime.importers.unleash_constraints import find_subject, is_network, translate_constraint
 from realtime.safe_reading.strict_json import parse_json
 
 VARIANT_SEED = 86028157
@@ -48,7 +49,7 @@ def translate(documents: Sequence[Json], _options: Mapping[str, str]) -> Importe
         imported.warnings += [Note(name, path, message) for path, message in toggle.warnings]
         return [definition]
 
-    translate_each(features, imported, translate_toggle)
+    translate_each(features, imported, translate_toggle, "features[{}]")
     return imported
 
 
@@ -56,12 +57,14 @@ def _read_document(document: Json, features: dict[str, Fields], segments: dict[s
     if not isinstance(document, dict) or not ("features" in document or "events" in document):
         raise ForeignDocument("is no document of Unleash: it has neither features nor events")
     if "events" not in document:
-        _replace(document, features, segments)
+        _add(document, features, segments)
         return
     for event in document["events"]:
         match event.get("type"):
             case "hydration":
-                _replace(event, features, segments)
+                features.clear()
+                segments.clear()
+                _add(event, features, segments)
             case "feature-updated":
                 features[event["feature"]["name"]] = event["feature"]
             case "feature-removed":
@@ -72,9 +75,7 @@ def _read_document(document: Json, features: dict[str, Fields], segments: dict[s
                 segments.pop(str(event["segmentId"]), None)
 
 
-def _replace(document: Fields, features: dict[str, Fields], segments: dict[str, Fields]) -> None:
-    features.clear()
-    segments.clear()
+def _add(document: Fields, features: dict[str, Fields], segments: dict[str, Fields]) -> None:
     features.update({feature["name"]: feature for feature in document.get("features") or ()})
     segments.update({str(segment["id"]): segment for segment in document.get("segments") or ()})
 
@@ -84,7 +85,7 @@ def _translate_segment(key: str, segment: Fields, names: Names, imported: Import
     try:
         when = all_of(
             [
-                _translate_constraint(constraint, f"segments[{key}].constraints[{index}]")
+                translate_constraint(constraint, f"segments[{key}].constraints[{index}]")
                 for index, constraint in enumerate(segment.get("constraints") or ())
             ]
         )
@@ -179,7 +180,7 @@ class _Toggle:
 
     def _translate_conditions(self, strategy: Fields, path: str) -> Json:
         parts = [
-            _translate_constraint(constraint, f"{path}.constraints[{index}]")
+            translate_constraint(constraint, f"{path}.constraints[{index}]")
             for index, constraint in enumerate(strategy.get("constraints") or ())
         ]
         for segment in strategy.get("segments") or ():
@@ -203,7 +204,7 @@ class _Toggle:
                 users = _split_list(parameters.get("userIds"))
                 return {"user": users} if users else False
             case "remoteAddress":
-                networks = [each for each in _split_list(parameters.get("IPs")) if _is_network(each)]
+                networks = [each for each in _split_list(parameters.get("IPs")) if is_network(each)]
                 return {"if": "remoteAddress", "cidr": networks} if networks else False
             case name:
                 self.warnings.append((path, f"strategy {name} is not known: it holds for nobody"))
@@ -281,7 +282,7 @@ class _Toggle:
                         {
                             "id": f"override {len(rules) + 1}",
                             "serve": serve(key),
-                            "when": {"if": _name(override["contextName"]), "in": values},
+                            "when": {"if": find_subject(override["contextName"]), "in": values},
                         }
                     )
         weighted = [(variant["weight"], key) for variant, key in zip(variants, keys, strict=True)]
@@ -337,25 +338,11 @@ def _find_unit(stickiness: str) -> Json:
     """None for a lot."""
     if stickiness == "default":
         return ["user_id", "sessionId"]
-    return None if stickiness == "random" else _name(stickiness)
-
-
-def _name(field: str) -> Json:
-    return "user_id" if field == "userId" else attribute(field)
+    return None if stickiness == "random" else "user_id" if stickiness == "userId" else unit_of(stickiness)
 
 
 def _split_list(text: Any) -> list[str]:
     return [part.strip() for part in str(text or "").split(",") if part.strip()]
-
-
-def _is_network(text: str) -> bool:
-    from ipaddress import ip_network
-
-    try:
-        ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
 
 
 def _read_percentage(value: Any, path: str) -> int:
@@ -376,44 +363,3 @@ def _read_payload(variant: Fields, path: str) -> Json:
         return parse_json(text)
     except ValueError as error:
         raise Refused(f"{path}.variants[{variant['name']}].payload", f"is no {kind}: {error}") from None
-
-
-_NUMBERS = {"NUM_EQ": "eq", "NUM_GT": "gt", "NUM_GTE": "gte", "NUM_LT": "lt", "NUM_LTE": "lte"}
-_VERSIONS = {f"SEMVER_{name}": name.lower() for name in ("EQ", "GT", "GTE", "LT", "LTE")}
-_TEXTS = {"STR_STARTS_WITH": "starts_with", "STR_ENDS_WITH": "ends_with", "STR_CONTAINS": "contains"}
-
-
-def _translate_constraint(constraint: Fields, path: str) -> Json:
-    """`inverted` negates the rule for missing fields, too."""
-    test = _translate_test(constraint, path)
-    is_known = test is not None
-    return negate(test) if is_known and constraint.get("inverted") else bool(is_known) and test
-
-
-def _translate_test(constraint: Fields, path: str) -> Json | None:
-    """None for an unknown operator: it is false, also inverted."""
-    operator, name = constraint["operator"], constraint["contextName"]
-    values = [str(value) for value in constraint.get("values") or ()]
-    value = constraint.get("value")
-    subject = {"if": _name(name)}
-    is_folded = {"as": "lower"} if constraint.get("caseInsensitive") else {}
-    if operator in ("IN", "NOT_IN"):
-        test = {**subject, "in": values} if values else False
-        return negate(test) if operator == "NOT_IN" else test
-    if operator in _TEXTS:
-        return any_of([{**subject, _TEXTS[operator]: each, **is_folded} for each in values])
-    if operator in _NUMBERS:
-        return {**subject, _NUMBERS[operator]: str(value), "as": "number-or-text"}
-    if operator in _VERSIONS:
-        return {**subject, _VERSIONS[operator]: str(value), "as": "semver-strict"}
-    if operator in ("DATE_AFTER", "DATE_BEFORE"):
-        word = operator.removeprefix("DATE_").lower()
-        return {**({"if": {"clock": "now"}} if name == "currentTime" else subject), word: value}
-    if operator == "REGEX":
-        pattern = f"(?i){value}" if constraint.get("caseInsensitive") else value
-        return {**subject, "re2": pattern}
-    if operator == "IN_CIDR":
-        networks = [each for each in values if _is_network(each)]
-        return {**subject, "cidr": networks} if networks else False
-    del path
-    return None

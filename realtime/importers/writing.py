@@ -12,6 +12,7 @@ import yaml
 
 from realtime.definition_files.syntax import TEXT_RESOLVERS
 from realtime.importers.model import Definition, Imported, Json
+from realtime.safe_reading.shown_text import escape_controls
 
 WIDTH = 100
 _SHORT = 88
@@ -49,11 +50,14 @@ def _write_all(definitions: Sequence[Definition]) -> Iterator[str]:
             default_flow_style=False,
         )
         comment = _comment(definition.comment, "  ") if definition.comment else ""
-        yield ("\n" if index else "") + comment + "".join(f"  {line}\n" for line in text.splitlines())
+        lines = text.rstrip("\n").split("\n")  # not those of Unicode: they are inside of texts
+        yield ("\n" if index else "") + comment + "".join(f"  {line}\n" for line in lines)
 
 
 def _comment(text: str, indent: str) -> str:
-    lines = [line for part in text.split("\n") for line in (wrap(part, WIDTH - len(indent) - 2) or [""])]
+    """One that no text of another system ends."""
+    shown = [escape_controls(part) for part in text.split("\n")]
+    lines = [line for part in shown for line in (wrap(part, WIDTH - len(indent) - 2) or [""])]
     return "".join(f"{indent}# {line}".rstrip() + "\n" for line in lines)
 
 
