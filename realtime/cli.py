@@ -5,6 +5,8 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -45,7 +47,11 @@ Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as e
 
 
 class UsageError(Exception):
-    """A mistake in the command line, with one line for the user."""
+    """A mistake in the command line or in a file, with one line for the user."""
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @app.command()
@@ -151,10 +157,15 @@ def import_(
     out: Annotated[Path, typer.Option(help="The definition file to write, .yaml or .json.")],
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, such as fractional=v1.")] = None,
 ) -> None:
-    """Take over another system's flags. Example: [b]realtime import unleash x.json --out x.yaml[/b]"""
+    """Take over another system's flags, of which no user gets another variant.
+
+    Example: [b]python -m realtime import unleash x.json --out x.yaml[/b]
+    """
     from realtime.commands.import_definitions import import_definitions
 
-    raise typer.Exit(import_definitions(console, vendor, files, out, _read_options(option or [])))
+    with _exiting(2):  # 1 says that a flag was refused
+        status = import_definitions(console, vendor, files, out, _read_options(option or []))
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -164,7 +175,9 @@ def check_import(
     """Compare imports with what a vendor answers. Example: [b]python -m realtime check-import x.jsonl[/b]"""
     from realtime.commands.check_import import check_import as run
 
-    raise typer.Exit(run(console, files))
+    with _exiting(2):
+        status = run(console, files)
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -918,12 +931,27 @@ def _parse_day(text: str, option: str) -> "date | None":
         raise UsageError(f"{option}: {text!r} must be a day such as 2026-11-01") from None
 
 
+@contextmanager
+def _exiting(status: int) -> Iterator[None]:
+    """What a command cannot read ends it with this status."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(_describe_system_error(error), status) from None
+    except ValueError as error:
+        raise UsageError(str(error), status) from None
+
+
+def _describe_system_error(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
 def _read_options(written: list[str]) -> dict[str, str]:
     options = {}
     for text in written:
         name, separator, value = text.partition("=")
         if not separator or not name:
-            raise UsageError(f"--option {text}: must be NAME=VALUE")
+            raise UsageError(f"--option {text}: must be NAME=VALUE", 2)
         options[name] = value
     return options
 
@@ -950,8 +978,10 @@ def main() -> None:
     except StorageUnavailable as error:
         _exit(_describe_store_error(error))
     except OSError as error:
-        _exit(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (UsageError, LocalError, RealtimeError, ValueError) as error:
+        _exit(_describe_system_error(error))
+    except UsageError as error:
+        _exit(str(error), error.status)
+    except (LocalError, RealtimeError, ValueError) as error:
         _exit(str(error))
     except Exception as error:
         if not type(error).__module__.startswith("botocore."):

@@ -20,6 +20,8 @@ def check_import(console: Console, paths: Sequence[Path]) -> int:
             f"{path_name}:{line}: {difference.case}: expected {_show(difference.expected)}, "
             f"answered {_show(difference.answered)}"
         )
+        if difference.refusal:
+            text += f" (refused: {difference.refusal})"
         console.print(escape_controls(text), highlight=False, markup=False, soft_wrap=True)
     failed = len(report.differences)
     console.print(f"{report.passed} passed, {failed} failed", highlight=False)

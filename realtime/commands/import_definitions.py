@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from realtime.importers.finishing import import_documents
-from realtime.importers.model import Imported, Json, Note
+from realtime.importers.model import ForeignDocument, Imported, Json, Note
 from realtime.importers.vendors import VENDORS
 from realtime.importers.writing import write_json, write_yaml
 from realtime.safe_reading.regular_files import read_regular
@@ -26,7 +26,10 @@ def import_definitions(
     Raises ValueError for a document that cannot be read (exit 2).
     """
     documents = [read_document(path) for path in paths]
-    imported = import_documents(vendor, documents, options)
+    try:
+        imported = import_documents(vendor, documents, options)
+    except ForeignDocument as error:
+        raise ForeignDocument(f"{', '.join(map(str, paths))}: {error}") from None
     text = write_json(imported) if out.suffix == ".json" else write_yaml(imported, _head(vendor, paths))
     out.write_text(text, encoding="utf-8")
     for label, colour, notes in (
