@@ -7,9 +7,10 @@ NODE := tests/e2e/node
 ARGS ?=
 PYTEST_WORKERS ?= 2
 PYTHONS ?= python3.11 python3.12 python3.13
+VENDORS ?=
 
-.PHONY: run test test-all coverage test-environment check bench bench-peers fuzz load soak simulate synth cdk lock audit \
-  secrets licences package long chaos format clean
+.PHONY: run test test-all coverage test-environment check bench bench-peers check-vendors fuzz load soak simulate synth cdk \
+  lock audit secrets licences package long chaos format clean
 
 run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m realtime up $(ARGS)
@@ -37,6 +38,13 @@ check: $(VENV)/dev.stamp ## lint, format, types, import directions
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports --verbose
+
+check-vendors: $(VENV)/dev.stamp ## imports against the answers of other systems' SDKs, JSON Lines in the folder VENDORS
+	@if test -d "$(VENDORS)"; then \
+	  find "$(VENDORS)" -name '*.jsonl' -print0 | sort -z | xargs -0 $(BIN)/python -m realtime check-import; \
+	else \
+	  echo "check-vendors: there are no cases here; name their folder: make check-vendors VENDORS=PATH"; \
+	fi
 
 long: $(VENV)/dev.stamp ## the long property profile
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest -m "slow or not slow" -n $(PYTEST_WORKERS) tests/unit $(ARGS)
