@@ -169,6 +169,8 @@ def typed(value: Json) -> Json:
 
 def typed_text(value: Json) -> Json:
     read_value = typed(value)
+    if is_integer(read_value):
+        return decimal_text(read_value)
     return read_value if isinstance(read_value, Special) else str(read_value)
 
 
