@@ -51,10 +51,14 @@ VALUES[-2:] = [{"algorithm": "sha256", "salt": "s", "suffix": "x", **digests} fo
 
 
 @cache
-def list_values(operator: str, reader: str | None) -> list[Json]:
-    """Those that the operator takes if the attribute is read so; none if it takes no reader."""
+def list_values(operator: str, reader: str | None, made_reader: str | None = None) -> list[Json]:
+    """Those that the operator takes if the attribute is read so; none if it takes no reader.
+
+    ``made_reader`` is the one of the made value, below that of the test.
+    """
     option = {} if reader is None else {"as": reader}
-    return [value for value in VALUES if _is_valid({"if": "country", operator: value, **option})]
+    subject = "country" if made_reader is None else {"user": "id", "as": made_reader}
+    return [value for value in VALUES if _is_valid({"if": subject, operator: value, **option})]
 
 
 def _is_valid(test: Json) -> bool:
@@ -179,8 +183,9 @@ def attribute_tests(draw: st.DrawFn, *, has_element: bool) -> dict[str, Json]:
     if is_rare(draw, 4):
         made = draw_made_value(draw, has_element)
         form = read_operand(made, "")
-        read_as = form.get("as") if isinstance(form, dict) else None  # it reads the value, too
-        subject = {"if": made} if operator in YES_OR_NO or list_values(operator, read_as) else subject
+        made_reader = form.get("as") if isinstance(form, dict) else None
+        if operator in YES_OR_NO or list_values(operator, None, made_reader):
+            subject, read_as = {"if": made}, made_reader
     if has_element and not is_rare(draw, 4):
         subject, read_as = {"item": choose(draw, ["", "age", "country", "tags", ["version"]])}, None
     if operator in YES_OR_NO:
@@ -191,10 +196,10 @@ def attribute_tests(draw: st.DrawFn, *, has_element: bool) -> dict[str, Json]:
         }
         chosen = {name: choose(draw, options[name]) for name in YES_OR_NO[operator] if is_rare(draw, 3)}
         return {**subject, operator: draw(st.booleans()), **chosen}
-    test = {**subject, operator: choose(draw, list_values(operator, read_as))}
+    test = {**subject, operator: choose(draw, list_values(operator, None, read_as))}
     if is_rare(draw, 3):
         reader = choose(draw, list(VALUE_READERS))
-        values = list_values(operator, reader)
+        values = list_values(operator, reader, read_as)
         test |= {operator: choose(draw, values), "as": reader} if values else {}
     if is_rare(draw, 3):
         test["missing"] = choose(draw, [True, False, "unknown", "pass"])
