@@ -181,6 +181,48 @@ def check_import(
 
 
 @app.command()
+def compare(
+    vendor: Annotated[str, typer.Argument(help="The system that the documents come from, such as unleash.")],
+    files: Annotated[list[Path], typer.Argument(help="What its SDK downloads, as JSON.")],
+    users: Annotated[Path, typer.Option(help="Users and what clients send for them: CSV or JSON Lines.")],
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, as of `import`.")] = None,
+    definitions: Annotated[
+        Path | None, typer.Option(help="A definition file, in place of what is published.")
+    ] = None,
+    key: Annotated[str, typer.Option(help="Only this flag, by the other system's key.")] = "",
+    user_column: Annotated[str, typer.Option(help="The column of CSV with the ids.")] = "",
+    typed: Annotated[bool, typer.Option("--typed", help="Read 12, true and null in CSV as JSON.")] = False,
+    text: Annotated[list[str] | None, typer.Option(help="A column that stays text with --typed.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Differences of a flag to show.")] = 3,
+    now: Annotated[str, typer.Option(help="The time of the questions, such as 2026-11-27T08:00Z.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Count your users who would get another answer here than from another system.
+
+    Example: [b]python -m realtime compare unleash x.json --users users.csv[/b]
+
+    Exits with 0 if none would, 1 if some would, 2 if a file cannot be read.
+    """
+    from realtime.commands.compare import Source, load_file, load_published
+    from realtime.commands.compare import compare as run
+    from realtime.importers.users import Cells
+
+    with _exiting(2):
+        status = run(
+            console,
+            Source(vendor, files, _read_options(option or [])),
+            load_file(definitions) if definitions else load_published(plane().definitions),
+            users,
+            Cells(user_column, typed, text or ()),
+            _read_time(now, "--now"),
+            key=key,
+            limit=limit,
+            as_json=as_json,
+        )
+    raise typer.Exit(status)
+
+
+@app.command()
 def history(
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
@@ -922,6 +964,16 @@ def _is_local() -> bool:
     return (os.environ.get("REALTIME_ENV") or "local") == "local"
 
 
+def _read_time(text: str, option: str) -> float:
+    """Epoch seconds; now, if it is empty."""
+    from chalicelib.domain.timestamps import parse_timestamp
+
+    try:
+        return parse_timestamp(text) if text else time.time()
+    except (ValueError, RealtimeError):
+        raise UsageError(f"{option}: {text!r} must be a time such as 2026-11-27T08:00:00Z", 2) from None
+
+
 def _parse_day(text: str, option: str) -> "date | None":
     from datetime import date
 
@@ -936,6 +988,8 @@ def _exiting(status: int) -> Iterator[None]:
     """What a command cannot read ends it with this status."""
     try:
         yield
+    except StorageUnavailable as error:
+        raise UsageError(_describe_store_error(error), status) from None
     except OSError as error:
         raise UsageError(_describe_system_error(error), status) from None
     except ValueError as error:

@@ -14,15 +14,12 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple
 
-from chalicelib.domain.definitions.compiler import compile_flag, compile_segment
-from chalicelib.domain.definitions.model import Evaluation, Flag, Segment
-from chalicelib.domain.definitions.schema import FlagDocument, SegmentDocument
 from chalicelib.domain.definitions.variants import PYTHON_TYPES
 from chalicelib.domain.errors import RealtimeError
-from chalicelib.domain.evaluation import evaluate
-from chalicelib.domain.general_form.state import Condition
 from realtime.definition_files.documents import parse_document
 from realtime.definition_files.syntax import MAX_YAML_BYTES, parse_documents
+from realtime.importers.comparing import is_equal
+from realtime.importers.compiled_set import CompiledSet, add_user
 from realtime.importers.finishing import import_documents
 from realtime.importers.model import Imported, Json
 from realtime.importers.writing import write_json, write_yaml
@@ -65,45 +62,23 @@ class ImportedSet:
     def __init__(self, text: str, suffix: str, refusals: Mapping[str, str]) -> None:
         self.refusals = refusals
         (lists,) = parse_documents(text.encode(), suffix)
-        self._flags: dict[str, FlagDocument] = {}
-        for data in lists["flags"]:
-            document = parse_document("flag", data)
-            assert isinstance(document, FlagDocument)  # noqa: S101  what parse_document makes of a flag
-            self._flags[document.key] = document
-        self._keys = {document.alias or document.key: document.key for document in self._flags.values()}
-        self._segments = {data["key"]: parse_document("segment", data) for data in lists.get("segments", [])}
-        self._compiled: dict[str, Flag] = {}
-        self._conditions: dict[str, Segment] = {}
+        flags = [parse_document("flag", data) for data in lists["flags"]]
+        segments = [parse_document("segment", data) for data in lists.get("segments", [])]
+        self._definitions = CompiledSet([*flags, *segments])
 
     def ask(
         self, name: str, user: str | None, context: Mapping[str, Json], now: float, default: Json
     ) -> Answer:
-        flag = self.find(self._keys.get(name, ""))
+        flag = self._definitions.find(name)
         if flag is None:
             return Answer(default, None, False)
-        asked = dict(context) if user is None else {"user_id": user, **context}  # as OpenFeature clients ask
-        try:
-            answer: Evaluation = evaluate(flag, user, asked, now, self.find, find_segment=self._find_segment)
-        except RealtimeError:
+        asked = add_user(user, context)
+        answer = self._definitions.ask(flag, user, asked, self._definitions.make_state(user, asked, now))
+        if isinstance(answer, RealtimeError):
             return Answer(default, None, False)
         if not answer.has_value or not _is_of_type(flag.document.type, default):
             return Answer(default, None if answer.has_value else answer.variant, answer.enabled)
         return Answer(answer.value, answer.variant, answer.enabled)
-
-    def find(self, key: str) -> Flag | None:
-        if key not in self._flags:
-            return None
-        if key not in self._compiled:
-            self._compiled[key] = compile_flag(self._flags[key])
-        return self._compiled[key]
-
-    def _find_segment(self, key: str) -> Condition | None:
-        document = self._segments.get(key)
-        if not isinstance(document, SegmentDocument):
-            return None
-        if key not in self._conditions:
-            self._conditions[key] = compile_segment(document)
-        return self._conditions[key].condition
 
 
 def _is_of_type(kind: str, default: Json) -> bool:
@@ -192,14 +167,3 @@ def _read_text(path: Path) -> str:
         return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: cannot be read: {error}") from None
-
-
-def is_equal(left: Json, right: Json) -> bool:
-    """JSON equality: numbers by value, a boolean never equals a number."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(is_equal, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(is_equal(left[name], right[name]) for name in left)
-    return bool(left == right)

@@ -1,39 +1,19 @@
 """`import` and `check-import`: what they print, and how they end."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from realtime import cli
 from realtime.commands.validate import validate
 from tests.support.paths import ROOT
+from tests.unit.realtime.commands.conftest import Run
 
 CASES = ROOT / "tests" / "conformance" / "imports"
 LOT = {"name": "gradualRolloutRandom", "parameters": {"percentage": "50"}}
 STICKY = {"name": "flexibleRollout", "parameters": {"rollout": "50", "stickiness": "default"}}
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., tuple[int, str, str]]:
-    """Status, output and errors of a command, in a terminal of 60 columns."""
-    monkeypatch.chdir(tmp_path)
-
-    def run_command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["realtime", *arguments])
-        monkeypatch.setattr(cli, "console", Console(width=60))
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(exit_.value.code or 0), out, err
-
-    return run_command
 
 
 def write(name: str, *features: Any) -> None:

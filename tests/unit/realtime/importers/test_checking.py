@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from realtime.importers.checking import Report, check_file, is_equal
+from realtime.importers.checking import Report, check_file
+from realtime.importers.comparing import is_equal
 
 TOGGLES = {
     "version": 2,
