@@ -164,7 +164,9 @@ def import_(
     from realtime.commands.import_definitions import import_definitions
 
     with _exiting(2):  # 1 says that a flag was refused
-        status = import_definitions(console, vendor, files, out, _read_options(option or []))
+        status = import_definitions(
+            console, vendor, files, out, _read_pairs("--option", "NAME=VALUE", option or [])
+        )
     raise typer.Exit(status)
 
 
@@ -177,6 +179,64 @@ def check_import(
 
     with _exiting(2):
         status = run(console, files)
+    raise typer.Exit(status)
+
+
+@app.command("import-assignments")
+def import_assignments(
+    files: Annotated[
+        list[str], typer.Argument(help="Files, folders or s3:// prefixes: CSV, JSON, Parquet, packed or not.")
+    ],
+    experiment: Annotated[str, typer.Option(help="The key of the experiment here.")],
+    file_format: Annotated[
+        Literal["rows", "growthbook", "optimizely"],
+        typer.Option("--format", help="A table, GrowthBook's sticky buckets, Optimizely's user profiles."),
+    ] = "rows",
+    variants: Annotated[
+        list[str] | None, typer.Option(help="OLD=NEW: the other system's name of a variant, and ours.")
+    ] = None,
+    user_column: Annotated[
+        str, typer.Option(help="By default user_id. With growthbook the attribute, by default id.")
+    ] = "",
+    variant_column: Annotated[str, typer.Option(help="Of a table.")] = "variant",
+    time_column: Annotated[str, typer.Option(help="When the user was assigned.")] = "assigned_at",
+    from_experiment: Annotated[
+        str, typer.Option(help="Its key or id in the other system; by default the key here.")
+    ] = "",
+    bucket_version: Annotated[str, typer.Option(help="That GrowthBook uses now, if there are several.")] = "",
+    per_second: Annotated[float, typer.Option(min=0, help="Rows a second at most; 0: no limit.")] = 1000,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget the position of an earlier run.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Let users keep a variant that another system has stored. Nobody who has one here is moved.
+
+    Example: [b]python -m realtime import-assignments users.csv --experiment checkout[/b]
+    """
+    from realtime.assignment_files.formats import Form
+    from realtime.commands.import_assignments import import_assignments as run
+
+    form = Form(
+        file_format, user_column, variant_column, time_column, from_experiment or experiment, bucket_version
+    )
+    with _exiting(2):  # 1 says that a line cannot be used
+        status = run(
+            console,
+            Console(stderr=True),
+            plane(),
+            files,
+            experiment,
+            form,
+            _read_pairs("--variants", "OLD=NEW", variants or []),
+            per_second,
+            dry_run=dry_run,
+            restart=restart,
+            as_json=as_json,
+        )
     raise typer.Exit(status)
 
 
@@ -210,7 +270,7 @@ def compare(
     with _exiting(2):
         status = run(
             console,
-            Source(vendor, files, _read_options(option or [])),
+            Source(vendor, files, _read_pairs("--option", "NAME=VALUE", option or [])),
             load_file(definitions) if definitions else load_published(plane().definitions),
             users,
             Cells(user_column, typed, text or ()),
@@ -1000,14 +1060,14 @@ def _describe_system_error(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
-def _read_options(written: list[str]) -> dict[str, str]:
-    options = {}
+def _read_pairs(option: str, form: str, written: list[str]) -> dict[str, str]:
+    pairs = {}
     for text in written:
         name, separator, value = text.partition("=")
         if not separator or not name:
-            raise UsageError(f"--option {text}: must be NAME=VALUE", 2)
-        options[name] = value
-    return options
+            raise UsageError(f"{option} {text}: must be {form}", 2)
+        pairs[name] = value
+    return pairs
 
 
 def _parse_json_object(text: str, option: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from chalicelib.settings import Settings
 from realtime.commands.demo import EXPERIMENTS, run_demo
+from realtime.commands.import_position import POSITIONS as IMPORT_POSITIONS
 from realtime.commands.replay_position import delete_positions
 from realtime.commands.snapshot_file import publish_snapshot
 from realtime.commands.up_postgres import start_wanted, use_postgres
@@ -79,7 +80,8 @@ def _serve(
     import app as service
     from chalicelib.wiring import plane
 
-    delete_positions()  # of replays into an earlier stack
+    delete_positions()  # of replays and imports into an earlier stack
+    delete_positions(IMPORT_POSITIONS)
     plane().metrics = stack.report_metrics()
     if snapshot is not None:
         publish_snapshot(console, plane().definitions, snapshot)

@@ -3,20 +3,16 @@
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
-import app as application
 from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.wiring import Plane
 from realtime.local.clients import Clients as LocalClients
-from realtime.local.pump import Pump
-from realtime.local.streams import KinesisStream, TableStream
-from realtime.resources import describe
+from tests.support.draining import drain
 from tests.support.experiments import published, shares
 
 PEOPLE = 12
@@ -29,30 +25,6 @@ def new_plane(aws_settings: Settings, service_clients: Clients) -> Callable[[], 
     experiment = published(variants=VARIANTS, metrics=["purchase"])
     DefinitionStore(service_clients, aws_settings).publish([experiment], 0, 0.0)
     return lambda: Plane(aws_settings, clients=service_clients)
-
-
-def unexpected(message: object) -> None:
-    raise AssertionError(message)
-
-
-def drain(plane: Plane, clients: LocalClients, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Process both streams to their ends."""
-    monkeypatch.setattr(application, "plane", lambda: plane)
-    streams: Any = {
-        "event_processor": (
-            KinesisStream(clients.kinesis, plane.settings.event_stream),
-            application.event_processor,
-        ),
-        "assignment_sync": (
-            TableStream(clients.table_streams, plane.settings.assignments_table),
-            application.assignment_sync,
-        ),
-    }
-    for source in describe(plane.settings).event_sources:
-        stream, handler = streams[source.function]
-        pump = Pump(source, stream, handler, unexpected, backoff=(0.05, 0.2))
-        pump.drain()
-        pump.stop()
 
 
 def count(plane: Plane, event_type: str) -> dict[str, int]:
