@@ -61,6 +61,12 @@ class KeySnapshotStore:
         return None
 
     @guarded
+    def read_in_force_at(self) -> float | None:
+        """When the one in force was last known to be what the table has; None without one."""
+        pointer = _read(self._folder.get(POINTER))
+        return self._find_age(pointer) if pointer else None
+
+    @guarded
     def write(self, take: Callable[[], Iterable[ApiKey]], now: float) -> bool:
         """Writes what ``take`` reads from the table; whether that is new. Also raises InvalidInput.
 

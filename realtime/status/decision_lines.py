@@ -7,6 +7,8 @@ from realtime.status.judging import RECENT, Line, State, View, require
 
 SILENT_SECONDS = 240
 """Since the begin of the minute in which a beat was counted."""
+UNCONFIRMED_SECONDS = 1800
+"""The heartbeat confirms the snapshot of API keys every four minutes."""
 REPORT_SECONDS = 70
 """A container reports what it has loaded within a minute."""
 
@@ -59,6 +61,20 @@ def judge_snapshot(name: str, view: View) -> Line:
         return Line(name, State.GREEN, f"version {version}", figures=figures)
     text = f"version {version}, published is {published.version}" if version else "none"
     advice = "python -m realtime snapshot. New containers would need DynamoDB to decide as published."
+    return Line(name, State.AMBER, text, advice, figures=figures)
+
+
+def judge_keys(name: str, view: View) -> Line:
+    """Amber long before the snapshot of keys is too old to open anything (docs/keys.md)."""
+    confirmed = require(view.snapshot.keys_confirmed)
+    if confirmed is None:
+        advice = "python -m realtime snapshot. New containers would need DynamoDB to know a key."
+        return Line(name, State.AMBER, "no snapshot", advice, figures={"confirmed_seconds": None})
+    age = max(0.0, view.now - confirmed)
+    text, figures = f"snapshot confirmed {format_duration(age)} ago", {"confirmed_seconds": age}
+    if age <= UNCONFIRMED_SECONDS:
+        return Line(name, State.GREEN, text, figures=figures)
+    advice = "python -m realtime snapshot. Without DynamoDB, too old a snapshot opens nothing."
     return Line(name, State.AMBER, text, advice, figures=figures)
 
 

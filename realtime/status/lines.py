@@ -21,6 +21,7 @@ LINES: Mapping[str, Callable[[str, View], Line]] = {
     "PostgreSQL": event_lines.judge_postgres,
     "definitions": decision_lines.judge_definitions,
     "snapshot": decision_lines.judge_snapshot,
+    "API keys": decision_lines.judge_keys,
     "breakers": decision_lines.judge_breakers,
     "throttles": decision_lines.judge_throttles,
     "alarms": decision_lines.judge_alarms,

@@ -52,7 +52,8 @@ Series: TypeAlias = Mapping[Metric, Sequence[Point]]
 class Snapshot:
     """``alarms`` are the names of CloudWatch's alarms that ring; None where there is no CloudWatch.
 
-    ``snapshot_version`` is that of the snapshot of definitions; 0 without one.
+    ``snapshot_version`` is that of the snapshot of definitions; 0 without one. ``keys_confirmed`` is when the
+    snapshot of API keys was last seen to be what their table has, in epoch seconds; None without one.
     """
 
     env: str
@@ -63,4 +64,5 @@ class Snapshot:
     published: Published | Unanswered
     archived: Archived | Unanswered
     snapshot_version: int | Unanswered
+    keys_confirmed: float | Unanswered | None
     alarms: Sequence[str] | Unanswered | None = None

@@ -17,6 +17,7 @@ from chalicelib.domain.timestamps import parse_timestamp
 from chalicelib.services.concurrency import batched
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
+from chalicelib.stores.key_snapshots import KeySnapshotStore
 from chalicelib.stores.snapshots import SnapshotStore
 from realtime.alarms import Condition, Metric, list_conditions, list_used_tables
 from realtime.resources import describe
@@ -37,6 +38,7 @@ class Sources:
         self._s3, self._sqs = clients.s3, clients.sqs
         self._definitions = definitions
         self._snapshots = SnapshotStore(clients, settings.archive_bucket)
+        self._key_snapshots = KeySnapshotStore(clients, settings.archive_bucket)
         self._cloudwatch = connect_cloudwatch()
         self._failure_queue = describe(settings).failure_queue
         tables = list_used_tables(settings.platform, settings.event_dedupe)
@@ -52,6 +54,7 @@ class Sources:
             lambda: read_published(self._definitions),
             lambda: self._read_archived(now),
             self._read_snapshot_version,
+            self._key_snapshots.read_in_force_at,
             self._read_alarms,
         )
         with ThreadPoolExecutor(len(questions)) as pool:

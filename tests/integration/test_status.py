@@ -8,6 +8,7 @@ import pytest
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
+from chalicelib.stores.key_snapshots import KeySnapshotStore
 from chalicelib.stores.snapshots import SnapshotStore
 from realtime.local.clients import Clients
 from realtime.local.cloudwatch import Reporter
@@ -55,9 +56,14 @@ def judge(sources: Sources, snapshot: Snapshot) -> dict[str, State]:
 
 # One test, since the metrics of a test stay in the emulator.
 def test_a_stack_that_is_well_is_green_and_faults_are_seen(
-    sources: Sources, pumps: list[Pump], aws_settings: Settings, aws_clients: Clients
+    sources: Sources,
+    pumps: list[Pump],
+    aws_settings: Settings,
+    aws_clients: Clients,
+    service_clients: ServiceClients,
 ) -> None:
     sources._definitions.publish([published_flag()], 0, time.time())
+    KeySnapshotStore(service_clients, aws_settings.archive_bucket).write(list, time.time())
     reporter = Reporter(aws_clients, pumps, [aws_settings.quarantine_queue])
     reporter.metrics.record("EventsProcessed", 5)
     reporter.metrics.record_peak("DefinitionsVersion", 1)

@@ -45,6 +45,7 @@ def take_snapshot(series: Any = None, *, env: str = "prod", alarms: Any = (), **
         "published": Published(7, NOW - 7200),
         "archived": Archived(NOW - 20),
         "snapshot_version": 7,
+        "keys_confirmed": NOW - 100,
     }
     if not isinstance(series, Unanswered):
         beats = make_conditions(env)["heartbeat"].metrics

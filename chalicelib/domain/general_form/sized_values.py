@@ -1,6 +1,6 @@
 """Tests whose work grows with the size of a value look at the time that is left before they do it.
 
-All others take some microseconds, whatever the context (tests/unit/domain/general_form/test_time.py).
+All others take some microseconds, whatever the context.
 """
 
 from collections.abc import Mapping

@@ -36,7 +36,7 @@ def test_without_traffic_and_faults_all_is_green() -> None:
 
 def test_a_source_that_does_not_answer_is_said_and_is_not_green() -> None:
     no = Unanswered("GetMetricData answers AccessDenied")
-    sources = ("quarantine", "failed_batches", "published", "archived", "snapshot_version")
+    sources = ("quarantine", "failed_batches", "published", "archived", "snapshot_version", "keys_confirmed")
     silent: dict[str, Any] = dict.fromkeys(sources, no)
     lines = judge(take_snapshot(no, alarms=no, **silent))
     assert {line.state for line in lines.values()} == {State.UNKNOWN}
@@ -51,9 +51,10 @@ def test_a_source_that_does_not_answer_is_said_and_is_not_green() -> None:
         ("failed_batches", {"failed batches"}),
         ("published", {"definitions", "snapshot"}),
         ("snapshot_version", {"snapshot"}),
+        ("keys_confirmed", {"API keys"}),
         ("archived", {"archive"}),
         ("alarms", {"alarms"}),
-        ("series", LINES.keys() - {"quarantine", "failed batches", "alarms", "snapshot"}),
+        ("series", LINES.keys() - {"quarantine", "failed batches", "alarms", "snapshot", "API keys"}),
     ],
 )
 def test_of_one_source_only_its_lines_are_unknown(source: str, affected: set[str]) -> None:
@@ -160,6 +161,23 @@ def test_a_snapshot_that_is_not_what_is_published_is_amber(
 ) -> None:
     line = judge_one("snapshot", published=Published(published, NOW - 60), snapshot_version=version)
     assert line.state is state
+    assert ("python -m realtime snapshot" in line.advice) is (state is State.AMBER)
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "state", "text"),
+    [
+        (NOW - 240, State.GREEN, "snapshot confirmed 4 min ago"),
+        (NOW + 5, State.GREEN, "snapshot confirmed 0 s ago"),
+        (NOW - 3600, State.AMBER, "snapshot confirmed 1 h ago"),
+        (None, State.AMBER, "no snapshot"),
+    ],
+)
+def test_a_snapshot_of_keys_that_nobody_confirms_is_amber(
+    confirmed: float | None, state: State, text: str
+) -> None:
+    line = judge_one("API keys", keys_confirmed=confirmed)
+    assert (line.state, line.text) == (state, text)
     assert ("python -m realtime snapshot" in line.advice) is (state is State.AMBER)
 
 
