@@ -110,7 +110,9 @@ def publish(
     by: Annotated[
         str, typer.Option(help="Who publishes. On AWS a note beside the identity of your credentials.")
     ] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Let --prune remove without asking.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before --prune removes, or a killed flag is on again.")
+    ] = False,
 ) -> None:
     """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
     from realtime.commands.publish import confirm_on_terminal, roll_back
@@ -124,6 +126,7 @@ def publish(
     publisher = (
         PublisherName("") if dry_run else identify_publisher(by, None if _is_local() else get_caller_arn)
     )
+    confirm = (lambda _: True) if yes else confirm_on_terminal
     if version is not None:
         raise typer.Exit(
             roll_back(
@@ -131,6 +134,7 @@ def publish(
                 definitions,
                 version,
                 publisher=publisher,
+                confirm=confirm,
                 dry_run=dry_run,
                 read_recent=read_recent,
             )
@@ -143,11 +147,31 @@ def publish(
             strict,
             publisher=publisher,
             prune=prune,
-            confirm=(lambda _: True) if yes else confirm_on_terminal,
+            confirm=confirm,
             dry_run=dry_run,
             read_recent=read_recent,
         )
     )
+
+
+@app.command()
+def kill(
+    flag: Annotated[str, typer.Argument(help="The flag's key or alias.")],
+    reason: Annotated[str, typer.Option(help="Why; the history keeps it.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Turn it on again, as it was.")] = False,
+    by: Annotated[str, typer.Option(help="Who does it; as of `publish`.")] = "",
+) -> None:
+    """Turn a flag off for everybody, at once. Example: [b]python -m realtime kill x --reason "errors"[/b]"""
+    from realtime.commands.kill import kill_flag, undo_kill
+    from realtime.commands.publisher import get_caller_arn, identify_publisher
+    from realtime.definition_files.kills import check_reason
+
+    if not undo:
+        check_reason(reason)  # before AWS is asked who this is
+    definitions = plane().definitions
+    publisher = identify_publisher(by, None if _is_local() else get_caller_arn)
+    run = undo_kill if undo else kill_flag
+    run(console, definitions, flag, reason, publisher, time.time())
 
 
 @app.command(name="import")

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
-from chalicelib.domain.definitions.schema import ExperimentDocument
+from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.recent_contexts import RecentContext
 from realtime.analysis.plan_changes import describe_missing_plan, describe_plan_change
@@ -23,6 +23,7 @@ from realtime.definition_files.documents import KINDS, DefinitionName, Document,
 from realtime.definition_files.impact.measure import Documents, Impact, find_dependents, measure_impact
 from realtime.definition_files.impact.sampled import ReadRecent
 from realtime.definition_files.impact.text import describe_impact, format_share
+from realtime.definition_files.kills import describe_kill, find_kill
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
 from realtime.definition_files.split_changes import describe_split_change
@@ -38,7 +39,9 @@ def list_nothing(_now: float) -> Sequence[RecentContext]:
     return ()
 
 
-def confirm_on_terminal(question: str, reason: str = "--prune removes definitions") -> bool:
+def confirm_on_terminal(
+    question: str, reason: str = "this removes definitions, or turns on what was killed"
+) -> bool:
     """Raises ValueError without a terminal: nobody would see the question."""
     if not sys.stdin.isatty():
         raise ValueError(f"{reason}, and nobody can be asked without a terminal: add --yes")
@@ -75,7 +78,8 @@ def publish(
 
     Published definitions that are not in the files stay, unless ``prune``. The files are checked together
     with them: a flag may name a prerequisite that another repository publishes. ``prune`` removes no
-    definition of a file that was skipped, and none unless ``confirm`` agrees.
+    definition of a file that was skipped, and none unless ``confirm`` agrees. It is also asked before a
+    flag that was killed is turned on again.
     """
     files = read_definitions(paths)
     if files.problems:  # reported without asking the store
@@ -101,9 +105,8 @@ def publish(
         console.print(line, highlight=False, soft_wrap=True)
     if absent and not prune:
         console.print(f"[dim]{len(absent)} published, not in these files: kept (--prune removes them).[/dim]")
-    confirm_removal = confirm if removed else None
     return _publish_changes(
-        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm_removal
+        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm, bool(removed)
     )
 
 
@@ -113,6 +116,7 @@ def roll_back(
     version: int,
     *,
     publisher: PublisherName = NOBODY,
+    confirm: Confirm = confirm_on_terminal,
     dry_run: bool = False,
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
@@ -131,7 +135,9 @@ def roll_back(
                 raise ValueError(f"{row.kind} {row.key} of version {row.version} is not valid any more")
     note = ", ".join(filter(None, (f"rollback to {version}", publisher.note)))
     marked = publisher._replace(note=note)
-    return _publish_changes(console, definitions, published, wanted, marked, dry_run, now, read_recent)
+    return _publish_changes(
+        console, definitions, published, wanted, marked, dry_run, now, read_recent, confirm
+    )
 
 
 def publish_backup(
@@ -158,7 +164,7 @@ def publish_backup(
         if document or (row.kind, row.key) in published.rows:
             wanted[row.kind, row.key] = document
     return _publish_changes(
-        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm
+        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm, True
     )
 
 
@@ -177,8 +183,10 @@ def _publish_changes(
     dry_run: bool,
     now: float | None,
     read_recent: ReadRecent,
-    confirm_removal: Confirm | None = None,
+    confirm: Confirm,
+    asks: bool = False,
 ) -> int:
+    """``confirm`` is asked if ``asks``, or if a killed flag would be on again."""
     now = time.time() if now is None else now
     changes = find_changes(published.rows, wanted)
     documents = published.parse_rows()
@@ -195,6 +203,10 @@ def _publish_changes(
                 console.print(f"    [yellow]{line}[/yellow]", highlight=False, soft_wrap=True)
             for line in describe_missing_plan(change.after):
                 console.print(f"    [dim]{line}[/dim]", highlight=False, soft_wrap=True)
+        kill = _find_undone_kill(definitions, change)
+        if kill:
+            asks = True
+            _print_data(console, f"    turns it on again: it was {describe_kill(kill)}")
     for name, causes in find_dependents(changes, after):
         impact = measure_impact(name, before, after, now, recent)
         if impact.share or impact.other_share:
@@ -206,7 +218,7 @@ def _publish_changes(
         console.print(f"Nothing changes: version {published.version} stays in force.")
     elif dry_run:
         console.print(f"{_summarize(changes)}. Nothing is published (--dry-run).")
-    elif confirm_removal and not confirm_removal(f"{_summarize(changes)}. Publish?"):
+    elif asks and not confirm(f"{_summarize(changes)}. Publish?"):
         console.print(f"Nothing is published: version {published.version} stays in force.")
         return 1
     else:
@@ -214,6 +226,16 @@ def _publish_changes(
         version = definitions.publish(rows, published.version, now, publisher.by, publisher.note)
         console.print(f"[green]Published version {version}[/green]: {_summarize(changes)}.", highlight=False)
     return 0
+
+
+def _find_undone_kill(definitions: Definitions, change: DefinitionChange) -> DefinitionRow | None:
+    """The kill that held a flag off until this change."""
+    before, after = change.before, change.after
+    if not isinstance(before, FlagDocument) or not isinstance(after, FlagDocument):
+        return None
+    if before.enabled or not after.enabled:
+        return None
+    return find_kill(definitions.get_history("flag", after.key))
 
 
 def _read_recent(console: Console, read_recent: ReadRecent, now: float) -> Sequence[RecentContext]:
