@@ -49,8 +49,9 @@ check-vendors: $(VENV)/dev.stamp ## imports against the answers of other systems
 long: $(VENV)/dev.stamp ## the long property profile
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest -m "slow or not slow" -n $(PYTEST_WORKERS) tests/unit $(ARGS)
 
-chaos: $(VENV)/dev.stamp .venv-aws/stamp ## 5,000 fault schedules; prints the seed of one that fails
-	REALTIME_SCHEDULES=$${REALTIME_SCHEDULES:-5000} $(BIN)/pytest -n $(PYTEST_WORKERS) tests/integration/test_faults.py $(ARGS)
+chaos: $(VENV)/dev.stamp .venv-aws/stamp ## 5,000 fault schedules, whose seeds it prints if they fail, and every purchase of CDNOW
+	REALTIME_SCHEDULES=$${REALTIME_SCHEDULES:-5000} REALTIME_CUSTOMERS_ONE_IN=1 $(BIN)/pytest -n $(PYTEST_WORKERS) \
+	  tests/integration/test_faults.py tests/integration/test_cdnow.py $(ARGS)
 
 fuzz: $(VENV)/fuzz.stamp .venv-aws/stamp ## requests and files that nobody would write, and long properties; prints its seed
 	$(BIN)/python -m tests.fuzz $(ARGS)

@@ -47,20 +47,21 @@ def test_chalice_local_assigns_and_evaluates(tmp_path: Path) -> None:
         try:
             wait_until(lambda: _listens(port) or process.poll() is not None, 30)
             assert process.poll() is None, said.read_text()
-            url, key = f"http://127.0.0.1:{port}", {"Authorization": "Bearer rt_local_demo"}
-            assigned = httpx.post(
-                f"{url}/assign", json={"user_id": "u", "experiment_key": "cdnow-aa"}, headers=key
-            )
-            assert assigned.json()["variant"] in ("a", "b")
-            flag = httpx.get(
-                f"{url}/flags/evaluate", params={"user_id": "u", "flag_key": "page-size"}, headers=key
-            )
-            assert flag.json()["value"] in (20, 50)
-            packed = gzip.compress(b'{"user_id": "u", "flag_key": "page-size"}')
-            headers = {**key, "Content-Type": "application/json", "Content-Encoding": "gzip"}
-            unpacked = httpx.post(f"{url}/flags/evaluate", content=packed, headers=headers)
-            assert unpacked.json() == flag.json()
-            assert httpx.get(f"{url}/assign").status_code == 401
+            key = {"Authorization": "Bearer rt_local_demo"}
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                assigned = client.post(
+                    "/assign", json={"user_id": "u", "experiment_key": "cdnow-aa"}, headers=key
+                )
+                assert assigned.json()["variant"] in ("a", "b")
+                flag = client.get(
+                    "/flags/evaluate", params={"user_id": "u", "flag_key": "page-size"}, headers=key
+                )
+                assert flag.json()["value"] in (20, 50)
+                packed = gzip.compress(b'{"user_id": "u", "flag_key": "page-size"}')
+                headers = {**key, "Content-Type": "application/json", "Content-Encoding": "gzip"}
+                unpacked = client.post("/flags/evaluate", content=packed, headers=headers)
+                assert unpacked.json() == flag.json()
+                assert client.get("/assign").status_code == 401
         finally:
             process.terminate()
             process.wait(10)

@@ -1,7 +1,11 @@
-"""Every purchase of the CDNOW data, through failing stores and dying processes, agrees to the cent."""
+"""Purchases of the CDNOW data, through failing stores and dying processes, agree to the cent.
+
+`make test` takes every fourth customer; `make chaos` takes all 69,659 purchases.
+"""
 
 import csv
 import gzip
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +22,8 @@ from tests.support.archive import archived_lines
 from tests.support.recounting import list_disagreements
 from tests.support.schedule import CHECKOUT, Bench, Schedule
 
+ONE_IN = int(os.environ.get("REALTIME_CUSTOMERS_ONE_IN", "4"))
+
 
 class Purchases(Schedule):
     """In the order of their days; half of the customers in each variant; one call in 50 goes wrong."""
@@ -33,7 +39,8 @@ class Purchases(Schedule):
         if self.cents:  # all of them are in the stream: a resharded one is consumed as it is
             return
         with gzip.open(FILE, "rt", newline="") as text:
-            rows = sorted(csv.DictReader(text), key=lambda row: row["date"])
+            taken = (row for row in csv.DictReader(text) if int(row["customer_id"]) // 2 % ONE_IN == 0)
+            rows = sorted(taken, key=lambda row: row["date"])
         self._assign_all({row["customer_id"]: _variant(row) for row in rows})
         puts = [self._purchase(number, row) for number, row in enumerate(rows)]
         stream = EventStream(self.bench.service, self.settings.event_stream)
@@ -78,7 +85,7 @@ def _variant(row: dict[str, str]) -> str:
 
 
 @pytest.mark.timeout(400)
-def test_cdnow_in_full_agrees_to_the_cent(bench: Bench) -> None:
+def test_cdnow_agrees_to_the_cent(bench: Bench) -> None:
     schedule = Purchases(bench)
     schedule.run()
     service, settings = bench.service, schedule.settings
@@ -87,8 +94,9 @@ def test_cdnow_in_full_agrees_to_the_cent(bench: Bench) -> None:
     assert {
         key: (purchases["count"], round(purchases["sum"] * 100)) for key, purchases in sums.items()
     } == schedule.cents
-    assert sum(count for count, _ in schedule.cents.values()) == 69_659
-    assert sum(total for _, total in schedule.cents.values()) == 250_031_563
+    number = sum(count for count, _ in schedule.cents.values())
+    total = sum(total for _, total in schedule.cents.values())
+    assert (number, total) == (69_659, 250_031_563) or ONE_IN > 1
     lines = archived_lines(service, settings.archive_bucket)
-    assert len({line["realtime"]["place"] for line in lines}) == 69_659
+    assert len({line["realtime"]["place"] for line in lines}) == number
     assert list_disagreements(CounterStore(service, settings.counters_table), lines, "checkout") == []

@@ -14,7 +14,7 @@ def run(module: str, arguments: str, report: Path) -> "subprocess.CompletedProce
 def test_a_short_load_measures_the_service_apart_and_writes_its_report(tmp_path: Path) -> None:
     """Limits of time are not judged: the machine may be busy. `make load` judges them."""
     report = tmp_path / "report.html"
-    arguments = "--scenario steady --behind stub --seconds 2 --users 4"
+    arguments = "--scenario steady --behind stub --seconds 5 --users 4"
     ended = run("loadtests.run", arguments, report)
     assert report.exists(), ended.stdout + ended.stderr
     (measured,) = json.loads(report.with_suffix(".json").read_text())

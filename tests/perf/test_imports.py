@@ -55,10 +55,10 @@ ABSENT = {
 CEILINGS = {
     "api_key": 40,
     "app": 130,
-    "assignment": 165,
-    "feature_flags": 165,
-    "event_processor": 170,
-    "assignment_sync": 170,
+    "assignment": 170,
+    "feature_flags": 170,
+    "event_processor": 175,
+    "assignment_sync": 175,
 }
 """Modules of ours."""
 EVERYWHERE_ABSENT = ("boto3", "re2", "rich", "typer", "yaml", "realtime", "chalicelib.api.openapi", "pg8000")

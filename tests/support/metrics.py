@@ -1,11 +1,13 @@
 """Which metrics the service emits, read from its code."""
 
 import ast
+from functools import cache
 
 from chalicelib.metrics import VERSIONED
 from tests.support.paths import ROOT
 
 
+@cache
 def recorded() -> set[str]:
     """Names that are given to `Metrics` as they are."""
     names: set[str] = set(VERSIONED)  # `Metrics` counts answers itself

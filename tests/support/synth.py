@@ -32,7 +32,7 @@ OTHER_FRONT_DOORS: dict[str, Api] = {"everything-http": "http", "everything-alb"
 """Variants of `everything` with another front door than a REST API."""
 VARIANTS = [*COMBINATIONS, "everything", *OTHER_FRONT_DOORS, *EMULATED]
 REST_VARIANTS = [*COMBINATIONS, "everything", "emulator"]
-LINTED = [*COMBINATIONS, "everything", *OTHER_FRONT_DOORS]
+CHECKED = [*COMBINATIONS, "everything", *OTHER_FRONT_DOORS]
 PLATFORM_KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"
 STACKS = ("data", "service", "monitoring")
 Template = dict[str, Any]
@@ -134,7 +134,7 @@ def _list_nag_findings(folder: Path) -> list[list[str]]:
     from cdk_nag import AwsSolutionsChecks
 
     app = cdk.App(analytics_reporting=False, outdir=str(folder / "nag"))
-    for variant in LINTED:
+    for variant in CHECKED:
         for path in sorted((folder / variant).glob("*.expanded.json")):
             template = json.loads(path.read_text())
             template.pop("Rules", None)  # CDK would add its own a second time

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def code(text: str) -> str:
     return "\n".join(re.findall(r"```.*?```|`[^`\n]+`|^    [^\n]+", text, re.DOTALL | re.MULTILINE))
 
 
+@cache
 def anchors(page: Path) -> set[str]:
     """As GitHub makes them of headings, and those that the page sets itself."""
     text = page.read_text()

@@ -52,7 +52,7 @@ def malformed(draw: st.DrawFn) -> tuple[str, Any]:
     return vendor, document
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(malformed())
 def test_a_malformed_document_is_refused_in_whole_or_in_part(case: tuple[str, Any]) -> None:
     vendor, document = case
