@@ -63,6 +63,7 @@ def compare(
     imported = source.load()
     theirs = [parse_document("flag", each.data) for each in imported.flags]
     theirs += [parse_document("segment", each.data) for each in imported.segments]
+    theirs += [parse_document("experiment", each.data) for each in imported.experiments]
     names = _choose_names(imported, key)
     comparer = Comparer(CompiledSet(theirs), CompiledSet(published), imported.refusals, names)
     with create_progress(console, is_lasting=False) as progress:

@@ -50,10 +50,13 @@ def read_document(path: Path) -> Json:
 
 
 def _head(vendor: str, paths: Sequence[Path]) -> str:
-    files = ", ".join(path.name for path in paths)
+    files, entry = ", ".join(path.name for path in paths), VENDORS[vendor]
+    head = f"Imported from {entry.title}: {files}. "
+    if not entry.has_known_hash:
+        return f"{head}Its hash is not known: where users are divided, they are divided anew."
     return (
-        f"Imported from {VENDORS[vendor].title}: {files}. Every user keeps the variant that its SDK gives: "
-        "leave prefix, suffix, seed and the ranges as they are."
+        f"{head}Every user keeps the variant that its SDK gives: leave prefix, suffix, seed and the ranges "
+        "as they are."
     )
 
 
@@ -63,9 +66,10 @@ def _describe(note: Note) -> str:
 
 
 def _summarize(imported: Imported, out: Path) -> str:
-    flags, segments = len(imported.flags), len(imported.segments)
+    flags, segments, experiments = map(len, (imported.flags, imported.segments, imported.experiments))
+    tests = f"{_count(experiments, 'experiment')}, " if experiments else ""
     return (
-        f"{out}: {_count(flags, 'flag')} and {_count(segments, 'segment')} imported, "
+        f"{out}: {tests}{_count(flags, 'flag')} and {_count(segments, 'segment')} imported, "
         f"{len(imported.refusals)} refused."
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple
 
+from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.definitions.variants import PYTHON_TYPES
 from chalicelib.domain.errors import RealtimeError
 from realtime.definition_files.documents import parse_document
@@ -53,6 +54,9 @@ class Report:
     """File, line and difference."""
 
 
+_KINDS: Mapping[str, DefinitionKind] = {"flags": "flag", "segments": "segment", "experiments": "experiment"}
+
+
 class ImportedSet:
     """Definitions as they are in the written file; ask by the other system's key.
 
@@ -62,9 +66,9 @@ class ImportedSet:
     def __init__(self, text: str, suffix: str, refusals: Mapping[str, str]) -> None:
         self.refusals = refusals
         (lists,) = parse_documents(text.encode(), suffix)
-        flags = [parse_document("flag", data) for data in lists["flags"]]
-        segments = [parse_document("segment", data) for data in lists.get("segments", [])]
-        self._definitions = CompiledSet([*flags, *segments])
+        self._definitions = CompiledSet(
+            parse_document(kind, data) for name, kind in _KINDS.items() for data in lists.get(name, [])
+        )
 
     def ask(
         self, name: str, user: str | None, context: Mapping[str, Json], now: float, default: Json

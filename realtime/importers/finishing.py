@@ -45,7 +45,8 @@ def finish(imported: Imported) -> Imported:
     """Moves the definitions that `publish` would refuse to ``refusals``."""
     documents: dict[DefinitionName, Document] = {}
     names: dict[DefinitionName, str] = {}
-    for kind, definitions in (("segment", imported.segments), ("flag", imported.flags)):
+    kinds = {"segment": imported.segments, "experiment": imported.experiments, "flag": imported.flags}
+    for kind, definitions in kinds.items():
         for definition in definitions:
             name: DefinitionName = kind, definition.data["key"]  # type: ignore[assignment]
             refusal = _parse(name, definition, documents)
@@ -57,8 +58,8 @@ def finish(imported: Imported) -> Imported:
         for name, problem in problems:
             if documents.pop(name, None) is not None:
                 imported.refusals.append(Note(names[name], problem.path, problem.message))
-    imported.segments = [each for each in imported.segments if ("segment", each.data["key"]) in documents]
-    imported.flags = [each for each in imported.flags if ("flag", each.data["key"]) in documents]
+    for kind, definitions in kinds.items():
+        definitions[:] = [each for each in definitions if (kind, each.data["key"]) in documents]
     return imported
 
 

@@ -46,6 +46,7 @@ class Definition(NamedTuple):
 class Imported:
     flags: list[Definition] = field(default_factory=list)
     segments: list[Definition] = field(default_factory=list)
+    experiments: list[Definition] = field(default_factory=list)
     refusals: list[Note] = field(default_factory=list)
     warnings: list[Note] = field(default_factory=list)
 

@@ -8,11 +8,15 @@ from realtime.importers.model import Translate
 
 
 class Vendor(NamedTuple):
-    """``title`` as its users write it; ``options``: the values that each option may have."""
+    """``title`` as its users write it; ``options``: the values that each option may have.
+
+    ``has_known_hash``: an import moves nobody.
+    """
 
     name: str
     title: str
     options: Mapping[str, tuple[str, ...]] = {}
+    has_known_hash: bool = True
 
     def load(self) -> Translate:
         translate: Translate = import_module(f"realtime.importers.{self.name}").translate
@@ -31,5 +35,6 @@ _LISTED = (
     Vendor("flagsmith", "Flagsmith"),
     Vendor("split", "Split"),
     Vendor("posthog", "PostHog"),
+    Vendor("evidently", "CloudWatch Evidently", {"rebucket": ("yes",)}, has_known_hash=False),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _LISTED}

@@ -22,7 +22,7 @@ _SHORT = 88
 def write_yaml(imported: Imported, heading: str) -> str:
     """``heading`` stands at the top, as a comment."""
     parts = [_comment(heading, "")]
-    for name, definitions in (("segments", imported.segments), ("flags", imported.flags)):
+    for name, definitions in _list_all(imported).items():
         if definitions or name == "flags":
             parts.append(
                 f"{name}:" + (" []\n" if not definitions else "\n") + "".join(_write_all(definitions))
@@ -33,10 +33,16 @@ def write_yaml(imported: Imported, heading: str) -> str:
 def write_json(imported: Imported) -> str:
     """JSON has no comments: they are left out."""
     lists = {
-        "segments": [each.data for each in imported.segments],
-        "flags": [each.data for each in imported.flags],
+        name: [each.data for each in definitions]
+        for name, definitions in _list_all(imported).items()
+        if definitions or name != "experiments"
     }
     return json.dumps(lists, indent=1, ensure_ascii=False) + "\n"
+
+
+def _list_all(imported: Imported) -> dict[str, list[Definition]]:
+    """By the name of the list in a file."""
+    return {"segments": imported.segments, "experiments": imported.experiments, "flags": imported.flags}
 
 
 def _write_all(definitions: Sequence[Definition]) -> Iterator[str]:

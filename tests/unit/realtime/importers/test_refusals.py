@@ -8,6 +8,7 @@ import pytest
 from realtime.importers.finishing import import_documents
 from realtime.importers.model import ForeignDocument
 from realtime.importers.vendors import VENDORS
+from tests.support import evidently
 from tests.support.paths import ROOT
 
 DEFINITIONS = ROOT / "tests" / "conformance" / "imports" / "definitions"
@@ -180,6 +181,12 @@ CASES: list[tuple[str, list[str], Any, tuple[str, str, str]]] = [
         ["flags"],
         posthog(ensure_experience_continuity=True),
         ("f", "ensure_experience_continuity", "stor"),
+    ),
+    (
+        "evidently",
+        ["features"],
+        evidently.feature(evaluationRules=[{"type": evidently.RULES["launch"], "name": "gone"}]),
+        ("f", "features[f].evaluationRules[0]", "names the launch gone: add what get_launch answers"),
     ),
 ]
 
