@@ -97,14 +97,21 @@ class Services(AwsStores):
     @cached_property
     def assigner(self) -> Assigner:
         from chalicelib.services.assign import Assigner
+        from chalicelib.services.assignment_decider import AssignmentDecider
         from chalicelib.services.assignment_writer import AssignmentWriter
 
-        settings, overrides = self.settings, self.platform_overrides
-        return Assigner(
-            self.catalog.experiments,
-            self.catalog.segments,
-            self.catalog.flags,
+        settings, overrides, catalog = self.settings, self.platform_overrides, self.catalog
+        decider = AssignmentDecider(
+            catalog.experiments,
+            catalog.segments,
+            catalog.flags,
             overrides.apply if overrides else None,
+            self.assignments,
+            self.assignment_cache,
+        )
+        return Assigner(
+            catalog.experiments,
+            decider,
             self.assignments,
             self.assignment_cache,
             AssignmentWriter(self.assignments, settings.assignment_ttl_days * DAY),

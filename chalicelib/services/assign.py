@@ -1,42 +1,20 @@
-"""Assigns users: `domain.assignment` decides, the result is stored once, and the answer is the stored row."""
+"""Assigns users: what is decided is stored once, and the answer is the stored row."""
 
 from collections.abc import Callable, Collection, Mapping
 from heapq import nsmallest
 from typing import Any, Protocol
 
-from chalicelib.domain.assignment import (
-    AssignmentResult,
-    Assignments,
-    decide,
-    find_unit,
-    is_ahead,
-    is_valid,
-)
+from chalicelib.domain.assignment import AssignmentResult, Assignments, is_valid
 from chalicelib.domain.context import check_context, check_user_id
-from chalicelib.domain.definitions.model import (
-    MAX_BATCH,
-    Assignment,
-    Decision,
-    Experiment,
-    Flag,
-    Segment,
-    find_in_force,
-)
-from chalicelib.domain.errors import NotFound, RealtimeError, StorageUnavailable, Throttled
+from chalicelib.domain.definitions.model import MAX_BATCH, Assignment, Experiment, find_in_force
+from chalicelib.domain.errors import NotFound, RealtimeError
 from chalicelib.domain.general_form.state import UNLIMITED, EvaluationTime
-from chalicelib.domain.reasons import Reason
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.services.assignment_cache import AssignmentCache
-from chalicelib.services.assignment_outcome import (
-    Attributes,
-    conclude,
-    is_from_newer_definition,
-    may_be_linked,
-    may_need_row,
-)
+from chalicelib.services.assignment_decider import AssignmentDecider
+from chalicelib.services.assignment_outcome import Attributes, is_from_newer_definition, may_be_linked
 from chalicelib.services.assignment_writer import AssignmentWriter, UnstoredDecision
 from chalicelib.services.concurrency import Parallel
-from chalicelib.services.definitions.segments import find_by_key
 from chalicelib.services.definitions.sources import DefinitionSource
 from chalicelib.services.linked_users import LinkedUsers, Lookup, ReadRow
 
@@ -49,17 +27,10 @@ class AssignmentRecorder(Protocol):
 
 
 class Assigner:
-    """``segments`` and ``flags`` are for conditions of experiments.
-
-    ``apply_overrides`` adds the platform's overrides to an experiment; None stand-alone.
-    """
-
     def __init__(
         self,
         experiments: DefinitionSource[Experiment],
-        segments: DefinitionSource[Segment],
-        flags: DefinitionSource[Flag],
-        apply_overrides: Callable[[Experiment], Experiment] | None,
+        decider: AssignmentDecider,
         assignments: Assignments,
         cache: AssignmentCache,
         writer: AssignmentWriter,
@@ -70,9 +41,7 @@ class Assigner:
         new_time: Callable[[], EvaluationTime] = lambda: UNLIMITED,
     ) -> None:
         self._experiments = experiments
-        self._find_segment = find_by_key(segments)
-        self._find_flag = flags.get
-        self._apply_overrides = apply_overrides
+        self._decider = decider
         self._assignments = assignments
         self._cache = cache
         self._writer = writer
@@ -100,7 +69,7 @@ class Assigner:
         if experiment is None:
             raise NotFound.experiment(experiment_key)
         attributes = {**context, "user_id": user_id}
-        experiment = self._find_in_force(experiment, now)
+        experiment = self._decider.find_in_force(experiment, now)
         links, time = self._linked_users, time or self._new_time()
         if links is None or links.is_unlinked(user_id, now):
             return self._assign(experiment, user_id, attributes, now, self._assignments.get, time)
@@ -120,7 +89,7 @@ class Assigner:
         read_row: ReadRow,
         time: EvaluationTime,
     ) -> AssignmentResult:
-        outcome = self._decide(experiment, user_id, attributes, now, read_row, time)
+        outcome = self._decider.decide(experiment, user_id, attributes, now, read_row, time)
         return outcome if isinstance(outcome, AssignmentResult) else self._store(outcome, attributes, now)
 
     def assign_many(
@@ -143,7 +112,7 @@ class Assigner:
         asked = self._get_experiments(experiment_keys, now, after)
         errors = {name: each for name, each in asked.items() if isinstance(each, RealtimeError)}
         by_name = {
-            name: self._find_in_force(each, now)
+            name: self._decider.find_in_force(each, now)
             for name, each in asked.items()
             if not isinstance(each, RealtimeError)
         }
@@ -186,11 +155,11 @@ class Assigner:
     ) -> dict[str, AssignmentResult | RealtimeError]:
         """By the experiment's key."""
         results: dict[str, AssignmentResult | RealtimeError] = {}
-        read_row = self._read_ahead(experiments, user_id, attributes, now, lookup)
+        read_row = self._decider.read_ahead(experiments, user_id, attributes, now, lookup)
         unstored: list[UnstoredDecision] = []
         for experiment in experiments:
             try:
-                outcome = self._decide(experiment, user_id, attributes, now, read_row, time)
+                outcome = self._decider.decide(experiment, user_id, attributes, now, read_row, time)
             except RealtimeError as error:
                 results[experiment.key] = error
                 continue
@@ -228,11 +197,6 @@ class Assigner:
         if stored.variant != row.variant:
             self._metrics.record("AssignmentContradicted")
 
-    def _find_in_force(self, experiment: Experiment, now: float) -> Experiment:
-        """With its scheduled changes, and the platform's overrides."""
-        experiment = find_in_force(experiment, now)
-        return self._apply_overrides(experiment) if self._apply_overrides else experiment
-
     def _get_experiments(
         self, keys: Collection[str] | None, now: float, after: str
     ) -> Mapping[str, Experiment | RealtimeError]:
@@ -251,107 +215,13 @@ class Assigner:
         existing = self._experiments.find_many(unique_keys)
         return {key: existing.get(key) or NotFound.experiment(key) for key in unique_keys}
 
-    def _read_ahead(
-        self,
-        experiments: Collection[Experiment],
-        user_id: str,
-        attributes: Attributes,
-        now: float,
-        lookup: Lookup,
-    ) -> ReadRow:
-        """Reads the rows that decisions may need, in one go. The returned function raises if that failed."""
-        pairs = [
-            (experiment.id, unit)
-            for experiment in experiments
-            if (unit := find_unit(experiment, user_id, attributes)) is not None
-            and (experiment.id, unit) not in lookup.read
-            and not self._cache.get(experiment, unit)
-            and may_need_row(experiment, user_id, attributes, now)
-        ]
-        try:
-            is_readable = pairs and lookup.error is None
-            rows = self._assignments.get_many(pairs, consistent=False) if is_readable else {}
-        except (StorageUnavailable, Throttled) as error:
-            failure = error
-
-            def fail(_experiment: Experiment, _unit: str) -> Assignment | None:
-                raise failure
-
-            return fail
-        return lookup.before(lambda experiment, unit: rows.get((experiment.id, unit)))
-
-    def _decide(
-        self,
-        experiment: Experiment,
-        user_id: str,
-        attributes: Attributes,
-        now: float,
-        read_row: ReadRow,
-        time: EvaluationTime,
-    ) -> AssignmentResult | UnstoredDecision:
-        row: Assignment | None = None
-        is_unread = False
-        unit = find_unit(experiment, user_id, attributes)
-
-        def get_row() -> Assignment | None:
-            nonlocal row, is_unread
-            if unit is None:
-                is_unread = True
-                return None
-            row = self._cache.get(experiment, unit)
-            if row is None:
-                try:
-                    row = read_row(experiment, unit)
-                except (StorageUnavailable, Throttled):
-                    if experiment.is_sticky:
-                        raise
-                    is_unread = True  # the hash alone decides, also at the next request
-                if row is not None:
-                    self._cache.put(experiment, unit, row)
-            return row
-
-        decision = self._ask(experiment, user_id, attributes, now, get_row, time)
-        if row is not None and decision.reason is not Reason.STICKY and is_ahead(row, experiment):
-            return self._decide_again(experiment.key, user_id, attributes, now, row, time)
-        return conclude(experiment, user_id, unit, decision, row, now, is_unread=is_unread)
-
-    def _ask(
-        self,
-        experiment: Experiment,
-        user_id: str,
-        attributes: Attributes,
-        now: float,
-        get_row: Callable[[], Assignment | None],
-        time: EvaluationTime,
-    ) -> Decision:
-        find_segment, find_flag = self._find_segment, self._find_flag
-        return decide(experiment, user_id, attributes, now, get_row, find_segment, find_flag, time)
-
-    def _decide_again(
-        self,
-        experiment_key: str,
-        user_id: str,
-        attributes: Attributes,
-        now: float,
-        row: Assignment,
-        time: EvaluationTime,
-    ) -> AssignmentResult | UnstoredDecision:
-        """By the newest definition, which made ``row`` and which this container has not loaded yet."""
-        experiment = self._experiments.refresh(experiment_key)
-        if experiment is None:
-            raise NotFound.experiment(experiment_key)
-        experiment = self._find_in_force(experiment, now)
-        unit = find_unit(experiment, user_id, attributes)
-        decision = self._ask(experiment, user_id, attributes, now, lambda: row, time)
-        return conclude(experiment, user_id, unit, decision, row, now, is_newest=True)
-
     def _store(self, unstored: UnstoredDecision, attributes: Attributes, now: float) -> AssignmentResult:
         """Writes the decision, and answers with the row that is in the table then."""
         row, stored = self._writer.store(unstored, now)
         if stored is not None and not unstored.is_newest and is_from_newer_definition(stored, unstored, now):
             key, user_id = unstored.experiment.key, unstored.user_id
             # Perhaps in another thread, and the request's time is that of its own.
-            outcome = self._decide_again(key, user_id, attributes, now, stored, self._new_time())
+            outcome = self._decider.decide_again(key, user_id, attributes, now, stored, self._new_time())
             if isinstance(outcome, AssignmentResult):
                 return outcome
             unstored = outcome

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.context import SHORT_USER_ID, check_context, check_user_id
-from chalicelib.domain.definitions.model import MAX_BATCH, Evaluation, Flag, Segment
+from chalicelib.domain.definitions.model import Evaluation, Flag, Segment
 from chalicelib.domain.errors import InvalidInput, NotFound, RealtimeError
 from chalicelib.domain.evaluation import (
     NO_STATE,
@@ -23,32 +23,9 @@ from chalicelib.domain.heartbeat import find_flag as find_heartbeat
 from chalicelib.services.definitions.segments import find_by_key, find_in_all
 from chalicelib.services.definitions.sources import DefinitionSource
 from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
+from chalicelib.services.experiment_answers import ExperimentAnswers, ExperimentAssigner, NotAssignedYet
 
 _log = logging.getLogger("realtime")
-AssignmentResults = Mapping[str, AssignmentResult | RealtimeError]
-
-
-class ExperimentAssigner(Protocol):
-    """Assigns users to the experiments that flags serve."""
-
-    def assign(
-        self,
-        user_id: str,
-        experiment_key: str,
-        context: dict[str, Any],
-        now: float,
-        time: EvaluationTime,
-    ) -> AssignmentResult: ...
-
-    def assign_many(
-        self,
-        user_id: str,
-        experiment_keys: Collection[str] | None,
-        context: dict[str, Any],
-        now: float,
-        *,
-        time: EvaluationTime,
-    ) -> AssignmentResults: ...
 
 
 class ExposureRecorder(Protocol):
@@ -204,7 +181,7 @@ class FlagEvaluator:
         one go, and then the flags that serve one are evaluated again.
         """
         time = self._new_time()
-        experiments = _ExperimentAnswers(self._assigner, user_id, context, now, time)
+        experiments = ExperimentAnswers(self._assigner, user_id, context, now, time)
         waiting: list[Flag] = []
 
         def find(key: str) -> Flag | None:
@@ -213,7 +190,7 @@ class FlagEvaluator:
             return all_flags.get(key)
 
         def on_error(flag: Flag, error: Exception) -> None:
-            if isinstance(error, _NotAssignedYet):
+            if isinstance(error, NotAssignedYet):
                 waiting.append(flag)
             else:
                 failures[flag.key] = _as_realtime_error(error)
@@ -257,59 +234,6 @@ class FlagEvaluator:
     def _expose(self, result: AssignmentResult, context: Mapping[str, Any], now: float) -> None:
         if self._exposures is not None and result.decision.variant is not None:
             self._exposures.expose(result, context, now)
-
-
-class _NotAssignedYet(Exception):
-    """The flag serves an experiment to which the user is not assigned yet."""
-
-
-class _ExperimentAnswers:
-    """Of one user, for many flags. ``used`` are the assignments that were an answer, by experiment."""
-
-    def __init__(
-        self,
-        assigner: ExperimentAssigner | None,
-        user_id: str | None,
-        context: dict[str, Any],
-        now: float,
-        time: EvaluationTime,
-    ) -> None:
-        self._assigner = assigner
-        self._user_id = user_id
-        self._context = context
-        self._now = now
-        self._time = time
-        self._results: dict[str, AssignmentResult | RealtimeError] = {}
-        self._needed: set[str] = set()
-        self.used: dict[str, AssignmentResult] = {}
-
-    def get(self, key: str) -> Evaluation | None:
-        """None if the experiment excludes the user. Raises _NotAssignedYet, and what failed."""
-        if self._user_id is None:
-            raise InvalidInput.missing_unit("flag", "user")
-        if self._assigner is None:
-            raise Stop
-        result = self._results.get(key)
-        if result is None:
-            if len(self._results) + len(self._needed) >= MAX_BATCH and key not in self._needed:
-                message = f"The flags serve more than {MAX_BATCH:,} experiments; ask for fewer by flag_keys."
-                raise RealtimeError("too_many_experiments", message)
-            self._needed.add(key)
-            raise _NotAssignedYet
-        if isinstance(result, NotFound):  # as in a single evaluation
-            raise Stop
-        if isinstance(result, RealtimeError):
-            raise result
-        self.used[key] = result
-        return make_experiment_answer(result.decision, result.experiment.version)
-
-    def assign_needed(self) -> None:
-        """In one go."""
-        if self._assigner is not None and self._user_id is not None:
-            needed, self._needed = self._needed, set()
-            self._results |= self._assigner.assign_many(
-                self._user_id, needed, self._context, self._now, time=self._time
-            )
 
 
 def _name_as_asked(evaluations: Iterable[Evaluation], by_name: Mapping[str, Flag]) -> list[Evaluation]:

@@ -9,6 +9,7 @@ from chalicelib.api.assignments import render_assignment, render_assignments
 from chalicelib.domain.definitions.model import Assignment, DefinitionRow, Experiment
 from chalicelib.services.assign import Assigner
 from chalicelib.services.assignment_cache import AssignmentCache
+from chalicelib.services.assignment_decider import AssignmentDecider
 from chalicelib.services.assignment_writer import AssignmentWriter
 from chalicelib.services.concurrency import Parallel
 from chalicelib.services.definitions.catalog import Catalog
@@ -65,13 +66,15 @@ class Container:
         self.rows: CountingAssignments = beside.rows if beside else CountingAssignments()
         self.metrics, self.tracker = MemoryMetrics(), MemoryTracker()
         self.catalog = Catalog(self.definitions, self.metrics, timer=lambda: self.now)
+        cache, catalog = AssignmentCache(10_000), self.catalog
+        decider = AssignmentDecider(
+            catalog.experiments, catalog.segments, catalog.flags, apply_overrides, self.rows, cache
+        )
         self.assigner = Assigner(
-            self.catalog.experiments,
-            self.catalog.segments,
-            self.catalog.flags,
-            apply_overrides,
+            catalog.experiments,
+            decider,
             self.rows,
-            AssignmentCache(10_000),
+            cache,
             AssignmentWriter(self.rows, TTL),
             self.tracker,
             self.metrics,
