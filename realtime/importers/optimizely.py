@@ -125,6 +125,8 @@ class _Datafile:
             return "unknown" if not conditions else _negate(conditions[0])
         if not conditions:
             return operator == "and"
+        if operator == "or":
+            conditions = _merge_texts(conditions)
         if len(conditions) == 1:
             return conditions[0]
         return {"all" if operator == "and" else "any": conditions}
@@ -136,6 +138,22 @@ class _Datafile:
             return []
         ranges = [[start, end] for start, end, entity in _list_ranges(group) if entity == experiment["id"]]
         return [_hash(group["id"]) | {"ranges": ranges} if ranges else False]
+
+
+def _merge_texts(conditions: Sequence[Json]) -> list[Json]:
+    """Several texts of one attribute as one list."""
+    merged: list[Json] = []
+    listed: dict[str, list[Json]] = {}
+    for condition in conditions:
+        if not (isinstance(condition, dict) and condition.get("as") == "text" and "eq" in condition):
+            merged.append(condition)
+            continue
+        name, text = condition["if"], condition["eq"]
+        if name not in listed:
+            listed[name] = []
+            merged.append({"if": name, "in": listed[name], "as": "text", **_UNKNOWN})
+        listed[name].append(text)
+    return merged
 
 
 def _negate(condition: Json) -> Json:

@@ -1,4 +1,4 @@
-"""Encodes a flag's possible answers as JSON once, when its definition is compiled."""
+"""Encodes each of a flag's possible answers as JSON once."""
 
 import json
 from typing import Any
@@ -9,12 +9,17 @@ from chalicelib.domain.definitions.schema import FlagDocument
 from chalicelib.domain.general_form.compiler import Variant
 from chalicelib.domain.reasons import OPENFEATURE, Reason
 
+MAX_ADOPTED = 1_000
+
 
 class FlagAnswers:
     def __init__(self, document: FlagDocument, version: int) -> None:
         self._key = document.key
         self._version = version
         self._tracked = compute_threshold(share_to_buckets(document.tracking_sample))
+        self._no_value: Evaluation | None = None
+        self._adopted: dict[int, tuple[Evaluation, Evaluation]] = {}
+        """Adopted answers and our own, by the id of the former: it is kept, so that no other gets its id."""
 
     def make(self, variant: Variant, enabled: bool, reason: str) -> Evaluation:
         return self._encode(
@@ -23,11 +28,19 @@ class FlagAnswers:
 
     def make_no_value(self) -> Evaluation:
         """The value is the caller's own default."""
-        return self._encode(None, None, None, Reason.NO_VALUE, enabled=False, has_value=False)
+        if self._no_value is None:
+            self._no_value = self._encode(None, None, None, Reason.NO_VALUE, enabled=False, has_value=False)
+        return self._no_value
 
     def adopt(self, answer: Evaluation) -> Evaluation:
-        """Another flag's or an experiment's answer as this flag's own."""
-        return self._encode(
+        """Another flag's or an experiment's answer as this flag's own.
+
+        A flag answers with the same objects again and again; an experiment makes a new one each time.
+        """
+        known = self._adopted.get(id(answer))
+        if known is not None:
+            return known[1]
+        adopted = self._encode(
             answer.id,
             answer.variant,
             answer.value,
@@ -35,6 +48,9 @@ class FlagAnswers:
             enabled=answer.enabled,
             has_value=answer.has_value,
         )
+        if answer.flag_key and len(self._adopted) < MAX_ADOPTED:
+            self._adopted[id(answer)] = answer, adopted
+        return adopted
 
     def _encode(
         self,

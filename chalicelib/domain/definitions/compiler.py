@@ -71,7 +71,8 @@ def parse_experiment(data: object) -> schema.ExperimentDocument:
     return document
 
 
-def parse_flag(data: object) -> schema.FlagDocument:
+def parse_flag(data: object, references: References | None = None) -> schema.FlagDocument:
+    """``references`` gets what the flag's rules refer to."""
     document = _validate(schema.FlagDocument, data, "flag")
     rules = _parse_rules(document, "flag")
     problems = _check_rule_splits(rules, [variant.key for variant in document.variants])
@@ -80,7 +81,8 @@ def parse_flag(data: object) -> schema.FlagDocument:
     if document.rules is not None or document.unit is not None:
         switched_on = document.model_copy(update={"enabled": True})  # else its rules would not be read
         with _refuse_invalid_form("flag"):
-            compile_definition(translate_flag(switched_on, rules), FlagAnswers(document, 0).make)
+            form = translate_flag(switched_on, rules, references)
+            compile_definition(form, FlagAnswers(document, 0).make)
     _check_changes(document, parse_flag)
     return document
 

@@ -5,6 +5,7 @@ Definitions that were published before a check existed still load: `compiler` do
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from chalicelib.domain.bucketing import BUCKETS
@@ -12,6 +13,7 @@ from chalicelib.domain.definitions.answer_sizes import check_bulk_answers
 from chalicelib.domain.definitions.compiler import list_references
 from chalicelib.domain.definitions.model import DefinitionName
 from chalicelib.domain.definitions.reference_checks import check_references
+from chalicelib.domain.definitions.rules.syntax import References
 from chalicelib.domain.definitions.schema import (
     Definition,
     ExperimentDocument,
@@ -86,12 +88,20 @@ def _check_empty_groups(group: Mapping[str, Any], path: str) -> Iterator[Problem
         yield from _check_empty_groups(inner, f"{path}.groups[{index}]")
 
 
-def check_set(documents: Iterable[Definition]) -> list[DefinitionProblem]:
-    """Problems between definitions. Give all that will be in force, each kind and key once."""
+def check_set(
+    documents: Iterable[Definition], known: Mapping[DefinitionName, References] = MappingProxyType({})
+) -> list[DefinitionProblem]:
+    """Problems between definitions. Give all that will be in force, each kind and key once.
+
+    ``known``: what definitions refer to, as far as it is known.
+    """
     by_name: dict[DefinitionName, Definition] = {
         (get_kind(document), document.key): document for document in documents
     }
-    references = {name: list_references(document) for name, document in by_name.items()}
+    references = {
+        name: known[name] if name in known else list_references(document)
+        for name, document in by_name.items()
+    }
     return [
         *_check_ids(by_name.values()),
         *_check_aliases(by_name),

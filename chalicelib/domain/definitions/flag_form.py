@@ -16,9 +16,11 @@ from chalicelib.domain.targeting.compiler import Json, translate_rule
 from chalicelib.domain.targeting.document import RulesDocument, TargetingRule
 
 
-def translate_flag(document: FlagDocument, rules: RulesDocument | None) -> Json:
-    """Raises InvalidForm for a mistake in ``document.rules``."""
-    return _FlagForm(document).translate(rules)
+def translate_flag(
+    document: FlagDocument, rules: RulesDocument | None, references: References | None = None
+) -> Json:
+    """Raises InvalidForm for a mistake in ``document.rules``. ``references`` gets what they refer to."""
+    return _FlagForm(document, references).translate(rules)
 
 
 def list_flag_references(document: FlagDocument) -> References:
@@ -29,7 +31,7 @@ def list_flag_references(document: FlagDocument) -> References:
 
 
 class _FlagForm:
-    def __init__(self, document: FlagDocument) -> None:
+    def __init__(self, document: FlagDocument, references: References | None = None) -> None:
         self._document = document
         salt = document.salt or document.key
         unit, missing = _translate_unit(document.bucket_by), "error"
@@ -39,7 +41,9 @@ class _FlagForm:
             if document.rules is None or document.layer or document.holdout:
                 require_bucket(missing, BUCKETS, "unit.missing")
         variants = {variant.key: _define_variant(variant) for variant in document.variants}
-        self.scope = Scope(salt, make_prefix("flag", salt), unit, missing, variants, References())
+        self.scope = Scope(
+            salt, make_prefix("flag", salt), unit, missing, variants, references or References()
+        )
         self._off = document.off_variant or document.default_variant
         self._shares = document.compute_allocations()
 

@@ -12,7 +12,7 @@ from chalicelib.domain.general_form.operands import (
     parse_value_reader,
 )
 from chalicelib.domain.general_form.problems import InvalidForm, require_choice, require_object
-from chalicelib.domain.general_form.readers import LIST_READERS, UNREADABLE, Reader
+from chalicelib.domain.general_form.readers import KEEPS_TEXT, LIST_READERS, UNREADABLE, Reader
 from chalicelib.domain.general_form.relations import (
     AS_WRITTEN,
     LISTS,
@@ -21,7 +21,7 @@ from chalicelib.domain.general_form.relations import (
     WITHOUT_VALUE,
     WRITTEN_ONLY,
 )
-from chalicelib.domain.general_form.sized_values import check_time, is_sized
+from chalicelib.domain.general_form.sized_values import check_time, check_time_before, is_sized
 from chalicelib.domain.general_form.state import Condition, Context, Get, State
 from chalicelib.domain.general_form.static_tests import StaticTest
 from chalicelib.domain.general_form.values import Relation, UnusableOperand
@@ -50,7 +50,7 @@ def compile_test(condition: Any, path: str) -> Compiled:
     if simple is not None:
         return simple
     compiled = _compile_relation_test(name, fields, path, passes_null, missing, unreadable)
-    return check_time(compiled) if is_sized(fields) else compiled
+    return check_time_before(compiled) if is_sized(fields) else compiled
 
 
 def _compile_relation_test(
@@ -63,7 +63,7 @@ def _compile_relation_test(
         require_choice(fields["list"], ("any",), f"{path}.list")
     relation = _compile_written(name, fields, path)
     if relation is not None and not passes_null:
-        static = StaticTest(reader, relation, missing, unreadable)
+        static = StaticTest(reader, relation, missing, unreadable, _find_texts(name, fields, reader))
         attribute = fields["of"].get("attr") if isinstance(fields["of"], dict) else None
         if isinstance(attribute, str):
             return Compiled(static.of_attribute(attribute, of_elements=of_elements), is_two_valued)
@@ -120,6 +120,7 @@ class _Test(NamedTuple):
         left = self.get(user, context, state)
         if not isinstance(left, list):
             return self._evaluate_value(left, user, context, state)
+        check_time(state)
         outcome: bool | None = False
         for element in left:
             part = self._evaluate_value(element, user, context, state)
@@ -178,6 +179,16 @@ def _compile_simple(name: str, fields: Any, reader: Reader | None) -> Compiled |
     return (
         None if "list" in fields else compile_text_in(of["attr"] if is_attribute else None, frozenset(texts))
     )
+
+
+def _find_texts(name: str, fields: Any, reader: Reader | None) -> frozenset[str] | None:
+    """Those one of which the value must be; None for other tests, and if the reader changes texts."""
+    value = fields.get("value")
+    texts = [value] if name == "eq" else value if name == "in" else None
+    if not isinstance(texts, list) or {*map(type, texts)} != {str}:
+        return None
+    as_read = texts if reader is None else [reader(text) for text in texts] if reader in KEEPS_TEXT else []
+    return frozenset(texts) if as_read == texts and "" not in texts else None
 
 
 def _check_presence(_left: Any, _user: str | None, _context: Context, _state: State) -> bool | None:

@@ -96,9 +96,9 @@ def join_all(parts: Sequence[Compiled]) -> Compiled:
         outcome: bool | None = True
         for condition in conditions:
             part = condition(user, context, state)
-            if part is False:
-                return False
-            if part is None:
+            if not part:
+                if part is False:
+                    return False
                 outcome = None
         return outcome
 

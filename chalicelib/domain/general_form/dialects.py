@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.domain.general_form.compiled import FALSE, Compiled, compile_text_in
 from chalicelib.domain.general_form.problems import InvalidForm, require_object
-from chalicelib.domain.general_form.sized_values import check_time, is_sized
+from chalicelib.domain.general_form.sized_values import check_time_before, is_sized
 from chalicelib.domain.general_form.state import Context, State
 from chalicelib.domain.targeting import operators_v1, operators_v2, semver
 from chalicelib.domain.targeting.attributes import follow_path
@@ -43,7 +43,7 @@ def compile_dialect_test(fields: Mapping[str, Any], path: str) -> Compiled:
         return FALSE
     absent = _MISSING if operator in operators.NULL_READERS else None
     compiled = _compile_test(attribute, steps, test, absent, reads_clock=operator in _CLOCK_OPERATORS)
-    return check_time(compiled) if is_sized(fields) else compiled
+    return check_time_before(compiled) if is_sized(fields) else compiled
 
 
 def _compile_test(

@@ -37,6 +37,14 @@ def compile_read_operand(operand: Any, path: str) -> Get:
     get, reader = compile_operand(operand, path), parse_reader(operand, path)
     if reader is None:
         return get
+    attribute = operand.get("attr") if isinstance(operand, dict) else None
+    if isinstance(attribute, str):
+
+        def get_attribute(_user: str | None, context: Context, _state: State) -> Any:
+            value = context.get(attribute)
+            return None if value is None else reader(value)
+
+        return get_attribute
 
     def get_read(user: str | None, context: Context, state: State) -> Any:
         value = get(user, context, state)

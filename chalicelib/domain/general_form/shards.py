@@ -7,7 +7,8 @@ from mmh3 import mmh3_x64_128_utupledigest as murmur
 
 from chalicelib.domain.general_form.operands import compile_read_operand, parse_reader
 from chalicelib.domain.general_form.problems import InvalidForm, require_choice, require_list, require_object
-from chalicelib.domain.general_form.readers import UNREADABLE
+from chalicelib.domain.general_form.readers import KEEPS_TEXT, UNREADABLE
+from chalicelib.domain.general_form.readers.texts import read_text
 from chalicelib.domain.general_form.schemes import PARAMETERS, SCHEMES, Number, Scheme, find_bound
 from chalicelib.domain.general_form.state import Context, Get, MissingUnit, State
 
@@ -18,11 +19,13 @@ Bounds = tuple[tuple[int, int], ...]
 class Shard(NamedTuple):
     """``get_unit`` gives the text to hash, or None. ``is_user``: that is the user's id as it is.
 
+    ``get_value``: a text that it gives, if not empty, is the unit; for other values ask ``get_unit``.
     ``missing`` says what a missing unit means; ``missing_number`` is its number for ``missing: {bucket: n}``.
     ``unit_name`` is for messages.
     """
 
     scheme: Scheme
+    get_value: Get
     get_unit: Get
     is_user: bool
     unit_name: str
@@ -42,7 +45,7 @@ def parse_shard(shard: Any, path: str) -> Shard:
     scheme = entry.build(fields)
     unit = fields.get("unit", "user")
     get, reader = compile_read_operand(unit, f"{path}.unit"), parse_reader(fields, path)
-    is_user = unit == "user" and reader is None
+    is_user = unit == "user" and reader in (None, read_text)
 
     def get_unit(user: str | None, context: Context, state: State) -> str | None:
         value = get(user, context, state)
@@ -65,7 +68,8 @@ def parse_shard(shard: Any, path: str) -> Shard:
         missing = "bucket"
     elif missing not in ("out", "unknown", "error"):
         raise InvalidForm(f"{path}.missing", "must be out, unknown, error or {bucket: number}")
-    return Shard(scheme, get_unit, is_user, _name_unit(unit), missing, number)
+    get_value = get if reader is None or reader in KEEPS_TEXT else get_unit
+    return Shard(scheme, get_value, get_unit, is_user, _name_unit(unit), missing, number)
 
 
 def _name_unit(unit: Any) -> str:
@@ -93,13 +97,24 @@ def parse_ranges(ranges: Any, scheme: Scheme, path: str, *, closed: bool = False
 
 def compile_place(shard: Shard) -> Callable[[str | None, Context, State], int | None]:
     """The raw integer of the unit; None if it is missing. Raises MissingUnit for ``missing: error``."""
-    hash_unit, get_unit, is_required = shard.scheme.hash_unit, shard.get_unit, shard.missing == "error"
-    name = shard.unit_name
+    hash_unit, is_required, name = shard.scheme.hash_unit, shard.missing == "error", shard.unit_name
+    get_value, get_unit = shard.get_value, shard.get_unit
     if shard.is_user and shard.scheme.half is not None:
         return _compile_place_of_user(shard.scheme.identity[1].encode(), shard.scheme.half, name, is_required)
+    if shard.is_user and not is_required:
+
+        def find_place_of_user(user: str | None, _context: Context, _state: State) -> int | None:
+            try:
+                return None if user is None else hash_unit(user)
+            except UnicodeEncodeError:  # a lone surrogate
+                return None
+
+        return find_place_of_user
 
     def find_place(user: str | None, context: Context, state: State) -> int | None:
-        unit = get_unit(user, context, state)
+        unit = get_value(user, context, state)
+        if type(unit) is not str or not unit:
+            unit = get_unit(user, context, state)
         if unit is not None:
             try:
                 return hash_unit(unit)

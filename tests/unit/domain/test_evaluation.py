@@ -503,3 +503,23 @@ def test_flags_with_salts_of_their_own_are_independent() -> None:
         evaluate_for(first, f"u{n}").enabled and evaluate_for(second, f"u{n}").enabled for n in range(users)
     )
     assert abs(both / users - 0.01) < 0.002
+
+
+def test_an_answer_is_encoded_once_also_if_it_is_another_flags_or_none() -> None:
+    inner = flag("inner", variants=variants(a=0.5, b=0.5), rules=[{"serve": {"split": {"a": 1, "b": 1}}}])
+    outer = flag("outer", variants={"x": 1}, rules=[{"serve": {"flag": "inner"}}], type="any")
+    seen: dict[str | None, set[int]] = {}
+    for number in range(40):
+        answer = evaluate_for(outer, f"u{number}", others=(inner,))
+        assert (answer.flag_key, answer.variant) == ("outer", evaluate_for(inner, f"u{number}").variant)
+        seen.setdefault(answer.variant, set()).add(id(answer))
+    assert {name: len(ids) for name, ids in seen.items()} == {"a": 1, "b": 1}
+    none = flag("none", variants={"x": "y"}, rules=[{"when": False, "serve": "x"}])
+    assert evaluate_for(none) is evaluate_for(none, "u2")
+
+
+def test_answers_of_a_flag_that_is_published_again_are_adopted_anew() -> None:
+    outer = flag("outer", variants={"x": 1}, rules=[{"serve": {"flag": "inner"}}], type="any")
+    for number in range(20):
+        inner = flag("inner", variants={"a": number}, rules=[{"serve": "a"}])
+        assert evaluate_for(outer, others=(inner,)).value == number

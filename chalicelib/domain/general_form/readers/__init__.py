@@ -9,14 +9,14 @@ from typing import Any
 
 from chalicelib.domain.general_form.readers.cbor import read_cbor
 from chalicelib.domain.general_form.readers.numbers import NUMBER_READERS
-from chalicelib.domain.general_form.readers.texts import TEXT_READERS, read_typed
+from chalicelib.domain.general_form.readers.texts import KEEPS_TEXT, TEXT_READERS, read_typed
 from chalicelib.domain.general_form.readers.times import TIME_READERS
 from chalicelib.domain.general_form.readers.versions import VERSION_READERS
 from chalicelib.domain.general_form.values import UNREADABLE, Reader
 from chalicelib.domain.targeting.rollout import identify_v1
 from chalicelib.domain.targeting.values import ERRORS
 
-__all__ = ["LIST_READERS", "READERS", "UNREADABLE", "Reader"]
+__all__ = ["KEEPS_TEXT", "LIST_READERS", "READERS", "UNREADABLE", "Reader"]
 
 
 def read_identity_v1(context: Any) -> Any:

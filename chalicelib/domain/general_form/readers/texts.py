@@ -171,7 +171,8 @@ def _write_as_javascript(value: Any) -> str:
 
 
 def _then(read_first: Reader, read_second: Reader) -> Reader:
-    return lambda value: read_second(read_first(value))
+    """``read_first`` keeps text as it is."""
+    return lambda value: read_second(value if type(value) is str else read_first(value))
 
 
 TEXT_READERS: dict[str, Reader] = {
@@ -192,3 +193,10 @@ TEXT_READERS: dict[str, Reader] = {
     "js-unit": read_js_unit,
     "typed-text": read_typed_text,
 }
+KEEPS_TEXT = frozenset(
+    {
+        *(read_text, read_nonempty, read_text_or_integer, read_unit, read_canonical, read_json_text),
+        *(read_js_text, read_js_unit, TEXT_READERS["json-text-nonempty"]),
+    }
+)
+"""Readers that keep every text as it is, but for the empty one."""

@@ -41,6 +41,9 @@ def _build_ne(right: Any) -> Relation:
 def _build_in(right: Any) -> Relation:
     if type(right) is not list:
         raise UnusableOperand("must be a list")
+    if {*map(type, right)} == {str}:
+        texts = frozenset(right)
+        return lambda left: type(left) is str and left in texts
     return Choices(right, make_key_v2).contain
 
 

@@ -27,13 +27,13 @@ _VERSION = re.compile(r"(\d+(?:\.\d+){0,2})(?:([-+])(\S*))?", re.ASCII)
 
 def _build(compare: Callable[[int, int], bool]) -> Callable[[Any], Relation]:
     def build(right: Any) -> Relation:
-        wanted = _read_version(right)
-        if wanted is None:
+        if type(right) is not str or len(right) > MAX_TEXT or _parse_version(right) is None:
             raise UnusableOperand("must be a version of up to three numbers, like 2 or 2.1.0-beta")
 
         def holds(left: Any) -> Any:
-            version = _read_version(left)
-            order = None if version is None else _compare_as_far(version, wanted)
+            if type(left) is not str or len(left) > MAX_TEXT:
+                return UNREADABLE
+            order = _find_order(left, right)
             return UNREADABLE if order is None else compare(order, 0)
 
         return holds
@@ -41,11 +41,13 @@ def _build(compare: Callable[[int, int], bool]) -> Callable[[Any], Relation]:
     return build
 
 
-def _read_version(value: Any) -> _Version | None:
-    return _parse_version(value) if type(value) is str and len(value) <= MAX_TEXT else None
-
-
 @lru_cache(CACHED_TEXTS)
+def _find_order(left: str, right: str) -> int | None:
+    """Of two texts; None if the left one is no version, or where a number meets a text."""
+    version, wanted = _parse_version(left), _parse_version(right)
+    return None if version is None or wanted is None else _compare_as_far(version, wanted)
+
+
 def _parse_version(text: str) -> _Version | None:
     match = _VERSION.fullmatch(text)
     if match is None:

@@ -2,23 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from chalicelib.domain.general_form.schemes.scheme import Parameters, Scheme, SchemeEntry
 
-
-def _md5(data: bytes) -> bytes:
-    return hashlib.md5(data, usedforsecurity=False).digest()
-
-
-def _sha1(data: bytes) -> bytes:
-    return hashlib.sha1(data, usedforsecurity=False).digest()
+_md5: Callable[[bytes], Any] = partial(hashlib.md5, usedforsecurity=False)
+_sha1: Callable[[bytes], Any] = partial(hashlib.sha1, usedforsecurity=False)
 
 
-def _sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
-
-
-def _build_mod(name: str, digest: Callable[[bytes], bytes], bits: int) -> Callable[[Parameters], Scheme]:
+def _build_mod(name: str, digest: Callable[[bytes], Any], bits: int) -> Callable[[Parameters], Scheme]:
     """The first ``bits`` of the digest, modulo ``of``."""
 
     def build(parameters: Parameters) -> Scheme:
@@ -26,7 +19,7 @@ def _build_mod(name: str, digest: Callable[[bytes], bytes], bits: int) -> Callab
         size, excess = -(-bits // 8), -bits % 8
 
         def hash_unit(unit: str) -> int:
-            start = digest((prefix + unit + suffix).encode())[:size]
+            start = digest((prefix + unit + suffix).encode()).digest()[:size]
             return int((int.from_bytes(start) >> excess) % modulus)
 
         return Scheme(hash_unit, modulus, lambda raw: raw, modulus, (name, prefix, suffix, modulus))
@@ -42,8 +35,7 @@ def _sha1_unit(parameters: Parameters) -> Scheme:
     prefix, suffix = parameters.get("prefix", ""), parameters.get("suffix", "")
 
     def hash_unit(unit: str) -> int:
-        text = (prefix + unit + suffix).encode()
-        return int(hashlib.sha1(text, usedforsecurity=False).hexdigest()[:15], 16)
+        return int(_sha1((prefix + unit + suffix).encode()).hexdigest()[:15], 16)
 
     return Scheme(hash_unit, _SHA1_END, lambda raw: raw / (_SHA1_END - 1), 1.0, ("sha1-unit", prefix, suffix))
 
@@ -57,7 +49,7 @@ def _md5_percent(parameters: Parameters) -> Scheme:
 
     def hash_unit(unit: str) -> int:
         text = repeated = (prefix + unit).encode()
-        while (raw := int.from_bytes(_md5(repeated)) % (_PERCENT_END + 1)) == _PERCENT_END:
+        while (raw := int.from_bytes(_md5(repeated).digest()) % (_PERCENT_END + 1)) == _PERCENT_END:
             repeated += b"," + text
         return raw
 
@@ -72,6 +64,6 @@ DIGEST_SCHEMES: Mapping[str, SchemeEntry] = {
     "md5-percent": SchemeEntry(_md5_percent, frozenset(), frozenset({"prefix"})),
     "sha1-mod": SchemeEntry(_build_mod("sha1-mod", _sha1, 28), *_MOD_PARAMETERS),
     "sha1-unit": SchemeEntry(_sha1_unit, frozenset(), frozenset({"prefix", "suffix"})),
-    "sha256-mod": SchemeEntry(_build_mod("sha256-mod", _sha256, 64), *_MOD_PARAMETERS),
+    "sha256-mod": SchemeEntry(_build_mod("sha256-mod", hashlib.sha256, 64), *_MOD_PARAMETERS),
 }
 """``md5-mod`` takes the digest, ``md5-32-mod`` its first 32 bits, ``sha1-mod`` 28, ``sha256-mod`` 64."""

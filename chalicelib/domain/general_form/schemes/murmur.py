@@ -21,14 +21,10 @@ def _realtime_1(parameters: Parameters) -> Scheme:
     )
 
 
-def _hash_32(data: bytes, seed: int = 0) -> int:
-    return int(mmh3.hash(data, seed, signed=False))
-
-
 def _murmur32_mod(parameters: Parameters) -> Scheme:
     prefix, seed, modulus = parameters.get("prefix", ""), parameters.get("seed", 0), parameters["of"]
     return Scheme(
-        hash_unit=lambda unit: _hash_32((prefix + unit).encode(), seed) % modulus,
+        hash_unit=lambda unit: mmh3.hash((prefix + unit).encode(), seed, signed=False) % modulus,
         raw_end=modulus,
         read_number=lambda raw: raw,
         end=modulus,
@@ -40,7 +36,7 @@ def _murmur32_scaled(parameters: Parameters) -> Scheme:
     prefix, suffix = parameters.get("prefix", ""), parameters.get("suffix", "")
     seed, count = parameters.get("seed", 0), parameters["of"]
     return Scheme(
-        hash_unit=lambda unit: _hash_32((prefix + unit + suffix).encode(), seed),
+        hash_unit=lambda unit: mmh3.hash((prefix + unit + suffix).encode(), seed, signed=False),
         raw_end=1 << 32,
         read_number=lambda raw: (raw * count) >> 32,
         end=count,
@@ -54,7 +50,7 @@ def _cbor_murmur32_scaled(parameters: Parameters) -> Scheme:
     if parameters["as"] != "cbor":
         raise InvalidForm("as", "must be cbor with the scheme cbor-murmur32-scaled")
     return Scheme(
-        hash_unit=lambda unit: _hash_32(unit.encode("latin-1")),
+        hash_unit=lambda unit: mmh3.hash(unit.encode("latin-1"), 0, signed=False),
         raw_end=1 << 32,
         read_number=lambda raw: (raw * count) >> 32,
         end=count,
@@ -69,7 +65,7 @@ def _murmur32_abs_percent(parameters: Parameters) -> Scheme:
     """Without its sign, as a share of the highest positive number: the lowest negative one is over 100."""
     prefix = parameters.get("prefix", "")
     return Scheme(
-        hash_unit=lambda unit: abs(int(mmh3.hash((prefix + unit).encode(), 0))),
+        hash_unit=lambda unit: abs(mmh3.hash((prefix + unit).encode(), 0)),
         raw_end=_MAX_SIGNED + 2,
         read_number=lambda raw: raw / _MAX_SIGNED * 100,
         end=100,

@@ -21,11 +21,26 @@ class Scheme(NamedTuple):
     half: int | None = None
 
 
+_BOUNDS: dict[tuple[Any, ...], int] = {}
+_MAX_BOUNDS = 10_000
+
+
 def find_bound(scheme: Scheme, number: Number, *, closed: bool = False) -> int:
     """The smallest raw integer that reads as at least ``number``, or as more than it if ``closed``.
 
-    By bisection, which is exact for doubles too.
+    Schemes of one name and size read their integers alike, whatever they hash.
     """
+    key = scheme.identity[0], scheme.raw_end, scheme.end, number, closed
+    bound = _BOUNDS.get(key)
+    if bound is None:
+        if len(_BOUNDS) >= _MAX_BOUNDS:
+            _BOUNDS.clear()
+        bound = _BOUNDS[key] = _bisect(scheme, number, closed)
+    return bound
+
+
+def _bisect(scheme: Scheme, number: Number, closed: bool) -> int:
+    """Exact for doubles too."""
     low, high, read = 0, scheme.raw_end, scheme.read_number
     while low < high:
         middle = (low + high) // 2

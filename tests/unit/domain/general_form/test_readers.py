@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.general_form.readers import READERS, UNREADABLE
+from chalicelib.domain.general_form.readers import KEEPS_TEXT, READERS, UNREADABLE
 from chalicelib.domain.general_form.readers.times import CLOCK_READERS, TIME_READERS
 from chalicelib.domain.general_form.values import NumberList, SemanticVersion
 from tests.support import general_readers
@@ -44,6 +44,12 @@ def test_the_plain_interpreter_knows_every_reader() -> None:
 def test_readers_answer_as_those_of_the_plain_interpreter(value: Any) -> None:
     for name in general_readers.READERS:
         assert (name, show(READERS[name](value))) == (name, show_expected(general_readers.read(name, value)))
+
+
+@given(ANY_TEXT.filter(bool))
+def test_some_readers_keep_every_text_that_is_not_empty(text: str) -> None:
+    """Tests of equality and units skip them."""
+    assert all(read(text) is text for read in KEEPS_TEXT)
 
 
 def show(value: Any) -> str:
