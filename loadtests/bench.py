@@ -29,6 +29,7 @@ from chalicelib.domain.evaluation import evaluate, evaluate_all
 from loadtests.bench_local import measure_local_stack
 from loadtests.bench_requests import measure_batches, measure_requests
 from loadtests.bench_services import measure_services
+from loadtests.imported_flags import measure_imported_flags
 from loadtests.timing import Row, build_row, compute_slowness, measure_fastest, run_reference
 from loadtests.workloads import RULES, build_lower_bounds, build_users
 from loadtests.written_flag import measure_written_flag
@@ -129,6 +130,7 @@ def main() -> int:
     [reference] = measure_fastest(run_reference, rounds=100)
     rows = [build_row("this machine / the one of the limits", compute_slowness(reference), "×", 10.0)]
     rows += [*measure_decisions(), *measure_services(), *measure_written_flag()]
+    rows += measure_imported_flags(build_decisions()["W2"][0])
     rows += [*measure_requests(), *measure_batches(), *measure_local_stack()]
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")

@@ -15,6 +15,7 @@ from chalicelib.domain.context import check_context, walk_context
 from loadtests.bench import build_decisions
 from loadtests.bench_requests import CONTEXT, build_batch, build_empty_app, build_request, serve_from_memory
 from loadtests.bench_services import BOUNDS
+from loadtests.imported_flags import LIMITS, prepare
 from loadtests.timing import run_reference
 from loadtests.workloads import USUAL, build_lower_bounds, build_users
 from tests.support.timing import assert_ratio_below
@@ -46,6 +47,12 @@ def call_often(handler: Any, event: dict[str, Any], calls: int = 100) -> None:
 def test_a_decision(workload: str) -> None:
     decide, _simplify = build_decisions()[workload]
     assert_ratio_below(6, partial(call_each, decide), partial(call_each, build_lower_bounds()[workload]))
+
+
+@pytest.mark.parametrize(("vendor", "limit"), LIMITS.items())
+def test_an_imported_flag(vendor: str, limit: float) -> None:
+    native, _simplify = build_decisions()["W2"]
+    assert_ratio_below(2 * limit, prepare(vendor, USERS), partial(call_each, native))
 
 
 @pytest.mark.parametrize(("is_checked", "limit"), [(True, 8), (False, 16)])
