@@ -37,6 +37,11 @@ class Source:
     options: Mapping[str, str]
 
     def load(self) -> Imported:
+        if self.vendor in VENDORS and not VENDORS[self.vendor].has_known_hash:
+            title = VENDORS[self.vendor].title
+            raise ValueError(
+                f"{self.vendor}: {title}'s hash is not known, so nothing can be compared with it"
+            )
         documents = [read_document(path) for path in self.paths]
         try:
             return import_documents(self.vendor, documents, self.options)

@@ -5,6 +5,7 @@ Numbers are written with all their digits. Reading the text back gives the same 
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from textwrap import wrap
 from typing import Any
 
@@ -47,14 +48,10 @@ def _list_all(imported: Imported) -> dict[str, list[Definition]]:
 
 def _write_all(definitions: Sequence[Definition]) -> Iterator[str]:
     for index, definition in enumerate(definitions):
-        text = yaml.dump(
-            [_lay_out(definition.data)],
-            Dumper=_Dumper,
-            sort_keys=False,
-            allow_unicode=True,
-            width=WIDTH,
-            default_flow_style=False,
-        )
+        data = definition.data
+        fields = [(_make_text(name), _make_node(value)[0]) for name, value in data.items()]
+        node = yaml.SequenceNode(_SEQ, [yaml.MappingNode(_MAP, fields, flow_style=False)], flow_style=False)
+        text = yaml.serialize(node, Dumper=_Dumper, allow_unicode=True, width=WIDTH)
         comment = _comment(definition.comment, "  ") if definition.comment else ""
         lines = text.rstrip("\n").split("\n")  # not those of Unicode: they are inside of texts
         yield ("\n" if index else "") + comment + "".join(f"  {line}\n" for line in lines)
@@ -67,42 +64,48 @@ def _comment(text: str, indent: str) -> str:
     return "".join(f"{indent}# {line}".rstrip() + "\n" for line in lines)
 
 
-class _Flow(dict[str, Json]):
-    """Written on one line."""
+_MAP, _SEQ, _STR = (f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str"))
+_scalars = yaml.representer.SafeRepresenter()
 
 
-class _FlowList(list[Json]):
-    """Written on one line."""
-
-
-def _lay_out(value: Json, depth: int = 0) -> Json:
-    """Marks what fits on one line."""
-    if depth and isinstance(value, (dict, list)) and len(json.dumps(value, ensure_ascii=False)) <= _SHORT:
-        return _Flow(value) if isinstance(value, dict) else _FlowList(value)
+def _make_node(value: Json) -> tuple[yaml.Node, int]:
+    """With its length as JSON, about. What is short enough is written on one line."""
     if isinstance(value, dict):
-        return {name: _lay_out(each, depth + 1) for name, each in value.items()}
+        fields = [(_make_text(name), *_make_node(each)) for name, each in value.items()]
+        size = sum(len(name.value) + 6 + length for name, _, length in fields)
+        pairs = [(name, node) for name, node, _ in fields]
+        return yaml.MappingNode(_MAP, pairs, flow_style=size <= _SHORT), size
     if isinstance(value, list):
-        return [_lay_out(each, depth + 1) for each in value]
-    return value
+        elements = [_make_node(each) for each in value]
+        size = sum(length + 2 for _, length in elements)
+        return yaml.SequenceNode(_SEQ, [node for node, _ in elements], flow_style=size <= _SHORT), size
+    if isinstance(value, str):
+        return _make_text(value), len(value) + 2
+    node = _scalars.represent_data(value)
+    return node, len(node.value)
 
 
-_MAP, _SEQ = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+def _make_text(text: str) -> yaml.ScalarNode:
+    return yaml.ScalarNode(_STR, text)
+
+
 _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_RESOLVERS = {
+    first: [*yaml.SafeDumper.yaml_implicit_resolvers.get(first, ()), *TEXT_RESOLVERS.get(first, ())]
+    for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *TEXT_RESOLVERS}
+}
 
 
 class _Dumper(_Base):  # type: ignore[misc]
     """Quotes all that YAML 1.1 or 1.2 would read as something else than text."""
 
-    def ignore_aliases(self, _data: Any) -> bool:
-        return True
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: tuple[bool, bool]) -> str:
+        if kind is yaml.ScalarNode:
+            return _resolve(value) if implicit[0] else _STR
+        return _SEQ if kind is yaml.SequenceNode else _MAP
 
 
-_Dumper.yaml_implicit_resolvers = {
-    first: [*yaml.SafeDumper.yaml_implicit_resolvers.get(first, ()), *TEXT_RESOLVERS.get(first, ())]
-    for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *TEXT_RESOLVERS}
-}
-for _kind, _represent in (
-    (_Flow, lambda dumper, value: dumper.represent_mapping(_MAP, value.items(), flow_style=True)),
-    (_FlowList, lambda dumper, value: dumper.represent_sequence(_SEQ, value, flow_style=True)),
-):
-    _Dumper.add_representer(_kind, _represent)
+@lru_cache(10_000)
+def _resolve(text: str) -> str:
+    """As what YAML would read it. Most texts of a file are names that it has again and again."""
+    return next((tag for tag, pattern in _RESOLVERS.get(text[:1], ()) if pattern.match(text)), _STR)

@@ -178,6 +178,12 @@ def test_what_cannot_be_read_ends_with_2(prepare: Run, arguments: tuple[str, ...
     assert err.startswith(f"realtime: {message}")
 
 
+def test_a_system_whose_hash_is_not_known_cannot_be_compared_with(prepare: Run) -> None:
+    status, _, err = prepare("compare", "evidently", *COMPARE[2:])
+    assert status == 2
+    assert "CloudWatch Evidently's hash is not known" in err
+
+
 def test_a_stack_that_does_not_answer_ends_with_2(prepare: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PORT", str(find_free_port()))
     status, out, err = prepare(*COMPARE[:-2])

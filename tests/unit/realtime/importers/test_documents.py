@@ -1,6 +1,5 @@
-"""Documents with parts that nobody expects, keys that are none here, and a thousand flags."""
+"""Documents with parts that nobody expects, and keys that are none here."""
 
-import json
 from copy import deepcopy
 from typing import Any
 
@@ -12,8 +11,6 @@ from realtime.importers.checking import write_and_read
 from realtime.importers.finishing import import_documents
 from realtime.importers.model import ForeignDocument, Imported
 from realtime.importers.vendors import VENDORS
-from realtime.importers.writing import write_yaml
-from tests.support.timing import assert_takes_less
 from tests.unit.realtime.importers.test_refusals import read_document
 
 DOCUMENTS = {vendor: read_document(vendor) for vendor in VENDORS}
@@ -103,24 +100,3 @@ def test_keys_that_would_be_one_stay_two() -> None:
     imported = import_toggles("a/b", "a b", "a-b", "a?b")
     assert [flag.data["key"] for flag in imported.flags] == ["a-b-2", "a-b-3", "a-b", "a-b-4"]
     assert [flag.data.get("alias") for flag in imported.flags] == ["a/b", "a b", None, "a?b"]
-
-
-def make_toggles(count: int) -> Any:
-    features = DOCUMENTS["unleash"]["features"]
-    repeated = [
-        each | {"name": f"{each['name']} {index}"}
-        for index in range(count // len(features) + 1)
-        for each in features
-    ]
-    return DOCUMENTS["unleash"] | {"features": [*features, *repeated][:count]}
-
-
-def test_a_thousand_flags_are_imported_and_written_in_two_seconds() -> None:
-    document = json.loads(json.dumps(make_toggles(1_000)))
-
-    def run() -> None:
-        imported = import_documents("unleash", [document], {})
-        assert len(imported.flags) == 1_000
-        write_yaml(imported, "heading")
-
-    assert_takes_less(run, 2.0)
