@@ -9,6 +9,8 @@ from chalicelib.domain.event_types import ASSIGNED
 from realtime.analysis.inference import analyze
 from realtime.analysis.model import Analysis, Census, Design, Engine, EventCounts
 
+Counted = Mapping[str, Mapping[str, int]]
+"""Events by type and variant; ``$assigned`` are users."""
 FindChanges = Callable[[float | None], Sequence[str]]
 """What was changed after this moment, the first user's; a sentence each."""
 
@@ -19,10 +21,10 @@ def answer(
     now: float,
     *,
     find_changes: FindChanges,
-    assigned: Mapping[str, int] | None = None,
+    counted: Counted | None = None,
     by: str | None = None,
 ) -> Analysis:
-    """``assigned``: users of each variant by the counters; None where the design takes only some of them.
+    """``counted``: what the counters have; None where the design takes only some of the users.
 
     Raises ArchiveError.
     """
@@ -35,23 +37,31 @@ def answer(
         moments,
         now,
         engine=engine.name,
-        counts=None if assigned is None else _count_assigned(engine, design, census, assigned),
+        counts=None if counted is None else _read_counts(engine, design, census, counted),
         changes=find_changes(census.first_anchor),
         segments=engine.read_moments(design, metrics, by) if by is not None else (),
         by=by,
     )
 
 
-def list_assigned(results: Mapping[str, Any]) -> dict[str, int]:
+def list_counted(results: Mapping[str, Any]) -> Counted:
     """Of what `chalicelib.domain.results` computes from the counters."""
-    return {variant: counted["assigned"] for variant, counted in results["variants"].items()}
+    counted: dict[str, dict[str, int]] = {ASSIGNED: {}}
+    for variant, numbers in results["variants"].items():
+        counted[ASSIGNED][variant] = numbers["assigned"]
+        for event_type, event in numbers["events"].items():
+            counted.setdefault(event_type, {})[variant] = event["count"]
+    return counted
 
 
-def _count_assigned(
-    engine: Engine, design: Design, census: Census, assigned: Mapping[str, int]
-) -> EventCounts:
-    """Every assigned user must be in the archive, whatever the anchor is."""
-    is_same = design.anchor == ASSIGNMENT_ANCHOR
-    everybody = replace(design, anchor=ASSIGNMENT_ANCHOR, metrics=())
-    found = census if is_same else engine.read_census(everybody)
-    return EventCounts({ASSIGNED: assigned}, {ASSIGNED: {each.variant: each.users for each in found.users}})
+def _read_counts(engine: Engine, design: Design, census: Census, counted: Counted) -> EventCounts:
+    """Every assigned user must be in the archive, whatever the anchor is, and every counted event that the
+    analysis reads. Assignments do not say of which account they are, so only users are compared.
+    """
+    archive = dict(engine.read_counts(design))
+    if not design.unit:
+        is_same = design.anchor == ASSIGNMENT_ANCHOR
+        everybody = replace(design, anchor=ASSIGNMENT_ANCHOR, metrics=())
+        found = census if is_same else engine.read_census(everybody)
+        archive[ASSIGNED] = {each.variant: each.users for each in found.users}
+    return EventCounts(counted, archive)

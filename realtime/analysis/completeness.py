@@ -8,13 +8,13 @@ from chalicelib.domain.sample_ratio import ALARM_P_VALUE, MIN_EXPECTED, chi_squa
 from realtime.analysis.model import Census, Check, Design, EventCounts
 
 TOLERATED = 0.01
-"""The share of a difference that is the same in every variant, up to which it is only noted."""
+"""The share of a type's events, up to which a difference that is the same in every variant is only noted."""
 
 
 def check_completeness(design: Design, census: Census, counts: EventCounts) -> Check:
     """Compares the types that both sides have."""
     archive = dict(counts.archive)
-    if ASSIGNED not in archive and _has_all_assigned(design):
+    if ASSIGNED not in archive and _has_all_assigned(design) and not design.unit:
         archive[ASSIGNED] = {one.variant: one.users for one in census.users}
     slack = census.left_out + sum(one.moved for one in census.users)
     differences = {
@@ -22,13 +22,17 @@ def check_completeness(design: Design, census: Census, counts: EventCounts) -> C
         for event_type in counts.counters
         if event_type in archive
     }
-    uneven, missing, total = [], 0, 0
+    uneven: list[str] = []
+    missing: dict[str, int] = {}
+    largest = 0.0
     for event_type, by_variant in differences.items():
         counted = {variant: counts.counters[event_type].get(variant, 0) for variant in by_variant}
         gap = sum(abs(count) for count in by_variant.values())
         if event_type == ASSIGNED and gap <= 2 * slack:
             continue  # counters have users where they moved to
-        missing, total = missing + gap, total + sum(counted.values())
+        if gap:
+            missing[event_type] = gap
+            largest = max(largest, gap / max(1, sum(counted.values())))
         if _is_uneven(by_variant, counted):
             uneven.append(event_type)
     facts = {"differences": differences, "uneven": uneven}
@@ -40,8 +44,9 @@ def check_completeness(design: Design, census: Census, counts: EventCounts) -> C
         return Check("archive_complete", "alarm", message, facts)
     if not missing:
         return Check("archive_complete", "ok", "The archive has what was counted.", facts)
-    message = f"Counters and archive differ by {missing:,}, about alike in every variant."
-    return Check("archive_complete", "warning" if missing > TOLERATED * total else "note", message, facts)
+    named = ", ".join(f"{event_type} by {gap:,}" for event_type, gap in missing.items())
+    message = f"Counters and archive differ, about alike in every variant: {named}."
+    return Check("archive_complete", "warning" if largest > TOLERATED else "note", message, facts)
 
 
 def _has_all_assigned(design: Design) -> bool:

@@ -64,6 +64,10 @@ class Design:
     periods: Sequence[SplitPeriod] = ()
     """Of a split that changed within the iteration; empty otherwise. ``shares`` are of the last one."""
 
+    unit: Sequence[Sequence[str]] = ()
+    """Properties of events that say what is divided, such as ``account`` → ``id``: the first that is there
+    counts. ``user_id`` alone is the user. Empty: users are divided."""
+
     @property
     def treatments(self) -> tuple[str, ...]:
         return tuple(variant for variant in self.shares if variant != self.control)
@@ -89,6 +93,7 @@ class Census:
     ``unassigned``: anchors attributed to ``$unassigned``. ``events_before_anchor``: events of the metrics'
     types of anchored users that are older than their anchor. ``late_duplicates``: lines that repeat user,
     type and event id but were not marked as duplicates. ``unreadable``: lines whose time cannot be read.
+    ``nameless``: events that do not say of which unit they are, where users are not what is divided.
     """
 
     users: Sequence[Users]
@@ -97,6 +102,7 @@ class Census:
     events_before_anchor: int = 0
     late_duplicates: int = 0
     unreadable: int = 0
+    nameless: int = 0
     first_anchor: float | None = None
     last_anchor: float | None = None
 
@@ -170,6 +176,10 @@ class Engine(Protocol):
     name: str
 
     def read_census(self, design: Design) -> Census: ...
+
+    def read_counts(self, design: Design) -> Mapping[str, Mapping[str, int]]:
+        """Events of the types that the design reads, by type and the variant that they counted for."""
+        ...
 
     def read_moments(
         self, design: Design, metrics: Sequence[MetricDocument], by: str | None = None

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.timestamps import parse_timestamp
-from realtime.analysis.answering import answer, list_assigned
+from realtime.analysis.answering import Counted, answer, list_counted
 from realtime.analysis.archive.files import Tell
 from realtime.analysis.archive.places import open_archive
 from realtime.analysis.changes_after_start import list_changes_after_start
@@ -63,13 +63,11 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """``count_assigned``: users of each variant by the counters. ``list_overridden``: users of another
-    system's overrides.
-    """
+    """``count``: what the counters have. ``list_overridden``: users of another system's overrides."""
 
     definitions: Definitions
     open_engine: Callable[[Tell], Engine]
-    count_assigned: Callable[[str], Mapping[str, int]]
+    count: Callable[[str], Counted]
     list_overridden: Callable[[str], Collection[str]] = lambda _: ()
     clock: Callable[[], float] = time.time
 
@@ -89,7 +87,7 @@ def run_analyze(console: Console, sources: Sources, question: Question, form: Fo
                 plan.design,
                 plan.now,
                 find_changes=plan.list_changes,
-                assigned=sources.count_assigned(question.key) if is_whole else None,
+                counted=sources.count(question.key) if is_whole else None,
                 by=question.by,
             )
             shown = _describe(console, engine, analysis, form)
@@ -126,7 +124,7 @@ def find_sources(services: "Plane", question: Question) -> Sources:
     return Sources(
         services.definitions,
         open_engine,
-        lambda key: list_assigned(services.results(key)),
+        lambda key: list_counted(services.results(key)),
         list_overridden,
         services.clock,
     )

@@ -98,6 +98,7 @@ class Reading:
             if place not in best or _rank(each) > _rank(best[place]):
                 best[place] = each
         kept = [each for each in best.values() if not each["realtime"]["duplicate"]]
+        self.kept = kept
         kept.sort(key=lambda each: (_read_time(each), each["realtime"]["place"]))
         seen: set[tuple[str, str, str]] = set()
         self.lines: list[Line] = []
@@ -118,6 +119,15 @@ class Reading:
         events, currencies = self._find_events(metric)
         moments = build_moments(self.design, metric, self.anchors, events)
         return Moments(metric, moments.sums, moments.waiting, moments.cap, moments.pre_cap, currencies)
+
+    def count_attributed(self, metrics: Iterable[MetricDocument]) -> dict[str, dict[str, int]]:
+        types = {measure.event for metric in metrics for measure in metric.list_measures()}
+        found: dict[str, Counter[str]] = {name: Counter() for name in {*types, self.design.anchor}}
+        for each in self.kept:
+            if each["event_type"] in found and _read_time(each) < (self.design.until or float("inf")):
+                variants = _list_variants(self.design, each)[:1]
+                found[each["event_type"]].update(name for name in variants if name in self.design.shares)
+        return {name: dict(counts) for name, counts in found.items()}
 
     def count_before_anchor(self, metrics: Iterable[MetricDocument]) -> int:
         types = {measure.event for metric in metrics for measure in metric.list_measures()}
@@ -166,11 +176,7 @@ class Reading:
                 if is_mine and properties.get("iteration", 1) == design.iteration
                 else None
             )
-        mine = [
-            part["variant"]
-            for part in each["realtime"]["experiments"]
-            if (part["id"], part["iteration"]) == (design.experiment_id, design.iteration)
-        ]
+        mine = _list_variants(design, each)
         return mine[0] if mine else None
 
     def _is_open(self, each: Line) -> bool:
@@ -207,6 +213,14 @@ class Reading:
             if is_counted and at[user] <= time < min(at[user] + window, until) and _has(each, measure.where):
                 counts[each.get("currency") or ""] += 1
         return counts
+
+
+def _list_variants(design: Design, each: Line) -> list[str]:
+    return [
+        part["variant"]
+        for part in each["realtime"]["experiments"]
+        if (part["id"], part["iteration"]) == (design.experiment_id, design.iteration)
+    ]
 
 
 def _has(each: Line, where: Any) -> bool:

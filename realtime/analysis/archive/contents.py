@@ -17,7 +17,8 @@ from realtime.analysis.archive.layout import (
 )
 from realtime.analysis.model import ArchiveError
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
+"""2 since the Parquet has flat columns. A day of another format is read raw until it is compacted again."""
 
 
 class Stamp(NamedTuple):
@@ -37,21 +38,20 @@ class Manifest:
     raw: Mapping[str, Stamp]
     parts: tuple[str, ...]
     lines: int
+    format: int = MANIFEST_FORMAT
 
     def encode(self) -> bytes:
         raw = {name: list(stamp) for name, stamp in sorted(self.raw.items())}
-        document = {"format": MANIFEST_FORMAT, "parts": self.parts, "lines": self.lines, "raw": raw}
+        document = {"format": self.format, "parts": self.parts, "lines": self.lines, "raw": raw}
         return json.dumps(document).encode()
 
 
 def decode_manifest(body: bytes) -> Manifest | None:
-    """None: not of this format, so the raw objects are read."""
+    """None: it cannot be read, so the raw objects are."""
     try:
         document = json.loads(body)
-        if document["format"] != MANIFEST_FORMAT:
-            return None
         raw = {name: Stamp(*stamp) for name, stamp in document["raw"].items()}
-        return Manifest(raw, tuple(document["parts"]), document["lines"])
+        return Manifest(raw, tuple(document["parts"]), document["lines"], document["format"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -69,11 +69,17 @@ class DayContents:
 
     @property
     def is_stale(self) -> bool:
-        """What the manifest names was changed or is gone: a user was forgotten, or it expired."""
+        """What the manifest names was changed or is gone: a user was forgotten, or it expired. Or it is of
+        another release."""
         if self.manifest is None:
             return False
-        return not self.parts.issuperset(self.manifest.parts) or not all(
-            name in self.raw and stamp.is_same(self.raw[name]) for name, stamp in self.manifest.raw.items()
+        return (
+            self.manifest.format != MANIFEST_FORMAT
+            or not self.parts.issuperset(self.manifest.parts)
+            or not all(
+                name in self.raw and stamp.is_same(self.raw[name])
+                for name, stamp in self.manifest.raw.items()
+            )
         )
 
     @property

@@ -21,7 +21,8 @@ def read_census(design: Design, rows: Iterable[Row]) -> Census:
     found = sorted({str(row["variant"]) for row in people} - set(design.shares))
     moments = [_seconds(row[name]) for row in people for name in ("first_anchor", "last_anchor")]
     everybody = {
-        name: sum(_whole(row[name]) for row in rows) for name in ("unassigned", "late", "unreadable")
+        name: sum(_whole(row[name]) for row in rows)
+        for name in ("unassigned", "late", "unreadable", "nameless")
     }
     return Census(
         [_read_users(variant, people) for variant in (*design.shares, *found)],
@@ -30,9 +31,18 @@ def read_census(design: Design, rows: Iterable[Row]) -> Census:
         events_before_anchor=sum(_whole(row["earlier"]) for row in people),
         late_duplicates=everybody["late"],
         unreadable=everybody["unreadable"],
+        nameless=everybody["nameless"],
         first_anchor=min(moments, default=None),
         last_anchor=max(moments, default=None),
     )
+
+
+def read_counts(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
+    """Events by type and variant."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows:
+        counts.setdefault(str(row["line_type"]), {})[str(row["variant"])] = _whole(row["events"])
+    return counts
 
 
 def _read_users(variant: str, people: Sequence[Row]) -> Users:

@@ -12,6 +12,7 @@ from realtime.analysis.archive.files import Days, Tell
 from realtime.analysis.engines.answers import Row
 from realtime.analysis.engines.athena_table import Layout, write_partitions, write_table
 from realtime.analysis.engines.duckdb_engine import find_days
+from realtime.analysis.engines.lines import write_lines
 from realtime.analysis.engines.selection import Selection
 from realtime.analysis.engines.sources import write_athena_source
 from realtime.analysis.engines.sql_engine import SqlEngine
@@ -52,7 +53,6 @@ class AthenaDatabase:
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
-        write_source: Callable[[Selection, str, str], str] = write_athena_source,
     ) -> None:
         self._client = client
         self._layout = layout
@@ -60,7 +60,6 @@ class AthenaDatabase:
         self._tell = tell
         self._sleep = sleep
         self._clock = clock
-        self._write_source = write_source
         self._has_table = False
         self.scanned_bytes = 0
         self.charged_dollars = 0.0
@@ -69,24 +68,24 @@ class AthenaDatabase:
     def table(self) -> str:
         return f'"{self._options.database}"."{self._options.table}"'
 
-    def write_source(self, selection: Selection) -> str:
+    def open(self, selection: Selection) -> list[str]:
         days = find_days(selection)
         if days.last is None:
             days = Days(days.first, self._find_today())
-        return self._write_source(
-            selection, self.table, write_partitions(days, self._layout, self._find_today())
-        )
+        partitions = write_partitions(days, self._layout, self._find_today())
+        return [write_athena_source(selection, self.table, partitions), *write_lines(selection)]
 
-    def describe(self, selection: Selection) -> list[str]:
-        del selection
-        return [write_table(self._options.database, self._options.table, self._layout)]
+    def describe(self, selection: Selection) -> tuple[list[str], list[str]]:
+        return [self._write_table()], self.open(selection)
 
-    def run(self, selection: Selection, sql: str) -> list[Row]:
+    def run(self, sql: str) -> list[Row]:
         if not self._has_table:
-            for statement in self.describe(selection):
-                self._execute(statement)
+            self._execute(self._write_table())
             self._has_table = True
         return list(self._read_rows(self._execute(sql)))
+
+    def _write_table(self) -> str:
+        return write_table(self._options.database, self._options.table, self._layout)
 
     def _find_today(self) -> date:
         return datetime.fromtimestamp(self._clock(), UTC).date()

@@ -1,95 +1,87 @@
 """DuckDB: the embedded engine. It reads files of this machine, within a bounded memory."""
 
-import glob
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 from realtime.analysis.archive.files import Archive, Days, Files, Tell
 from realtime.analysis.engines.answers import Row
-from realtime.analysis.engines.literals import MICROSECONDS, quote
+from realtime.analysis.engines.columns import READ, write_compacted, write_raw
+from realtime.analysis.engines.duckdb_connection import MEMORY, connect, execute
+from realtime.analysis.engines.literals import MICROSECONDS
+from realtime.analysis.engines.prepared import drop_prepared, write_prepared, write_timed
 from realtime.analysis.engines.selection import Selection
-from realtime.analysis.engines.sources import TABLE, write_duckdb_source
+from realtime.analysis.engines.sources import TABLE
 from realtime.analysis.engines.sql_engine import SqlEngine
-from realtime.analysis.model import ArchiveError
 
-MEMORY = "2GB"
-"""DuckDB writes to disk what is more; its process takes about half a GB besides."""
-COLUMNS: Mapping[str, str] = {
-    "event_id": "varchar",
-    "event_type": "varchar",
-    "user_id": "varchar",
-    "timestamp": "varchar",
-    "value": "varchar",  # a double is not exact
-    "currency": "varchar",
-    "experiment_key": "varchar",
-    "flag_key": "varchar",
-    "properties": "json",
-    "realtime": "struct(place varchar, occurred_at varchar, arrived_at double, received_at double,"
-    " duplicate boolean, backfill boolean, person varchar,"
-    ' experiments struct("key" varchar, id varchar, iteration bigint, variant varchar, rule varchar,'
-    " counted_as varchar, assigned_at double, seconds_since_assignment double)[])",
-}
-"""Of a line. With names and types given, other fields cannot disturb a query."""
-RAW_TABLE = f"{TABLE}_raw"
-MAX_LOADED = 32_000_000
-"""Bytes of raw objects, half a million events, up to which they are read once for all statements."""
-MAX_LINE = 1_048_576
-"""Bytes. DuckDB's default of 16 MB takes as much memory for each thread."""
+
+class _Opened(NamedTuple):
+    """A view of the archive, and of which events it has the raw objects."""
+
+    days: Days
+    event_types: frozenset[str]
+
+    def has(self, wanted: "_Opened") -> bool:
+        return self.days == wanted.days and self.event_types >= wanted.event_types
 
 
 class DuckDatabase:
+    """Raw objects are read once into a table, Parquet where it is. Tables go when the process ends."""
+
     name = "duckdb"
     keeps_tables = True
 
     def __init__(self, archive: Archive, tell: Tell = lambda _: None, memory: str = MEMORY) -> None:
         self._archive = archive
         self._tell = tell
-        self.memory = memory
-        self._loaded: _Loaded | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="realtime-")
+        self.connection = connect(memory, self._folder.name)
+        self._opened: _Opened | None = None
+        self._prepared: list[Selection] = []
         self.notes: list[str] = []
 
-    def write_source(self, selection: Selection) -> str:
-        return write_duckdb_source(selection)
+    def open(self, selection: Selection) -> list[str]:
+        """Makes the table ``timed`` of a selection, unless it is there. Raises ArchiveError."""
+        if selection not in self._prepared:
+            self._open_archive(selection)
+            number = len(self._prepared)
+            for statement in (*write_prepared(selection, number), *drop_prepared(number)):
+                execute(self.connection, statement)
+            self._prepared.append(selection)
+        return [write_timed(self.find_number(selection))]
 
-    def describe(self, selection: Selection) -> list[str]:
-        return [f"create or replace view {TABLE} as\n{write_table(self.fetch(selection))}"]
+    def find_number(self, selection: Selection) -> int:
+        return self._prepared.index(selection)
 
-    def fetch(self, selection: Selection) -> Files:
-        days = find_days(selection)
+    def run(self, sql: str) -> list[Row]:
+        return execute(self.connection, sql)
+
+    def describe(self, selection: Selection) -> tuple[list[str], list[str]]:
+        """The statements of `open`, and what `open` returns; nothing is read."""
+        files = self._fetch(find_days(selection))
+        raw = f"select {', '.join(READ)} from ({write_raw(files.raw)})"
+        tables = [raw] if files.raw or not files.compacted else []
+        tables += [write_compacted(files.compacted)] if files.compacted else []
+        view = f"create temp view {TABLE} as\n" + "\nunion all\n".join(tables)
+        return [view, *write_prepared(selection, 0)], [write_timed(0)]
+
+    def _open_archive(self, selection: Selection) -> None:
+        wanted = _Opened(find_days(selection), frozenset(selection.event_types))
+        if self._opened is not None and self._opened.has(wanted):
+            return
+        files = self._fetch(wanted.days)
+        raw = f"select {', '.join(READ)} from ({write_raw(files.raw, wanted.event_types)})"
+        execute(self.connection, f"create or replace temp table {TABLE}_raw as {raw}")
+        view = f"select * from {TABLE}_raw"
+        if files.compacted:
+            view += f" union all {write_compacted(files.compacted)}"
+        execute(self.connection, f"create or replace temp view {TABLE} as {view}")
+        self._opened = wanted
+
+    def _fetch(self, days: Days) -> Files:
         files = self._archive.fetch(days, self._tell)
         self.notes += [note for note in files.notes if note not in self.notes]
         return files
-
-    def run(self, selection: Selection, sql: str) -> Iterable[Row]:
-        files = self.fetch(selection)
-        if sum(path.stat().st_size for path in files.raw) <= MAX_LOADED:
-            if self._loaded is None or self._loaded.files != files:
-                self._loaded = _Loaded(files, self.memory)
-            return self._loaded.run(sql)
-        with tempfile.TemporaryDirectory(prefix="realtime-") as folder:
-            return run_sql(files, sql, self.memory, folder)
-
-
-class _Loaded:
-    """Raw objects in a table: opening each again takes longer than all statements, as most are small."""
-
-    def __init__(self, files: Files, memory: str) -> None:
-        self.files = files
-        self._folder = tempfile.TemporaryDirectory(prefix="realtime-")
-        self._connection = connect(memory, self._folder.name)
-        tables = []
-        if files.raw or not files.compacted:
-            execute(self._connection, f"create temp table {RAW_TABLE} as {write_table(Files(files.raw))}")
-            tables.append(f"select * from {RAW_TABLE}")
-        if files.compacted:
-            tables.append(write_table(Files([], files.compacted)))
-        execute(self._connection, f"create temp view {TABLE} as {' union all '.join(tables)}")
-
-    def run(self, sql: str) -> list[Row]:
-        return execute(self._connection, sql)
 
 
 def create_duckdb_engine(archive: Archive, tell: Tell = lambda _: None) -> SqlEngine:
@@ -103,63 +95,5 @@ def find_days(selection: Selection) -> Days:
     )
 
 
-def _find_day(moment: int) -> Any:
+def _find_day(moment: int) -> date:
     return datetime.fromtimestamp(moment // MICROSECONDS, UTC).date()
-
-
-def run_sql(files: Files, sql: str, memory: str, folder: str) -> list[Row]:
-    """``folder`` takes what does not fit into memory. Raises ArchiveError."""
-    with connect(memory, folder) as connection:
-        execute(connection, f"create view {TABLE} as {write_table(files)}")
-        return execute(connection, sql)
-
-
-def execute(connection: Any, sql: str) -> list[Row]:
-    """Raises ArchiveError."""
-    import duckdb
-
-    try:
-        cursor = connection.execute(sql)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    except duckdb.Error as error:
-        raise ArchiveError(explain(error)) from error
-
-
-def connect(memory: str, folder: str) -> Any:
-    import duckdb
-
-    settings: dict[str, Any] = {
-        "memory_limit": memory,
-        "temp_directory": folder,
-        "preserve_insertion_order": False,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,  # of time zones: text without one would be local time
-    }
-    return duckdb.connect(config=settings)
-
-
-def explain(error: Exception) -> str:
-    """One line of DuckDB's message, which names the file if one cannot be read."""
-    first = str(error).split("\n")[0]
-    return f"the archive cannot be read: {first}"
-
-
-def write_table(files: Files) -> str:
-    parts = []
-    columns = "{" + ", ".join(f'"{name}": {quote(kind)}' for name, kind in COLUMNS.items()) + "}"
-    if files.raw:
-        parts.append(
-            f"select * from read_json({_list(files.raw)}, format = 'newline_delimited',"
-            f" compression = 'gzip', maximum_object_size = {MAX_LINE}, columns = {columns})"
-        )
-    if files.compacted:
-        parts.append(f"select * from read_parquet({_list(files.compacted)})")
-    if not parts:
-        nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in COLUMNS.items())
-        return f"select {nulls} where false"
-    return " union all ".join(parts)
-
-
-def _list(paths: Sequence[Path]) -> str:
-    return "[" + ", ".join(quote(glob.escape(str(path))) for path in paths) + "]"

@@ -1,7 +1,8 @@
-"""From lines of the archive to each user's events and first anchor: SQL that both engines understand.
+"""From lines of the archive to each unit's events and first anchor: SQL that both engines understand.
 
 The table ``source`` is the engine's own view of the archive (`sources.py`). ``timed`` is what it leads to: an
-event a row, with its user's first anchor. Nothing is read twice, so Athena scans the archive once.
+event a row, with its unit's first anchor. Here is the text of an engine that computes all in one statement,
+so that it scans the archive once; `prepared.py` has that of one that keeps tables.
 """
 
 from chalicelib.domain.stream.counters import UNASSIGNED
@@ -9,84 +10,64 @@ from realtime.analysis.engines.literals import quote, quote_all, write_moment
 from realtime.analysis.engines.selection import Selection
 
 NO_SEGMENT = "(none)"
-"""The segment of users whose anchor does not have the property."""
-_PLACED = """
-  select *, row_number() over (partition by place order by attributions desc,
-    case when is_duplicate then 0 else 1 end, unit, coalesce(variant, '')) as line_number
-  from {source}"""
-_REPEATED = "source where fingerprint in (select fingerprint from repeated)"
-_COPIES = """
-  select *, row_number() over (partition by user_id, event_type, event_id
-    order by coalesce(moment, 0), place) as copy
-  from (select * from placed where line_number = 1 and not is_duplicate)"""
+"""The segment of units whose anchor does not have the property."""
+_IS_FIRST = "copy = 1 and moment is not null"
+_CURRENCY = "case when value is null then '' else coalesce(currency, '') end"
+_IN_ORDER = "partition by unit order by case when anchor is null then 1 else 0 end, moment, place"
 
 
-def write_lines(selection: Selection, *, is_split: bool) -> list[str]:
-    """Common table expressions after ``source``, without their commas.
-
-    ``is_split`` sorts only lines whose fingerprint is there twice, since the others are no repeats, and joins
-    users instead of sorting by them. That is faster, but reads ``source`` several times, which only an engine
-    that keeps it should do.
-    """
-    if not is_split:
-        return [
-            f"placed as ({_PLACED.format(source='source')})",
-            f"copies as ({_COPIES})",
-            *_write_users(selection, is_split=is_split),
-        ]
+def write_lines(selection: Selection) -> list[str]:
+    """Common table expressions after ``source``, without their commas."""
     return [
-        "repeated as (select fingerprint from source group by fingerprint having count(*) > 1)",
-        f"placed as ({_PLACED.format(source=_REPEATED)})",
-        f"""copies as ({_COPIES}
-  union all
-  select *, 1 as line_number, 1 as copy from source
-  where fingerprint not in (select fingerprint from repeated) and not is_duplicate)""",
-        *_write_users(selection, is_split=is_split),
+        write_placed("source"),
+        write_copies("placed"),
+        *write_anchors(selection),
+        f"""timed as (
+  select *, first_value(case when anchor is not null then moment end) over ({_IN_ORDER}) as anchored,
+    first_value(anchor) over ({_IN_ORDER}) as first_variant,
+    first_value(own_segment) over ({_IN_ORDER}) as segment,
+    max(left_out) over (partition by unit) as is_left_out
+  from anchors)""",
     ]
 
 
-def _write_users(selection: Selection, *, is_split: bool) -> list[str]:
+def write_placed(source: str) -> str:
+    return f"""placed as (
+  select *, row_number() over (partition by place order by attributions desc,
+    case when is_duplicate then 0 else 1 end, unit, coalesce(variant, '')) as line_number
+  from {source})"""
+
+
+def write_copies(placed: str) -> str:
+    return f"""copies as (
+  select *, row_number() over (partition by user_id, event_type, event_id
+    order by coalesce(moment, 0), place) as copy
+  from (select * from {placed} where line_number = 1 and not is_duplicate))"""
+
+
+def write_anchors(selection: Selection) -> list[str]:
+    """From ``copies`` to ``anchors``: each event, and what it is as an anchor.
+
+    ``event_type`` is null where an event does not count; ``line_type`` is always there.
+    """
     columns = "".join(f", p{number}, t{number}" for number in range(len(selection.properties)))
+    nameless = "case when unit is null then 1 else 0 end" if selection.design.unit else "0"
+    variants = quote_all(selection.design.shares)
     return [
         f"""events as (
-  select unit, user_id, place, moment, value, {_CURRENCY} as currency{columns},
+  select unit, user_id, place, moment, value, amount, {_CURRENCY} as currency{columns},
+    event_type as line_type, case when counted in {variants} then counted end as counted,
     case when {_IS_FIRST}{_write_other_experiments(selection)} then event_type end as event_type,
     case when {_IS_FIRST}{_write_anchor_bounds(selection)} then {_write_variant(selection)} end as variant,
-    case when copy > 1 then 1 else 0 end as late, case when moment is null then 1 else 0 end as unreadable
+    case when copy > 1 then 1 else 0 end as late, case when moment is null then 1 else 0 end as unreadable,
+    {nameless} as nameless
   from copies)""",
         f"""anchors as (
   select *, case when variant <> {quote(UNASSIGNED)} then variant end as anchor,
     case when variant = {quote(UNASSIGNED)} then 1 else 0 end as unassigned,
     {_write_left_out(selection)} as left_out, {_write_segment(selection)} as own_segment
   from events)""",
-        *(_TIMED_BY_JOIN if is_split else _TIMED_BY_WINDOWS),
     ]
-
-
-_TIMED_BY_WINDOWS = [
-    """timed as (
-  select *, first_value(case when anchor is not null then moment end) over (partition by unit
-      order by case when anchor is null then 1 else 0 end, moment, place) as anchored,
-    first_value(anchor) over (partition by unit
-      order by case when anchor is null then 1 else 0 end, moment, place) as first_variant,
-    first_value(own_segment) over (partition by unit
-      order by case when anchor is null then 1 else 0 end, moment, place) as segment,
-    max(left_out) over (partition by unit) as is_left_out
-  from anchors)"""
-]
-_TIMED_BY_JOIN = [
-    """firsts as (
-  select *, row_number() over (partition by unit order by moment, place) as anchor_number,
-    max(left_out) over (partition by unit) as is_left_out
-  from anchors where anchor is not null)""",
-    """timed as (
-  select anchors.*, firsts.moment as anchored, firsts.anchor as first_variant,
-    firsts.own_segment as segment, coalesce(firsts.is_left_out, 0) as is_left_out
-  from anchors left join firsts on anchors.unit = firsts.unit and firsts.anchor_number = 1)""",
-]
-"""The same for an engine that keeps tables: a join costs less than to sort all events."""
-_IS_FIRST = "copy = 1 and moment is not null"
-_CURRENCY = "case when value is null then '' else coalesce(currency, '') end"
 
 
 def _write_other_experiments(selection: Selection) -> str:
@@ -100,6 +81,8 @@ def _write_other_experiments(selection: Selection) -> str:
 def _write_anchor_bounds(selection: Selection) -> str:
     design = selection.design
     text = f" and event_type = {quote(design.anchor)}"
+    if design.unit:
+        text += " and unit is not null"
     if design.since is not None:
         text += f" and moment >= {write_moment(design.since)}"
     if design.until is not None:

@@ -28,12 +28,12 @@ def write_moment(epoch_seconds: float) -> str:
     return str(round(epoch_seconds * MICROSECONDS))
 
 
-def write_pointer(name: str) -> str:
-    """The property ``name`` as a JSON pointer (RFC 6901), quoted."""
-    return quote("/" + name.replace("~", "~0").replace("/", "~1"))
+def write_pointer(*names: str) -> str:
+    """The property at ``names`` as a JSON pointer (RFC 6901), quoted."""
+    return quote("".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names))
 
 
-def write_path(name: str) -> str:
-    """The property ``name`` as a JSON path of Trino, quoted."""
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return quote(f'$["{escaped}"]')
+def write_path(*names: str) -> str:
+    """The property at ``names`` as a JSON path of Trino, quoted."""
+    escaped = (name.replace("\\", "\\\\").replace('"', '\\"') for name in names)
+    return quote("$" + "".join(f'["{name}"]' for name in escaped))

@@ -1,12 +1,12 @@
-"""Raw objects as one Parquet file with the same columns, within a bounded memory."""
+"""Raw objects as one Parquet file: the columns of a line and the flat ones, within a bounded memory."""
 
 import glob
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from realtime.analysis.archive.files import Files
-from realtime.analysis.engines.duckdb_engine import MEMORY, connect, explain, write_table
+from realtime.analysis.engines.columns import COLUMNS, write_raw
+from realtime.analysis.engines.duckdb_connection import MEMORY, connect, explain
 from realtime.analysis.engines.literals import quote
 from realtime.analysis.model import ArchiveError
 
@@ -21,7 +21,9 @@ def read_lines(file: Path, memory: str = MEMORY) -> Iterator[bytes]:
     with tempfile.TemporaryDirectory(prefix="realtime-") as folder, connect(memory, folder) as connection:
         try:
             source = f"read_parquet({quote(glob.escape(str(file)))})"
-            cursor = connection.execute(f"select cast(to_json(lines) as varchar) from {source} as lines")
+            columns = ", ".join(f'"{name}"' for name in COLUMNS)
+            lines = f"(select {columns} from {source}) as lines"
+            cursor = connection.execute(f"select cast(to_json(lines) as varchar) from {lines}")
             while rows := cursor.fetchmany(BATCH):
                 for (text,) in rows:
                     yield text.encode()
@@ -36,7 +38,7 @@ def write_parquet(raw: list[Path], target: Path, memory: str = MEMORY) -> int:
     with tempfile.TemporaryDirectory(prefix="realtime-") as folder, connect(memory, folder) as connection:
         try:
             cursor = connection.execute(
-                f"copy ({write_table(Files(raw))}) to {quote(str(target))}"
+                f"copy ({write_raw(raw)}) to {quote(str(target))}"
                 f" (format parquet, compression zstd, row_group_size {ROW_GROUP})"
             )
             lines: int = cursor.fetchone()[0]

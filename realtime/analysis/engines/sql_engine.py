@@ -7,10 +7,9 @@ from typing import Protocol
 from chalicelib.domain.definitions.analysis_schema import MetricDocument
 from realtime.analysis.engines import answers
 from realtime.analysis.engines.answers import Row
-from realtime.analysis.engines.lines import write_lines
 from realtime.analysis.engines.selection import Selection, select
-from realtime.analysis.engines.slots import create_days, create_looks, create_slot, list_event_types
-from realtime.analysis.engines.statements import write_census, write_distribution, write_moments
+from realtime.analysis.engines.slots import Slot, create_days, create_looks, create_slot, list_event_types
+from realtime.analysis.engines.statements import write_census, write_counts, write_distribution, write_moments
 from realtime.analysis.model import ArchiveError, Bin, Census, DaySum, Design, Look, Moments
 
 MAX_SEGMENTS = 200
@@ -19,17 +18,17 @@ MAX_SEGMENTS = 200
 class Database(Protocol):
     name: str
     keeps_tables: bool
-    """Whether a table expression that is used twice is computed once."""
+    """Then what is read once serves all statements of a design, so it is read for all its metrics."""
 
-    def write_source(self, selection: Selection) -> str:
-        """The table expression ``source``."""
+    def open(self, selection: Selection) -> list[str]:
+        """Table expressions that lead to ``timed`` (`lines.py`), after whatever must be run before."""
         ...
 
-    def describe(self, selection: Selection) -> list[str]:
-        """Statements that are needed before."""
+    def describe(self, selection: Selection) -> tuple[list[str], list[str]]:
+        """Statements that are needed before, and the table expressions of `open`."""
         ...
 
-    def run(self, selection: Selection, sql: str) -> Iterable[Row]: ...
+    def run(self, sql: str) -> Iterable[Row]: ...
 
 
 class SqlEngine:
@@ -40,17 +39,25 @@ class SqlEngine:
         self.name = database.name
 
     def read_census(self, design: Design) -> Census:
-        selection, sql = self._write_census(design, [planned.metric for planned in design.metrics])
-        return answers.read_census(design, self._database.run(selection, sql))
+        metrics = [planned.metric for planned in design.metrics]
+        parts = write_census(list_event_types(metrics))
+        return answers.read_census(design, self._run(self._select(design, metrics), parts))
+
+    def read_counts(self, design: Design) -> dict[str, dict[str, int]]:
+        selection = self._select(design, [planned.metric for planned in design.metrics])
+        found = answers.read_counts(self._run(selection, write_counts()))
+        return {event_type: found.get(event_type, {}) for event_type in selection.event_types}
 
     def read_moments(
         self, design: Design, metrics: Sequence[MetricDocument], by: str | None = None
     ) -> list[Moments]:
         if not metrics:
             return []
-        selection, sql = self._write_moments(design, metrics, by)
+        selection = self._select(design, metrics, by)
         slots = [create_slot(design, metric) for metric in metrics]
-        segments = answers.read_moments(design, slots, self._database.run(selection, sql))
+        segments = answers.read_moments(
+            design, slots, self._run(selection, self._write_moments(selection, slots))
+        )
         if by is None:
             return segments[0][1]
         if len(segments) > MAX_SEGMENTS:
@@ -68,43 +75,46 @@ class SqlEngine:
     def read_looks(self, design: Design, metric: MetricDocument, times: Sequence[float]) -> list[Look]:
         if not times:
             return []
-        selection, slots = select(design, [metric]), create_looks(design, metric, times)
-        rows = self._database.run(selection, self._join(selection, write_moments(selection, slots)))
+        selection, slots = self._select(design, [metric]), create_looks(design, metric, times)
+        rows = self._run(selection, self._write_moments(selection, slots))
         moments = answers.read_moments(design, slots, rows)[0][1]
         return [Look(time, each) for time, each in zip(times, moments, strict=True)]
 
     def read_distribution(self, design: Design, metric: MetricDocument, bins: int) -> list[Bin]:
-        selection, slot = select(design, [metric]), create_slot(design, metric)
-        rows = self._database.run(selection, self._join(selection, write_distribution(selection, slot, bins)))
+        selection, slot = self._select(design, [metric]), create_slot(design, metric)
+        keeps_tables = self._database.keeps_tables
+        parts = write_distribution(selection, slot, bins, keeps_tables=keeps_tables)
+        rows = self._run(selection, parts)
         return answers.read_bins(design, slot, rows)
 
     def read_days(self, design: Design, metric: MetricDocument, days: int) -> list[DaySum]:
-        selection, slots = select(design, [metric]), create_days(design, metric, days)
+        selection, slots = self._select(design, [metric]), create_days(design, metric, days)
         if not slots:
             return []
-        rows = self._database.run(selection, self._join(selection, write_moments(selection, slots)))
+        rows = self._run(selection, self._write_moments(selection, slots))
         return list(answers.read_days(answers.read_moments(design, slots, rows)[0][1]))
 
     def list_sql(self, design: Design, metrics: Sequence[MetricDocument]) -> list[str]:
-        selection, census = self._write_census(design, metrics)
-        statements = [*self._database.describe(selection), census]
+        selection = self._select(design, metrics)
+        before, tables = self._database.describe(selection)
+        parts = [write_census(list_event_types(metrics))]
         if metrics:
-            statements.append(self._write_moments(design, metrics, None)[1])
-        return statements
+            parts.append(self._write_moments(selection, [create_slot(design, metric) for metric in metrics]))
+        return [*before, *(_join(tables, each) for each in parts)]
 
-    def _write_census(self, design: Design, metrics: Sequence[MetricDocument]) -> tuple[Selection, str]:
-        selection = select(design, metrics)
-        return selection, self._join(selection, write_census(list_event_types(metrics)))
+    def _select(self, design: Design, metrics: Sequence[MetricDocument], by: str | None = None) -> Selection:
+        if self._database.keeps_tables:
+            planned = [each.metric for each in design.metrics]
+            metrics = [*planned, *(metric for metric in metrics if metric not in planned)]
+        return select(design, metrics, by)
 
-    def _write_moments(
-        self, design: Design, metrics: Sequence[MetricDocument], by: str | None
-    ) -> tuple[Selection, str]:
-        selection = select(design, metrics, by)
-        slots = [create_slot(design, metric) for metric in metrics]
-        return selection, self._join(selection, write_moments(selection, slots))
+    def _write_moments(self, selection: Selection, slots: Sequence[Slot]) -> list[str]:
+        return write_moments(selection, slots, keeps_tables=self._database.keeps_tables)
 
-    def _join(self, selection: Selection, parts: Sequence[str]) -> str:
-        *tables, statement = parts
-        source = self._database.write_source(selection)
-        lines = write_lines(selection, is_split=self._database.keeps_tables)
-        return "with " + ",\n".join([source, *lines, *tables]) + "\n" + statement
+    def _run(self, selection: Selection, parts: Sequence[str]) -> Iterable[Row]:
+        return self._database.run(_join(self._database.open(selection), parts))
+
+
+def _join(before: Sequence[str], parts: Sequence[str]) -> str:
+    *tables, statement = parts
+    return "with " + ",\n".join([*before, *tables]) + "\n" + statement

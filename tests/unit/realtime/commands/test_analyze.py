@@ -61,12 +61,13 @@ def make_lines(users: int = 240, treated: int = 240) -> list[Line]:
 
 @dataclass
 class Desk:
-    """Where an analyst sits. ``assigned`` is what the counters say."""
+    """Where an analyst sits. ``assigned`` and ``events`` are what the counters say."""
 
     publisher: Publisher
     archive: Path
     width: int = 100
     assigned: Mapping[str, int] = field(default_factory=lambda: {"control": 240, "treatment": 240})
+    events: dict[str, Mapping[str, int]] = field(default_factory=dict)
     now: float = END
 
     def publish(self, **fields: Any) -> None:
@@ -79,7 +80,7 @@ class Desk:
         sources = Sources(
             self.publisher.definitions,
             lambda tell: create_duckdb_engine(FolderArchive(self.archive), tell),
-            lambda _: self.assigned,
+            lambda _: {"$assigned": self.assigned} | self.events,
             clock=lambda: self.now,
         )
         run_analyze(console, sources, Question(key, **question), form or Form())
@@ -159,6 +160,30 @@ def test_the_counters_are_compared_with_the_assignments_of_the_archive(
     assert answer["users"] == {"control": 0, "treatment": 0}
     [check] = [each for each in answer["checks"] if each["code"] == "archive_complete"]
     assert check["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("lost", "status", "message"),
+    [
+        ({"control": 0, "treatment": 0}, "ok", "has what was counted"),
+        ({"control": 2, "treatment": 2}, "warning", "alike in every variant: purchase by 4"),
+        ({"control": 0, "treatment": 80}, "alarm", "in one variant than in another: purchase"),
+    ],
+)
+def test_events_of_each_type_are_compared_with_the_counters(
+    desk: Desk, describe: Describe, lost: dict[str, int], status: str, message: str
+) -> None:
+    desk.publish()
+    write_lines(desk.archive, make_lines())
+    desk.events = {
+        "exposure": {"control": 240, "treatment": 240},
+        "purchase": {variant: 120 + count for variant, count in lost.items()},
+        "$other": {"control": 9_999},
+    }
+    answer = describe()
+    [check] = [each for each in answer["checks"] if each["code"] == "archive_complete"]
+    assert (check["status"], message in check["message"]) == (status, True)
+    assert (answer["verdict"]["code"] == "stop_data_problem") == (status == "alarm")
 
 
 @pytest.mark.parametrize("users", [0, 1])

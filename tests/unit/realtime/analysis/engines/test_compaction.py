@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from realtime.analysis.archive.compaction import CompactedDay, compact, find_days, find_last_day
@@ -26,6 +27,7 @@ from tests.support.archives import (
     write_lines,
 )
 
+QUOTE = "'"
 ALL = Days(None, date(2030, 1, 1))
 
 
@@ -173,9 +175,26 @@ def test_only_days_that_are_too_old_for_new_events_are_compacted(tmp_path: Path)
 
 def test_a_manifest_that_cannot_be_read_is_none(folder: Path) -> None:
     done = run(folder)
-    for content in (b"{", b"[]", b'{"format": 2}', b'{"format": 1, "raw": []}'):
+    for content in (b"{", b"[]", b'{"format": 2}', b'{"format": 2, "raw": []}'):
         (folder / write_manifest_key(done[0].day)).write_bytes(content)
         assert list_read(folder)[1] == len(done) - 1
+
+
+def test_days_of_another_release_are_read_raw_until_they_are_compacted_again(folder: Path) -> None:
+    before = answer(folder)
+    raw, _ = list_read(folder)
+    done = run(folder)
+    for each in done:
+        manifest = folder / write_manifest_key(each.day)
+        manifest.write_bytes(manifest.read_bytes().replace(b'"format": 2', b'"format": 1'))
+        [part] = manifest.parent.glob("*.parquet")
+        duckdb.sql(f"copy (select 1 as place) to '{str(part).replace(QUOTE, QUOTE * 2)}' (format parquet)")
+    assert list_read(folder) == (raw, 0)
+    assert answer(folder) == before
+    assert len(run(folder)) == len(done)
+    assert list_read(folder) == (0, len(done))
+    assert len(list(folder.rglob("*.parquet"))) == len(done)
+    assert answer(folder) == before
 
 
 def test_an_archive_without_events_is_told(tmp_path: Path) -> None:

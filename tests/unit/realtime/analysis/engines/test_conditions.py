@@ -68,7 +68,11 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_where_selects_what_python_selects(case: tuple[dict[str, Any], dict[str, Any]]) -> None:
     where, event = case
     names = [name for name in where if name != "currency"]
-    columns = "".join(f", {write_duckdb_property(name, index)}" for index, name in enumerate(names))
+    columns = "".join(
+        f", {text} as {column}{index}"
+        for index, name in enumerate(names)
+        for column, text in zip("pt", write_duckdb_property(name), strict=True)
+    )
     sql = (
         f"select coalesce({write_condition(where, names)}, false)"
         f" from (select upper(currency) as currency{columns}"

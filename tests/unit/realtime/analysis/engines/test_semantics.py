@@ -83,6 +83,7 @@ def compare_with_reference(folder: Path, seed: int) -> int:
     assert sum(users.moved for users in census.users) == len(reading.moved)
     if drawn.since is None:
         assert census.events_before_anchor == reading.count_before_anchor(metrics)
+        assert engine.read_counts(drawn) == reading.count_attributed(metrics)
     return len(variants)
 
 
@@ -98,6 +99,29 @@ def test_a_place_counts_once_by_the_line_that_says_most(tmp_path: Path) -> None:
     again = dict(bought, realtime=bought["realtime"] | {"duplicate": True})
     assert total(measure(tmp_path / "a", [before, first, bought, bought], ORDERS)) == [0, 1]
     assert total(measure(tmp_path / "b", [before, first, bought, again], ORDERS)) == [0, 0]
+
+
+def test_events_are_counted_as_the_counters_have_them(tmp_path: Path) -> None:
+    """Also before the anchor and a second time; not what is marked as repeated or counted as another type."""
+    mine = {"experiments": [attribution("control")]}
+    other = {"experiments": [attribution("control", id="other"), attribution("treatment", iteration=2)]}
+    lines = [
+        buy("u1", 0, "p1", **mine),
+        see("u1", "control", 5, "p2"),
+        buy("u1", 9, "p3", event_id="order-7", **mine),
+        buy("u1", 3 * DAY, "p4", event_id="order-7", **mine),
+        buy("u1", 9, "p5", duplicate=True, **mine),
+        buy("u1", 9, "p6", **other),
+        buy("u1", 9, "p7", experiments=[attribution("control") | {"counted_as": "$other"}]),
+        buy("u2", 9, "p8", experiments=[attribution("$unassigned")]),
+    ]
+    engine = open_engine(tmp_path, [*lines, lines[0]])
+    assert engine.read_counts(design(ORDERS)) == {
+        "exposure": {"control": 1},
+        "purchase": {"control": 3},
+    }
+    refunds = MetricDocument(key="refunds", event="refund")
+    assert engine.read_counts(design(refunds)) == {"exposure": {"control": 1}, "refund": {}}
 
 
 def test_an_event_that_was_sent_again_later_counts_once_and_is_told(tmp_path: Path) -> None:
@@ -116,13 +140,18 @@ def test_copied_objects_change_nothing(tmp_path: Path) -> None:
     rng = random.Random(11)
     lines = draw_lines(rng)
     write_lines(tmp_path, lines)
-    engine = create_duckdb_engine(FolderArchive(tmp_path))
     asked = design(REVENUE, ORDERS)
-    before = engine.read_census(asked), engine.read_moments(asked, [REVENUE, ORDERS])
+
+    def ask() -> tuple[Census, list[Moments], object]:
+        engine = create_duckdb_engine(FolderArchive(tmp_path))
+        metrics = [REVENUE, ORDERS]
+        return engine.read_census(asked), engine.read_moments(asked, metrics), engine.read_counts(asked)
+
+    before = ask()
     assert before[0].users[0].users > 0
     for path in list(tmp_path.rglob("*.jsonl.gz")):
         path.with_name(f"copy-{path.name}").write_bytes(path.read_bytes())
-    assert (engine.read_census(asked), engine.read_moments(asked, [REVENUE, ORDERS])) == before
+    assert ask() == before
 
 
 def test_a_user_stays_in_the_first_variant_and_is_said_to_have_moved(tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ class PlainEngine:
     def read_census(self, design: Design) -> Census:
         raise NotImplementedError
 
+    def read_counts(self, design: Design) -> dict[str, dict[str, int]]:
+        raise NotImplementedError
+
     def read_moments(
         self, design: Design, metrics: Sequence[MetricDocument], by: str | None = None
     ) -> list[Moments]:
