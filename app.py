@@ -86,6 +86,29 @@ def ofrep_flags() -> Response:
     return views.ofrep_flags(_request(), plane())
 
 
+@app.route(
+    "/evidently/projects/{project}/evaluations/{feature}", methods=["POST"], authorizer=api_key, **JSON
+)
+def evidently_feature(project: str, feature: str) -> Response:
+    from chalicelib import views
+
+    return views.evidently_feature(_request(), plane(), project, feature)
+
+
+@app.route("/evidently/projects/{project}/evaluations", methods=["POST"], authorizer=api_key, **JSON)
+def evidently_features(project: str) -> Response:
+    from chalicelib import views
+
+    return views.evidently_features(_request(), plane(), project)
+
+
+@app.route("/evidently/events/projects/{project}", methods=["POST"], authorizer=api_key, **JSON)
+def evidently_events(project: str) -> Response:
+    from chalicelib import views
+
+    return views.evidently_events(_request(), plane(), project)
+
+
 @app.route("/events", methods=["POST"], **JSON)  # reads the key itself: beacons cannot send the header
 def events() -> Response:
     from chalicelib import views

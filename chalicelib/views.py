@@ -82,6 +82,25 @@ def events(request: Request, plane: Plane) -> Response:
     return receive_events(request, plane)
 
 
+def evidently_feature(request: Request, plane: Plane, _project: str, feature: str) -> Response:
+    """A project is a name only: definitions have none. Loaded here, as hardly any function needs it."""
+    from chalicelib.api import evidently
+
+    return evidently.evaluate_feature(request, plane.evaluate, feature)
+
+
+def evidently_features(request: Request, plane: Plane, project: str) -> Response:
+    from chalicelib.api import evidently
+
+    return evidently.evaluate_features(request, plane.evaluate, project)
+
+
+def evidently_events(request: Request, plane: Plane, _project: str) -> Response:
+    from chalicelib.api.evidently_events import receive_project_events
+
+    return receive_project_events(request, plane.ingest)
+
+
 @json_view
 def results(_: Request, plane: Plane, key: str) -> dict[str, Any]:
     return plane.results(key)

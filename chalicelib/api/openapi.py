@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 description of every route, made from the models that check the requests."""
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -9,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from chalicelib import __version__
+from chalicelib.api import evidently_models as evidently
 from chalicelib.api import models
 from chalicelib.domain.definitions.field_types import Key
 
@@ -55,6 +57,15 @@ OPERATIONS = (
     Operation("post", "/events", "Send one event or up to 500", models.EventsAnswer,
               models.EventsRequest, status=202, errors=_BAD_BODY, failure=models.EventsFailure,
               takes_public_key=True),
+    Operation("post", "/evidently/projects/{project}/evaluations/{feature}", "EvaluateFeature (Evidently)",
+              evidently.EvidentlyAnswer, evidently.EvidentlyRequest, errors=(400, 404),
+              failure=evidently.EvidentlyFailure),
+    Operation("post", "/evidently/projects/{project}/evaluations", "BatchEvaluateFeature (Evidently)",
+              evidently.EvidentlyBatchAnswer, evidently.EvidentlyBatchRequest, errors=(400, 404),
+              failure=evidently.EvidentlyFailure),
+    Operation("post", "/evidently/events/projects/{project}", "PutProjectEvents (Evidently)",
+              evidently.EvidentlyEventsAnswer, evidently.EvidentlyEventsRequest, errors=(400,),
+              failure=evidently.EvidentlyFailure),
     Operation("get", "/experiments/{key}/results", "Results of an experiment per variant",
               models.ResultsAnswer, errors=(404,)),
     Operation("get", "/health", "Status and version of the service", models.HealthAnswer, is_public=True),
@@ -124,10 +135,9 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
 
 def _describe_parameters(operation: Operation) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
-    if "{key}" in operation.path:
-        parameters.append(
-            {"name": "key", "in": "path", "required": True, "schema": TypeAdapter(Key).json_schema()}
-        )
+    for name in re.findall(r"{(\w+)}", operation.path):
+        schema = {"type": "string", "minLength": 1} if name == "project" else TypeAdapter(Key).json_schema()
+        parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
     fields = operation.query.model_json_schema() if operation.query else {"properties": {}}
     for name, schema in fields["properties"].items():
         is_required = name in fields.get("required", [])

@@ -13,7 +13,10 @@ _FLAGS = (
     "/flags/evaluate/batch",
     "/ofrep/v1/evaluate/flags",
     "/ofrep/v1/evaluate/flags/{key}",
+    "/evidently/projects/{project}/evaluations",
+    "/evidently/projects/{project}/evaluations/{feature}",
 )
+_EVENTS = ("/events", "/evidently/events/projects/{project}")
 CLIENT_FLAGS = "flags:client"
 """For keys that are public, such as one in a web page: only flags that are ``client_visible``."""
 CLIENT_EVENTS = "events:client"
@@ -25,8 +28,8 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "assign": ("/assign", "/assign/batch", "/identify"),
     "flags": _FLAGS,
     CLIENT_FLAGS: _FLAGS,
-    "events": ("/events",),
-    CLIENT_EVENTS: ("/events",),
+    "events": _EVENTS,
+    CLIENT_EVENTS: _EVENTS,
     "results": ("/experiments/{key}/results",),
     ADMIN: ("/events",),
 }

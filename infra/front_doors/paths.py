@@ -7,6 +7,7 @@ PATH_OWNERS: tuple[tuple[str, FunctionName], ...] = (
     ("/identify", "assignment"),
     ("/flags", "feature_flags"),
     ("/ofrep", "feature_flags"),
+    ("/evidently/projects", "feature_flags"),
     ("/", "ingest"),
 )
 """The first prefix that matches a path names its function. `ingest` also has the rarely called routes."""

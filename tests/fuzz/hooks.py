@@ -28,10 +28,21 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         _mend_events(case.body)
     elif path == "/ofrep/v1/evaluate/flags/{key}":
         _name_unit(case)
+    elif path.startswith("/evidently/"):
+        _write_json_texts(case.body)
     elif path == "/identify" and isinstance(case.body, dict):
         user_id = case.body.get("user_id")
         if isinstance(user_id, str) and case.body.get("anonymous_id") == user_id:
             case.body["anonymous_id"] = f"{user_id[:250]}~"
+
+
+def _write_json_texts(body: Any) -> None:
+    """Fields that hold JSON as text. A feature's name is that of a flag of the service, or refused."""
+    items = body.get("requests") or body.get("events") or [] if isinstance(body, dict) else []
+    for item in [body, *(items if isinstance(items, list) else [])]:
+        for name in ("evaluationContext", "data"):
+            if isinstance(item, dict) and isinstance(item.get(name), str):
+                item[name] = "{}"
 
 
 def _mend_events(body: Any) -> None:

@@ -36,6 +36,7 @@ FLAGS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "flags": ("POST", "/flags/evaluate/batch", USER),
     "OpenFeature": ("POST", "/ofrep/v1/evaluate/flags/on", OPENFEATURE),
     "OpenFeature, all": ("POST", "/ofrep/v1/evaluate/flags", OPENFEATURE),
+    "Evidently": ("POST", "/evidently/projects/p/evaluations/on", {"entityId": "u1"}),
 }
 """Routes that need nothing but definitions and a key."""
 OTHERS: dict[str, tuple[str, str, dict[str, Any] | None]] = {

@@ -62,6 +62,19 @@ BODIES: dict[str, list[Any]] = {
     "/ofrep/v1/evaluate/flags": [{"context": CONTEXT | {"targetingKey": USER}}],
     "/ofrep/v1/evaluate/flags/new": [{"context": CONTEXT | {"targetingKey": USER}}],
     f"/ofrep/v1/evaluate/flags/{MARK}": [{"context": CONTEXT | {"targetingKey": USER}}],
+    "/evidently/projects/p/evaluations": [
+        {"requests": [{"entityId": USER, "feature": key, "evaluationContext": json.dumps(CONTEXT)}]}
+        for key in ("new", MARK)
+    ],
+    f"/evidently/projects/p/evaluations/{MARK}": [{"entityId": USER, "evaluationContext": MARK}],
+    "/evidently/events/projects/p": [
+        {"events": [{"timestamp": 1e9, "type": "aws.evidently.custom", "data": text}]}
+        for text in (
+            MARK,
+            json.dumps({"entityId": USER, "details": {"a": 1}}),
+            json.dumps({"entityId": USER}),
+        )
+    ],
     "/events": [
         make_event(),
         {"events": [make_event(), make_event(timestamp=MARK), make_event(event_type="evaluation"), MARK]},

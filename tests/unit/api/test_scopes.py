@@ -22,8 +22,11 @@ FLAGS = {
     ("POST", "/flags/evaluate/batch"),
     ("POST", "/ofrep/v1/evaluate/flags"),
     ("POST", "/ofrep/v1/evaluate/flags/{key}"),
+    ("POST", "/evidently/projects/{project}/evaluations"),
+    ("POST", "/evidently/projects/{project}/evaluations/{feature}"),
 }
-EVENTS = {("POST", "/events")}
+ADMIN = {("POST", "/events")}
+EVENTS = {*ADMIN, ("POST", "/evidently/events/projects/{project}")}
 OPENED: dict[str, set[tuple[str, str]]] = {
     "assign": {
         ("GET", "/assign"),
@@ -37,7 +40,7 @@ OPENED: dict[str, set[tuple[str, str]]] = {
     "events": EVENTS,
     "events:client": EVENTS,
     "results": {("GET", "/experiments/{key}/results"), ("HEAD", "/experiments/{key}/results")},
-    "admin": EVENTS,
+    "admin": ADMIN,
 }
 OPERATIONS = [
     (method, route)
@@ -65,7 +68,12 @@ def service() -> Iterator[None]:
 
 
 def list_paths(route: str) -> list[str]:
-    return [route.replace("{key}", quote(name, safe="")) for name in HOSTILE] if "{" in route else [route]
+    return [fill(route, quote(name, safe="")) for name in HOSTILE] if "{" in route else [route]
+
+
+def fill(route: str, name: str) -> str:
+    """With ``name`` for each parameter."""
+    return re.sub(r"{\w+}", lambda _: name, route)
 
 
 def ask(gateway: Gateway, method: str, path: str, scope: str) -> int:
@@ -108,7 +116,7 @@ def test_the_policy_that_the_gateway_caches_covers_all_routes_of_the_key_and_not
     resources = get_policy(scope)
     for method, route in OPERATIONS:
         for name in HOSTILE if "{" in route else ("",):
-            for path in {route.replace("{key}", name), route.replace("{key}", quote(name, safe=""))}:
+            for path in {fill(route, name), fill(route, quote(name, safe=""))}:
                 if is_allowed(resources, f"{METHOD_ARN}{method}{path}"):
                     assert (method, route) in OPENED[scope], path
                 else:
