@@ -143,6 +143,8 @@ class _Setting:
         conditions = [
             self._translate_condition(condition, where) for where, condition in read_objects(rule, "c", path)
         ]
+        if not conditions:  # everybody in JavaScript, nobody in Python
+            raise Refused(f"{path}.c", "is empty, and ConfigCat's SDKs disagree on whom such a rule is for")
         if rule.get("s"):
             yield make_rule(name, all_of(conditions), self._serve(rule["s"], f"{path}.s"))
         else:

@@ -103,7 +103,7 @@ class _Flag:
                 all_of(
                     [
                         _translate_condition(condition, f"{path}.rules[{index}].conditions[{number}]")
-                        for number, condition in enumerate(rule.get("conditions") or ())
+                        for number, condition in enumerate(rule["conditions"])
                     ]
                 )
                 for index, rule in enumerate(rules)

@@ -153,6 +153,19 @@ CASES: list[tuple[str, list[str], Any, tuple[str, str, str]]] = [
         ("f", "f.f.r[0].c[0].s.s", "is no segment of the document"),
     ),
     (
+        "configcat",
+        ["f", "f"],
+        configcat(),
+        ("f", "f.f.r[0].c", "ConfigCat's SDKs disagree"),
+    ),
+    (
+        "eppo",
+        ["flags", "f"],
+        eppo("STRING", NO_OPERATOR)
+        | {"allocations": [{"key": "a", "rules": [{}], "splits": [{"shards": []}]}]},
+        ("f", "flags.f", "'conditions' is missing"),
+    ),
+    (
         "flagsmith",
         ["segments", "s"],
         flagsmith(operator="NEAR"),
