@@ -24,6 +24,12 @@ class Evidently:
     def __init__(self, client: Any, service: Service) -> None:
         self.client, self.service = client, service
 
+    def forget(self) -> "Evidently":
+        """What was sent."""
+        self.service.plane.tracker.flush()
+        self.service.stream.records.clear()
+        return self
+
     def evaluate(self, feature: str, user: str = USER, **context: Any) -> dict[str, Any]:
         answer = self.client.evaluate_feature(
             project="shop", feature=feature, entityId=user, evaluationContext=json.dumps(context)
@@ -61,20 +67,30 @@ def publish(service: Service) -> None:
     service.publish_flag("tested", type="any", rules=[{"id": "x", "serve": {"experiment": "test"}}])
 
 
-@pytest.fixture(params=FRONTS)
-def evidently(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Evidently]:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each front door is started once: tests of `one` run behind a REST API only."""
+    if "running" in metafunc.fixturenames:
+        fronts = ["rest"] if "one" in metafunc.fixturenames else FRONTS
+        metafunc.parametrize("running", fronts, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidently]:
     front: Front = request.param
     with serve_service(front=front) as (url, service):
         publish(service)
-        yield Evidently(make_client(tmp_path, f"{url}/evidently", KEY), service)
+        client = make_client(tmp_path_factory.mktemp("client"), f"{url}/evidently", KEY)
+        yield Evidently(client, service)
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Iterator[Evidently]:
-    """Behind a REST API only."""
-    with serve_service() as (url, service):
-        publish(service)
-        yield Evidently(make_client(tmp_path, f"{url}/evidently", KEY), service)
+def evidently(running: Evidently) -> Evidently:
+    return running.forget()
+
+
+@pytest.fixture
+def one(running: Evidently) -> Evidently:
+    return running.forget()
 
 
 def test_a_feature_is_evaluated(evidently: Evidently) -> None:
@@ -116,8 +132,8 @@ def test_many_are_evaluated(evidently: Evidently) -> None:
 
 
 def test_evaluations_are_tracked_and_experiments_count_exposures(one: Evidently) -> None:
-    one.evaluate("launched")
-    one.evaluate("tested")
+    one.evaluate("launched", "tracked")
+    one.evaluate("tested", "tracked")
     one.service.plane.tracker.flush()
     sent = {
         (event["event_type"], event.get("flag_key") or event.get("experiment_key")) for event in one.sent()
@@ -262,6 +278,7 @@ def test_a_retry_has_the_ids_of_the_first_attempt_and_another_call_has_others(on
             one.client.meta.events.register("before-send.evidently", repeat)
         data = {"entityId": USER, "details": {"clicks": 1}}
         sent_ids.append(one.put(data)["eventResults"][0]["eventId"])
+    one.client.meta.events.unregister("before-send.evidently", repeat)
     assert len(set(sent_ids)) == 3
     assert sent_ids[2] == sent_ids[3]
 
