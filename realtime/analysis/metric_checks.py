@@ -6,10 +6,10 @@ from chalicelib.domain.sample_ratio import ALARM_P_VALUE
 from realtime.analysis.comparing import fill_variants
 from realtime.analysis.decisions import find_shortage
 from realtime.analysis.model import Check, CheckStatus, Design, MetricResult, Moments
+from realtime.analysis.numbers import format_p, format_share
 from realtime.analysis.statistics.estimates import estimate_pre_period
 from realtime.analysis.statistics.horizons import FixedHorizon
 from realtime.analysis.statistics.pair import make_pair
-from realtime.analysis.wording import show_change, show_share
 
 LARGEST_SHARE = 0.1
 """Of a sum, that one user may have."""
@@ -42,7 +42,7 @@ def check_pre_period(design: Design, moments: Sequence[Moments]) -> Iterator[Che
                 p_value = FixedHorizon().find_p(pair, pair.find_z(), ALARM_P_VALUE)
                 rows.append({"metric": one.metric.key, "treatment": treatment, "p_value": p_value})
                 if p_value < ALARM_P_VALUE:
-                    differing.append(f"{one.metric.key} of {treatment} (p = {p_value:.2g})")
+                    differing.append(f"{one.metric.key} of {treatment} (p {format_p(p_value)})")
     if differing:
         message = (
             f"Before the experiment the variants already differed: {', '.join(differing)}. So they are not "
@@ -74,7 +74,7 @@ def _check_outliers(moments: Sequence[Moments]) -> Iterator[Check]:
             if total > 0 and sums.largest > LARGEST_SHARE * total:
                 share = float(sums.largest / total)
                 rows.append({"metric": one.metric.key, "variant": sums.variant, "share": share})
-                shown.append(f"{show_share(share)} of {one.metric.key} in {sums.variant}")
+                shown.append(f"{format_share(share)} of {one.metric.key} in {sums.variant}")
     if rows:
         message = (
             f"One user has {', '.join(shown)}. Set a cap, such as cap: 0.99, so that no user decides alone."
@@ -91,7 +91,9 @@ def _check_lifts(design: Design, results: Sequence[MetricResult]) -> Iterator[Ch
             if one.lift is None or abs(one.lift) <= DOUBTED_LIFT:
                 continue
             rows.append({"metric": result.metric.key, "treatment": one.treatment, "lift": one.lift})
-            shown.append(f"{result.metric.key} of {one.treatment} by {show_change(one.lift)}")
+            shown.append(
+                f"{result.metric.key} of {one.treatment} by {format_share(one.lift, is_signed=True)}"
+            )
             pair = result.variants[design.control], result.variants[one.treatment]
             is_doubted = is_doubted or find_shortage(result.metric, *pair) is None
     if rows:

@@ -10,6 +10,7 @@ from datetime import date
 from chalicelib.domain.definitions.analysis_schema import ASSIGNMENT_ANCHOR
 from chalicelib.domain.sample_ratio import ALARM_P_VALUE, PUBLISH_SECONDS, chi_square_p_value
 from realtime.analysis.model import Census, Check, Design, SplitPeriod
+from realtime.analysis.numbers import format_p
 from realtime.analysis.statistics.split import compare_split
 
 _DAY = 86_400.0
@@ -48,12 +49,12 @@ def check_split_periods(design: Design, census: Census) -> Check | None:
     facts |= {"chi_square": chi_square, "degrees": degrees, "p_value": p_value}
     if p_value < ALARM_P_VALUE:
         message = (
-            f"{changed}, and users are not split as planned in each period (p = {p_value:.2g}). Find out "
+            f"{changed}, and users are not split as planned in each period (p {format_p(p_value)}). Find out "
             "which users are missing before you believe any number."
         )
         return Check("split", "alarm", message, facts)
     message = (
-        f"{changed}. In each period users are split as planned (p = {p_value:.2g}), but the effect of a "
+        f"{changed}. In each period users are split as planned (p {format_p(p_value)}), but the effect of a "
         "season may look like one of the variant; a new iteration starts over."
     )
     return Check("split", "warning", message, facts)

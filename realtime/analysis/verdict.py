@@ -19,7 +19,8 @@ from realtime.analysis.model import (
     Verdict,
     VerdictCode,
 )
-from realtime.analysis.wording import describe_effect, join_words, name_metric, show_share
+from realtime.analysis.numbers import format_share
+from realtime.analysis.wording import describe_effect, join_words, name_metric
 
 
 class Row(NamedTuple):
@@ -196,7 +197,7 @@ def _describe_progress(evidence: Evidence) -> str:
     if evidence.progress is None or planned is None:
         return "There is no plan that says how long: `plan-experiment` makes one."
     if evidence.progress < 1:
-        return f"{show_share(evidence.progress)} of the planned {planned:,} users are there."
+        return f"{format_share(evidence.progress)} of the planned {planned:,} users are there."
     return f"The planned {planned:,} users are there, but too few of them have the event."
 
 

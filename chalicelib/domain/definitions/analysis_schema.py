@@ -127,9 +127,11 @@ class MetricDocument(Document):
         if (self.numerator is None) != (self.denominator is None):
             raise ValueError("numerator: a ratio needs both numerator and denominator")
         if self.numerator is not None:
-            for name in ("event", "aggregate", "where", "currency", "rates", "cap"):
+            for name in ("event", "aggregate", "where", "currency", "rates"):
                 if name in self.model_fields_set:
                     raise ValueError(f"{name}: a ratio has none; write it in numerator or denominator")
+            if self.cap is not None:
+                raise ValueError("cap: a ratio has none; cap a metric of the numerator alone")
             return self
         if self.event is None:
             raise ValueError("event: required, or numerator and denominator for a ratio")

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from realtime.analysis.model import Comparison, Decision, Design, MetricResult
+from realtime.analysis.numbers import format_number, format_p
 from realtime.analysis.reports.axis import (
     Axis,
     Mark,
@@ -18,7 +19,6 @@ from realtime.analysis.reports.axis import (
     list_marks,
     list_thresholds,
 )
-from realtime.analysis.reports.numbers import format_number, format_p
 from realtime.analysis.reports.shown_text import show
 from realtime.analysis.reports.words import (
     describe_decision,

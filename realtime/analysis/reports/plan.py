@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from realtime.analysis.experiment_plan import ExperimentPlan, MetricPlan
-from realtime.analysis.reports.numbers import format_number, format_share
+from realtime.analysis.numbers import format_number, format_share
 from realtime.analysis.reports.shown_text import show
 
 

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from realtime.analysis.model import Analysis, Check, CheckStatus, MetricResult, VerdictCode
+from realtime.analysis.numbers import format_number, format_p, format_share
 from realtime.analysis.reports.comparison_table import Comparisons
-from realtime.analysis.reports.numbers import format_number, format_p, format_share
 from realtime.analysis.reports.shown_text import show
 from realtime.analysis.reports.words import (
     EXPLORATION,

@@ -17,7 +17,7 @@ from realtime.analysis.model import (
     Verdict,
     VerdictCode,
 )
-from realtime.analysis.reports.numbers import DASH, format_interval, format_number, format_p, format_share
+from realtime.analysis.numbers import DASH, format_interval, format_number, format_p, format_share
 
 VERDICTS: Final[dict[VerdictCode, str]] = {
     "stop_data_problem": "Stop: the data cannot be trusted",
@@ -49,6 +49,7 @@ CHECKS: Final = {
     "unassigned": "users without a variant",
     "left_out": "users with an override",
     "late_duplicates": "events that came again",
+    "nameless": "events without a unit",
     "unreadable": "times that cannot be read",
 }
 STATUSES: Final[dict[CheckStatus, str]] = {
@@ -66,6 +67,18 @@ def describe_verdict(verdict: Verdict) -> str:
     if verdict.code == "ship" and verdict.treatment:
         return f"Ship {verdict.treatment}"
     return VERDICTS[verdict.code]
+
+
+def split_verdict(verdict: Verdict) -> tuple[str, str]:
+    """A headline, and what the sentence says besides it."""
+    title, sentence = describe_verdict(verdict), verdict.sentence
+    if not sentence.startswith(title):
+        return title, sentence
+    ends = [end for mark in (": ", ". ") if (end := sentence.find(mark, len(title))) >= 0]
+    if not ends:
+        return sentence.rstrip("."), ""
+    rest = sentence[min(ends) + 2 :]
+    return sentence[: min(ends)], rest[:1].upper() + rest[1:]
 
 
 def name_check(code: str) -> str:

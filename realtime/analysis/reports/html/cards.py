@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from realtime.analysis.model import Analysis, Comparison, Decision, Design, MetricResult
+from realtime.analysis.numbers import format_number, format_p, format_share
 from realtime.analysis.reports.axis import find_axis, list_marks, list_thresholds
 from realtime.analysis.reports.html.charts import draw_interval
 from realtime.analysis.reports.html.elements import Markup, join, tag
 from realtime.analysis.reports.html.tables import draw_table, fold_table
-from realtime.analysis.reports.numbers import format_number, format_p, format_share
 from realtime.analysis.reports.words import (
     EXPLORATION,
     describe_confidence,

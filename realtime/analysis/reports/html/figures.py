@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from realtime.analysis.model import Analysis, Bin, DaySum, Design, MetricResult
+from realtime.analysis.numbers import format_interval, format_number, format_share
 from realtime.analysis.reports.axis import list_thresholds
 from realtime.analysis.reports.html.charts import Band, Line, Range, draw_bars, draw_lines, list_ticks
 from realtime.analysis.reports.html.elements import Markup, join, tag
 from realtime.analysis.reports.html.tables import draw_table, fold_table
-from realtime.analysis.reports.numbers import format_interval, format_number, format_share
 from realtime.analysis.reports.plots import Curve, MetricPlots, find_range, format_day, list_days
 from realtime.analysis.reports.words import name_metric
 

@@ -21,6 +21,7 @@ from realtime.analysis.reports.words import (
     describe_progress,
     describe_verdict,
     name_check,
+    split_verdict,
 )
 
 VERDICT_STYLES: Final[dict[VerdictCode, str]] = {
@@ -93,12 +94,13 @@ def _draw_sections(analysis: Analysis, plots: Sequence[MetricPlots]) -> list[Mar
 
 def _draw_verdict(analysis: Analysis) -> Markup:
     verdict = analysis.verdict
+    headline, rest = split_verdict(verdict)
     reasons = [tag("li", reason) for reason in verdict.reasons]
     return tag(
         "section",
         tag("p", f"{analysis.design.experiment_key}", class_="dim"),
-        tag("h1", describe_verdict(verdict)),
-        tag("p", verdict.sentence),
+        tag("h1", headline),
+        tag("p", rest) if rest else None,
         tag("ul", *reasons) if reasons else None,
         class_=f"verdict {VERDICT_STYLES[verdict.code]}",
     )

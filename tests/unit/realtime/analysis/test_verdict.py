@@ -88,13 +88,13 @@ def test_a_fixed_design_waits_for_its_plan() -> None:
 
 def test_sentences() -> None:
     assert decide(["better"], ["holds"], **EARLY).verdict.sentence == (
-        "Ship treatment: m0 +5.0 % (+3.7 % to +6.3 %) is better, and every guardrail holds."
+        "Ship treatment: m0 +5.00% (+3.74% to +6.27%) is better, and every guardrail holds."
     )
     assert decide(["undecided", "undecided"], **EARLY).verdict.sentence == (
-        "Keep running: m0 and m1 are not decided yet. 50 % of the planned 20,000 users are there."
+        "Keep running: m0 and m1 are not decided yet. 50.0% of the planned 20,000 users are there."
     )
     assert decide(["undecided"], **LATE).verdict.sentence.startswith(
-        "Do not ship treatment on this evidence: the plan is reached, and m0 +0.5 % ("
+        "Do not ship treatment on this evidence: the plan is reached, and m0 +0.50% ("
     )
 
 

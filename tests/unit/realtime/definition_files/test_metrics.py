@@ -60,7 +60,7 @@ def test_a_file_with_metrics_only_is_valid(tmp_path: Path) -> None:
         ("metrics: [{key: m, numerator: {event: a}}]", "(m).numerator: a ratio needs both numerator and"),
         (
             "metrics: [{key: m, numerator: {event: a}, denominator: {event: b}, cap: 0.9}]",
-            "(m).cap: a ratio has none; write it in numerator or denominator",
+            "(m).cap: a ratio has none; cap a metric of the numerator alone",
         ),
         ("metrics: [{key: m, event: a, currency: EUR}]", "(m).currency: only a sum has one"),
         ("metrics: [{key: m, event: a, where: {x: .inf}}]", "(m).where.x: must be a finite number"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.analysis.model import Interval
-from realtime.analysis.reports.numbers import format_interval, format_number, format_p, format_share
+from realtime.analysis.numbers import format_interval, format_number, format_p, format_share
 
 
 @pytest.mark.parametrize(
