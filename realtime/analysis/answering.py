@@ -7,7 +7,8 @@ from typing import Any
 from chalicelib.domain.definitions.analysis_schema import ASSIGNMENT_ANCHOR
 from chalicelib.domain.event_types import ASSIGNED
 from realtime.analysis.inference import analyze
-from realtime.analysis.model import Analysis, Census, Design, Engine, EventCounts
+from realtime.analysis.model import Analysis, ArchiveError, Census, Design, Engine, EventCounts
+from realtime.analysis.units import describe_unit
 
 Counted = Mapping[str, Mapping[str, int]]
 """Events by type and variant; ``$assigned`` are users."""
@@ -29,6 +30,11 @@ def answer(
     Raises ArchiveError.
     """
     census = engine.read_census(design)
+    if census.nameless and not any(each.users for each in census.users):
+        raise ArchiveError(
+            f"no {design.anchor} has the property {describe_unit(design.unit)}, by which the experiment"
+            " divides: send it with every event"
+        )
     metrics = [planned.metric for planned in design.metrics]
     moments = engine.read_moments(design, metrics)
     return analyze(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from chalicelib.domain.sample_ratio import ALARM_P_VALUE
-from realtime.analysis.completeness import check_completeness
+from realtime.analysis.completeness import TOLERATED, check_completeness
 from realtime.analysis.metric_checks import check_metrics, check_pre_period
 from realtime.analysis.model import (
     Census,
@@ -14,9 +14,10 @@ from realtime.analysis.model import (
     MetricResult,
     Moments,
 )
+from realtime.analysis.numbers import format_p, format_share
 from realtime.analysis.split_periods import check_split_periods, find_split
 from realtime.analysis.statistics.split import compare_split
-from realtime.analysis.wording import show_share
+from realtime.analysis.units import describe_unit
 
 
 def run_checks(
@@ -34,6 +35,7 @@ def run_checks(
         *check_pre_period(design, moments),
         *check_metrics(design, moments, results),
         *([_check_changes(changes)] if changes else []),
+        *_check_nameless(design, census),
         *_list_left_out(census, results),
     ]
 
@@ -56,17 +58,17 @@ def _check_split(design: Design, census: Census) -> Check:
         return Check(
             "split",
             "alarm",
-            f"Users are not split as planned (p = {split.p_value:.2g}): {shown}. Find out which users are "
-            "missing before you believe any number.",
+            f"Users are not split as planned (p {format_p(split.p_value)}): {shown}. Find out which users "
+            "are missing before you believe any number.",
             facts,
         )
-    return Check("split", "ok", f"Users are split as planned (p = {split.p_value:.2g}): {shown}.", facts)
+    return Check("split", "ok", f"Users are split as planned (p {format_p(split.p_value)}): {shown}.", facts)
 
 
 def _describe_split(users: Mapping[str, int], shares: Mapping[str, float]) -> str:
     total, whole = sum(users.values()), sum(shares.values())
     return ", ".join(
-        f"{variant} {show_share(count / total, 1)} of {show_share(shares[variant] / whole, 1)}"
+        f"{variant} {format_share(count / total)} of {format_share(shares[variant] / whole)}"
         for variant, count in users.items()
     )
 
@@ -83,6 +85,18 @@ def _check_moved(census: Census) -> Check:
 def _check_changes(changes: Sequence[str]) -> Check:
     message = f"The plan was changed after the first user: {'; '.join(changes)}."
     return Check("changed_after_start", "warning", message, {"changes": list(changes)})
+
+
+def _check_nameless(design: Design, census: Census) -> Iterator[Check]:
+    """Of what divides the experiment, such as accounts."""
+    if census.nameless:
+        share = census.nameless / max(census.lines, census.nameless)
+        message = (
+            f"{census.nameless:,} events ({format_share(share)}) do not have the property"
+            f" {describe_unit(design.unit)}, by which the experiment divides, and do not count. Send it with"
+            " every event."
+        )
+        yield Check("nameless", "alarm" if share > TOLERATED else "note", message, {"count": census.nameless})
 
 
 def _list_left_out(census: Census, results: Sequence[MetricResult]) -> Iterator[Check]:

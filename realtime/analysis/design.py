@@ -15,6 +15,7 @@ from chalicelib.domain.sample_ratio import Period, list_periods
 from chalicelib.services.definitions.publications import read_publications
 from realtime.analysis.model import Design, PlannedMetric, SplitPeriod
 from realtime.analysis.plan_changes import find_anchor, find_control
+from realtime.analysis.units import find_unit
 from realtime.definition_files.documents import parse_row
 
 _NO_KEY = re.compile(r"[^A-Za-z0-9._-]+")
@@ -74,6 +75,7 @@ def make_design(
     if control not in shares:
         raise ValueError(f"the control {control} gets no users: name another as analysis.control")
     metrics = list_metrics(planned, options.metrics)
+    anchor = options.anchor or find_anchor(planned)
     return Design(
         experiment_key=document.key,
         experiment_id=experiment.id,
@@ -81,7 +83,7 @@ def make_design(
         version=published.version,
         shares=shares,
         control=control,
-        anchor=options.anchor or find_anchor(planned),
+        anchor=anchor,
         metrics=metrics,
         left_out=frozenset({*experiment.document.overrides, *overridden}),
         since=options.since,
@@ -92,6 +94,7 @@ def make_design(
         planned_users=analysis.planned_users,
         is_fixed_asked=options.is_fixed_asked,
         periods=_list_split_periods(periods) if len(periods) > 1 else (),
+        unit=find_unit(experiment.document, anchor),
     )
 
 

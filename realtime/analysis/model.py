@@ -94,6 +94,7 @@ class Census:
     types of anchored users that are older than their anchor. ``late_duplicates``: lines that repeat user,
     type and event id but were not marked as duplicates. ``unreadable``: lines whose time cannot be read.
     ``nameless``: events that do not say of which unit they are, where users are not what is divided.
+    ``lines``: those, and all events of units with an anchor.
     """
 
     users: Sequence[Users]
@@ -103,6 +104,7 @@ class Census:
     late_duplicates: int = 0
     unreadable: int = 0
     nameless: int = 0
+    lines: int = 0
     first_anchor: float | None = None
     last_anchor: float | None = None
 

@@ -32,6 +32,7 @@ def read_census(design: Design, rows: Iterable[Row]) -> Census:
         late_duplicates=everybody["late"],
         unreadable=everybody["unreadable"],
         nameless=everybody["nameless"],
+        lines=everybody["nameless"] + sum(_whole(row["lines"]) for row in rows if row["variant"] is not None),
         first_anchor=min(moments, default=None),
         last_anchor=max(moments, default=None),
     )

@@ -14,13 +14,61 @@ _ONE_PERSON = "is_left_out = 0 and first_variant is not null"
 
 
 def write_capped(selection: Selection, slots: Sequence[Slot], *, keeps_tables: bool = False) -> list[str]:
-    """Table expressions. An engine that ``keeps_tables`` may read one twice; then nothing is sorted."""
-    return [
+    """Table expressions. An engine that ``keeps_tables`` may read ``timed`` twice, and adds up users once."""
+    if keeps_tables:
+        people = [_write_totals(selection, slots), _write_mains(slots), _write_people(selection, slots)]
+        return [*people, _write_scored(slots), *join_caps(slots)]
+    people = [
         _write_by_currency(selection, slots),
-        *(_join_main_currencies(slots) if keeps_tables else [_write_main_currencies(slots)]),
-        _write_people(slots),
-        _write_scored(slots),
-        *(join_caps(slots) if keeps_tables else write_caps(slots)),
+        _write_main_currencies(slots),
+        _add_up_currencies(slots),
+    ]
+    return [*people, _write_scored(slots), *write_caps(slots)]
+
+
+def _write_totals(selection: Selection, slots: Sequence[Slot]) -> str:
+    """Events with an amount, by currency."""
+    columns = "".join(f",\n    {column}" for column in _count_money(selection, slots))
+    return f"totals as (\n  select currency{columns}\n  from {_take_part(selection)} group by currency)"
+
+
+def _write_mains(slots: Sequence[Slot]) -> str:
+    """``main0``: of amounts without a named currency, the one that most events have."""
+    indexes = _list_main_currencies(slots)
+    if not indexes:
+        return "mains as (select 1 as none)"
+    ranks = ", ".join(
+        f"row_number() over (order by money{index} desc, currency) as rank{index}" for index in indexes
+    )
+    mains = ", ".join(f"max(case when rank{index} = 1 then currency end) as main{index}" for index in indexes)
+    return f"mains as (select {mains} from (select currency, {ranks} from totals))"
+
+
+def _write_people(selection: Selection, slots: Sequence[Slot]) -> str:
+    money = list_money(slots)
+    columns = ",\n    ".join(
+        _write_number(
+            selection, slot, measure, is_before=is_before, main=_find_main(slot, name, measure, money)
+        )
+        + f" as {name}{number}"
+        for number, slot in enumerate(slots)
+        for name, measure, is_before in slot.list_numbers()
+    )
+    return f"""people as (
+  select unit, min(first_variant) as variant, min(anchored) as anchored, min(segment) as segment,
+    {columns}
+  from (select * from {_take_part(selection)}) cross join mains group by unit)"""
+
+
+def _take_part(selection: Selection) -> str:
+    return f"timed where {_ONE_PERSON} and first_variant in {quote_all(selection.design.shares)}"
+
+
+def _count_money(selection: Selection, slots: Sequence[Slot]) -> list[str]:
+    return [
+        f"sum(case when {_write_event(selection, each.slot, each.measure)} and value is not null"
+        f" then 1 else 0 end) as money{index}"
+        for index, each in enumerate(list_money(slots))
     ]
 
 
@@ -30,25 +78,23 @@ def _write_by_currency(selection: Selection, slots: Sequence[Slot]) -> str:
         for number, slot in enumerate(slots)
         for name, measure, is_before in slot.list_numbers()
     ]
-    columns += [
-        f"sum(case when {_write_event(selection, each.slot, each.measure)} and value is not null"
-        f" then 1 else 0 end) as money{index}"
-        for index, each in enumerate(list_money(slots))
-    ]
-    variants = quote_all(selection.design.shares)
-    listed = ",\n    ".join(columns)
+    listed = ",\n    ".join([*columns, *_count_money(selection, slots)])
     return f"""by_currency as (
   select unit, currency, min(first_variant) as variant, min(anchored) as anchored, min(segment) as segment,
     {listed}
-  from timed where {_ONE_PERSON} and first_variant in {variants} group by unit, currency)"""
+  from {_take_part(selection)} group by unit, currency)"""
 
 
-def _write_number(selection: Selection, slot: Slot, measure: MeasureDocument, *, is_before: bool) -> str:
+def _write_number(
+    selection: Selection, slot: Slot, measure: MeasureDocument, *, is_before: bool, main: str = ""
+) -> str:
     event = _write_event(selection, slot, measure, is_before=is_before)
     if measure.aggregate == "conversion":
         return f"max(case when {event} then 1 else 0 end)"
     if measure.aggregate == "count":
         return f"sum(case when {event} then 1 else 0 end)"
+    if main:
+        event += f" and currency = {main}"
     return f"sum(case when {event} then {_write_amount(measure)} else 0 end)"
 
 
@@ -87,24 +133,7 @@ def _list_main_currencies(slots: Sequence[Slot]) -> list[int]:
     return [index for index, each in enumerate(list_money(slots)) if each.has_main_currency]
 
 
-def _join_main_currencies(slots: Sequence[Slot]) -> list[str]:
-    indexes = _list_main_currencies(slots)
-    if not indexes:
-        return ["with_main as (select * from by_currency)"]
-    totals = "".join(f", sum(money{index}) as total{index}" for index in indexes)
-    ranks = "".join(
-        f", row_number() over (order by total{index} desc, currency) as rank{index}" for index in indexes
-    )
-    mains = ", ".join(f"max(case when rank{index} = 1 then currency end) as main{index}" for index in indexes)
-    return [
-        f"totals as (select currency{totals} from by_currency group by currency)",
-        f"mains as (select {mains} from (select *{ranks} from totals))",
-        "with_main as (select * from by_currency cross join mains)",
-    ]
-
-
 def _write_main_currencies(slots: Sequence[Slot]) -> str:
-    """``main0``: of amounts without a named currency, the one that most events have."""
     indexes = _list_main_currencies(slots)
     if not indexes:
         return "with_main as (select * from by_currency)"
@@ -116,7 +145,7 @@ def _write_main_currencies(slots: Sequence[Slot]) -> str:
     return f"with_main as (select *{mains} from (select *{totals} from by_currency))"
 
 
-def _write_people(slots: Sequence[Slot]) -> str:
+def _add_up_currencies(slots: Sequence[Slot]) -> str:
     money = list_money(slots)
     columns = [
         f"{_write_total(number, slot, name, measure, money)} as {name}{number}"
@@ -134,13 +163,17 @@ def _write_total(number: int, slot: Slot, name: str, measure: MeasureDocument, m
     column = f"{name}{number}"
     if measure.aggregate == "conversion":
         return f"max({column})"
-    if measure.aggregate == "sum" and measure.currency is None:
-        of = name.translate(str.maketrans("xz", "yd"))
-        index = next(
-            i for i, each in enumerate(money) if (each.slot.metric.key, each.name) == (slot.metric.key, of)
-        )
-        column = f"case when currency = main{index} then {column} else 0 end"
-    return f"sum({column})"
+    main = _find_main(slot, name, measure, money)
+    return f"sum(case when currency = {main} then {column} else 0 end)" if main else f"sum({column})"
+
+
+def _find_main(slot: Slot, name: str, measure: MeasureDocument, money: Sequence[Money]) -> str:
+    """The column with the only currency that is added up, if none is named."""
+    if measure.aggregate != "sum" or measure.currency is not None:
+        return ""
+    of = name.translate(str.maketrans("xz", "yd"))
+    wanted = slot.metric.key, of
+    return next(f"main{i}" for i, each in enumerate(money) if (each.slot.metric.key, each.name) == wanted)
 
 
 def _write_scored(slots: Sequence[Slot]) -> str:

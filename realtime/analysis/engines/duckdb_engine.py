@@ -9,7 +9,7 @@ from realtime.analysis.engines.answers import Row
 from realtime.analysis.engines.columns import READ, write_compacted, write_raw
 from realtime.analysis.engines.duckdb_connection import MEMORY, connect, execute
 from realtime.analysis.engines.literals import MICROSECONDS
-from realtime.analysis.engines.prepared import drop_prepared, write_prepared, write_timed
+from realtime.analysis.engines.prepared import drop_prepared, write_kept, write_prepared
 from realtime.analysis.engines.selection import Selection
 from realtime.analysis.engines.sources import TABLE
 from realtime.analysis.engines.sql_engine import SqlEngine
@@ -41,17 +41,14 @@ class DuckDatabase:
         self.notes: list[str] = []
 
     def open(self, selection: Selection) -> list[str]:
-        """Makes the table ``timed`` of a selection, unless it is there. Raises ArchiveError."""
+        """Makes the tables ``timed`` and ``units`` of a selection, unless they are there."""
         if selection not in self._prepared:
             self._open_archive(selection)
             number = len(self._prepared)
             for statement in (*write_prepared(selection, number), *drop_prepared(number)):
                 execute(self.connection, statement)
             self._prepared.append(selection)
-        return [write_timed(self.find_number(selection))]
-
-    def find_number(self, selection: Selection) -> int:
-        return self._prepared.index(selection)
+        return write_kept(self._prepared.index(selection))
 
     def run(self, sql: str) -> list[Row]:
         return execute(self.connection, sql)
@@ -63,7 +60,7 @@ class DuckDatabase:
         tables = [raw] if files.raw or not files.compacted else []
         tables += [write_compacted(files.compacted)] if files.compacted else []
         view = f"create temp view {TABLE} as\n" + "\nunion all\n".join(tables)
-        return [view, *write_prepared(selection, 0)], [write_timed(0)]
+        return [view, *write_prepared(selection, 0)], write_kept(0)
 
     def _open_archive(self, selection: Selection) -> None:
         wanted = _Opened(find_days(selection), frozenset(selection.event_types))

@@ -40,10 +40,9 @@ def _write_statements(database: DuckDatabase, design: Design) -> dict[str, str]:
 
 def _write_anchors(database: DuckDatabase, design: Design, anchor: str) -> str:
     selection = select(replace(design, anchor=anchor, metrics=()), [])
-    [timed] = database.open(selection)
-    return f"""with {timed}
+    return f"""with {", ".join(database.open(selection))}
 select name as user_id, anchor as variant, make_timestamp(moment) as occurred_at
-from timed join units_{database.find_number(selection)} as units on units.unit = timed.unit
+from timed join units on units.unit = timed.unit
 where anchor is not null order by moment, name"""
 
 
@@ -52,16 +51,15 @@ def _write_users(database: DuckDatabase, design: Design) -> str:
     selection = select(design, metrics)
     slots = [create_slot(design, metric) for metric in metrics]
     tables = database.open(selection)
-    units = f"units_{database.find_number(selection)}"
     if slots:
         tables += write_capped(selection, slots, keeps_tables=True)
     else:
-        tables.append(f"capped as (select unit, first_variant as variant, anchored from {units})")
+        tables.append("capped as (select unit, first_variant as variant, anchored from units)")
     columns = [text for number, slot in enumerate(slots) for text in _write_columns(number, slot)]
     listed = "".join(f",\n  {column}" for column in columns)
     return f"""with {", ".join(tables)}
 select name as user_id, variant, make_timestamp(capped.anchored) as anchored_at{listed}
-from capped join {units} as units on units.unit = capped.unit and units.is_left_out = 0
+from capped join units on units.unit = capped.unit and units.is_left_out = 0
 order by capped.anchored, name"""
 
 

@@ -47,8 +47,9 @@ def drop_prepared(number: int) -> list[str]:
     return [f"drop table {name}_{number}" for name in ("repeated", "copies", "anchors")]
 
 
-def write_timed(number: int) -> str:
-    return f"timed as (select * from timed_{number})"
+def write_kept(number: int) -> list[str]:
+    """Table expressions with which a statement begins."""
+    return [f"{name} as (select * from {name}_{number})" for name in ("timed", "units")]
 
 
 def _write_anchors(selection: Selection, number: int) -> list[str]:
@@ -83,7 +84,8 @@ ordered as (
 first_steps as (select * from ordered where step = 1)
 select ranges.unit as name, cast(row_number() over () as integer) as unit, anchored,
   coalesce(anchor, first_variant) as first_variant, coalesce(own_segment, segment) as segment,
-  cast(is_left_out as tinyint) as is_left_out
+  cast(is_left_out as tinyint) as is_left_out,
+  case when first_variant <> last_variant then 1 else 0 end as moved
 from ranges left join first_steps on first_steps.unit = ranges.unit"""
 
 

@@ -40,7 +40,7 @@ class SqlEngine:
 
     def read_census(self, design: Design) -> Census:
         metrics = [planned.metric for planned in design.metrics]
-        parts = write_census(list_event_types(metrics))
+        parts = self._write_census(metrics)
         return answers.read_census(design, self._run(self._select(design, metrics), parts))
 
     def read_counts(self, design: Design) -> dict[str, dict[str, int]]:
@@ -97,7 +97,7 @@ class SqlEngine:
     def list_sql(self, design: Design, metrics: Sequence[MetricDocument]) -> list[str]:
         selection = self._select(design, metrics)
         before, tables = self._database.describe(selection)
-        parts = [write_census(list_event_types(metrics))]
+        parts = [self._write_census(metrics)]
         if metrics:
             parts.append(self._write_moments(selection, [create_slot(design, metric) for metric in metrics]))
         return [*before, *(_join(tables, each) for each in parts)]
@@ -107,6 +107,9 @@ class SqlEngine:
             planned = [each.metric for each in design.metrics]
             metrics = [*planned, *(metric for metric in metrics if metric not in planned)]
         return select(design, metrics, by)
+
+    def _write_census(self, metrics: Sequence[MetricDocument]) -> list[str]:
+        return write_census(list_event_types(metrics), keeps_tables=self._database.keeps_tables)
 
     def _write_moments(self, selection: Selection, slots: Sequence[Slot]) -> list[str]:
         return write_moments(selection, slots, keeps_tables=self._database.keeps_tables)

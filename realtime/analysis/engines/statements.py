@@ -8,22 +8,39 @@ from realtime.analysis.engines.literals import quote_all
 from realtime.analysis.engines.selection import Selection
 from realtime.analysis.engines.slots import DAY, Slot, list_money
 
+_DAY = f"cast(floor(cast(anchored as double) / {DAY}) as bigint)"
+_PEOPLE = (
+    "count(*) as users, sum(moved) as moved, min(anchored) as first_anchor, max(anchored) as last_anchor"
+)
 
-def write_census(event_types: Sequence[str]) -> list[str]:
-    """Tables, and the statement as the last: a row for each variant and day, and one for everybody else."""
+
+def write_census(event_types: Sequence[str], *, keeps_tables: bool = False) -> list[str]:
+    """Tables, and the statement as the last: a row for each variant and day, and one for everybody else.
+
+    With ``keeps_tables`` there is the table ``units`` of all who have an anchor.
+    """
     earlier = f"event_type in {quote_all(event_types)}" if event_types else "false"
+    earlier = f"sum(case when {earlier} and moment < anchored then 1 else 0 end) as earlier"
+    flaws = "".join(f", sum({name}) as {name}" for name in ("unassigned", "late", "unreadable", "nameless"))
+    lines = ", count(*) as lines"
+    if keeps_tables:
+        return [
+            f"""found as (
+  select first_variant as variant, is_left_out as left_out, {_DAY} as day, {earlier}{flaws}{lines}
+  from timed group by 1, 2, 3)""",
+            f"""people as (
+  select first_variant as variant, is_left_out as left_out, {_DAY} as day, {_PEOPLE}
+  from units group by 1, 2, 3)""",
+            """select found.*, users, moved, first_anchor, last_anchor
+from found left join people using (variant, left_out, day) order by variant, left_out, day""",
+        ]
     return [
         f"""people as (
   select unit, min(first_variant) as variant, min(anchored) as anchored, max(is_left_out) as left_out,
-    max(case when anchor <> first_variant then 1 else 0 end) as moved,
-    sum(case when {earlier} and moment < anchored then 1 else 0 end) as earlier,
-    sum(unassigned) as unassigned, sum(late) as late, sum(unreadable) as unreadable,
-    sum(nameless) as nameless
+    max(case when anchor <> first_variant then 1 else 0 end) as moved, {earlier}{flaws}{lines}
   from timed group by unit)""",
-        f"""select variant, left_out, cast(floor(cast(anchored as double) / {DAY}) as bigint) as day,
-  count(*) as users, sum(moved) as moved, sum(earlier) as earlier, sum(unassigned) as unassigned,
-  sum(late) as late, sum(unreadable) as unreadable, sum(nameless) as nameless,
-  min(anchored) as first_anchor, max(anchored) as last_anchor
+        f"""select variant, left_out, {_DAY} as day, {_PEOPLE}, sum(earlier) as earlier{flaws},
+  sum(lines) as lines
 from people group by 1, 2, 3 order by 1, 2, 3""",
     ]
 
@@ -51,7 +68,7 @@ def write_moments(selection: Selection, slots: Sequence[Slot], *, keeps_tables: 
         counts = "".join(f", sum(money{index})" for index in range(len(money)))
         statement += (
             f"\nunion all\nselect 'currency', currency, cast(null as varchar){nulls}{counts}"
-            "\nfrom by_currency group by currency"
+            f"\nfrom {'totals' if keeps_tables else 'by_currency'} group by currency"
         )
     return [*write_capped(selection, slots, keeps_tables=keeps_tables), statement]
 

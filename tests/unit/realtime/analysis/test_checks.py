@@ -44,7 +44,7 @@ def test_60_percent_of_one_variant_are_missing() -> None:
     check = find_check(analysis, "split")
     assert check is not None
     assert check.status == "alarm"
-    assert "control 71.4 % of 50.0 %, treatment 28.6 % of 50.0 %" in check.message
+    assert "control 71.4% of 50.0%, treatment 28.6% of 50.0%" in check.message
     assert analysis.verdict.code == "stop_data_problem"
     assert check.message in analysis.verdict.sentence
 
@@ -128,7 +128,7 @@ def test_one_user_with_a_tenth_of_a_sum() -> None:
         assert (check is not None) == is_outlier
     assert check is not None
     assert check.status == "warning"
-    assert "10 % of revenue in treatment" in check.message
+    assert "10.0% of revenue in treatment" in check.message
     assert "cap" in check.message
 
 

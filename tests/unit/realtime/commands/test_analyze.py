@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import rmtree
 from types import SimpleNamespace
 from typing import Any
 
@@ -195,6 +196,26 @@ def test_no_or_one_user_is_an_answer(desk: Desk, describe: Describe, users: int)
     assert answer["users"] == {"control": users, "treatment": 0}
     assert answer["metrics"][0]["comparisons"][0]["p_value"] is None
     assert "None" not in desk.ask(form=Form(has_plots=True))
+
+
+def test_an_experiment_of_accounts_needs_them_in_its_events(desk: Desk, describe: Describe) -> None:
+    desk.publish(unit="account.id")
+    lines = make_lines()
+    write_lines(desk.archive, lines)
+    with pytest.raises(ValueError, match=r"no exposure has the property account\.id, by which"):
+        desk.ask()
+    with pytest.raises(ValueError, match=r"anchor: the experiment divides account\.id.*--anchor exposure"):
+        desk.ask(anchor="assignment")
+    for number, each in enumerate(lines):
+        each["properties"] = each.get("properties", {}) | {"account": {"id": f"a{number // 12}"}}
+        each["realtime"]["place"] += "-again"
+        each["event_id"] += "-again"
+    rmtree(desk.archive)
+    write_lines(desk.archive, [*lines, *make_lines(3, 0)])
+    answer = describe()
+    assert answer["users"] == {"control": 50, "treatment": 50}
+    [check] = [each for each in answer["checks"] if each["code"] == "nameless"]
+    assert (check["status"], check["count"]) == ("note", 4)
 
 
 def test_users_and_events_are_bounded_by_the_dates(desk: Desk, describe: Describe) -> None:

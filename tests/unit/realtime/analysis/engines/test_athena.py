@@ -21,7 +21,7 @@ from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
 from realtime.analysis.engines.sources import TABLE
 from realtime.analysis.engines.sql_engine import SqlEngine
 from realtime.analysis.model import ArchiveError
-from tests.support.archives import DAY, START, design, draw_design, draw_lines, write_lines
+from tests.support.archives import DAY, START, design, draw_design, draw_lines, exposure, write_lines
 
 LAYOUT = Layout("s3://bucket")
 NOW = START + 30 * DAY
@@ -63,6 +63,23 @@ def test_the_text_gives_the_same_numbers_as_duckdbs(tmp_path: Path, seed: int) -
     assert theirs.read_moments(asked, metrics) == ours.read_moments(asked, metrics)
     assert theirs.read_census(asked) == ours.read_census(asked)
     assert theirs.read_counts(asked) == ours.read_counts(asked)
+
+
+def test_the_text_reads_accounts_too(tmp_path: Path) -> None:
+    lines = [
+        exposure("u1", "control", START, "p1", properties={"account": {"id": "acme"}}),
+        exposure("u2", "control", START + 1, "p2", properties={"account": {"id": "acme"}}),
+        exposure("u3", "treatment", START, "p3", properties={"account.id": 7}),
+        exposure("u4", "treatment", START, "p4"),
+    ]
+    write_lines(tmp_path, lines)
+    archive = FolderArchive(tmp_path)
+    asked = design(METRIC, unit=(("account.id",), ("account", "id")))
+    theirs = SqlEngine(Transpiled(archive.fetch(Days(), lambda _: None), tmp_path))
+    census = theirs.read_census(asked)
+    assert [users.users for users in census.users] == [1, 1]
+    assert census.nameless == 1
+    assert create_duckdb_engine(archive).read_census(asked) == census
 
 
 HOSTILE = "it's \"a\" \\ \0 $.x['é'] -- ; drop table events"
@@ -140,9 +157,10 @@ class FakeAthena:
             "late",
             "unreadable",
             "nameless",
+            "lines",
         ]
         names += ["first_anchor", "last_anchor"]
-        row = ["control", "0", str(20758 + page), "2", "1", "0", "0", "0", "0", "0", "1793491200000000"]
+        row = ["control", "0", str(20758 + page), "2", "1", "0", "0", "0", "0", "0", "9", "1793491200000000"]
         rows = [*([names] if page == 0 else []), [*row, "1793491200000000"]]
         data = [{"Data": [{"VarCharValue": value} for value in row]} for row in rows]
         more = {"NextToken": str(page + 1)} if page + 1 < self.pages else {}

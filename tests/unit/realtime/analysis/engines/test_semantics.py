@@ -231,6 +231,29 @@ def test_assignments_are_of_an_iteration_and_older_ones_of_the_first(tmp_path: P
     assert [users.users for users in count(tmp_path, [], anchor="assignment", iteration=2).users] == [0, 1]
 
 
+def test_accounts_are_compared_where_accounts_are_divided(tmp_path: Path) -> None:
+    """Two users of one account are one unit. Events that do not say their account are told."""
+    acme: Line = {"properties": {"account": {"id": "acme"}}}
+    lines = [
+        see("u1", "control", 0, "p1", **acme),
+        see("u2", "control", 5, "p2", **acme),
+        see("u3", "treatment", 0, "p3", properties={"account.id": 7}),
+        see("u4", "treatment", 0, "p4"),
+        buy("u2", 9, "p5", **acme),
+        buy("u1", 9, "p6", value=5, **acme),
+        buy("u1", 9, "p7"),
+        buy("u9", 9, "p8", properties={"account": {"id": ""}, "account.id": "7"}),
+    ]
+    fields: Any = {"unit": (("account.id",), ("account", "id"))}
+    assert total(measure(tmp_path, lines, REVENUE, **fields)) == [15, 10]
+    census = count(tmp_path, [], **fields)
+    assert [users.users for users in census.users] == [1, 1]
+    assert (census.nameless, census.lines) == (2, 8)
+    also_users = count(tmp_path, [], unit=(*fields["unit"], ("user_id",)))
+    assert [users.users for users in also_users.users] == [1, 2]
+    assert also_users.nameless == 0
+
+
 def test_a_baseline_takes_everybody_with_the_event(tmp_path: Path) -> None:
     lines = [
         buy("u1", 0, "p1", 7),
