@@ -27,7 +27,8 @@ from realtime.importers.model import (
 Fields = Mapping[str, Any]
 _SCALE = 10_000
 _MAX_NUMBER = 2**53
-_UNKNOWN = {"missing": "unknown", "unreadable": "unknown"}
+_UNKNOWN = {"missing": "unknown", "unreadable": "unknown", "list": "whole"}
+"""A list is of another type than any value of a condition."""
 _NEW_HOLDOUT_FIELDS = (
     "excludeTargetedDeliveries",
     "includedRules",

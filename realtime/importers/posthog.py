@@ -118,6 +118,9 @@ def _translate_property(subject: dict[str, Json], part: Fields, path: str) -> Js
     operator, value = part.get("operator") or "exact", part.get("value")
     values = value if isinstance(value, list) else [value]
     texts = [_to_text(each) for each in values]
+    if operator == "is_set":
+        return {**subject, "exists": True}
+    subject = subject | {"list": "whole"}
     if operator in ("exact", "is_not"):
         return {**subject, "in" if operator == "exact" else "not_in": texts, "as": "canonical-fold"}
     if operator in ("icontains", "not_icontains"):
@@ -133,8 +136,6 @@ def _translate_property(subject: dict[str, Json], part: Fields, path: str) -> Js
         if isinstance(value, str) and value.startswith("-"):
             raise Refused(f"{path}.value", f"{value} is relative to the day of PostHog's server")
         return {**subject, _DATES[operator]: value, "as": "instant-utc"}
-    if operator == "is_set":
-        return {**subject, "exists": True}
     raise Refused(f"{path}.operator", f"{operator!r} is not known")
 
 

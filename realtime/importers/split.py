@@ -172,7 +172,8 @@ class _Split:
             return self._ask(data["split"], data["treatments"])
         if kind not in _MATCHERS:
             raise Refused(path, f"matcher {kind} is not known, or needs data outside of the document")
-        return _MATCHERS[kind](kind, matcher, subject)
+        is_whole = subject["if"] == USER or kind in _SETS
+        return _MATCHERS[kind](kind, matcher, subject if is_whole else subject | {"list": "whole"})
 
 
 def _list_texts(matcher: Fields) -> list[Json]:
