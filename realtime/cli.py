@@ -707,6 +707,11 @@ def analyze(
     engine: Annotated[
         Literal["duckdb", "athena"], typer.Option(help="Where it is counted: on this machine, or in Athena.")
     ] = "duckdb",
+    athena_workgroup: Annotated[str, typer.Option(help="Of Athena, with --engine athena.")] = "primary",
+    athena_output: Annotated[
+        str | None, typer.Option(help="s3://… for Athena's results, if the workgroup names none.")
+    ] = None,
+    athena_database: Annotated[str, typer.Option(help="Of Athena's table of the archive.")] = "default",
     anchor: Annotated[
         str | None, typer.Option(help="The type of event that a user's time begins with, or assignment.")
     ] = None,
@@ -727,6 +732,7 @@ def analyze(
 
     Exits with 0 whenever there is an answer, also if it is that the data has a problem.
     """
+    from realtime.analysis.engines.athena_engine import AthenaOptions
     from realtime.commands.analyze import Form, Question, find_sources, read_time, run_analyze
 
     if sum((as_json, plot, sql)) > 1 or (sql and html):
@@ -741,6 +747,7 @@ def analyze(
         until=read_time(until, "--until"),
         is_fixed_asked=fixed,
         by=by,
+        athena=AthenaOptions(athena_database, workgroup=athena_workgroup, output=athena_output),
     )
     form = Form(as_json=as_json, has_plots=plot, page=html, as_sql=sql)
     run_analyze(console, find_sources(plane(), question), question, form)

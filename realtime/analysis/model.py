@@ -177,6 +177,11 @@ class Engine(Protocol):
 
     name: str
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know about what was read, such as what it costs."""
+        ...
+
     def read_census(self, design: Design) -> Census: ...
 
     def read_counts(self, design: Design) -> Mapping[str, Mapping[str, int]]:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from realtime.analysis.archive.places import open_archive
 from realtime.analysis.changes_after_start import list_changes_after_start
 from realtime.analysis.comparing import compare_metric
 from realtime.analysis.design import Options, PublishedExperiment, find_published, make_design
-from realtime.analysis.engines.athena_engine import create_athena_engine
+from realtime.analysis.engines.athena_engine import AthenaOptions, create_athena_engine
 from realtime.analysis.engines.athena_table import Layout
 from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
 from realtime.analysis.metric_file import MetricFile, read_metric_file
@@ -49,6 +49,7 @@ class Question:
     until: float | None = None
     is_fixed_asked: bool = False
     by: str | None = None
+    athena: AthenaOptions = field(default_factory=AthenaOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ def run_analyze(console: Console, sources: Sources, question: Question, form: Fo
         print(json.dumps(shown, ensure_ascii=False, allow_nan=False))
     else:
         console.print(shown, highlight=False)
+        for note in engine.notes:
+            console.print(show(f"! {note}"), highlight=False)
 
 
 def read_time(text: str, option: str) -> float | None:
@@ -141,7 +144,7 @@ def _find_engine(services: "Plane", question: Question) -> Callable[[Tell], Engi
     import boto3
 
     layout = Layout(location, has_hours=services.settings.archive != "firehose")
-    return lambda tell: create_athena_engine(boto3.client("athena"), layout, tell=tell)
+    return lambda tell: create_athena_engine(boto3.client("athena"), layout, question.athena, tell)
 
 
 def measure(design: Design, moments: Moments) -> MetricResult:

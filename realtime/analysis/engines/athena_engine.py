@@ -100,7 +100,11 @@ class AthenaDatabase:
         if self._options.output:
             request["ResultConfiguration"] = {"OutputLocation": self._options.output}
         query: str = self._call("start_query_execution", **request)["QueryExecutionId"]
-        return self._await(query)
+        try:
+            return self._await(query)
+        except KeyboardInterrupt:
+            self._call("stop_query_execution", QueryExecutionId=query)
+            raise
 
     def _await(self, query: str) -> str:
         pause, deadline = POLL_SECONDS[0], self._clock() + STATEMENT_SECONDS
@@ -125,9 +129,14 @@ class AthenaDatabase:
         self.scanned_bytes += scanned
         if scanned:
             self.charged_dollars += max(scanned, MIN_BYTES) / 1e12 * DOLLARS_PER_TB
-        self._tell(
-            f"Athena has scanned {self.scanned_bytes / 1e6:,.1f} MB, about ${self.charged_dollars:.4f}"
-        )
+        self._tell(self._describe_cost())
+
+    @property
+    def notes(self) -> list[str]:
+        return [self._describe_cost()] if self.scanned_bytes else []
+
+    def _describe_cost(self) -> str:
+        return f"Athena has scanned {self.scanned_bytes / 1e6:,.1f} MB, about ${self.charged_dollars:.4f}"
 
     def _read_rows(self, query: str) -> Iterator[Row]:
         """All pages; the first row of the first one has the names."""

@@ -38,7 +38,11 @@ class DuckDatabase:
         self.connection = connect(memory, self._folder.name)
         self._opened: _Opened | None = None
         self._prepared: list[Selection] = []
-        self.notes: list[str] = []
+        self._notes: list[str] = []
+
+    @property
+    def notes(self) -> list[str]:
+        return self._notes
 
     def open(self, selection: Selection) -> list[str]:
         """Makes the tables ``timed`` and ``units`` of a selection, unless they are there."""
@@ -77,7 +81,7 @@ class DuckDatabase:
 
     def _fetch(self, days: Days) -> Files:
         files = self._archive.fetch(days, self._tell)
-        self.notes += [note for note in files.notes if note not in self.notes]
+        self._notes += [note for note in files.notes if note not in self._notes]
         return files
 
 

@@ -20,6 +20,11 @@ class Database(Protocol):
     keeps_tables: bool
     """Then what is read once serves all statements of a design, so it is read for all its metrics."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know about what was read."""
+        ...
+
     def open(self, selection: Selection) -> list[str]:
         """Table expressions that lead to ``timed`` (`lines.py`), after whatever must be run before."""
         ...
@@ -37,6 +42,10 @@ class SqlEngine:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.name = database.name
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._database.notes
 
     def read_census(self, design: Design) -> Census:
         metrics = [planned.metric for planned in design.metrics]

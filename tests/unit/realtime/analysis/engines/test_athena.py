@@ -5,9 +5,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import sqlglot
+from botocore import UNSIGNED, xform_name
+from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from chalicelib.domain.definitions.analysis_schema import MetricDocument
 from realtime.analysis.archive.files import Days, Files
@@ -220,6 +224,47 @@ def test_a_statement_that_never_ends_is_stopped() -> None:
     with pytest.raises(ArchiveError, match="has not finished q1 in 30 minutes"):
         SqlEngine(database).read_census(design(until=NOW))
     assert client.stopped == "q1"
+
+
+def test_an_interrupted_statement_is_stopped_and_costs_are_noted() -> None:
+    class Watched(FakeAthena):
+        stopped = ""
+
+        def stop_query_execution(self, **request: Any) -> None:
+            self.stopped = request["QueryExecutionId"]
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    client = Watched()
+    database = AthenaDatabase(client, LAYOUT, AthenaOptions(), sleep=interrupt, clock=lambda: NOW)
+    with pytest.raises(KeyboardInterrupt):
+        SqlEngine(database).read_census(design(until=NOW))
+    assert client.stopped == "q1"
+    engine = SqlEngine(open_database(FakeAthena(), []))
+    assert engine.notes == []
+    engine.read_census(design())
+    assert engine.notes == ["Athena has scanned 6,000.0 MB, about $0.0300"]
+
+
+CALLS: dict[str, dict[str, Any]] = {
+    "StartQueryExecution": {"QueryExecutionId": "q1"},
+    "GetQueryExecution": {"QueryExecution": {"Status": {"State": "SUCCEEDED"}}},
+    "GetQueryResults": {"ResultSet": {"Rows": []}},
+}
+
+
+def test_requests_are_what_the_api_takes() -> None:
+    """botocore checks each request and answer against the API's model."""
+    client = boto3.client("athena", region_name="eu-central-1", config=Config(signature_version=UNSIGNED))
+    with Stubber(client) as stub:
+        for operation in ("StartQueryExecution", "GetQueryExecution") * 2:
+            stub.add_response(xform_name(operation), CALLS[operation])
+        stub.add_response("get_query_results", CALLS["GetQueryResults"])
+        options = AthenaOptions("team", workgroup="analysts", output="s3://results/")
+        census = create_athena_engine(client, LAYOUT, options).read_census(design(METRIC))
+        stub.assert_no_pending_responses()
+    assert [users.users for users in census.users] == [0, 0]
 
 
 def test_a_statement_that_is_too_long_is_refused() -> None:

@@ -45,6 +45,7 @@ class PlainEngine:
     """Counts the scans; its numbers are those of no archive."""
 
     name = "plain"
+    notes: Sequence[str] = ()
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
