@@ -280,6 +280,8 @@ def numbers_of(parts: list[str]) -> Numbers | Special:
 
 
 def dotted_numbers(value: Json) -> Numbers | Special:
+    if is_number(value):
+        value = canonical(value)
     if not isinstance(value, str) or len(value) > LONGEST_TEXT:
         return UNREADABLE
     return numbers_of(value.split("-")[0].split("."))

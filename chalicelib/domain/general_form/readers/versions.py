@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
-from chalicelib.domain.general_form.readers.texts import write_js_number
+from chalicelib.domain.general_form.readers.texts import read_canonical, write_js_number
 from chalicelib.domain.general_form.values import (
     CACHED_TEXTS,
     MAX_TEXT,
@@ -47,7 +47,9 @@ def read_partial(value: Any) -> Any:
 
 
 def read_dotted_numbers(value: Any) -> Any:
-    """Numbers between dots, however many; what follows a hyphen does not count."""
+    """Numbers between dots, however many; what follows a hyphen does not count. A number is such text too."""
+    if type(value) in (int, float):
+        value = read_canonical(value)
     return _parse_dotted_numbers(value) if type(value) is str and len(value) <= MAX_TEXT else UNREADABLE
 
 

@@ -196,7 +196,10 @@ EXAMPLES: dict[str, list[tuple[Any, Any]]] = {
             ("v1", U),
             ("1.x", U),
             ("1+5", U),
-            (1, U),
+            (1, NumberList((1,))),
+            (2.10, NumberList((2, 1))),
+            (-1, U),
+            (True, U),
         ],
     ],
     "triple": [
