@@ -12,7 +12,7 @@ from chalicelib.domain.general_form.state import Condition
 from loadtests.imported_documents import WRITERS
 from loadtests.timing import Row, build_row, measure_fastest
 from loadtests.workloads import COUNTRIES, VERSIONS, User, build_users
-from realtime.importers.finishing import import_documents
+from realtime.migration.finishing import import_documents
 
 NOW = 1_767_225_600.0
 LIMIT = 5.0

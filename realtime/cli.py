@@ -289,7 +289,7 @@ def compare(
     """
     from realtime.commands.compare import Source, load_file, load_published
     from realtime.commands.compare import compare as run
-    from realtime.importers.users import Cells
+    from realtime.migration.users import Cells
 
     with _exiting(2):
         status = run(

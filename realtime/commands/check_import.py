@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from realtime.importers.checking import Report, check_file
+from realtime.migration.checking import Report, check_file
 from realtime.safe_reading.shown_text import escape_controls
 
 

@@ -19,12 +19,12 @@ from realtime.commands.import_definitions import read_document
 from realtime.commands.replay import create_progress
 from realtime.definition_files.documents import KINDS, Document, parse_document, parse_row
 from realtime.definition_files.read import read_definitions
-from realtime.importers.comparing import COMPARED, Comparer, Comparison, Difference, read_answer
-from realtime.importers.compiled_set import CompiledSet, add_user
-from realtime.importers.finishing import import_documents
-from realtime.importers.model import ForeignDocument, Imported, Json
-from realtime.importers.users import Cells, read_users
-from realtime.importers.vendors import VENDORS
+from realtime.migration.comparing import COMPARED, Comparer, Comparison, Difference, read_answer
+from realtime.migration.compiled_set import CompiledSet, add_user
+from realtime.migration.finishing import import_documents
+from realtime.migration.model import ForeignDocument, Imported, Json
+from realtime.migration.users import Cells, read_users
+from realtime.migration.vendors import VENDORS
 from realtime.safe_reading.shown_text import escape_controls
 
 

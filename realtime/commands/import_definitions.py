@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from realtime.importers.finishing import import_documents
-from realtime.importers.model import ForeignDocument, Imported, Json, Note
-from realtime.importers.vendors import VENDORS
-from realtime.importers.writing import write_json, write_yaml
+from realtime.migration.finishing import import_documents
+from realtime.migration.model import ForeignDocument, Imported, Json, Note
+from realtime.migration.vendors import VENDORS
+from realtime.migration.writing import write_json, write_yaml
 from realtime.safe_reading.regular_files import read_regular
 from realtime.safe_reading.shown_text import escape_controls
 from realtime.safe_reading.strict_json import parse_json

@@ -27,10 +27,10 @@ from chalicelib.stores.definitions import DefinitionStore
 from realtime.commands.compare import Source, compare, load_published
 from realtime.commands.import_definitions import import_definitions
 from realtime.commands.publish import publish
-from realtime.importers.checking import ANY_TIME
-from realtime.importers.comparing import is_equal
-from realtime.importers.users import Cells
-from realtime.importers.vendors import VENDORS
+from realtime.migration.checking import ANY_TIME
+from realtime.migration.comparing import is_equal
+from realtime.migration.users import Cells
+from realtime.migration.vendors import VENDORS
 from tests.support.paths import ROOT
 from tests.support.service import KEY, Service, serve_service
 

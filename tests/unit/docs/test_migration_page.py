@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from realtime import cli
-from realtime.importers.vendors import VENDORS
+from realtime.migration.vendors import VENDORS
 from tests.support.paths import ROOT
 
 CASES = ROOT / "tests" / "conformance" / "imports"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from realtime.importers.comparing import Comparer
-from realtime.importers.compiled_set import CompiledSet
-from realtime.importers.users import Cells, read_users
 from realtime.local.ports import find_free_port
+from realtime.migration.comparing import Comparer
+from realtime.migration.compiled_set import CompiledSet
+from realtime.migration.users import Cells, read_users
 from tests.unit.realtime.commands.conftest import Run
 
 LOT = {"name": "gradualRolloutRandom", "parameters": {"percentage": "50"}}
