@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from realtime.capacity.costs import sum_group
 from realtime.capacity.load import Front, Load
 from realtime.capacity.report import Report, make_report
-from realtime.cli import app, console
+from realtime.cli import app
+from realtime.cli.program import console
 from realtime.commands.capacity import find_share
 from tests.support.paths import ROOT
 

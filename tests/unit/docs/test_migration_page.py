@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from realtime import cli
+from realtime.cli import program
 from realtime.migration.vendors import VENDORS
 from tests.support.paths import ROOT
 
@@ -26,7 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
     def run_command(*arguments: str) -> int:
         monkeypatch.setattr("sys.argv", ["realtime", *arguments])
-        monkeypatch.setattr(cli, "console", Console(width=60, quiet=True))
+        monkeypatch.setattr(program, "console", Console(width=60, quiet=True))
         with pytest.raises(SystemExit) as exit_:
             cli.main()
         return int(exit_.value.code or 0)

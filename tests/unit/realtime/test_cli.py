@@ -10,7 +10,7 @@ from rich.text import Text
 
 from chalicelib.domain.errors import StorageUnavailable
 from realtime import cli
-from realtime.cli import main
+from realtime.cli import main, program
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_store_that_cannot_be_asked_is_named(
     def fail() -> None:
         raise StorageUnavailable
 
-    monkeypatch.setattr(cli, "plane", fail)
+    monkeypatch.setattr(program, "plane", fail)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr("sys.argv", ["realtime", "flags"])
     with pytest.raises(SystemExit) as exit_:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from realtime import cli
+from realtime.cli import program
 from tests.support.publisher import Publisher
 
 Run = Callable[..., tuple[int, str, str]]
@@ -26,7 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
     def run_command(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["realtime", *arguments])
-        monkeypatch.setattr(cli, "console", Console(width=60))
+        monkeypatch.setattr(program, "console", Console(width=60))
         with pytest.raises(SystemExit) as exit_:
             cli.main()
         out, err = capsys.readouterr()

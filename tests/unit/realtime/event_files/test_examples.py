@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from realtime import cli
+from realtime.cli import program
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "examples" / "events"
@@ -143,7 +144,7 @@ class Stream:
 def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stream:
     """Positions are saved below the folder where a command runs."""
     stream = Stream()
-    monkeypatch.setattr(cli, "plane", lambda: SimpleNamespace(ingest=stream.ingest))
+    monkeypatch.setattr(program, "plane", lambda: SimpleNamespace(ingest=stream.ingest))
     paths = [str(ROOT / argument) if argument.startswith("examples/") else argument for argument in arguments]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["realtime", *paths])

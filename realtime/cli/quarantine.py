@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from realtime.cli import program
+
 if TYPE_CHECKING:
     from chalicelib.wiring import Plane
     from realtime.audit import AuditTrail
@@ -47,6 +49,12 @@ class CliContext:
 
 
 app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def quarantine(context: typer.Context) -> None:
+    """Records that could not be processed. Example: [b]python -m realtime quarantine list[/b]"""
+    context.obj = CliContext(program.console, program.plane, program.is_local)
 
 
 @app.command("list")

@@ -1,0 +1,43 @@
+"""The local stack."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from realtime.cli import program
+from realtime.cli.program import UsageError
+
+if TYPE_CHECKING:
+    pass
+
+app = typer.Typer()
+PANEL = "This machine"
+
+
+@app.command(rich_help_panel=PANEL)
+def up(
+    full: Annotated[bool, typer.Option("--full", help="Replay all 69,659 purchases, not a sample.")] = False,
+    demo: Annotated[bool, typer.Option(help="Publish the demo and replay purchases.")] = True,
+    postgres: Annotated[
+        bool, typer.Option(help="Sync assignments into PostgreSQL: an embedded one, or DATABASE_URL.")
+    ] = True,
+    front: Annotated[
+        Literal["rest", "http", "url", "alb"],
+        typer.Option(help="The gateway whose events the app gets: REST API, HTTP API, function URL, ALB."),
+    ] = "rest",
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(help="Publish what `snapshot --to FILE` saved, and nothing of the demo."),
+    ] = None,
+) -> None:
+    """Start everything on this machine until Ctrl-C. Example: [b]python -m realtime up --full[/b]"""
+    from realtime.commands.snapshot_file import read_snapshot
+    from realtime.commands.up import run_stack
+
+    if snapshot and full:
+        raise UsageError("choose --snapshot or --full: a snapshot takes the place of the demo")
+    read = read_snapshot(snapshot) if snapshot else None
+    run_stack(
+        program.console, full=full, demo=demo and not snapshot, postgres=postgres, front=front, snapshot=read
+    )

@@ -1,0 +1,143 @@
+"""What is in force: publications, and what containers decide by."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from realtime.cli import program
+from realtime.cli.program import UsageError, is_local
+
+if TYPE_CHECKING:
+    from chalicelib.domain.definitions.model import DefinitionKind
+
+app = typer.Typer()
+PANEL = "Definitions"
+Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as errors.")]
+
+
+@app.command(rich_help_panel=PANEL)
+def publish(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Definition files or folders.")] = None,
+    strict: Strict = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove definitions that are not in the files.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the difference and stop.")] = False,
+    version: Annotated[
+        int | None, typer.Option("--rollback", help="Restore a version, as a new one.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="Who publishes. On AWS a note beside the identity of your credentials.")
+    ] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before --prune removes, or a killed flag is on again.")
+    ] = False,
+) -> None:
+    """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
+    from realtime.commands.publish import confirm_on_terminal, roll_back
+    from realtime.commands.publish import publish as run
+    from realtime.commands.publisher import PublisherName, get_caller_arn, identify_publisher
+
+    if bool(paths) == (version is not None):
+        raise UsageError("name either files to publish or --rollback VERSION")
+    services = program.plane()
+    definitions, read_recent = services.definitions, services.recent_contexts.get_all
+    publisher = (
+        PublisherName("") if dry_run else identify_publisher(by, None if is_local() else get_caller_arn)
+    )
+    confirm = (lambda _: True) if yes else confirm_on_terminal
+    if version is not None:
+        raise typer.Exit(
+            roll_back(
+                program.console,
+                definitions,
+                version,
+                publisher=publisher,
+                confirm=confirm,
+                dry_run=dry_run,
+                read_recent=read_recent,
+            )
+        )
+    raise typer.Exit(
+        run(
+            program.console,
+            definitions,
+            paths or [],
+            strict,
+            publisher=publisher,
+            prune=prune,
+            confirm=confirm,
+            dry_run=dry_run,
+            read_recent=read_recent,
+        )
+    )
+
+
+@app.command(rich_help_panel=PANEL)
+def kill(
+    flag: Annotated[str, typer.Argument(help="The flag's key or alias.")],
+    reason: Annotated[str, typer.Option(help="Why; the history keeps it.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Turn it on again, as it was.")] = False,
+    by: Annotated[str, typer.Option(help="Who does it; as of `publish`.")] = "",
+) -> None:
+    """Turn a flag off for everybody, at once. Example: [b]python -m realtime kill x --reason "errors"[/b]"""
+    from realtime.commands.kill import kill_flag, undo_kill
+    from realtime.commands.publisher import get_caller_arn, identify_publisher
+    from realtime.definition_files.kills import check_reason
+
+    if not undo:
+        check_reason(reason)  # before AWS is asked who this is
+    definitions = program.plane().definitions
+    publisher = identify_publisher(by, None if is_local() else get_caller_arn)
+    run = undo_kill if undo else kill_flag
+    run(program.console, definitions, flag, reason, publisher, time.time())
+
+
+@app.command(rich_help_panel=PANEL)
+def history(
+    flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
+    experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
+    segment: Annotated[str, typer.Option(help="A segment's key.")] = "",
+) -> None:
+    """Show who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
+    from realtime.commands.history import show_definition_history, show_history
+
+    keys: dict[DefinitionKind, str] = {"flag": flag, "experiment": experiment, "segment": segment}
+    named = [(kind, key) for kind, key in keys.items() if key]
+    if len(named) > 1:
+        raise UsageError("name --flag KEY, --experiment KEY or --segment KEY, or none for everything")
+    definitions = program.plane().definitions
+    if named:
+        show_definition_history(program.console, definitions, *named[0])
+    else:
+        show_history(program.console, definitions)
+
+
+@app.command(rich_help_panel=PANEL)
+def snapshot(
+    to: Annotated[Path | None, typer.Option(help="Save it in a new file instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Write what containers decide by without DynamoDB. Example: [b]python -m realtime snapshot[/b]
+
+    Every publish writes it; this repairs one that is missing or behind.
+    """
+    import time
+
+    from chalicelib.stores.definitions import DefinitionStore
+    from realtime.commands.snapshot import write_snapshot
+    from realtime.commands.snapshot_file import save_snapshot
+
+    if to and as_json:
+        raise UsageError("choose --to or --json")
+    services = program.plane()
+    definitions = DefinitionStore(services.clients, services.settings)
+    if to:
+        save_snapshot(program.console, definitions.take_snapshot(), to, time.time())
+    else:
+        write_keys = services.write_key_snapshot
+        write_snapshot(
+            program.console, definitions, services.snapshots, write_keys, time.time(), as_json=as_json
+        )
