@@ -35,9 +35,10 @@ def test_a_public_key_sees_only_what_clients_may_see(scopes: tuple[str, ...], is
     assert access.is_client is is_client
 
 
-def test_a_public_key_for_events_opens_only_their_route() -> None:
+def test_a_public_key_for_events_opens_only_their_routes() -> None:
     keys = CountingKeys(replace(WEB, scopes=("events:client",)))
-    assert make_authorizer(keys).authorize(HEADER).routes == ("/events",)
+    routes = make_authorizer(keys).authorize(HEADER).routes
+    assert routes == ("/events", "/evidently/events/projects/{project}")
 
 
 def test_an_admin_may_send_events_and_backfill_them() -> None:
