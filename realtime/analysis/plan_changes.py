@@ -52,12 +52,11 @@ def describe_plan_change(
         )
 
 
-def describe_missing_plan(experiment: ExperimentDocument) -> Iterator[str]:
-    """A line for the publisher. The archive is not read here: a publish must not wait for it."""
+def is_plan_missing(experiment: ExperimentDocument) -> bool:
+    """It will be decided by primary metrics, and nobody has said how many users that needs."""
     analysis = experiment.analysis
-    if analysis and analysis.primary and not analysis.planned_users and experiment.status != "completed":
-        command = f"python -m realtime plan-experiment {experiment.key}"
-        yield f"it has no planned_users: `{command}` says how many it needs, and how long that takes"
+    is_planned = analysis is None or not analysis.primary or analysis.planned_users
+    return not is_planned and experiment.status != "completed"
 
 
 def list_paths(differences: Sequence[Difference]) -> str:

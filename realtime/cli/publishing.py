@@ -11,6 +11,7 @@ from realtime.cli.program import UsageError, is_local
 
 if TYPE_CHECKING:
     from chalicelib.domain.definitions.model import DefinitionKind
+    from chalicelib.domain.definitions.schema import ExperimentDocument
 
 app = typer.Typer()
 PANEL = "Definitions"
@@ -71,8 +72,15 @@ def publish(
             confirm=confirm,
             dry_run=dry_run,
             read_recent=read_recent,
+            estimate=_estimate_duration,
         )
     )
+
+
+def _estimate_duration(experiment: "ExperimentDocument") -> str:
+    from realtime.commands.plan_estimate import estimate_duration
+
+    return estimate_duration(program.plane(), experiment)
 
 
 @app.command(rich_help_panel=PANEL)

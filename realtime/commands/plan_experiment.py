@@ -133,11 +133,16 @@ def _plan_known(ask: Ask, known: Known) -> ExperimentPlan:
 
 
 def _plan_from_archive(console: Console, source: Source, ask: Ask, setting: Setting) -> ExperimentPlan:
-    design = make_baseline_design(setting, source.since, source.until)
     with console.status("Reading the archive …") as status:
         engine = source.open_engine(lambda text: status.update(Text(text)))
-        census = engine.read_census(design)
-        moments = engine.read_moments(design, [planned.metric for planned in setting.metrics])
+        return make_plan_from(engine, source, ask, setting)
+
+
+def make_plan_from(engine: Engine, source: Source, ask: Ask, setting: Setting) -> ExperimentPlan:
+    """Raises ArchiveError or PlanError."""
+    design = make_baseline_design(setting, source.since, source.until)
+    census = engine.read_census(design)
+    moments = engine.read_moments(design, [planned.metric for planned in setting.metrics])
     if not any(one.users for one in census.users):
         raise PlanError(f"nobody had the event {setting.entry} then: name another with --entry")
     baselines: list[tuple[PlannedMetric, Baseline]] = [

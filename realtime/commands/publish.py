@@ -15,7 +15,7 @@ from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.recent_contexts import RecentContext
-from realtime.analysis.plan_changes import describe_missing_plan, describe_plan_change
+from realtime.analysis.plan_changes import describe_plan_change, is_plan_missing
 from realtime.commands.publisher import PublisherName
 from realtime.commands.validate import find_conflicts, print_report
 from realtime.definition_files.diff import DefinitionChange, find_changes
@@ -30,6 +30,8 @@ from realtime.definition_files.split_changes import describe_split_change
 
 Confirm: TypeAlias = Callable[[str], bool]
 """Asks a question, and says whether the answer is yes."""
+Estimate: TypeAlias = Callable[[ExperimentDocument], str]
+"""Says how many users an experiment without a plan needs, and for how long it runs."""
 NOBODY = PublisherName("")
 SIGNS = {"+": ("added", "green"), "~": ("changed", "yellow"), "-": ("removed", "red")}
 
@@ -37,6 +39,12 @@ SIGNS = {"+": ("added", "green"), "~": ("changed", "yellow"), "-": ("removed", "
 def list_nothing(_now: float) -> Sequence[RecentContext]:
     """Where no recent contexts are kept."""
     return ()
+
+
+def name_planner(experiment: ExperimentDocument) -> str:
+    """Where no archive is read."""
+    command = f"python -m realtime plan-experiment {experiment.key}"
+    return f"`{command}` says how many it needs, and how long that takes"
 
 
 def confirm_on_terminal(
@@ -73,13 +81,14 @@ def publish(
     dry_run: bool = False,
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
+    estimate: Estimate = name_planner,
 ) -> int:
     """Print the difference, then publish all of it or nothing. Returns the exit status.
 
     Published definitions that are not in the files stay, unless ``prune``. The files are checked together
     with them: a flag may name a prerequisite that another repository publishes. ``prune`` removes no
     definition of a file that was skipped, and none unless ``confirm`` agrees. It is also asked before a
-    flag that was killed is turned on again.
+    flag that was killed is turned on again. ``estimate`` is asked when all is published.
     """
     files = read_definitions(paths)
     if files.problems:  # reported without asking the store
@@ -106,7 +115,17 @@ def publish(
     if absent and not prune:
         console.print(f"[dim]{len(absent)} published, not in these files: kept (--prune removes them).[/dim]")
     return _publish_changes(
-        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm, bool(removed)
+        console,
+        definitions,
+        published,
+        wanted,
+        publisher,
+        dry_run,
+        now,
+        read_recent,
+        confirm,
+        asks=bool(removed),
+        estimate=estimate,
     )
 
 
@@ -164,7 +183,7 @@ def publish_backup(
         if document or (row.kind, row.key) in published.rows:
             wanted[row.kind, row.key] = document
     return _publish_changes(
-        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm, True
+        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm, asks=True
     )
 
 
@@ -184,7 +203,9 @@ def _publish_changes(
     now: float | None,
     read_recent: ReadRecent,
     confirm: Confirm,
+    *,
     asks: bool = False,
+    estimate: Estimate = name_planner,
 ) -> int:
     """``confirm`` is asked if ``asks``, or if a killed flag would be on again."""
     now = time.time() if now is None else now
@@ -201,8 +222,6 @@ def _publish_changes(
             plan = describe_plan_change(before_it, change.after, history, now)
             for line in (*describe_split_change(change.after, history), *plan):
                 console.print(f"    [yellow]{line}[/yellow]", highlight=False, soft_wrap=True)
-            for line in describe_missing_plan(change.after):
-                console.print(f"    [dim]{line}[/dim]", highlight=False, soft_wrap=True)
         kill = _find_undone_kill(definitions, change)
         if kill:
             asks = True
@@ -225,6 +244,10 @@ def _publish_changes(
         rows = [_build_change_row(change) for change in changes]
         version = definitions.publish(rows, published.version, now, publisher.by, publisher.note)
         console.print(f"[green]Published version {version}[/green]: {_summarize(changes)}.", highlight=False)
+    for change in changes:
+        if isinstance(change.after, ExperimentDocument) and is_plan_missing(change.after):
+            said = estimate(change.after)
+            _print_data(console, f"{change.after.key} has no planned_users: {said}")
     return 0
 
 

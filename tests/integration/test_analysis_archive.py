@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.definitions.compiler import parse_experiment
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 from realtime.analysis.archive.bucket import BucketArchive
@@ -17,7 +19,10 @@ from realtime.analysis.archive.places import open_archive
 from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
 from realtime.analysis.engines.parquet import write_parquet
 from realtime.analysis.model import ArchiveError, Census
-from tests.support.archives import DAY, START, design, draw_two_days, exposure, write_lines
+from realtime.commands.plan_estimate import estimate_duration
+from realtime.commands.publish import name_planner
+from tests.support.archives import DAY, START, design, draw_two_days, exposure, line, write_lines
+from tests.support.experiments import document
 
 Upload = Callable[[], list[str]]
 
@@ -51,6 +56,32 @@ def archive(
     found = open_archive(None, service_clients.s3, aws_settings.archive_bucket, tmp_path / "copies")
     assert isinstance(found, BucketArchive)
     return found
+
+
+def test_a_publisher_learns_how_long_an_experiment_takes(
+    service_clients: Clients, aws_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 new users a day, of whom every second buys. plan-experiment's tests have the same archive."""
+    monkeypatch.chdir(tmp_path)  # where the copies are
+    metric = {"key": "converted", "event": "purchase", "aggregate": "conversion", "minimum_effect": 0.2}
+    analysis = {"primary": ["converted"], "metrics": [metric], "anchor": "visit", "sequential": False}
+    experiment = parse_experiment(document(metrics=["purchase"], analysis=analysis))
+    services: Any = SimpleNamespace(
+        clients=service_clients, settings=aws_settings, clock=lambda: START + 40 * DAY
+    )
+    assert estimate_duration(services, experiment) == name_planner(experiment)  # nothing is archived
+    lines = []
+    for number in range(240):
+        user, at = f"u{number}", START + number // 12 * DAY
+        lines.append(line(user, "visit", at, f"v{number}"))
+        lines += [line(user, "purchase", at + 60, f"p{number}")] if number % 2 else []
+    for path in write_lines(tmp_path, lines):
+        key = path.relative_to(tmp_path).as_posix()
+        service_clients.s3.put_object(Bucket=aws_settings.archive_bucket, Key=key, Body=path.read_bytes())
+    assert estimate_duration(services, experiment) == (
+        "it needs 770 users, which takes 10 weeks if they come in as in the archive."
+        " `python -m realtime plan-experiment checkout` says more"
+    )
 
 
 def count(archive: Any) -> Census:

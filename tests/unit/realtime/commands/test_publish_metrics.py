@@ -32,11 +32,26 @@ def test_the_metrics_of_the_catalogue_are_published_with_the_experiment(publishe
 
 
 def test_without_a_plan_the_command_that_makes_one_is_named(publisher: Publisher) -> None:
-    line = "it has no planned_users: `python -m realtime plan-experiment checkout` says how many it needs"
+    line = "checkout has no planned_users: `python -m realtime plan-experiment checkout` says how many"
     publisher.publish(experiments=(plan(),), metrics=(REVENUE,))
     assert line in publisher.output
     publisher.publish(experiments=(plan(planned_users=900),), metrics=(REVENUE,))
     assert line not in publisher.output
+
+
+def test_without_a_plan_its_duration_is_said_once_all_is_published(publisher: Publisher) -> None:
+    asked = []
+
+    def estimate(experiment: ExperimentDocument) -> str:
+        asked.append((experiment.key, publisher.definitions.get_changes(None).version))
+        return "3 weeks"
+
+    publisher.publish(experiments=(plan(),), metrics=(REVENUE,), estimate=estimate)
+    assert publisher.output.endswith(
+        "Published version 1: 1 added.\ncheckout has no planned_users: 3 weeks\n"
+    )
+    publisher.publish(FLAG, experiments=(plan(),), metrics=(REVENUE,), estimate=estimate)
+    assert asked == [("checkout", 1)]  # of what changes
 
 
 def test_a_changed_metric_is_shown_by_its_path(publisher: Publisher) -> None:

@@ -1,0 +1,47 @@
+"""How long an experiment without a plan will take, for who publishes it."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.definitions.schema import ExperimentDocument
+from realtime.analysis.archive.layout import RAW
+from realtime.analysis.model import ArchiveError
+from realtime.analysis.plan_question import Ask, find_setting
+from realtime.analysis.planning import PlanError
+from realtime.commands.plan_experiment import find_source, make_plan_from
+from realtime.commands.publish import name_planner
+
+if TYPE_CHECKING:
+    from chalicelib.wiring import Plane
+
+MAX_BYTES = 50_000_000
+"""Of an archive that is read for this: some seconds. A larger one is for `plan-experiment`."""
+
+
+def estimate_duration(services: "Plane", experiment: ExperimentDocument) -> str:
+    """From today's archive, if that takes seconds; else the command that says it. Raises nothing for either:
+    the experiment is published by now.
+    """
+    try:
+        if not _is_small(services):
+            return name_planner(experiment)
+        metrics = experiment.analysis.metrics if experiment.analysis else ()
+        setting = find_setting(Ask(), experiment, {metric.key: metric for metric in metrics})
+        source = find_source(services, None, "", "")
+        plan = make_plan_from(source.open_engine(lambda _: None), source, Ask(), setting)
+    except (ArchiveError, PlanError, ValueError, BotoCoreError, ClientError):
+        return name_planner(experiment)
+    if plan.duration is None:
+        return name_planner(experiment)
+    weeks = plan.duration.weeks
+    return (
+        f"it needs {plan.all_users:,} users, which takes {weeks} week{'s' if weeks > 1 else ''} if they come"
+        f" in as in the archive. `python -m realtime plan-experiment {experiment.key}` says more"
+    )
+
+
+def _is_small(services: "Plane") -> bool:
+    """By one page of its objects."""
+    page = services.clients.s3.list_objects_v2(Bucket=services.settings.archive_bucket, Prefix=RAW)
+    return not page["IsTruncated"] and sum(each["Size"] for each in page.get("Contents", ())) <= MAX_BYTES
