@@ -106,6 +106,8 @@ class Authorizer:
 
     def _look_up_first(self, key_id: str, now: float) -> _Known | None:
         """The snapshot is read beside the table if that takes long: the first that knows the key answers."""
+        if self._unknown.remember(key_id):  # a thread for each guess would cost twenty times as much
+            return None
         reading = start_call(lambda: None if self._unknown.contain(key_id) else self._read(key_id, now))
         if not wait((reading,), HEDGE_SECONDS).done:
             finding = start_call(lambda: self._fallback.find(key_id))

@@ -25,6 +25,18 @@ class UnknownKeys:
         self._stored: TTLCache[str, frozenset[str]] = TTLCache(1, ttl, timer)
         self._lock = Lock()
 
+    def remember(self, key_id: str) -> bool:
+        """`contain` if that is known without a call; never waits."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if key_id in self._seen:
+                return True
+            stored = self._stored.get("ids") if len(self._seen) >= GUESSES else None
+            return stored is not None and key_id not in stored
+        finally:
+            self._lock.release()
+
     def contain(self, key_id: str) -> bool:
         """Whether the key is known to be unknown. Raises StorageUnavailable or Throttled."""
         with self._lock:
