@@ -19,9 +19,9 @@ from tests.support.analysis_reference import SCALE, UserNumbers, add_up
 AMOUNTS = st.integers(-(10**6), 10**6)
 HORIZONS = st.sampled_from([FixedHorizon(), SequentialHorizon(1_000), SequentialHorizon(50)])
 ALPHAS = st.floats(0.001, 0.4)
-ESTIMATES = st.builds(
-    Estimate, st.integers(2, 10**6), st.floats(-100, 100), st.floats(1e-9, 10_000) | st.just(0.0)
-)
+MEANS = st.integers(-(10**8), 10**8).map(lambda millionths: millionths / 10**6)
+"""Amounts have four decimals. A mean of 1e-300 only says how many digits a float has."""
+ESTIMATES = st.builds(Estimate, st.integers(2, 10**6), MEANS, st.floats(1e-9, 10_000) | st.just(0.0))
 
 
 def sums_of(variant: str, *users: tuple[int, ...]) -> Sums:
