@@ -30,7 +30,9 @@ def estimate_duration(services: "Plane", experiment: ExperimentDocument) -> str:
         setting = find_setting(Ask(), experiment, {metric.key: metric for metric in metrics})
         source = find_source(services, None, "", "")
         plan = make_plan_from(source.open_engine(lambda _: None), source, Ask(), setting)
-    except (ArchiveError, PlanError, ValueError, BotoCoreError, ClientError):
+    except PlanError as error:
+        return f"the archive does not say how many it needs: {error}. {name_planner(experiment)}"
+    except (ArchiveError, ValueError, BotoCoreError, ClientError):
         return name_planner(experiment)
     if plan.duration is None:
         return name_planner(experiment)

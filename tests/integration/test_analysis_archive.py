@@ -82,6 +82,9 @@ def test_a_publisher_learns_how_long_an_experiment_takes(
         "it needs 770 users, which takes 10 weeks if they come in as in the archive."
         " `python -m realtime plan-experiment checkout` says more"
     )
+    nobody = parse_experiment(document(metrics=["purchase"], analysis=analysis | {"anchor": "signup"}))
+    said = estimate_duration(services, nobody)
+    assert said.startswith("the archive does not say how many it needs: nobody had the event signup then")
 
 
 def count(archive: Any) -> Census:
