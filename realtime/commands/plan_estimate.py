@@ -15,8 +15,8 @@ from realtime.commands.publish import name_planner
 if TYPE_CHECKING:
     from chalicelib.wiring import Plane
 
-MAX_BYTES = 50_000_000
-"""Of an archive that is read for this: some seconds. A larger one is for `plan-experiment`."""
+MAX_BYTES, MAX_PAGES = 50_000_000, 5
+"""Of an archive that is read for this, and pages of 1,000 objects. A larger one is for `plan-experiment`."""
 
 
 def estimate_duration(services: "Plane", experiment: ExperimentDocument) -> str:
@@ -44,6 +44,10 @@ def estimate_duration(services: "Plane", experiment: ExperimentDocument) -> str:
 
 
 def _is_small(services: "Plane") -> bool:
-    """By one page of its objects."""
-    page = services.clients.s3.list_objects_v2(Bucket=services.settings.archive_bucket, Prefix=RAW)
-    return not page["IsTruncated"] and sum(each["Size"] for each in page.get("Contents", ())) <= MAX_BYTES
+    size = 0
+    pages = services.clients.s3.get_paginator("list_objects_v2")
+    for number, page in enumerate(pages.paginate(Bucket=services.settings.archive_bucket, Prefix=RAW), 1):
+        size += sum(each["Size"] for each in page.get("Contents", ()))
+        if size > MAX_BYTES or number > MAX_PAGES:
+            return False
+    return True
