@@ -119,7 +119,7 @@ class Services(AwsStores):
             self.metrics,
             self.parallel,
             self.linked_users,
-            self._new_evaluation_time,
+            self.new_evaluation_time,
         )
 
     @cached_property
@@ -133,11 +133,11 @@ class Services(AwsStores):
             tracker.buffer if tracker else None,
             self.assigner,
             self.tracker,
-            self._new_evaluation_time,
+            self.new_evaluation_time,
         )
 
     @cached_property
-    def _new_evaluation_time(self) -> Callable[[], RequestTime]:
+    def new_evaluation_time(self) -> Callable[[], RequestTime]:
         from chalicelib.services.evaluation_time import RequestTime
 
         return partial(RequestTime, self.settings.evaluation_seconds)

@@ -1,5 +1,6 @@
 """What the routes and direct calls answer. A module of its own: a stream's function never loads it."""
 
+from functools import partial
 from typing import Any
 
 from chalice.app import Request, Response
@@ -90,9 +91,11 @@ def evidently_feature(request: Request, plane: Plane, _project: str, feature: st
 
 
 def evidently_features(request: Request, plane: Plane, project: str) -> Response:
+    """The whole batch has the time of one request."""
     from chalicelib.api import evidently
 
-    return evidently.evaluate_features(request, plane.evaluate, project)
+    evaluate = partial(plane.evaluate, time=plane.new_evaluation_time())
+    return evidently.evaluate_features(request, evaluate, project)
 
 
 def evidently_events(request: Request, plane: Plane, _project: str) -> Response:

@@ -59,7 +59,7 @@ class Plane(Services):
         return results
 
     def evaluate(
-        self, user_id: str | None, flag_key: str, context: dict[str, Any], **options: bool
+        self, user_id: str | None, flag_key: str, context: dict[str, Any], **options: Any
     ) -> Evaluation:
         now = self.clock()
         evaluation = self.flag_evaluator.evaluate(user_id, flag_key, context, now, **options)

@@ -2,12 +2,14 @@
 
 A custom event has a user and `details`. Each number in them becomes an event: its name is the event type, as
 metrics of Evidently name a number by its path. Retries of one call have one id, so each event counts once.
+Each has all details as properties, so their number is limited: 32 KB of numbers would become 48 MB.
 """
 
 import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from chalice.app import Request
@@ -16,11 +18,12 @@ from chalicelib.api.evidently import evidently_view, read_object
 from chalicelib.api.evidently_models import EvidentlyEvent, EvidentlyEventsRequest
 from chalicelib.api.requests import parse_object, validate_request
 from chalicelib.domain.errors import InvalidInput
-from chalicelib.domain.stream.event import MAX_EVENTS
+from chalicelib.domain.stream.event import MAX_EVENTS, TOO_DEEP, is_too_deep
 from chalicelib.domain.timestamps import EARLIEST, LATEST, format_timestamp
 
 Event = dict[str, Any]
 Ingest = Callable[[dict[str, Any]], dict[str, Any]]
+MAX_NUMBERS = 20
 INVOCATION = "amz-sdk-invocation-id"
 """A header of AWS's SDKs: the same in each attempt of one call."""
 
@@ -55,6 +58,8 @@ def receive_project_events(request: Request, ingest: Ingest) -> dict[str, Any]:
 
 def _translate(item: EvidentlyEvent) -> list[Event]:
     data = parse_object(item.data, "data")
+    if is_too_deep(data):  # before the numbers are looked for, level by level
+        raise InvalidInput(TOO_DEEP.code, TOO_DEEP.message)
     timestamp = _read_time(item.timestamp)
     if item.type == "aws.evidently.evaluation":
         properties = {name: value for name, value in data.items() if name not in ("entityId", "feature")}
@@ -71,7 +76,11 @@ def _translate(item: EvidentlyEvent) -> list[Event]:
     if not isinstance(details, dict):
         raise InvalidInput("missing_field", "data.details must be an object.")
     common = {"user_id": _find_user(data), "timestamp": timestamp, "properties": details}
-    numbers = [{"event_type": name, "value": value, **common} for name, value in _list_numbers(details)]
+    named = list(islice(_list_numbers(details), MAX_NUMBERS + 1))
+    if len(named) > MAX_NUMBERS:
+        message = f"data.details has over {MAX_NUMBERS} numbers, each of which is an event: send fewer."
+        raise InvalidInput("too_many_numbers", message)
+    numbers = [{"event_type": name, "value": value, **common} for name, value in named]
     return numbers or [{"event_type": item.type, **common}]
 
 

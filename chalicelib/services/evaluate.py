@@ -70,8 +70,10 @@ class FlagEvaluator:
         keep_user_id: bool = False,
         only_client: bool = False,
         is_checked: bool = False,
+        time: EvaluationTime | None = None,
     ) -> Evaluation:
         """An experiment that the flag serves counts the exposure. ``is_checked``: `check_context` took it.
+        ``time`` is what is left of a request that evaluates more; None is a whole one.
 
         Raises NotFound for an unknown flag, InvalidInput or TooLarge for the user id and the context.
         """
@@ -94,7 +96,7 @@ class FlagEvaluator:
             except Stop:
                 answer = NO_VALUE
         if answer is NO_VALUE:
-            answer = self._evaluate_with_state(flag, user_id, context, now)
+            answer = self._evaluate_with_state(flag, user_id, context, now, time or self._new_time())
         evaluation: Evaluation = answer
         append, next_number = self._append, self._next_number
         if append is not None and next_number is not None and user_id is not None:
@@ -147,12 +149,12 @@ class FlagEvaluator:
         return Evaluations(evaluations, failures)
 
     def _evaluate_with_state(
-        self, flag: Flag, user_id: str | None, context: dict[str, Any], now: float
+        self, flag: Flag, user_id: str | None, context: dict[str, Any], now: float, time: EvaluationTime
     ) -> Evaluation:
         def assign(key: str) -> Evaluation | None:
             return self._assign(key, user_id, context, now, time)
 
-        get_flag, time = self._flags.get, self._new_time()
+        get_flag = self._flags.get
         state = make_state(now, get_flag, self._find_segment, assign, time)
         return evaluate(flag, user_id, context, now, get_flag, state)
 

@@ -10,6 +10,7 @@ from chalicelib.domain.general_form.compiler import Variant
 from chalicelib.domain.reasons import OPENFEATURE, Reason
 
 MAX_ADOPTED = 1_000
+"""The other flag has a few answers, and others each time that it is published."""
 
 
 class FlagAnswers:
@@ -18,8 +19,8 @@ class FlagAnswers:
         self._version = version
         self._tracked = compute_threshold(share_to_buckets(document.tracking_sample))
         self._no_value: Evaluation | None = None
-        self._adopted: dict[int, tuple[Evaluation, Evaluation]] = {}
-        """Adopted answers and our own, by the id of the former: it is kept, so that no other gets its id."""
+        self._adopted: dict[tuple[str | None, str], Evaluation] = {}
+        """Our own, by the variant and the JSON of the answer that was adopted."""
 
     def make(self, variant: Variant, enabled: bool, reason: str) -> Evaluation:
         return self._encode(
@@ -33,13 +34,11 @@ class FlagAnswers:
         return self._no_value
 
     def adopt(self, answer: Evaluation) -> Evaluation:
-        """Another flag's or an experiment's answer as this flag's own.
-
-        A flag answers with the same objects again and again; an experiment makes a new one each time.
-        """
-        known = self._adopted.get(id(answer))
+        """Another flag's or an experiment's answer as this flag's own. An experiment's is not encoded yet."""
+        content = answer.id, answer.encoded
+        known = self._adopted.get(content)
         if known is not None:
-            return known[1]
+            return known
         adopted = self._encode(
             answer.id,
             answer.variant,
@@ -48,8 +47,8 @@ class FlagAnswers:
             enabled=answer.enabled,
             has_value=answer.has_value,
         )
-        if answer.flag_key and len(self._adopted) < MAX_ADOPTED:
-            self._adopted[id(answer)] = answer, adopted
+        if answer.encoded and len(self._adopted) < MAX_ADOPTED:
+            self._adopted[content] = adopted
         return adopted
 
     def _encode(

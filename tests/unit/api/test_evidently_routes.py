@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.errors import EvaluationTooLong, StorageUnavailable, Throttled
 from chalicelib.domain.stream.outgoing import OutgoingRecord
 from realtime.local.front import FRONTS, Front
 from realtime.testing.event_stores import MemoryEventStream
@@ -240,6 +241,45 @@ def test_custom_events_are_events_named_by_their_numbers(evidently: Evidently) -
         sent[2]["event_id"],
     ]
     assert len({each["event_id"] for each in sent}) == 3
+
+
+def test_one_event_has_a_limited_effect(one: Evidently) -> None:
+    def count(number: int) -> dict[str, Any]:
+        return {"entityId": USER, "details": {"a": {f"n{each}": each for each in range(number)}}}
+
+    deep = '{"a":' * 1_000 + "1" + "}" * 1_000
+    data = [json.dumps(each) for each in (count(20), count(21), count(3_000))]
+    data.append(f'{{"entityId": "{USER}", "details": {deep}}}')
+    now = one.service.plane.clock()
+    events = [{"timestamp": now, "type": "aws.evidently.custom", "data": each} for each in data]
+    answer = one.client.put_project_events(project="shop", events=events)
+    codes = [result.get("errorCode") for result in answer["eventResults"]]
+    assert codes[:3] == [None, "too_many_numbers", "too_many_numbers"]
+    assert codes[3] in ("too_deep", "invalid_json")  # the latter where Python itself reads no more levels
+    assert len(one.sent()) == 20
+
+
+class Spent:
+    """Of a request that has no time left."""
+
+    def check(self) -> None:
+        raise EvaluationTooLong
+
+    def exclude(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def test_a_batch_has_the_time_of_one_request(tmp_path: Path) -> None:
+    with serve_service() as (url, service):
+        tests = [{"when": {"if": "text", "contains": f"{number}"}, "serve": "on"} for number in range(100)]
+        service.publish_flag("slow", type="boolean", rules=tests, default="off")
+        client = make_client(tmp_path, f"{url}/evidently", KEY)
+        item = {"feature": "slow", "entityId": USER, "evaluationContext": json.dumps({"text": "x" * 9_000})}
+        assert client.batch_evaluate_feature(project="p", requests=[item] * 3)["results"]
+        service.plane.__dict__["new_evaluation_time"] = Spent
+        assert client.evaluate_feature(project="p", **item)["variation"] == "off"  # has its own
+        with pytest.raises(client.exceptions.ClientError, match="more time"):
+            client.batch_evaluate_feature(project="p", requests=[item])
 
 
 def test_evaluation_events_keep_their_name(one: Evidently) -> None:

@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.bucketing import compute_bucket, compute_halves
+from chalicelib.domain.definitions.answers import FlagAnswers
 from chalicelib.domain.definitions.model import Evaluation, Flag
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
 from chalicelib.domain.evaluation import evaluate, evaluate_all
@@ -523,3 +525,11 @@ def test_answers_of_a_flag_that_is_published_again_are_adopted_anew() -> None:
     for number in range(20):
         inner = flag("inner", variants={"a": number}, rules=[{"serve": "a"}])
         assert evaluate_for(outer, others=(inner,)).value == number
+
+
+def test_equal_answers_are_adopted_once_also_if_each_is_made_anew() -> None:
+    """As those of a flag that serves an experiment: each request would keep one more."""
+    inner = flag("inner", variants={"a": 1}, rules=[{"serve": "a"}])
+    answers = FlagAnswers(flag("outer", variants={"x": 1}, rules=[]).document, 1)
+    adopted = {id(answers.adopt(replace(evaluate_for(inner)))) for _ in range(5)}
+    assert len(adopted) == 1
