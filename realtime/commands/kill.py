@@ -1,7 +1,6 @@
 """`kill` and `kill --undo`: turn a flag off for everybody, and on again as it was."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +13,7 @@ from chalicelib.domain.evaluation import evaluate
 from chalicelib.domain.spelling import suggest
 from realtime.commands.publisher import PublisherName
 from realtime.definition_files.documents import build_row, parse_document, parse_row
-from realtime.definition_files.kills import NOTE, UNDO_NOTE, check_reason, describe_kill, find_kill
+from realtime.definition_files.kills import NOTE, UNDO_NOTE, check_reason, describe_kill, find_kill, may_be_on
 
 ATTEMPTS = 10
 """Somebody else publishes at the same moment: a kill goes on top of it."""
@@ -23,7 +22,7 @@ ATTEMPTS = 10
 def kill_flag(
     console: Console, definitions: Definitions, name: str, reason: str, publisher: PublisherName, now: float
 ) -> None:
-    """Publishes the flag with ``enabled: false``. ``name`` is its key or alias.
+    """Publishes the flag with ``enabled: false``, also in its scheduled changes. ``name``: its key or alias.
 
     It asks the store for this flag alone and measures nothing, so that nothing else can stop it. Raises
     ValueError, Conflict, StorageUnavailable or Throttled.
@@ -32,11 +31,11 @@ def kill_flag(
     for attempt in range(ATTEMPTS):
         version = definitions.get_changes(None).version
         flag, row = _find_flag(definitions, name)
-        if not flag.enabled:
+        if not may_be_on(flag):
             _show(console, f"{flag.key} is off already: {_describe_off(definitions, flag.key)}.")
             return
         try:
-            off = _write_enabled(row, False)
+            off = _turn_off(row)
             version = definitions.publish([off], version, now, publisher.by, note)
         except Conflict:
             if attempt == ATTEMPTS - 1:
@@ -51,21 +50,21 @@ def kill_flag(
 def undo_kill(
     console: Console, definitions: Definitions, name: str, reason: str, publisher: PublisherName, now: float
 ) -> None:
-    """Publishes the flag with ``enabled: true``. What else was published since the kill stays.
+    """Publishes the flag with ``enabled`` as before the kill. What else was published since stays.
 
     Raises ValueError if no kill holds it off; Conflict, StorageUnavailable or Throttled.
     """
     said = f"{UNDO_NOTE}: {check_reason(reason)}" if reason else UNDO_NOTE
     version = definitions.get_changes(None).version
     flag, row = _find_flag(definitions, name)
-    if flag.enabled:
+    if may_be_on(flag):
         raise ValueError(f"{flag.key} is on")
     history = definitions.get_history("flag", row.key)
     kill = find_kill(history)
     if kill is None:
         raise ValueError(f"{flag.key} was not turned off by a kill: publish it with `enabled: true`")
     note = ", ".join(filter(None, (said, publisher.note)))
-    on = _write_enabled(row, _read_enabled_before(history, kill))
+    on = _turn_on(row, next(each for each in history if each.version < kill.version))
     version = definitions.publish([on], version, now, publisher.by, note)
     _show(console, f"{flag.key} is on again, version {version}. It was {describe_kill(kill)}.")
     _show(console, "In force everywhere within 10 seconds.")
@@ -89,18 +88,30 @@ def _get_alias(row: DefinitionRow) -> str | None:
     return document.alias if isinstance(document, FlagDocument) else None
 
 
-def _write_enabled(row: DefinitionRow, value: bool | None) -> DefinitionRow:
-    """None leaves the field out, which is true."""
-    data: dict[str, Any] = json.loads(row.text) | {"enabled": value}
-    if value is None:
-        del data["enabled"]
+def _turn_off(row: DefinitionRow) -> DefinitionRow:
+    """No scheduled change turns it on again."""
+    data = json.loads(row.text)
+    for fields in (data, *_list_changes(data).values()):
+        if fields is data or "enabled" in fields:
+            fields["enabled"] = False
     return build_row(parse_document("flag", data))
 
 
-def _read_enabled_before(history: Sequence[DefinitionRow], kill: DefinitionRow) -> bool | None:
-    """As it was written, so that the files of this flag show no difference."""
-    texts = [row.text for row in history if row.version < kill.version and row.text]
-    return True if texts and "enabled" in json.loads(texts[0]) else None
+def _turn_on(row: DefinitionRow, before: DefinitionRow) -> DefinitionRow:
+    """``enabled`` is written where it was, so that the files of this flag show no difference."""
+    data, past = json.loads(row.text), json.loads(before.text)
+    del data["enabled"]
+    changes, past_changes = _list_changes(data), _list_changes(past)
+    pairs = [(data, past), *((changes[at], past_changes[at]) for at in changes.keys() & past_changes.keys())]
+    for fields, past_fields in pairs:
+        if "enabled" in past_fields:
+            fields["enabled"] = past_fields["enabled"]
+    return build_row(parse_document("flag", data))
+
+
+def _list_changes(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields that each scheduled change sets, by its time."""
+    return {change["at"]: change["set"] for change in data.get("changes", ())}
 
 
 def _describe_off(definitions: Definitions, key: str) -> str:

@@ -23,7 +23,7 @@ from realtime.definition_files.documents import KINDS, DefinitionName, Document,
 from realtime.definition_files.impact.measure import Documents, Impact, find_dependents, measure_impact
 from realtime.definition_files.impact.sampled import ReadRecent
 from realtime.definition_files.impact.text import describe_impact, format_share
-from realtime.definition_files.kills import describe_kill, find_kill
+from realtime.definition_files.kills import describe_kill, find_kill, may_be_on
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
 from realtime.definition_files.split_changes import describe_split_change
@@ -256,7 +256,7 @@ def _find_undone_kill(definitions: Definitions, change: DefinitionChange) -> Def
     before, after = change.before, change.after
     if not isinstance(before, FlagDocument) or not isinstance(after, FlagDocument):
         return None
-    if before.enabled or not after.enabled:
+    if may_be_on(before) or not may_be_on(after):
         return None
     return find_kill(definitions.get_history("flag", after.key))
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.domain.definitions.schema import FlagDocument
 
 NOTE, UNDO_NOTE = "kill: ", "kill undone"
 MAX_REASON = 500
@@ -16,6 +17,11 @@ def check_reason(reason: str) -> str:
     if len(text) > MAX_REASON:
         raise ValueError(f"--reason has {len(text)} characters, at most {MAX_REASON} are kept")
     return text
+
+
+def may_be_on(flag: FlagDocument) -> bool:
+    """Now, or by a change that it has scheduled."""
+    return flag.enabled or any(change.set.get("enabled") for change in flag.changes)
 
 
 def find_kill(history: Sequence[DefinitionRow]) -> DefinitionRow | None:

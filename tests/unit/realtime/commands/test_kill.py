@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.definitions.compiler import load_flag
-from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.domain.definitions.model import DefinitionRow, find_in_force
 from chalicelib.domain.errors import Conflict
 from realtime.commands.kill import kill_flag, undo_kill
 from realtime.commands.publisher import PublisherName
@@ -76,6 +76,29 @@ def test_what_was_published_since_stays(publisher: Publisher) -> None:
     publisher.publish(ON | {"enabled": False, "rollout_percentage": 7})
     undo(publisher)
     assert_changes(before, get_row(publisher), {"rollout_percentage": 7.0})
+
+
+@pytest.mark.parametrize("at", ["2026-01-01T00:00:00Z", "2031-01-01T00:00:00Z"])
+@pytest.mark.parametrize("is_on_before", [True, False])
+def test_no_scheduled_change_turns_it_on_again(publisher: Publisher, at: str, is_on_before: bool) -> None:
+    changes = [
+        {"at": at, "set": {"enabled": True, "rollout_percentage": 50}},
+        {"at": "2032-01-01T00:00:00Z", "set": {"rollout_percentage": 100}},
+    ]
+    publisher.publish(ON | {"enabled": is_on_before, "overrides": {"u1": "on"}, "changes": changes})
+    before = get_row(publisher).text
+    kill(publisher)
+    flag = load_flag(get_row(publisher).text)
+    for now in (NOW, NOW + 10 * 365 * 86_400):
+        assert answer(find_in_force(flag, now), now=now).reason == "DISABLED"
+    kill(publisher)
+    assert "f is off already" in publisher.output
+    publisher.publish(
+        ON | {"enabled": is_on_before, "overrides": {"u1": "on"}, "changes": changes}, dry_run=True
+    )
+    assert "turns it on again: it was killed" in publisher.output
+    undo(publisher)
+    assert get_row(publisher).text == before
 
 
 def test_a_flag_is_found_by_its_alias(publisher: Publisher) -> None:
