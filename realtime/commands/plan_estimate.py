@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from realtime.analysis.archive.layout import RAW
 from realtime.analysis.model import ArchiveError
@@ -32,8 +30,10 @@ def estimate_duration(services: "Plane", experiment: ExperimentDocument) -> str:
         plan = make_plan_from(source.open_engine(lambda _: None), source, Ask(), setting)
     except PlanError as error:
         return f"the archive does not say how many it needs: {error}. {name_planner(experiment)}"
-    except (ArchiveError, ValueError, BotoCoreError, ClientError):
+    except ArchiveError:  # there is none yet
         return name_planner(experiment)
+    except Exception as error:  # noqa: BLE001 - all is published, and that must not look as if it had failed
+        return f"the archive cannot be read ({type(error).__name__}). {name_planner(experiment)}"
     if plan.duration is None:
         return name_planner(experiment)
     weeks = plan.duration.weeks
