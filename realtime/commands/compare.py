@@ -15,7 +15,7 @@ from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.spelling import suggest
 from realtime.commands.explain_form import explain_form
 from realtime.commands.explain_question import Question
-from realtime.commands.import_definitions import read_document
+from realtime.commands.import_definitions import count_nouns, read_document
 from realtime.commands.replay import create_progress
 from realtime.definition_files.documents import KINDS, Document, parse_document, parse_row
 from realtime.definition_files.read import read_definitions
@@ -163,10 +163,8 @@ def _show(
         for side, label in (("theirs", title), ("here", "here")):
             _say(console, f"  {label:{width}}  {_describe_answer(each[side])}")
     if comparison.refused:
-        _say(
-            console,
-            f"{_count(comparison.refused, 'user')} cannot be asked here, first {comparison.first_refused}",
-        )
+        users = count_nouns(comparison.refused, "user")
+        _say(console, f"{users} cannot be asked here, first {comparison.first_refused}")
     _say(console, _summarize(comparison))
 
 
@@ -183,15 +181,11 @@ def _summarize(comparison: Comparison) -> str:
     if not comparison.compared:
         return "No flag of the document is published: nothing was compared."
     others = len(comparison.flags) - comparison.compared
-    note = f" Not compared: {_count(others, 'flag')}." if others else ""
+    note = f" Not compared: {count_nouns(others, 'flag')}." if others else ""
     return (
-        f"{comparison.different:,} of {_count(comparison.users, 'user')} would get another answer "
-        f"(expected 0) from {_count(comparison.compared, 'flag')}.{note}"
+        f"{comparison.different:,} of {count_nouns(comparison.users, 'user')} would get another answer "
+        f"(expected 0) from {count_nouns(comparison.compared, 'flag')}.{note}"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + "s" * (number != 1)
 
 
 def _say(console: Console, text: str) -> None:

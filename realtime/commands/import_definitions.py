@@ -67,12 +67,12 @@ def _describe(note: Note) -> str:
 
 def _summarize(imported: Imported, out: Path) -> str:
     flags, segments, experiments = map(len, (imported.flags, imported.segments, imported.experiments))
-    tests = f"{_count(experiments, 'experiment')}, " if experiments else ""
+    tests = f"{count_nouns(experiments, 'experiment')}, " if experiments else ""
     return (
-        f"{out}: {tests}{_count(flags, 'flag')} and {_count(segments, 'segment')} imported, "
+        f"{out}: {tests}{count_nouns(flags, 'flag')} and {count_nouns(segments, 'segment')} imported, "
         f"{len(imported.refusals)} refused."
     )
 
 
-def _count(number: int, noun: str) -> str:
+def count_nouns(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + "s" * (number != 1)

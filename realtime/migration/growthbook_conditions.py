@@ -245,7 +245,7 @@ def _compare_versions(subject: Subject, relation: str, value: Json, path: str) -
 
 
 def _search(subject: Subject, value: Json, path: str, *, ignores_case: bool) -> Json:
-    """A pattern that is none matches nothing. RE2 is closest to JavaScript: its classes are ASCII."""
+    """An invalid pattern matches nothing. Digits and letters are ASCII, as in JavaScript and RE2."""
     text = "null" if value is None else read_js_text(value)
     if not isinstance(text, str):
         raise Refused(path, "is no regular expression")

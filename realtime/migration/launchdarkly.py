@@ -213,7 +213,7 @@ class _Flag:
         return self._divide(weighted, shard, path)
 
     def _divide(self, weighted: Sequence[Fields], shard: dict[str, Json], path: str) -> Json:
-        """Running sums, as doubles. Whoever is past the end gets the last variation."""
+        """Weights add up as doubles. The last variation has what is left above their sum."""
         arms: list[dict[str, Json]] = []
         end = 0.0
         for entry in weighted[:-1]:

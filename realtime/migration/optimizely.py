@@ -6,6 +6,7 @@ else". The hash is MurmurHash3 of the bucketing id and the experiment's id, in t
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -221,15 +222,16 @@ def _list_ranges(owner: Fields) -> Iterator[tuple[int, int, str]]:
             start = end
 
 
-class _Rules:
+class _Rules(ABC):
     """What a flag and an experiment of its own have in common."""
 
     def __init__(self, names: Names, datafile: _Datafile) -> None:
         self._names, self._datafile = names, datafile
         self._variants = Variants()
 
+    @abstractmethod
     def _serve(self, variation: Fields) -> Json:
-        raise NotImplementedError
+        """What a rule serves for a variation of the datafile."""
 
     def _split(self, rule: Fields) -> Json | None:
         """None if it has no traffic."""

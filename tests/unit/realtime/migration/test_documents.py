@@ -1,4 +1,4 @@
-"""Documents with parts that nobody expects, and keys that are none here."""
+"""Malformed documents are refused, in whole or in part; names that are no valid keys become aliases."""
 
 from copy import deepcopy
 from functools import reduce
