@@ -1,13 +1,17 @@
 """How long an experiment without a plan will take, for who publishes it."""
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from realtime.analysis.archive.layout import RAW
+from realtime.analysis.archive.places import open_archive
+from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
 from realtime.analysis.model import ArchiveError
 from realtime.analysis.plan_question import Ask, find_setting
 from realtime.analysis.planning import PlanError
-from realtime.commands.plan_experiment import find_source, make_plan_from
+from realtime.commands.plan_experiment import Source, make_plan_from
 from realtime.commands.publish import name_planner
 
 if TYPE_CHECKING:
@@ -19,15 +23,17 @@ MAX_BYTES, MAX_PAGES = 50_000_000, 5
 
 def estimate_duration(services: "Plane", experiment: ExperimentDocument) -> str:
     """From today's archive, if that takes seconds; else the command that says it. Raises nothing for either:
-    the experiment is published by now.
+    the experiment is published by now. Who publishes keeps no copy of the events.
     """
     try:
         if not _is_small(services):
             return name_planner(experiment)
         metrics = experiment.analysis.metrics if experiment.analysis else ()
         setting = find_setting(Ask(), experiment, {metric.key: metric for metric in metrics})
-        source = find_source(services, None, "", "")
-        plan = make_plan_from(source.open_engine(lambda _: None), source, Ask(), setting)
+        with tempfile.TemporaryDirectory(prefix="realtime-") as copies:
+            archive = open_archive(None, services.clients.s3, services.settings.archive_bucket, Path(copies))
+            source = Source(lambda tell: create_duckdb_engine(archive, tell), None, services.clock())
+            plan = make_plan_from(source.open_engine(lambda _: None), source, Ask(), setting)
     except PlanError as error:
         return f"the archive does not say how many it needs: {error}. {name_planner(experiment)}"
     except ArchiveError:  # there is none yet

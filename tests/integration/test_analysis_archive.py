@@ -62,7 +62,7 @@ def test_a_publisher_learns_how_long_an_experiment_takes(
     service_clients: Clients, aws_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """12 new users a day, of whom every second buys. plan-experiment's tests have the same archive."""
-    monkeypatch.chdir(tmp_path)  # where the copies are
+    monkeypatch.chdir(tmp_path)
     metric = {"key": "converted", "event": "purchase", "aggregate": "conversion", "minimum_effect": 0.2}
     analysis = {"primary": ["converted"], "metrics": [metric], "anchor": "visit", "sequential": False}
     experiment = parse_experiment(document(metrics=["purchase"], analysis=analysis))
@@ -85,6 +85,7 @@ def test_a_publisher_learns_how_long_an_experiment_takes(
     nobody = parse_experiment(document(metrics=["purchase"], analysis=analysis | {"anchor": "signup"}))
     said = estimate_duration(services, nobody)
     assert said.startswith("the archive does not say how many it needs: nobody had the event signup then")
+    assert not (tmp_path / ".realtime").exists()  # events of users are not left with who publishes
 
 
 def count(archive: Any) -> Census:
