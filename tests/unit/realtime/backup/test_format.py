@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -78,8 +79,13 @@ def test_a_file_that_was_changed_or_cut_off_is_refused(data: st.DataObject) -> N
         place = data.draw(st.integers(10, len(whole) - 1))  # before it are fields that gzip ignores
         change = data.draw(st.integers(1, 255))
         damaged = whole[:place] + bytes([whole[place] ^ change]) + whole[place + 1 :]
-    with pytest.raises(ValueError, match=r"gzip|empty|JSON|checksum|last line|format"):
-        decode(damaged)
+    try:
+        read = decode(damaged)
+    except ValueError as error:
+        assert re.search(r"gzip|empty|JSON|checksum|last line|format", str(error))
+    else:  # one of the bits that fill up the last byte of what is packed: they mean nothing
+        assert gzip.decompress(damaged) == gzip.decompress(whole)
+        assert read == decode(whole)
 
 
 def test_lines_that_are_missing_are_noticed() -> None:
