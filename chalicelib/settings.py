@@ -32,6 +32,7 @@ class Settings:
     event_stream: str = ""
     archive_bucket: str = ""
     quarantine_queue: str = ""
+    webhook_queue: str = ""
     postgres_secret: str = ""
     postgres_url: str = ""
 
@@ -72,6 +73,7 @@ class Settings:
     metrics_interval: float = 60.0
     answer_budget: float = 0.05
     cors_headers: str = ""
+    admin: bool = False
     demo_key: str = ""
 
     @staticmethod
@@ -93,6 +95,7 @@ class Settings:
             "event_stream": f"experimentation-events-{env}",
             "archive_bucket": f"experimentation-archive-{env}",
             "quarantine_queue": f"experimentation-quarantine-{env}",
+            "webhook_queue": f"experimentation-webhooks-{env}",
             "firehose": f"experimentation-archive-{env}",
         }
         values: dict[str, object] = {
@@ -111,7 +114,7 @@ class Settings:
         if env == "local":  # it replays purchases of 1997, and its key is public
             endless = float("inf")
             local = {"event_max_age": endless, "metrics_interval": endless, "demo_key": "rt_local_demo"}
-            local["identity"] = True
+            local |= {"identity": True, "admin": True}
             values = local | values
         else:
             values["demo_key"] = ""

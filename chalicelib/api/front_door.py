@@ -88,7 +88,7 @@ class FrontDoor:
         except Exception as error:  # noqa: BLE001 - an authorizer that fails is a 500, whatever it raised
             log_unexpected("authorizer", error)
             return self._refuse(500, path)
-        if route not in access.routes:
+        if not access.opens(route):
             return self._refuse(403, path)
         context["authorizer"] = {"principalId": access.principal, **make_auth_context(access)}
         return None

@@ -23,7 +23,7 @@ from chalicelib.domain.errors import (
     Throttled,
     TooLarge,
 )
-from chalicelib.domain.keys import Access
+from chalicelib.domain.keys import ADMIN, VIEW, Access
 
 DENY: dict[str, Any] = {
     "principalId": "none",
@@ -34,6 +34,9 @@ DENY: dict[str, Any] = {
     },
 }
 """The authorizer's answer to a key that is not accepted; API Gateway answers 403."""
+MANAGEMENT = "/admin"
+LABEL_LENGTH = 200
+"""API Gateway takes an authorizer's answer of at most 8 KB."""
 _JSON = {"Content-Type": "application/json"}
 _STATUS: dict[type[RealtimeError], int] = {
     InvalidInput: 400,
@@ -54,12 +57,19 @@ def list_allowed(access: Access, routes: Mapping[str, Mapping[str, Any]]) -> lis
     In a policy ``*`` matches slashes too, so each entry names the methods and the whole path: ``*/events``
     would also open /ofrep/v1/evaluate/flags/events, a flag with this name.
     """
-    return [AuthRoute(_PARAMETER.sub("*", route), [*routes[route]]) for route in access.routes]
+    return [
+        AuthRoute(_PARAMETER.sub("*", route), [*methods])
+        for route, methods in routes.items()
+        if access.opens(route)
+    ]
 
 
 def make_auth_context(access: Access) -> dict[str, str]:
     """What the authorizer tells the views: API Gateway passes texts on."""
-    return {"flags": "client"} if access.is_client else {}
+    context = {"flags": "client"} if access.is_client else {}
+    if access.opens(MANAGEMENT):
+        context |= {"scope": ADMIN if access.is_admin else VIEW, "label": access.label[:LABEL_LENGTH]}
+    return context
 
 
 def is_client(request: Request) -> bool:

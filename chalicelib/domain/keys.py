@@ -21,7 +21,13 @@ CLIENT_FLAGS = "flags:client"
 """For keys that are public, such as one in a web page: only flags that are ``client_visible``."""
 CLIENT_EVENTS = "events:client"
 """For keys that are public: it sends events and reads nothing."""
+VIEW = "view"
+"""Reads in the management API."""
 ADMIN = "admin"
+"""Reads and changes in the management API, and backfills of events."""
+_BELOW_ADMIN = "/admin/"
+_MANAGEMENT = ("/admin", f"{_BELOW_ADMIN}*")
+"""A change with `VIEW` alone is refused by the view, which knows what a change is."""
 PUBLIC = frozenset({CLIENT_FLAGS, CLIENT_EVENTS})
 """A key that has only these scopes is public, so it may stand in a URL."""
 SCOPES: dict[str, tuple[str, ...]] = {
@@ -31,9 +37,10 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "events": _EVENTS,
     CLIENT_EVENTS: _EVENTS,
     "results": ("/experiments/{key}/results",),
-    ADMIN: ("/events",),
+    VIEW: _MANAGEMENT,
+    ADMIN: (*_MANAGEMENT, "/events"),
 }
-"""Scope → the routes it opens, as app.py writes them."""
+"""Scope → the routes it opens, as app.py writes them; ``/admin/*`` is all below ``/admin/``."""
 KEY_PATTERN = "rt_[A-Za-z0-9_-]{32,128}"
 """A key as `keys create` makes it. Others are refused without a look at the table."""
 BEARER_PATTERN = f"^[Bb][Ee][Aa][Rr][Ee][Rr] +{KEY_PATTERN} *$"
@@ -89,8 +96,8 @@ def parse_bearer(header: str) -> str | None:
 class Access(NamedTuple):
     """What a key opens: ``principal`` names it by its digest, ``routes`` is empty if it is not accepted.
 
-    ``is_client``: only flags that are ``client_visible``. ``is_admin``: also backfills of events.
-    ``is_public``: the key may stand in a URL.
+    ``is_client``: only flags that are ``client_visible``. ``is_admin``: also backfills of events, and changes
+    in the management API. ``is_public``: the key may stand in a URL.
     """
 
     principal: str
@@ -98,9 +105,14 @@ class Access(NamedTuple):
     is_client: bool = False
     is_admin: bool = False
     is_public: bool = False
+    label: str = ""
+
+    def opens(self, route: str) -> bool:
+        """``route`` as app.py writes it."""
+        return route in self.routes or (route.startswith(_BELOW_ADMIN) and _MANAGEMENT[1] in self.routes)
 
 
-def grant(principal: str, scopes: Collection[str]) -> Access:
+def grant(principal: str, scopes: Collection[str], label: str = "") -> Access:
     routes = dict.fromkeys(route for scope in SCOPES if scope in scopes for route in SCOPES[scope])
     is_client = CLIENT_FLAGS in scopes and "flags" not in scopes
-    return Access(principal, tuple(routes), is_client, ADMIN in scopes, PUBLIC.issuperset(scopes))
+    return Access(principal, tuple(routes), is_client, ADMIN in scopes, PUBLIC.issuperset(scopes), label)

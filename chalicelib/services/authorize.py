@@ -59,7 +59,7 @@ class Authorizer:
         clock: Callable[[], float],
     ) -> None:
         self._demo_id = digest(demo_key) if demo_key else None
-        self._demo_access = grant("demo", SCOPES)
+        self._demo_access = grant("demo", SCOPES, "demo")
         self._keys = keys
         self._metrics = metrics
         self._uses = uses
@@ -143,7 +143,7 @@ class Authorizer:
         """What serves for a second more; None if nothing is young enough."""
         kept = known
         if old and (known is None or old.key.revoked or old.age < now - known.read_at):
-            kept = _Known(old.key, grant(key_id[:12], old.key.scopes), now - old.age, 0.0)
+            kept = _Known(old.key, grant(key_id[:12], old.key.scopes, old.key.label), now - old.age, 0.0)
         if kept is None or now - kept.read_at >= self._max_stale:
             return None
         self._metrics.record_peak("KeysAge", now - kept.read_at)
@@ -157,7 +157,7 @@ class Authorizer:
         api_key = self._keys.get(key_id)
         access = find_access(key_id)  # reads the table all the same, so that the heartbeat notices an outage
         if access is None and api_key is not None:
-            access = grant(key_id[:12], api_key.scopes)
+            access = grant(key_id[:12], api_key.scopes, api_key.label)
         if access is None:
             with self._lock:
                 self._known.pop(key_id, None)

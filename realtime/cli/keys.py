@@ -19,7 +19,8 @@ def keys_create(
     scopes: Annotated[
         str,
         typer.Option(
-            help="Of assign, flags, flags:client, events, events:client, results, admin; separated by commas."
+            help="Of assign, flags, flags:client, events, events:client, results, view, admin;"
+            " separated by commas."
         ),
     ],
     label: Annotated[str, typer.Option(help="Whose key it is.")],

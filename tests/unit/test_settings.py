@@ -27,6 +27,13 @@ def test_no_other_environment_has_a_demo_key(env: str) -> None:
     assert settings.event_max_age == 7 * 86_400
 
 
+def test_the_management_api_is_off_unless_it_is_turned_on_or_local() -> None:
+    assert not Settings.from_env({"REALTIME_ENV": "prod"}).admin
+    assert Settings.from_env({"REALTIME_ENV": "prod", "REALTIME_ADMIN": "true"}).admin
+    assert Settings.from_env({}).admin
+    assert not Settings.from_env({"REALTIME_ADMIN": "false"}).admin
+
+
 @pytest.mark.parametrize(
     ("variable", "text", "hint"),
     [

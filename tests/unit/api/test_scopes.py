@@ -1,8 +1,10 @@
 """Each scope opens its routes, and no others, behind every gateway and whatever a flag is called."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -25,8 +27,13 @@ FLAGS = {
     ("POST", "/evidently/projects/{project}/evaluations"),
     ("POST", "/evidently/projects/{project}/evaluations/{feature}"),
 }
-ADMIN = {("POST", "/events")}
-EVENTS = {*ADMIN, ("POST", "/evidently/events/projects/{project}")}
+MANAGEMENT = {
+    (method, route)
+    for route, methods in application.app.routes.items()
+    for method in methods
+    if route.split("/")[1] == "admin"
+}
+EVENTS = {("POST", "/events"), ("POST", "/evidently/events/projects/{project}")}
 OPENED: dict[str, set[tuple[str, str]]] = {
     "assign": {
         ("GET", "/assign"),
@@ -40,7 +47,8 @@ OPENED: dict[str, set[tuple[str, str]]] = {
     "events": EVENTS,
     "events:client": EVENTS,
     "results": {("GET", "/experiments/{key}/results"), ("HEAD", "/experiments/{key}/results")},
-    "admin": ADMIN,
+    "view": MANAGEMENT,
+    "admin": {*MANAGEMENT, ("POST", "/events")},
 }
 OPERATIONS = [
     (method, route)
@@ -56,6 +64,7 @@ HOSTILE = (
     *("*", "?", "**", "*/events", "${aws:username}", "{key}", "events?", "events#", "events ", "eventš"),
     *("POST/events", "/POST/events", "GET/assign", "%2Fevents", "%252Fevents", ".", "..", "\\events", "x;y"),
 )
+AUTHORIZER_BYTES = 8_192
 METHOD_ARN = "arn:aws:execute-api:eu-west-1:000000000000:abc123/api/"
 
 
@@ -147,4 +156,15 @@ def test_two_scopes_open_the_routes_of_both(scopes: tuple[str, str]) -> None:
 
 
 def test_a_scope_names_routes_that_exist() -> None:
-    assert {route for routes in SCOPES.values() for route in routes} <= {*application.app.routes}
+    named = {route for routes in SCOPES.values() for route in routes if not route.startswith("/admin")}
+    assert named <= {*application.app.routes}
+
+
+def test_the_authorizers_answer_is_as_small_as_the_gateway_asks_whatever_a_key_opens() -> None:
+    with run_service() as service:
+        service.keys.put(replace(store_key(*SCOPES), label="ü" * 10_000))
+        event = {"authorizationToken": f"Bearer {make_key(','.join(SCOPES))}", "type": "TOKEN"}
+        arn = METHOD_ARN.replace("eu-west-1", "ap-southeast-2") + "GET/assign"
+        answer: Any = application.api_key(event | {"methodArn": arn}, None)
+    assert answer["context"] == {"scope": "admin", "label": "ü" * 200}
+    assert len(json.dumps(answer)) < AUTHORIZER_BYTES

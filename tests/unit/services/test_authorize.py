@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from chalicelib.domain.errors import StorageUnavailable
-from chalicelib.domain.keys import BEARER_PATTERN, digest, parse_bearer
+from chalicelib.domain.keys import BEARER_PATTERN, SCOPES, digest, parse_bearer
 from chalicelib.domain.timestamps import format_timestamp
 from realtime.commands.keys import create_key
 from tests.support.api_keys import make_key
@@ -43,7 +43,23 @@ def test_a_public_key_for_events_opens_only_their_routes() -> None:
 
 def test_an_admin_may_send_events_and_backfill_them() -> None:
     access = make_authorizer(CountingKeys(replace(WEB, scopes=("admin",)))).authorize(HEADER)
-    assert (access.routes, access.is_admin) == (("/events",), True)
+    assert (access.opens("/events"), access.is_admin) == (True, True)
+    assert not access.opens("/evidently/events/projects/{project}")
+
+
+@pytest.mark.parametrize("scope", ["admin", "view"])
+def test_the_management_api_is_open_to_who_changes_and_to_who_only_reads(scope: str) -> None:
+    access = make_authorizer(CountingKeys(replace(WEB, scopes=(scope,)))).authorize(HEADER)
+    assert (access.is_admin, access.label) == (scope == "admin", "web")
+    assert all(access.opens(route) for route in ("/admin", "/admin/keys", "/admin/definitions/{kind}/{key}"))
+    assert not any(access.opens(route) for route in ("/administration", "/assign", "/flags/admin/x"))
+
+
+def test_no_other_scope_opens_the_management_api() -> None:
+    others = tuple({*SCOPES} - {"admin", "view"})
+    access = make_authorizer(CountingKeys(replace(WEB, scopes=others))).authorize(HEADER)
+    assert not access.opens("/admin")
+    assert not access.opens("/admin/keys")
 
 
 @pytest.mark.parametrize(

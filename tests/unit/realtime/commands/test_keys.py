@@ -37,7 +37,7 @@ def test_80_columns_cut_off_nothing_and_a_label_is_no_markup() -> None:
 @pytest.mark.parametrize("scopes", ["", " , ", "assign,everything"])
 def test_unknown_scopes_are_refused_with_those_that_exist(scopes: str) -> None:
     with pytest.raises(
-        ValueError, match="there are assign, flags, flags:client, events, events:client, results, admin"
+        ValueError, match="there are assign, flags, flags:client, events, events:client, results, view, admin"
     ):
         create_key(Console(file=io.StringIO()), MemoryKeys(), scopes, "web")
 
