@@ -76,6 +76,11 @@ class Settings:
     admin: bool = False
     demo_key: str = ""
 
+    @property
+    def failure_queue(self) -> str:
+        """Where Lambda puts a batch that it gives up."""
+        return f"{self.quarantine_queue}-batches"
+
     @staticmethod
     def from_env(environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read ``REALTIME_*`` variables; raises ValueError that names the variable and the fix."""

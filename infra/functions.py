@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.domain.status.alarms import name_function
 from infra.bundle import BuildTarget
 from infra.environments import Environment, Function, FunctionName
 from infra.release import alias
 from infra.resource_names import ResourceNames, substitute
 from infra.roles import build_statements
 from infra.stack import build_retention_policies
-from realtime.alarms import name_function
 from realtime.resources import EventSource
 
 LOGICAL_IDS: Mapping[FunctionName, str] = {

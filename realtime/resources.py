@@ -112,7 +112,7 @@ def describe(settings: Settings, stream_hours: int = STREAM_HOURS) -> Resources:
         lifecycle=list_lifecycle_rules(settings.archive_days, settings.quarantine_days),
         queue_days=settings.quarantine_days,
         quarantine_queue=settings.quarantine_queue,
-        failure_queue=f"{settings.quarantine_queue}-batches",
+        failure_queue=settings.failure_queue,
         event_sources=(
             EventSource("event_processor", stream.name, max_record_age=limit_record_age(stream_hours)),
             EventSource(

@@ -7,9 +7,9 @@ from typing import Any
 from chalicelib.domain.definitions.compiler import load_experiment
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions, Experiment
 from chalicelib.domain.errors import InvalidInput, NotFound
+from chalicelib.domain.publications import read_publications
 from chalicelib.domain.results import compute_results
 from chalicelib.domain.stream.counters import Counters, experiment_scope
-from chalicelib.services.definitions.publications import read_publications
 
 
 def experiment_results(

@@ -60,7 +60,7 @@ class AwsStores:
             setattr(self, name, store)
 
     def watch(self, name: str, store: T) -> T:
-        """``store``, whose breaker is recorded under ``name``; the names are in realtime/alarms.py."""
+        """``store``, whose breaker is recorded under ``name``, one of `alarms.BREAKERS`."""
         return record_breaker(store, name, self.metrics)
 
     @cached_property

@@ -1,10 +1,11 @@
 """Every alarm, with its metric, threshold and severity. docs/runbook.md says what to do about each.
 
-Those on data are described in realtime/alarms.py, since `status` judges by the same.
+Those on data are described in chalicelib/domain/status/alarms.py, since `status` judges by the same.
 """
 
 from collections.abc import Iterator
 
+from chalicelib.domain.status.alarms import HEARTBEAT_CONDITIONS, Condition, list_conditions, list_used_tables
 from infra.environments import Environment
 from infra.monitoring.alarm import Alarm
 from infra.monitoring.api_alarms import list_api_alarms
@@ -12,7 +13,6 @@ from infra.monitoring.function_alarms import list_function_alarms
 from infra.monitoring.heartbeat import has_heartbeat
 from infra.monitoring.metrics import Query, build_query, combine
 from infra.resource_names import ResourceNames
-from realtime.alarms import HEARTBEAT_CONDITIONS, Condition, list_conditions, list_used_tables
 
 FRESH_SECONDS = 900
 """Firehose writes every minute (infra/data.py)."""

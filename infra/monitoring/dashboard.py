@@ -4,12 +4,12 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from chalicelib.domain.status.alarms import HEARTBEAT, list_used_tables, name_function
 from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL_IDS, get_function_name
 from infra.monitoring.api_alarms import get_front
 from infra.resource_names import ResourceNames, Value
-from realtime.alarms import HEARTBEAT, list_used_tables, name_function
 from realtime.capacity.facts import PRICES
 
 WIDTH, HEIGHT = 8, 6

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from chalicelib.domain.status.alarms import STREAM_FUNCTIONS
 from infra.environments import Environment, FunctionName
 from infra.functions import LOGICAL_IDS
 from infra.monitoring.alarm import MIN_CALLS, SLOW_PERIOD, Alarm, Severity
@@ -12,7 +13,6 @@ from infra.monitoring.metrics import (
     build_share,
     combine,
 )
-from realtime.alarms import STREAM_FUNCTIONS
 
 FAILED_PERCENT = 1.0
 SLOW_PERCENT = 1.0

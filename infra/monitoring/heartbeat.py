@@ -5,6 +5,7 @@ import inspect
 import re
 from typing import Any
 
+from chalicelib.domain.status.alarms import HEARTBEAT, name_function
 from chalicelib.stores.key_snapshots import CONFIRMATION, POINTER
 from infra.bundle import BuildTarget
 from infra.encryption import ENCRYPT, get_key
@@ -13,7 +14,6 @@ from infra.functions import ARCHITECTURES
 from infra.monitoring.api_alarms import get_front
 from infra.resource_names import ResourceNames, Value, substitute
 from realtime import heartbeat
-from realtime.alarms import HEARTBEAT, name_function
 
 MAX_INLINE = 4096
 FUNCTION_ARN = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"

@@ -1,7 +1,7 @@
 """Names that the machine and the commands share. Importing them needs no CDK, and so no Node.js."""
 
+from chalicelib.domain.status.alarms import name_function
 from infra.environments import Environment, FunctionName
-from realtime.alarms import name_function
 
 
 def get_machine_name(environment: Environment) -> str:

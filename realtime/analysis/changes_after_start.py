@@ -5,11 +5,11 @@ from itertools import pairwise
 
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.definitions.schema import ExperimentDocument
+from chalicelib.domain.publishing.diff import Difference
+from chalicelib.domain.publishing.documents import parse_row
+from chalicelib.domain.publishing.plan_changes import MAX_NAMED, compare_plans, find_anchor
 from chalicelib.domain.timestamps import parse_timestamp
 from realtime.analysis.design import Options, PublishedExperiment
-from realtime.analysis.plan_changes import MAX_NAMED, compare_plans, find_anchor
-from realtime.definition_files.diff import Difference
-from realtime.definition_files.documents import parse_row
 
 _MAX_VALUE = 60
 """Characters of a value that is shown; `history` has all of it."""

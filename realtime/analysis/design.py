@@ -11,12 +11,12 @@ from chalicelib.domain.definitions.model import DefinitionRow, find_in_force
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.event_types import EXPOSURE
+from chalicelib.domain.publications import read_publications
+from chalicelib.domain.publishing.documents import parse_row
+from chalicelib.domain.publishing.plan_changes import find_anchor, find_control
 from chalicelib.domain.sample_ratio import Period, list_periods
-from chalicelib.services.definitions.publications import read_publications
 from realtime.analysis.model import Design, PlannedMetric, SplitPeriod
-from realtime.analysis.plan_changes import find_anchor, find_control
 from realtime.analysis.units import find_unit
-from realtime.definition_files.documents import parse_row
 
 _NO_KEY = re.compile(r"[^A-Za-z0-9._-]+")
 

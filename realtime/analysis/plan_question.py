@@ -11,11 +11,11 @@ from chalicelib.domain.definitions.analysis_schema import (
 )
 from chalicelib.domain.definitions.compiler import compile_experiment
 from chalicelib.domain.definitions.schema import ExperimentDocument
+from chalicelib.domain.publishing.plan_changes import find_anchor, find_control
 from chalicelib.domain.sample_ratio import list_ranges
 from realtime.analysis.design import list_metrics
 from realtime.analysis.experiment_plan import Traffic
 from realtime.analysis.model import Design, PlannedMetric
-from realtime.analysis.plan_changes import find_anchor, find_control
 from realtime.analysis.planning import PlanError, Question
 
 EVERYBODY = "all"

@@ -17,8 +17,8 @@ from typing import Any, cast
 
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import ApiKey
+from chalicelib.domain.publishing.documents import KINDS
 from chalicelib.domain.timestamps import parse_timestamp
-from realtime.definition_files.documents import KINDS
 from realtime.safe_reading.strict_json import parse_json
 
 FORMAT = "realtime-backup"

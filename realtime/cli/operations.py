@@ -24,8 +24,8 @@ def status(
 
     Exits with 0 if all is green, 1 if the worst is amber, 2 if it is red or unknown.
     """
+    from chalicelib.stores.status_sources import Sources
     from realtime.commands.status import show_status, watch_status
-    from realtime.status.sources import Sources
 
     if watch and as_json:
         raise UsageError("choose --watch or --json: JSON is printed once")

@@ -91,9 +91,9 @@ def kill(
     by: Annotated[str, typer.Option(help="Who does it; as of `publish`.")] = "",
 ) -> None:
     """Turn a flag off for everybody, at once. Example: [b]python -m realtime kill x --reason "errors"[/b]"""
+    from chalicelib.domain.publishing.kills import check_reason
     from realtime.commands.kill import kill_flag, undo_kill
     from realtime.commands.publisher import get_caller_arn, identify_publisher
-    from realtime.definition_files.kills import check_reason
 
     if not undo:
         check_reason(reason)  # before AWS is asked who this is

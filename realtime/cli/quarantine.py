@@ -12,8 +12,8 @@ from rich.console import Console
 from realtime.cli import program
 
 if TYPE_CHECKING:
+    from chalicelib.domain.audit import AuditTrail
     from chalicelib.wiring import Plane
-    from realtime.audit import AuditTrail
     from realtime.commands.quarantine_changes import Operator
     from realtime.quarantine.failed_batches import FailedBatchQueue
     from realtime.quarantine.selection import Selection
@@ -358,9 +358,8 @@ def drop_failed_batches(
 def _open_failed_batches(services: "Plane") -> "FailedBatchQueue":
     from chalicelib.stores.message_queue import MessageQueue
     from realtime.quarantine.failed_batches import FailedBatchQueue
-    from realtime.resources import describe
 
-    return FailedBatchQueue(MessageQueue(services.clients, describe(services.settings).failure_queue))
+    return FailedBatchQueue(MessageQueue(services.clients, services.settings.failure_queue))
 
 
 def _drop(
@@ -413,7 +412,7 @@ def _make_targets(services: "Plane", *, backfill: bool) -> "Targets":
 
 
 def _open_trail(services: "Plane") -> "AuditTrail":
-    from realtime.audit import TableAuditTrail
+    from chalicelib.stores.audit import TableAuditTrail
 
     return TableAuditTrail(services.clients, services.settings.publications_table, "quarantine")
 

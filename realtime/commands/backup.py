@@ -6,10 +6,10 @@ from rich.console import Console
 
 from chalicelib.domain.definitions.model import DefinitionName, DefinitionRow, Definitions
 from chalicelib.domain.keys import Keys
+from chalicelib.domain.publishing.documents import KINDS
 from chalicelib.domain.timestamps import format_timestamp
 from realtime.backup.format import Backup, decode, describe, encode
 from realtime.backup.places import Place
-from realtime.definition_files.documents import KINDS
 
 
 def back_up(

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from chalicelib.domain.definitions.model import Definitions, Evaluation, Flag, find_in_force
 from chalicelib.domain.errors import RealtimeError
+from chalicelib.domain.explanation.form import explain_form
+from chalicelib.domain.explanation.question import Question
+from chalicelib.domain.publishing.documents import KINDS, Document, parse_document, parse_row
 from chalicelib.domain.spelling import suggest
-from realtime.commands.explain_form import explain_form
-from realtime.commands.explain_question import Question
 from realtime.commands.import_definitions import count_nouns, read_document
 from realtime.commands.replay import create_progress
-from realtime.definition_files.documents import KINDS, Document, parse_document, parse_row
 from realtime.definition_files.read import read_definitions
 from realtime.migration.comparing import COMPARED, Comparer, Comparison, Difference, read_answer
 from realtime.migration.compiled_set import CompiledSet, add_user

@@ -28,12 +28,12 @@ from chalicelib.domain.definitions.model import (
 )
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.evaluation import Assign, evaluate, make_experiment_answer, make_state
+from chalicelib.domain.explanation.form import Step, explain_form, explain_rules
+from chalicelib.domain.explanation.question import Question
 from chalicelib.domain.general_form.state import Stop
 from chalicelib.domain.identity import Identities, find_user
 from chalicelib.domain.timestamps import format_timestamp
 from chalicelib.services.evaluation_time import EVALUATION_SECONDS, RequestTime
-from realtime.commands.explain_form import Step, explain_form, explain_rules
-from realtime.commands.explain_question import Question
 
 FindExperiment: TypeAlias = Callable[[str], Experiment | None]
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -12,9 +12,9 @@ from chalicelib.domain.definitions.flag_form import get_rollout_percentage
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions, Flag, find_in_force
 from chalicelib.domain.definitions.uses import get_kind, list_uses
 from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.publishing.documents import Document, parse_row
 from chalicelib.domain.stream.counters import Counters, flag_scope, format_day
 from chalicelib.domain.timestamps import parse_timestamp
-from realtime.definition_files.documents import Document, parse_row
 
 DAY = 86_400.0
 UNCHANGED_DAYS = 90

@@ -7,7 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Definitions
-from realtime.definition_files.diff import list_version_differences
+from chalicelib.domain.publishing.diff import list_version_differences
 
 MAX_NAMES = 6  # definitions that are named in the row of a publication
 

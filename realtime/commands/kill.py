@@ -10,10 +10,17 @@ from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.definitions.schema import FlagDocument
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.evaluation import evaluate
+from chalicelib.domain.publishing.documents import build_row, parse_document, parse_row
+from chalicelib.domain.publishing.kills import (
+    NOTE,
+    UNDO_NOTE,
+    check_reason,
+    describe_kill,
+    find_kill,
+    may_be_on,
+)
 from chalicelib.domain.spelling import suggest
 from realtime.commands.publisher import PublisherName
-from realtime.definition_files.documents import build_row, parse_document, parse_row
-from realtime.definition_files.kills import NOTE, UNDO_NOTE, check_reason, describe_kill, find_kill, may_be_on
 
 ATTEMPTS = 10
 """Somebody else publishes at the same moment: a kill goes on top of it."""

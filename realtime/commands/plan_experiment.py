@@ -15,6 +15,7 @@ from chalicelib.domain.definitions.analysis_schema import MetricDocument
 from chalicelib.domain.definitions.model import Definitions
 from chalicelib.domain.definitions.percent import read_share as read_percent
 from chalicelib.domain.definitions.schema import ExperimentDocument
+from chalicelib.domain.publishing.documents import parse_row
 from chalicelib.domain.timestamps import parse_timestamp
 from realtime.analysis.archive.files import Tell
 from realtime.analysis.archive.places import open_archive
@@ -25,7 +26,6 @@ from realtime.analysis.model import ArchiveError, Engine, PlannedMetric
 from realtime.analysis.plan_question import Ask, Setting, find_setting, make_baseline_design
 from realtime.analysis.planning import Baseline, PlanError, read_baseline
 from realtime.analysis.reports.plan import describe_plan, draw_plan
-from realtime.definition_files.documents import parse_row
 from realtime.definition_files.read import read_definitions
 
 if TYPE_CHECKING:

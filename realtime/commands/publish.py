@@ -14,19 +14,19 @@ from rich.markup import escape
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
 from chalicelib.domain.errors import StorageUnavailable, Throttled
+from chalicelib.domain.publishing.diff import DefinitionChange, find_changes
+from chalicelib.domain.publishing.documents import KINDS, DefinitionName, Document, build_row, parse_row
+from chalicelib.domain.publishing.impact.measure import Documents, Impact, find_dependents, measure_impact
+from chalicelib.domain.publishing.impact.sampled import ReadRecent
+from chalicelib.domain.publishing.impact.text import describe_impact, format_share
+from chalicelib.domain.publishing.kills import describe_kill, find_kill, may_be_on
+from chalicelib.domain.publishing.plan_changes import describe_plan_change, is_plan_missing
+from chalicelib.domain.publishing.split_changes import describe_split_change
 from chalicelib.domain.recent_contexts import RecentContext
-from realtime.analysis.plan_changes import describe_plan_change, is_plan_missing
 from realtime.commands.publisher import PublisherName
-from realtime.commands.validate import find_conflicts, print_report
-from realtime.definition_files.diff import DefinitionChange, find_changes
-from realtime.definition_files.documents import KINDS, DefinitionName, Document, build_row, parse_row
-from realtime.definition_files.impact.measure import Documents, Impact, find_dependents, measure_impact
-from realtime.definition_files.impact.sampled import ReadRecent
-from realtime.definition_files.impact.text import describe_impact, format_share
-from realtime.definition_files.kills import describe_kill, find_kill, may_be_on
+from realtime.commands.validate import print_report
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
-from realtime.definition_files.split_changes import describe_split_change
 
 Confirm: TypeAlias = Callable[[str], bool]
 """Asks a question, and says whether the answer is yes."""
@@ -101,7 +101,7 @@ def publish(
     skipped = find_skipped_definitions(files.skipped, absent) if prune else {}
     removed = absent - skipped.keys() if prune else set()
     kept = {name: document for name, document in published.parse_rows().items() if name not in removed}
-    problems = find_conflicts(kept | files.documents, files)
+    problems = files.find_conflicts(kept | files.documents)
     status = print_report(
         console, files, [*problems, *(find_obstacles(files.skipped) if prune else ())], strict
     )

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from chalicelib.domain.audit import AuditTrail
 from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
 from chalicelib.domain.timestamps import format_timestamp
-from realtime.audit import AuditTrail
 from realtime.quarantine.held import Held, Stopping, hold_all
 from realtime.quarantine.parts import list_parts
 from realtime.quarantine.selection import Copies, Selection, count_by, count_records

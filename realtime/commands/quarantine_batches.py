@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from chalicelib.domain.audit import INTERRUPTED, audited
 from chalicelib.domain.stream.quarantine import Quarantine, QuarantinedRecord
 from chalicelib.domain.stream.records import read_batches
 from chalicelib.wiring import Plane
-from realtime.audit import INTERRUPTED, audited
 from realtime.commands.quarantine import EVERYTHING, never
 from realtime.commands.quarantine_changes import Operator
 from realtime.local.streams import KinesisStream

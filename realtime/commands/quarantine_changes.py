@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Column, Table
 
+from chalicelib.domain.audit import INTERRUPTED, Action, AuditTrail, audited
 from chalicelib.domain.stream.quarantine import Quarantine
-from realtime.audit import INTERRUPTED, Action, AuditTrail, audited
 from realtime.commands.quarantine import EVERYTHING, format_counts, never
 from realtime.quarantine.edit import edit_in_editor, find_refusal, set_fields
 from realtime.quarantine.held import Stopping, hold_all

@@ -12,11 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.domain.status.alarms import Condition
+from chalicelib.domain.status.judging import Line, State
+from chalicelib.domain.status.lines import get_overall, list_lines
+from chalicelib.domain.status.snapshot import Snapshot
 from chalicelib.domain.timestamps import format_timestamp
-from realtime.alarms import Condition
-from realtime.status.judging import Line, State
-from realtime.status.lines import get_overall, list_lines
-from realtime.status.snapshot import Snapshot
 
 COLOURS = {
     State.OFF: "dim",

@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 
 from chalicelib.domain.definitions.analysis_schema import MetricDocument
-from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.definitions.schema import NamedDocument
 from chalicelib.domain.errors import Problem
+from chalicelib.domain.publishing.documents import KINDS
+from chalicelib.domain.publishing.sources import MetricSource, Source
 from chalicelib.domain.spelling import find_similar, suggest
-from realtime.definition_files.documents import KINDS
 from realtime.definition_files.files import Skipped
 from realtime.definition_files.syntax import MAX_BYTES, parse_written
 from realtime.safe_reading.regular_files import RefusedFile, read_regular
@@ -27,25 +27,6 @@ _MENTION = re.compile(rb"(%s)[\"']?\s*:" % "|".join(DEFINITION_LISTS).encode())
 _METRIC_FIELDS = MetricDocument.model_fields.keys() - NamedDocument.model_fields.keys()
 _METRIC_MENTION = re.compile(rb"\bmetrics[\"']?\s*:.*\b(aggregate|numerator)[\"']?\s*:", re.DOTALL)
 """Files of other programs have ``metrics`` too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A definition in a file. ``written`` is ``data`` with each number as the text of the file."""
-
-    kind: DefinitionKind
-    location: str
-    data: Any
-    written: Any
-
-
-@dataclass(frozen=True, slots=True)
-class MetricSource:
-    """A metric of the catalogue in a file; the fields are those of `Source`."""
-
-    location: str
-    data: Any
-    written: Any
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from chalicelib.domain.errors import Problem
+from chalicelib.domain.publishing.documents import DefinitionName
 from realtime.definition_files.contents import BLANK, DEFINITION_LISTS, UNREADABLE, read_file
-from realtime.definition_files.documents import DefinitionName
 from realtime.definition_files.files import Skipped, list_skipped_files
 from realtime.safe_reading.regular_files import RefusedFile, open_regular
 

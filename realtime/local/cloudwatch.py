@@ -14,8 +14,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.domain.status.alarms import LOCAL_CONTAINER, name_function
 from chalicelib.metrics import Metrics
-from realtime.alarms import LOCAL_CONTAINER, name_function
 from realtime.local.clients import Clients
 from realtime.local.pump import Pump
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.definitions.variants import PYTHON_TYPES
 from chalicelib.domain.errors import RealtimeError
-from realtime.definition_files.documents import parse_document
+from chalicelib.domain.publishing.documents import parse_document
 from realtime.definition_files.syntax import MAX_YAML_BYTES, parse_documents
 from realtime.migration.comparing import is_equal
 from realtime.migration.compiled_set import CompiledSet, add_user

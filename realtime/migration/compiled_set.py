@@ -9,7 +9,7 @@ from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocumen
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.evaluation import evaluate, make_experiment_answer, make_state
 from chalicelib.domain.general_form.state import Condition, State, Stop
-from realtime.definition_files.documents import Document
+from chalicelib.domain.publishing.documents import Document
 from realtime.migration.model import Json
 
 

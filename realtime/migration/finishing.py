@@ -8,8 +8,8 @@ from chalicelib.domain.definitions.compiler import parse_flag
 from chalicelib.domain.definitions.field_types import MAX_DEFINITION_BYTES
 from chalicelib.domain.definitions.rules.syntax import References
 from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.publishing.documents import DefinitionName, Document, build_row, parse_document
 from chalicelib.domain.spelling import suggest
-from realtime.definition_files.documents import DefinitionName, Document, build_row, parse_document
 from realtime.migration.model import (
     UNEXPECTED,
     Definition,

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 from chalicelib.domain.assignment import AssignmentResult
+from chalicelib.domain.audit import Action
 from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionKind, DefinitionRow, Experiment
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.identity import Link
@@ -17,7 +18,6 @@ from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.domain.stream.assignment_history import HistoryRow, RefusedRow
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
-from realtime.audit import Action
 
 
 class MemoryDefinitions:
@@ -257,7 +257,7 @@ class MemoryKeySnapshots:
 
 
 class MemoryAuditTrail:
-    """`realtime.audit.TableAuditTrail`; a clock that moves by a millisecond with each action."""
+    """`chalicelib.stores.audit.TableAuditTrail`; a clock that moves by a millisecond with each action."""
 
     def __init__(self) -> None:
         self._actions: dict[float, Action] = {}

@@ -2,9 +2,10 @@
 
 import pytest
 
+from chalicelib.domain.audit import Action, AuditTrail, audited
 from chalicelib.settings import Settings
+from chalicelib.stores.audit import TableAuditTrail
 from chalicelib.stores.clients import Clients
-from realtime.audit import Action, AuditTrail, TableAuditTrail, audited
 from realtime.testing.stores import MemoryAuditTrail
 
 DROP = Action("drop", "grace", note="--by ops", selection="--code too_old", reason="a load test")

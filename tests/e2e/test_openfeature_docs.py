@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime.definition_files.documents import build_row
+from chalicelib.domain.publishing.documents import build_row
 from realtime.definition_files.read import read_definitions
 from realtime.demo.cdnow import DEFINITIONS
 from tests.support.node import FOLDER, find_node

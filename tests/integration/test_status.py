@@ -5,20 +5,20 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.status.judging import State
+from chalicelib.domain.status.lines import list_lines
+from chalicelib.domain.status.snapshot import Queue, Snapshot, Unanswered
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.key_snapshots import KeySnapshotStore
 from chalicelib.stores.snapshots import SnapshotStore
+from chalicelib.stores.status_sources import Sources
 from realtime.local.clients import Clients
 from realtime.local.cloudwatch import Reporter
 from realtime.local.pump import Pump
 from realtime.local.streams import KinesisStream
 from realtime.resources import describe
-from realtime.status.judging import State
-from realtime.status.lines import list_lines
-from realtime.status.snapshot import Queue, Snapshot, Unanswered
-from realtime.status.sources import Sources
 from tests.support.experiments import published_flag
 
 

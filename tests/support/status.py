@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from realtime.alarms import Condition, Metric, list_conditions, list_used_tables
-from realtime.status import metrics
-from realtime.status.judging import Line
-from realtime.status.lines import list_lines
-from realtime.status.snapshot import Archived, Point, Published, Queue, Snapshot, Unanswered
+from chalicelib.domain.status import metrics
+from chalicelib.domain.status.alarms import Condition, Metric, list_conditions, list_used_tables
+from chalicelib.domain.status.judging import Line
+from chalicelib.domain.status.lines import list_lines
+from chalicelib.domain.status.snapshot import Archived, Point, Published, Queue, Snapshot, Unanswered
 
 NOW = 1_800_000_030.0
 """Half a minute into a period of one minute, and of a quarter of an hour."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from chalicelib.domain.definitions.model import Definitions, Experiment, find_in_force
 from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.domain.event_types import ASSIGNED
+from chalicelib.domain.publications import read_publications
 from chalicelib.domain.sample_ratio import check_sample_ratio, list_periods
 from chalicelib.domain.stream.counters import Counters, experiment_scope
 from chalicelib.metrics import MetricsRecorder
-from chalicelib.services.definitions.publications import read_publications
 from chalicelib.services.definitions.sources import DefinitionSource
 
 SECONDS_BETWEEN = 300.0

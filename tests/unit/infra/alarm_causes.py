@@ -21,6 +21,7 @@ from chalicelib.domain.key_snapshot import (
     encode_pointer,
 )
 from chalicelib.domain.reasons import Reason
+from chalicelib.domain.status.alarms import PLATFORM_INDEXES
 from chalicelib.services.authorize import Authorizer
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.stores.resilience import FAILURES_TO_OPEN, guarded
@@ -28,7 +29,6 @@ from chalicelib.wiring import Plane
 from infra.environments import FunctionName
 from infra.functions import LOGICAL_IDS
 from realtime import heartbeat
-from realtime.alarms import PLATFORM_INDEXES
 from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions, MemoryKeys
 from tests.support.api_keys import make_key, store_key
 from tests.support.assignments import change, row

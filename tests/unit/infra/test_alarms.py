@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.status.alarms import list_used_tables
 from infra import environments, resource_names
 from infra.functions import LOGICAL_IDS
 from infra.monitoring.alarms import list_alarms
 from infra.monitoring.api_alarms import build_throttled_filter
-from realtime.alarms import list_used_tables
 from tests.support.aws_metrics import AWS_METRICS
 from tests.support.cloudwatch import evaluate, is_ringing
 from tests.support.signals import Signals

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.heartbeat import FLAG
+from chalicelib.domain.status.alarms import HEARTBEAT_CONDITIONS
 from chalicelib.domain.stream.counters import flag_scope
 from chalicelib.metrics import NAMESPACE
 from chalicelib.services.events.srm import SECONDS_BETWEEN
@@ -18,7 +19,6 @@ from infra.functions import LOGICAL_IDS
 from infra.monitoring import heartbeat
 from infra.monitoring.alarms import list_alarms
 from infra.monitoring.stack import build_resources
-from realtime.alarms import HEARTBEAT_CONDITIONS
 from tests.support.metrics import recorded
 from tests.support.synth import COMBINATIONS, Template, Templates, of_type
 

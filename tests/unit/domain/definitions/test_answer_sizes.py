@@ -9,8 +9,8 @@ from chalicelib.domain.definitions.answer_sizes import MAX_BYTES, measure_experi
 from chalicelib.domain.definitions.compiler import parse_experiment, parse_flag
 from chalicelib.domain.definitions.consistency import check_set
 from chalicelib.domain.definitions.schema import FlagDocument
-from realtime.definition_files.documents import DefinitionName, Document
-from realtime.definition_files.lint.sets import lint_set
+from chalicelib.domain.publishing.documents import DefinitionName, Document
+from chalicelib.domain.publishing.lint.sets import lint_set
 from tests.support.experiments import document
 from tests.support.flags import answer, flag
 

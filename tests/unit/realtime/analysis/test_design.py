@@ -7,12 +7,12 @@ import pytest
 from chalicelib.domain.definitions.analysis_schema import AnalysisDocument, MetricDocument
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.publishing.documents import build_row, parse_document
 from realtime.analysis.changes_after_start import list_changes_after_start
 from realtime.analysis.checks import run_checks
 from realtime.analysis.design import Options, find_published, make_design
 from realtime.analysis.model import Census, Design, Users
 from realtime.analysis.split_periods import check_split_periods, find_split
-from realtime.definition_files.documents import build_row, parse_document
 from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import document, shares
 

@@ -11,14 +11,14 @@ from rich.console import Console
 from chalicelib.domain.definitions.model import Assignment, DefinitionRow, Experiment
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable
 from chalicelib.domain.evaluation import make_state
+from chalicelib.domain.explanation.condition import explain_failure
+from chalicelib.domain.explanation.question import Question
 from chalicelib.domain.identity import Link
 from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.compiler import translate_rule
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.definitions.platform_overrides import PlatformOverrides
 from realtime.commands.explain import explain_experiment, explain_flag
-from realtime.commands.explain_condition import explain_failure
-from realtime.commands.explain_question import Question
 from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag, shares
 from tests.support.flags import rules, where

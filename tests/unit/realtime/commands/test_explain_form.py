@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 
+from chalicelib.domain.explanation.condition import explain_mismatch, explain_success
+from chalicelib.domain.explanation.form import explain_form
+from chalicelib.domain.explanation.question import Question
 from chalicelib.domain.general_form.compiler import Variant
 from chalicelib.domain.general_form.conditions import compile_condition
 from chalicelib.domain.general_form.definition import LazyDefinition
 from chalicelib.domain.general_form.problems import InvalidForm
 from chalicelib.domain.general_form.state import NO_VALUE, State, Stop
-from realtime.commands.explain_condition import explain_mismatch, explain_success
-from realtime.commands.explain_form import explain_form
-from realtime.commands.explain_question import Question
 from tests.support.general_strategies import DOCUMENTS_OF_CONDITIONS, QUESTIONS
 
 Json = Any

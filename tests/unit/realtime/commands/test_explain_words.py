@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.explanation.condition import explain_failure, explain_success
+from chalicelib.domain.explanation.form import explain_form
+from chalicelib.domain.explanation.question import Question
+from chalicelib.domain.explanation.words import READER_KINDS, name_operand, say_relation
 from chalicelib.domain.general_form.readers import READERS
 from chalicelib.domain.general_form.relations import RELATIONS
 from chalicelib.domain.general_form.state import State
-from realtime.commands.explain_condition import explain_failure, explain_success
-from realtime.commands.explain_form import explain_form
-from realtime.commands.explain_question import Question
-from realtime.commands.explain_words import READER_KINDS, name_operand, say_relation
 
 NOW = 1_800_000_000.0
 

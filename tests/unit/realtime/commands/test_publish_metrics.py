@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.domain.definitions.compiler import load_experiment
 from chalicelib.domain.definitions.schema import ExperimentDocument
-from realtime.definition_files.documents import parse_row
+from chalicelib.domain.publishing.documents import parse_row
 from tests.support.experiments import document
 from tests.support.publisher import FLAG, NOW, Publisher
 

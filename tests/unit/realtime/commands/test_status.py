@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from chalicelib.domain.status.snapshot import Queue, Snapshot, Unanswered
 from realtime.commands.status import show_status, watch_status
-from realtime.status.snapshot import Queue, Snapshot, Unanswered
 from tests.support.status import NOW, make_conditions, take_snapshot
 
 

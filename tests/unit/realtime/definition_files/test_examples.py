@@ -11,8 +11,8 @@ import yaml
 from rich.console import Console
 
 from chalicelib.domain.definitions.compiler import list_references
+from chalicelib.domain.publishing.documents import KINDS
 from realtime.commands.validate import validate
-from realtime.definition_files.documents import KINDS
 from realtime.definition_files.syntax import parse_documents
 from tests.support.example_files import NONE, Example, load_example
 from tests.support.paths import ROOT

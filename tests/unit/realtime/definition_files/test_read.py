@@ -5,7 +5,7 @@ import pytest
 
 from chalicelib.domain.definitions.compiler import load_experiment
 from chalicelib.domain.definitions.model import DefinitionRow
-from realtime.definition_files.documents import parse_row
+from chalicelib.domain.publishing.documents import parse_row
 from realtime.definition_files.read import read_definitions
 from realtime.demo.cdnow import DEFINITIONS
 from tests.support.experiments import document

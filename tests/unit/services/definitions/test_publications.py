@@ -3,8 +3,8 @@
 from typing import Any
 
 from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.domain.publications import read_publications
 from chalicelib.domain.timestamps import format_timestamp
-from chalicelib.services.definitions.publications import read_publications
 from tests.support.experiments import published, shares
 
 
