@@ -75,9 +75,10 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Let --replace publish without asking.")] = False,
 ) -> None:
     """Bring definitions back from a backup. Example: [b]python -m realtime restore defs.jsonl.gz[/b]"""
+    from chalicelib.domain.publishing.author import Author
     from realtime.backup.places import find_place
     from realtime.commands.publish import confirm_on_terminal
-    from realtime.commands.publisher import PublisherName, get_caller_arn, identify_publisher
+    from realtime.commands.publisher import get_caller_arn, identify_publisher
     from realtime.commands.restore import restore as run
 
     def confirm(question: str) -> bool:
@@ -87,7 +88,7 @@ def restore(
     publisher = (
         identify_publisher(by, None if is_local() else get_caller_arn)
         if replace and not dry_run
-        else PublisherName("")
+        else Author("")
     )
     raise typer.Exit(
         run(

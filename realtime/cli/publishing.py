@@ -37,17 +37,16 @@ def publish(
     ] = False,
 ) -> None:
     """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
+    from chalicelib.domain.publishing.author import Author
     from realtime.commands.publish import confirm_on_terminal, roll_back
     from realtime.commands.publish import publish as run
-    from realtime.commands.publisher import PublisherName, get_caller_arn, identify_publisher
+    from realtime.commands.publisher import get_caller_arn, identify_publisher
 
     if bool(paths) == (version is not None):
         raise UsageError("name either files to publish or --rollback VERSION")
     services = program.plane()
     definitions, read_recent = services.definitions, services.recent_contexts.get_all
-    publisher = (
-        PublisherName("") if dry_run else identify_publisher(by, None if is_local() else get_caller_arn)
-    )
+    publisher = Author("") if dry_run else identify_publisher(by, None if is_local() else get_caller_arn)
     confirm = (lambda _: True) if yes else confirm_on_terminal
     if version is not None:
         raise typer.Exit(

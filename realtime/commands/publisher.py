@@ -3,34 +3,33 @@
 import getpass
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
+from chalicelib.domain.publishing.author import Author
+
 UNCONFIRMED = "not confirmed by AWS"
 
 
-class PublisherName(NamedTuple):
-    """For the history; ``note`` stands beside the name."""
-
-    by: str
-    note: str = ""
-
-
-def identify_publisher(declared: str, get_arn: Callable[[], str] | None) -> PublisherName:
+def identify_publisher(declared: str, get_arn: Callable[[], str] | None) -> Author:
     """``declared`` is what the user wrote as ``--by``, or empty. ``get_arn`` is None on the local stack.
 
     A kill switch must not wait for STS, so a name that AWS does not confirm is marked instead.
     """
     if get_arn is None:
-        return PublisherName(declared or _get_user_name())
+        return _name(declared or _get_user_name())
     try:
         arn = get_arn()
     except (BotoCoreError, ClientError):
-        return PublisherName(declared or _get_user_name(), UNCONFIRMED)
-    return PublisherName(format_identity(arn), f"--by {declared}" if declared else "")
+        return _name(declared or _get_user_name(), UNCONFIRMED)
+    return _name(format_identity(arn), f"--by {declared}" if declared else "")
+
+
+def _name(by: str, note: str = "") -> Author:
+    return Author(by, note, by)
 
 
 def get_caller_arn() -> str:

@@ -8,12 +8,12 @@ from rich.console import Console
 
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.keys import ApiKey, Keys
+from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.publishing.documents import parse_row
 from chalicelib.domain.publishing.impact.sampled import ReadRecent
 from realtime.backup.format import Backup, decode, describe, format_count
 from realtime.backup.places import Place
 from realtime.commands.publish import Confirm, list_nothing, publish_backup
-from realtime.commands.publisher import PublisherName
 from realtime.commands.replay import create_progress
 
 
@@ -24,7 +24,7 @@ def restore(
     place: Place,
     name: str,
     *,
-    publisher: PublisherName,
+    publisher: Author,
     confirm: Confirm,
     write_key_snapshot: Callable[[float], object] = lambda _: None,
     replace: bool = False,

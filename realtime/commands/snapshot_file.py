@@ -14,11 +14,11 @@ from chalicelib.domain.definitions.snapshot import (
     encode_pointer,
     encode_snapshot,
 )
+from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.timestamps import format_timestamp
 from realtime.backup.format import format_count
 from realtime.backup.places import LocalFile
 from realtime.commands.publish import publish_backup
-from realtime.commands.publisher import PublisherName
 from realtime.safe_reading.regular_files import read_regular
 from realtime.safe_reading.unpacking import unpack_gzip
 
@@ -71,7 +71,7 @@ def publish_snapshot(console: Console, definitions: Definitions, snapshot: Snaps
 
     Raises ValueError for a definition that this version of the program cannot read.
     """
-    publisher = PublisherName("snapshot", f"version {snapshot.version}")
+    publisher = Author("snapshot", f"version {snapshot.version}")
     quiet = Console(quiet=True)
     rows = [row for _, row in sorted(snapshot.rows.items())]
     publish_backup(quiet, definitions, rows, publisher=publisher, confirm=lambda _: True)

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.domain.publishing.author import Author
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
@@ -15,7 +16,6 @@ from realtime.backup.places import find_place
 from realtime.commands.backup import back_up
 from realtime.commands.history import show_history
 from realtime.commands.keys import create_key
-from realtime.commands.publisher import PublisherName
 from realtime.commands.restore import restore
 from realtime.local.clients import Clients
 from realtime.local.provision import provision
@@ -56,7 +56,7 @@ def test_another_environment_gets_definitions_history_and_keys(
     back_up(console, source, keys, place, name, environment="prod", now=NOW)
     with pytest.raises(ValueError, match="exists already: choose another name"):
         back_up(console, source, keys, place, name, environment="prod", now=NOW)
-    options: dict[str, Any] = {"publisher": PublisherName(""), "confirm": lambda _: False, "now": NOW}
+    options: dict[str, Any] = {"publisher": Author(""), "confirm": lambda _: False, "now": NOW}
     assert restore(console, target, target_keys, place, name, **options) == 0
     assert list_history(target) == list_history(source)
     for kind in ("experiment", "flag", "segment"):

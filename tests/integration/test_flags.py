@@ -15,13 +15,13 @@ import requests
 from rich.console import Console
 
 import app as application
+from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.stream.outgoing import OutgoingRecord
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.stream import EventStream
 from realtime.commands.publish import publish, roll_back
-from realtime.commands.publisher import PublisherName
 from realtime.local.background import flush_after_responses
 from realtime.local.clients import Clients
 from realtime.local.server import serve
@@ -86,11 +86,9 @@ def test_a_kill_switch_is_in_force_at_once_and_a_rollback_undoes_it(
     file = tmp_path / "flags.yaml"
     for enabled, reason in (("true", "STATIC"), ("false", "DISABLED")):
         file.write_text(f"flags: [{{key: checkout, type: boolean, enabled: {enabled}}}]")
-        assert (
-            publish(console, running.definitions, [file], strict=True, publisher=PublisherName("test")) == 0
-        )
+        assert publish(console, running.definitions, [file], strict=True, publisher=Author("test")) == 0
         wait_until(lambda reason=reason: evaluate(url, "checkout")["reason"] == reason, 5)  # type: ignore[misc]
-    assert roll_back(console, running.definitions, 1, publisher=PublisherName("test")) == 0
+    assert roll_back(console, running.definitions, 1, publisher=Author("test")) == 0
     wait_until(lambda: evaluate(url, "checkout")["reason"] == "STATIC", 5)
     assert [row.published_by for row in running.definitions.get_history("flag", "checkout")] == ["test"] * 3
 

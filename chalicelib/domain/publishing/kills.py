@@ -4,18 +4,21 @@ from collections.abc import Sequence
 
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.definitions.schema import FlagDocument
+from chalicelib.domain.errors import InvalidInput
 
 NOTE, UNDO_NOTE = "kill: ", "kill undone"
 MAX_REASON = 500
 
 
 def check_reason(reason: str) -> str:
-    """Without blanks around it. Raises ValueError."""
+    """Without blanks around it. Raises InvalidInput."""
     text = " ".join(reason.split())
     if not text:
-        raise ValueError('say why, for those who find the flag off: --reason "TEXT"')
+        message = "Say why, for those who find the flag off: `reason` is empty."
+        raise InvalidInput("reason_missing", message)
     if len(text) > MAX_REASON:
-        raise ValueError(f"--reason has {len(text)} characters, at most {MAX_REASON} are kept")
+        message = f"`reason` has {len(text)} characters, at most {MAX_REASON} are kept."
+        raise InvalidInput("reason_too_long", message)
     return text
 
 

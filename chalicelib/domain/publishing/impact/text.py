@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from chalicelib.domain.publishing.diff import format_value
+from chalicelib.domain.publishing.documents import DefinitionName
 from chalicelib.domain.publishing.impact.measure import Impact
 from chalicelib.domain.publishing.impact.sampled import describe_sampled_impact, format_sampled_share
 
@@ -20,6 +21,13 @@ def format_share(impact: Impact) -> str:
         return f"{impact.other_share:.1%} of users whom no rule targets"
     others = f", and {impact.other_share:.1%} of the others," if impact.other_share else ""
     return f"{impact.share:.1%} of users whom a rule targets{others}"
+
+
+def describe_share(name: DefinitionName, impact: Impact, keeps_assignments: bool) -> str:
+    verb = "enter or leave" if name[0] == "segment" else "get another answer"
+    is_changed = bool(impact.share or impact.other_share)
+    note = " (those who are assigned already keep theirs)" if keeps_assignments and is_changed else ""
+    return f"{format_share(impact)} {verb}{note}"
 
 
 def describe_impact(impact: Impact) -> Iterator[str]:

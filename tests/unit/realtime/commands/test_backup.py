@@ -9,10 +9,10 @@ from rich.console import Console
 
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import ApiKey
+from chalicelib.domain.publishing.author import Author
 from realtime.backup.places import LocalFile
 from realtime.commands.backup import back_up
 from realtime.commands.history import show_history
-from realtime.commands.publisher import PublisherName
 from realtime.commands.restore import restore
 from realtime.testing.stores import MemoryDefinitions, MemoryKeys
 from tests.support.experiments import document
@@ -40,9 +40,7 @@ class Desk:
         with io.StringIO() as text:
             console = Console(file=text, width=200)
             try:
-                return restore(
-                    console, into, keys, self.place, "FILE", publisher=PublisherName("grace"), **options
-                )
+                return restore(console, into, keys, self.place, "FILE", publisher=Author("grace"), **options)
             finally:
                 self.output = text.getvalue()
 
@@ -55,9 +53,9 @@ def desk(tmp_path: Path) -> Desk:
 @pytest.fixture
 def original(publisher: Publisher) -> MemoryDefinitions:
     """Three versions: a flag, its change beside an experiment, and its removal."""
-    publisher.publish(FLAG, publisher=PublisherName("ada"))
+    publisher.publish(FLAG, publisher=Author("ada"))
     publisher.publish(FLAG | {"rollout_percentage": 5}, experiments=(document(),))
-    publisher.publish(experiments=(document(),), prune=True, publisher=PublisherName("linus", "--by l"))
+    publisher.publish(experiments=(document(),), prune=True, publisher=Author("linus", "--by l"))
     return publisher.definitions
 
 

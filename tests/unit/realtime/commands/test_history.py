@@ -2,8 +2,8 @@
 
 import pytest
 
+from chalicelib.domain.publishing.author import Author
 from realtime.commands.history import show_definition_history, show_history
-from realtime.commands.publisher import PublisherName
 from tests.support.experiments import document
 from tests.support.publisher import FLAG, Publisher
 
@@ -11,7 +11,7 @@ from tests.support.publisher import FLAG, Publisher
 def test_history_shows_variants_by_their_keys(publisher: Publisher) -> None:
     split = [{"key": "control", "allocation": 0.2}, {"key": "treatment", "allocation": 0.8}]
     publisher.publish(experiments=(document(),))
-    publisher.publish(experiments=(document(variants=split),), publisher=PublisherName("[bold]ada"))
+    publisher.publish(experiments=(document(variants=split),), publisher=Author("[bold]ada"))
     show_definition_history(publisher.console, publisher.definitions, "experiment", "checkout")
     assert "variants[control].allocation: 0.5 → 0.2" in publisher.output.split("Published")[1]
     assert "[bold]ada" in publisher.output
@@ -28,9 +28,9 @@ def test_history_shows_the_changed_part_of_a_rule(publisher: Publisher) -> None:
 
 
 def test_history_says_who_changed_what(publisher: Publisher) -> None:
-    publisher.publish(FLAG, publisher=PublisherName("ada"))
-    publisher.publish(FLAG | {"rollout_percentage": 5}, publisher=PublisherName("grace", "--by g"))
-    publisher.publish(prune=True, publisher=PublisherName("linus"))
+    publisher.publish(FLAG, publisher=Author("ada"))
+    publisher.publish(FLAG | {"rollout_percentage": 5}, publisher=Author("grace", "--by g"))
+    publisher.publish(prune=True, publisher=Author("linus"))
     show_history(publisher.console, publisher.definitions)
     show_definition_history(publisher.console, publisher.definitions, "flag", "f")
     output = publisher.output
@@ -45,8 +45,8 @@ def test_history_says_who_changed_what(publisher: Publisher) -> None:
 def test_history_marks_a_rollback(publisher: Publisher) -> None:
     publisher.publish(FLAG)
     publisher.publish(FLAG | {"rollout_percentage": 5})
-    publisher.roll_back(1, publisher=PublisherName("ada", "--by a"))
-    publisher.roll_back(0, publisher=PublisherName("grace"))
+    publisher.roll_back(1, publisher=Author("ada", "--by a"))
+    publisher.roll_back(0, publisher=Author("grace"))
     show_history(publisher.console, publisher.definitions)
     show_definition_history(publisher.console, publisher.definitions, "flag", "f")
     for name in ("ada (rollback to 1, --by a)", "grace (rollback to 0)"):

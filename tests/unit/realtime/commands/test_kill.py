@@ -9,14 +9,14 @@ import pytest
 
 from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.model import DefinitionRow, find_in_force
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Conflict, RealtimeError
+from chalicelib.domain.publishing.author import Author
 from realtime.commands.kill import kill_flag, undo_kill
-from realtime.commands.publisher import PublisherName
 from realtime.testing.stores import MemoryDefinitions
 from tests.support.flags import answer
 from tests.support.publisher import FLAG, NOW, Publisher
 
-GRACE = PublisherName("grace")
+GRACE = Author("grace")
 ON = FLAG | {"rollout_percentage": 100}
 
 
@@ -165,27 +165,27 @@ def test_a_second_kill_says_who_did_the_first(publisher: Publisher) -> None:
     [
         ([ON], "f", "f is on"),
         ([ON | {"enabled": False}], "f", "was not turned off by a kill: publish it with `enabled: true`"),
-        ([ON | {"key": "checkout"}], "chekout", "there is no flag 'chekout'; did you mean checkout?"),
+        ([ON | {"key": "checkout"}], "chekout", "There is no flag 'chekout'; did you mean checkout?"),
     ],
 )
 def test_an_undo_is_of_a_kill_only(publisher: Publisher, documents: list[Any], name: str, says: str) -> None:
     publisher.publish(*documents)
-    with pytest.raises(ValueError, match=says.replace("?", r"\?")):
+    with pytest.raises(RealtimeError, match=says.replace("?", r"\?")):
         undo(publisher, name)
 
 
 @pytest.mark.parametrize(
-    ("reason", "says"), [("", "say why"), (" \n\t", "say why"), ("x" * 501, "501 characters, at most 500")]
+    ("reason", "says"), [("", "Say why"), (" \n\t", "Say why"), ("x" * 501, "501 characters, at most 500")]
 )
 def test_a_reason_is_needed(publisher: Publisher, reason: str, says: str) -> None:
     publisher.publish(ON)
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(RealtimeError, match=says):
         kill(publisher, reason=reason)
 
 
 def test_a_row_that_was_broken_by_hand_is_named(publisher: Publisher) -> None:
     publisher.definitions.publish([DefinitionRow("flag", "f", '{"key":"f"}', "active")], 0, NOW)
-    with pytest.raises(ValueError, match="f is not valid as it is stored"):
+    with pytest.raises(RealtimeError, match="f is not valid as it is stored"):
         kill(publisher)
 
 
