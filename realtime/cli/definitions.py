@@ -1,5 +1,6 @@
 """Definitions: what is in files, and what they answer."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,35 +63,15 @@ def explain(
     context: Annotated[str, typer.Option(help="Attributes as a JSON object.")] = "{}",
 ) -> None:
     """Show how it is decided. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
-    from chalicelib.services.definitions.segments import find_by_key
-    from realtime.commands.explain import explain_experiment, explain_flag
+    from chalicelib.admin_wiring import Admin
+    from realtime.commands.explain import show_explanation
 
     if bool(experiment) == bool(flag):
         raise UsageError("name either --experiment KEY or --flag KEY")
     attributes = parse_json_object(context, "--context")
-    services = program.plane()
-    find_flag, find_segment = services.catalog.flags.find, find_by_key(services.catalog.segments)
-    find, assignments = services.get_experiment, services.assignments
+    explainer, now = Admin(program.plane()).explainer, time.time()
     if experiment:
-        explain_experiment(
-            program.console,
-            find,
-            assignments,
-            user,
-            experiment,
-            attributes,
-            find_segment=find_segment,
-            find_flag=find_flag,
-            identities=assignments if services.settings.identity else None,
-        )
+        explained = explainer.explain_experiment(user, experiment, attributes, now)
     else:
-        explain_flag(
-            program.console,
-            find_flag,
-            user,
-            flag,
-            attributes,
-            find_segment=find_segment,
-            find_experiment=find,
-            assignments=assignments,
-        )
+        explained = explainer.explain_flag(user, flag, attributes, now)
+    show_explanation(program.console, explained)

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from chalicelib.domain.status.alarms import Condition
 from chalicelib.domain.status.judging import Line, State
-from chalicelib.domain.status.lines import get_overall, list_lines
+from chalicelib.domain.status.lines import RUNBOOK, describe_status, get_overall, list_lines
 from chalicelib.domain.status.snapshot import Snapshot
 from chalicelib.domain.timestamps import format_timestamp
 
@@ -26,7 +26,6 @@ COLOURS = {
     State.UNKNOWN: "red",
 }
 EXIT_CODES = {State.GREEN: 0, State.AMBER: 1, State.RED: 2}
-RUNBOOK = "docs/runbook.md"
 WATCH_SECONDS = 5.0
 STATE_WIDTH, NAME_WIDTH = 7, 14
 
@@ -69,24 +68,6 @@ def watch_status(
                 live.update(draw_status(snapshot, list_lines(snapshot, source.conditions)), refresh=True)
     except KeyboardInterrupt:
         return
-
-
-def describe_status(snapshot: Snapshot, lines: Sequence[Line]) -> dict[str, Any]:
-    """As JSON; docs/status.md describes it."""
-    described = [
-        {
-            "name": line.name,
-            "state": line.state.name.lower(),
-            "text": line.text,
-            "advice": line.advice,
-            "runbook": [f"{RUNBOOK}#{alarm}" for alarm in line.alarms],
-            "figures": line.figures,
-        }
-        for line in lines
-    ]
-    at = format_timestamp(snapshot.now, "seconds")
-    state = get_overall(lines).name.lower()
-    return {"environment": snapshot.env, "at": at, "state": state, "lines": described}
 
 
 def draw_status(snapshot: Snapshot, lines: Sequence[Line]) -> Group:

@@ -4,12 +4,15 @@ Amber: look at it today. Red: act now. A line whose source did not answer is unk
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from chalicelib.domain.status import decision_lines, event_lines
 from chalicelib.domain.status.alarms import Condition
 from chalicelib.domain.status.judging import Line, NoAnswer, State, View
 from chalicelib.domain.status.snapshot import Snapshot
+from chalicelib.domain.timestamps import format_timestamp
 
+RUNBOOK = "docs/runbook.md"
 LINES: Mapping[str, Callable[[str, View], Line]] = {
     "heartbeat": decision_lines.judge_heartbeat,
     "events": event_lines.judge_events,
@@ -36,6 +39,24 @@ def get_overall(lines: Sequence[Line]) -> State:
     """UNKNOWN counts as red: what nobody can see may be the worst."""
     worst = max((line.state for line in lines), default=State.UNKNOWN)
     return State.RED if worst is State.UNKNOWN else max(worst, State.GREEN)
+
+
+def describe_status(snapshot: Snapshot, lines: Sequence[Line]) -> dict[str, Any]:
+    """As JSON; docs/status.md describes it."""
+    described = [
+        {
+            "name": line.name,
+            "state": line.state.name.lower(),
+            "text": line.text,
+            "advice": line.advice,
+            "runbook": [f"{RUNBOOK}#{alarm}" for alarm in line.alarms],
+            "figures": line.figures,
+        }
+        for line in lines
+    ]
+    at = format_timestamp(snapshot.now, "seconds")
+    state = get_overall(lines).name.lower()
+    return {"environment": snapshot.env, "at": at, "state": state, "lines": described}
 
 
 def _judge(name: str, judge: Callable[[str, View], Line], view: View) -> Line:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,9 +17,10 @@ from chalicelib.domain.explanation.question import Question
 from chalicelib.domain.identity import Link
 from chalicelib.domain.targeting import parse
 from chalicelib.domain.targeting.compiler import translate_rule
+from chalicelib.services.admin.explain import Explainer
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.definitions.platform_overrides import PlatformOverrides
-from realtime.commands.explain import explain_experiment, explain_flag
+from realtime.commands.explain import show_explanation
 from realtime.testing.stores import MemoryAssignments, MemoryDefinitions, MemoryMetrics
 from tests.support.experiments import published, published_flag, shares
 from tests.support.flags import rules, where
@@ -50,22 +52,18 @@ class Bench:
         experiment = self.catalog.experiments.get(key)
         return experiment and self._overrides.apply(experiment)
 
+    def make_explainer(self) -> Explainer:
+        return Explainer(self.get_experiment, self.catalog.flags.get, assignments=self.assignments)
+
     def experiment(self, **context: Any) -> tuple[list[str], str]:
         """The rows of the table, and what comes below it."""
-        explain_experiment(self.console, self.get_experiment, self.assignments, "u", "checkout", context, NOW)
+        show_explanation(
+            self.console, self.make_explainer().explain_experiment("u", "checkout", context, NOW)
+        )
         return self._read_output()
 
     def flag(self, **context: Any) -> tuple[list[str], str]:
-        explain_flag(
-            self.console,
-            self.catalog.flags.get,
-            "u",
-            "dark-mode",
-            context,
-            NOW,
-            find_experiment=self.get_experiment,
-            assignments=self.assignments,
-        )
+        show_explanation(self.console, self.make_explainer().explain_flag("u", "dark-mode", context, NOW))
         return self._read_output()
 
     def read_text(self) -> str:
@@ -393,16 +391,8 @@ def test_an_id_that_is_linked_is_explained_as_its_user() -> None:
     bench = Bench(published(overrides={"anna": "treatment"}))
     bench.assignments.put_link("u", Link("anna", NOW, NOW + 1), NOW)
     for now, variant in ((NOW, "treatment"), (NOW + 1, "")):
-        explain_experiment(
-            bench.console,
-            bench.get_experiment,
-            bench.assignments,
-            "u",
-            "checkout",
-            {},
-            now,
-            identities=bench.assignments,
-        )
+        explainer = replace(bench.make_explainer(), identities=bench.assignments)
+        show_explanation(bench.console, explainer.explain_experiment("u", "checkout", {}, now))
         assert ("linked to the user anna" in bench.read_text()) == bool(variant)
         assert ("treatment  because  OVERRIDE" in bench.read_text()) == bool(variant)
         bench.console.file = io.StringIO()

@@ -16,7 +16,8 @@ from chalicelib.domain.stream.counters import (
     to_day_and_hour,
 )
 from chalicelib.domain.timestamps import format_timestamp
-from realtime.commands.flags import FlagUsage, find_constant_variant, list_flags
+from chalicelib.services.admin.flag_usage import FlagUsage, find_constant_variant
+from realtime.commands.flags import list_flags
 from realtime.testing.event_stores import MemoryCounters
 from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import published, published_flag, published_segment

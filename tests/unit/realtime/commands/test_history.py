@@ -2,6 +2,7 @@
 
 import pytest
 
+from chalicelib.domain.errors import NotFound
 from chalicelib.domain.publishing.author import Author
 from realtime.commands.history import show_definition_history, show_history
 from tests.support.experiments import document
@@ -38,7 +39,7 @@ def test_history_says_who_changed_what(publisher: Publisher) -> None:
     assert output.count("grace (--by g)") == 2
     assert "rollout_percentage: 100.0 → 5.0" in output
     assert all(name in output for name in ("ada", "grace", "linus", "2027-01-15T08:00:00.000Z"))
-    with pytest.raises(ValueError, match="was ever published"):
+    with pytest.raises(NotFound, match="was ever published"):
         show_definition_history(publisher.console, publisher.definitions, "flag", "nope")
 
 

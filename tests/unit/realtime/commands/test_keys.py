@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
-from realtime.commands.keys import ID_LENGTH, create_key, list_keys, revoke_key
+from chalicelib.services.admin.keys import ID_LENGTH
+from realtime.commands.keys import create_key, list_keys, revoke_key
 from realtime.testing.stores import MemoryKeys
 from tests.support.api_keys import store_key
 
@@ -37,19 +39,20 @@ def test_80_columns_cut_off_nothing_and_a_label_is_no_markup() -> None:
 @pytest.mark.parametrize("scopes", ["", " , ", "assign,everything"])
 def test_unknown_scopes_are_refused_with_those_that_exist(scopes: str) -> None:
     with pytest.raises(
-        ValueError, match="there are assign, flags, flags:client, events, events:client, results, view, admin"
+        RealtimeError,
+        match="there are assign, flags, flags:client, events, events:client, results, view, admin",
     ):
         create_key(Console(file=io.StringIO()), MemoryKeys(), scopes, "web")
 
 
 @pytest.mark.parametrize("key_id", ["", "nope"])
 def test_only_a_key_that_exists_can_be_revoked(key_id: str) -> None:
-    with pytest.raises(ValueError, match="0 keys have an id that starts with"):
+    with pytest.raises(RealtimeError, match="0 keys have an id that starts with"):
         revoke_key(Console(file=io.StringIO()), MemoryKeys(), key_id)
 
 
 def test_a_key_says_whose_it_is() -> None:
-    with pytest.raises(ValueError, match="--label: say whose key it is"):
+    with pytest.raises(RealtimeError, match="label: say whose key it is"):
         create_key(Console(file=io.StringIO()), MemoryKeys(), "assign", " ")
 
 
@@ -58,7 +61,7 @@ def test_a_key_is_revoked_once_and_keeps_the_time() -> None:
     create_key(console, keys, "assign", "web")
     revoke_key(console, keys, keys.get_all()[0].id)
     (first,) = keys.get_all()
-    with pytest.raises(ValueError, match=f"revoked already, since {first.revoked}"):
+    with pytest.raises(RealtimeError, match=f"revoked already, since {first.revoked}"):
         revoke_key(console, keys, first.id)
     assert keys.get_all() == [first]
 
@@ -105,7 +108,7 @@ def test_a_key_expires_after_a_time_or_at_a_date(expires: str, end: float | None
 )
 def test_another_expiry_is_refused_and_makes_no_key(expires: str, problem: str) -> None:
     keys = MemoryKeys()
-    with pytest.raises(ValueError, match=f"--expires: .*({problem})"):
+    with pytest.raises(RealtimeError, match=f"expires: .*({problem})"):
         create(keys, expires)
     assert keys.get_all() == []
 
