@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from chalicelib.services.admin.approvals import Approvals
     from chalicelib.services.admin.explain import Explainer
     from chalicelib.wiring import Plane
 
@@ -15,6 +16,12 @@ class Admin:
 
     def __init__(self, plane: Plane) -> None:
         self.plane = plane
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        from chalicelib.services.admin.approvals import Approvals
+
+        return Approvals(self.plane.definitions, self.plane.proposals)
 
     @cached_property
     def explainer(self) -> Explainer:

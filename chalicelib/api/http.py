@@ -17,6 +17,7 @@ from chalicelib.domain.errors import (
     EvaluationTooLong,
     InvalidInput,
     NotFound,
+    NotPermitted,
     Problem,
     RealtimeError,
     StorageUnavailable,
@@ -40,6 +41,7 @@ LABEL_LENGTH = 200
 _JSON = {"Content-Type": "application/json"}
 _STATUS: dict[type[RealtimeError], int] = {
     InvalidInput: 400,
+    NotPermitted: 403,
     NotFound: 404,
     Conflict: 409,
     TooLarge: 413,

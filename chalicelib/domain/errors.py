@@ -58,6 +58,10 @@ class NotFound(RealtimeError):
         return cls("flag_not_found", f"There is no flag {key!r}.")
 
 
+class NotPermitted(RealtimeError):
+    """Who asks may not do this; somebody else may."""
+
+
 class TooLarge(RealtimeError):
     """The input exceeds a stated limit."""
 

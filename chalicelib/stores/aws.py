@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.identity import Identities
     from chalicelib.domain.key_snapshot import KeySnapshots
     from chalicelib.domain.keys import Keys
+    from chalicelib.domain.proposals import Proposals
     from chalicelib.domain.recent_contexts import RecentContexts
     from chalicelib.domain.stream.archive import Archive
     from chalicelib.domain.stream.assignment_history import History
@@ -42,6 +43,7 @@ class Replacements(TypedDict, total=False):
     verdicts: VerdictLog
     history: History | None
     keys: Keys
+    proposals: Proposals
     recent_contexts: RecentContexts
     stream: Stream
     archive: Archive
@@ -141,6 +143,12 @@ class AwsStores:
         from chalicelib.stores.keys import KeyStore
 
         return self.watch("keys", KeyStore(self.clients, self.settings.keys_table))
+
+    @cached_property
+    def proposals(self) -> Proposals:
+        from chalicelib.stores.proposals import ProposalStore
+
+        return self.watch("proposals", ProposalStore(self.clients, self.settings.publications_table))
 
     @cached_property
     def recent_contexts(self) -> RecentContexts:

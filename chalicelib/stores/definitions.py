@@ -2,7 +2,7 @@
 
 Items of the publications table, by (id, version): ``publication`` is one publish and lists its ``changes``;
 ``experiment/KEY``, ``flag/KEY`` and ``segment/KEY`` keep each version's text; ``claim`` (version 0) names the
-publisher at work.
+publisher at work. `chalicelib.stores.proposals` has those of proposals.
 """
 
 import logging
@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.domain.definitions.model import Approval, DefinitionRow
 from chalicelib.domain.definitions.snapshot import Snapshot
 from chalicelib.domain.errors import Conflict, RealtimeError, StorageUnavailable
 from chalicelib.metrics import MetricsRecorder
 from chalicelib.settings import Settings
 from chalicelib.stores.definition_rows import DefinitionRows
-from chalicelib.stores.publication import Publication
 from chalicelib.stores.resilience import guarded
-from chalicelib.stores.restoration import Restoration, is_restore
 from chalicelib.stores.snapshots import SnapshotStore
 
 if TYPE_CHECKING:
     from chalicelib.stores.clients import Clients
+    from chalicelib.stores.publication import Publication
 
 SNAPSHOT_ATTEMPTS = 5
 REMEDY = "What was published is in force. Run `python -m realtime snapshot`: containers that start while \
@@ -54,20 +53,24 @@ class DefinitionStore(DefinitionRows):
         now: float,
         by: str = "",
         note: str = "",
+        approval: Approval | None = None,
     ) -> int:
         """Writes ``definitions``, each key once, as publication ``expected + 1``, and returns that version.
 
         A definition without text is removed; ``by`` is the publisher's name, for the history, and ``note``
         stands beside it. Containers see all of it or nothing. Raises Conflict, with nothing changed for them,
-        if ``expected`` is not the newest version or another publisher is at work.
+        if ``expected`` is not the newest version, another publisher is at work, or the proposal that
+        ``approval`` names is not open.
         """
-        publication = Publication(self._tables, self._publications, expected + 1, now, by, note)
+        from chalicelib.stores.publication import Publication  # containers that decide never publish
+
+        publication = Publication(self._tables, self._publications, expected + 1, now, by, note, approval)
         self._publish(publication, definitions)
         self._write_snapshots(now)
         return expected + 1
 
     @guarded
-    def _publish(self, publication: Publication, definitions: Sequence[DefinitionRow]) -> None:
+    def _publish(self, publication: "Publication", definitions: Sequence[DefinitionRow]) -> None:
         try:
             self._write(publication, definitions)
         except ClientError as error:
@@ -77,7 +80,9 @@ class DefinitionStore(DefinitionRows):
                 raise Conflict("publish_conflict", message) from None
             raise
 
-    def _write(self, publication: Publication, definitions: Sequence[DefinitionRow]) -> None:
+    def _write(self, publication: "Publication", definitions: Sequence[DefinitionRow]) -> None:
+        from chalicelib.stores.restoration import is_restore
+
         client = self._clients.dynamodb
         claim = publication.take_back_expired(client)
         if is_restore(claim):
@@ -110,6 +115,9 @@ class DefinitionStore(DefinitionRows):
         discard: bool,
         on_written: Callable[[int], object],
     ) -> None:
+        from chalicelib.stores.publication import Publication
+        from chalicelib.stores.restoration import Restoration
+
         client, newest = self._clients.dynamodb, self._read_newest_version()
         if newest:
             raise Conflict("not_empty", f"Definitions are published already, up to version {newest}.")

@@ -9,14 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow
+from chalicelib.domain.definitions.model import Approval, DefinitionKind, DefinitionRow
 from chalicelib.domain.timestamps import format_timestamp
+from chalicelib.stores.proposal_items import check_open, close_as_approved
+from chalicelib.stores.publication_items import (
+    build_key,
+    build_values,
+    put_publication,
+    put_version,
+    update_row,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PER_TRANSACTION = 48
-"""Definitions. Each is two items, beside the publication and the claim; DynamoDB takes 100 items."""
+"""Definitions. Each is two items, beside publication, claim and proposal; DynamoDB takes 100 items."""
 BYTES_PER_TRANSACTION = 1_500_000
 """Of texts. Each is written twice, and DynamoDB takes 4 MB."""
 CLAIM_SECONDS = 300
@@ -33,6 +41,7 @@ class Publication:
         now: float,
         by: str,
         note: str = "",
+        approval: Approval | None = None,
     ) -> None:
         self._tables = tables
         self._publications = publications
@@ -41,18 +50,30 @@ class Publication:
         self._origin = DefinitionRow(
             "flag", "", "", "", version, format_timestamp(now), published_by=by, published_note=note
         )
+        self._approval = approval
         self._owner = uuid.uuid4().hex
 
     def make_transactions(self, definitions: Sequence[DefinitionRow]) -> Iterator[list[Any]]:
         """Write each before you ask for the next."""
         parts = list(_split(definitions))
         if len(parts) <= 1:
-            yield [self._put_publication(definitions), self._check_unclaimed(), *self._put_all(definitions)]
+            first = [self._put_publication(definitions), self._check_unclaimed(), *self._approve()]
+            yield [*first, *self._put_all(definitions)]
             return
-        yield [self._check_next(), self._put_claim(UNCLAIMED)]
+        yield [self._check_next(), self._put_claim(UNCLAIMED), *self._check_approvable()]
         for part in parts:
             yield [{"ConditionCheck": self._require_claim()}, *self._put_all(part)]
-        yield [self._put_publication(definitions), {"Delete": self._require_claim()}]
+        last = [self._put_publication(definitions), {"Delete": self._require_claim()}]
+        yield [*last, *self._approve()]
+
+    def _approve(self) -> list[Any]:
+        if self._approval is None:
+            return []
+        return [close_as_approved(self._publications, self._approval, self._origin)]
+
+    def _check_approvable(self) -> list[Any]:
+        """Nothing is written in vain."""
+        return [] if self._approval is None else [check_open(self._publications, self._approval.number)]
 
     def take_back_expired(self, client: "DynamoDBClient") -> Any:
         """Takes back what an earlier publisher has written who died before it was done.
@@ -103,7 +124,7 @@ class Publication:
         undone: Any = {"TableName": self._publications, "Key": self._key(name["S"])}
         return [
             {"ConditionCheck": self._require_claim()},
-            {"Update": _update(self._tables[kind], item["id"]["S"], values)},
+            {"Update": update_row(self._tables[kind], item["id"]["S"], values)},
             {"Delete": undone},
         ]
 
@@ -125,7 +146,9 @@ class Publication:
                 published_by=self._origin.published_by,
                 published_note=self._origin.published_note,
             )
-            yield {"Update": _update(self._tables[row.kind], row.key, _build_values(row), keep_previous=True)}
+            yield {
+                "Update": update_row(self._tables[row.kind], row.key, build_values(row), keep_previous=True)
+            }
             yield put_version(self._publications, row)
 
     def _put_claim(self, condition: Mapping[str, Any]) -> Any:
@@ -151,89 +174,6 @@ class Publication:
 
 CLAIM: dict[str, Any] = {"id": {"S": "claim"}, "version": {"N": "0"}}
 UNCLAIMED = {"ConditionExpression": "attribute_not_exists(id)"}
-_ATTRIBUTES = ("definition", "status", "version", "updated_at", "previous")
-
-
-def put_publication(table: str, origin: DefinitionRow, changed: Sequence[DefinitionRow] | None) -> Any:
-    """``origin`` has the version, and who published it when. ``changed`` None: anything may have changed."""
-    item: dict[str, Any] = {**build_key("publication", origin.version), **_build_origin(origin)}
-    if changed is not None:
-        changes = [{"kind": {"S": row.kind}, "key": {"S": row.key}} for row in changed]
-        item["changes"] = {"L": [{"M": change} for change in changes]}
-    return {"Put": {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(id)"}}
-
-
-def put_version(table: str, row: DefinitionRow) -> Any:
-    """One version of one definition, in the history."""
-    item = {
-        **build_key(f"{row.kind}/{row.key}", row.version),
-        "definition": {"S": row.text},
-        "status": {"S": row.status},
-        **_build_origin(row),
-    }
-    return {"Put": {"TableName": table, "Item": item}}
-
-
-def update_first(table: str, row: DefinitionRow) -> Any:
-    """The row of a definition of which no version was in force before.
-
-    An update, since the platform keeps attributes of its own in the same row.
-    """
-    return {"Update": _update(table, row.key, {**_build_values(row), "previous": {"N": "0"}})}
-
-
-def clear_row(table: str, key: str) -> Any:
-    """Removes what this service wrote; the platform's attributes stay."""
-    return {"Update": _update(table, key, {})}
-
-
-def build_key(item_id: str, version: int) -> dict[str, Any]:
-    return {"id": {"S": item_id}, "version": {"N": str(version)}}
-
-
-def _build_origin(row: DefinitionRow) -> dict[str, Any]:
-    origin: dict[str, Any] = {
-        "published_at": {"S": row.published_at},
-        "published_by": {"S": row.published_by},
-    }
-    return origin | ({"published_note": {"S": row.published_note}} if row.published_note else {})
-
-
-def _build_values(row: DefinitionRow) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "status": {"S": row.status},
-        "version": {"N": str(row.version)},
-        "updated_at": {"S": row.published_at},
-    }
-    return values | ({"definition": {"S": row.text}} if row.text else {})
-
-
-def _update(table: str, key: str, values: Mapping[str, Any], *, keep_previous: bool = False) -> Any:
-    """Sets our attributes in ``values`` and removes our others; the platform's attributes stay.
-
-    ``keep_previous``: the version that was there before becomes ``previous``.
-    """
-    sets = [f"#{name} = :{name}" for name in values]
-    if keep_previous:
-        sets.append("#previous = if_not_exists(#version, :none)")
-        values = {**values, "none": {"N": "0"}}
-    removed = [
-        f"#{name}"
-        for name in _ATTRIBUTES
-        if name not in values and not (keep_previous and name == "previous")
-    ]
-    expression = (f"SET {', '.join(sets)} " if sets else "") + (
-        f"REMOVE {', '.join(removed)}" if removed else ""
-    )
-    update = {
-        "TableName": table,
-        "Key": {"id": {"S": key}},
-        "UpdateExpression": expression,
-        "ExpressionAttributeNames": {f"#{name}": name for name in _ATTRIBUTES},
-    }
-    if values:
-        update["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
-    return update
 
 
 def _split(definitions: Sequence[DefinitionRow]) -> Iterator[Sequence[DefinitionRow]]:

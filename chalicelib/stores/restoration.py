@@ -19,6 +19,8 @@ from chalicelib.stores.publication import (
     BYTES_PER_TRANSACTION,
     CLAIM,
     UNCLAIMED,
+)
+from chalicelib.stores.publication_items import (
     build_key,
     clear_row,
     put_publication,

@@ -24,7 +24,7 @@ def identify_publisher(declared: str, get_arn: Callable[[], str] | None) -> Auth
     try:
         arn = get_arn()
     except (BotoCoreError, ClientError):
-        return _name(declared or _get_user_name(), UNCONFIRMED)
+        return Author(declared or _get_user_name(), UNCONFIRMED)  # without an identity
     return _name(format_identity(arn), f"--by {declared}" if declared else "")
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.audit import Action
-from chalicelib.domain.definitions.model import Assignment, Changes, DefinitionKind, DefinitionRow, Experiment
+from chalicelib.domain.definitions.model import (
+    Approval,
+    Assignment,
+    Changes,
+    DefinitionKind,
+    DefinitionRow,
+    Experiment,
+)
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.identity import Link
 from chalicelib.domain.key_snapshot import KeySnapshot
@@ -18,12 +25,14 @@ from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.domain.stream.assignment_history import HistoryRow, RefusedRow
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
+from realtime.testing.proposals import MemoryProposals
 
 
 class MemoryDefinitions:
-    """`chalicelib.stores.definitions.DefinitionStore`."""
+    """`chalicelib.stores.definitions.DefinitionStore`. An approval closes one of ``proposals``."""
 
-    def __init__(self) -> None:
+    def __init__(self, proposals: MemoryProposals | None = None) -> None:
+        self._proposals = proposals
         self._rows: dict[tuple[DefinitionKind, str], DefinitionRow] = {}
         self._publications: list[list[DefinitionRow]] = []
         self._lock = Lock()
@@ -48,11 +57,14 @@ class MemoryDefinitions:
         now: float,
         by: str = "",
         note: str = "",
+        approval: Approval | None = None,
     ) -> int:
         with self._lock:
             if expected != len(self._publications):
                 raise Conflict("publish_conflict", "Somebody else has published in between.")
             version = expected + 1
+            if approval and self._proposals:
+                self._proposals.approve(approval, version, now, by)
             published_at = format_timestamp(now)
             rows = [
                 replace(row, version=version, published_at=published_at, published_by=by, published_note=note)

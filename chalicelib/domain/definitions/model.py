@@ -47,6 +47,15 @@ class Changes:
     is_current: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Of a proposal, by the publisher, whose ``identity`` it is. Unless it is open, nothing is published."""
+
+    number: int
+    identity: str
+    note: str = ""
+
+
 class Definitions(Protocol):
     """The store of definitions. Each method raises StorageUnavailable or Throttled."""
 
@@ -75,8 +84,12 @@ class Definitions(Protocol):
         now: float,
         by: str = "",
         note: str = "",
+        approval: Approval | None = None,
     ) -> int:
-        """Publishes all of ``definitions`` as version ``expected + 1``, and returns it; raises Conflict."""
+        """Publishes all of ``definitions`` as version ``expected + 1``, and returns it; raises Conflict.
+
+        ``approval`` closes its proposal as approved, in the same moment.
+        """
 
     def restore(
         self,

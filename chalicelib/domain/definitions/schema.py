@@ -81,7 +81,7 @@ class ChangeDocument(Document):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in ("key", "id", "alias", "salt", "analysis", "changes"):
+        for name in ("key", "id", "alias", "salt", "analysis", "approvals", "changes"):
             if name in self.set:
                 raise ValueError(f"set.{name}: cannot change by the clock; publish it")
         return self
@@ -132,10 +132,11 @@ class DefinitionDocument(NamedDocument):
     """What experiments and flags have in common; ``id`` and ``salt`` default to the key.
 
     Callers may ask by ``alias`` too. ``unit`` is what users are divided by. Who asks for all does not get
-    what is not ``listed``.
+    what is not ``listed``. ``approvals``: how many others must agree to a change; no decision reads it.
     """
 
     id: Key = ""
+    approvals: int = Field(default=0, ge=0, lt=2)
     alias: Annotated[str, AfterValidator(check_alias)] | None = None
     listed: bool = True
     unit: JsonValue = None

@@ -56,6 +56,7 @@ BREAKERS = (
     "keys",
     "overrides",
     "postgres",
+    "proposals",
     "quarantine",
     "snapshots",
     "stream",

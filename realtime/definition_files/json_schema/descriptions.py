@@ -12,6 +12,7 @@ DESCRIPTIONS = {
     "anchor": "The type of event with which a user's time begins, or assignment.",
     "Change.at": "When the fields change.",
     "RolloutStep.at": "When the percentage begins to apply.",
+    "approvals": "How many others must agree to a change before it is published.",
     "better": "Whether up or down is better.",
     "bucket_by": "The attribute that users are divided by, such as account.id.",
     "cap": "The quantile to which each user's number is limited, such as 0.99.",

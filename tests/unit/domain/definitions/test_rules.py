@@ -444,6 +444,12 @@ RULE = {"serve": "on"}
             {"changes": [{"at": "2027-01-01T00:00:00Z", "set": {"key": "x"}}]},
             "changes[0].set.key: cannot change",
         ),
+        (
+            {"changes": [{"at": "2027-01-01T00:00:00Z", "set": {"approvals": 0}}]},
+            "changes[0].set.approvals: cannot change",
+        ),
+        ({"approvals": 2}, "approvals: must be below 2"),
+        ({"approvals": True}, "approvals: must be an integer"),
     ],
 )
 def test_a_mistake_is_named_with_its_path(fields: dict[str, Any], problem: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.definitions.compiler import load_flag
-from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.domain.definitions.model import Approval, DefinitionRow
 from chalicelib.domain.errors import Conflict, StorageUnavailable
 from realtime.commands.publish import confirm_on_terminal
 from realtime.testing.stores import MemoryDefinitions
@@ -471,9 +471,10 @@ class OvertakenDefinitions(MemoryDefinitions):
         now: float,
         by: str = "",
         note: str = "",
+        approval: Approval | None = None,
     ) -> int:
         super().publish([published_flag("theirs")], expected, now)
-        return super().publish(definitions, expected, now, by, note)
+        return super().publish(definitions, expected, now, by, note, approval)
 
 
 def test_of_two_who_publish_at_once_one_is_told_to_look_again(publisher: Publisher) -> None:

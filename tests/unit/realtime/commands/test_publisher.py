@@ -32,7 +32,7 @@ def test_a_name_that_aws_does_not_confirm_is_marked() -> None:
     def fail() -> str:
         raise EndpointConnectionError(endpoint_url="https://sts")
 
-    assert identify_publisher("grace", fail)[:2] == ("grace", "not confirmed by AWS")
+    assert identify_publisher("grace", fail) == ("grace", "not confirmed by AWS", "")  # no identity
 
 
 def test_the_local_stack_believes_the_name(monkeypatch: pytest.MonkeyPatch) -> None:

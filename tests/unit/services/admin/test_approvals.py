@@ -1,0 +1,241 @@
+"""Two identities, and what becomes of a proposal between them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.definitions.model import Approval, DefinitionName, DefinitionRow
+from chalicelib.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from chalicelib.domain.proposals import Proposal
+from chalicelib.domain.publishing.author import Author
+from chalicelib.domain.publishing.documents import parse_row
+from chalicelib.services.admin.approvals import Approvals
+from realtime.testing.proposals import MemoryProposals
+from realtime.testing.stores import MemoryDefinitions
+from tests.support.experiments import published_flag, published_segment
+
+NOW = 1_800_000_000.0
+ADA, BOB = Author("ada", "key 1f2e3d4c5b6a", "key 1f2e3d4c5b6a"), Author("bob", "", "key 2a2a2a2a2a2a")
+OFF = published_flag("dark", enabled=False)
+
+
+class World:
+    """The flags ``dark`` and ``light`` are published as version 1."""
+
+    def __init__(self) -> None:
+        self.proposals = MemoryProposals()
+        self.definitions = MemoryDefinitions(self.proposals)
+        self.approvals = Approvals(self.definitions, self.proposals)
+        self.publish(published_flag("dark"), published_flag("light"))
+
+    @property
+    def version(self) -> int:
+        return self.definitions.get_changes(None).version
+
+    def publish(self, *rows: DefinitionRow) -> None:
+        self.definitions.publish(rows, self.version, NOW, "eve")
+
+    def propose(self, *rows: DefinitionRow, by: Author = ADA, reason: str = "too dark") -> Proposal:
+        published: dict[DefinitionName, DefinitionRow] = {
+            ("flag", key): row for key, row in self.definitions.get_all("flag").items()
+        }
+        return self.approvals.propose(rows or [OFF], published, self.version, by, reason, NOW)
+
+    def get_text(self, key: str = "dark") -> str:
+        return self.definitions.get_all("flag")[key].text
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_change_waits_until_somebody_else_approves_it(world: World) -> None:
+    proposal = world.propose()
+    assert (proposal.id, proposal.state, world.version) == ("p-1", "open", 1)
+    approved = world.approvals.approve("p-1", BOB, NOW + 60, "fine")
+    assert (approved.state, approved.decided_by, approved.published_version) == ("approved", BOB, 2)
+    assert world.get_text() == OFF.text
+    row = world.definitions.get_history("flag", "dark")[0]
+    assert row.published_by == "bob"
+    assert row.published_note == "p-1 proposed by ada (key 1f2e3d4c5b6a): too dark; approved: fine"
+
+
+def test_who_proposed_it_cannot_approve_it(world: World) -> None:
+    world.propose()
+    with pytest.raises(NotPermitted) as caught:
+        world.approvals.approve("p-1", Author("another label", "", ADA.identity), NOW)
+    assert caught.value.code == "same_identity"
+    assert (world.approvals.get("p-1").state, world.version) == ("open", 1)
+
+
+def test_nobody_proposes_or_approves_without_an_identity(world: World) -> None:
+    unconfirmed = Author("ada", "not confirmed by AWS")
+    with pytest.raises(NotPermitted, match="confirm who you are"):
+        world.propose(by=unconfirmed)
+    world.propose()
+    with pytest.raises(NotPermitted, match="confirm who you are"):
+        world.approvals.approve("p-1", unconfirmed, NOW)
+    assert world.version == 1
+
+
+def test_a_label_that_two_keys_share_is_not_an_identity(world: World) -> None:
+    world.propose()
+    assert world.approvals.approve("p-1", Author(ADA.by, ADA.note, BOB.identity), NOW).state == "approved"
+
+
+@pytest.mark.parametrize("by", [ADA, BOB])
+def test_anybody_rejects_and_the_first_decision_stays(world: World, by: Author) -> None:
+    world.propose()
+    rejected = world.approvals.reject("p-1", by, NOW, "no")
+    assert world.approvals.get("p-1") == rejected
+    assert (rejected.state, rejected.decided_by, rejected.decision_note) == ("rejected", by, "no")
+    for decide in (world.approvals.approve, world.approvals.reject):
+        with pytest.raises(Conflict) as caught:
+            decide("p-1", BOB, NOW)
+        assert caught.value.code == "proposal_decided"
+    assert world.version == 1
+
+
+def test_it_is_outdated_once_what_it_changes_is_published(world: World) -> None:
+    world.propose()
+    world.publish(published_flag("dark", description="new"))
+    assert world.approvals.get("p-1").state == "outdated"
+    assert [each.state for each in world.approvals.get_newest()] == ["outdated"]
+    assert world.approvals.get_newest("open") == []
+    assert world.proposals.get_newest("open"), "reading decides nothing"
+    with pytest.raises(Conflict) as caught:
+        world.approvals.approve("p-1", BOB, NOW)
+    assert caught.value.code == "proposal_outdated"
+    assert [str(problem) for problem in caught.value.details] == ["flag dark: was published since"]
+    assert world.proposals.get_newest("outdated")
+    with pytest.raises(Conflict, match="outdated"):
+        world.approvals.approve("p-1", BOB, NOW)
+
+
+def test_what_else_was_published_since_does_not_matter(world: World) -> None:
+    world.propose()
+    world.publish(published_flag("light", enabled=False))
+    assert world.approvals.approve("p-1", BOB, NOW).published_version == 3
+
+
+def test_of_two_proposals_for_one_flag_the_second_is_outdated_by_the_first(world: World) -> None:
+    world.propose()
+    world.propose(published_flag("dark", description="other"), by=BOB)
+    world.approvals.approve("p-2", ADA, NOW)
+    assert [each.state for each in world.approvals.get_newest()] == ["approved", "outdated"]
+
+
+def test_a_removal_and_an_addition_can_be_proposed(world: World) -> None:
+    proposal = world.propose(DefinitionRow("flag", "dark", "", "removed"), published_flag("new"))
+    assert [each.change for each in proposal.changes] == ["removed", "added"]
+    world.approvals.approve("p-1", BOB, NOW)
+    assert set(world.definitions.get_all("flag")) == {"light", "new"}
+
+
+def test_it_must_fit_what_is_published_when_it_is_approved(world: World) -> None:
+    world.publish(published_segment("s"))
+    world.propose(published_flag("dark", rules=[{"when": {"segment": "s"}, "serve": "on"}], default="off"))
+    world.publish(DefinitionRow("segment", "s", "", "removed"))
+    with pytest.raises(InvalidInput) as caught:
+        world.approvals.approve("p-1", BOB, NOW)
+    assert caught.value.code == "invalid_definitions"
+    assert caught.value.details[0].path.startswith("flag dark.rules[0]")
+    assert (world.approvals.get("p-1").state, world.version) == ("open", 3)
+
+
+def test_a_proposal_says_why(world: World) -> None:
+    with pytest.raises(InvalidInput, match="say why"):
+        world.propose(reason=" \n ")
+    with pytest.raises(InvalidInput, match="501 characters"):
+        world.propose(reason="x" * 501)
+    assert world.propose(reason=" a\n b ").reason == "a b"
+
+
+@pytest.mark.parametrize("proposal_id", ["p-1", "p-0", "nonsense"])
+def test_an_unknown_proposal_is_not_found(world: World, proposal_id: str) -> None:
+    asked: Sequence[Callable[[], Proposal]] = (
+        lambda: world.approvals.get(proposal_id),
+        lambda: world.approvals.approve(proposal_id, BOB, NOW),
+        lambda: world.approvals.reject(proposal_id, BOB, NOW),
+    )
+    for ask in asked:
+        with pytest.raises(NotFound) as caught:
+            ask()
+        assert caught.value.code == "proposal_not_found"
+
+
+def test_nothing_empty_is_published_for_a_proposal_whose_texts_were_removed(world: World) -> None:
+    world.propose()
+    world.proposals.forget_rows(1)
+    with pytest.raises(InvalidInput, match="reject it"):
+        world.approvals.approve("p-1", BOB, NOW)
+    assert world.version == 1
+
+
+class Interrupted(MemoryDefinitions):
+    """``meanwhile`` happens once, after everything was read and before it is published."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def publish(
+        self,
+        definitions: Sequence[DefinitionRow],
+        expected: int,
+        now: float,
+        by: str = "",
+        note: str = "",
+        approval: Approval | None = None,
+    ) -> int:
+        if approval and self.meanwhile:
+            act, self.meanwhile = self.meanwhile, None
+            act()
+        return super().publish(definitions, expected, now, by, note, approval)
+
+
+@pytest.fixture
+def interrupted() -> World:
+    world = World()
+    world.definitions = Interrupted(world.proposals)
+    world.approvals = Approvals(world.definitions, world.proposals)
+    world.publish(published_flag("dark"), published_flag("light"))
+    world.propose()
+    return world
+
+
+def interrupt(world: World, act: Callable[[], object]) -> None:
+    definitions: Any = world.definitions
+    definitions.meanwhile = act
+
+
+def test_of_two_who_approve_at_once_one_publishes_and_the_other_is_told(interrupted: World) -> None:
+    interrupt(interrupted, lambda: interrupted.approvals.approve("p-1", BOB, NOW))
+    with pytest.raises(Conflict) as caught:
+        interrupted.approvals.approve("p-1", Author("eve", "", "key 3"), NOW)
+    assert (caught.value.code, interrupted.version) == ("proposal_decided", 2)
+    assert "approved already by bob" in caught.value.message
+
+
+def test_a_rejection_at_the_same_moment_wins_or_loses_as_a_whole(interrupted: World) -> None:
+    interrupt(interrupted, lambda: interrupted.approvals.reject("p-1", ADA, NOW))
+    with pytest.raises(Conflict, match="rejected already by ada"):
+        interrupted.approvals.approve("p-1", BOB, NOW)
+    assert interrupted.version == 1
+
+
+def test_an_approval_goes_on_top_of_what_somebody_else_publishes_meanwhile(interrupted: World) -> None:
+    interrupt(interrupted, lambda: interrupted.publish(published_flag("light", description="new")))
+    assert interrupted.approvals.approve("p-1", BOB, NOW).published_version == 3
+    interrupted.propose(published_flag("light"))
+    interrupt(interrupted, lambda: interrupted.publish(published_flag("light", description="newer")))
+    with pytest.raises(Conflict, match="outdated"):
+        interrupted.approvals.approve("p-2", BOB, NOW)
+
+
+def test_the_setting_of_the_environment_counts(world: World) -> None:
+    before = {("flag", "dark"): parse_row(published_flag("dark"))}
+    changed: list[DefinitionName] = [("flag", "dark")]
+    assert not world.approvals.are_needed(changed, before, {})  # type: ignore[arg-type]
+    world.proposals.set_approvals(1)
+    assert world.approvals.are_needed(changed, before, {})  # type: ignore[arg-type]
