@@ -12,7 +12,7 @@ from chalicelib.answers import count_answers
 from chalicelib.api.application import Application, FixedRoutes
 from chalicelib.api.cors import make_cors
 from chalicelib.api.front_door import FrontDoor
-from chalicelib.api.http import DENY, list_allowed, make_auth_context
+from chalicelib.api.http import DENY, NO_DIRECT_CALL, list_allowed, make_auth_context
 from chalicelib.log import add_trace_ids
 from chalicelib.priming import prepare
 from chalicelib.wiring import plane, settings, start_extension
@@ -151,6 +151,12 @@ def feature_flags(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib import views
 
     return _answer_gateway(event, context) or views.evaluate_directly(plane(), event, context)
+
+
+@app.lambda_function(name="admin")
+@counted
+def admin(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return _answer_gateway(event, context) or NO_DIRECT_CALL
 
 
 @app.on_kinesis_record(

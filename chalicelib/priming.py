@@ -26,6 +26,7 @@ NEEDS = {
     "app.app": ("authorizer", "ingestion"),
     "app.assignment": ("assigner",),
     "app.feature_flags": ("flag_evaluator",),
+    "app.admin": (),
     "app.event_processor": ("event_processor", "counter_folder"),
     "app.assignment_sync": ("assignment_sync",),
 }

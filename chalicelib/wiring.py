@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SECONDS_TO_FOLD = 20.0
 """With less time left of an invocation, counters are not folded after its batch."""
-EXTENDED_HANDLERS = ("app.app", "app.assignment", "app.feature_flags", "app.api_key")
+EXTENDED_HANDLERS = ("app.app", "app.assignment", "app.feature_flags", "app.admin", "app.api_key")
 """Those that have something to do after an answer. The last one writes when keys were used."""
 Remaining = Callable[[], float]
 

@@ -20,6 +20,7 @@ LOGICAL_IDS: Mapping[FunctionName, str] = {
     "event_processor": "EventProcessor",
     "assignment_sync": "AssignmentSync",
     "authorizer": "Authorizer",
+    "admin": "Admin",
 }
 EVENT_SOURCE_IDS = {
     "EventProcessor": "EventProcessorEventProcessorKinesisEventSource",
@@ -35,11 +36,15 @@ def configure_functions(
 ) -> None:
     """Rewrite the functions, roles and log groups of a SAM template in place."""
     for name, logical_id in LOGICAL_IDS.items():
+        # also of a function that is left out: a log that was retained is in the way when it comes back
+        resources[f"{logical_id}LogGroup"] = _build_log_group(name, environment)
+        if name not in environment.functions:
+            del resources[logical_id], resources[f"{logical_id}Role"]
+            continue
         resources[logical_id]["Properties"] |= _build_function(name, environment, names, target)
         log = {"Fn::GetAtt": [f"{logical_id}LogGroup", "Arn"]}
         role = resources[ROLE_IDS.get(logical_id, f"{logical_id}Role")]["Properties"]
         role["Policies"][0]["PolicyDocument"]["Statement"] = build_statements(name, environment, names, log)
-        resources[f"{logical_id}LogGroup"] = _build_log_group(name, environment)
         resources |= alias.build_resources(logical_id)
     for source in names.resources.event_sources:
         _configure_event_source(resources, source, names)
@@ -57,7 +62,11 @@ def _build_function(
         "Tracing": "Active",
         "Runtime": target.runtime,
         "Architectures": [ARCHITECTURES[target.machine]],
-        "Environment": {"Variables": build_variables(environment, names) | build_budget(function)},
+        "Environment": {
+            "Variables": build_variables(environment, names)
+            | build_budget(function)
+            | ({"REALTIME_ADMIN": "true"} if name == "admin" else {})
+        },
         "LoggingConfig": {
             "LogFormat": "JSON",
             "ApplicationLogLevel": "INFO",

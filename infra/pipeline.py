@@ -10,8 +10,8 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra.encryption import ENCRYPT, name_alias
-from infra.environments import Environment, FunctionName
-from infra.functions import LOGICAL_IDS, get_function_name
+from infra.environments import Environment
+from infra.functions import get_function_name
 from infra.monitoring.stack import list_topic_arns
 from infra.release.names import get_machine_name
 from infra.resource_names import ResourceNames, Value, substitute
@@ -204,7 +204,7 @@ def _list_stack_arns(name: str) -> list[Value]:
 
 def _list_function_arns(environment: Environment) -> list[Value]:
     """Of the functions, and of their versions and aliases."""
-    names: list[FunctionName] = list(LOGICAL_IDS)
+    names = list(environment.functions)
     functions = [_build_arn("lambda", f"function:{get_function_name(name, environment)}") for name in names]
     return functions + [
         _build_arn("lambda", f"function:{get_function_name(name, environment)}:*") for name in names

@@ -21,6 +21,8 @@ _USED_BY_EXPERIMENTS: ActionsBySetting = {"flags_table": _READ, "segments_table"
 """What conditions of experiments ask for, by key."""
 _USED_BY_FLAGS: ActionsBySetting = {"segments_table": (*_READ, "dynamodb:Scan")}
 UPDATE = "dynamodb:UpdateItem"
+_WRITTEN = (*_READ, "dynamodb:Scan", UPDATE)
+"""Definitions, by who publishes them."""
 _SNAPSHOTS: ActionsBySetting = {"archive_bucket": ("s3:GetObject",)}
 """Of definitions or keys, while the tables do not answer."""
 _KEYS: ActionsBySetting = {"keys_table": ("dynamodb:GetItem", "dynamodb:Scan", UPDATE), **_SNAPSHOTS}
@@ -30,11 +32,12 @@ _QUARANTINE: ActionsBySetting = {
     "archive_bucket": ("s3:PutObject",),  # payloads that are too large for a message
     "quarantine_queue": ("sqs:GetQueueUrl", "sqs:SendMessage"),
 }
+_MEASURE = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 ONLY_LAST_USED = {
     "ForAllValues:StringEquals": {"dynamodb:Attributes": ["id", "last_used"]},
     "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"]},
 }
-"""So that no function can give a key other scopes, or a longer life."""
+"""So that a function which reads keys can give none other scopes, or a longer life."""
 CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     "assignment": _ALL_EXPERIMENTS
     | _USED_BY_EXPERIMENTS
@@ -66,7 +69,34 @@ CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
     },
     "assignment_sync": _ALL_EXPERIMENTS | {"counters_table": ("dynamodb:Query", "dynamodb:UpdateItem")},
     "authorizer": _KEYS,
+    "admin": {
+        "experiments_table": _WRITTEN,
+        "flags_table": _WRITTEN,
+        "segments_table": _WRITTEN,
+        "publications_table": (
+            *(*_READ, "dynamodb:Query", "dynamodb:Scan"),
+            *("dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"),
+        ),
+        "keys_table": ("dynamodb:PutItem", "dynamodb:Scan"),
+        "assignments_table": _READ,
+        "counters_table": ("dynamodb:Query",),
+        "archive_bucket": ("s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"),
+        "quarantine_queue": _MEASURE,
+        "failure_queue": _MEASURE,
+    },
 }
+_SNAPSHOT_FOLDERS = ("/definitions/*", "/keys/*")
+_ADMIN_OBJECTS: Mapping[str, tuple[str, ...]] = {
+    "s3:DeleteObject": _SNAPSHOT_FOLDERS,
+    "s3:GetObject": (*_SNAPSHOT_FOLDERS, "/analyses/*"),
+    "s3:ListBucket": ("",),
+    "s3:PutObject": _SNAPSHOT_FOLDERS,
+}
+"""What `admin` may do with which objects of the bucket."""
+_ADMIN_LISTED = ("definitions/*", "keys/*", "raw/events/*")
+"""The folders whose names it may list; the last, to say when events were archived last."""
+_WATCHING = ("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData")
+"""These have no resources."""
 STREAM_READ_ACTIONS = ("DescribeStream", "GetRecords", "GetShardIterator")
 NETWORK_ACTIONS = (
     *("CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
@@ -83,16 +113,32 @@ def build_statements(
     allowed = []
     calls = list_calls(function, environment, names)
     for setting, actions in sorted(calls.items()):
+        if function == "admin" and setting == "archive_bucket":
+            allowed += _allow_objects(names)
+            continue
         suffixes = _list_suffixes(setting, function, environment, reads_keys="keys_table" in calls)
         resources = [names.get_arn(setting, suffix) for suffix in suffixes]
-        if setting == "keys_table":
+        if setting == "keys_table" and UPDATE in actions:
             allowed.append(_allow((UPDATE,), *resources) | {"Condition": ONLY_LAST_USED})
         others = tuple(action for action in actions if (setting, action) != ("keys_table", UPDATE))
         allowed.append(_allow(others, *resources))
     allowed.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), log))
     allowed.append(_allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), "*"))
+    if function == "admin":
+        allowed.append(_allow(_WATCHING, "*"))
     allowed += _allow_keys(function, environment, names)
     return allowed + _allow_event_source(function, names) + _allow_network(function, names)
+
+
+def _allow_objects(names: ResourceNames) -> list[dict[str, Any]]:
+    """Of the bucket, what `admin` reads and writes."""
+    statements = []
+    for action, suffixes in _ADMIN_OBJECTS.items():
+        statement = _allow((action,), *(names.get_arn("archive_bucket", suffix) for suffix in suffixes))
+        if action == "s3:ListBucket":
+            statement["Condition"] = {"StringLikeIfExists": {"s3:prefix": list(_ADMIN_LISTED)}}
+        statements.append(statement)
+    return statements
 
 
 def _list_suffixes(
@@ -112,11 +158,15 @@ def _list_suffixes(
 def list_calls(function: FunctionName, environment: Environment, names: ResourceNames) -> ActionsBySetting:
     """The actions that its code needs, by the setting that names their resource."""
     actions = dict(CALLS_BY_FUNCTION[function])
-    if function in ("assignment", "feature_flags") and names.platform == "existing":
+    if function in ("assignment", "feature_flags", "admin") and names.platform == "existing":
         actions["overrides_table"] = ("dynamodb:Scan",)
     is_sampled = float(environment.settings.get("REALTIME_CONTEXT_SAMPLE", "0")) > 0
     if function in ("assignment", "feature_flags") and environment.api != "rest":
         actions |= _KEYS  # no gateway asks the authorizer
+    if function == "admin" and environment.api != "rest":
+        actions["keys_table"] = tuple(dict.fromkeys((*actions["keys_table"], *_KEYS["keys_table"])))
+    if function == "admin" and is_sampled:
+        actions["contexts_table"] = ("dynamodb:Scan",)
     if function in ("assignment", "feature_flags") and is_sampled:
         actions["contexts_table"] = ("dynamodb:BatchWriteItem",)
     if function == "event_processor" and environment.settings.get("REALTIME_ARCHIVE") == "firehose":

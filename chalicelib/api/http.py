@@ -156,3 +156,7 @@ def log_unexpected(view: str, error: Exception) -> None:
     """Logs type and traceback, not the message, which may quote a user's input."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s in %s\n%s", type(error).__name__, view, frames)
+
+
+NO_DIRECT_CALL = render_error("gateway_only", "Call the API's routes: a direct call comes without a key.")
+"""The answer of a function that only answers gateways."""

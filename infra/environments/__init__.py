@@ -9,11 +9,13 @@ from typing import Literal, TypeAlias, get_args
 from infra.release.steps import Release
 
 FunctionName: TypeAlias = Literal[
-    "assignment", "feature_flags", "ingest", "event_processor", "assignment_sync", "authorizer"
+    "assignment", "feature_flags", "ingest", "event_processor", "assignment_sync", "authorizer", "admin"
 ]
 NAMES = ("dev", "staging", "prod")
 PRIMED: tuple[FunctionName, ...] = ("assignment", "feature_flags")
 """Those that app.py gives to `chalicelib.priming`."""
+OPTIONAL: tuple[FunctionName, ...] = ("admin",)
+"""Those that an environment may leave out. Then nothing of them is deployed but their log, and no path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ APIS: tuple[Api, ...] = get_args(Api)
 class Environment:
     name: str
     functions: Mapping[FunctionName, Function]
+    """Naming `admin` turns on the management API and the console."""
     peak: Peak
     throttle: Throttle
     release: Release
@@ -155,6 +158,10 @@ class Environment:
 
     def __post_init__(self) -> None:
         self._check_api()
+        if missing := {*get_args(FunctionName)} - {*OPTIONAL} - self.functions.keys():
+            raise ValueError(f"functions: {', '.join(sorted(missing))} must be there")
+        if "REALTIME_ADMIN" in self.settings:
+            raise ValueError("settings: REALTIME_ADMIN follows functions; name the function admin there")
         for name, function in self.functions.items():
             if function.snap_start and name not in PRIMED:
                 raise ValueError(f"{name}: snap_start is only for {' and '.join(PRIMED)}, which are primed")

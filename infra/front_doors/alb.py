@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.environments import Domain, Environment, FunctionName, Network
 from infra.front_doors.domain import build_record
-from infra.front_doors.paths import PATH_OWNERS, ROUTED_FUNCTIONS
+from infra.front_doors.paths import PATH_OWNERS, list_routed
 from infra.functions import LOGICAL_IDS
 from infra.release.alias import refer_to_alias
 from infra.resource_names import substitute
@@ -34,9 +34,10 @@ def build_resources(environment: Environment, network: Network, domain: Domain) 
             },
         },
     }
-    for name in ROUTED_FUNCTIONS:
+    routed = list_routed(environment)
+    for name in routed:
         resources[_get_group_id(name)] = _build_target_group(environment, name)
-    prefixes = [(prefix, owner) for prefix, owner in PATH_OWNERS if owner != "ingest"]
+    prefixes = [(prefix, owner) for prefix, owner in PATH_OWNERS if owner != "ingest" and owner in routed]
     for priority, (prefix, owner) in enumerate(prefixes, 1):
         resources[f"ListenerRule{priority}"] = {
             "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",

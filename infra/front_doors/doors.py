@@ -6,7 +6,7 @@ from typing import Any
 from infra.environments import Environment, FunctionName
 from infra.front_doors import alb, domain, firewall, http, rest
 from infra.front_doors.parameter import get_path
-from infra.front_doors.paths import ROUTED_FUNCTIONS
+from infra.front_doors.paths import list_routed
 from infra.functions import LOGICAL_IDS
 from infra.release.alias import refer_to_alias
 from infra.resource_names import Value, substitute
@@ -51,7 +51,8 @@ def build_resources(environment: Environment, paths: Iterable[str]) -> dict[str,
 
 def list_functions(environment: Environment) -> tuple[FunctionName, ...]:
     """Those that the front door calls. Only a REST API calls the authorizer."""
-    return (*ROUTED_FUNCTIONS, "authorizer") if environment.api == "rest" else ROUTED_FUNCTIONS
+    routed = list_routed(environment)
+    return (*routed, "authorizer") if environment.api == "rest" else routed
 
 
 def get_address(environment: Environment) -> Value:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from infra.environments import Environment, FunctionName
-from infra.front_doors.paths import ROUTED_FUNCTIONS, get_owner
+from infra.front_doors.paths import get_owner, list_routed
 from infra.functions import LOGICAL_IDS
 from infra.release.alias import refer_to_alias
 from infra.resource_names import substitute
@@ -44,7 +44,7 @@ def build_resources(environment: Environment, paths: Iterable[str]) -> dict[str,
         },
         "HttpStage": _build_stage(environment),
     }
-    for name in ROUTED_FUNCTIONS:
+    for name in list_routed(environment):
         integration = {
             "ApiId": API,
             "IntegrationType": "AWS_PROXY",

@@ -14,7 +14,7 @@ from infra.front_doors.paths import get_owner
 from infra.functions import LOGICAL_IDS
 from infra.release.alias import get_alias_id
 
-OPEN_PATHS = ("/health", "/openapi.json")
+OPEN_PATHS = ("/health", "/openapi.json", "/console", "/console/{name}")
 SELF_AUTHORIZED_PATHS = ("/events",)
 """Their function reads the key itself."""
 METHODS = ("get", "head", "post", "put", "patch", "delete")
@@ -46,9 +46,12 @@ GATEWAY_RESPONSES: dict[str, tuple[int, str, str]] = {
 
 def adapt_definition(body: dict[str, Any], environment: Environment) -> dict[str, Any]:
     """Adapt Chalice's Swagger document in place, and return it: each path calls its function's alias."""
+    body["paths"] = {
+        path: methods for path, methods in body["paths"].items() if get_owner(path) in environment.functions
+    }
     for path, _, method in list_operations(body):
         method["x-amazon-apigateway-integration"]["uri"] = _build_invocation_uri(LOGICAL_IDS[get_owner(path)])
-        if environment.usage_plan and path not in OPEN_PATHS:
+        if environment.usage_plan and path not in OPEN_PATHS and get_owner(path) != "admin":
             method["security"] = [*method.get("security", []), {GATEWAY_KEY: []}]
     _allow_headers(body, environment)
     for scheme in body["securityDefinitions"].values():

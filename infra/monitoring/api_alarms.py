@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
 from infra.front_doors.parameter import FRONT_DOOR_ID
-from infra.front_doors.paths import ROUTED_FUNCTIONS
+from infra.front_doors.paths import list_routed
 from infra.monitoring.alarm import MIN_CALLS, SLOW_PERIOD, Alarm
 from infra.monitoring.function_alarms import alarm_on_denials
 from infra.monitoring.metrics import Dimensions, Query, build_query, build_share
@@ -33,8 +33,6 @@ class Front:
     latency_unit: float
     """What a millisecond is in it."""
     latency_unit_name: str
-    authorizing: tuple[FunctionName, ...]
-    """The functions that read keys."""
     has_log: bool = True
 
 
@@ -49,7 +47,6 @@ FRONTS: Mapping[str, Front] = {
         latency="Latency",
         latency_unit=1.0,
         latency_unit_name="ms",
-        authorizing=("authorizer", "ingest"),
     ),
     "http": Front(
         namespace="AWS/ApiGateway",
@@ -61,7 +58,6 @@ FRONTS: Mapping[str, Front] = {
         latency="Latency",
         latency_unit=1.0,
         latency_unit_name="ms",
-        authorizing=ROUTED_FUNCTIONS,
     ),
     "alb": Front(
         namespace="AWS/ApplicationELB",
@@ -73,7 +69,6 @@ FRONTS: Mapping[str, Front] = {
         latency="TargetResponseTime",
         latency_unit=0.001,
         latency_unit_name="s",
-        authorizing=ROUTED_FUNCTIONS,
         has_log=False,
     ),
 }
@@ -81,6 +76,11 @@ FRONTS: Mapping[str, Front] = {
 
 def get_front(environment: Environment) -> Front:
     return FRONTS[environment.api]
+
+
+def list_authorizing(environment: Environment) -> tuple[FunctionName, ...]:
+    """The functions that read keys."""
+    return ("authorizer", "ingest") if environment.api == "rest" else list_routed(environment)
 
 
 def list_api_alarms(environment: Environment) -> Iterator[Alarm]:
@@ -93,7 +93,7 @@ def list_api_alarms(environment: Environment) -> Iterator[Alarm]:
     yield Alarm(
         "api-refused", description, _measure_refused(front, environment), REFUSED_PERCENT, 3, 5, "page"
     )
-    yield alarm_on_denials(environment, front.authorizing)
+    yield alarm_on_denials(environment, list_authorizing(environment))
     if front.has_log:
         description = "Over 1 % of requests get a 429."
         yield Alarm(

@@ -7,8 +7,8 @@ from typing import Any
 from chalicelib.domain.status.alarms import HEARTBEAT, list_used_tables, name_function
 from chalicelib.metrics import NAMESPACE
 from infra.environments import Environment, FunctionName
-from infra.functions import LOGICAL_IDS, get_function_name
-from infra.monitoring.api_alarms import get_front
+from infra.functions import get_function_name
+from infra.monitoring.api_alarms import get_front, list_authorizing
 from infra.resource_names import ResourceNames, Value
 from realtime.capacity.facts import PRICES
 
@@ -42,7 +42,7 @@ def _list_widgets(environment: Environment, names: ResourceNames) -> Iterator[di
                 get_function_name(function, environment),
                 {"label": function, **options},
             ]
-            for function in LOGICAL_IDS
+            for function in environment.functions
         ]
 
     def list_service_metrics(
@@ -78,7 +78,7 @@ def _list_widgets(environment: Environment, names: ResourceNames) -> Iterator[di
     yield _build_graph("Failed answers (%)", _list_shares(environment, "Failed"))
     yield _build_graph("Answers after a cold start (%)", _list_shares(environment, "ColdStarts"))
     yield _build_graph("Crashes and timeouts", list_lambda_metrics("Errors"))
-    yield _build_graph("Refused keys (%)", _list_shares(environment, "Denied", front.authorizing))
+    yield _build_graph("Refused keys (%)", _list_shares(environment, "Denied", list_authorizing(environment)))
     yield _build_graph("Heartbeat (1: all is well)", list_service_metrics("Heartbeat", (HEARTBEAT,)))
     yield _build_graph("Throttles", list_lambda_metrics("Throttles"))
     yield _build_graph("Concurrent executions", list_lambda_metrics("ConcurrentExecutions", stat="Maximum"))
@@ -136,11 +136,11 @@ def _build_graph(title: str, metrics: list[list[Any]], statistic: str = "Sum") -
 
 
 def _list_shares(
-    environment: Environment, name: str, functions: Collection[FunctionName] = tuple(LOGICAL_IDS)
+    environment: Environment, name: str, functions: Collection[FunctionName] | None = None
 ) -> list[list[Any]]:
     """Per cent of each function's answers."""
     metrics: list[list[Any]] = []
-    for function in functions:
+    for function in environment.functions if functions is None else functions:
         dimensions = ("Environment", environment.name, "Function", get_function_name(function, environment))
         part_id, whole_id = f"p_{function}", f"a_{function}"
         metrics += [
@@ -168,9 +168,9 @@ def _build_hit_rate(environment: Environment) -> dict[str, Any]:
 def _build_cost(environment: Environment) -> dict[str, Any]:
     metrics: list[list[Any]] = []
     terms = []
-    for function, logical_id in LOGICAL_IDS.items():
+    for function in environment.functions:
         lambda_ = ("FunctionName", get_function_name(function, environment))
-        duration_id, invocations_id = f"d{logical_id}", f"i{logical_id}"
+        duration_id, invocations_id = f"d_{function}", f"i_{function}"
         gigabytes = environment.functions[function].memory / 1024
         terms.append(
             f"{duration_id} / 1000 * {gigabytes} * {ARM_GB_SECOND:.10f}"

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from chalicelib.domain.status.alarms import STREAM_FUNCTIONS
 from infra.environments import Environment, FunctionName
-from infra.functions import LOGICAL_IDS
 from infra.monitoring.alarm import MIN_CALLS, SLOW_PERIOD, Alarm, Severity
 from infra.monitoring.metrics import (
     Query,
@@ -19,12 +18,14 @@ SLOW_PERCENT = 1.0
 """Over 1 % are slower than the budget: the 99th percentile is over it."""
 DENIED_PERCENT = 50.0
 POISON_PERCENT = 1.0
+ANSWERING: tuple[FunctionName, ...] = ("assignment", "feature_flags", "ingest", "authorizer")
+"""Your users wait for these. The others wake nobody, and may start when they are asked."""
 
 
 def list_function_alarms(environment: Environment) -> Iterator[Alarm]:
-    for name in LOGICAL_IDS:
+    for name in environment.functions:
         is_stream = name in STREAM_FUNCTIONS
-        severity: Severity = "ticket" if is_stream else "page"
+        severity: Severity = "page" if name in ANSWERING else "ticket"
         yield _alarm_on_failures(environment, name, severity)
         budget = environment.functions[name].p99_ms
         slow = _measure_share(environment, name, "Slow")
@@ -34,7 +35,7 @@ def list_function_alarms(environment: Environment) -> Iterator[Alarm]:
         throttled = build_function_query("throttled", "Throttles", name, environment, "Sum")
         description = f"{name} is at its reserved concurrency."
         yield Alarm(f"{name}-throttles", description, (throttled,), breaching=2, periods=5, severity=severity)
-        if not is_stream:
+        if name in ANSWERING:
             cold = _measure_share(environment, name, "ColdStarts")
             description = f"Over 1 % of the answers of {name} wait for a container that starts."
             yield Alarm(f"{name}-cold-starts", description, cold, SLOW_PERCENT, breaching=2, periods=3)

@@ -11,7 +11,7 @@ from infra.bundle import BuildTarget
 from infra.encryption import ENCRYPT, get_key
 from infra.environments import Environment
 from infra.functions import ARCHITECTURES
-from infra.monitoring.api_alarms import get_front
+from infra.monitoring.api_alarms import list_authorizing
 from infra.resource_names import ResourceNames, Value, substitute
 from realtime import heartbeat
 
@@ -30,7 +30,7 @@ def build_resources(
     if not has_heartbeat(environment):
         return {}
     name = name_function(environment.name, HEARTBEAT)
-    has_authorizer = "authorizer" in get_front(environment).authorizing
+    has_authorizer = "authorizer" in list_authorizing(environment)
     variables = {
         "REALTIME_ENV": environment.name,
         "ARCHIVE_BUCKET": names.get_name("archive_bucket"),

@@ -9,7 +9,7 @@ from constructs import Construct
 from infra.bundle import BuildTarget
 from infra.environments import Contact, Environment
 from infra.front_doors.parameter import get_parameters
-from infra.functions import LOGICAL_IDS, get_function_name
+from infra.functions import get_function_name
 from infra.monitoring import dashboard, heartbeat, queries
 from infra.monitoring.alarm import Severity
 from infra.monitoring.alarms import list_alarms
@@ -60,7 +60,7 @@ def build_resources(environment: Environment, names: ResourceNames) -> dict[str,
         resources["Throttled"] = build_throttled_filter(environment, log_group)
     for alarm in list_alarms(environment, names):
         resources[_logical_id(alarm.name)] = alarm.to_resource(environment, topics)
-    function_logs = [f"/aws/lambda/{get_function_name(name, environment)}" for name in LOGICAL_IDS]
+    function_logs = [f"/aws/lambda/{get_function_name(name, environment)}" for name in environment.functions]
     for texts_by_name, log_groups in (
         (queries.FUNCTIONS, function_logs),
         (queries.ACCESS, access_logs),

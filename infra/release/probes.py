@@ -59,6 +59,7 @@ PROBES: Mapping[FunctionName, tuple[Probe, ...]] = {
         # reads the table of keys
         Probe(build_gateway_event("POST", "/events", json.dumps({"key": KEY})), {"statusCode": 403}),
     ),
+    "admin": (Probe({}, {"error": {"code": "gateway_only"}}),),
     "event_processor": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "assignment_sync": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "authorizer": (

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra.environments import FunctionName
 from infra.functions import LOGICAL_IDS, get_function_name
 from infra.release.alias import ALIAS
 from infra.release.probes import PROBES, matches
@@ -31,9 +32,11 @@ def test_the_stream_is_active_for_a_week_back(target: DeploymentTarget) -> None:
 
 
 @pytest.mark.parametrize("name", LOGICAL_IDS)
-def test_each_function_answers_its_probes_at_its_alias(target: DeploymentTarget, name: str) -> None:
-    function = f"{get_function_name(name, target.environment)}:{ALIAS}"  # type: ignore[arg-type]  # a key of LOGICAL_IDS
-    for probe in PROBES[name]:  # type: ignore[index]  # as above
+def test_each_function_answers_its_probes_at_its_alias(target: DeploymentTarget, name: FunctionName) -> None:
+    if name not in target.environment.functions:
+        pytest.skip(f"{target.environment.name} has no function {name}")
+    function = f"{get_function_name(name, target.environment)}:{ALIAS}"
+    for probe in PROBES[name]:
         response = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(probe.event))
         answer = json.loads(response["Payload"].read())
         assert "FunctionError" not in response, answer
@@ -41,8 +44,10 @@ def test_each_function_answers_its_probes_at_its_alias(target: DeploymentTarget,
 
 
 @pytest.mark.parametrize("name", LOGICAL_IDS)
-def test_each_function_keeps_its_log_as_long_as_it_should(target: DeploymentTarget, name: str) -> None:
-    name_of_group = f"/aws/lambda/{get_function_name(name, target.environment)}"  # type: ignore[arg-type]  # a key of LOGICAL_IDS
+def test_each_function_keeps_its_log_as_long_as_it_should(
+    target: DeploymentTarget, name: FunctionName
+) -> None:
+    name_of_group = f"/aws/lambda/{get_function_name(name, target.environment)}"
     groups = target.client("logs").describe_log_groups(logGroupNamePrefix=name_of_group)["logGroups"]
     (group,) = [group for group in groups if group["logGroupName"] == name_of_group]
     assert group["retentionInDays"] == target.environment.log_days

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-IAM_NAMES = {"Invoke": "InvokeFunction", "SendMessageBatch": "SendMessage"}
+IAM_NAMES = {"Invoke": "InvokeFunction", "ListObjectsV2": "ListBucket", "SendMessageBatch": "SendMessage"}
 RESOURCE_PARAMETERS = (
     *("TableName", "StreamName", "Bucket", "QueueName", "QueueUrl", "DeliveryStreamName", "SecretId"),
     *("FunctionName", "StackName"),

@@ -76,7 +76,11 @@ def everything() -> tuple[Environment, resource_names.ResourceNames]:
     warm = replace(prod.functions["assignment"], provisioned=10, snap_start=False)
     environment = replace(
         prod,
-        functions={**prod.functions, "assignment": warm},
+        functions={
+            **prod.functions,
+            "assignment": warm,
+            "admin": environments.load("staging").functions["admin"],
+        },
         usage_plan=UsagePlan(Throttle(rate=10, burst=20), requests_per_month=1_000_000),
         domain=Domain("decide.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1", "Z123"),
         account="123456789012",

@@ -10,17 +10,22 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.audit import Action
+from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.stream.event import MAX_BYTES
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.unknown_keys import GUESSES
 from chalicelib.settings import Settings
+from chalicelib.stores.audit import TableAuditTrail
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.key_snapshots import KeySnapshotStore
 from chalicelib.stores.keys import KeyStore
-from chalicelib.stores.publication import Publication
+from chalicelib.stores.publication import CLAIM_SECONDS, Publication
+from chalicelib.stores.snapshot_folder import KEPT_SECONDS
 from chalicelib.stores.snapshots import SnapshotStore
+from chalicelib.stores.status_sources import Sources
 from chalicelib.wiring import Plane
 from infra import environments
 from infra.environments import Api, FunctionName
@@ -57,6 +62,7 @@ class Recorder:
     def __init__(self, settings: Settings) -> None:
         names = {getattr(settings, field): field for field in Settings.__dataclass_fields__}
         self._settings = {name: field for name, field in names.items() if isinstance(name, str) and name}
+        self._settings[settings.failure_queue] = "failure_queue"
         self.calls: Calls = set()
 
     def __call__(self, params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -275,6 +281,40 @@ def authorizer(plane: Plane) -> None:
     use_keys(plane)
 
 
+def admin(plane: Plane) -> None:
+    """What publishing, keys, status, results and explain do with their stores."""
+    settings, clients, store = plane.settings, plane.clients, plane.definitions
+
+    def read() -> None:
+        for key in ("checkout", "pricing"):
+            plane.results(key)
+            plane.get_experiment(key)
+            plane.catalog.flags.get("new")
+            plane.catalog.segments.get("in-new")
+
+    def publish(rows: list[DefinitionRow], now: float) -> None:
+        store.publish(rows, store.get_changes(None).version, now, "ada", "key 1")
+
+    while_definitions_change(settings, read)  # the last publish may not have been taken back
+    publish([published_flag("new")], time.time() + 2 * CLAIM_SECONDS)  # takes an abandoned one back
+    publish([published_flag(f"f{number}") for number in range(60)], time.time())
+    publish([published("pricing"), published_segment("in-new", when=True)], time.time())
+    for kind in ("experiment", "flag", "segment"):
+        store.get_many(kind, ["new", "old"])
+    store.get_history("flag", "new")
+    store.get_versions()
+    TableAuditTrail(clients, settings.publications_table, "admin").write(Action("explain", by="ada"))
+    plane.keys.put(store_key("view", name="made"))
+    plane.write_key_snapshot(time.time() + 2 * KEPT_SECONDS)  # deletes those that nobody needs any more
+    experiment = plane.get_experiment("checkout")
+    assert experiment
+    plane.assignments.get(experiment, "u1")
+    plane.assignments.get_rows_and_links([("checkout", "u1")], ["u1"])
+    if settings.context_sample:
+        plane.recent_contexts.get_all(time.time())
+    Sources(settings, clients, store).take_snapshot(time.time())
+
+
 USES: Mapping[FunctionName, Callable[[Plane], None]] = {
     "assignment": assignment,
     "feature_flags": feature_flags,
@@ -282,6 +322,7 @@ USES: Mapping[FunctionName, Callable[[Plane], None]] = {
     "event_processor": event_processor,
     "assignment_sync": assignment_sync,
     "authorizer": authorizer,
+    "admin": admin,
 }
 
 
@@ -291,7 +332,7 @@ def test_a_role_has_what_its_function_calls_and_nothing_more(
 ) -> None:
     container, recorder = plane
     USES[name](container)
-    if variant == "http" and name in ("assignment", "feature_flags"):
+    if variant == "http" and name in ("assignment", "feature_flags", "admin"):
         use_keys(container)
     environment = _environment(variant)
     platform_resources = (
@@ -316,8 +357,8 @@ def test_a_policy_names_each_resource(name: FunctionName) -> None:
     names = resolve_names("prod", "standalone")
     for statement in build_statements(name, environments.load("prod"), names, "arn:log"):
         assert not any("*" in action for action in statement["Action"])
-        if statement["Resource"] == ["*"]:
-            assert all(action.startswith("xray:") for action in statement["Action"])
+        if statement["Resource"] == ["*"]:  # these have no resources
+            assert all(action.startswith(("xray:", "cloudwatch:")) for action in statement["Action"])
 
 
 def test_of_the_bucket_a_function_reads_the_snapshots_that_it_needs_and_writes_none() -> None:

@@ -108,6 +108,7 @@ ASK: dict[FunctionName, Callable[[], object]] = {
     "authorizer": authorize,
     "event_processor": lambda: application.event_processor(kinesis([]), None),
     "assignment_sync": lambda: application.assignment_sync({"Records": []}, None),
+    "admin": lambda: application.admin({}, None),
 }
 
 
@@ -386,7 +387,7 @@ def list_causes(get_name: Callable[[str], Any], tables: list[str]) -> dict[str, 
         )
     for function in LOGICAL_IDS:
         identity = {"FunctionName": f"realtime-{ENV}-{function}"}
-        causes[f"{function}-errors"] = (fail(function), crash(function))
+        causes[f"{function}-errors"] = (crash(function), *([fail(function)] if function != "admin" else []))
         causes[f"{function}-latency"] = (answer(function, budget=0.0),)
         causes[f"{function}-throttles"] = (measure("AWS/Lambda", "Throttles", 1, **identity),)
         causes[f"{function}-cold-starts"] = (answer(function, containers=5),)

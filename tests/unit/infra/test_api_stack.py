@@ -46,6 +46,10 @@ def stage(template: Templates) -> Template:
         ("/experiments/{key}/results", "ingest"),
         ("/health", "ingest"),
         ("/openapi.json", "ingest"),
+        ("/admin", "admin"),
+        ("/admin/flags/{key}/kill", "admin"),
+        ("/console", "admin"),
+        ("/console/{name}", "admin"),
     ],
 )
 def test_each_path_has_its_function(path: str, function: str) -> None:
@@ -160,5 +164,7 @@ def test_a_domain_and_a_usage_plan_are_added_where_they_are_asked_for(template: 
     assert plan["Throttle"] == {"RateLimit": 10, "BurstLimit": 20}
     assert plan["Quota"] == {"Limit": 1_000_000, "Period": "MONTH"}
     for path, _, method in list_operations(body(template, "everything")):
-        assert ({"gateway_key": []} in method.get("security", [])) is (path not in OPEN_PATHS)
+        assert ({"gateway_key": []} in method.get("security", [])) is (
+            path not in OPEN_PATHS and get_owner(path) != "admin"
+        )
     assert not of_type(template("prod-standalone", "service"), "AWS::ApiGateway::UsagePlan")

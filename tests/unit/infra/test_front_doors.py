@@ -1,5 +1,6 @@
 """The other front doors after SAM's expansion, the firewall, and what an environment may not ask for."""
 
+import copy
 import json
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 import app as application
 from infra import environments
 from infra.environments import APIS, Domain, Network
-from infra.front_doors import alb, firewall
+from infra.front_doors import alb, firewall, rest
+from infra.front_doors.doors import list_functions
 from infra.front_doors.paths import PATH_OWNERS, ROUTED_FUNCTIONS, get_owner
 from infra.front_doors.variants import DOMAIN, NETWORK, change_front_door
 from infra.functions import LOGICAL_IDS
@@ -144,7 +146,7 @@ def test_a_load_balancer_speaks_https_only_and_sends_each_path_to_its_function(t
                 return owners[rule["Actions"][0]["TargetGroupArn"]["Ref"]]
         return owners[listener["DefaultActions"][0]["TargetGroupArn"]["Ref"]]
 
-    for path in application.app.routes:
+    for path in (*application.app.routes, "/admin", "/admin/keys", "/console", "/console/console.js"):
         assert find(path) == get_owner(path), path
         assert find(f"{path}/") == get_owner(path), path
     assert len(rules) <= 10  # more have a price
@@ -183,13 +185,31 @@ def test_the_firewall_limits_each_key_and_answers_429_in_our_shape(template: Tem
     assert ("LoadBalancer" in str(association)) is (api == "alb")
 
 
+@pytest.mark.parametrize("api", APIS)
+def test_requests_to_the_management_api_reach_no_function_that_decides(api: Any) -> None:
+    """With its function they reach that one; without it they reach the one that answers 404."""
+    on = change_front_door(environments.load("staging"), api)
+    off = replace(on, functions={name: each for name, each in on.functions.items() if name != "admin"})
+    for path in ("/admin", "/admin/publish", "/console"):
+        assert get_owner(path) == "admin"
+    assert "admin" in list_functions(on)
+    assert "admin" not in list_functions(off)
+    body: dict[str, Any] = {
+        "paths": {"/admin": {}, "/flags/evaluate": {}},
+        "securityDefinitions": {},
+        "info": {},
+    }
+    assert "/admin" in rest.adapt_definition(copy.deepcopy(body), on)["paths"]
+    assert [*rest.adapt_definition(body, off)["paths"]] == ["/flags/evaluate"]
+
+
 def test_an_environment_may_set_the_rate_of_a_key() -> None:
     assert firewall.get_key_limit(replace(PROD, key_rate=7)) == 7 * firewall.WINDOW_SECONDS
 
 
 def test_every_prefix_has_a_route() -> None:
-    for prefix, _ in PATH_OWNERS:
-        assert any(path.startswith(prefix) for path in application.app.routes), prefix
+    for prefix, owner in PATH_OWNERS:
+        assert owner == "admin" or any(path.startswith(prefix) for path in application.app.routes), prefix
 
 
 def test_a_domain_without_a_zone_has_no_record() -> None:

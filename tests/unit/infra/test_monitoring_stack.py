@@ -15,7 +15,6 @@ from chalicelib.stores.key_snapshots import CONFIRMATION, POINTER
 from infra import environments, resource_names
 from infra.bundle import LAMBDA_TARGET
 from infra.environments import Contact
-from infra.functions import LOGICAL_IDS
 from infra.monitoring import heartbeat
 from infra.monitoring.alarms import list_alarms
 from infra.monitoring.stack import build_resources
@@ -42,8 +41,8 @@ REQUIRED_ALARMS = {
     "assignment_sync-iterator-age",
     "assignments-table-throttles",
     "counters-table-throttles",
-    *(f"{name}-errors" for name in LOGICAL_IDS),
-    *(f"{name}-latency" for name in LOGICAL_IDS),
+    *(f"{name}-errors" for name in environments.load("prod").functions),
+    *(f"{name}-latency" for name in environments.load("prod").functions),
 }
 
 
@@ -150,7 +149,7 @@ def test_one_request_is_found_by_any_of_its_ids_at_the_gateway_and_in_every_func
 ) -> None:
     query = saved_query(template, "one-request")
     assert "/aws/apigateway/realtime-prod" in query["LogGroupNames"]
-    assert len(query["LogGroupNames"]) == 1 + len(LOGICAL_IDS)
+    assert len(query["LogGroupNames"]) == 1 + len(environments.load("prod").functions)
     # whatever field holds it: requestId, functionRequestId and traceId at the gateway, requestId and
     # xray_trace_id of a function's line, record.requestId and record.tracing.value of Lambda's own
     assert '@message like "PASTE-AN-ID"' in query["QueryString"]

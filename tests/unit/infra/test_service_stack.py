@@ -29,8 +29,8 @@ def service(template: Templates, variant: str = "prod-standalone") -> Template:
 def test_functions_are_sized_traced_logged_and_built_for_arm(template: Templates, variant: str) -> None:
     environment = environments.load(variant.partition("-")[0])
     deployed = of_type(service(template, variant), "AWS::Lambda::Function")
-    for name, logical_id in LOGICAL_IDS.items():
-        function, expected = deployed[logical_id], environment.functions[name]
+    for name, expected in environment.functions.items():
+        function = deployed[LOGICAL_IDS[name]]
         assert function["FunctionName"] == f"realtime-{environment.name}-{name}"
         assert (function["MemorySize"], function["Timeout"]) == (expected.memory, expected.timeout)
         assert 512 <= function["MemorySize"] <= 1024
@@ -83,7 +83,7 @@ def test_every_function_is_called_by_its_alias_only(template: Templates) -> None
     expanded = service(template)
     aliases = of_type(expanded, "AWS::Lambda::Alias")
     assert {name for name, alias in aliases.items() if alias["Name"] == "live"} == {
-        f"{logical_id}Aliaslive" for logical_id in LOGICAL_IDS.values()
+        f"{LOGICAL_IDS[name]}Aliaslive" for name in environments.load("prod").functions
     }
     for permission in of_type(expanded, "AWS::Lambda::Permission").values():
         assert permission["FunctionName"]["Ref"] in aliases
@@ -148,7 +148,7 @@ def test_only_the_sync_enters_the_platforms_network(template: Templates) -> None
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_variable_is_a_setting(template: Templates, name: str) -> None:
-    function = of_type(service(template), "AWS::Lambda::Function")[LOGICAL_IDS[name]]  # type: ignore[index]
+    function = of_type(service(template, "everything"), "AWS::Lambda::Function")[LOGICAL_IDS[name]]  # type: ignore[index]
     settings = {f"REALTIME_{field.upper()}" for field in Settings.__dataclass_fields__}
     assert function["Environment"]["Variables"].keys() <= settings
 
@@ -187,9 +187,11 @@ def test_only_functions_that_are_primed_have_snapshots_where_the_runtime_allows_
     has_snapshots = {
         name: each["SnapStart"]["ApplyOn"] == "PublishedVersions" for name, each in functions_.items()
     }
-    expected = supports_snap_start(LAMBDA_TARGET.runtime) and not combination.startswith("dev")
+    env = combination.partition("-")[0]
+    expected = supports_snap_start(LAMBDA_TARGET.runtime) and env != "dev"
     assert has_snapshots == {
-        logical_id: expected and name in environments.PRIMED for name, logical_id in LOGICAL_IDS.items()
+        LOGICAL_IDS[name]: expected and name in environments.PRIMED
+        for name in environments.load(env).functions
     }
 
 
@@ -219,6 +221,32 @@ def test_a_function_that_would_not_fit_is_refused_where_it_is_written() -> None:
         Function(p99_ms=1, reserved=3, provisioned=2)
     with pytest.raises(ValueError, match=r"use -c env=dev\|staging\|prod"):
         environments.load("production")
+
+
+def test_the_management_api_is_nowhere_unless_an_environment_names_its_function(template: Templates) -> None:
+    """Not in production: no code that may change definitions runs there, and no path leads to any."""
+    for variant, is_there in (("prod-standalone", False), ("staging-standalone", True), ("everything", True)):
+        resources = service(template, variant)["Resources"]
+        assert ("Admin" in resources) is is_there, variant
+        assert ("AdminRole" in resources) is is_there, variant
+        assert "AdminLogGroup" in resources  # one that was retained would be in the way
+        monitoring = template(variant, "monitoring")["Resources"]
+        assert ("AdminErrors" in monitoring) is is_there, variant
+
+
+def test_only_its_function_knows_that_it_is_on(template: Templates) -> None:
+    functions_ = of_type(service(template, "everything"), "AWS::Lambda::Function")
+    variables = {name: each["Environment"]["Variables"] for name, each in functions_.items()}
+    assert {name for name, each in variables.items() if "REALTIME_ADMIN" in each} == {"Admin"}
+    assert variables["Admin"]["REALTIME_ADMIN"] == "true"
+
+
+def test_an_environment_says_by_its_functions_whether_it_is_on() -> None:
+    prod = environments.load("prod")
+    with pytest.raises(ValueError, match="REALTIME_ADMIN follows functions; name the function admin"):
+        replace(prod, settings={"REALTIME_ADMIN": "true"})
+    with pytest.raises(ValueError, match="functions: ingest must be there"):
+        replace(prod, functions={name: each for name, each in prod.functions.items() if name != "ingest"})
 
 
 def test_names_of_functions_say_their_environment() -> None:

@@ -144,7 +144,7 @@ def test_updates_are_looked_for_wherever_something_is_pinned() -> None:
     packages = [
         path
         for path in ROOT.glob("*/**/package.json")
-        if "node_modules" not in path.parts and "build" not in path.parts
+        if not {"node_modules", "build", "site-packages"} & {*path.parts}
     ]
     assert folders["npm"] == {find_folder(path) for path in packages}
     assert folders["github-actions"] == {"/", "/.github/actions/*"}
