@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from chalicelib.domain.audit import AuditTrail
     from chalicelib.services.admin.approvals import Approvals
     from chalicelib.services.admin.explain import Explainer
     from chalicelib.wiring import Plane
@@ -22,6 +23,13 @@ class Admin:
         from chalicelib.services.admin.approvals import Approvals
 
         return Approvals(self.plane.definitions, self.plane.proposals)
+
+    @cached_property
+    def trail(self) -> AuditTrail:
+        """What operators did that is no publication."""
+        from chalicelib.stores.audit import TableAuditTrail
+
+        return TableAuditTrail(self.plane.clients, self.plane.settings.publications_table, "admin")
 
     @cached_property
     def explainer(self) -> Explainer:

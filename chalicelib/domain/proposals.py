@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionName, DefinitionRow
 from chalicelib.domain.definitions.schema import Definition, SegmentDocument
@@ -11,6 +11,7 @@ from chalicelib.domain.errors import Conflict, NotFound, NotPermitted, Problem
 from chalicelib.domain.publishing.author import Author
 
 State = Literal["open", "approved", "rejected", "outdated"]
+Change = Literal["added", "changed", "removed"]
 Documents = Mapping[DefinitionName, Definition]
 PREFIX = "p-"
 
@@ -18,7 +19,7 @@ PREFIX = "p-"
 class ProposedChange(NamedTuple):
     kind: DefinitionKind
     key: str
-    change: Literal["added", "changed", "removed"]
+    change: Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,25 @@ def make_outdated_error(proposal: Proposal, names: Collection[DefinitionName] = 
 def make_note(proposal: Proposal, approver: Author, decision_note: str = "") -> str:
     """For the history, which names the approver as the publisher."""
     author = proposal.proposed_by
-    name = f"{author.by} ({author.note})" if author.note else author.by
+    name = author.by if author.identity == author.by else f"{author.by} ({author.identity})"
     proposed = f"{proposal.id} proposed by {name}: {proposal.reason}"
     approved = f"approved: {decision_note}" if decision_note else ""
     return "; ".join(filter(None, (proposed, approved, approver.note)))
+
+
+def describe_proposal(proposal: Proposal) -> dict[str, Any]:
+    """As the API and `--json` show it."""
+    decided = proposal.decided_by
+    return {
+        "id": proposal.id,
+        "state": proposal.state,
+        "proposed_at": proposal.proposed_at,
+        "proposed_by": proposal.proposed_by.by,
+        "reason": proposal.reason,
+        "base_version": proposal.base_version,
+        "definitions": [change._asdict() for change in proposal.changes],
+        "decided_at": proposal.decided_at or None,
+        "decided_by": decided.by if decided else None,
+        "decision_note": proposal.decision_note,
+        "published_version": proposal.published_version,
+    }

@@ -7,6 +7,7 @@ import typer
 
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from realtime.cli import (
+    approvals,
     definitions,
     events,
     keys,
@@ -31,6 +32,8 @@ app = typer.Typer(
 )
 for _group in (local, definitions, publishing, results, events, operations, migration, users):
     app.add_typer(_group.app)
+app.command("approvals", rich_help_panel=publishing.PANEL)(approvals.show_or_set_approvals)
+app.add_typer(approvals.app, name="proposals", rich_help_panel=publishing.PANEL)
 app.add_typer(keys.app, name="keys", rich_help_panel=operations.PANEL)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=events.PANEL)
 

@@ -73,10 +73,12 @@ def restore(
     ] = False,
     by: Annotated[str, typer.Option(help="Who restores, with --replace; as of `publish`.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Let --replace publish without asking.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, with --replace; as of `publish`.")] = "",
 ) -> None:
     """Bring definitions back from a backup. Example: [b]python -m realtime restore defs.jsonl.gz[/b]"""
     from chalicelib.domain.publishing.author import Author
     from realtime.backup.places import find_place
+    from realtime.cli.publishing import make_submit
     from realtime.commands.publish import confirm_on_terminal
     from realtime.commands.publisher import get_caller_arn, identify_publisher
     from realtime.commands.restore import restore as run
@@ -90,6 +92,7 @@ def restore(
         if replace and not dry_run
         else Author("")
     )
+    publisher = publisher._replace(note=", ".join(filter(None, (reason, publisher.note))))
     raise typer.Exit(
         run(
             program.console,
@@ -105,6 +108,7 @@ def restore(
             replace=replace,
             dry_run=dry_run,
             read_recent=services.recent_contexts.get_all,
+            submit=make_submit(reason, f"restore of {source}"),
         )
     )
 

@@ -12,9 +12,11 @@ from realtime.cli.program import UsageError, is_local
 if TYPE_CHECKING:
     from chalicelib.domain.definitions.model import DefinitionKind
     from chalicelib.domain.definitions.schema import ExperimentDocument
+    from realtime.commands.publish import Submit
 
 app = typer.Typer()
 PANEL = "Definitions"
+Reason = Annotated[str, typer.Option(help="Why, for the history and for who approves it.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as errors.")]
 
 
@@ -35,6 +37,10 @@ def publish(
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask before --prune removes, or a killed flag is on again.")
     ] = False,
+    reason: Reason = "",
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Ask for approval, also where it is not needed.")
+    ] = False,
 ) -> None:
     """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
     from chalicelib.domain.publishing.author import Author
@@ -47,6 +53,8 @@ def publish(
     services = program.plane()
     definitions, read_recent = services.definitions, services.recent_contexts.get_all
     publisher = Author("") if dry_run else identify_publisher(by, None if is_local() else get_caller_arn)
+    publisher = publisher._replace(note=", ".join(filter(None, (reason, publisher.note))))
+    submit = make_submit(reason, f"rollback to {version}" if version is not None else "", proposes=propose)
     confirm = (lambda _: True) if yes else confirm_on_terminal
     if version is not None:
         raise typer.Exit(
@@ -58,6 +66,7 @@ def publish(
                 confirm=confirm,
                 dry_run=dry_run,
                 read_recent=read_recent,
+                submit=submit,
             )
         )
     raise typer.Exit(
@@ -72,8 +81,18 @@ def publish(
             dry_run=dry_run,
             read_recent=read_recent,
             estimate=_estimate_duration,
+            submit=submit,
         )
     )
+
+
+def make_submit(reason: str, what: str = "", *, proposes: bool = False) -> "Submit":
+    """Publishes, or proposes where that is needed. ``what`` stands before the reason of a proposal."""
+    from chalicelib.admin_wiring import Admin
+
+    approvals = Admin(program.plane()).approvals
+    said = f"{what}: {reason}" if what and reason else reason
+    return lambda plan, author: approvals.submit(plan, author, said, proposes=proposes)
 
 
 def _estimate_duration(experiment: "ExperimentDocument") -> str:
@@ -90,7 +109,7 @@ def kill(
     by: Annotated[str, typer.Option(help="Who does it; as of `publish`.")] = "",
 ) -> None:
     """Turn a flag off for everybody, at once. Example: [b]python -m realtime kill x --reason "errors"[/b]"""
-    from chalicelib.domain.publishing.kills import check_reason
+    from chalicelib.domain.publishing.kills import UNDO_NOTE, check_reason
     from realtime.commands.kill import kill_flag, undo_kill
     from realtime.commands.publisher import get_caller_arn, identify_publisher
 
@@ -98,8 +117,11 @@ def kill(
         check_reason(reason)  # before AWS is asked who this is
     definitions = program.plane().definitions
     publisher = identify_publisher(by, None if is_local() else get_caller_arn)
-    run = undo_kill if undo else kill_flag
-    run(program.console, definitions, flag, reason, publisher, time.time())
+    if undo:
+        submit = make_submit(reason, UNDO_NOTE)
+        undo_kill(program.console, definitions, flag, reason, publisher, time.time(), submit)
+    else:
+        kill_flag(program.console, definitions, flag, reason, publisher, time.time())
 
 
 @app.command(rich_help_panel=PANEL)

@@ -26,6 +26,7 @@ DESCRIPTIONS = {
     "overrides.jsonl": "Variants that were set for you by hand, in the platform.",
     "definitions.jsonl": "Flags, experiments and segments that name you; `override` is your variant.",
     "definitions-history.jsonl": "The same in earlier versions of these definitions.",
+    "proposals.jsonl": "The same in proposed changes of definitions.",
     "event-ids.jsonl": "Ids of your latest events, kept for a short time so that an event counts once.",
     "contexts.jsonl": "Recent decisions whose attributes name you, without your id.",
 }

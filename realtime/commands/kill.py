@@ -1,14 +1,16 @@
 """`kill` and `kill --undo`: turn a flag off for everybody, and on again as it was."""
 
 import json
+from dataclasses import replace
 
 from rich.console import Console
 
 from chalicelib.domain.definitions.model import Definitions, Evaluation
 from chalicelib.domain.publishing.author import Author
-from chalicelib.domain.publishing.documents import build_row
 from chalicelib.domain.publishing.kills import describe_kill
 from chalicelib.services.admin import kills
+from chalicelib.services.admin.publishing import load_published, make_plan
+from realtime.commands.publish import Submit, print_submitted, publish_at_once
 
 
 def kill_flag(
@@ -27,15 +29,27 @@ def kill_flag(
 
 
 def undo_kill(
-    console: Console, definitions: Definitions, name: str, reason: str, author: Author, now: float
+    console: Console,
+    definitions: Definitions,
+    name: str,
+    reason: str,
+    author: Author,
+    now: float,
+    submit: Submit = publish_at_once,
 ) -> None:
     """Publishes the flag with ``enabled`` as before the kill. Raises what the service raises."""
     revival = kills.find_revival(definitions, name, reason)
+    published = replace(load_published(definitions), version=revival.base)  # what is newer is a conflict
+    plan = make_plan(definitions, published, {("flag", revival.key): revival.document}, now)
     note = ", ".join(filter(None, (revival.note, author.note)))
-    row = build_row(revival.document)
-    version = definitions.publish([row], revival.base, now, author.by, note)
-    _show(console, f"{revival.key} is on again, version {version}. It was {describe_kill(revival.kill)}.")
-    _show(console, "In force everywhere within 10 seconds.")
+    submitted = submit(plan, author._replace(note=note))
+    if isinstance(submitted, int):
+        _show(
+            console, f"{revival.key} is on again, version {submitted}. It was {describe_kill(revival.kill)}."
+        )
+        _show(console, "In force everywhere within 10 seconds.")
+    else:
+        print_submitted(console, submitted)
 
 
 def _describe_answer(answer: Evaluation) -> str:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.errors import InvalidInput, StorageUnavailable, Throttled
+from chalicelib.domain.proposals import Proposal
 from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.publishing.documents import DefinitionName, Document, parse_row
 from chalicelib.domain.publishing.impact.sampled import ReadRecent
@@ -22,6 +23,7 @@ from chalicelib.domain.publishing.kills import describe_kill
 from chalicelib.domain.publishing.plan_changes import is_plan_missing
 from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.services.admin.publishing import (
+    Plan,
     PlannedChange,
     Published,
     Wanted,
@@ -40,6 +42,15 @@ Confirm: TypeAlias = Callable[[str], bool]
 Estimate: TypeAlias = Callable[[ExperimentDocument], str]
 """Says how many users an experiment without a plan needs, and for how long it runs."""
 NOBODY = Author("")
+Submit: TypeAlias = Callable[[Plan, Author], int | Proposal]
+"""Publishes a plan, or proposes it."""
+
+
+def publish_at_once(plan: Plan, author: Author) -> int:
+    """Where nothing has to be approved."""
+    return plan.publish(author)
+
+
 COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 
 
@@ -76,6 +87,7 @@ def publish(
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
     estimate: Estimate = name_planner,
+    submit: Submit = publish_at_once,
 ) -> int:
     """Print the difference, then publish all of it or nothing. Returns the exit status.
 
@@ -115,6 +127,7 @@ def publish(
         confirm,
         asks=bool(removed),
         estimate=estimate,
+        submit=submit,
     )
 
 
@@ -128,6 +141,7 @@ def roll_back(
     dry_run: bool = False,
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
+    submit: Submit = publish_at_once,
 ) -> int:
     """Publish again what was in force at ``version``, as a new version. Returns the exit status."""
     published = load_published(definitions)
@@ -137,7 +151,7 @@ def roll_back(
         raise ValueError(f"--rollback: {error} `history` lists them.") from None
     marked = mark_rollback(publisher, version)
     return _publish_changes(
-        console, definitions, published, wanted, marked, dry_run, now, read_recent, confirm
+        console, definitions, published, wanted, marked, dry_run, now, read_recent, confirm, submit=submit
     )
 
 
@@ -151,6 +165,7 @@ def publish_backup(
     dry_run: bool = False,
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
+    submit: Submit = publish_at_once,
 ) -> int:
     """Publish the ``latest`` version of each definition of a backup, as one new version.
 
@@ -165,7 +180,17 @@ def publish_backup(
         if document or (row.kind, row.key) in published.rows:
             wanted[row.kind, row.key] = document
     return _publish_changes(
-        console, definitions, published, wanted, publisher, dry_run, now, read_recent, confirm, asks=True
+        console,
+        definitions,
+        published,
+        wanted,
+        publisher,
+        dry_run,
+        now,
+        read_recent,
+        confirm,
+        asks=True,
+        submit=submit,
     )
 
 
@@ -180,6 +205,7 @@ def _publish_changes(
     read_recent: ReadRecent,
     confirm: Confirm,
     *,
+    submit: Submit,
     asks: bool = False,
     estimate: Estimate = name_planner,
 ) -> int:
@@ -187,13 +213,8 @@ def _publish_changes(
     now = time.time() if now is None else now
     plan = make_plan(definitions, published, wanted, now)
     if plan.changes:
-        plan = replace(plan, recent=_read_recent(console, read_recent, now))
-    for planned in plan.describe_changes():
-        _print_change(console, planned)
-    for dependent in plan.find_dependents():
-        used = ", ".join(" ".join(cause) for cause in dependent.causes)
-        share = describe_share(dependent.name, dependent.impact, dependent.keeps_assignments)
-        _print_data(console, f"  {' '.join(dependent.name)} uses {used}: {share}")
+        plan = replace(plan, recent=read_recent_or_none(console, read_recent, now))
+    print_plan(console, plan)
     if not plan.changes:
         console.print(f"Nothing changes: version {published.version} stays in force.")
     elif dry_run:
@@ -202,8 +223,7 @@ def _publish_changes(
         console.print(f"Nothing is published: version {published.version} stays in force.")
         return 1
     else:
-        version = plan.publish(publisher)
-        console.print(f"[green]Published version {version}[/green]: {plan.summarize()}.", highlight=False)
+        print_submitted(console, submit(plan, publisher), f": {plan.summarize()}")
     for change in plan.changes:
         if isinstance(change.after, ExperimentDocument) and is_plan_missing(change.after):
             said = estimate(change.after)
@@ -211,7 +231,27 @@ def _publish_changes(
     return 0
 
 
-def _read_recent(console: Console, read_recent: ReadRecent, now: float) -> Sequence[RecentContext]:
+def print_submitted(console: Console, submitted: int | Proposal, what: str = "") -> None:
+    if isinstance(submitted, int):
+        console.print(f"[green]Published version {submitted}[/green]{what}.", highlight=False)
+        return
+    console.print(
+        f"[yellow]Proposed as {submitted.id}[/yellow]{what}. Nothing is published yet.", highlight=False
+    )
+    _print_data(console, f"Somebody else approves it: python -m realtime proposals approve {submitted.id}")
+
+
+def print_plan(console: Console, plan: Plan) -> None:
+    """What it changes, and for whom."""
+    for planned in plan.describe_changes():
+        _print_change(console, planned)
+    for dependent in plan.find_dependents():
+        used = ", ".join(" ".join(cause) for cause in dependent.causes)
+        share = describe_share(dependent.name, dependent.impact, dependent.keeps_assignments)
+        _print_data(console, f"  {' '.join(dependent.name)} uses {used}: {share}")
+
+
+def read_recent_or_none(console: Console, read_recent: ReadRecent, now: float) -> Sequence[RecentContext]:
     """None where they cannot be read: a publish does not depend on them."""
     try:
         return read_recent(now)

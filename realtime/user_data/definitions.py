@@ -61,7 +61,7 @@ class DefinitionsInForce:
         return Finding()
 
     def export(self, request: Request) -> Mapping[str, Iterator[Mapping[str, Any]]]:
-        return {"definitions.jsonl": (_describe(row, request) for row, _ in self._find(request))}
+        return {"definitions.jsonl": (describe_row(row, request) for row, _ in self._find(request))}
 
     def _find(self, request: Request) -> Iterator[tuple[DefinitionRow, str]]:
         for kind in KINDS:
@@ -79,7 +79,7 @@ def create_history(definitions: Definitions, versions: Versions) -> RowStore:
         for row in definitions.get_versions():
             text = _rewrite(row, request)
             if text != row.text and (row.kind, row.key, row.version) not in in_force:
-                yield Row(_describe(row, request), partial(versions.replace, row, text))
+                yield Row(describe_row(row, request), partial(versions.replace, row, text))
 
     return RowStore("old versions of definitions", "definitions-history.jsonl", find)
 
@@ -97,7 +97,7 @@ def _rewrite(row: DefinitionRow, request: Request) -> str:
     return row.text if changed == document else json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
 
 
-def _describe(row: DefinitionRow, request: Request) -> Mapping[str, Any]:
+def describe_row(row: DefinitionRow, request: Request) -> Mapping[str, Any]:
     """Only the override is the user's own; the rest of a definition may name other users."""
     overrides = json.loads(row.text).get("overrides") or {}
     variants = sorted({variant for id_, variant in overrides.items() if id_ in request.matcher.ids})

@@ -12,6 +12,7 @@ from realtime.user_data.definitions import DefinitionsInForce, Versions, create_
 from realtime.user_data.history import find_history
 from realtime.user_data.local_files import LocalFiles
 from realtime.user_data.objects import ObjectStore
+from realtime.user_data.proposals import ProposedDefinitions
 from realtime.user_data.quarantined import QuarantineStore
 from realtime.user_data.snapshots import OldSnapshots
 from realtime.user_data.stores import RowStore, UserStore
@@ -45,6 +46,7 @@ def list_stores(
     return [
         DefinitionsInForce(definitions),
         create_history(definitions, Versions(clients, settings.publications_table)),
+        ProposedDefinitions(plane.proposals),
         OldSnapshots(objects, SnapshotStore(clients, settings.archive_bucket)),
         RowStore("overrides (DynamoDB)", "overrides.jsonl", partial(find_overrides, overrides)),
         RowStore(

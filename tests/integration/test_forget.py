@@ -99,6 +99,7 @@ def test_a_user_is_removed_from_every_store_and_nobody_else(deployment: Deployme
     assert count(changed) == count(before) == {
         "definitions in force": (0, 0),
         "old versions of definitions": (1, 0),
+        "proposals": (1, 0),
         "old snapshots (S3)": (1, 0),
         "overrides (DynamoDB)": (1, 0),
         "assignments (DynamoDB)": (2, 0),
@@ -151,6 +152,19 @@ def test_a_definition_in_force_is_the_operators_to_change(deployment: Deployment
     assert is_clean(left)
     versions = deployment.plane.definitions.get_history("flag", "beta")
     assert [USER in row.text for row in versions] == [False, False]
+
+
+def test_an_open_proposal_is_the_operators_to_decide(deployment: Deployment, tmp_path: Path) -> None:
+    deployment.propose(published_flag("beta", overrides={USER: "on"}), is_open=True)
+    _, left, _ = run(deployment, tmp_path, only="proposals")
+    assert left["proposals"].own == 1
+    assert "p-2 names a user and is open" in left["proposals"].notes[0]
+    proposals = deployment.plane.proposals
+    [opened] = proposals.get_newest("open")
+    proposals.close(opened.decide("rejected", None, ""))
+    _, left, _ = run(deployment, tmp_path, only="proposals")
+    assert is_clean(left)
+    assert [proposals.get_rows(number) for number in (1, 2)] == [[], []]
 
 
 def test_an_interrupted_run_continues_where_it_was(
@@ -272,6 +286,7 @@ def test_a_user_gets_all_that_is_kept(deployment: Deployment, tmp_path: Path) ->
     assert counts == {
         "definitions.jsonl": 0,
         "definitions-history.jsonl": 1,
+        "proposals.jsonl": 1,
         "overrides.jsonl": 1,
         "assignments.jsonl": 2,
         "event-ids.jsonl": 1,

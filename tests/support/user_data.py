@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 from rich.console import Console
 
-from chalicelib.domain.definitions.model import Assignment
+from chalicelib.domain.definitions.model import Assignment, DefinitionRow
 from chalicelib.domain.identity import Link
+from chalicelib.domain.proposals import Proposal, ProposedChange
+from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.recent_contexts import RecentContext
 from chalicelib.domain.stream.aggregation import join_parts
 from chalicelib.domain.stream.archive import ArchiveObject
@@ -74,6 +77,13 @@ class Deployment:
         store.publish([published(), published("old", id="old-1"), old], 0, NOW)
         new = published_flag("dark", overrides={OTHER: "on"})
         store.publish([replace(published("old"), text="", status=""), new], 1, NOW)
+        self.propose(old, is_open=False)
+
+    def propose(self, row: DefinitionRow, *, is_open: bool) -> None:
+        proposals = self.plane.proposals
+        changes = (ProposedChange(row.kind, row.key, "changed"),)
+        proposal = proposals.add(Proposal(changes, 1, Author("grace"), "", "why"), [row])
+        assert is_open or proposals.close(proposal.decide("rejected", Author("ada"), ""))
 
     def link(self, *devices: str) -> None:
         """To ``USER``; an id of somebody else to ``OTHER``."""
@@ -132,7 +142,7 @@ class Deployment:
         """Everything that is stored anywhere, as text, with the name of its place."""
         for table in describe(self.settings).tables:
             for page in self.plane.clients.dynamodb.get_paginator("scan").paginate(TableName=table.name):
-                yield from (f"{table.name} {item}" for item in page["Items"])
+                yield from (f"{table.name} {_unpack(item)}" for item in page["Items"])
         for version in self.list_versions():
             body = self._read(version["Key"], VersionId=version["VersionId"])
             for line in body.splitlines():
@@ -160,6 +170,11 @@ class Deployment:
     def find(self, *ids: str) -> list[str]:
         """Each place that holds one of ``ids``."""
         return [entry.partition(" ")[0] for entry in self.dump() if self.is_about(entry, *ids)]
+
+
+def _unpack(item: Any) -> Any:
+    """With the texts of a proposal."""
+    return item | {"rows": zlib.decompress(item["rows"]["B"])} if "rows" in item else item
 
 
 def event(user: str, **fields: Any) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from chalicelib.domain.definitions.model import (
 )
 from chalicelib.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from chalicelib.domain.proposals import (
-    Documents,
     Proposal,
     Proposals,
     ProposedChange,
@@ -27,8 +26,10 @@ from chalicelib.domain.proposals import (
     require_open,
 )
 from chalicelib.domain.publishing.author import Author
+from chalicelib.domain.publishing.diff import DefinitionChange
 from chalicelib.domain.publishing.documents import KINDS, parse_row
 from chalicelib.domain.timestamps import format_timestamp
+from chalicelib.services.admin.publishing import Plan, Wanted, load_published
 
 ATTEMPTS = 10
 """Somebody else publishes at the same moment: an approval goes on top of it."""
@@ -43,39 +44,37 @@ class Approvals:
         self._definitions = definitions
         self._proposals = proposals
 
-    def are_needed(self, changed: Collection[DefinitionName], before: Documents, after: Documents) -> bool:
-        """``before`` and ``after`` are all valid definitions, as published and as they would be.
+    def are_needed(self, plan: Plan) -> bool:
+        """Do not ask for a kill, which never waits."""
+        changed = [change.name for change in plan.changes]
+        return needs_approval(changed, plan.before, plan.after, self._proposals.get_approvals())
 
-        Do not ask for a kill, which never waits.
+    def submit(self, plan: Plan, author: Author, reason: str, *, proposes: bool = False) -> int | Proposal:
+        """Publish ``plan`` and return the version; propose it if it has to wait, or if ``proposes``.
+
+        Raises what `propose` and `Plan.publish` raise.
         """
-        return needs_approval(changed, before, after, self._proposals.get_approvals())
+        if proposes or self.are_needed(plan):
+            return self.propose(plan, author, reason)
+        return plan.publish(author)
 
-    def propose(
-        self,
-        rows: Sequence[DefinitionRow],
-        published: Rows,
-        version: int,
-        by: Author,
-        reason: str,
-        now: float,
-    ) -> Proposal:
-        """``rows`` are those of `Definitions.publish`; ``published`` are in force at ``version``.
-
-        Raises InvalidInput without a reason, NotPermitted without an identity, and TooLarge.
-        """
-        require_identity(by)
-        changes = tuple(_describe_change(row, published) for row in rows)
+    def propose(self, plan: Plan, author: Author, reason: str) -> Proposal:
+        """Raises InvalidInput without a reason, NotPermitted without an identity, and TooLarge."""
+        require_identity(author)
         checked = _check_text(reason, "reason", is_required=True)
-        proposal = Proposal(changes, version, by, format_timestamp(now), checked)
-        return self._proposals.add(proposal, rows)
+        changes = tuple(_describe(change, plan) for change in plan.changes)
+        proposed_by = Author(author.by, identity=author.identity)
+        version, time = plan.published.version, format_timestamp(plan.now)
+        return self._proposals.add(Proposal(changes, version, proposed_by, time, checked), plan.rows)
 
     def get(self, proposal_id: str) -> Proposal:
         """Raises NotFound. One that is open and can no longer be approved says so: it is outdated."""
         return self._mark_outdated([self._get_stored(proposal_id)])[0]
 
-    def get_rows(self, proposal: Proposal) -> Sequence[DefinitionRow]:
-        """The definitions as proposed; those without text are to be removed."""
-        return self._proposals.get_rows(proposal.number)
+    def get_wanted(self, proposal: Proposal) -> Wanted:
+        """What the changed definitions would be, for `make_plan`."""
+        rows = self._proposals.get_rows(proposal.number)
+        return {(row.kind, row.key): parse_row(row) if row.text else None for row in rows}
 
     def get_newest(self, state: State | None = None, limit: int | None = None) -> list[Proposal]:
         """Newest first. An open one may have become outdated without anybody having been told."""
@@ -103,15 +102,16 @@ class Approvals:
         return self._get_stored(proposal_id)
 
     def _publish(self, proposal: Proposal, by: Author, now: float, note: str) -> None:
-        version = self._definitions.get_changes(None).version  # first: a later publish is a conflict
-        published = self._read_published()
-        if names := find_published_since(proposal, published):
+        published = load_published(self._definitions)
+        if names := find_published_since(proposal, published.rows):
             self._close(proposal.decide("outdated", None, format_timestamp(now)))
             raise make_outdated_error(proposal, names)
         rows = self._proposals.get_rows(proposal.number)
-        _check_together(proposal, rows, published)
+        _check_together(proposal, rows, published.rows)
         approval = Approval(proposal.number, by.identity, note)
-        self._definitions.publish(rows, version, now, by.by, make_note(proposal, by, note), approval)
+        self._definitions.publish(
+            rows, published.version, now, by.by, make_note(proposal, by, note), approval
+        )
 
     def reject(self, proposal_id: str, by: Author, now: float, note: str = "") -> Proposal:
         """Whoever proposed it withdraws it so. Raises NotFound or Conflict."""
@@ -154,14 +154,12 @@ class Approvals:
             for key, row in self._definitions.get_many(kind, keys).items()
         }
 
-    def _read_published(self) -> Rows:
-        return {(kind, key): row for kind in KINDS for key, row in self._definitions.get_all(kind).items()}
 
-
-def _describe_change(row: DefinitionRow, published: Rows) -> ProposedChange:
-    if not row.text:
-        return ProposedChange(row.kind, row.key, "removed")
-    return ProposedChange(row.kind, row.key, "changed" if (row.kind, row.key) in published else "added")
+def _describe(change: DefinitionChange, plan: Plan) -> ProposedChange:
+    """A published row that is not valid is changed, not added."""
+    if change.after is None:
+        return ProposedChange(*change.name, "removed")
+    return ProposedChange(*change.name, "changed" if change.name in plan.published.rows else "added")
 
 
 def _check_text(text: str, field: str, *, is_required: bool = False) -> str:

@@ -73,9 +73,9 @@ class Plan:
     def find_dependents(self) -> Sequence[Dependent]:
         """Only those whose answers change."""
         dependents = []
-        for name, causes in find_dependents(self.changes, self._after):
-            impact = measure_impact(name, self._before, self._after, self.now, self.recent)
-            document = self._after[name]
+        for name, causes in find_dependents(self.changes, self.after):
+            impact = measure_impact(name, self.before, self.after, self.now, self.recent)
+            document = self.after[name]
             if impact.share or impact.other_share:
                 keeps = isinstance(document, ExperimentDocument) and document.sticky
                 dependents.append(Dependent(name, causes, impact, keeps))
@@ -95,23 +95,27 @@ class Plan:
 
     def publish(self, author: Author) -> int:
         """Returns the version. Raises Conflict if somebody has published since; also what stores raise."""
-        rows = [_build_change_row(change) for change in self.changes]
-        return self.definitions.publish(rows, self.published.version, self.now, author.by, author.note)
+        return self.definitions.publish(self.rows, self.published.version, self.now, author.by, author.note)
+
+    @property
+    def rows(self) -> Sequence[DefinitionRow]:
+        """What is published; a row without text removes its definition."""
+        return [_build_change_row(change) for change in self.changes]
 
     @cached_property
-    def _before(self) -> Mapping[DefinitionName, Document]:
+    def before(self) -> Mapping[DefinitionName, Document]:
         return self.published.parse_rows()
 
     @cached_property
-    def _after(self) -> Mapping[DefinitionName, Document]:
+    def after(self) -> Mapping[DefinitionName, Document]:
         wanted = {change.name: change.after for change in self.changes}
-        return {name: document for name, document in ({**self._before} | wanted).items() if document}
+        return {name: document for name, document in ({**self.before} | wanted).items() if document}
 
     def _describe(self, change: DefinitionChange) -> PlannedChange:
         impact: Impact | None = None
         notes: list[str] = []
         if change.before is not None and change.after is not None:
-            impact = measure_impact(change.name, self._before, self._after, self.now, self.recent)
+            impact = measure_impact(change.name, self.before, self.after, self.now, self.recent)
         if isinstance(change.after, ExperimentDocument):
             history = self.definitions.get_history("experiment", change.after.key)
             before = change.before if isinstance(change.before, ExperimentDocument) else None

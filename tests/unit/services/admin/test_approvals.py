@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.definitions.model import Approval, DefinitionName, DefinitionRow
+from chalicelib.domain.definitions.model import Approval, DefinitionRow
 from chalicelib.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from chalicelib.domain.proposals import Proposal
 from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.publishing.documents import parse_row
 from chalicelib.services.admin.approvals import Approvals
+from chalicelib.services.admin.publishing import Plan, load_published, make_plan
 from realtime.testing.proposals import MemoryProposals
 from realtime.testing.stores import MemoryDefinitions
 from tests.support.experiments import published_flag, published_segment
@@ -36,14 +37,15 @@ class World:
     def publish(self, *rows: DefinitionRow) -> None:
         self.definitions.publish(rows, self.version, NOW, "eve")
 
-    def propose(self, *rows: DefinitionRow, by: Author = ADA, reason: str = "too dark") -> Proposal:
-        published: dict[DefinitionName, DefinitionRow] = {
-            ("flag", key): row for key, row in self.definitions.get_all("flag").items()
-        }
-        return self.approvals.propose(rows or [OFF], published, self.version, by, reason, NOW)
+    def plan(self, *rows: DefinitionRow) -> Plan:
+        wanted = {(row.kind, row.key): parse_row(row) if row.text else None for row in rows or [OFF]}
+        return make_plan(self.definitions, load_published(self.definitions), wanted, NOW)
 
-    def get_text(self, key: str = "dark") -> str:
-        return self.definitions.get_all("flag")[key].text
+    def propose(self, *rows: DefinitionRow, by: Author = ADA, reason: str = "too dark") -> Proposal:
+        return self.approvals.propose(self.plan(*rows), by, reason)
+
+    def is_on(self) -> bool:
+        return self.definitions.get_all("flag")["dark"].status == "active"
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_a_change_waits_until_somebody_else_approves_it(world: World) -> None:
     assert (proposal.id, proposal.state, world.version) == ("p-1", "open", 1)
     approved = world.approvals.approve("p-1", BOB, NOW + 60, "fine")
     assert (approved.state, approved.decided_by, approved.published_version) == ("approved", BOB, 2)
-    assert world.get_text() == OFF.text
+    assert not world.is_on()
     row = world.definitions.get_history("flag", "dark")[0]
     assert row.published_by == "bob"
     assert row.published_note == "p-1 proposed by ada (key 1f2e3d4c5b6a): too dark; approved: fine"
@@ -233,9 +235,22 @@ def test_an_approval_goes_on_top_of_what_somebody_else_publishes_meanwhile(inter
         interrupted.approvals.approve("p-2", BOB, NOW)
 
 
-def test_the_setting_of_the_environment_counts(world: World) -> None:
-    before = {("flag", "dark"): parse_row(published_flag("dark"))}
-    changed: list[DefinitionName] = [("flag", "dark")]
-    assert not world.approvals.are_needed(changed, before, {})  # type: ignore[arg-type]
+def test_what_has_to_wait_is_proposed_and_the_rest_is_published(world: World) -> None:
+    assert world.approvals.submit(world.plan(), ADA, "too dark") == 2
     world.proposals.set_approvals(1)
-    assert world.approvals.are_needed(changed, before, {})  # type: ignore[arg-type]
+    back = world.plan(published_flag("dark"))
+    waiting = world.approvals.submit(back, ADA, "not dark enough")
+    assert isinstance(waiting, Proposal)
+    assert (waiting.base_version, waiting.proposed_by, world.version) == (2, ADA._replace(note=""), 2)
+    assert dict(world.approvals.get_wanted(waiting)) == {("flag", "dark"): parse_row(published_flag("dark"))}
+
+
+def test_approval_can_be_asked_for_where_it_is_not_needed(world: World) -> None:
+    assert isinstance(world.approvals.submit(world.plan(), ADA, "look at it", proposes=True), Proposal)
+    assert world.version == 1
+
+
+def test_a_row_that_is_not_valid_can_be_repaired_by_a_proposal(world: World) -> None:
+    world.publish(DefinitionRow("flag", "broken", "{", "active"))
+    world.propose(published_flag("broken"))
+    assert world.approvals.approve("p-1", BOB, NOW).state == "approved"
