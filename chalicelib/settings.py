@@ -81,6 +81,11 @@ class Settings:
         """Where Lambda puts a batch that it gives up."""
         return f"{self.quarantine_queue}-batches"
 
+    @property
+    def undelivered_queue(self) -> str:
+        """Where a message ends that no receiver has taken for a day."""
+        return f"{self.webhook_queue}-undelivered"
+
     @staticmethod
     def from_env(environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read ``REALTIME_*`` variables; raises ValueError that names the variable and the fix."""

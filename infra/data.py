@@ -10,9 +10,16 @@ from infra.encryption import ENCRYPT, get_key
 from infra.environments import Environment
 from infra.resource_names import ARNS, ResourceNames, Value, assignments_stream_parameter, substitute
 from infra.stack import add_resources, build_retention_policies
-from realtime.resources import Key, LifecycleRule, Resources, Table, describe
+from realtime.resources import QUEUE_DAYS, Key, LifecycleRule, Resources, Table, describe
 
 DAY = 86_400
+QUEUES = {
+    "quarantine_queue": "Quarantine",
+    "failure_queue": "FailedBatches",
+    "undelivered_queue": "UndeliveredWebhooks",
+    "webhook_queue": "Webhooks",
+}
+"""Setting → logical id."""
 
 
 class Data(cdk.Stack):
@@ -40,9 +47,12 @@ def build_resources(environment: Environment, names: ResourceNames) -> dict[str,
     if "archive_bucket" in owned:
         resources["ArchiveBucket"] = _build_bucket(environment, names)
         resources["ArchiveBucketPolicy"] = _build_bucket_policy()
-    for setting, logical_id in (("quarantine_queue", "Quarantine"), ("failure_queue", "FailedBatches")):
-        resources[logical_id] = _build_queue(names.by_setting[setting], environment)
+    quarantine_days = _describe_with_settings(environment).queue_days
+    for setting, logical_id in QUEUES.items():
+        days = quarantine_days if setting in ("quarantine_queue", "failure_queue") else QUEUE_DAYS
+        resources[logical_id] = _build_queue(names.by_setting[setting], environment, days)
         resources[f"{logical_id}Policy"] = _build_queue_policy(logical_id)
+    resources["Webhooks"]["Properties"] |= _build_redelivery(names)
     if environment.settings.get("REALTIME_ARCHIVE") == "firehose":
         resources |= _build_firehose(environment, names)
     if "AssignmentsTable" in resources:
@@ -146,13 +156,22 @@ def _build_bucket_policy() -> dict[str, Any]:
     return {"Type": "AWS::S3::BucketPolicy", "Properties": policy}
 
 
-def _build_queue(name: str, environment: Environment) -> dict[str, Any]:
+def _build_queue(name: str, environment: Environment, days: int) -> dict[str, Any]:
     properties = {
         "QueueName": name,
-        "MessageRetentionPeriod": _describe_with_settings(environment).queue_days * DAY,
+        "MessageRetentionPeriod": days * DAY,
         "SqsManagedSseEnabled": True,
     }
     return _retain("AWS::SQS::Queue", properties, environment)
+
+
+def _build_redelivery(names: ResourceNames) -> dict[str, Any]:
+    webhooks = names.resources.webhooks
+    dead_letters = {"Fn::GetAtt": [QUEUES["undelivered_queue"], "Arn"]}
+    return {
+        "VisibilityTimeout": webhooks.hidden_seconds,
+        "RedrivePolicy": {"deadLetterTargetArn": dead_letters, "maxReceiveCount": webhooks.receives},
+    }
 
 
 def _build_queue_policy(logical_id: str) -> dict[str, Any]:

@@ -115,10 +115,11 @@ def get_function_name(name: FunctionName, environment: Environment) -> str:
 
 def build_variables(environment: Environment, names: ResourceNames) -> dict[str, Any]:
     """The `REALTIME_*` settings of every function."""
+    own = ("failure_queue", "undelivered_queue", "postgres_secret")  # follow others; assignment_sync's only
     resource_names = {
         f"REALTIME_{setting.upper()}": substitute(name)
         for setting, name in names.by_setting.items()
-        if setting not in ("failure_queue", "postgres_secret")  # Lambda's own; assignment_sync's only
+        if setting not in own
     }
     base = {"REALTIME_ENV": environment.name, "REALTIME_PLATFORM": names.platform}
     return {**base, **resource_names, **environment.settings}

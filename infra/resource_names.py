@@ -109,6 +109,7 @@ def resolve_names(
     fields = [name for name in Settings.__dataclass_fields__ if _resource_type(name) not in ("", "secret")]
     by_setting = {name: str(getattr(settings, name)) for name in fields}
     by_setting["failure_queue"] = resources.failure_queue
+    by_setting["undelivered_queue"] = resources.webhooks.dead_letters
     # bucket names are unique among all AWS accounts
     by_setting["archive_bucket"] += "-${AWS::AccountId}-${AWS::Region}"
     names_or_paths = {"assignments_stream": assignments_stream_parameter(env)}

@@ -10,7 +10,7 @@ from typing import Literal
 from chalicelib.settings import Settings
 
 QUEUE_DAYS = 14
-"""That a failed record is kept at most; SQS allows no more."""
+"""That a failed record is kept at most, and a message of a webhook; SQS allows no more."""
 QUARANTINE_PAYLOADS = "quarantine/"
 """Where the bucket keeps payloads that are too large for a message."""
 FAILED_DELIVERY_DAYS = 90
@@ -22,6 +22,8 @@ COLD_STORAGE = (("STANDARD_IA", 30), ("GLACIER_IR", 180))
 STREAM_HOURS = 168
 TABLE_STREAM_HOURS = 24
 """DynamoDB keeps a change for so long; this cannot be configured."""
+HIDDEN_SECONDS, LOCAL_HIDDEN_SECONDS = 180, 10
+"""Until a webhook's message that failed is tried again. Lambda asks for at least the function's timeout."""
 MAX_RECORD_AGE = 604_800
 """Seconds; Lambda accepts no more."""
 KeyType = Literal["S", "N"]
@@ -66,6 +68,23 @@ class EventSource:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryQueue:
+    """Messages that ``function`` delivers; times in seconds.
+
+    One that fails comes again after ``hidden_seconds``. After ``receives`` times it goes to ``dead_letters``.
+    """
+
+    function: str
+    name: str
+    dead_letters: str
+    hidden_seconds: int
+    batch_size: int = 10
+    receives: int = 500
+    concurrency: int = 2
+    """Invocations at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
 class LifecycleRule:
     """What becomes of the objects of the bucket below ``prefix``; times in days, None is never."""
 
@@ -85,6 +104,7 @@ class Resources:
     queue_days: int
     quarantine_queue: str
     failure_queue: str
+    webhooks: DeliveryQueue
     event_sources: tuple[EventSource, ...]
 
 
@@ -113,6 +133,12 @@ def describe(settings: Settings, stream_hours: int = STREAM_HOURS) -> Resources:
         queue_days=settings.quarantine_days,
         quarantine_queue=settings.quarantine_queue,
         failure_queue=settings.failure_queue,
+        webhooks=DeliveryQueue(
+            "webhooks",
+            settings.webhook_queue,
+            settings.undelivered_queue,
+            hidden_seconds=LOCAL_HIDDEN_SECONDS if settings.env == "local" else HIDDEN_SECONDS,
+        ),
         event_sources=(
             EventSource("event_processor", stream.name, max_record_age=limit_record_age(stream_hours)),
             EventSource(

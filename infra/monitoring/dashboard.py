@@ -92,17 +92,8 @@ def _list_widgets(environment: Environment, names: ResourceNames) -> Iterator[di
     yield _build_graph(
         "Tracking", list_service_metrics("TrackingSent") + list_service_metrics("TrackingDropped")
     )
-    waiting = [
-        [
-            "AWS/SQS",
-            "ApproximateNumberOfMessagesVisible",
-            "QueueName",
-            names.by_setting[queue],
-            {"stat": "Maximum"},
-        ]
-        for queue in ("quarantine_queue", "failure_queue")
-    ]
-    yield _build_graph("Quarantine", waiting)
+    yield _build_graph("Quarantine", _list_waiting(names, "quarantine_queue", "failure_queue"))
+    yield _build_graph("Webhooks that wait", _list_waiting(names, "webhook_queue", "undelivered_queue"))
     srm = list_service_metrics("SampleRatioMismatch", ("assignment_sync",), stat="Maximum")
     yield _build_graph("Sample-ratio mismatch (1: an experiment's split is wrong)", srm)
     stale = list_service_metrics(
@@ -133,6 +124,11 @@ def _build_graph(title: str, metrics: list[list[Any]], statistic: str = "Sum") -
         "view": "timeSeries",
     }
     return {"type": "metric", "properties": properties}
+
+
+def _list_waiting(names: ResourceNames, *queues: str) -> list[list[Any]]:
+    metric = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName")
+    return [[*metric, names.by_setting[queue], {"stat": "Maximum"}] for queue in queues]
 
 
 def _list_shares(

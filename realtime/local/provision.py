@@ -1,14 +1,15 @@
 """Create the resources that `describe` lists and that do not exist yet."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from realtime.local.clients import Clients
-from realtime.resources import Key, LifecycleRule, Resources, Stream, Table
+from realtime.resources import QUEUE_DAYS, DeliveryQueue, Key, LifecycleRule, Resources, Stream, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,6 +38,7 @@ def provision(resources: Resources, clients: Clients) -> Provisioned:
     is_new[resources.bucket] = _create_bucket(clients.s3, resources)
     for queue in (resources.quarantine_queue, resources.failure_queue):
         is_new[queue] = _create_queue(clients.sqs, queue, resources.queue_days)
+    is_new |= _create_delivery_queue(clients.sqs, resources.webhooks)
     return Provisioned(
         created=tuple(name for name, created in is_new.items() if created),
         existing=tuple(name for name, created in is_new.items() if not created),
@@ -111,13 +113,25 @@ def _define_rule(rule: LifecycleRule) -> dict[str, Any]:
     return parts
 
 
-def _create_queue(sqs: "SQSClient", queue: str, days: int) -> bool:
+def _create_queue(
+    sqs: "SQSClient", queue: str, days: int, attributes: Mapping[str, str] | None = None
+) -> bool:
     try:
         sqs.get_queue_url(QueueName=queue)
     except sqs.exceptions.QueueDoesNotExist:
-        sqs.create_queue(QueueName=queue, Attributes={"MessageRetentionPeriod": str(days * 86_400)})
+        all_attributes: Any = {"MessageRetentionPeriod": str(days * 86_400), **(attributes or {})}
+        sqs.create_queue(QueueName=queue, Attributes=all_attributes)
         return True
     return False
+
+
+def _create_delivery_queue(sqs: "SQSClient", queue: DeliveryQueue) -> dict[str, bool]:
+    is_new = {queue.dead_letters: _create_queue(sqs, queue.dead_letters, QUEUE_DAYS)}
+    url = sqs.get_queue_url(QueueName=queue.dead_letters)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": queue.receives})
+    attributes = {"VisibilityTimeout": str(queue.hidden_seconds), "RedrivePolicy": redrive}
+    return is_new | {queue.name: _create_queue(sqs, queue.name, QUEUE_DAYS, attributes)}
 
 
 def _succeeds(call: Callable[[], object], unless: str) -> bool:

@@ -17,6 +17,7 @@ from realtime.local.emulator import LOG, build_environment, start_emulator
 from realtime.local.invocation import Handler
 from realtime.local.provision import provision
 from realtime.local.pump import BACKOFF, Pump
+from realtime.local.queue_pump import QueuePump
 from realtime.local.streams import KinesisStream, ReadableStream, TableStream
 from realtime.resources import describe
 
@@ -53,7 +54,7 @@ class LocalStack:
         self._running.__exit__(kind, error, trace)
 
     def pump(self, handlers: Mapping[str, Handler], backoff: tuple[float, float] = BACKOFF) -> None:
-        """Start a pump for each event source whose function is in ``handlers``."""
+        """Start a pump for each event source, and for the queue, whose function is in ``handlers``."""
         url = self.clients.sqs.get_queue_url(QueueName=self._resources.failure_queue)["QueueUrl"]
 
         def discard(message: dict[str, Any]) -> None:
@@ -61,11 +62,15 @@ class LocalStack:
 
         for source in self._resources.event_sources:
             if source.function in handlers:
-                stream, handler = self._open_stream(source.source), handlers[source.function]
-                pump = Pump(source, stream, handler, discard, backoff=backoff)
+                stream = self._open_stream(source.source)
+                pump = Pump(source, stream, handlers[source.function], discard, backoff=backoff)
                 pump.start()
                 self._running.callback(pump.stop)
                 self.pumps.append(pump)
+        if handler := handlers.get(self._resources.webhooks.function):
+            deliveries = QueuePump(self._resources.webhooks, self.clients.sqs, handler)
+            deliveries.start()
+            self._running.callback(deliveries.stop)
 
     def report_metrics(self) -> Metrics:
         """Metrics for the service's containers. They, and those of the pumps, go to the local CloudWatch."""

@@ -33,6 +33,7 @@ AWS_METRICS: Mapping[tuple[str, str], tuple[tuple[frozenset[str], ...], str]] = 
     ("AWS/DynamoDB", "WriteThrottleEvents"): ((_TABLE, _INDEX), DYNAMODB),
     ("AWS/Kinesis", "WriteProvisionedThroughputExceeded"): ((frozenset({"StreamName"}),), KINESIS),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ((frozenset({"QueueName"}),), SQS),
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ((frozenset({"QueueName"}),), SQS),
     ("AWS/Firehose", "DeliveryToS3.Success"): ((_DELIVERY,), FIREHOSE),
     ("AWS/Firehose", "DeliveryToS3.DataFreshness"): ((_DELIVERY,), FIREHOSE),
     ("AWS/WAFV2", "BlockedRequests"): ((_RULE,), WAF),

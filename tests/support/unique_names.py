@@ -1,4 +1,4 @@
-"""Settings whose tables, stream, bucket and queue belong to one test alone."""
+"""Settings whose tables, stream, bucket and queues belong to one test alone."""
 
 import uuid
 from dataclasses import replace
@@ -23,4 +23,5 @@ def unique_names(settings: Settings) -> Settings:
         event_stream=f"events-{suffix}",
         archive_bucket=f"archive-{suffix}",
         quarantine_queue=f"quarantine-{suffix}",
+        webhook_queue=f"webhooks-{suffix}",
     )

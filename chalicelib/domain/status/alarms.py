@@ -19,14 +19,16 @@ With a period of one minute, such an alarm would go off and on.
 """
 STALE_SECONDS = 60
 """A kill switch is promised within 10 seconds."""
+LATE_SECONDS = 3_600
+"""A receiver of webhooks that is away for less needs nobody."""
 STALE_KEYS_SECONDS = 300
 """A key is read again every minute (`REALTIME_KEY_CACHE_TTL`)."""
 DECIDING_FUNCTIONS = ("assignment", "feature_flags")
 FUNCTIONS_WITH_DEFINITIONS = ("assignment", "feature_flags", "ingest", "event_processor")
 STREAM_FUNCTIONS = ("event_processor", "assignment_sync")
-AUTHORIZING_FUNCTIONS = ("authorizer", "ingest", "assignment", "feature_flags")
+AUTHORIZING_FUNCTIONS = ("authorizer", "ingest", "assignment", "feature_flags", "admin")
 """The first behind a REST API, the others behind the other front doors; /events reads its key itself."""
-FUNCTIONS = (*FUNCTIONS_WITH_DEFINITIONS, "assignment_sync", "authorizer")
+FUNCTIONS = (*FUNCTIONS_WITH_DEFINITIONS, "assignment_sync", "authorizer", "webhooks", "admin")
 HEARTBEAT = "heartbeat"
 """The function that makes a decision every minute, and looks whether it was counted."""
 HEARTBEAT_CONDITIONS = ("heartbeat", "event-source-disabled")
@@ -175,11 +177,16 @@ def _list_queue_conditions(get_name: Callable[[str], Any]) -> Iterator[Condition
     queues: tuple[tuple[str, str, str, Literal["page", "ticket"]], ...] = (
         ("quarantine-not-empty", "quarantine_queue", "Poison records wait for somebody to look.", "ticket"),
         ("failed-batches-not-empty", "failure_queue", "Lambda gave up on a batch of a stream.", "page"),
+        ("webhooks-undelivered", "undelivered_queue", "A receiver took no message for a day.", "ticket"),
     )
     for name, setting, description, severity in queues:
         queue = (("QueueName", get_name(setting)),)
         waiting = Metric("waiting", "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum")
         yield Condition(name, description, (waiting,), severity=severity)
+    webhooks = (("QueueName", get_name("webhook_queue")),)
+    age = Metric("age", "AWS/SQS", "ApproximateAgeOfOldestMessage", webhooks, "Maximum")
+    description = "A message to a webhook waits for over an hour."
+    yield Condition("webhooks-late", description, (age,), threshold=LATE_SECONDS, breaching=3, periods=5)
 
 
 def _list_heartbeat_conditions(env: str) -> Iterator[Condition]:

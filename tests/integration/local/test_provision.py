@@ -13,6 +13,8 @@ def test_a_first_run_creates_everything_and_a_second_finds_it(aws_clients: Clien
         settings.archive_bucket,
         settings.quarantine_queue,
         resources.failure_queue,
+        settings.webhook_queue,
+        settings.undelivered_queue,
     }
 
     first = provision(resources, aws_clients)

@@ -360,6 +360,10 @@ def list_causes(get_name: Callable[[str], Any], tables: list[str]) -> dict[str, 
         ),
         "quarantine-not-empty": (fill(get_name("quarantine_queue")),),
         "failed-batches-not-empty": (fill(get_name("failure_queue")),),
+        "webhooks-undelivered": (fill(get_name("undelivered_queue")),),
+        "webhooks-late": (
+            measure("AWS/SQS", "ApproximateAgeOfOldestMessage", 3_601, QueueName=get_name("webhook_queue")),
+        ),
         "archive-failures": (
             measure("AWS/Firehose", "DeliveryToS3.Success", 0, DeliveryStreamName=get_name("firehose")),
         ),
@@ -387,7 +391,10 @@ def list_causes(get_name: Callable[[str], Any], tables: list[str]) -> dict[str, 
         )
     for function in LOGICAL_IDS:
         identity = {"FunctionName": f"realtime-{ENV}-{function}"}
-        causes[f"{function}-errors"] = (crash(function), *([fail(function)] if function != "admin" else []))
+        causes[f"{function}-errors"] = (
+            crash(function),
+            *([] if function in ("admin", "webhooks") else [fail(function)]),
+        )
         causes[f"{function}-latency"] = (answer(function, budget=0.0),)
         causes[f"{function}-throttles"] = (measure("AWS/Lambda", "Throttles", 1, **identity),)
         causes[f"{function}-cold-starts"] = (answer(function, containers=5),)

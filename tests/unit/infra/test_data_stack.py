@@ -107,6 +107,18 @@ def test_retention_follows_the_settings_of_the_environment() -> None:
     assert resources["Quarantine"]["Properties"]["MessageRetentionPeriod"] == 10 * 86_400
 
 
+def test_a_message_to_a_webhook_is_tried_for_a_day_before_it_is_given_up(template: Templates) -> None:
+    queues = of_type(template("prod-standalone", "data"), "AWS::SQS::Queue")
+    webhooks, undelivered = queues["Webhooks"], queues["UndeliveredWebhooks"]
+    redrive = webhooks["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["UndeliveredWebhooks", "Arn"]}
+    assert redrive["maxReceiveCount"] <= 1000  # SQS takes no more
+    tried = redrive["maxReceiveCount"] * webhooks["VisibilityTimeout"]
+    assert 24 * 3600 <= tried < webhooks["MessageRetentionPeriod"] - 7 * 86_400  # else it ends before that
+    # the age of a message goes on in the second queue
+    assert undelivered["MessageRetentionPeriod"] == webhooks["MessageRetentionPeriod"] == 14 * 86_400
+
+
 @pytest.mark.parametrize(
     ("variable", "value"), [("REALTIME_ARCHIVE_DAYS", "-1"), ("REALTIME_QUARANTINE_DAYS", "15")]
 )
@@ -129,6 +141,8 @@ def test_queues_are_encrypted_and_keep_what_failed_for_two_weeks(template: Templ
     assert {queue["QueueName"] for queue in queues.values()} == {
         "experimentation-quarantine-prod",
         "experimentation-quarantine-prod-batches",
+        "experimentation-webhooks-prod",
+        "experimentation-webhooks-prod-undelivered",
     }
     for queue in queues.values():
         assert queue["SqsManagedSseEnabled"] is True
@@ -153,7 +167,7 @@ def test_tables_queues_and_bucket_refuse_what_is_not_tls(template: Templates) ->
     policies += [
         resource["ResourcePolicy"]["PolicyDocument"] for resource in of_type(expanded, TABLE).values()
     ]
-    assert len(policies) == 2 + 1 + 10
+    assert len(policies) == 4 + 1 + 10
     for policy in policies:
         (statement,) = policy["Statement"]
         assert statement["Effect"] == "Deny"

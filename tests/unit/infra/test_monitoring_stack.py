@@ -43,6 +43,8 @@ REQUIRED_ALARMS = {
     "counters-table-throttles",
     *(f"{name}-errors" for name in environments.load("prod").functions),
     *(f"{name}-latency" for name in environments.load("prod").functions),
+    "webhooks-late",
+    "webhooks-undelivered",
 }
 
 
@@ -119,6 +121,7 @@ def test_every_metric_that_is_watched_is_emitted(template: Templates) -> None:
         "Flag evaluations",
         "Tracking",
         "Quarantine",
+        "Webhooks that wait",
         "Sample-ratio mismatch (1: an experiment's split is wrong)",
         "Cost estimate (dollars an hour)",
     ],

@@ -106,7 +106,7 @@ def test_on_one_machine_a_pump_that_reports_nothing_is_red() -> None:
 
 
 def test_quarantine_and_failed_batches() -> None:
-    oldest = find_metric("ApproximateAgeOfOldestMessage")
+    oldest = find_metric("ApproximateAgeOfOldestMessage", "quarantine")
     line = judge_one("quarantine", {oldest: by_minute(7_900, 8_000)}, quarantine=Queue(3, 10))
     assert line.state is State.AMBER
     assert line.text == "3 records, the oldest 2 h 13 min old; 10 received by somebody"
