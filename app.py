@@ -8,6 +8,7 @@ from typing import Any
 from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, Request, Response
 
 from chalicelib import deadline
+from chalicelib.admin.routes import ROUTES, Route
 from chalicelib.answers import count_answers
 from chalicelib.api.application import Application, FixedRoutes
 from chalicelib.api.cors import make_cors
@@ -121,6 +122,18 @@ def results(key: str) -> Response:
     from chalicelib import views
 
     return views.results(_request(), plane(), key)
+
+
+def _manage(route: Route) -> None:
+    """Answers ``route`` of the management API. It has no CORS: only the console's own origin calls it."""
+
+    @app.route(route.path, methods=[route.method], authorizer=api_key, cors=False, name=route.view, **JSON)
+    def answer(**path: str) -> Response:
+        return route.answer(_request(), plane(), **path)
+
+
+for each in ROUTES:
+    _manage(each)
 
 
 @app.route("/health", methods=["GET", "HEAD"])

@@ -6,6 +6,7 @@ from chalice.app import Request
 
 from chalicelib.api.http import Forbidden
 from chalicelib.domain.keys import ADMIN
+from chalicelib.domain.publishing.author import Author
 
 
 class Caller(NamedTuple):
@@ -18,6 +19,11 @@ class Caller(NamedTuple):
     @property
     def name(self) -> str:
         return self.label or self.id
+
+    @property
+    def author(self) -> Author:
+        """For histories."""
+        return Author(self.name, self.id, self.id)
 
 
 def read_caller(request: Request) -> Caller:

@@ -72,7 +72,7 @@ class FrontDoor:
         context["resourcePath"] = route
         if method not in methods:
             if method == "OPTIONS":
-                return self._answer_preflight([*methods, method])
+                return self._answer_preflight([each for each in methods if methods[each].cors], method)
             return self._refuse(405, path, {"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
         if methods[method].authorizer is None:
             return None
@@ -108,9 +108,10 @@ class FrontDoor:
                 return route, {name: unquote(value) for name, value in found.groupdict().items()}
         return None, None
 
-    def _answer_preflight(self, methods: list[str]) -> Event:
-        headers = self._cors.get_access_control_headers()
-        headers["Access-Control-Allow-Methods"] = ",".join(methods)
+    def _answer_preflight(self, shared: list[str], method: str) -> Event:
+        """``shared``: methods that pages of other origins may use. Without any, no origin is allowed."""
+        headers = self._cors.get_access_control_headers() if shared else {}
+        headers["Access-Control-Allow-Methods"] = ",".join([*shared, method])
         return {"statusCode": 200, "headers": headers, "body": ""}
 
     def _check_size(self, answer: Event, path: str) -> Event:

@@ -91,6 +91,14 @@ class Forbidden(RealtimeError):
     """The key does not open the route, or not what the request asks of it."""
 
 
+class PreconditionRequired(RealtimeError):
+    """A change does not say on which version it is based."""
+
+
+class PreconditionFailed(RealtimeError):
+    """Somebody has published since."""
+
+
 class UnsupportedMediaType(RealtimeError):
     """The body is not declared as JSON."""
 
@@ -101,7 +109,14 @@ class UnsupportedMediaType(RealtimeError):
         return cls("unsupported_media_type", message, (problem,))
 
 
-_STATUS |= {Unauthorized: 401, Forbidden: 403, UnsupportedMediaType: 415, UnsupportedEncoding: 415}
+_STATUS |= {
+    Unauthorized: 401,
+    Forbidden: 403,
+    PreconditionFailed: 412,
+    UnsupportedMediaType: 415,
+    UnsupportedEncoding: 415,
+    PreconditionRequired: 428,
+}
 
 
 def json_view(view: Callable[..., Any]) -> Callable[..., Response]:

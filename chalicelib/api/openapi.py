@@ -31,6 +31,10 @@ class Operation:
     takes_public_key: bool = False
     """In the query or the body; and the body as plain text, since a beacon can send no header."""
     has_etag: bool = False
+    has_if_match: bool = False
+    """The version that a change is based on, in the header If-Match."""
+    may_wait: bool = False
+    """202: somebody else has to approve it."""
     failure: type[BaseModel] = models.ErrorAnswer
 
 
@@ -74,17 +78,19 @@ OPERATIONS = (
 
 
 @cache
-def make_document() -> str:
+def make_document(more: tuple[Operation, ...] = ()) -> str:
+    """``more``: operations of other rooms."""
+    operations = (*OPERATIONS, *more)
     used = {
         model
-        for operation in OPERATIONS
+        for operation in operations
         for model in (operation.answer, operation.body, operation.failure)
         if model
     }
     modes: list[Any] = [(model, "validation") for model in sorted(used, key=lambda model: model.__name__)]
     _, schemas = models_json_schema(modes, ref_template="#/components/schemas/{model}")
     paths: dict[str, dict[str, Any]] = {}
-    for operation in OPERATIONS:
+    for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _describe_operation(operation)
     return json.dumps(
         {
@@ -136,7 +142,7 @@ def _describe_operation(operation: Operation) -> dict[str, Any]:
 def _describe_parameters(operation: Operation) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
     for name in re.findall(r"{(\w+)}", operation.path):
-        schema = {"type": "string", "minLength": 1} if name == "project" else TypeAdapter(Key).json_schema()
+        schema = _PARAMETERS.get(name) or TypeAdapter(Key).json_schema()
         parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
     fields = operation.query.model_json_schema() if operation.query else {"properties": {}}
     for name, schema in fields["properties"].items():
@@ -146,6 +152,9 @@ def _describe_parameters(operation: Operation) -> list[dict[str, Any]]:
         )
     if operation.has_etag:
         parameters.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    if operation.has_if_match:
+        schema = {"type": "string", "pattern": '^"[0-9]+"$'}
+        parameters.append({"name": "If-Match", "in": "header", "required": True, "schema": schema})
     return parameters
 
 
@@ -153,7 +162,8 @@ def _describe_value(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """Of a query, which refuses U+FFFD: it stands where bytes were no text. A context is sent as JSON."""
     if name == "context":
         return {"content": {"application/json": {"schema": schema}}}
-    return {"schema": {**schema, "pattern": models.QUERY_PATTERNS[schema["pattern"]]}}
+    pattern = models.QUERY_PATTERNS.get(schema.get("pattern", ""))
+    return {"schema": {**schema, "pattern": pattern} if pattern else schema}
 
 
 def _describe_responses(operation: Operation) -> dict[str, Any]:
@@ -161,6 +171,8 @@ def _describe_responses(operation: Operation) -> dict[str, Any]:
     if operation.answer:
         ok["content"] = _refer_to(operation.answer)
     responses = {str(operation.status): ok}
+    if operation.may_wait:
+        responses["202"] = ok | {"description": "A proposal: somebody else has to approve it"}
     if operation.has_etag:
         responses["304"] = {"description": "If-None-Match has the answer's ETag"}
     for status in sorted({*operation.errors, *(() if operation.is_public else KEY_ERRORS)}):
@@ -171,14 +183,24 @@ def _describe_responses(operation: Operation) -> dict[str, Any]:
     return responses
 
 
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "project": {"type": "string", "minLength": 1},
+    "kind": {"enum": ["experiment", "flag", "segment"]},
+    "version": {"type": "integer", "minimum": 1},
+    "proposal_id": {"type": "string", "pattern": "^p-[0-9]{1,9}$"},
+    "key_id": {"type": "string", "pattern": "^[0-9a-f]{12,64}$"},
+}
+"""Of a path; the others are keys of definitions."""
 _DESCRIPTIONS = {
     400: "Invalid input; details name each field",
     401: "No key",
     403: "A key that is not accepted, or lacks the scope",
     404: "Unknown key",
-    409: "An id is linked to somebody else",
+    409: "Somebody else was first, or an id is linked to somebody else",
+    412: "Somebody has published since; details name the version",
     413: "Too large",
     415: "Not JSON",
+    428: "If-Match is missing",
     429: "Throttled; Retry-After in seconds",
     500: "The service or its store failed",
 }

@@ -24,12 +24,12 @@ def read_body_or_query(model: type[Model], request: Request) -> Model:
     return validate_request(model, read_json(request) if has_body else read_query(request))
 
 
-def read_json(request: Request) -> dict[str, Any]:
+def read_json(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
     """The body as a JSON object. Raises InvalidInput, TooLarge or, for what is no JSON, another error."""
     content_type = request.headers.get("content-type", "")
     if content_type != "application/json" and get_media_type(content_type) != "application/json":
         raise UnsupportedMediaType.because(content_type, "application/json")
-    return parse_object(read_body(request, MAX_BODY_BYTES), "body")
+    return parse_object(read_body(request, max_bytes), "body")
 
 
 def get_media_type(content_type: str) -> str:

@@ -77,7 +77,7 @@ class EvaluationTooLong(RealtimeError):
 
 
 class Conflict(RealtimeError):
-    """Another publisher was first."""
+    """Another was first, or it is so already."""
 
 
 class StorageUnavailable(RealtimeError):

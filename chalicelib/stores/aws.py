@@ -13,6 +13,7 @@ from chalicelib.stores.clients import Clients
 from chalicelib.stores.resilience import record_breaker
 
 if TYPE_CHECKING:
+    from chalicelib.domain.audit import AuditTrail
     from chalicelib.domain.definitions.model import Definitions
     from chalicelib.domain.identity import Identities
     from chalicelib.domain.key_snapshot import KeySnapshots
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.stream.outgoing import Stream
     from chalicelib.domain.stream.quarantine import Quarantine
     from chalicelib.domain.stream.verdicts import VerdictLog
+    from chalicelib.stores.analyses import AnalysisStore
     from chalicelib.stores.snapshots import SnapshotStore
 
 T = TypeVar("T")
@@ -48,6 +50,8 @@ class Replacements(TypedDict, total=False):
     stream: Stream
     archive: Archive
     quarantine: Quarantine
+    actions: AuditTrail
+    analyses: AnalysisStore
 
 
 class AwsStores:
@@ -171,6 +175,19 @@ class AwsStores:
         if self.settings.archive == "none":
             return NoArchive()
         return self.watch("archive", S3Archive(self.clients, self.settings.archive_bucket))
+
+    @cached_property
+    def actions(self) -> AuditTrail:
+        """What operators do through the management API."""
+        from chalicelib.stores.audit import TableAuditTrail
+
+        return TableAuditTrail(self.clients, self.settings.publications_table, "admin")
+
+    @cached_property
+    def analyses(self) -> AnalysisStore:
+        from chalicelib.stores.analyses import AnalysisStore
+
+        return AnalysisStore(self.clients, self.settings.archive_bucket)
 
     @cached_property
     def quarantine(self) -> Quarantine:

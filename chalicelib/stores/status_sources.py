@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 from botocore.session import get_session
 
 from chalicelib.domain.definitions.model import Definitions
-from chalicelib.domain.errors import RealtimeError
+from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from chalicelib.domain.status import metrics
 from chalicelib.domain.status.alarms import Condition, Metric, list_conditions, list_used_tables
 from chalicelib.domain.status.snapshot import (
@@ -39,7 +40,7 @@ MAX_PAGES = 20
 T = TypeVar("T")
 
 
-class Sources:
+class StatusSources:
     def __init__(self, settings: Settings, clients: Clients, definitions: Definitions) -> None:
         self._settings = settings
         self._s3, self._sqs = clients.s3, clients.sqs
@@ -66,6 +67,19 @@ class Sources:
         with ThreadPoolExecutor(len(questions)) as pool:
             answers = pool.map(answer, questions)
         return Snapshot(settings.env, now, *answers)
+
+    def read_queues(self) -> tuple[Queue, Queue]:
+        """The quarantine, and the batches that Lambda gave up. Raises StorageUnavailable."""
+        names = self._settings.quarantine_queue, self._settings.failure_queue
+        queues = [answer(partial(self._read_queue, name)) for name in names]
+        held, failed = (self._require(queue) for queue in queues)
+        return held, failed
+
+    @staticmethod
+    def _require(queue: Queue | Unanswered) -> Queue:
+        if isinstance(queue, Unanswered):
+            raise StorageUnavailable(f"The queues do not answer: {queue.reason}.")
+        return queue
 
     def _get_name(self, setting: str) -> str:
         return str(getattr(self._settings, setting))

@@ -29,7 +29,7 @@ def show_or_set_approvals(
     by: By = "",
 ) -> None:
     """Whether each change needs approval. Example: [b]python -m realtime approvals 1 --reason "launch"[/b]"""
-    from chalicelib.admin_wiring import Admin
+    from chalicelib.admin.wiring import Admin
     from realtime.commands.approvals import set_approvals, show_approvals
 
     admin = Admin(program.plane())
@@ -39,7 +39,7 @@ def show_or_set_approvals(
         raise UsageError("--reason: say why, for the audit")
     else:
         author = _identify(by)
-        set_approvals(program.console, admin.plane.proposals, admin.trail, approvals, author, reason)
+        set_approvals(program.console, admin.plane.proposals, admin.plane.actions, approvals, author, reason)
 
 
 @app.command("list")
@@ -94,7 +94,7 @@ def reject_proposal(
 
 
 def _get_approvals() -> "Approvals":
-    from chalicelib.admin_wiring import Admin
+    from chalicelib.admin.wiring import Admin
 
     return Admin(program.plane()).approvals
 

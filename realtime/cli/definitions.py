@@ -63,7 +63,7 @@ def explain(
     context: Annotated[str, typer.Option(help="Attributes as a JSON object.")] = "{}",
 ) -> None:
     """Show how it is decided. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
-    from chalicelib.admin_wiring import Admin
+    from chalicelib.admin.wiring import Admin
     from realtime.commands.explain import show_explanation
 
     if bool(experiment) == bool(flag):

@@ -24,13 +24,13 @@ def status(
 
     Exits with 0 if all is green, 1 if the worst is amber, 2 if it is red or unknown.
     """
-    from chalicelib.stores.status_sources import Sources
+    from chalicelib.stores.status_sources import StatusSources
     from realtime.commands.status import show_status, watch_status
 
     if watch and as_json:
         raise UsageError("choose --watch or --json: JSON is printed once")
     services = program.plane()
-    sources = Sources(services.settings, services.clients, services.definitions)
+    sources = StatusSources(services.settings, services.clients, services.definitions)
     if watch:
         watch_status(program.console, sources)
     else:

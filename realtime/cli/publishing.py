@@ -88,7 +88,7 @@ def publish(
 
 def make_submit(reason: str, what: str = "", *, proposes: bool = False) -> "Submit":
     """Publishes, or proposes where that is needed. ``what`` stands before the reason of a proposal."""
-    from chalicelib.admin_wiring import Admin
+    from chalicelib.admin.wiring import Admin
 
     approvals = Admin(program.plane()).approvals
     said = f"{what}: {reason}" if what and reason else reason

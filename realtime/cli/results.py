@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from chalicelib.domain.timestamps import format_timestamp
 from realtime.cli import program
 from realtime.cli.program import UsageError, parse_day
 
@@ -142,6 +143,7 @@ def analyze(
     plot: Annotated[bool, typer.Option("--plot", help="Also draw the effect and the users by day.")] = False,
     html: Annotated[Path | None, typer.Option(help="Also write one page with all plots.")] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL and stop.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Keep it for the console's page.")] = False,
 ) -> None:
     """Say which variant won. Example: [b]python -m realtime analyze cdnow-free-shipping[/b]
 
@@ -152,6 +154,8 @@ def analyze(
 
     if sum((as_json, plot, sql)) > 1 or (sql and html):
         raise UsageError("choose --json, --plot or --sql; --html goes with --json or --plot")
+    if save and (sql or by or any((metrics, archive, anchor, since, until))):
+        raise UsageError("--save keeps the answer for everybody, so it takes no option that changes it")
     question = Question(
         key,
         metrics=metrics,
@@ -164,8 +168,13 @@ def analyze(
         by=by,
         athena=AthenaOptions(athena_database, workgroup=athena_workgroup, output=athena_output),
     )
-    form = Form(as_json=as_json, has_plots=plot, page=html, as_sql=sql)
-    run_analyze(program.console, find_sources(program.plane(), question), question, form)
+    services = program.plane()
+
+    def keep(report: dict[str, Any]) -> None:
+        services.analyses.write(key, format_timestamp(services.clock(), "seconds"), report)
+
+    form = Form(as_json=as_json, has_plots=plot, page=html, as_sql=sql, save=keep if save else None)
+    run_analyze(program.console, find_sources(services, question), question, form)
 
 
 @app.command(rich_help_panel=PANEL)

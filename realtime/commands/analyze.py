@@ -23,7 +23,7 @@ from realtime.analysis.engines.athena_table import Layout
 from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
 from realtime.analysis.metric_file import MetricFile, read_metric_file
 from realtime.analysis.model import Analysis, ArchiveError, Design, Engine, MetricResult, Moments
-from realtime.analysis.reports.document import describe_analysis
+from realtime.analysis.reports.document import describe_analysis, describe_curves
 from realtime.analysis.reports.html.page import write_page
 from realtime.analysis.reports.plots import read_plots
 from realtime.analysis.reports.shown_text import show
@@ -54,12 +54,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How the answer is shown; by default in words and a table."""
+    """How the answer is shown; by default in words and a table. ``save`` gets it for the console."""
 
     as_json: bool = False
     has_plots: bool = False
     page: Path | None = None
     as_sql: bool = False
+    save: Callable[[dict[str, Any]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +190,12 @@ def _read_plan(sources: Sources, question: Question) -> _Plan:
 def _describe(
     console: Console, engine: Engine, analysis: Analysis, form: Form
 ) -> dict[str, Any] | RenderableType:
-    needs_plots = form.page is not None or form.has_plots
+    needs_plots = form.page is not None or form.has_plots or form.save is not None
     plots = read_plots(engine, analysis, measure, has_all=form.page is not None) if needs_plots else []
     if form.page is not None:
         form.page.write_text(write_page(analysis, plots), encoding="utf-8")
+    if form.save is not None:
+        form.save(describe_analysis(analysis) | {"curves": describe_curves(plots)})
     if form.as_json:
         return describe_analysis(analysis)
     parts: list[RenderableType] = [draw_analysis(analysis)]
@@ -200,6 +203,8 @@ def _describe(
         parts += [part for plot in draw_plots(analysis, plots, console.width) for part in (Text(""), plot)]
     if form.page is not None:
         parts += [Text(""), show(f"The page is {form.page}.")]
+    if form.save is not None:
+        parts += [Text(""), show("Saved: the console shows it.")]
     return Group(*parts)
 
 

@@ -13,7 +13,7 @@ from chalicelib.stores.clients import Clients as ServiceClients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.key_snapshots import KeySnapshotStore
 from chalicelib.stores.snapshots import SnapshotStore
-from chalicelib.stores.status_sources import Sources
+from chalicelib.stores.status_sources import StatusSources
 from realtime.local.clients import Clients
 from realtime.local.cloudwatch import Reporter
 from realtime.local.pump import Pump
@@ -28,12 +28,12 @@ def sources(
     aws_environment: dict[str, str],
     service_clients: ServiceClients,
     monkeypatch: pytest.MonkeyPatch,
-) -> Sources:
+) -> StatusSources:
     for name, value in aws_environment.items():
         monkeypatch.setenv(name, value)
     snapshots = SnapshotStore(service_clients, aws_settings.archive_bucket)
     definitions = DefinitionStore(service_clients, aws_settings, None, snapshots)
-    return Sources(aws_settings, service_clients, definitions)
+    return StatusSources(aws_settings, service_clients, definitions)
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def pumps(aws_settings: Settings, aws_clients: Clients) -> list[Pump]:
     return listed
 
 
-def judge(sources: Sources, snapshot: Snapshot) -> dict[str, State]:
+def judge(sources: StatusSources, snapshot: Snapshot) -> dict[str, State]:
     return {line.name: line.state for line in list_lines(snapshot, sources.conditions)}
 
 
 # One test, since the metrics of a test stay in the emulator.
 def test_a_stack_that_is_well_is_green_and_faults_are_seen(
-    sources: Sources,
+    sources: StatusSources,
     pumps: list[Pump],
     aws_settings: Settings,
     aws_clients: Clients,
@@ -96,7 +96,7 @@ def test_a_stack_that_is_well_is_green_and_faults_are_seen(
 
 
 def test_a_resource_that_is_missing_makes_its_line_unknown(
-    sources: Sources, aws_settings: Settings, aws_clients: Clients
+    sources: StatusSources, aws_settings: Settings, aws_clients: Clients
 ) -> None:
     aws_clients.s3.delete_bucket(Bucket=aws_settings.archive_bucket)
     snapshot = sources.take_snapshot(time.time())

@@ -14,9 +14,11 @@ from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.settings import Settings
 from realtime.local.front import Front
 from realtime.local.server import serve
-from realtime.testing.event_stores import MemoryEventStream
+from realtime.testing.event_stores import MemoryCounters, MemoryEventStream
+from realtime.testing.proposals import MemoryProposals
 from realtime.testing.stores import (
     MemoryAssignments,
+    MemoryAuditTrail,
     MemoryDefinitions,
     MemoryKeys,
     MemoryKeySnapshots,
@@ -38,6 +40,9 @@ class Service:
     stream: MemoryEventStream = field(default_factory=MemoryEventStream)
     keys: MemoryKeys = field(default_factory=MemoryKeys)
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
+    counters: MemoryCounters = field(default_factory=MemoryCounters)
+    proposals: MemoryProposals = field(default_factory=MemoryProposals)
+    actions: MemoryAuditTrail = field(default_factory=MemoryAuditTrail)
     plane: wiring.Plane = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +54,9 @@ class Service:
             keys=self.keys,
             key_snapshots=MemoryKeySnapshots(),
             metrics=self.metrics,
+            counters=self.counters,
+            proposals=self.proposals,
+            actions=self.actions,
         )
 
     def publish_flag(self, key: str, **fields: Any) -> None:

@@ -1,12 +1,15 @@
 """Who published what and when. Every version is kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from chalicelib.domain.definitions.model import DefinitionKind, DefinitionRow, Definitions
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.publishing.diff import Difference, list_version_differences
+
+REMOVED = "removed"
+"""The status of a version that removes its definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,12 @@ class PastPublication:
 
 def list_publications(definitions: Definitions) -> Iterator[PastPublication]:
     """Newest first. Raises StorageUnavailable or Throttled."""
-    rows = sorted(definitions.get_versions(), key=lambda row: (-row.version, row.kind, row.key))
+    return group_by_publication(definitions.get_versions())
+
+
+def group_by_publication(versions: Iterable[DefinitionRow]) -> Iterator[PastPublication]:
+    """Newest first."""
+    rows = sorted(versions, key=lambda row: (-row.version, row.kind, row.key))
     for version, group in groupby(rows, key=lambda row: row.version):
         written = list(group)
         first = written[0]
@@ -48,8 +56,13 @@ def list_versions(definitions: Definitions, kind: DefinitionKind, key: str) -> S
 
 def compare(row: DefinitionRow, previous: DefinitionRow | None) -> Version:
     """``previous`` is None for the first version."""
-    if not row.text:
-        return Version(row, "removed")
-    if previous is None or not previous.text:
-        return Version(row, "added")
-    return Version(row, "changed", list(list_version_differences(previous, row)))
+    change = name_change(row, previous)
+    differences = list_version_differences(previous, row) if previous and change == "changed" else ()
+    return Version(row, change, list(differences))
+
+
+def name_change(row: DefinitionRow, previous: DefinitionRow | None) -> str:
+    """``added``, ``changed`` or ``removed``; without their texts, too."""
+    if row.status == REMOVED:
+        return "removed"
+    return "added" if previous is None or previous.status == REMOVED else "changed"

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable, Throttled
+from chalicelib.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable, Throttled
 from chalicelib.domain.key_snapshot import KeySnapshots
 from chalicelib.domain.keys import SCOPES, ApiKey, Keys, digest
 from chalicelib.domain.timestamps import LATEST, format_timestamp, parse_timestamp
@@ -62,7 +62,7 @@ def list_keys(keys: Keys) -> Sequence[ApiKey]:
 def revoke_key(keys: Keys, key_id: str, now: float, *, snapshots: KeySnapshots | None = None) -> KeyChange:
     """Revoke it in the table and in ``snapshots``, or in these alone while the table does not answer.
 
-    Raises NotFound or InvalidInput unless the id of exactly one key starts with ``key_id`` and it is not
+    Raises NotFound or Conflict unless the id of exactly one key starts with ``key_id`` and it is not
     revoked; StorageUnavailable or Throttled if neither store answers.
     """
     try:
@@ -97,7 +97,7 @@ def _find_key(stored: Iterable[ApiKey], key_id: str) -> ApiKey:
         message = f"{len(matches)} keys have an id that starts with {key_id!r}; see `keys list`."
         raise NotFound("key_not_found", message)
     if matches[0].revoked:
-        raise InvalidInput("key_revoked", f"The key is revoked already, since {matches[0].revoked}.")
+        raise Conflict("key_revoked", f"The key is revoked already, since {matches[0].revoked}.")
     return matches[0]
 
 

@@ -66,18 +66,18 @@ def kill_flag(definitions: Definitions, name: str, reason: str, author: Author, 
 def find_revival(definitions: Definitions, name: str, reason: str) -> Revival:
     """The flag with ``enabled`` as before its kill. What else was published since stays.
 
-    Raises InvalidInput if no kill holds it off; NotFound, StorageUnavailable or Throttled.
+    Raises Conflict if no kill holds it off; InvalidInput, NotFound, StorageUnavailable or Throttled.
     """
     said = f"{UNDO_NOTE}: {check_reason(reason)}" if reason else UNDO_NOTE
     base = definitions.get_changes(None).version
     flag, row = _find_flag(definitions, name)
     if may_be_on(flag):
-        raise InvalidInput("not_killed", f"{flag.key} is on.")
+        raise Conflict("not_killed", f"{flag.key} is on.")
     history = definitions.get_history("flag", row.key)
     kill = find_kill(history)
     if kill is None:
         message = f"{flag.key} was not turned off by a kill: publish it with `enabled: true`."
-        raise InvalidInput("not_killed", message)
+        raise Conflict("not_killed", message)
     before = next(each for each in history if each.version < kill.version)
     return Revival(flag.key, base, _turn_on(row, before), kill, said)
 

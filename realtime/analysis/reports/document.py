@@ -1,6 +1,6 @@
 """The answer as JSON, for scripts: numbers are not rounded, and null is what nothing can be said about."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -14,6 +14,7 @@ from realtime.analysis.model import (
     MetricResult,
     VariantMean,
 )
+from realtime.analysis.reports.plots import MetricPlots
 
 
 def describe_analysis(analysis: Analysis) -> dict[str, Any]:
@@ -154,6 +155,27 @@ def _describe_value(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int):
         return value
     return _finite(float(value))
+
+
+def describe_curves(plots: Sequence[MetricPlots]) -> list[dict[str, Any]]:
+    """The effect that was known at the end of each day, with its band: lifts, or differences."""
+    return [
+        {
+            "metric": plot.result.metric.key,
+            "treatment": curve.treatment,
+            "is_lift": curve.is_lift,
+            "steps": [
+                {
+                    "until": format_timestamp(step.until, "seconds"),
+                    "effect": _finite(step.effect),
+                    "interval": _describe_interval(step.interval),
+                }
+                for step in curve.steps
+            ],
+        }
+        for plot in plots
+        for curve in plot.curves
+    ]
 
 
 def _finite(value: float | None) -> float | None:

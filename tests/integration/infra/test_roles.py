@@ -25,7 +25,7 @@ from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.publication import CLAIM_SECONDS, Publication
 from chalicelib.stores.snapshot_folder import KEPT_SECONDS
 from chalicelib.stores.snapshots import SnapshotStore
-from chalicelib.stores.status_sources import Sources
+from chalicelib.stores.status_sources import StatusSources
 from chalicelib.wiring import Plane
 from infra import environments
 from infra.environments import Api, FunctionName
@@ -312,7 +312,7 @@ def admin(plane: Plane) -> None:
     plane.assignments.get_rows_and_links([("checkout", "u1")], ["u1"])
     if settings.context_sample:
         plane.recent_contexts.get_all(time.time())
-    Sources(settings, clients, store).take_snapshot(time.time())
+    StatusSources(settings, clients, store).take_snapshot(time.time())
 
 
 USES: Mapping[FunctionName, Callable[[Plane], None]] = {

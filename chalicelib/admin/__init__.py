@@ -1,0 +1,1 @@
+"""The management API: its services, its views, and what they show."""
