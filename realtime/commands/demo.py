@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
+from chalicelib.domain.publishing.author import Author
 from chalicelib.services.concurrency import batched
 from realtime.commands.publish import publish
 from realtime.commands.replay import Replay, create_progress
@@ -34,7 +35,7 @@ ATTEMPTS = 6
 
 def run_demo(console: Console, plane: "Plane", url: str, key: str, full: bool) -> None:
     """As a user does it: through files, HTTP and Kinesis."""
-    publish(console, plane.definitions, [DEFINITIONS], strict=True)
+    publish(console, plane.definitions, [DEFINITIONS], strict=True, publisher=Author("demo"))
     every = 1 if full else SAMPLE
     customers = read_customers(every)
     answers = assign_all(console, url, key, customers)

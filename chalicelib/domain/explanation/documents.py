@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from chalicelib.domain.definitions.compiler import compile_experiment, compile_flag
 from chalicelib.domain.definitions.schema import Definition, ExperimentDocument, FlagDocument
 from chalicelib.domain.definitions.segment_form import translate_segment
-from chalicelib.domain.explanation.rules import Line, describe_condition, describe_rules
+from chalicelib.domain.explanation.condition_words import Line, list_conditions
+from chalicelib.domain.explanation.rules import describe_rules
 
 
 def describe_definition(document: Definition, now: float) -> Sequence[Line]:
@@ -16,5 +17,5 @@ def describe_definition(document: Definition, now: float) -> Sequence[Line]:
         experiment = compile_experiment(document)
         gates = describe_rules(experiment.gates.form, now) if experiment.gates else ()
         return [*gates, *describe_rules(experiment.assignment.form, now)]
-    first, *more = describe_condition(translate_segment(document), now)
+    first, *more = list_conditions(translate_segment(document), now)
     return [Line(0, f"In it: {first.text}"), *more]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.definitions.flag_form import get_rollout_percentage
 from chalicelib.domain.definitions.schema import ExperimentDocument, FlagDocument
+from chalicelib.domain.general_form.shards import Ramp, find_ramp_limit
 from chalicelib.domain.publishing.documents import Document
 
 MAX_SHARES = 4
@@ -29,9 +30,13 @@ def list_split(document: Document) -> Sequence[Share] | None:
 
 def get_rollout(document: Document, now: float) -> float | None:
     """Percent of the targeted users, at ``now`` in epoch seconds; None where rules say it."""
-    if isinstance(document, FlagDocument) and document.rules is None:
+    if not isinstance(document, FlagDocument) or document.rules is not None:
+        return None
+    ramp = document.rollout_ramp
+    if ramp is None:
         return get_rollout_percentage(document, now)
-    return None
+    start, end = ramp.start.timestamp(), ramp.end.timestamp()
+    return find_ramp_limit(Ramp(start, end, ramp.from_, ramp.to), now)
 
 
 def summarize(document: Document, now: float) -> str:
@@ -54,7 +59,7 @@ def _summarize_flag(flag: FlagDocument, now: float) -> str:
     if flag.rules is not None:
         return _count(len(flag.rules), "rule")
     rules = len((flag.targeting_rules or {}).get("rules", ()))
-    rollout = get_rollout_percentage(flag, now)
+    rollout = get_rollout(flag, now) or 0
     shares = [share for share in list_split(flag) or () if share.share > 0]
     served = shares[0].variant if len(shares) == 1 else _join(shares)
     share = "" if rollout == 100 else f" for {_percent(rollout)}"

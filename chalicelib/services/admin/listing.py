@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.definitions.uses import list_uses
 from chalicelib.domain.errors import InvalidInput, NotFound, Problem
+from chalicelib.domain.explanation.condition_words import Line
 from chalicelib.domain.explanation.documents import describe_definition
-from chalicelib.domain.explanation.rules import Line
 from chalicelib.domain.publishing.documents import KINDS, DefinitionName, Document, parse_document
 from chalicelib.domain.publishing.kills import find_kill
 from chalicelib.domain.spelling import suggest

@@ -117,6 +117,20 @@ def test_an_experiment_is_answered_without_an_option(desk: Desk) -> None:
     assert "revenue" in text
 
 
+def test_an_answer_is_saved_with_its_curve_for_the_console(desk: Desk) -> None:
+    desk.publish()
+    write_lines(desk.archive, make_lines())
+    saved: list[dict[str, Any]] = []
+    assert "Saved: the console shows it." in desk.ask(form=Form(save=saved.append))
+    [report] = saved
+    assert report["verdict"]["code"] == "keep_running"
+    [curve] = report["curves"]
+    assert (curve["metric"], curve["treatment"]) == ("revenue", "treatment")
+    lower, upper = curve["steps"][-1]["interval"]
+    assert lower < curve["steps"][-1]["effect"] < upper
+    json.dumps(report, allow_nan=False)
+
+
 def test_json_has_the_numbers_of_each_user(desk: Desk, describe: Describe) -> None:
     desk.publish()
     write_lines(desk.archive, make_lines())
