@@ -10,11 +10,12 @@ from realtime.cli import program
 from realtime.cli.program import UsageError, parse_json_object
 
 if TYPE_CHECKING:
-    pass
+    from chalicelib.domain.definitions.model import DefinitionKind
 
 app = typer.Typer()
 PANEL = "Definitions"
 Paths = Annotated[list[Path], typer.Argument(help="Definition files (YAML or JSON) or folders of them.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as errors.")]
 
 
@@ -43,6 +44,45 @@ def flags(
 
     services = program.plane()
     list_flags(program.console, services.definitions, services.counters, stale)
+
+
+@app.command(rich_help_panel=PANEL)
+def experiments(as_json: Json = False) -> None:
+    """List experiments, their split and status. Example: [b]python -m realtime experiments[/b]"""
+    _list("experiment", as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def segments(as_json: Json = False) -> None:
+    """List segments. Example: [b]python -m realtime segments[/b]"""
+    _list("segment", as_json)
+
+
+@app.command(rich_help_panel=PANEL)
+def show(
+    key: Annotated[str, typer.Argument(help="Of a flag, an experiment or a segment.")],
+    as_json: Json = False,
+) -> None:
+    """Show a definition in words. Example: [b]python -m realtime show new-checkout[/b]"""
+    from chalicelib.admin.wiring import Admin
+    from chalicelib.services.admin.listing import find, list_all
+    from realtime.commands.listing import find_names, show_definitions
+
+    services = program.plane()
+    past = Admin(services).past_versions
+    names = find_names(key, list_all(services.definitions, past)[1])
+    found = [find(services.definitions, past, name) for name in names]
+    show_definitions(program.console, found, time.time(), as_json=as_json)
+
+
+def _list(kind: "DefinitionKind", as_json: bool) -> None:
+    from chalicelib.admin.wiring import Admin
+    from chalicelib.services.admin.listing import list_all
+    from realtime.commands.listing import list_definitions
+
+    services = program.plane()
+    _, listed = list_all(services.definitions, Admin(services).past_versions)
+    list_definitions(program.console, kind, listed, time.time(), as_json=as_json)
 
 
 @app.command("check-rules", rich_help_panel=PANEL)
