@@ -194,10 +194,11 @@ def _describe(
     plots = read_plots(engine, analysis, measure, has_all=form.page is not None) if needs_plots else []
     if form.page is not None:
         form.page.write_text(write_page(analysis, plots), encoding="utf-8")
+    document = describe_analysis(analysis) | {"notes": [*engine.notes]}
     if form.save is not None:
-        form.save(describe_analysis(analysis) | {"curves": describe_curves(plots)})
+        form.save(document | {"curves": describe_curves(plots)})
     if form.as_json:
-        return describe_analysis(analysis)
+        return document
     parts: list[RenderableType] = [draw_analysis(analysis)]
     if form.has_plots:
         parts += [part for plot in draw_plots(analysis, plots, console.width) for part in (Text(""), plot)]

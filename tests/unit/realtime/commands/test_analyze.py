@@ -137,7 +137,7 @@ def test_json_has_the_numbers_of_each_user(desk: Desk, describe: Describe) -> No
     answer = describe()
     [metric] = answer["metrics"]
     assert answer["users"] == {"control": 240, "treatment": 240}
-    assert (answer["anchor"], answer["engine"]) == ("exposure", "duckdb")
+    assert (answer["anchor"], answer["engine"], answer["notes"]) == ("exposure", "duckdb", [])
     assert metric["variants"]["control"] | {"variance": 0} == {
         "users": 240, "mean": 7.5, "raw_mean": 7.5, "converted": 120, "total": 1800.0, "variance": 0,
     }  # fmt: skip
