@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from chalicelib.domain.stream.event import Limits
     from chalicelib.domain.stream.event_ids import EventIds
+    from chalicelib.services.admin.split_alarms import SplitAlarms
+    from chalicelib.services.admin.webhooks import WebhookService
     from chalicelib.services.assign import Assigner
     from chalicelib.services.assignment_cache import AssignmentCache
     from chalicelib.services.authorize import Authorizer
@@ -267,11 +269,36 @@ class Services(AwsStores):
         from chalicelib.services.events.srm import SampleRatioMonitor
 
         sample_ratio = SampleRatioMonitor(
-            self.catalog.experiments, self.counters, self.definitions, self.metrics
+            self.catalog.experiments,
+            self.counters,
+            self.definitions,
+            self.metrics,
+            lambda *alarm: self.split_alarms.announce(*alarm),  # noqa: PLW0108 - made for the first alarm
         )
         return AssignmentSync(
             self.counters, self.parallel, sample_ratio, self.history, self.quarantine, self.metrics
         )
+
+    @cached_property
+    def webhooks(self) -> WebhookService:
+        from chalicelib.services.admin.webhooks import WebhookService
+        from chalicelib.stores.message_queue import MessageQueue
+        from chalicelib.stores.webhook_sender import WebhookSender
+        from chalicelib.stores.webhooks import WebhookStore
+
+        settings = self.settings
+        store = self.watch("webhooks", WebhookStore(self.clients, settings.publications_table))
+        queue = self.watch("webhooks", MessageQueue(self.clients, settings.webhook_queue))
+        sender = WebhookSender(is_local=settings.env == "local")
+        return WebhookService(settings.env, store, queue, sender, self.clock)
+
+    @cached_property
+    def split_alarms(self) -> SplitAlarms:
+        from chalicelib.services.admin.split_alarms import SplitAlarms
+        from chalicelib.stores.alarm_marks import AlarmMarkStore
+
+        marks = self.watch("counters", AlarmMarkStore(self.clients, self.settings.counters_table))
+        return SplitAlarms(self.webhooks, marks)
 
     @cached_property
     def limits(self) -> Limits:

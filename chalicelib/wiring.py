@@ -111,6 +111,11 @@ class Plane(Services):
             answer: dict[str, Any] = sync(event, remaining, self.clock())
             return answer
 
+    def deliver_webhooks(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Lambda's answer to a batch of the queue of webhooks."""
+        with self._flush_metrics_after():
+            return self.webhooks.deliver(event)
+
     def identify(self, anonymous_id: str, user_id: str) -> Identified:
         """The event goes first: the processor completes what a crash after it interrupts."""
         from chalicelib.domain.identity import build_identify_event

@@ -157,17 +157,22 @@ class DiffAnswer(ValidateAnswer):
     needs_approval: bool
 
 
+UNTOLD: Any = Field(description="why webhooks were not told")
+
+
 class PublishAnswer(BaseModel):
     """With ``version`` it is published. With ``proposal`` (202) somebody else has to approve it."""
 
     version: int | None = None
     proposal: str | None = None
     changes: list[ChangeAnswer]
+    warning: str | None = UNTOLD
 
 
 class ProposedPlanAnswer(BaseModel):
     proposal: str
     changes: list[ChangeAnswer]
+    warning: str | None = UNTOLD
 
 
 class ProposalsAnswer(BaseModel):
@@ -180,6 +185,7 @@ class ShownProposalAnswer(ProposalAnswer):
 
 class ApprovedAnswer(ProposalAnswer):
     version: int | None
+    warning: str | None = UNTOLD
 
 
 class ServedAnswer(BaseModel):
@@ -192,6 +198,7 @@ class KillAnswer(BaseModel):
     version: int | None = Field(description="null if it was off already")
     killed: KilledAnswer | None
     answer: ServedAnswer
+    warning: str | None = UNTOLD
 
 
 class StaleFlagAnswer(BaseModel):

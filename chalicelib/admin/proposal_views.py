@@ -38,8 +38,10 @@ def show_proposal(_: Request, admin: Admin, proposal_id: str) -> dict[str, Any]:
 def approve(request: Request, admin: Admin, proposal_id: str) -> dict[str, Any]:
     caller = require_admin(request)
     asked = read(models.DecisionRequest, request)
-    approved = admin.approvals.approve(proposal_id, caller.author, admin.plane.clock(), asked.note)
-    return describe_proposal(approved) | {"version": approved.published_version}
+    warnings, now = list[str](), admin.plane.clock()
+    approved = admin.approvals.approve(proposal_id, caller.author, now, asked.note, tell=warnings.append)
+    warning = " ".join(warnings) or None
+    return describe_proposal(approved) | {"version": approved.published_version, "warning": warning}
 
 
 @admin_view

@@ -75,12 +75,16 @@ def kill(request: Request, admin: Admin, key: str) -> dict[str, Any]:
 
     caller = require_admin(request)
     asked = read(models.ReasonRequest, request)
-    killed = kill_flag(admin.plane.definitions, key, asked.reason, caller.author, admin.plane.clock())
+    plane = admin.plane
+    killed = kill_flag(
+        plane.definitions, key, asked.reason, caller.author, plane.clock(), plane.webhooks.announce
+    )
     return {
         "key": killed.key,
         "version": killed.version,
         "killed": killed.kill and render.render_kill(killed.kill),
         "answer": {"variant": killed.answer.variant, "value": killed.answer.value},
+        "warning": killed.warning or None,
     }
 
 
@@ -97,18 +101,20 @@ def undo_kill(request: Request, admin: Admin, key: str) -> Response:
 
 def _publish(admin: Admin, plan: Plan, caller: Caller, reason: str) -> Response:
     """Publishes it, or makes a proposal of it where somebody else has to approve."""
-    changes = render.render_plan(plan)
+    changes, warnings = render.render_plan(plan), list[str]()
     if not plan.changes:
-        return respond_with_json({"version": plan.published.version, "changes": []})
+        return respond_with_json({"version": plan.published.version, "changes": [], "warning": None})
     try:
-        done = admin.approvals.submit(plan, name_author(caller, reason), reason)
+        author = name_author(caller, reason)
+        done = admin.approvals.submit(plan, author, reason, tell=warnings.append)
     except Conflict as error:
         if error.code == "publish_conflict":  # somebody published in this moment
             require_version(plan.published.version, admin.plane.definitions.get_changes(None).version)
         raise
+    answer = {"changes": changes, "warning": " ".join(warnings) or None}
     if isinstance(done, int):
-        return respond_with_json({"version": done, "changes": changes})
-    return respond_with_json({"proposal": done.id, "changes": changes}, 202)
+        return respond_with_json({"version": done, **answer})
+    return respond_with_json({"proposal": done.id, **answer}, 202)
 
 
 @admin_view
@@ -122,8 +128,10 @@ def propose(request: Request, admin: Admin) -> Response:
     plan = admin.plan(published, _want(written, removed))
     if not plan.changes:
         raise Conflict("nothing_changes", "Nothing changes: there is nothing to approve.")
-    proposal = admin.approvals.propose(plan, caller.author, asked.reason)
-    return respond_with_json({"proposal": proposal.id, "changes": render.render_plan(plan)}, 201)
+    warnings = list[str]()
+    proposal = admin.approvals.propose(plan, caller.author, asked.reason, tell=warnings.append)
+    answer = {"changes": render.render_plan(plan), "warning": " ".join(warnings) or None}
+    return respond_with_json({"proposal": proposal.id, **answer}, 201)
 
 
 def require_valid(problems: Sequence[Problem]) -> None:

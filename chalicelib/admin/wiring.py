@@ -29,7 +29,7 @@ class Admin:
     def approvals(self) -> Approvals:
         from chalicelib.services.admin.approvals import Approvals
 
-        return Approvals(self.plane.definitions, self.plane.proposals)
+        return Approvals(self.plane.definitions, self.plane.proposals, self.plane.webhooks.announce)
 
     @cached_property
     def explainer(self) -> Explainer:

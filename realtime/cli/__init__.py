@@ -18,6 +18,7 @@ from realtime.cli import (
     quarantine,
     results,
     users,
+    webhooks,
 )
 from realtime.cli.program import PROGRAM, UsageError, describe_store_error, describe_system_error
 from realtime.local.ports import LocalError
@@ -35,6 +36,7 @@ for _group in (local, definitions, publishing, results, events, operations, migr
 app.command("approvals", rich_help_panel=publishing.PANEL)(approvals.show_or_set_approvals)
 app.add_typer(approvals.app, name="proposals", rich_help_panel=publishing.PANEL)
 app.add_typer(keys.app, name="keys", rich_help_panel=operations.PANEL)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=operations.PANEL)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=events.PANEL)
 
 

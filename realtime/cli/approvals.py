@@ -38,7 +38,7 @@ def show_or_set_approvals(
     elif not reason.strip():
         raise UsageError("--reason: say why, for the audit")
     else:
-        author = _identify(by)
+        author = identify(by)
         set_approvals(program.console, admin.plane.proposals, admin.plane.actions, approvals, author, reason)
 
 
@@ -80,7 +80,9 @@ def approve_proposal(
     """Publish it, if somebody else proposed it. Example: [b]python -m realtime proposals approve p-12[/b]"""
     from realtime.commands.approvals import approve
 
-    approve(program.console, _get_approvals(), proposal_id, _identify(by), time.time(), note)
+    approve(
+        program.console, _get_approvals(), proposal_id, identify(by), time.time(), note, program.show_warning
+    )
 
 
 @app.command("reject")
@@ -90,7 +92,15 @@ def reject_proposal(
     """Refuse or withdraw it. Example: [b]python -m realtime proposals reject p-12 --reason "too early"[/b]"""
     from realtime.commands.approvals import reject
 
-    reject(program.console, _get_approvals(), proposal_id, _identify(by), time.time(), reason)
+    reject(
+        program.console,
+        _get_approvals(),
+        proposal_id,
+        identify(by),
+        time.time(),
+        reason,
+        program.show_warning,
+    )
 
 
 def _get_approvals() -> "Approvals":
@@ -99,7 +109,7 @@ def _get_approvals() -> "Approvals":
     return Admin(program.plane()).approvals
 
 
-def _identify(by: str) -> "Author":
+def identify(by: str) -> "Author":
     from realtime.commands.publisher import get_caller_arn, identify_publisher
 
     return identify_publisher(by, None if is_local() else get_caller_arn)

@@ -29,6 +29,10 @@ class UsageError(Exception):
         self.status = status
 
 
+def show_warning(text: str) -> None:
+    console.print(text, style="yellow", highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
 def describe_store_error(error: Any) -> str:
     from realtime.store_errors import describe_store_error
 

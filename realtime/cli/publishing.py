@@ -92,7 +92,9 @@ def make_submit(reason: str, what: str = "", *, proposes: bool = False) -> "Subm
 
     approvals = Admin(program.plane()).approvals
     said = f"{what}: {reason}" if what and reason else reason
-    return lambda plan, author: approvals.submit(plan, author, said, proposes=proposes)
+    return lambda plan, author: approvals.submit(
+        plan, author, said, proposes=proposes, tell=program.show_warning
+    )
 
 
 def _estimate_duration(experiment: "ExperimentDocument") -> str:
@@ -121,7 +123,8 @@ def kill(
         submit = make_submit(reason, UNDO_NOTE)
         undo_kill(program.console, definitions, flag, reason, publisher, time.time(), submit)
     else:
-        kill_flag(program.console, definitions, flag, reason, publisher, time.time())
+        announce = program.plane().webhooks.announce
+        kill_flag(program.console, definitions, flag, reason, publisher, time.time(), announce)
 
 
 @app.command(rich_help_panel=PANEL)

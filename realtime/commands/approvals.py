@@ -11,7 +11,7 @@ from chalicelib.domain.definitions.model import Definitions
 from chalicelib.domain.proposals import Proposal, Proposals, State, describe_proposal
 from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.publishing.impact.sampled import ReadRecent
-from chalicelib.services.admin.approvals import Approvals
+from chalicelib.services.admin.approvals import Approvals, Tell, ignore
 from chalicelib.services.admin.publishing import load_published, make_plan
 from realtime.commands.publish import print_plan, read_recent_or_none
 
@@ -90,19 +90,31 @@ def show_proposal(
 
 
 def approve(
-    console: Console, approvals: Approvals, proposal_id: str, author: Author, now: float, note: str
+    console: Console,
+    approvals: Approvals,
+    proposal_id: str,
+    author: Author,
+    now: float,
+    note: str,
+    tell: Tell = ignore,
 ) -> None:
     """Raises what the service raises."""
-    approved = approvals.approve(proposal_id, author, now, note)
+    approved = approvals.approve(proposal_id, author, now, note, tell=tell)
     _show(console, f"Published {approved.id} as version {approved.published_version}.")
     _show(console, "In force everywhere within 10 seconds.")
 
 
 def reject(
-    console: Console, approvals: Approvals, proposal_id: str, author: Author, now: float, reason: str
+    console: Console,
+    approvals: Approvals,
+    proposal_id: str,
+    author: Author,
+    now: float,
+    reason: str,
+    tell: Tell = ignore,
 ) -> None:
     """Raises what the service raises."""
-    rejected = approvals.reject(proposal_id, author, now, reason)
+    rejected = approvals.reject(proposal_id, author, now, reason, tell=tell)
     _show(console, f"Rejected {rejected.id}. Nothing is published.")
 
 

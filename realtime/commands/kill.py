@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from chalicelib.domain.announcements import Announce, tell_nobody
 from chalicelib.domain.definitions.model import Definitions, Evaluation
 from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.publishing.kills import describe_kill
@@ -14,10 +15,16 @@ from realtime.commands.publish import Submit, print_submitted, publish_at_once
 
 
 def kill_flag(
-    console: Console, definitions: Definitions, name: str, reason: str, author: Author, now: float
+    console: Console,
+    definitions: Definitions,
+    name: str,
+    reason: str,
+    author: Author,
+    now: float,
+    announce: Announce = tell_nobody,
 ) -> None:
     """``name``: the flag's key or alias. Raises what the service raises."""
-    killed = kills.kill_flag(definitions, name, reason, author, now)
+    killed = kills.kill_flag(definitions, name, reason, author, now, announce)
     if killed.version is None:
         why = describe_kill(killed.kill) if killed.kill else "it is published with `enabled: false`"
         _show(console, f"{killed.key} is off already: {why}.")
@@ -26,6 +33,8 @@ def kill_flag(
     _show(console, f"Killed {killed.key}, version {killed.version}. Everybody gets {answer}.")
     _show(console, "In force everywhere within 10 seconds.")
     _show(console, f"python -m realtime kill {killed.key} --undo turns it on again.")
+    if killed.warning:
+        _show(console, killed.warning)
 
 
 def undo_kill(

@@ -11,6 +11,7 @@ import pytest
 import app as application
 from chalicelib import wiring
 from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.services.admin.webhooks import WebhookService
 from chalicelib.settings import Settings
 from realtime.local.front import Front
 from realtime.local.server import serve
@@ -24,6 +25,7 @@ from realtime.testing.stores import (
     MemoryKeySnapshots,
     MemoryMetrics,
 )
+from realtime.testing.webhooks import MemoryQueue, MemorySender, MemoryWebhooks
 from tests.support.api_keys import make_key, store_key
 
 KEY = "rt_local_demo"
@@ -43,6 +45,8 @@ class Service:
     counters: MemoryCounters = field(default_factory=MemoryCounters)
     proposals: MemoryProposals = field(default_factory=MemoryProposals)
     actions: MemoryAuditTrail = field(default_factory=MemoryAuditTrail)
+    webhooks: MemoryWebhooks = field(default_factory=MemoryWebhooks)
+    webhook_queue: MemoryQueue = field(default_factory=MemoryQueue)
     plane: wiring.Plane = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +62,8 @@ class Service:
             proposals=self.proposals,
             actions=self.actions,
         )
+        env, clock = self.settings.env, self.plane.clock
+        self.plane.webhooks = WebhookService(env, self.webhooks, self.webhook_queue, MemorySender(), clock)
 
     def publish_flag(self, key: str, **fields: Any) -> None:
         text = json.dumps({"key": key, **fields})

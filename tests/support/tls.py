@@ -16,7 +16,7 @@ SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
 @contextmanager
 def tls_before(port: int, folder: Path) -> Iterator[tuple[int, str]]:
     """The port to connect to, and the PEM text of the certificate, for `localhost`, that it shows."""
-    certificate = _certificate(folder)
+    certificate = make_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     with socket.create_server((HOST, 0)) as listening:
@@ -48,7 +48,8 @@ def _pass(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_RDWR)
 
 
-def _certificate(folder: Path) -> str:
+def make_certificate(folder: Path) -> str:
+    """Writes ``cert.pem`` and ``key.pem``, for `localhost`; the value is the first one."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

@@ -63,6 +63,7 @@ BREAKERS = (
     "snapshots",
     "stream",
     "verdicts",
+    "webhooks",
 )
 """The stores that have a circuit breaker, as its metric ``BreakerOpened.NAME`` calls them."""
 LOCAL_CONTAINER = "local"

@@ -1,8 +1,15 @@
 """Proposals: changes that somebody else has to approve before they are published."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
+from chalicelib.domain.announcements import (
+    Announce,
+    Announcement,
+    announce_proposal,
+    announce_publication,
+    tell_nobody,
+)
 from chalicelib.domain.definitions import consistency
 from chalicelib.domain.definitions.model import (
     Approval,
@@ -35,37 +42,54 @@ ATTEMPTS = 10
 """Somebody else publishes at the same moment: an approval goes on top of it."""
 MAX_REASON = 500
 Rows = Mapping[DefinitionName, DefinitionRow]
+Tell = Callable[[str], object]
+
+
+def ignore(_: str) -> None:
+    """For who cannot do anything about it; it is logged all the same."""
 
 
 class Approvals:
-    """Each method raises StorageUnavailable or Throttled. ``now`` is in epoch seconds."""
+    """Each method raises StorageUnavailable or Throttled. ``now`` is in epoch seconds.
 
-    def __init__(self, definitions: Definitions, proposals: Proposals) -> None:
+    ``tell`` is called with a sentence if webhooks are not told of what happened.
+    """
+
+    def __init__(
+        self, definitions: Definitions, proposals: Proposals, announce: Announce = tell_nobody
+    ) -> None:
         self._definitions = definitions
         self._proposals = proposals
+        self._announce = announce
 
     def are_needed(self, plan: Plan) -> bool:
         """Do not ask for a kill, which never waits."""
         changed = [change.name for change in plan.changes]
         return needs_approval(changed, plan.before, plan.after, self._proposals.get_approvals())
 
-    def submit(self, plan: Plan, author: Author, reason: str, *, proposes: bool = False) -> int | Proposal:
+    def submit(
+        self, plan: Plan, author: Author, reason: str, *, proposes: bool = False, tell: Tell = ignore
+    ) -> int | Proposal:
         """Publish ``plan`` and return the version; propose it if it has to wait, or if ``proposes``.
 
         Raises what `propose` and `Plan.publish` raise.
         """
         if proposes or self.are_needed(plan):
-            return self.propose(plan, author, reason)
-        return plan.publish(author)
+            return self.propose(plan, author, reason, tell=tell)
+        version = plan.publish(author)
+        self._tell(announce_publication(version, author, reason, _describe_all(plan), plan.now), tell)
+        return version
 
-    def propose(self, plan: Plan, author: Author, reason: str) -> Proposal:
+    def propose(self, plan: Plan, author: Author, reason: str, *, tell: Tell = ignore) -> Proposal:
         """Raises InvalidInput without a reason, NotPermitted without an identity, and TooLarge."""
         require_identity(author)
         checked = _check_text(reason, "reason", is_required=True)
-        changes = tuple(_describe(change, plan) for change in plan.changes)
         proposed_by = Author(author.by, identity=author.identity)
         version, time = plan.published.version, format_timestamp(plan.now)
-        return self._proposals.add(Proposal(changes, version, proposed_by, time, checked), plan.rows)
+        asked = Proposal(_describe_all(plan), version, proposed_by, time, checked)
+        proposal = self._proposals.add(asked, plan.rows)
+        self._tell(announce_proposal(proposal, plan.now), tell)
+        return proposal
 
     def get(self, proposal_id: str) -> Proposal:
         """Raises NotFound. One that is open and can no longer be approved says so: it is outdated."""
@@ -82,7 +106,9 @@ class Approvals:
         found = self._mark_outdated(self._proposals.get_newest(asked, limit if asked else None))
         return [each for each in found if state in (None, each.state)][:limit]
 
-    def approve(self, proposal_id: str, by: Author, now: float, note: str = "") -> Proposal:
+    def approve(
+        self, proposal_id: str, by: Author, now: float, note: str = "", *, tell: Tell = ignore
+    ) -> Proposal:
         """Publish it. Raises NotFound, NotPermitted, Conflict, and InvalidInput if it does not fit what else
         is published now.
         """
@@ -99,7 +125,11 @@ class Approvals:
                     raise
             else:
                 break
-        return self._get_stored(proposal_id)
+        approved = self._get_stored(proposal_id)
+        version, reason = approved.published_version or 0, approved.reason
+        self._tell(announce_proposal(approved, now), tell)
+        self._tell(announce_publication(version, by, reason, approved.changes, now), tell)
+        return approved
 
     def _publish(self, proposal: Proposal, by: Author, now: float, note: str) -> None:
         published = load_published(self._definitions)
@@ -113,13 +143,20 @@ class Approvals:
             rows, published.version, now, by.by, make_note(proposal, by, note), approval
         )
 
-    def reject(self, proposal_id: str, by: Author, now: float, note: str = "") -> Proposal:
+    def reject(
+        self, proposal_id: str, by: Author, now: float, note: str = "", *, tell: Tell = ignore
+    ) -> Proposal:
         """Whoever proposed it withdraws it so. Raises NotFound or Conflict."""
         proposal = self._get_stored(proposal_id)
         require_open(proposal)
         decided = proposal.decide("rejected", by, format_timestamp(now), _check_text(note, "note"))
         self._close(decided)
+        self._tell(announce_proposal(decided, now), tell)
         return decided
+
+    def _tell(self, announcement: Announcement, tell: Tell) -> None:
+        if warning := self._announce(announcement):
+            tell(warning)
 
     def _close(self, decided: Proposal) -> None:
         """Raises Conflict if another decision was first."""
@@ -153,6 +190,10 @@ class Approvals:
             if keys
             for key, row in self._definitions.get_many(kind, keys).items()
         }
+
+
+def _describe_all(plan: Plan) -> tuple[ProposedChange, ...]:
+    return tuple(_describe(change, plan) for change in plan.changes)
 
 
 def _describe(change: DefinitionChange, plan: Plan) -> ProposedChange:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.domain.announcements import Announce, announce_kill, tell_nobody
 from chalicelib.domain.definitions.compiler import load_flag
 from chalicelib.domain.definitions.model import DefinitionRow, Definitions, Evaluation
 from chalicelib.domain.definitions.schema import FlagDocument
@@ -20,12 +21,16 @@ ATTEMPTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """``version`` is None if the flag was off already; then ``kill`` says by which kill, if it was one."""
+    """``version`` is None if the flag was off already; then ``kill`` says by which kill, if it was one.
+
+    ``warning``: why webhooks are not told.
+    """
 
     key: str
     version: int | None
     answer: Evaluation
     kill: DefinitionRow | None = None
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,21 @@ class Revival:
     note: str
 
 
-def kill_flag(definitions: Definitions, name: str, reason: str, author: Author, now: float) -> Killed:
+def kill_flag(
+    definitions: Definitions,
+    name: str,
+    reason: str,
+    author: Author,
+    now: float,
+    announce: Announce = tell_nobody,
+) -> Killed:
     """Publishes the flag with ``enabled: false``, also in its scheduled changes. ``name``: its key or alias.
 
     It asks the store for this flag alone and measures nothing, so that nothing else can stop it. Raises
     InvalidInput, NotFound, Conflict, StorageUnavailable or Throttled.
     """
-    note = ", ".join(filter(None, (NOTE + check_reason(reason), author.note)))
+    checked = check_reason(reason)
+    note = ", ".join(filter(None, (NOTE + checked, author.note)))
     for attempt in range(ATTEMPTS):
         version = definitions.get_changes(None).version
         flag, row = _find_flag(definitions, name)
@@ -59,7 +72,8 @@ def kill_flag(definitions: Definitions, name: str, reason: str, author: Author, 
             if attempt == ATTEMPTS - 1:
                 raise
             continue
-        return Killed(flag.key, version, _answer_everybody(off, now))
+        warning = announce(announce_kill(version, author, checked, flag.key, now))
+        return Killed(flag.key, version, _answer_everybody(off, now), warning=warning)
     raise AssertionError  # the last attempt returns or raises
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from chalicelib.domain.definitions.model import Definitions, Experiment, find_in_force
 from chalicelib.domain.errors import StorageUnavailable, Throttled
@@ -19,14 +19,22 @@ SECONDS_BETWEEN = 300.0
 log = logging.getLogger(__name__)
 
 
+Announce = Callable[[Experiment, float, float], object]
+"""Tells who wants to know of a mismatch: the experiment, the p-value and the time in epoch seconds."""
+
+
 class SampleRatioMonitor:
+    """``announce`` is called at each check that finds a mismatch."""
+
     def __init__(
         self,
         experiments: DefinitionSource[Experiment],
         counters: Counters,
         definitions: Definitions,
         metrics: MetricsRecorder,
+        announce: Announce = lambda *_: None,
     ) -> None:
+        self._announce = announce
         self._experiments = experiments
         self._counters = counters
         self._definitions = definitions
@@ -46,19 +54,21 @@ class SampleRatioMonitor:
                 experiment = find_in_force(definition, now)
                 scope = experiment_scope(experiment.id, experiment.iteration)
                 if scope in due:
-                    self._check_experiment(experiment, scope)
+                    self._check_experiment(experiment, scope, now)
         except (StorageUnavailable, Throttled) as error:
             log.warning("the sample ratio of assigned users could not be checked: %s", error.code)
         self._due |= dict.fromkeys(due, now + SECONDS_BETWEEN)
 
-    def _check_experiment(self, experiment: Experiment, scope: str) -> None:
+    def _check_experiment(self, experiment: Experiment, scope: str, now: float) -> None:
         assigned: Counter[str] = Counter()
         items = list(self._counters.read(scope))
         for item in items:
             if item.counter.event_type == ASSIGNED:
                 assigned[item.counter.variant] += item.total.count
         publications = read_publications(self._definitions.get_history("experiment", experiment.key))
-        alarm = check_sample_ratio(list_periods(experiment, publications), items)["alarm"]
-        self._metrics.record_peak("SampleRatioMismatch", float(alarm))
+        result = check_sample_ratio(list_periods(experiment, publications), items)
+        self._metrics.record_peak("SampleRatioMismatch", float(result["alarm"]))
         for variant, number in assigned.items():
             self._metrics.record_peak(f"Assigned.{experiment.key}.{variant}", number)
+        if result["alarm"]:
+            self._announce(experiment, result["p_value"], now)

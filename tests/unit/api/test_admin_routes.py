@@ -249,7 +249,7 @@ def test_who_publishes_in_the_same_moment_is_told_too(api: Api) -> None:
 
 def test_publishing_what_is_published_changes_nothing(api: Api) -> None:
     api.publish(FLAG)
-    assert api.publish(FLAG).body == {"version": 1, "changes": []}
+    assert api.publish(FLAG).body == {"version": 1, "changes": [], "warning": None}
 
 
 def test_a_change_names_its_reason_and_who_did_it(api: Api) -> None:
@@ -386,3 +386,21 @@ def test_flags_that_can_go_are_named(api: Api) -> None:
     [flag] = api.get("/admin/stale-flags").body["flags"]
     assert (flag["key"], flag["last_evaluated"]) == ("old", None)
     assert flag["reasons"][0].startswith("on for everyone for ")
+
+
+def test_webhooks_are_told_of_changes_and_who_changes_is_told_if_not(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.service.plane.webhooks.add("https://example.com/hook", ["publication", "kill", "proposal"])
+    queue = api.service.webhook_queue
+    assert api.publish(FLAG).body["warning"] is None
+    api.post("/admin/flags/dark/kill", {"reason": "errors"})
+    events = [json.loads(json.loads(message)["body"]) for message in queue.bodies]
+    assert [event["event"] for event in events] == ["publication", "kill"]
+    assert [event["by"] for event in events] == [ANN, ANN]
+    assert events[1]["text"] == "ann killed the flag dark in local, version 2. Reason: errors"
+    queue.is_full = True
+    answer = api.publish(FLAG | {"owner": "apps"})
+    assert (answer.status, answer.body["version"]) == (200, 3)
+    assert "1 of 1 webhooks are not told" in answer.body["warning"]
+    assert "1 of 1 webhooks were not told of a publication" in caplog.text

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.announcements import Announcement
 from chalicelib.domain.definitions.model import Approval, DefinitionRow
 from chalicelib.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from chalicelib.domain.proposals import Proposal
@@ -27,8 +28,14 @@ class World:
     def __init__(self) -> None:
         self.proposals = MemoryProposals()
         self.definitions = MemoryDefinitions(self.proposals)
-        self.approvals = Approvals(self.definitions, self.proposals)
+        self.announced: list[tuple[str, str | None]] = []
+        self.warning = ""
+        self.approvals = Approvals(self.definitions, self.proposals, self.announce)
         self.publish(published_flag("dark"), published_flag("light"))
+
+    def announce(self, announcement: Announcement) -> str:
+        self.announced.append((announcement.event, announcement.state))
+        return self.warning
 
     @property
     def version(self) -> int:
@@ -254,3 +261,27 @@ def test_a_row_that_is_not_valid_can_be_repaired_by_a_proposal(world: World) -> 
     world.publish(DefinitionRow("flag", "broken", "{", "active"))
     world.propose(published_flag("broken"))
     assert world.approvals.approve("p-1", BOB, NOW).state == "approved"
+
+
+def test_webhooks_are_told_of_what_happens_to_a_proposal(world: World) -> None:
+    world.propose()
+    world.approvals.approve("p-1", BOB, NOW)
+    world.propose(published_flag("dark"))
+    world.approvals.reject("p-2", BOB, NOW)
+    opened, approved, rejected = (("proposal", state) for state in ("opened", "approved", "rejected"))
+    assert world.announced == [opened, approved, ("publication", None), opened, rejected]
+
+
+def test_nobody_is_told_of_what_did_not_happen(world: World) -> None:
+    world.propose()
+    world.publish(published_flag("dark", description="new"))
+    with pytest.raises(Conflict):
+        world.approvals.approve("p-1", BOB, NOW)
+    assert world.announced == [("proposal", "opened")]
+
+
+def test_who_publishes_is_told_if_webhooks_are_not(world: World) -> None:
+    world.warning, told = "Webhooks are not told.", list[str]()
+    assert world.approvals.submit(world.plan(), ADA, "too dark", tell=told.append) == 2
+    assert world.announced == [("publication", None)]
+    assert told == ["Webhooks are not told."]

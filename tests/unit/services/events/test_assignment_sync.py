@@ -36,7 +36,14 @@ class SyncUnderTest:
         self.metrics = MemoryMetrics()
         self.quarantine = quarantine or MemoryQuarantine()
         experiments = FixedDefinitions(purchase_experiment())
-        split = SampleRatioMonitor(experiments, self.counters, self.definitions, self.metrics)
+        self.announced: list[tuple[str, bool]] = []
+        split = SampleRatioMonitor(
+            experiments,
+            self.counters,
+            self.definitions,
+            self.metrics,
+            lambda experiment, p_value, _: self.announced.append((experiment.key, p_value < 0.001)),
+        )
         self.service = AssignmentSync(
             self.counters, Parallel(1), split, history, self.quarantine, self.metrics
         )
@@ -183,9 +190,11 @@ def test_the_split_is_tested_while_users_are_counted_every_five_minutes() -> Non
     assert counted.metrics.recorded["Assigned.checkout.control"] == [50]
     counted.deliver(*[change(number, row(f"u{number}")) for number in range(101, 200)])
     assert recorded == [0.0]
+    assert counted.announced == []
     counted.now += 301
     counted.deliver(change(200, row("u200")))
     assert recorded == [0.0, 1.0]
+    assert counted.announced == [("checkout", True)]
 
 
 def test_a_split_that_cannot_be_read_fails_no_batch() -> None:
