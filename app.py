@@ -150,6 +150,20 @@ def openapi_document() -> Response:
     return views.openapi_document(_request(), plane())
 
 
+@app.route("/console", methods=["GET", "HEAD"], cors=False)
+def console() -> Response:
+    from chalicelib.api.console import console
+
+    return console(_request(), settings())
+
+
+@app.route("/console/{name}", methods=["GET", "HEAD"], cors=False)
+def console_file(name: str) -> Response:
+    from chalicelib.api.console import console_file
+
+    return console_file(_request(), settings(), name)
+
+
 @app.lambda_function(name="assignment")
 @counted
 def assignment(event: dict[str, Any], context: Any) -> dict[str, Any]:

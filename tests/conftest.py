@@ -22,6 +22,7 @@ hypothesis.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 EXPENSIVE_FIXTURES = {
+    "browser": ("tests/e2e/console/",),
     "up": ("tests/e2e/test_up.py",),
     "synthesis": ("tests/unit/infra/", "tests/integration/infra/", "tests/e2e/test_deployment"),
     "postgres": (

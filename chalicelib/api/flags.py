@@ -23,12 +23,12 @@ def respond_with_etag(request: Request, body: str) -> Response:
     """The ETag is a hash of the body, so it changes with definitions, user and context."""
     etag = f'"{mmh3.hash128(body.encode()):032x}"'
     if_none_match = request.headers.get("if-none-match")
-    if if_none_match and _matches(if_none_match, etag):
+    if if_none_match and matches_etag(if_none_match, etag):
         return JsonResponse("", {"ETag": etag}, 304)
     return respond_with_json(body, headers={"ETag": etag})
 
 
-def _matches(if_none_match: str, etag: str) -> bool:
+def matches_etag(if_none_match: str, etag: str) -> bool:
     """Weak comparison. It accepts unquoted tags, which some clients and proxies send."""
     tags = (part.strip().removeprefix("W/").strip('"') for part in if_none_match.split(","))
     return any(tag in (etag.strip('"'), "*") for tag in tags)

@@ -35,6 +35,8 @@ class Operation:
     """The version that a change is based on, in the header If-Match."""
     may_wait: bool = False
     """202: somebody else has to approve it."""
+    media: tuple[str, ...] = ()
+    """Of an answer that is text and not JSON."""
     failure: type[BaseModel] = models.ErrorAnswer
 
 
@@ -74,6 +76,10 @@ OPERATIONS = (
               models.ResultsAnswer, errors=(404,)),
     Operation("get", "/health", "Status and version of the service", models.HealthAnswer, is_public=True),
     Operation("get", "/openapi.json", "This document", is_public=True),
+    Operation("get", "/console", "The console, a page for operators", is_public=True, has_etag=True,
+              media=("text/html",), errors=(404,)),
+    Operation("get", "/console/{name}", "A file of the console", is_public=True, has_etag=True,
+              media=("text/css", "text/javascript"), errors=(404,)),
 )  # fmt: skip
 
 
@@ -170,6 +176,8 @@ def _describe_responses(operation: Operation) -> dict[str, Any]:
     ok: dict[str, Any] = {"description": "OK"}
     if operation.answer:
         ok["content"] = _refer_to(operation.answer)
+    if operation.media:
+        ok["content"] = {media: {"schema": {"type": "string"}} for media in operation.media}
     responses = {str(operation.status): ok}
     if operation.may_wait:
         responses["202"] = ok | {"description": "A proposal: somebody else has to approve it"}

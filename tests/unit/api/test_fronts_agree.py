@@ -59,7 +59,7 @@ def _read(body: bytes) -> Any:
             return {name: drop(member) for name, member in value.items() if name not in VOLATILE}
         return [drop(member) for member in value] if isinstance(value, list) else value
 
-    return drop(json.loads(body)) if body else None
+    return drop(json.loads(body)) if body.startswith(b"{") else body
 
 
 def headers(key: str | None = KEY, **more: str) -> dict[str, str]:
@@ -83,6 +83,10 @@ REQUESTS: list[Request] = [
     ("GET", "/health", {}, None),
     ("HEAD", "/health", {}, None),
     ("GET", "/openapi.json", {}, None),
+    ("GET", "/console", {}, None),
+    ("HEAD", "/console", {}, None),
+    ("GET", "/console/console.js", {}, None),
+    ("GET", "/console/none.js", {}, None),
     ("GET", "/assign?user_id=%C3%BC&experiment_key=checkout", headers(), None),
     ("HEAD", "/assign?user_id=u&experiment_key=checkout", headers(), None),
     ("POST", "/assign", headers(), b'{"user_id":"u","experiment_key":"checkout"}'),

@@ -54,7 +54,7 @@ OPERATIONS = [
     (method, route)
     for route, methods in application.app.routes.items()
     for method in methods
-    if route not in ("/health", "/openapi.json")
+    if route not in ("/health", "/openapi.json", "/console", "/console/{name}")
 ]
 WORDS = ("events", "assign", "batch", "identify", "results", "evaluate", "flags", "health", "admin")
 HOSTILE = (
