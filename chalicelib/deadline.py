@@ -19,6 +19,8 @@ _get_remaining: ContextVar[Callable[[], float]] = ContextVar("remaining", defaul
 
 ONLINE_SECONDS = 3.0
 """A waiting caller gets "try again" after this time, though Lambda would allow more."""
+ADMIN_SECONDS = 25.0
+"""The same for the management API: to plan and publish a thousand definitions takes a while."""
 
 
 def make_reader(context: Any, default: float) -> Callable[[], float]:
@@ -51,13 +53,13 @@ class limit:  # noqa: N801 - used as a function; a generator would cost every re
 class limit_online:  # noqa: N801 - as `limit`
     """`limit` for an invocation whose caller waits; ``context`` is Lambda's, or None."""
 
-    __slots__ = ("_context", "_token")
+    __slots__ = ("_context", "_seconds", "_token")
 
-    def __init__(self, context: Any) -> None:
-        self._context = context
+    def __init__(self, context: Any, seconds: float = ONLINE_SECONDS) -> None:
+        self._context, self._seconds = context, seconds
 
     def __enter__(self) -> None:
-        end = time.monotonic() + min(ONLINE_SECONDS, make_reader(self._context, inf)())
+        end = time.monotonic() + min(self._seconds, make_reader(self._context, inf)())
         self._token = _get_remaining.set(lambda: end - time.monotonic())
 
     def __exit__(self, *_: object) -> None:

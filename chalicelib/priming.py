@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
+from chalicelib.admin.routes import load_views
 from chalicelib.metrics import Metrics
 from chalicelib.stores.rehearsal import rehearse
 from chalicelib.wiring import clients, plane, settings
@@ -26,7 +27,7 @@ NEEDS = {
     "app.app": ("authorizer", "ingestion"),
     "app.assignment": ("assigner",),
     "app.feature_flags": ("flag_evaluator",),
-    "app.admin": (),
+    "app.admin": ("definitions",),
     "app.event_processor": ("event_processor", "counter_folder"),
     "app.assignment_sync": ("assignment_sync",),
 }
@@ -78,7 +79,9 @@ def load() -> None:
     if needs is None:  # locally
         return
     try:
-        if settings().handler not in VIEWLESS:
+        if settings().handler == "app.admin":
+            load_views()
+        elif settings().handler not in VIEWLESS:
             from chalicelib import views  # noqa: F401
         for name in needs:
             getattr(plane(), name)

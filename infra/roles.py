@@ -75,10 +75,10 @@ CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
         "segments_table": _WRITTEN,
         "publications_table": (
             *(*_READ, "dynamodb:Query", "dynamodb:Scan"),
-            *("dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"),
+            *("dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", UPDATE),
         ),
         "keys_table": ("dynamodb:PutItem", "dynamodb:Scan"),
-        "assignments_table": _READ,
+        "assignments_table": ("dynamodb:GetItem",),
         "counters_table": ("dynamodb:Query",),
         "archive_bucket": ("s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"),
         "quarantine_queue": _MEASURE,
@@ -173,8 +173,11 @@ def list_calls(function: FunctionName, environment: Environment, names: Resource
         actions["firehose"] = ("firehose:PutRecordBatch",)
     if function == "event_processor" and environment.settings.get("REALTIME_EVENT_DEDUPE") == "table":
         actions["dedupe_table"] = ("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
-    if function == "event_processor" and environment.settings.get("REALTIME_IDENTITY") in ("true", "1"):
+    has_identity = environment.settings.get("REALTIME_IDENTITY") in ("true", "1")
+    if function == "event_processor" and has_identity:
         actions["assignments_table"] = ("dynamodb:BatchGetItem", "dynamodb:PutItem")
+    if function == "admin" and has_identity:
+        actions["assignments_table"] = _READ
     if function == "assignment_sync" and "postgres_secret" in names.by_setting:
         actions["postgres_secret"] = ("secretsmanager:GetSecretValue",)
         actions |= _QUARANTINE

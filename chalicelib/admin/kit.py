@@ -6,8 +6,9 @@ from typing import Any, cast, get_args
 
 from chalice.app import Request, Response
 
+from chalicelib import deadline
 from chalicelib.admin.wiring import Admin
-from chalicelib.api.caller import Caller
+from chalicelib.api.caller import Caller, read_caller
 from chalicelib.api.http import PreconditionFailed, PreconditionRequired, json_view
 from chalicelib.api.requests import Model, read_json, read_query, validate_request
 from chalicelib.domain.definitions.model import DefinitionKind
@@ -20,13 +21,18 @@ View = Callable[..., Response]
 
 
 def admin_view(view: Callable[..., Any]) -> View:
-    """For a view of ``(request, admin, **path)``. Where the management API is off, nothing is there."""
+    """For a view of ``(request, admin, **path)``. Where the management API is off, nothing is there.
+
+    A key that asks too often gets 429.
+    """
 
     @wraps(view)
     def answer(request: Request, admin: Admin, **path: str) -> Any:
         if not admin.plane.settings.admin:
             raise NotFound("admin_disabled", "The management API is off: set REALTIME_ADMIN=true to use it.")
-        return view(request, admin, **path)
+        admin.rates.take(read_caller(request).id)
+        with deadline.limit_online(request.lambda_context, deadline.ADMIN_SECONDS):
+            return view(request, admin, **path)
 
     return json_view(answer)
 

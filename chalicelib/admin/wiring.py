@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
+
+from chalicelib.services.admin.request_rates import RequestRates
 
 if TYPE_CHECKING:
     from chalicelib.domain.audit import Action
@@ -50,6 +53,10 @@ class Admin:
         from chalicelib.services.admin.past_versions import PastVersions
 
         return PastVersions(self.plane.definitions)
+
+    @cached_property
+    def rates(self) -> RequestRates:
+        return RequestRates(time.monotonic)
 
     @cached_property
     def status_sources(self) -> StatusSources:

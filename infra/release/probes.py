@@ -19,8 +19,15 @@ class Probe:
     """Fields that the answer must have. It may have others."""
 
 
-def build_gateway_event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    """An API Gateway event with the fields that Chalice reads."""
+def build_gateway_event(
+    method: str,
+    path: str,
+    body: str | None = None,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    authorizer: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """An API Gateway event with the fields that Chalice reads. ``path`` is the pattern."""
     return {
         "resource": path,
         "path": path,
@@ -29,9 +36,14 @@ def build_gateway_event(method: str, path: str, body: str | None = None) -> dict
         "multiValueHeaders": {"content-type": ["application/json"]},
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
-        "pathParameters": None,
+        "pathParameters": parameters and {**parameters},
         "stageVariables": None,
-        "requestContext": {"resourcePath": path, "httpMethod": method, "identity": {}},
+        "requestContext": {
+            "resourcePath": path,
+            "httpMethod": method,
+            "identity": {},
+            **({"authorizer": {**authorizer}} if authorizer else {}),
+        },
         "body": body,
         "isBase64Encoded": False,
     }
@@ -59,7 +71,19 @@ PROBES: Mapping[FunctionName, tuple[Probe, ...]] = {
         # reads the table of keys
         Probe(build_gateway_event("POST", "/events", json.dumps({"key": KEY})), {"statusCode": 403}),
     ),
-    "admin": (Probe({}, {"error": {"code": "gateway_only"}}),),
+    "admin": (
+        Probe({}, {"error": {"code": "gateway_only"}}),
+        # reads the tables; a gateway says whose key it is, and nothing is called so
+        Probe(
+            build_gateway_event(
+                "GET",
+                "/admin/definitions/{kind}/{key}",
+                parameters={"kind": "flag", "key": "probe.absent"},
+                authorizer={"principalId": "probe", "scope": "view", "label": "probe"},
+            ),
+            {"statusCode": 404},
+        ),
+    ),
     "event_processor": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "assignment_sync": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "authorizer": (

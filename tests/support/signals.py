@@ -50,6 +50,7 @@ class Signals:
                 "REALTIME_ANSWER_BUDGET": str(budget),
                 "AWS_LAMBDA_FUNCTION_NAME": f"realtime-{ENV}-{function}",
                 "AWS_LAMBDA_FUNCTION_VERSION": "7",
+                "REALTIME_ADMIN": str(int(function == "admin")),
                 **variables,
             }
         )

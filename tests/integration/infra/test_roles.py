@@ -1,6 +1,7 @@
 """Least privilege: botocore's calls while a function's code runs are exactly the actions of its role."""
 
 import itertools
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,15 +10,16 @@ from functools import partial
 from typing import Any
 
 import pytest
+from chalice.app import Request
 
-from chalicelib.domain.audit import Action
-from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.admin.routes import ROUTES
+from chalicelib.api.http import make_auth_context
 from chalicelib.domain.errors import StorageUnavailable
+from chalicelib.domain.keys import grant
 from chalicelib.domain.stream.event import MAX_BYTES
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.unknown_keys import GUESSES
 from chalicelib.settings import Settings
-from chalicelib.stores.audit import TableAuditTrail
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.key_snapshots import KeySnapshotStore
@@ -25,11 +27,11 @@ from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.publication import CLAIM_SECONDS, Publication
 from chalicelib.stores.snapshot_folder import KEPT_SECONDS
 from chalicelib.stores.snapshots import SnapshotStore
-from chalicelib.stores.status_sources import StatusSources
 from chalicelib.wiring import Plane
 from infra import environments
 from infra.environments import Api, FunctionName
 from infra.functions import LOGICAL_IDS
+from infra.release.probes import build_gateway_event
 from infra.resource_names import Platform, get_platform_defaults, resolve_names
 from infra.roles import build_statements, list_calls
 from realtime.local.clients import Clients as LocalClients
@@ -282,37 +284,86 @@ def authorizer(plane: Plane) -> None:
 
 
 def admin(plane: Plane) -> None:
-    """What publishing, keys, status, results and explain do with their stores."""
-    settings, clients, store = plane.settings, plane.clients, plane.definitions
+    """Every route of the management API, and what publishing does on bad days."""
+    settings, store = plane.settings, plane.definitions
+    explained = {"key": "checkout", "kind": "experiment", "user_id": "u1"}
 
     def read() -> None:
+        for kind, key in (("experiment", "checkout"), ("flag", "new"), ("segment", "in-new")):
+            ask_admin(plane, "GET /admin/definitions/{kind}/{key}", kind=kind, key=key)
+            ask_admin(plane, "GET /admin/definitions/{kind}/{key}/history", kind=kind, key=key)
         for key in ("checkout", "pricing"):
-            plane.results(key)
-            plane.get_experiment(key)
-            plane.catalog.flags.get("new")
-            plane.catalog.segments.get("in-new")
+            ask_admin(plane, "GET /admin/experiments/{key}/results", key=key)
+            ask_admin(plane, "POST /admin/explain", {**explained, "key": key})
+        ask_admin(plane, "POST /admin/explain", {**explained, "kind": "flag", "key": "new"})
 
-    def publish(rows: list[DefinitionRow], now: float) -> None:
-        store.publish(rows, store.get_changes(None).version, now, "ada", "key 1")
-
-    while_definitions_change(settings, read)  # the last publish may not have been taken back
-    publish([published_flag("new")], time.time() + 2 * CLAIM_SECONDS)  # takes an abandoned one back
-    publish([published_flag(f"f{number}") for number in range(60)], time.time())
-    publish([published("pricing"), published_segment("in-new", when=True)], time.time())
-    for kind in ("experiment", "flag", "segment"):
-        store.get_many(kind, ["new", "old"])
-    store.get_history("flag", "new")
-    store.get_versions()
-    TableAuditTrail(clients, settings.publications_table, "admin").write(Action("explain", by="ada"))
-    plane.keys.put(store_key("view", name="made"))
+    while_definitions_change(settings, read)
+    valid = [published(), published_flag("new"), published_flag("old")]  # also what a check finds
+    operator = DefinitionStore(Clients(settings), settings)
+    operator.publish(valid, operator.get_changes(None).version, time.time())
+    plane.clock = lambda: time.time() + 2 * CLAIM_SECONDS  # what is published takes an abandoned one back
+    experiment, variants = {"key": "sale", "status": "active"}, [{"key": "a", "allocation": 1}]
+    flags: Any = [{"key": f"f{number}", "type": "boolean"} for number in range(60)]
+    changes: Any = [
+        {"flags": [{"key": "dark", "type": "boolean", "enabled": True}]},
+        {"flags": flags, "experiments": [{**experiment, "variants": variants}]},
+        {"segments": [{"key": "all", "when": True}]},
+    ]
+    for definitions in changes:
+        change(plane, "POST /admin/publish", {"definitions": definitions})
+    change(plane, "POST /admin/rollback", {"version": store.get_changes(None).version - 1})
+    ask_admin(plane, "POST /admin/validate", {"definitions": changes[0]})
+    ask_admin(plane, "POST /admin/diff", {"definitions": changes[0]})
+    ask_admin(plane, "POST /admin/flags/{key}/kill", {"reason": "a test"}, key="dark")
+    ask_admin(plane, "POST /admin/flags/{key}/undo-kill", {}, key="dark")
+    for decision in ("approve", "reject"):
+        flag = {"key": decision, "type": "boolean"}
+        proposed = change(plane, "POST /admin/proposals", {"definitions": {"flags": [flag]}})
+        named = {"proposal_id": proposed["proposal"]}
+        ask_admin(plane, "GET /admin/proposals/{proposal_id}", **named)
+        path = f"POST /admin/proposals/{{proposal_id}}/{decision}"
+        ask_admin(plane, path, {"note": "x"}, who="another", **named)
+    made = ask_admin(plane, "POST /admin/keys", {"label": "a", "scopes": ["flags"]})
+    ask_admin(plane, "POST /admin/keys/{key_id}/revoke", {}, key_id=made["id"])
     plane.write_key_snapshot(time.time() + 2 * KEPT_SECONDS)  # deletes those that nobody needs any more
-    experiment = plane.get_experiment("checkout")
-    assert experiment
-    plane.assignments.get(experiment, "u1")
-    plane.assignments.get_rows_and_links([("checkout", "u1")], ["u1"])
-    if settings.context_sample:
-        plane.recent_contexts.get_all(time.time())
-    StatusSources(settings, clients, store).take_snapshot(time.time())
+    ask_admin(plane, "GET /admin/publications/{version}", version="1")
+    for name in ("actions", "keys", "proposals", "publications", "quarantine", "stale-flags", "status"):
+        ask_admin(plane, f"GET /admin/{name}")
+    for path in ("GET /admin", "GET /admin/definitions"):
+        ask_admin(plane, path)
+    ask_admin(plane, "GET /admin/experiments/{key}/analysis", key="sale", expect=404)
+    assert {f"{route.method} {route.path}" for route in ROUTES} == ASKED
+
+
+ASKED: set[str] = set()
+
+
+def change(plane: Plane, route: str, body: dict[str, Any]) -> Any:
+    version = plane.definitions.get_changes(None).version
+    return ask_admin(plane, route, {"reason": "a test"} | body, if_match=f'"{version}"')
+
+
+def ask_admin(
+    plane: Plane,
+    route: str,
+    body: Any = None,
+    *,
+    who: str = "somebody",
+    if_match: str = "",
+    expect: int | None = None,
+    **path: str,
+) -> Any:
+    """The answer of the route, as the function gives it to a gateway."""
+    [named] = [each for each in ROUTES if f"{each.method} {each.path}" == route]
+    access = grant(who, ("admin",), who)
+    authorizer = {"principalId": access.principal, **make_auth_context(access)}
+    sent = None if body is None else json.dumps(body)
+    event = build_gateway_event(named.method, named.path, sent, authorizer=authorizer)
+    event["headers"]["if-match"] = if_match
+    response = named.answer(Request(event, None), plane, **path)
+    assert response.status_code == expect or (expect is None and response.status_code < 300), response.body
+    ASKED.add(route)
+    return json.loads(response.body)
 
 
 USES: Mapping[FunctionName, Callable[[Plane], None]] = {

@@ -9,13 +9,16 @@ from typing import Any, NamedTuple, get_args
 import pytest
 
 import app as application
+from chalicelib import deadline
 from chalicelib.admin.models import Scope
 from chalicelib.admin.openapi import OPERATIONS
 from chalicelib.admin.routes import ROUTES
+from chalicelib.admin.wiring import get_admin
 from chalicelib.api.models import ResultsAnswer
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import SCOPES
 from chalicelib.domain.reasons import Reason
+from chalicelib.services.admin.request_rates import RequestRates
 from chalicelib.settings import Settings
 from realtime.local.front import build_gateway
 from realtime.testing.proposals import MemoryProposals
@@ -404,3 +407,24 @@ def test_webhooks_are_told_of_changes_and_who_changes_is_told_if_not(
     assert (answer.status, answer.body["version"]) == (200, 3)
     assert "1 of 1 webhooks are not told" in answer.body["warning"]
     assert "1 of 1 webhooks were not told of a publication" in caplog.text
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back_and_takes_nothing_from_others(api: Api) -> None:
+    get_admin(api.service.plane).rates = RequestRates(lambda: 0.0, rate=0.1, burst=2.0)
+    assert [api.get("/admin").status for _ in range(3)] == [200, 200, 429]
+    refused = api.get("/admin/keys")
+    assert (refused.code, refused.headers["Retry-After"]) == ("throttled", "10")
+    assert api.get("/admin", ANN).status == 200
+
+
+def test_a_publish_may_take_longer_than_a_decision(api: Api) -> None:
+    left: list[float] = []
+
+    class Slow(MemoryDefinitions):
+        def get_changes(self, version: int | None) -> Any:
+            left.append(deadline.get_remaining())
+            return super().get_changes(version)
+
+    api.service.plane.definitions = Slow()
+    assert api.get("/admin").status == 200
+    assert deadline.ONLINE_SECONDS < left[0] < deadline.ADMIN_SECONDS

@@ -28,6 +28,7 @@ from chalicelib.stores.resilience import FAILURES_TO_OPEN, guarded
 from chalicelib.wiring import Plane
 from infra.environments import FunctionName
 from infra.functions import LOGICAL_IDS
+from infra.release.probes import PROBES, build_gateway_event
 from realtime import heartbeat
 from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions, MemoryKeys
 from tests.support.api_keys import make_key, store_key
@@ -88,16 +89,7 @@ def authorize(key: str = "rt_health") -> object:
 
 
 def ask_api(path: str) -> object:
-    event = {
-        "requestContext": {"httpMethod": "GET", "resourcePath": path},
-        "path": path,
-        "headers": {},
-        "pathParameters": {"key": "checkout"},
-        "stageVariables": None,
-        "multiValueQueryStringParameters": None,
-        "body": None,
-        "isBase64Encoded": False,
-    }
+    event = build_gateway_event("GET", path, parameters={"key": "checkout"})
     return Application.__call__(application.app, event, None)
 
 
@@ -108,7 +100,7 @@ ASK: dict[FunctionName, Callable[[], object]] = {
     "authorizer": authorize,
     "event_processor": lambda: application.event_processor(kinesis([]), None),
     "assignment_sync": lambda: application.assignment_sync({"Records": []}, None),
-    "admin": lambda: application.admin({}, None),
+    "admin": lambda: application.admin(PROBES["admin"][1].event, None),
 }
 
 
@@ -391,10 +383,7 @@ def list_causes(get_name: Callable[[str], Any], tables: list[str]) -> dict[str, 
         )
     for function in LOGICAL_IDS:
         identity = {"FunctionName": f"realtime-{ENV}-{function}"}
-        causes[f"{function}-errors"] = (
-            crash(function),
-            *([] if function in ("admin", "webhooks") else [fail(function)]),
-        )
+        causes[f"{function}-errors"] = (fail(function), crash(function))
         causes[f"{function}-latency"] = (answer(function, budget=0.0),)
         causes[f"{function}-throttles"] = (measure("AWS/Lambda", "Throttles", 1, **identity),)
         causes[f"{function}-cold-starts"] = (answer(function, containers=5),)
