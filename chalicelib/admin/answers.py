@@ -288,3 +288,29 @@ class ActionAnswer(BaseModel):
 
 class ActionsAnswer(BaseModel):
     actions: list[ActionAnswer]
+
+
+class DeliveryAnswer(BaseModel):
+    at: str
+    status: int | None
+    error: str
+
+
+class WebhookAnswer(BaseModel):
+    id: str
+    url: str = Field(description="without most of its path, which may be a password")
+    events: list[str]
+    created: str
+    last_delivery: DeliveryAnswer | None
+
+
+class NewWebhookAnswer(WebhookAnswer):
+    secret: str = Field(description="shown once; messages are signed with it")
+
+
+class WebhooksAnswer(BaseModel):
+    webhooks: list[WebhookAnswer]
+
+
+class QueuedAnswer(BaseModel):
+    delivery: str

@@ -53,7 +53,6 @@ def show_definition(_: Request, admin: Admin, kind: str, key: str) -> Response:
 
 @admin_view
 def show_history(_: Request, admin: Admin, kind: str, key: str) -> dict[str, Any]:
-
     versions = list_versions(admin.plane.definitions, check_kind(kind), key)
     return {"versions": [render.render_version(version) for version in versions]}
 
@@ -81,7 +80,6 @@ def show_publication(_: Request, admin: Admin, version: str) -> dict[str, Any]:
 
 @admin_view
 def list_stale_flags(_: Request, admin: Admin) -> dict[str, Any]:
-
     now = admin.plane.clock()
     usages, _broken = list_flag_usage(admin.plane.definitions, admin.plane.counters)
     flags = []

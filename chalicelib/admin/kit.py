@@ -11,6 +11,7 @@ from chalicelib.admin.wiring import Admin
 from chalicelib.api.caller import Caller, read_caller
 from chalicelib.api.http import PreconditionFailed, PreconditionRequired, json_view
 from chalicelib.api.requests import Model, read_json, read_query, validate_request
+from chalicelib.domain.audit import Action
 from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.errors import NotFound, Problem
 from chalicelib.domain.publishing.author import Author
@@ -71,3 +72,8 @@ def name_author(caller: Caller, reason: str) -> Author:
     """With why, in the note."""
     note = ", ".join(filter(None, (" ".join(reason.split()), caller.author.note)))
     return caller.author._replace(note=note)
+
+
+def describe_action(name: str, caller: Caller, selection: str) -> Action:
+    """For the audit."""
+    return Action(name, caller.name, note=caller.id, selection=selection)

@@ -9,6 +9,7 @@ from chalicelib.domain.definitions.model import DefinitionKind
 from chalicelib.domain.proposals import State
 
 Scope = Literal["assign", "flags", "flags:client", "events", "events:client", "results", "view", "admin"]
+Event = Literal["publication", "kill", "split_alarm", "proposal"]
 Reason = Annotated[str, Field(max_length=500, description="why; the history keeps it")]
 Objects = list[dict[str, Any]]
 
@@ -73,8 +74,8 @@ class ExplainRequest(RequestModel):
 
 
 class NewWebhookRequest(RequestModel):
-    url: str = Field(min_length=1, max_length=2000)
-    events: list[str] = Field(min_length=1)
+    url: str = Field(min_length=1, max_length=2000, description="https; its path may be a password")
+    events: list[Event] = Field(min_length=1)
 
 
 class LaxModel(RequestModel):

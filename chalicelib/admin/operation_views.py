@@ -7,7 +7,7 @@ from chalice.app import Request, Response
 from chalicelib import __version__
 from chalicelib.admin import models
 from chalicelib.admin import rendering as render
-from chalicelib.admin.kit import admin_view, read, read_parameters
+from chalicelib.admin.kit import admin_view, describe_action, read, read_parameters
 from chalicelib.admin.wiring import Admin
 from chalicelib.api.caller import read_caller, require_admin
 from chalicelib.api.http import respond_with_json
@@ -33,18 +33,16 @@ def show_environment(request: Request, admin: Admin) -> dict[str, Any]:
 
 @admin_view
 def list_keys(_: Request, admin: Admin) -> dict[str, Any]:
-
     now = admin.plane.clock()
     return {"keys": [render.render_key(key, now) for key in keys.list_keys(admin.plane.keys)]}
 
 
 @admin_view
 def create_key(request: Request, admin: Admin) -> Response:
-
     caller = require_admin(request)
     asked = read(models.NewKeyRequest, request)
     plane, now = admin.plane, admin.plane.clock()
-    action = admin.describe_action("create key", caller.name, note=caller.id, selection=asked.label)
+    action = describe_action("create key", caller, asked.label)
     with audited(admin.plane.actions, action):
         made = keys.create_key(
             plane.keys, asked.scopes, asked.label, asked.expires, now, snapshots=plane.key_snapshots
@@ -55,14 +53,11 @@ def create_key(request: Request, admin: Admin) -> Response:
 
 @admin_view
 def revoke_key(request: Request, admin: Admin, key_id: str) -> dict[str, Any]:
-
     caller = require_admin(request)
     if len(key_id) < keys.ID_LENGTH:
         raise NotFound("key_not_found", f"Name a key by its id of {keys.ID_LENGTH} characters.")
     plane, now = admin.plane, admin.plane.clock()
-    action = admin.describe_action(
-        "revoke key", caller.name, note=caller.id, selection=key_id[: keys.ID_LENGTH]
-    )
+    action = describe_action("revoke key", caller, key_id[: keys.ID_LENGTH])
     with audited(admin.plane.actions, action):
         revoked = keys.revoke_key(plane.keys, key_id, now, snapshots=plane.key_snapshots)
     return render.render_key(revoked.key, now) | {"warning": revoked.snapshot_failure or None}
@@ -109,7 +104,7 @@ def explain(request: Request, admin: Admin) -> dict[str, Any]:
     now = admin.plane.clock()
     explainer = admin.explainer
     run = explainer.explain_flag if asked.kind == "flag" else explainer.explain_experiment
-    with audited(admin.plane.actions, admin.describe_action("explain", caller.name, caller.id, selection)):
+    with audited(admin.plane.actions, describe_action("explain", caller, selection)):
         explained = run(asked.user_id, asked.key, asked.context, now)
     return render.render_explained(asked.kind, asked.key, asked.user_id, explained)
 

@@ -59,7 +59,6 @@ def publish(request: Request, admin: Admin) -> Response:
 
 @admin_view
 def roll_back(request: Request, admin: Admin) -> Response:
-
     caller = require_admin(request)
     expected = read_if_match(request)
     asked = read(models.RollbackRequest, request)
@@ -72,7 +71,6 @@ def roll_back(request: Request, admin: Admin) -> Response:
 
 @admin_view
 def kill(request: Request, admin: Admin, key: str) -> dict[str, Any]:
-
     caller = require_admin(request)
     asked = read(models.ReasonRequest, request)
     plane = admin.plane
@@ -90,7 +88,6 @@ def kill(request: Request, admin: Admin, key: str) -> dict[str, Any]:
 
 @admin_view
 def undo_kill(request: Request, admin: Admin, key: str) -> Response:
-
     caller = require_admin(request)
     asked = read(models.OptionalReasonRequest, request)
     definitions = admin.plane.definitions

@@ -50,6 +50,10 @@ ROUTES = (
     Route("GET", "/admin/experiments/{key}/results", "operation_views.show_results"),
     Route("GET", "/admin/experiments/{key}/analysis", "operation_views.show_analysis"),
     Route("POST", "/admin/explain", "operation_views.explain"),
+    Route("GET", "/admin/webhooks", "webhook_views.list_webhooks"),
+    Route("POST", "/admin/webhooks", "webhook_views.add_webhook"),
+    Route("DELETE", "/admin/webhooks/{webhook_id}", "webhook_views.remove_webhook"),
+    Route("POST", "/admin/webhooks/{webhook_id}/test", "webhook_views.send_test"),
     Route("GET", "/admin/actions", "operation_views.list_actions"),
 )
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from chalicelib.services.admin.request_rates import RequestRates
 
 if TYPE_CHECKING:
-    from chalicelib.domain.audit import Action
     from chalicelib.domain.errors import Problem
     from chalicelib.domain.publishing.definition_set import DefinitionSet
     from chalicelib.domain.publishing.documents import DefinitionName
@@ -64,11 +63,6 @@ class Admin:
 
         plane = self.plane
         return StatusSources(plane.settings, plane.clients, plane.definitions)
-
-    def describe_action(self, name: str, by: str, note: str, selection: str) -> Action:
-        from chalicelib.domain.audit import Action
-
-        return Action(name, by, note=note, selection=selection)
 
     def check(
         self, written: DefinitionSet, removed: Collection[DefinitionName] = ()

@@ -196,6 +196,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "kind": {"enum": ["experiment", "flag", "segment"]},
     "version": {"type": "integer", "minimum": 1},
     "proposal_id": {"type": "string", "pattern": "^p-[0-9]{1,9}$"},
+    "webhook_id": {"type": "string", "pattern": "^wh_[0-9a-f]{10}$"},
     "key_id": {"type": "string", "pattern": "^[0-9a-f]{12,64}$"},
 }
 """Of a path; the others are keys of definitions."""

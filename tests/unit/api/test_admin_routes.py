@@ -10,7 +10,7 @@ import pytest
 
 import app as application
 from chalicelib import deadline
-from chalicelib.admin.models import Scope
+from chalicelib.admin.models import Event, Scope
 from chalicelib.admin.openapi import OPERATIONS
 from chalicelib.admin.routes import ROUTES
 from chalicelib.admin.wiring import get_admin
@@ -18,6 +18,7 @@ from chalicelib.api.models import ResultsAnswer
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import SCOPES
 from chalicelib.domain.reasons import Reason
+from chalicelib.domain.webhooks import EVENTS
 from chalicelib.services.admin.request_rates import RequestRates
 from chalicelib.settings import Settings
 from realtime.local.front import build_gateway
@@ -65,6 +66,9 @@ class Api:
     def post(self, path: str, body: Any, who: str = ANN, **headers: str) -> Answer:
         return self._call("POST", path, body, make_key(who), headers)
 
+    def call(self, method: str, path: str, who: str = ANN) -> Answer:
+        return self._call(method, path, None, make_key(who), {})
+
     def publish(self, *flags: Any, who: str = ANN, base: int | None = None, **more: Any) -> Answer:
         version = self.service.definitions.get_changes(None).version if base is None else base
         body = {"definitions": {"flags": flags, **more}, "reason": "a test"}
@@ -111,7 +115,7 @@ def test_it_says_where_one_is_and_what_the_key_may_do(api: Api) -> None:
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "POST"])
 def test_who_only_reads_changes_nothing(api: Api, route: Any) -> None:
     path = route.path.replace("{key}", "dark").replace("{proposal_id}", "p-1").replace("{key_id}", "a" * 12)
-    path = path.replace("{webhook_id}", "w-1")
+    path = path.replace("{webhook_id}", "wh_0000000001")
     answer = api.post(path, {}, VERA)
     if route.path in ("/admin/validate", "/admin/diff", "/admin/explain"):
         assert answer.status in (200, 400)
@@ -428,3 +432,30 @@ def test_a_publish_may_take_longer_than_a_decision(api: Api) -> None:
     api.service.plane.definitions = Slow()
     assert api.get("/admin").status == 200
     assert deadline.ONLINE_SECONDS < left[0] < deadline.ADMIN_SECONDS
+
+
+def test_a_receiver_is_added_told_and_removed(api: Api) -> None:
+    asked = {"url": "http://127.0.0.1:9/hook/secret-path", "events": ["publication", "kill"]}
+    added = api.post("/admin/webhooks", asked)
+    assert (added.status, added.body["last_delivery"]) == (201, None)
+    listed = api.get("/admin/webhooks")
+    assert [each["id"] for each in listed.body["webhooks"]] == [added.body["id"]]
+    for hidden in (added.body["secret"], "secret-path"):
+        assert hidden not in json.dumps(listed.body)
+    api.publish(FLAG)
+    api.post("/admin/flags/dark/kill", {"reason": "errors"})
+    told = [json.loads(json.loads(message)["body"])["event"] for message in api.service.webhook_queue.bodies]
+    assert told == ["publication", "kill"]
+    path = f"/admin/webhooks/{added.body['id']}"
+    assert api.post(f"{path}/test", {}).status == 202
+    assert api.call("DELETE", path, who=VERA).code == "missing_scope"
+    assert api.call("DELETE", path).status == 200
+    assert api.call("DELETE", path).code == "webhook_not_found"
+    assert api.post("/admin/webhooks", asked | {"events": ["everything"]}).status == 400
+    assert api.post("/admin/webhooks", asked | {"url": "ftp://x"}).status == 400
+    names = [action["name"] for action in api.get("/admin/actions").body["actions"]]
+    assert {"add webhook", "remove webhook"} <= {*names}
+
+
+def test_the_events_of_a_receiver_are_those_that_there_are() -> None:
+    assert {*get_args(Event)} == {*EVENTS}

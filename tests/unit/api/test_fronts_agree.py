@@ -72,7 +72,14 @@ FLAG = json.dumps({"user_id": "ü", "flag_key": "string"}).encode()
 EVENT = {"event_type": "view", "user_id": "u", "timestamp": "2026-11-01T00:00:00Z"}
 ASKS_AWS = ("/admin/status", "/admin/quarantine", "/admin/experiments/{key}/analysis")
 """Which is not here."""
-NAMES = {"kind": "flag", "key": "string", "version": "1", "proposal_id": "p-1", "key_id": "a" * 12}
+NAMES = {
+    "kind": "flag",
+    "key": "string",
+    "version": "1",
+    "proposal_id": "p-1",
+    "key_id": "a" * 12,
+    "webhook_id": "wh_0000000001",
+}
 
 
 def _fill(path: str) -> str:
