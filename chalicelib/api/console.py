@@ -43,10 +43,13 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_LAYOUT = re.compile(r"^ *(//.*|/\*\*.*\*/)?", re.MULTILINE)
-"""Indentation, and comments on lines of their own."""
-_BLANKS = re.compile(r" *([{};:,]) *")
-"""Of styles: there is no such sign in a text."""
+_LAYOUT = re.compile(r"^\s*(?:(?://.*|/\*\*.*\*/)\n\s*)*", re.MULTILINE)
+"""Indentation, empty lines, and comments on lines of their own."""
+_BLANKS = {
+    "text/css": re.compile(r" *([{};:,]) *"),
+    "text/javascript": re.compile(r" *(=>|=+|&&|\|\||\?\?) *"),
+}
+"""Around signs that stand in no text of these files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,9 @@ def load_page(demo_key: str) -> ConsoleFile:
 
 @cache
 def load_file(name: str) -> ConsoleFile:
-    """A fifth smaller than it is written, line for line: a browser's messages name the right one."""
+    """A fifth smaller than it is written."""
     text = _LAYOUT.sub("", _read(name))
-    if TYPES[name] == "text/css":
-        text = _BLANKS.sub(r"\1", text).replace(";}", "}")
-    return _describe(text, TYPES[name])
+    return _describe(_BLANKS[TYPES[name]].sub(r"\1", text).replace(";}", "}"), TYPES[name])
 
 
 def _read(name: str) -> str:

@@ -43,8 +43,7 @@ export const proposal = (id) => ({
       isOpen && [onlyLooks(), isOwn && note("info", p("You proposed it: somebody with another key must approve it."))],
       item.decided_at && p(`${item.state} `, when(item.decided_at), ", by ", said(item.decided_by),
         item.published_version && [", as ", versionLink(item.published_version)], reason(item.decision_note)),
-      part(isOpen ? "What it would change now" : "What it changed", item.changes.length
-        ? changeList(item.changes) : p("Nothing differs from what is published.")),
+      part(isOpen ? "What it would change now" : "What it was about", changeList(isOpen ? item.changes : item.definitions)),
     ];
   }),
 });

@@ -10,7 +10,7 @@ export const IN_FORCE = ". It is in force within 10 seconds.";
 /** The router sets it. */
 export const page = { reload() {} };
 
-const SIGNS = { "+": "added", "~": "changed", "-": "removed" };
+const SIGNS = { "+": "added", "~": "changed", "-": "removed", "=": "affected" };
 export const changeChip = (word) => chip(word, { added: "good", removed: "bad" }[word]);
 
 /** Asks before it acts. `act(values)` returns what to say, or what comes next; `reason`: "required", "optional", null. */

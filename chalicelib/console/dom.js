@@ -61,7 +61,8 @@ const format = (options) => {
 export const count = format({ maximumFractionDigits: 2 });
 /** For numbers that may be very small or large. */
 export const short = format({ maximumSignificantDigits: 4 });
-export const percent = (share) => `${count(100 * share)} %`;
+const digits = format({ maximumSignificantDigits: 3 });
+export const percent = (share) => `${digits(100 * share)} %`;
 export const capital = (word) => word[0].toUpperCase() + word.slice(1);
 export const plural = (n, one) => `${count(n)} ${one}${n === 1 ? "" : "s"}`;
 

@@ -4,7 +4,7 @@ import { get, path } from "./api.js";
 import { curves } from "./chart.js";
 import {
   b, bar, block, button, chip, code, command, count, dim, field, fold, h, list, note, outline, p, part, percent,
-  plural, put, row, said, short, sub, table, when,
+  plural, put, said, series, short, sub, table, when,
 } from "./dom.js";
 import { definitionPage, propose, tester } from "./flag.js";
 
@@ -18,8 +18,10 @@ export const experiment = (key) => definitionPage("experiment", key, (item) => [
     (results) => showResults(item, results), { every: 10 })),
   part("What it is", outline(item.words)),
   part("Who gets what", tester("experiment", key)),
-], (item) => row((NEXT[item.status] ?? []).map(([label, status]) =>
-  button(label, () => propose(item, `${label} ${item.key}`, { status })))));
+], {
+  buttons: (item) => (NEXT[item.status] ?? []).map(([label, status]) =>
+    button(label, () => propose(item, `${label} ${item.key}`, { status }))),
+});
 
 const NEXT = {
   draft: [["Start", "active"]],
@@ -49,7 +51,7 @@ function showAnalysis(key, saved) {
     dim("Saved ", when(saved_at), ". Data as of ", when(report.as_of), ": ", plural(users, "user"),
       report.progress != null && `, ${percent(report.progress)} of the plan`, ". A newer one:"),
     command(ask),
-    report.metrics.length > 0 && comparisons(report),
+    report.metrics.length > 0 && [comparisons(report), effects(report)],
     fold(`All checks (${report.checks.length})`, checkList(report.checks)),
   ];
 }
@@ -76,9 +78,21 @@ function comparisons(report) {
     }));
 }
 
+/** What was known of the first metric at the end of each day: the difference from the control, and its band. */
+function effects({ curves: all = [], metrics: [{ key, name }], settings }) {
+  const own = all.filter(({ metric, steps }) => metric === key && steps.some(hasBand));
+  return own.length > 0 && curves(`${name || key}: difference from ${settings.control}, as known on each day`,
+    own.map(({ treatment, steps }, i) => ({
+      name: treatment, color: series(i + 1),
+      points: steps.filter(hasBand).map(({ until, effect, interval }) => [Date.parse(until), effect, ...interval]),
+    })), own[0].is_lift ? lift : short);
+}
+const hasBand = ({ effect, interval }) => effect != null && interval?.every((end) => end != null);
+const lift = (share) => (share > 0 ? "+" : "") + percent(share);
+
 function difference(each) {
   const [value, ends, format] = each.lift == null
-    ? [each.difference, each.interval, short] : [each.lift, each.lift_interval, (share) => (share > 0 ? "+" : "") + percent(share)];
+    ? [each.difference, each.interval, short] : [each.lift, each.lift_interval, lift];
   return [b(format(value)), ends && h("div.nowrap", `${format(ends[0])} to ${format(ends[1])}`)];
 }
 
@@ -104,7 +118,7 @@ function showResults(item, results) {
     table("Live numbers of each variant", ["Variant", "Assigned", "Conversions", "~Per user", "~Exposures"],
       variants.map(([name, each]) => [
         said(name),
-        [count(each.assigned), users > 0 && sub(percent(each.assigned / users), name in asked && ` of ${percent(asked[name])} asked`)],
+        [count(each.assigned), users > 0 && sub(percent(each.assigned / users), name in asked && `, asked ${percent(asked[name])}`)],
         count(each.conversions), short(each.events_per_user), count(each.exposures),
       ])),
     dim(results.conversions && ["Conversions are ", list(results.conversions.map(code)), ". "],
@@ -140,10 +154,10 @@ function byDay(results, days) {
   const select = h("select", { onchange: () => draw() }, measures.map(([label], i) => h("option", { value: i }, label)));
   function draw() {
     const [label, measure] = measures[select.value];
-    put(place, curves(`${label}, by day of the event, added up`, names.map((name) => {
+    put(place, curves(`${label}, by day of the event, added up`, names.map((name, i) => {
       let sum = 0;
       const users = results.variants[name].assigned || 1;
-      return { name, points: days.map((day) => [Date.parse(day), (sum += read(day, name, measure)) / users]) };
+      return { name, color: series(i), points: days.map((day) => [Date.parse(day), (sum += read(day, name, measure)) / users]) };
     })),
     fold("Numbers by day", table(`${label.replace(" per assigned user", "")} on each day`, ["Day", ...names],
       days.toReversed().map((day) => [day, ...names.map((name) => count(read(day, name, measure)))]))));

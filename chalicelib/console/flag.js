@@ -18,17 +18,19 @@ async function read(kind, key) {
   return { item: { ...body, definition: parseExactly(text).definition, set }, history: versions };
 }
 
+const none = () => [];
+
 /** A page of a definition: what all have, around what its kind has. */
-export const definitionPage = (kind, key, parts, changes, buttons = () => []) => ({
+export const definitionPage = (kind, key, parts, { form: ask = none, buttons = none, urgent = none }) => ({
   title: key,
   content: (head) => block(`this ${kind}`, () => read(kind, key), ({ item, history }) => {
-    head(chips(item), changer(buttons(item)));
+    head(chips(item), changer(urgent(item)));
     return [
       about(item),
       banners(item),
       item.is_valid && [
         parts(item),
-        part("Change", onlyLooks(), editor(changes(item), row(editButtons(item)))),
+        part("Change", onlyLooks(), editor(ask(item), row(buttons(item), editButtons(item)))),
       ],
       references(item),
       part("History", historyList(history)),
@@ -40,9 +42,9 @@ export const definitionPage = (kind, key, parts, changes, buttons = () => []) =>
 export const flag = (key) => definitionPage("flag", key, (item) => [
   part("Rules", outline(item.words)),
   part("Who gets what", tester("flag", key)),
-], (item) => [rolloutForm(item), onOff(item)], killButton);
+], { form: rolloutForm, buttons: onOff, urgent: killButton });
 
-export const segment = (key) => definitionPage("segment", key, (item) => part("Who is in", outline(item.words)), () => []);
+export const segment = (key) => definitionPage("segment", key, (item) => part("Who is in", outline(item.words)), {});
 
 const about = (item) => h("div.about", null,
   item.name && p(said(item.name)),
@@ -57,7 +59,6 @@ const banners = (item) => [
   !item.is_valid && [problemList("This row is not a valid definition, so it does not decide", item.problems, "bad"),
     p("Publish it again from its file:"), publishCommand(item.kind),
     pre("The row as it is stored", item.text)],
-  item.stale && note("warn", p(b("Can be removed: "), item.stale)),
   item.proposals?.filter(({ state }) => state === "open").map((proposal) => note("info",
     p(link("A proposal", "proposals", proposal.id), " by ", said(proposal.proposed_by), " waits for approval",
       reason(proposal.reason)))),
@@ -74,7 +75,7 @@ const kill = (item) => ask({
   body: [p("It is turned off for everybody within 10 seconds. You can undo it."), effect(item, false)],
   async act({ reason }) {
     const { version, answer } = await post(path("flags", item.key, "kill"), { reason });
-    return p(`Killed, version ${version}. Everybody gets `,
+    return p(version ? ["Killed, ", versionLink(version)] : "It was off already", ". Everybody gets ",
       answer.variant == null ? "the caller's own default" : [code(answer.variant), ", ", code(JSON.stringify(answer.value))],
       IN_FORCE);
   },
@@ -118,7 +119,7 @@ function rolloutForm(item) {
 function onOff(item) {
   const enabled = item.definition.enabled === false;
   const label = enabled ? "Enable" : "Disable";
-  return !item.is_killed && row(button(label, () => propose(item, `${label} ${item.key}`, { enabled })));
+  return !item.is_killed && button(label, () => propose(item, `${label} ${item.key}`, { enabled }));
 }
 
 const editButtons = (item) => [
@@ -173,11 +174,12 @@ function readContext(text) {
   }
 }
 
-const showAnswer = ({ user_id, linked_to, variant, reason, value, steps }) => [
+const showAnswer = ({ user_id, linked_to, variant, reason: why, value, error, steps }) => [
   note("answer",
     p(said(user_id), " gets ", b(said(variant ?? "no variant")),
       value != null && [", the value ", code(JSON.stringify(value))],
-      ", because ", b(reason), "."),
+      why ? [", because ", b(why)] : "", "."),
+    error && p(error.message),
     linked_to && p("This id is linked to the user ", said(linked_to), ", and is answered as that user is.")),
   h("h3", "Steps"),
   h("ol.steps", steps.map((step, i) => {

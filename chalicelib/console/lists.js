@@ -64,7 +64,7 @@ function filtered(kind, all, query, add) {
   const select = (options, asked, first) => h("select", { onchange: () => redraw(), value: asked in options ? asked : first },
     Object.entries(options).map(([key, [label]]) => h("option", { value: key }, label)));
   const show = query.get("show");
-  const usable = Object.entries(FILTERS).filter(([key, [, test]]) => key === show || all.some(test));
+  const usable = Object.entries(FILTERS).filter(([key, [, test]]) => key === show || (key === "stale" && kind === "flag") || all.some(test));
   const filter = select(Object.fromEntries(usable), show, "all");
   const sort = select(SORTS, query.get("sort"), "key");
   const total = h("p.dim", { role: "status" });
@@ -91,6 +91,10 @@ function filtered(kind, all, query, add) {
   return [
     h("div.tools", field("Search", search), field("Show", filter), field("Sort by", sort), add),
     total, rows,
+    kind === "flag" && block("flags that can be removed", () => get("admin/stale-flags"), ({ flags }) => {
+      for (const { key, reasons } of flags) all.find((item) => item.key === key).stale = reasons.join("; ");
+      if (flags.length) draw();
+    }),
   ];
 }
 
@@ -99,8 +103,8 @@ const haystack = (item) => [item.key, item.name, item.description, item.owner].j
 const line = (kind, item) => [
   [link(item.key, `${kind}s`, item.key), item.name && sub(said(item.name)), narrow(item.summary)],
   h("div.chips", chips(item)),
-  [item.summary, item.split ? bar(item.split.map(({ share }) => share))
-    : item.rollout != null && item.status === "active" && bar([0, item.rollout / 100])],
+  [item.summary, item.kind === "experiment" ? item.split && bar(item.split.map(({ share }) => share))
+    : item.rollout != null && item.status === "active" && bar([0, item.rollout / 100]), item.stale && sub(item.stale)],
   item.owner ? said(item.owner) : "–",
   [ago(item.published_at), sub(publisher(item))],
 ];

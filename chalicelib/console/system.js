@@ -18,7 +18,7 @@ export const status = () => ({
       return [
         dim(`${environment}, as of ${exact(at)}. Asked again every 15 seconds.`),
         table("Status", ["What", "Now"], lines.map((line) => [
-          [line.name, h("div", state(line.state))],
+          h("div.chips", line.name, state(line.state)),
           [line.text.split("\n").map((text) => h("div", said(text))), line.advice && h("div", "→ ", said(line.advice)),
             line.runbook?.map((page) => sub(code(page)))],
         ])),
@@ -70,19 +70,19 @@ const createKey = () => ask({
   ],
   async act({ label, expires }, form) {
     const answer = await post("admin/keys", { label, scopes: chosen(form), ...(expires && { expires }) });
-    return once("This is the key. It is shown this once:", answer.key);
+    return once("This is the key. It is shown this once:", answer.key, answer.warning);
   },
 });
 
-const once = (text, secret) => note("good", p(b(text)), command(secret),
+const once = (text, secret, warning) => note("good", p(b(text)), command(secret), warning && p(warning),
   row(button("I have it", () => say())));
 
 const revoke = (key) => ask({
   title: `Revoke ${key.label || key.id}?`, label: "Revoke", danger: true, reason: null,
   body: p("Whoever uses it is refused within two minutes. This cannot be undone."),
   async act() {
-    await post(`${path("keys", key.id)}/revoke`, {});
-    return p("Revoked: ", said(key.label || key.id), ".");
+    const { warning } = await post(`${path("keys", key.id)}/revoke`, {});
+    return p("Revoked: ", said(key.label || key.id), ". ", warning);
   },
 });
 

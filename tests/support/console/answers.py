@@ -71,10 +71,16 @@ def make_analysis(key: str, status: str = "ok") -> dict[str, Any]:
         {"code": "low_counts", "status": "note", "message": "There is too little for a decision."},
     ]
     second = {**metric, "key": "orders", "name": "Orders", "role": "secondary", "comparisons": [orders]}
+    steps = [
+        {"until": f"1997-01-{day:02d}T00:00:00Z", "effect": -0.2 / day, "interval": [-2.0 / day, 1.7 / day]}
+        for day in range(2, 29)
+    ]
+    unknown = {"until": "1997-01-01T00:00:00Z", "effect": None, "interval": None}
+    curve = {"metric": "revenue", "treatment": "free-shipping", "is_lift": True, "steps": [unknown, *steps]}
     report = {
         "experiment_key": key, "as_of": "2026-11-27T05:00:00Z", "progress": 1.034, "engine": "duckdb",
         "users": {"control": 757, "free-shipping": 794}, "settings": {"control": "control"}, "checks": checks,
-        "metrics": [metric, second], "verdict": verdict,
+        "metrics": [metric, second], "verdict": verdict, "curves": [curve],
     }  # fmt: skip
     return {"saved_at": "2026-11-27T05:01:00Z", "report": report}
 

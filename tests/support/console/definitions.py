@@ -12,7 +12,7 @@ def make_item(kind: str, key: str, document: dict[str, Any] | None = None, **fie
         "kind": kind, "key": key, "status": "active", "name": "", "description": "", "owner": "",
         "version": 1, "published_at": "2026-11-20T09:30:00Z", "published_by": "ann", "is_valid": True,
         "is_killed": False, "killed": None, "summary": "on for everybody", "split": None,
-        "rollout": None, "stale": None, "open_proposals": 0, "problems": [], "definition": document,
+        "rollout": None, "open_proposals": 0, "problems": [], "definition": document,
         "words": [{"level": 0, "text": "Everybody gets on."}], "uses": [], "used_by": [],
     }  # fmt: skip
     return item | fields
@@ -64,7 +64,7 @@ def make_demo() -> list[dict[str, Any]]:
         broken,
         make_flag("dark-mode", 100.0, status="inactive", summary="off", published_at="2026-11-26T08:00:00Z"),
         checkout,
-        make_flag("old-banner", None, stale="on for everyone", published_at="2026-07-30T08:00:00Z"),
+        make_flag("old-banner", None, published_at="2026-07-30T08:00:00Z"),
         testers,
     ]
 

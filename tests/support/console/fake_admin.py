@@ -112,6 +112,10 @@ class FakeAdmin(FakeSystem):
         ]  # fmt: skip
         return 200, {"versions": versions}
 
+    def list_stale_flags(self, **_: Any) -> Answer:
+        stale = {"key": "old-banner", "last_evaluated": None, "reasons": ["on for everyone for 120 days"]}
+        return 200, {"flags": [stale] if ("flag", "old-banner") in self.items else []}
+
     def diff(self, body: Any, **_: Any) -> Answer:
         changes = self._compare(body)
         documents = [document for _, document in _documents(body)]
@@ -180,7 +184,13 @@ class FakeAdmin(FakeSystem):
         if how == "approve" and proposal["state"] == "outdated":
             raise Refusal(409, "proposal_outdated", "What it changes was published since.")
         state = "approved" if how == "approve" else "rejected"
-        proposal |= {"state": state, "decided_by": by, "decided_at": NOW, "decision_note": body["note"]}
+        proposal |= {
+            "changes": [],
+            "state": state,
+            "decided_by": by,
+            "decided_at": NOW,
+            "decision_note": body["note"],
+        }
         if how == "approve":
             proposal["published_version"] = self.apply(
                 proposal["proposed_by"], proposal["body"], proposal["reason"]
@@ -265,6 +275,7 @@ ROUTES: list[tuple[str, str, str]] = [
     ("GET", r"/admin/definitions(?:\?kind=(\w+))?", "list_definitions"),
     ("GET", rf"/admin/definitions{_KEY}{_KEY}", "read_definition"),
     ("GET", rf"/admin/definitions{_KEY}{_KEY}/history", "read_history"),
+    ("GET", "/admin/stale-flags", "list_stale_flags"),
     ("POST", "/admin/diff", "diff"),
     ("POST", "/admin/publish", "publish"),
     ("POST", "/admin/rollback", "rollback"),
