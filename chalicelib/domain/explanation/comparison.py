@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.domain.explanation.question import Question
-from chalicelib.domain.explanation.words import READER_KINDS, name_operand, say_relation, shorten
+from chalicelib.domain.explanation.words import READER_KINDS, name_operand, say_relation, shorten, show_value
 from chalicelib.domain.general_form.readers import LIST_READERS, UNREADABLE
 from chalicelib.domain.general_form.relations import RELATIONS, SETS, WITHOUT_VALUE
 from chalicelib.domain.targeting.attributes import read_attribute
 from chalicelib.domain.targeting.document import Condition
 from chalicelib.domain.targeting.readability import find_unusable_value
-from chalicelib.domain.timestamps import format_timestamp
 
 Json = Any
 _ABSENT = object()
@@ -29,7 +28,7 @@ def describe_test(test: Json, question: Question) -> str:
     unusable = _find_unusable_side(test, question)
     if unusable is not None:
         return unusable
-    shown = _show_value(operand, value)
+    shown = show_value(operand, value)
     if relation not in RELATIONS:  # exists, readable
         return f"{name} is {shown}"
     if relation in WITHOUT_VALUE:
@@ -73,20 +72,10 @@ def _find_unusable_side(test: Json, question: Question) -> str | None:
 
 def _show_right_side(test: Json, question: Question) -> str:
     if "with" not in test:
-        return _show_value(test["of"], test["value"])
+        return show_value(test["of"], test["value"])
     operand = test["with"]
-    name, shown = name_operand(operand), _show_value(operand, question.read(operand))
+    name, shown = name_operand(operand), show_value(operand, question.read(operand))
     return name if name == shown else f"{name} ({shown})"
-
-
-def _show_value(operand: Json, value: Json) -> str:
-    """``value``, which is the operand's or compared with it."""
-    if operand != "now" or type(value) not in (int, float):
-        return shorten(value)
-    try:
-        return format_timestamp(value, "seconds")
-    except (OverflowError, ValueError, OSError):  # no year from 1 to 9999
-        return shorten(value)
 
 
 def _describe_dialect_test(test: Json, context: Mapping[str, Any]) -> str:

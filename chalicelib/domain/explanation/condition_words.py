@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from chalicelib.domain.explanation.words import name_operand, say_relation, shorten
+from chalicelib.domain.explanation.words import name_operand, say_relation, shorten, show_value
 from chalicelib.domain.general_form.shards import find_ramp_limit, parse_ramp, parse_shard
 from chalicelib.domain.timestamps import format_timestamp
 
@@ -126,7 +126,7 @@ def _say_test(test: Json, *, holds: bool) -> str:
     if "with" in test:
         right = f" {name_operand(test['with'])}"
     elif "value" in test:
-        right = f" {_show(test['of'], test['value'])}"
+        right = f" {show_value(test['of'], test['value'])}"
     return f"{name} {_say_relation(test['test'], holds)}{right}"
 
 
@@ -148,15 +148,6 @@ def _say_targeting(condition: Json) -> str:
     values = [condition["value"], condition.get("additional_value")]
     shown = " and ".join(shorten(value) for value in values if value is not None)
     return f"{condition['attribute']} {_OPERATORS.get(operator, operator)} {shown}".rstrip()
-
-
-def _show(operand: Json, value: Json) -> str:
-    if operand != "now" or type(value) not in (int, float):
-        return shorten(value)
-    try:
-        return format_timestamp(value, "seconds")
-    except (OverflowError, ValueError, OSError):  # no year from 1 to 9999
-        return shorten(value)
 
 
 def name_unit(shard: Json) -> str:

@@ -9,6 +9,7 @@ from chalicelib.domain.general_form.readers.numbers import NUMBER_READERS
 from chalicelib.domain.general_form.readers.texts import TEXT_READERS
 from chalicelib.domain.general_form.readers.times import TIME_READERS
 from chalicelib.domain.general_form.readers.versions import VERSION_READERS
+from chalicelib.domain.timestamps import format_timestamp
 
 Json = Any
 MAX_VALUE = 60
@@ -122,3 +123,13 @@ def shorten(value: Json) -> str:
         return "a value that cannot be read"
     text = json.dumps(value, ensure_ascii=False, default=str).encode(errors="backslashreplace").decode()
     return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
+
+
+def show_value(operand: Json, value: Json) -> str:
+    """``value``, which is the operand's or compared with it."""
+    if operand != "now" or type(value) not in (int, float):
+        return shorten(value)
+    try:
+        return format_timestamp(value, "seconds")
+    except (OverflowError, ValueError, OSError):  # no year from 1 to 9999
+        return shorten(value)
