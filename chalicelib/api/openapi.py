@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -14,7 +16,11 @@ from chalicelib.api import evidently_models as evidently
 from chalicelib.api import models
 from chalicelib.domain.definitions.field_types import Key
 
+EXAMPLES = Path(__file__).with_name("examples.json")
+"""Written by `python -m tests.support.api_examples`."""
 KEY_ERRORS = (401, 403, 429, 500)
+
+Example = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ OPERATIONS = (
 @cache
 def make_document(more: tuple[Operation, ...] = ()) -> str:
     """``more``: operations of other rooms."""
-    operations = (*OPERATIONS, *more)
+    operations, examples = (*OPERATIONS, *more), json.loads(EXAMPLES.read_text())
     used = {
         model
         for operation in operations
@@ -97,7 +103,9 @@ def make_document(more: tuple[Operation, ...] = ()) -> str:
     _, schemas = models_json_schema(modes, ref_template="#/components/schemas/{model}")
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method] = _describe_operation(operation)
+        own = examples.get(f"{operation.method.upper()} {operation.path}", {})
+        described = _describe_operation(operation, own, examples["shared"])
+        paths.setdefault(operation.path, {})[operation.method] = described
     return json.dumps(
         {
             "openapi": "3.1.0",
@@ -125,27 +133,30 @@ def make_document(more: tuple[Operation, ...] = ()) -> str:
     )
 
 
-def _describe_operation(operation: Operation) -> dict[str, Any]:
+def _describe_operation(operation: Operation, example: Example, shared: Example) -> dict[str, Any]:
+    """``example`` has parameters, request and answers; ``shared`` ones are by shape and status."""
     name = operation.path.strip("/").replace("/", "_").replace(".", "_").replace("{", "").replace("}", "")
     description: dict[str, Any] = {"summary": operation.summary, "operationId": f"{operation.method}_{name}"}
     if operation.is_public:
         description["security"] = []
     if operation.takes_public_key:
         description["security"] = [{"key": []}, {"public_key": []}]
-    parameters = _describe_parameters(operation)
+    parameters = _describe_parameters(operation, example.get("parameters", {}))
     if parameters:
         description["parameters"] = parameters
     if operation.body:
-        content = _refer_to(operation.body)
+        content = _refer_to(operation.body, example.get("request"))
         if operation.takes_public_key:
-            content["text/plain"] = content["application/json"]
+            content["text/plain"] = _refer_to(operation.body)["application/json"]
         is_required = operation.body is not models.OfrepRequest
         description["requestBody"] = {"required": is_required, "content": content}
-    description["responses"] = _describe_responses(operation)
+    shapes = [model for model in (models.ErrorAnswer, operation.failure, operation.answer) if model]
+    answers = {status: each for model in shapes for status, each in shared.get(model.__name__, {}).items()}
+    description["responses"] = _describe_responses(operation, answers | example.get("answers", {}))
     return description
 
 
-def _describe_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _describe_parameters(operation: Operation, examples: Example) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
     for name in re.findall(r"{(\w+)}", operation.path):
         schema = _PARAMETERS.get(name) or TypeAdapter(Key).json_schema()
@@ -161,6 +172,10 @@ def _describe_parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.has_if_match:
         schema = {"type": "string", "pattern": '^"[0-9]+"$'}
         parameters.append({"name": "If-Match", "in": "header", "required": True, "schema": schema})
+    for parameter in parameters:
+        if parameter["name"] in examples:
+            of_json = parameter.get("content", {}).get("application/json")
+            (of_json or parameter)["example"] = examples[parameter["name"]]
     return parameters
 
 
@@ -172,21 +187,23 @@ def _describe_value(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"schema": {**schema, "pattern": pattern} if pattern else schema}
 
 
-def _describe_responses(operation: Operation) -> dict[str, Any]:
-    ok: dict[str, Any] = {"description": "OK"}
-    if operation.answer:
-        ok["content"] = _refer_to(operation.answer)
-    if operation.media:
-        ok["content"] = {media: {"schema": {"type": "string"}} for media in operation.media}
-    responses = {str(operation.status): ok}
+def _describe_responses(operation: Operation, examples: Example) -> dict[str, Any]:
+    """``examples`` by status."""
+    succeeded = {str(operation.status): "OK"}
     if operation.may_wait:
-        responses["202"] = ok | {"description": "A proposal: somebody else has to approve it"}
+        succeeded["202"] = "A proposal: somebody else has to approve it"
+    responses: dict[str, Any] = {status: {"description": said} for status, said in succeeded.items()}
+    if operation.answer:
+        for status, response in responses.items():
+            response["content"] = _refer_to(operation.answer, examples.get(status))
+    for media in operation.media:
+        responses[str(operation.status)].setdefault("content", {})[media] = {"schema": {"type": "string"}}
     if operation.has_etag:
         responses["304"] = {"description": "If-None-Match has the answer's ETag"}
     for status in sorted({*operation.errors, *(() if operation.is_public else KEY_ERRORS)}):
         responses[str(status)] = {
             "description": _DESCRIPTIONS[status],
-            "content": _refer_to(operation.failure),
+            "content": _refer_to(operation.failure, examples.get(str(status))),
         }
     return responses
 
@@ -215,5 +232,6 @@ _DESCRIPTIONS = {
 }
 
 
-def _refer_to(model: type[BaseModel]) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+def _refer_to(model: type[BaseModel], example: Any = None) -> dict[str, Any]:
+    media_type = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+    return {"application/json": media_type | ({"example": example} if example is not None else {})}
