@@ -126,8 +126,20 @@ def _say_test(test: Json, *, holds: bool) -> str:
     if "with" in test:
         right = f" {name_operand(test['with'])}"
     elif "value" in test:
-        right = f" {show_value(test['of'], test['value'])}"
-    return f"{name} {_say_relation(test['test'], holds)}{right}"
+        right = f" {_say_value(test['of'], test['value'], ' and ' if test['test'] == 'between' else ', ')}"
+    relation = _say_relation(test["test"], holds)
+    if test["test"] == "in":
+        relation = "is one of" if holds else "is none of"
+    return f"{name} {relation}{right}"
+
+
+def _say_value(operand: Json, value: Json, joint: str = ", ") -> str:
+    """A list without its brackets."""
+    if not isinstance(value, list):
+        return show_value(operand, value)
+    shown = [show_value(operand, each) for each in value[:MAX_PARTS]]
+    more = f" and {len(value) - MAX_PARTS} more" if len(value) > MAX_PARTS else ""
+    return joint.join(shown) + more
 
 
 def _say_relation(relation: str, holds: bool) -> str:
@@ -146,7 +158,7 @@ def _say_relation(relation: str, holds: bool) -> str:
 def _say_targeting(condition: Json) -> str:
     operator = condition["test"].partition("/")[2]
     values = [condition["value"], condition.get("additional_value")]
-    shown = " and ".join(shorten(value) for value in values if value is not None)
+    shown = " and ".join(_say_value({}, value) for value in values if value is not None)
     return f"{condition['attribute']} {_OPERATORS.get(operator, operator)} {shown}".rstrip()
 
 

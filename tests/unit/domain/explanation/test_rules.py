@@ -65,8 +65,9 @@ def test_the_short_form_says_who_gets_what(fields: dict[str, Any], lines: list[s
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ({"if": "plan", "in": ["gold", "silver"]}, 'plan is in ["gold", "silver"]'),
-        ({"if": "plan", "not_in": ["gold"]}, 'plan is not in ["gold"]'),
+        ({"if": "plan", "in": ["gold", "silver"]}, 'plan is one of "gold", "silver"'),
+        ({"if": "plan", "not_in": ["gold"]}, 'plan is none of "gold"'),
+        ({"if": "age", "between": [18, 99]}, "age is between 18 and 99"),
         ({"if": "age", "gte": 18}, "age >= 18"),
         ({"not": {"if": "age", "gte": 18}}, "age is not >= 18"),
         ({"if": "email", "ends_with": "@example.com"}, 'email ends with "@example.com"'),
