@@ -244,6 +244,12 @@ def _operate(api: Recorder) -> None:
     api.random_ids[made["id"]] = "3f2a9c01d4e5"
     api.call("GET", "/admin/keys", who=GRACE)
     api.call("POST", "/admin/keys/{key_id}/revoke", {}, ADA, path={"key_id": made["id"]})
+    address = {"url": "https://hooks.example.com/services/team-shop", "events": ["kill", "split_alarm"]}
+    added = api.call("POST", "/admin/webhooks", address, ADA)
+    path = {"webhook_id": added["id"]}
+    api.call("GET", "/admin/webhooks", who=GRACE)
+    api.call("POST", "/admin/webhooks/{webhook_id}/test", {}, ADA, path=path)
+    api.call("DELETE", "/admin/webhooks/{webhook_id}", None, ADA, path=path)
     api.call("GET", "/admin/actions", who=GRACE, query="limit=50")
     queues = {"messages": 3, "in_flight": 0, "failed_batches": 0, "failed_in_flight": 0}
     api.add("GET", "/admin/quarantine", queues)

@@ -12,7 +12,7 @@ from chalicelib.domain.webhooks import Webhook, check_events, check_url, is_publ
 @pytest.mark.parametrize(
     "url",
     [
-        "https://hooks.slack.com/services/T0/B0/x",
+        "https://hooks.slack.com/services/x",
         "https://example.com",
         "https://example.com:8443/a?b=c",
         "https://192.0.2.1/x",
@@ -35,7 +35,7 @@ def test_https_with_a_host_is_accepted(url: str) -> None:
         ("https://example.com:0/", "names no host"),
         ("https://example.com:99999/", "is no URL"),
         ("https://[::1/", "is no URL"),
-        ("https://user:password@example.com/x", "no user and no password"),
+        ("https://user:password@example.com/x", "no user and no password"),  # pragma: allowlist secret
         ("https://token@example.com/x", "no user and no password"),
         ("https://example.com/x#y", "no fragment"),
         ("https://example.com/a b", "ASCII without blanks"),
@@ -112,7 +112,7 @@ def test_ids_are_read_as_they_are_written() -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("https://hooks.slack.com/services/T0/B0/xyzw1234", "https://hooks.slack.com/…1234"),
+        ("https://hooks.slack.com/services/xyzw1234", "https://hooks.slack.com/…1234"),
         ("https://a.example/x?token=abcdef", "https://a.example/…cdef"),
         ("https://a.example/hook", "https://a.example/hook"),
     ],

@@ -16,7 +16,7 @@ from realtime.commands.webhooks import Operator
 from realtime.testing.stores import MemoryAuditTrail
 from realtime.testing.webhooks import MemoryQueue, MemorySender, MemoryWebhooks
 
-URL = "https://hooks.slack.com/services/T0/B0/very-secret-path"
+URL = "https://hooks.slack.com/services/very-secret-path"
 NOW = 1_800_000_000.0
 
 
