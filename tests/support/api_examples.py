@@ -17,6 +17,7 @@ from chalicelib.api.openapi import EXAMPLES
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable, Throttled
 from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
+from chalicelib.services.admin.keys import ID_LENGTH
 from chalicelib.settings import Settings
 from realtime.local.front import build_gateway
 from realtime.testing.proposals import MemoryProposals
@@ -28,6 +29,8 @@ START = parse_timestamp("2026-01-15T08:00:00Z")
 """In the past for whoever sends the examples: an event of the future is refused."""
 ADA, GRACE, APP = "ada", "grace", "the web shop"
 SCOPES = {ADA: ("admin",), GRACE: ("admin", "view"), APP: ("assign", "flags", "events", "results")}
+SHOWN_IDS = ("adaadaadaada", "abbeabbeabbe", "acdcacdcacdc")
+"""Of their keys."""
 FLAG = {
     "key": "new-checkout",
     "type": "boolean",
@@ -61,7 +64,7 @@ EVIDENTLY_TYPES = {429: "ThrottlingException", 500: "InternalServerException"}
 INTEGERS = {"limit", "before", "version"}
 VOLATILE = (
     (re.compile(r"\brt_[A-Za-z0-9_-]{40,}"), "rt_shown_once"),
-    (re.compile(r"\bwhsec_[A-Za-z0-9_-]{40,}"), "whsec_shown_once"),
+    (re.compile(r"\bwhsec_[A-Za-z0-9_-]{40,}"), "<whsec_… shown once>"),
     (re.compile(r"\bwh_[0-9a-f]{10}\b"), "wh_3f2a9c01d4"),
     (re.compile(r"\bd_[0-9a-f]{24}\b"), "d_5f0c2b7d9e1a4c3b8f6d0e21"),
     (re.compile(r'(?<="eventId": ")[0-9a-f-]{36}'), "8b5b6cc1-fb40-d0aa-c8ad-426a8de97017"),
@@ -83,7 +86,8 @@ class Recorder:
         service.plane.clock = lambda: self._time
         service.plane.webhooks = replace(service.plane.webhooks, clock=service.plane.clock)
         self._gateway = build_gateway(application.app, "rest")
-        for name, scopes in SCOPES.items():
+        for (name, scopes), shown_id in zip(SCOPES.items(), SHOWN_IDS, strict=True):
+            self.random_ids[digest(make_key(name))[:ID_LENGTH]] = shown_id
             created = format_timestamp(START - 86_400, "seconds")
             service.keys.put(ApiKey(digest(make_key(name)), name, scopes, created))
 
@@ -196,7 +200,7 @@ def _decide(api: Recorder) -> None:
     api.call("POST", "/evidently/events/projects/{project}", {"events": [event]}, path=PROJECT)
     api.call("GET", "/experiments/{key}/results", path=EXPERIMENT_PATH)
     api.call("GET", "/health", who=None)
-    kept = {"If-None-Match": '"3f2a9c01d4e5"'}
+    kept = {"If-None-Match": '"aaaabbbbcccc"'}
     api.examples["GET /console"] = {"parameters": kept}
     api.examples["GET /console/{name}"] = {"parameters": kept | {"name": "console.js"}}
 
@@ -241,7 +245,7 @@ def _change(api: Recorder) -> None:
 def _operate(api: Recorder) -> None:
     key = {"label": "android app", "scopes": ["flags:client", "events:client"], "expires": "90d"}
     made = api.call("POST", "/admin/keys", key, ADA)
-    api.random_ids[made["id"]] = "3f2a9c01d4e5"
+    api.random_ids[made["id"]] = "aaaabbbbcccc"
     api.call("GET", "/admin/keys", who=GRACE)
     api.call("POST", "/admin/keys/{key_id}/revoke", {}, ADA, path={"key_id": made["id"]})
     address = {"url": "https://hooks.example.com/services/team-shop", "events": ["kill", "split_alarm"]}
