@@ -290,7 +290,7 @@ class Services(AwsStores):
         store = self.watch("webhooks", WebhookStore(self.clients, settings.publications_table))
         queue = self.watch("webhooks", MessageQueue(self.clients, settings.webhook_queue))
         sender = WebhookSender(is_local=settings.env == "local")
-        return WebhookService(settings.env, store, queue, sender, self.clock)
+        return WebhookService(settings.env, store, queue, sender, self.clock, self.parallel)
 
     @cached_property
     def split_alarms(self) -> SplitAlarms:

@@ -23,6 +23,8 @@ from realtime.local.ports import HOST, find_free_port
 from realtime.local.provision import provision
 from realtime.local.queue_pump import QueuePump
 from realtime.resources import describe
+from tests.support.assignments import change, row
+from tests.support.experiments import published
 from tests.support.paths import ROOT
 from tests.support.poll import wait_until
 from tests.support.receiver import Receiver, run_receiver
@@ -110,6 +112,22 @@ def test_a_receiver_in_the_network_of_the_functions_is_refused_on_aws(
     assert kept.last_delivery
     assert kept.last_delivery.error == "the host's address is not on the Internet"
     assert receiver.received == []
+
+
+def test_a_split_that_is_wrong_is_told_once_by_all_containers(world: World, receiver: Receiver) -> None:
+    world.plane.definitions.publish([published()], 0, NOW)
+    world.plane.webhooks.add(receiver.url, ["split_alarm"])
+    users = [change(number, row(f"u{number}", "control")) for number in range(1, 101)]
+    for number, part in enumerate((users[:50], users[50:])):
+        container = Plane(world.plane.settings, clients=world.plane.clients)
+        batch = {"Records": part, "shardId": f"shardId-{number}"}
+        assert container.sync(batch, lambda: 60.0) == {"batchItemFailures": []}
+    world.deliver()
+    assert world.pump.run_once() == 0
+    [received] = receiver.received
+    assert json.loads(received.body)["definitions"] == [
+        {"kind": "experiment", "key": "checkout", "change": None}
+    ]
 
 
 def test_the_receiver_of_the_documentation_takes_what_is_signed(world: World, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain.announcements import Announcement, announce_test
@@ -26,6 +26,7 @@ from chalicelib.domain.webhooks import (
     parse_id,
     sign,
 )
+from chalicelib.services.concurrency import Parallel
 
 MESSAGES_A_CALL = 10
 MAX_WEBHOOKS = 50
@@ -41,6 +42,7 @@ class WebhookService:
     queue: Queue
     sender: Sender
     clock: Callable[[], float]
+    parallel: Parallel = field(default_factory=Parallel)
 
     @property
     def _is_local(self) -> bool:
@@ -110,26 +112,29 @@ class WebhookService:
 
     def deliver(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Lambda's answer to a batch of the queue: what the queue shall deliver again."""
-        failed = [
-            {"itemIdentifier": record["messageId"]}
-            for record in event["Records"]
-            if not self._deliver(record["body"])
-        ]
-        return {"batchItemFailures": failed}
+        records = event["Records"]
+        done = self.parallel.map(self._deliver, [record["body"] for record in records])
+        failed = [record["messageId"] for record, is_done in zip(records, done, strict=True) if not is_done]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     def _deliver(self, text: str) -> bool:
-        """Whether it is done with."""
-        message = json.loads(text)
-        number, body = parse_id(message["webhook"]), message["body"].encode()
+        """Whether it is done with. A message that fails, for whatever reason, holds up no other."""
         try:
-            webhook = self.webhooks.get(number) if number is not None else None
+            message = json.loads(text)
+            return self._deliver_to(message["webhook"], message["body"])
         except (StorageUnavailable, Throttled) as error:
-            _log.warning("webhook %s could not be read: %s", message["webhook"], error.code)
-            return False
+            _log.warning("a webhook could not be read: %s", error.code)
+        except Exception as error:  # noqa: BLE001 - the others of the batch would be delivered twice
+            _log.error("a message to a webhook is not delivered: %s", type(error).__name__)
+        return False
+
+    def _deliver_to(self, webhook_id: str, body: str) -> bool:
+        number = parse_id(webhook_id)
+        webhook = self.webhooks.get(number) if number is not None else None
         if webhook is None:
-            _log.info("webhook %s was removed: its message is dropped", message["webhook"])
+            _log.info("webhook %s was removed: its message is dropped", webhook_id)
             return True
-        delivery = self._send(webhook, body, json.loads(body)["id"])
+        delivery = self._send(webhook, body.encode(), json.loads(body)["id"])
         if delivery.error:
             _log.warning("webhook %s took no message: %s", webhook.id, delivery.error)
         try:

@@ -4,7 +4,9 @@ import hashlib
 import hmac
 import json
 import logging
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.webhooks import Delivery, Unreachable, Webhook
 from chalicelib.services.admin.split_alarms import SplitAlarms
 from chalicelib.services.admin.webhooks import MAX_WEBHOOKS, WebhookService
+from chalicelib.services.concurrency import Parallel
 from realtime.testing.webhooks import MemoryAlarmMarks, MemoryQueue, MemorySender, MemoryWebhooks
 from tests.support.experiments import experiment
 
@@ -39,7 +42,8 @@ class BrokenQueue(MemoryQueue):
 class World:
     def __init__(self) -> None:
         self.store, self.queue, self.sender = MemoryWebhooks(), BrokenQueue(), MemorySender()
-        self.service = WebhookService("prod", self.store, self.queue, self.sender, lambda: NOW)
+        serial = Parallel(1)
+        self.service = WebhookService("prod", self.store, self.queue, self.sender, lambda: NOW, serial)
 
     def add(self, *events: str) -> Webhook:
         return self.service.add(URL, events or ("kill",))
@@ -122,6 +126,30 @@ def test_one_receiver_that_fails_holds_up_no_other(world: World) -> None:
     world.sender.statuses = [500]
     assert world.deliver() == ["m0"]
     assert len(world.sender.posted) == 2
+
+
+@pytest.mark.parametrize("poison", ["", "[]", "{}", '{"webhook": 1, "body": "{}"}', '{"webhook": "x"}'])
+def test_a_message_that_nobody_can_read_holds_up_no_other(world: World, poison: str) -> None:
+    world.add()
+    world.service.announce(KILL)
+    world.queue.bodies.insert(0, poison)
+    assert world.deliver() == ["m0"]
+    assert len(world.sender.posted) == 1
+
+
+def test_receivers_do_not_wait_for_each_other(world: World) -> None:
+    together = threading.Barrier(3)
+
+    class Waiting(MemorySender):
+        def post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
+            together.wait(30)
+            return super().post(url, body, headers)
+
+    world.service = replace(world.service, sender=Waiting(), parallel=Parallel(3))
+    for _ in range(3):
+        world.add()
+    world.service.announce(KILL)
+    assert world.deliver() == []
 
 
 def test_a_message_for_a_webhook_that_was_removed_is_dropped(world: World) -> None:
