@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import __version__, deadline, extension
 from chalicelib.answers import OUR_CODES, count_answers
 from chalicelib.domain.errors import InvalidInput, RealtimeError
-from chalicelib.service_wiring import Services
+from chalicelib.event_wiring import Services
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 

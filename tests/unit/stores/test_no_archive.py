@@ -1,7 +1,7 @@
 """With REALTIME_ARCHIVE=none nothing is archived, and no client is made for it."""
 
 from chalicelib.domain.stream.archive import ArchiveObject
-from chalicelib.service_wiring import Services
+from chalicelib.event_wiring import Services
 from chalicelib.settings import Settings
 from chalicelib.stores.archive import NoArchive
 
