@@ -51,8 +51,8 @@ export const proposal = (id) => ({
 const approve = (item) => ask({
   title: `Approve ${item.id}?`, label: "Approve and publish", reason: "optional", body: changeList(item.changes),
   async act({ reason }) {
-    const { version } = await post(`${path("proposals", item.id)}/approve`, { note: reason });
-    return p("Approved and published as ", versionLink(version), IN_FORCE);
+    const { version, warning } = await post(`${path("proposals", item.id)}/approve`, { note: reason });
+    return p("Approved and published as ", versionLink(version), IN_FORCE, warning);
   },
 });
 

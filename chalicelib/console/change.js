@@ -6,7 +6,7 @@ import {
   versionLink,
 } from "./dom.js";
 
-export const IN_FORCE = ". It is in force within 10 seconds.";
+export const IN_FORCE = ". It is in force within 10 seconds. ";
 /** The router sets it. */
 export const page = { reload() {} };
 
@@ -96,9 +96,9 @@ export async function publish(url, body, version) {
   const headers = version == null ? {} : { "If-Match": `"${version}"` };
   const { body: answer } = await send("POST", url, { body, headers });
   if (answer.proposal) {
-    return p("It waits for approval: ", link("look at the proposal", "proposals", answer.proposal), ".");
+    return p("It waits for approval: ", link("look at the proposal", "proposals", answer.proposal), ". ", answer.warning);
   }
-  return p("Published ", versionLink(answer.version), IN_FORCE);
+  return p("Published ", versionLink(answer.version), IN_FORCE, answer.warning);
 }
 
 export const problemList = (title, problems, kind) => problems?.length > 0 && note(kind, p(b(title)), problemItems(problems));

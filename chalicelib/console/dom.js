@@ -62,7 +62,7 @@ export const count = format({ maximumFractionDigits: 2 });
 /** For numbers that may be very small or large. */
 export const short = format({ maximumSignificantDigits: 4 });
 const digits = format({ maximumSignificantDigits: 3 });
-export const percent = (share) => `${digits(100 * share)} %`;
+export const percent = (share) => `${digits(100 * share)}\u00a0%`;
 export const capital = (word) => word[0].toUpperCase() + word.slice(1);
 export const plural = (n, one) => `${count(n)} ${one}${n === 1 ? "" : "s"}`;
 

@@ -74,10 +74,10 @@ const kill = (item) => ask({
   title: `Kill ${item.key}?`, label: "Kill it now", danger: true,
   body: [p("It is turned off for everybody within 10 seconds. You can undo it."), effect(item, false)],
   async act({ reason }) {
-    const { version, answer } = await post(path("flags", item.key, "kill"), { reason });
+    const { version, answer, warning } = await post(path("flags", item.key, "kill"), { reason });
     return p(version ? ["Killed, ", versionLink(version)] : "It was off already", ". Everybody gets ",
       answer.variant == null ? "the caller's own default" : [code(answer.variant), ", ", code(JSON.stringify(answer.value))],
-      IN_FORCE);
+      IN_FORCE, warning);
   },
 });
 

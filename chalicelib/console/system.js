@@ -42,11 +42,11 @@ export const keys = () => ({
     row(changer(button("New key", createKey, "primary"))),
     onlyLooks(),
     block("keys", () => get("admin/keys"), ({ keys: found }) => found.length
-      ? table("Keys", ["Key", "State", "~Scopes", "~Last used", "Action"], found.map((key) => [
+      ? table("Keys", ["Key", "State", "~Scopes", "~Last used"], found.map((key) => [
         [said(key.label || "without a label"), sub(key.id, ", made ", ago(key.created)),
           narrow(key.scopes.join(", "))],
-        keyState(key), key.scopes.join(", "), key.last_used ? ago(key.last_used) : "never",
-        key.accepted && !key.revoked ? changer(button("Revoke", () => revoke(key), null, `Revoke ${key.label || key.id}`)) : "–",
+        [keyState(key), key.accepted && changer(button("Revoke", () => revoke(key), null, `Revoke ${key.label || key.id}`))],
+        key.scopes.join(", "), key.last_used ? ago(key.last_used) : "never",
       ]))
       : [p("There are no keys yet:"), command("python -m realtime keys create --scopes flags --label web")]),
   ],
@@ -92,10 +92,11 @@ export const webhooks = () => ({
     row(changer(button("New webhook", createWebhook, "primary"))),
     onlyLooks(),
     block("webhooks", () => get("admin/webhooks"), ({ webhooks: found }) => found.length
-      ? table("Webhooks", ["Address", "Last delivery", "~Events", "Action"], found.map((hook) => [
-        [code(hook.url), narrow(hook.events.join(", "))], delivery(hook.last_delivery), hook.events.join(", "),
-        changer(h("div.row", button("Test", () => test(hook), null, `Test ${hook.url}`),
-          button("Delete", () => erase(hook), null, `Delete ${hook.url}`))),
+      ? table("Webhooks", ["Address", "Last delivery", "~Events"], found.map((hook) => [
+        [code(hook.url), narrow(hook.events.join(", ")),
+          row(changer(button("Test", () => test(hook), null, `Test ${hook.url}`),
+            button("Delete", () => erase(hook), null, `Delete ${hook.url}`)))],
+        delivery(hook.last_delivery), hook.events.join(", "),
       ]))
       : p("Nobody is told of anything yet. Add an address, such as one of Slack.")),
   ],

@@ -93,6 +93,7 @@ def _serve(
     ):
         url = stack.serve(service.app, port, after_response=after_response, front=front)
         console.print(f"API on [b]{url}[/b], key [b]{settings.demo_key}[/b]")
+        console.print(f"Console on [b]{url}/console[/b]: that key opens it by itself")
         if demo:
             run_demo(console, plane(), url, settings.demo_key, full)
             stack.drain(600)

@@ -88,7 +88,7 @@ class Tab:
 
     def assert_clean(self) -> None:
         """No error, no request to elsewhere, no cookie, no key in a URL."""
-        assert self.problems == []
+        assert self.problems == [], self.problems
         origin = self.url.removesuffix("/console")
         assert [url for url in self.urls if not url.startswith((f"{origin}/", "data:,"))] == []
         assert [url for url in [*self.urls, self.page.url] if "rt_" in url] == []
