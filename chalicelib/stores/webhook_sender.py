@@ -59,7 +59,12 @@ class WebhookSender:
             raise Unreachable("the host's name cannot be resolved") from None
         addresses = [str(entry[4][0]) for entry in found]
         if not all(self._is_allowed(address, parts.scheme) for address in addresses):
-            raise Unreachable("the host's address is not on the Internet")
+            only = (
+                "http is for this machine only"
+                if self._is_local
+                else "the host's address is not on the Internet"
+            )
+            raise Unreachable(only)
         return addresses[0], port
 
     def _is_allowed(self, address: str, scheme: str) -> bool:

@@ -78,7 +78,7 @@ def restore(
     """Bring definitions back from a backup. Example: [b]python -m realtime restore defs.jsonl.gz[/b]"""
     from chalicelib.domain.publishing.author import Author
     from realtime.backup.places import find_place
-    from realtime.cli.publishing import make_submit
+    from realtime.cli.publishing import make_submission
     from realtime.commands.publish import confirm_on_terminal
     from realtime.commands.publisher import get_caller_arn, identify_publisher
     from realtime.commands.restore import restore as run
@@ -108,7 +108,7 @@ def restore(
             replace=replace,
             dry_run=dry_run,
             read_recent=services.recent_contexts.get_all,
-            submit=make_submit(reason, f"restore of {source}"),
+            submission=make_submission(reason, f"restore of {source}"),
         )
     )
 

@@ -12,7 +12,7 @@ from realtime.cli.program import UsageError, is_local
 if TYPE_CHECKING:
     from chalicelib.domain.definitions.model import DefinitionKind
     from chalicelib.domain.definitions.schema import ExperimentDocument
-    from realtime.commands.publish import Submit
+    from realtime.commands.publish import Submission
 
 app = typer.Typer()
 PANEL = "Definitions"
@@ -54,7 +54,8 @@ def publish(
     definitions, read_recent = services.definitions, services.recent_contexts.get_all
     publisher = Author("") if dry_run else identify_publisher(by, None if is_local() else get_caller_arn)
     publisher = publisher._replace(note=", ".join(filter(None, (reason, publisher.note))))
-    submit = make_submit(reason, f"rollback to {version}" if version is not None else "", proposes=propose)
+    what = f"rollback to {version}" if version is not None else ""
+    submission = make_submission(reason, what, proposes=propose)
     confirm = (lambda _: True) if yes else confirm_on_terminal
     if version is not None:
         raise typer.Exit(
@@ -66,7 +67,7 @@ def publish(
                 confirm=confirm,
                 dry_run=dry_run,
                 read_recent=read_recent,
-                submit=submit,
+                submission=submission,
             )
         )
     raise typer.Exit(
@@ -81,20 +82,18 @@ def publish(
             dry_run=dry_run,
             read_recent=read_recent,
             estimate=_estimate_duration,
-            submit=submit,
+            submission=submission,
         )
     )
 
 
-def make_submit(reason: str, what: str = "", *, proposes: bool = False) -> "Submit":
-    """Publishes, or proposes where that is needed. ``what`` stands before the reason of a proposal."""
+def make_submission(reason: str, what: str = "", *, proposes: bool = False) -> "Submission":
+    """``what`` stands before the reason of a proposal."""
     from chalicelib.admin.wiring import Admin
+    from realtime.commands.publish import Submission
 
-    approvals = Admin(program.plane()).approvals
     said = f"{what}: {reason}" if what and reason else reason
-    return lambda plan, author: approvals.submit(
-        plan, author, said, proposes=proposes, tell=program.show_warning
-    )
+    return Submission(Admin(program.plane()).approvals, said, proposes, program.show_warning)
 
 
 def _estimate_duration(experiment: "ExperimentDocument") -> str:
@@ -120,8 +119,8 @@ def kill(
     definitions = program.plane().definitions
     publisher = identify_publisher(by, None if is_local() else get_caller_arn)
     if undo:
-        submit = make_submit(reason, UNDO_NOTE)
-        undo_kill(program.console, definitions, flag, reason, publisher, time.time(), submit)
+        submission = make_submission(reason, UNDO_NOTE)
+        undo_kill(program.console, definitions, flag, reason, publisher, time.time(), submission)
     else:
         announce = program.plane().webhooks.announce
         kill_flag(program.console, definitions, flag, reason, publisher, time.time(), announce)

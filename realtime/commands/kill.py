@@ -11,7 +11,7 @@ from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.publishing.kills import describe_kill
 from chalicelib.services.admin import kills
 from chalicelib.services.admin.publishing import load_published, make_plan
-from realtime.commands.publish import Submit, print_submitted, publish_at_once
+from realtime.commands.publish import AT_ONCE, Submission, print_submitted
 
 
 def kill_flag(
@@ -44,14 +44,14 @@ def undo_kill(
     reason: str,
     author: Author,
     now: float,
-    submit: Submit = publish_at_once,
+    submission: Submission = AT_ONCE,
 ) -> None:
     """Publishes the flag with ``enabled`` as before the kill. Raises what the service raises."""
     revival = kills.find_revival(definitions, name, reason)
     published = replace(load_published(definitions), version=revival.base)  # what is newer is a conflict
     plan = make_plan(definitions, published, {("flag", revival.key): revival.document}, now)
     note = ", ".join(filter(None, (revival.note, author.note)))
-    submitted = submit(plan, author._replace(note=note))
+    submitted = submission.submit(plan, author._replace(note=note))
     if isinstance(submitted, int):
         _show(
             console, f"{revival.key} is on again, version {submitted}. It was {describe_kill(revival.kill)}."

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ from chalicelib.domain.publishing.impact.text import describe_impact, describe_s
 from chalicelib.domain.publishing.kills import describe_kill
 from chalicelib.domain.publishing.plan_changes import is_plan_missing
 from chalicelib.domain.recent_contexts import RecentContext
+from chalicelib.services.admin.approvals import Approvals, Tell, ignore
 from chalicelib.services.admin.publishing import (
     Plan,
     PlannedChange,
@@ -42,16 +43,29 @@ Confirm: TypeAlias = Callable[[str], bool]
 Estimate: TypeAlias = Callable[[ExperimentDocument], str]
 """Says how many users an experiment without a plan needs, and for how long it runs."""
 NOBODY = Author("")
-Submit: TypeAlias = Callable[[Plan, Author], int | Proposal]
-"""Publishes a plan, or proposes it."""
-
-
-def publish_at_once(plan: Plan, author: Author) -> int:
-    """Where nothing has to be approved."""
-    return plan.publish(author)
-
-
 COLOURS = {"+": "green", "~": "yellow", "-": "red"}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """How a plan is published, or proposed if it has to wait. Without ``approvals`` nothing has to."""
+
+    approvals: Approvals | None = None
+    reason: str = ""
+    proposes: bool = False
+    tell: Tell = ignore
+
+    def has_to_wait(self, plan: Plan) -> bool:
+        return self.approvals is not None and (self.proposes or self.approvals.are_needed(plan))
+
+    def submit(self, plan: Plan, author: Author) -> int | Proposal:
+        if self.approvals is None:
+            return plan.publish(author)
+        submit = self.approvals.submit
+        return submit(plan, author, self.reason, proposes=self.proposes, tell=self.tell)
+
+
+AT_ONCE = Submission()
 
 
 def list_nothing(_now: float) -> Sequence[RecentContext]:
@@ -87,7 +101,7 @@ def publish(
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
     estimate: Estimate = name_planner,
-    submit: Submit = publish_at_once,
+    submission: Submission = AT_ONCE,
 ) -> int:
     """Print the difference, then publish all of it or nothing. Returns the exit status.
 
@@ -127,7 +141,7 @@ def publish(
         confirm,
         asks=bool(removed),
         estimate=estimate,
-        submit=submit,
+        submission=submission,
     )
 
 
@@ -141,7 +155,7 @@ def roll_back(
     dry_run: bool = False,
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
-    submit: Submit = publish_at_once,
+    submission: Submission = AT_ONCE,
 ) -> int:
     """Publish again what was in force at ``version``, as a new version. Returns the exit status."""
     published = load_published(definitions)
@@ -151,7 +165,16 @@ def roll_back(
         raise ValueError(f"--rollback: {error} `history` lists them.") from None
     marked = mark_rollback(publisher, version)
     return _publish_changes(
-        console, definitions, published, wanted, marked, dry_run, now, read_recent, confirm, submit=submit
+        console,
+        definitions,
+        published,
+        wanted,
+        marked,
+        dry_run,
+        now,
+        read_recent,
+        confirm,
+        submission=submission,
     )
 
 
@@ -165,7 +188,7 @@ def publish_backup(
     dry_run: bool = False,
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
-    submit: Submit = publish_at_once,
+    submission: Submission = AT_ONCE,
 ) -> int:
     """Publish the ``latest`` version of each definition of a backup, as one new version.
 
@@ -190,7 +213,7 @@ def publish_backup(
         read_recent,
         confirm,
         asks=True,
-        submit=submit,
+        submission=submission,
     )
 
 
@@ -205,7 +228,7 @@ def _publish_changes(
     read_recent: ReadRecent,
     confirm: Confirm,
     *,
-    submit: Submit,
+    submission: Submission,
     asks: bool = False,
     estimate: Estimate = name_planner,
 ) -> int:
@@ -218,12 +241,13 @@ def _publish_changes(
     if not plan.changes:
         console.print(f"Nothing changes: version {published.version} stays in force.")
     elif dry_run:
-        console.print(f"{plan.summarize()}. Nothing is published (--dry-run).")
+        waiting = " It would wait for approval." if submission.has_to_wait(plan) else ""
+        console.print(f"{plan.summarize()}. Nothing is published (--dry-run).{waiting}")
     elif (asks or plan.revived) and not confirm(f"{plan.summarize()}. Publish?"):
         console.print(f"Nothing is published: version {published.version} stays in force.")
         return 1
     else:
-        print_submitted(console, submit(plan, publisher), f": {plan.summarize()}")
+        print_submitted(console, submission.submit(plan, publisher), f": {plan.summarize()}")
     for change in plan.changes:
         if isinstance(change.after, ExperimentDocument) and is_plan_missing(change.after):
             said = estimate(change.after)

@@ -13,7 +13,7 @@ from chalicelib.domain.publishing.documents import parse_row
 from chalicelib.domain.publishing.impact.sampled import ReadRecent
 from realtime.backup.format import Backup, decode, describe, format_count
 from realtime.backup.places import Place
-from realtime.commands.publish import Confirm, Submit, list_nothing, publish_at_once, publish_backup
+from realtime.commands.publish import AT_ONCE, Confirm, Submission, list_nothing, publish_backup
 from realtime.commands.replay import create_progress
 
 
@@ -31,7 +31,7 @@ def restore(
     dry_run: bool = False,
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
-    submit: Submit = publish_at_once,
+    submission: Submission = AT_ONCE,
 ) -> int:
     """Restore what ``place`` holds, which the user calls ``name``. Returns the exit status.
 
@@ -54,7 +54,7 @@ def restore(
             latest,
             publisher=marked,
             confirm=confirm,
-            submit=submit,
+            submission=submission,
             **options,  # type: ignore[arg-type]
         )
         if status:

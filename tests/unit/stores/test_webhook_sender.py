@@ -77,6 +77,12 @@ def test_an_address_of_this_machine_is_refused_on_aws(receiver: Receiver, scheme
     assert receiver.received == []
 
 
+def test_http_leads_nowhere_else_on_the_local_stack(sender: WebhookSender) -> None:
+    with pytest.raises(Unreachable, match="http is for this machine only"):
+        sender.resolve("http://192.0.2.1/")
+    assert sender.resolve("https://192.0.2.1/") == ("192.0.2.1", 443)
+
+
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "127.1", "017700000001"])
 def test_other_ways_to_write_an_address_are_refused_too(receiver: Receiver, host: str) -> None:
     with pytest.raises(Unreachable, match=r"not on the Internet|cannot be resolved"):

@@ -13,7 +13,7 @@ from chalicelib.domain.publishing.author import Author
 from chalicelib.services.admin.approvals import Approvals
 from realtime.commands import approvals as commands
 from realtime.commands.kill import kill_flag, undo_kill
-from realtime.commands.publish import Submit, list_nothing
+from realtime.commands.publish import Submission, list_nothing
 from realtime.testing.proposals import MemoryProposals
 from realtime.testing.stores import MemoryAuditTrail, MemoryDefinitions
 from tests.support.publisher import FLAG, NOW, Publisher
@@ -33,12 +33,12 @@ class World:
         assert self.publisher.publish(FLAG) == 0
         self.proposals.set_approvals(1)
 
-    def submit(self, reason: str = "too [red]dark[/red]") -> Submit:
-        return lambda plan, author: self.approvals.submit(plan, author, reason)
+    def submit(self, reason: str = "too [red]dark[/red]") -> Submission:
+        return Submission(self.approvals, reason)
 
     def propose(self, **options: Any) -> None:
         off = FLAG | {"enabled": False}
-        assert self.publisher.publish(off, publisher=ADA, submit=self.submit(), **options) == 0
+        assert self.publisher.publish(off, publisher=ADA, submission=self.submit(), **options) == 0
 
     def read(self) -> str:
         assert isinstance(self.console.file, io.StringIO)
@@ -70,11 +70,15 @@ def test_publish_proposes_what_has_to_wait(world: World) -> None:
 
 def test_a_dry_run_proposes_nothing(world: World) -> None:
     world.propose(dry_run=True)
+    assert "Nothing is published (--dry-run). It would wait for approval." in world.publisher.output
     assert world.proposals.get_newest() == []
+    world.proposals.set_approvals(0)
+    world.propose(dry_run=True)
+    assert "wait" not in world.publisher.output
 
 
 def test_rollback_and_backup_propose_too(world: World) -> None:
-    assert world.publisher.roll_back(0, publisher=ADA, confirm=lambda _: True, submit=world.submit()) == 0
+    assert world.publisher.roll_back(0, publisher=ADA, confirm=lambda _: True, submission=world.submit()) == 0
     assert [change.change for change in world.proposals.get_newest()[0].changes] == ["removed"]
 
 
@@ -129,7 +133,7 @@ def test_scripts_get_json(world: World) -> None:
 
 def test_a_proposal_needs_a_reason(world: World) -> None:
     with pytest.raises(InvalidInput, match="say why"):
-        world.publisher.publish(FLAG | {"enabled": False}, publisher=ADA, submit=world.submit(""))
+        world.publisher.publish(FLAG | {"enabled": False}, publisher=ADA, submission=world.submit(""))
 
 
 def test_the_setting_is_shown_changed_and_audited(world: World) -> None:
