@@ -1,10 +1,11 @@
 """`python -m realtime`: the commands, by what they are for. Each imports its module when it runs."""
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from chalicelib import __version__
 from chalicelib.domain.errors import RealtimeError, StorageUnavailable
 from realtime.cli import (
     approvals,
@@ -38,6 +39,22 @@ app.add_typer(approvals.app, name="proposals", rich_help_panel=publishing.PANEL)
 app.add_typer(keys.app, name="keys", rich_help_panel=operations.PANEL)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=operations.PANEL)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=events.PANEL)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"realtime {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Experiments, feature flags and events. Example: [b]python -m realtime up[/b]"""
 
 
 def main() -> None:

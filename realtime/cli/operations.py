@@ -38,6 +38,34 @@ def status(
 
 
 @app.command(rich_help_panel=PANEL)
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Check this machine and the environment. Example: [b]python -m realtime doctor[/b]
+
+    Python, packages, region, credentials, clock, tables, stream, bucket, queues, ports. Exits with 1 if
+    something is missing.
+    """
+    from pathlib import Path
+
+    from realtime.commands.doctor import Machine, examine, show
+    from realtime.commands.publisher import format_identity, get_caller_arn
+    from realtime.local.ports import HOST, read_port
+
+    services = program.plane()
+    root = Path(__file__).parents[2]
+    machine = Machine(
+        services.settings,
+        services.clients,
+        lambda: format_identity(get_caller_arn()),
+        time.time(),
+        (root / "requirements.txt", root / "realtime" / "requirements.txt"),
+        f"http://{HOST}:{read_port('PORT', 8000)}",
+    )
+    raise typer.Exit(show(program.console, list(examine(machine)), as_json=as_json))
+
+
+@app.command(rich_help_panel=PANEL)
 def backup(
     to: Annotated[str, typer.Option(help="A new file, or s3://BUCKET/KEY.")],
     with_keys: Annotated[
