@@ -5,7 +5,7 @@ Every function imports this module, so it imports little. `prepare` loads what t
 
 from typing import Any
 
-from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, Request, Response
+from chalice.app import AuthRequest, AuthResponse, DynamoDBEvent, KinesisEvent, Request, Response, SQSEvent
 
 from chalicelib import deadline
 from chalicelib.admin.routes import ROUTES, Route
@@ -195,6 +195,11 @@ def admin(event: dict[str, Any], context: Any) -> dict[str, Any]:
 )
 def event_processor(event: KinesisEvent) -> dict[str, Any]:
     return plane().process(event.to_dict(), deadline.make_reader(event.context, STREAM_SECONDS))
+
+
+@app.on_sqs_message(queue=settings().webhook_queue, name="webhooks", batch_size=10)
+def webhooks(event: SQSEvent) -> dict[str, Any]:
+    return plane().deliver_webhooks(event.to_dict())
 
 
 @app.on_dynamodb_record(

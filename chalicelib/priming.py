@@ -30,9 +30,10 @@ NEEDS = {
     "app.admin": ("definitions",),
     "app.event_processor": ("event_processor", "counter_folder"),
     "app.assignment_sync": ("assignment_sync",),
+    "app.webhooks": ("webhooks",),
 }
 """Handler → the services of `Plane` without which it answers nothing."""
-VIEWLESS = frozenset(("app.api_key", "app.event_processor", "app.assignment_sync"))
+VIEWLESS = frozenset(("app.api_key", "app.event_processor", "app.assignment_sync", "app.webhooks"))
 """Handlers that answer no request, so they load no view."""
 KEY = "realtime.priming"
 _API_KEY = f"rt_{KEY:0<43}".replace(".", "_")

@@ -31,6 +31,7 @@ HANDLERS: Mapping[FunctionName, str] = {
     "event_processor": "event_processor",
     "assignment_sync": "assignment_sync",
     "authorizer": "api_key",
+    "webhooks": "webhooks",
     "admin": "admin",
 }
 """Function → its name in app.py."""

@@ -20,11 +20,13 @@ LOGICAL_IDS: Mapping[FunctionName, str] = {
     "event_processor": "EventProcessor",
     "assignment_sync": "AssignmentSync",
     "authorizer": "Authorizer",
+    "webhooks": "Webhooks",
     "admin": "Admin",
 }
 EVENT_SOURCE_IDS = {
     "EventProcessor": "EventProcessorEventProcessorKinesisEventSource",
     "AssignmentSync": "AssignmentSyncAssignmentSyncDynamodbEventSource",
+    "Webhooks": "WebhooksWebhooksSqsEventSource",
 }
 """As SAM would name them. A mapping with another id would read its stream from the start again."""
 ROLE_IDS = {"APIHandler": "ApiHandlerRole"}
@@ -48,6 +50,7 @@ def configure_functions(
         resources |= alias.build_resources(logical_id)
     for source in names.resources.event_sources:
         _configure_event_source(resources, source, names)
+    _configure_delivery(resources, names)
     _connect_to_postgres(resources[LOGICAL_IDS["assignment_sync"]]["Properties"], names)
 
 
@@ -148,6 +151,26 @@ def build_concurrency(function: Function, runtime: str) -> dict[str, Any]:
 def supports_snap_start(runtime: str) -> bool:
     """Lambda can restore Python from a snapshot since 3.12."""
     return tuple(int(part) for part in runtime.removeprefix("python").split(".")) >= (3, 12)
+
+
+def _configure_delivery(resources: dict[str, Any], names: ResourceNames) -> None:
+    """The mapping of the queue of webhooks, for the alias.
+
+    Without reserved concurrency: a poller that is throttled would count a receive that was none.
+    """
+    queue = names.resources.webhooks
+    logical_id = LOGICAL_IDS["webhooks"]
+    del resources[logical_id]["Properties"]["Events"]
+    resources[EVENT_SOURCE_IDS[logical_id]] = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "EventSourceArn": names.get_arn("webhook_queue"),
+            "FunctionName": alias.refer_to_alias(logical_id),
+            "BatchSize": queue.batch_size,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "ScalingConfig": {"MaximumConcurrency": queue.concurrency},
+        },
+    }
 
 
 def _configure_event_source(resources: dict[str, Any], source: EventSource, names: ResourceNames) -> None:

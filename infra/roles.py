@@ -4,9 +4,10 @@ tests/integration/infra/test_roles.py records those calls while the functions ru
 and compares them, both ways.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from chalicelib.domain.status.alarms import STREAM_FUNCTIONS
 from infra.encryption import get_key, list_key_actions
 from infra.environments import Environment, FunctionName
 from infra.resource_names import ResourceNames, Value
@@ -32,6 +33,11 @@ _QUARANTINE: ActionsBySetting = {
     "archive_bucket": ("s3:PutObject",),  # payloads that are too large for a message
     "quarantine_queue": ("sqs:GetQueueUrl", "sqs:SendMessage"),
 }
+_TELLING: ActionsBySetting = {"webhook_queue": ("sqs:GetQueueUrl", "sqs:SendMessage")}
+"""Of an event, to who has a webhook for it."""
+_MARKING = ("dynamodb:DeleteItem", "dynamodb:PutItem")
+"""That an alarm was told, which is all that assignment_sync may put into the counters, or delete there."""
+_ONLY_MARKS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["$split/*"]}}
 _MEASURE = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 ONLY_LAST_USED = {
     "ForAllValues:StringEquals": {"dynamodb:Attributes": ["id", "last_used"]},
@@ -67,9 +73,13 @@ CALLS_BY_FUNCTION: Mapping[FunctionName, ActionsBySetting] = {
         # A publication of very many changes does not list them: then all versions are read.
         "publications_table": (*_PUBLICATIONS["publications_table"], "dynamodb:Scan"),
     },
-    "assignment_sync": _ALL_EXPERIMENTS | {"counters_table": ("dynamodb:Query", "dynamodb:UpdateItem")},
+    "assignment_sync": _ALL_EXPERIMENTS
+    | _TELLING
+    | {"counters_table": ("dynamodb:Query", UPDATE, *_MARKING)},
     "authorizer": _KEYS,
-    "admin": {
+    "webhooks": {"publications_table": ("dynamodb:GetItem", UPDATE)},
+    "admin": _TELLING
+    | {
         "experiments_table": _WRITTEN,
         "flags_table": _WRITTEN,
         "segments_table": _WRITTEN,
@@ -118,16 +128,23 @@ def build_statements(
             continue
         suffixes = _list_suffixes(setting, function, environment, reads_keys="keys_table" in calls)
         resources = [names.get_arn(setting, suffix) for suffix in suffixes]
-        if setting == "keys_table" and UPDATE in actions:
-            allowed.append(_allow((UPDATE,), *resources) | {"Condition": ONLY_LAST_USED})
-        others = tuple(action for action in actions if (setting, action) != ("keys_table", UPDATE))
-        allowed.append(_allow(others, *resources))
+        for condition in (ONLY_LAST_USED, _ONLY_MARKS, None):
+            chosen = [each for each in actions if _get_condition(function, setting, each) is condition]
+            if chosen:
+                allowed.append(_allow(chosen, *resources) | ({"Condition": condition} if condition else {}))
     allowed.append(_allow(("logs:CreateLogStream", "logs:PutLogEvents"), log))
     allowed.append(_allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), "*"))
     if function == "admin":
         allowed.append(_allow(_WATCHING, "*"))
     allowed += _allow_keys(function, environment, names)
     return allowed + _allow_event_source(function, names) + _allow_network(function, names)
+
+
+def _get_condition(function: FunctionName, setting: str, action: str) -> Mapping[str, Any] | None:
+    if (setting, action) == ("keys_table", UPDATE):
+        return ONLY_LAST_USED
+    is_mark = function == "assignment_sync" and setting == "counters_table" and action in _MARKING
+    return _ONLY_MARKS if is_mark else None
 
 
 def _allow_objects(names: ResourceNames) -> list[dict[str, Any]]:
@@ -186,6 +203,9 @@ def list_calls(function: FunctionName, environment: Environment, names: Resource
 
 def _allow_event_source(function: FunctionName, names: ResourceNames) -> list[dict[str, Any]]:
     """The calls by which the Lambda service reads the function's stream, with the function's role."""
+    if function == "webhooks":
+        receive = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+        return [_allow(receive, names.get_arn("webhook_queue"))]
     if function == "event_processor":
         actions = tuple(
             f"kinesis:{action}" for action in (*STREAM_READ_ACTIONS, "DescribeStreamSummary", "ListShards")
@@ -204,8 +224,10 @@ def _allow_keys(
 ) -> list[dict[str, Any]]:
     """Ours encrypts the function's settings too, and receives its failed batches; the platform's, its own."""
     calls = {**list_calls(function, environment, names)}
-    if _allow_event_source(function, names):
+    if function in STREAM_FUNCTIONS:
         calls["failure_queue"] = ("sqs:SendMessage",)
+    if function == "webhooks":
+        calls["webhook_queue"] = ("sqs:ReceiveMessage",)
     platform_owned = {*names.platform_owned, "postgres_secret"}
     platform = [action for name in calls.keys() & platform_owned for action in calls[name]]
     ours = [action for name in calls.keys() - platform_owned for action in calls[name]]
@@ -222,5 +244,5 @@ def _allow_network(function: FunctionName, names: ResourceNames) -> list[dict[st
     return [_allow(tuple(f"ec2:{action}" for action in NETWORK_ACTIONS), "*")]
 
 
-def _allow(actions: tuple[str, ...], *resources: Value) -> dict[str, Any]:
+def _allow(actions: Iterable[str], *resources: Value) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}

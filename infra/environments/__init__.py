@@ -9,7 +9,14 @@ from typing import Literal, TypeAlias, get_args
 from infra.release.steps import Release
 
 FunctionName: TypeAlias = Literal[
-    "assignment", "feature_flags", "ingest", "event_processor", "assignment_sync", "authorizer", "admin"
+    "assignment",
+    "feature_flags",
+    "ingest",
+    "event_processor",
+    "assignment_sync",
+    "authorizer",
+    "webhooks",
+    "admin",
 ]
 NAMES = ("dev", "staging", "prod")
 PRIMED: tuple[FunctionName, ...] = ("assignment", "feature_flags")

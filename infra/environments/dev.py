@@ -12,6 +12,7 @@ ENVIRONMENT = Environment(
         "event_processor": Function(p99_ms=100, timeout=60, reserved=10),
         "assignment_sync": Function(p99_ms=2_000, memory=512, timeout=60, reserved=5),
         "authorizer": Function(p99_ms=50, memory=512, timeout=5, reserved=20),
+        "webhooks": Function(p99_ms=10_000, memory=512, timeout=150),
         "admin": Function(p99_ms=3_000, timeout=29, reserved=10),
     },
     peak=Peak(assigns=25, flags=50, events_per_hour=10_000),

@@ -12,6 +12,7 @@ ENVIRONMENT = Environment(
         "event_processor": Function(p99_ms=100, timeout=60, reserved=100),
         "assignment_sync": Function(p99_ms=2_000, memory=512, timeout=60, reserved=40),
         "authorizer": Function(p99_ms=50, memory=512, timeout=5, reserved=500),
+        "webhooks": Function(p99_ms=10_000, memory=512, timeout=150),
     },
     peak=Peak(assigns=10_000, flags=20_000, events_per_hour=1_000_000),
     throttle=Throttle(rate=34_000, burst=17_000),

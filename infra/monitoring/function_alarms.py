@@ -27,14 +27,16 @@ def list_function_alarms(environment: Environment) -> Iterator[Alarm]:
         is_stream = name in STREAM_FUNCTIONS
         severity: Severity = "page" if name in ANSWERING else "ticket"
         yield _alarm_on_failures(environment, name, severity)
+        throttled = build_function_query("throttled", "Throttles", name, environment, "Sum")
+        description = f"{name} is at its reserved concurrency."
+        yield Alarm(f"{name}-throttles", description, (throttled,), breaching=2, periods=5, severity=severity)
+        if name == "webhooks":  # as fast as the receivers
+            continue
         budget = environment.functions[name].p99_ms
         slow = _measure_share(environment, name, "Slow")
         unit = "batches" if is_stream else "answers"
         description = f"Over 1 % of the {unit} of {name} take longer than {budget} ms."
         yield Alarm(f"{name}-latency", description, slow, SLOW_PERCENT, breaching=2, periods=3)
-        throttled = build_function_query("throttled", "Throttles", name, environment, "Sum")
-        description = f"{name} is at its reserved concurrency."
-        yield Alarm(f"{name}-throttles", description, (throttled,), breaching=2, periods=5, severity=severity)
         if name in ANSWERING:
             cold = _measure_share(environment, name, "ColdStarts")
             description = f"Over 1 % of the answers of {name} wait for a container that starts."

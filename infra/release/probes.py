@@ -86,6 +86,7 @@ PROBES: Mapping[FunctionName, tuple[Probe, ...]] = {
     ),
     "event_processor": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "assignment_sync": (Probe({"Records": []}, {"batchItemFailures": []}),),
+    "webhooks": (Probe({"Records": []}, {"batchItemFailures": []}),),
     "authorizer": (
         Probe({"type": "TOKEN", "authorizationToken": "probe", "methodArn": _METHOD}, _DENIED),
         Probe(  # reads the table of keys

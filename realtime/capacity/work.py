@@ -15,7 +15,7 @@ MEMORY_MB: Mapping[str, int] = {
     "assignment_sync": 512,
     "authorizer": 512,
 }
-"""As production has them; a test compares. The function `admin` serves people, whose load is no model's."""
+"""As production has them; a test compares. `admin` and `webhooks` serve people, whose load no model has."""
 BATCH_SIZE = 500
 BATCH_SECONDS = 1.0
 """A batch waits for so long, so a shard has at most one smaller batch a second."""

@@ -85,7 +85,13 @@ def _serve(
     plane().metrics = stack.report_metrics()
     if snapshot is not None:
         publish_snapshot(console, plane().definitions, snapshot)
-    stack.pump({"event_processor": service.event_processor, "assignment_sync": service.assignment_sync})
+    stack.pump(
+        {
+            "event_processor": service.event_processor,
+            "assignment_sync": service.assignment_sync,
+            "webhooks": service.webhooks,
+        }
+    )
     heartbeat = LocalHeartbeat(plane(), stack.clients.dynamodb, stack.clients.s3)
     with (
         flush_after_responses(lambda: plane().after_response(FLUSH_SECONDS)) as after_response,

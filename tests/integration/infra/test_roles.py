@@ -3,11 +3,12 @@
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from chalice.app import Request
@@ -17,9 +18,12 @@ from chalicelib.api.http import make_auth_context
 from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.keys import grant
 from chalicelib.domain.stream.event import MAX_BYTES
+from chalicelib.domain.webhooks import Webhook
+from chalicelib.services.admin.split_alarms import SplitAlarms
 from chalicelib.services.definitions.catalog import Catalog
 from chalicelib.services.unknown_keys import GUESSES
 from chalicelib.settings import Settings
+from chalicelib.stores.alarm_marks import AlarmMarkStore
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.definitions import DefinitionStore
 from chalicelib.stores.key_snapshots import KeySnapshotStore
@@ -27,6 +31,7 @@ from chalicelib.stores.keys import KeyStore
 from chalicelib.stores.publication import CLAIM_SECONDS, Publication
 from chalicelib.stores.snapshot_folder import KEPT_SECONDS
 from chalicelib.stores.snapshots import SnapshotStore
+from chalicelib.stores.webhooks import WebhookStore
 from chalicelib.wiring import Plane
 from infra import environments
 from infra.environments import Api, FunctionName
@@ -35,10 +40,11 @@ from infra.release.probes import build_gateway_event
 from infra.resource_names import Platform, get_platform_defaults, resolve_names
 from infra.roles import build_statements, list_calls
 from realtime.local.clients import Clients as LocalClients
+from realtime.local.ports import HOST, find_free_port
 from realtime.testing.stores import MemoryAssignmentHistory, MemoryDefinitions, MemoryKeys
 from tests.support.api_keys import make_key, store_key
 from tests.support.calls import list_actions
-from tests.support.experiments import published, published_flag, published_segment
+from tests.support.experiments import experiment, published, published_flag, published_segment
 from tests.support.streams import kinesis, purchase
 
 Calls = set[tuple[str, str]]
@@ -247,11 +253,36 @@ def assignment_sync(plane: Plane) -> None:
         plane.sync({"Records": [record], "shardId": "shardId-1"}, remaining)
 
     while_definitions_change(plane.settings, sync)
+    listen(plane.settings, "split_alarm")
+    plane.split_alarms.announce(experiment("told"), 0.0, time.time())
+
+    class Full:
+        def send(self, bodies: Sequence[str]) -> list[bool]:
+            return [False for _ in bodies]
+
+    marks = AlarmMarkStore(plane.clients, plane.settings.counters_table)
+    untold = SplitAlarms(replace(plane.webhooks, queue=Full()), marks)
+    untold.announce(experiment("untold"), 0.0, time.time())
     if plane.settings.postgres_secret:  # the secret that it asked for does not exist
         plane.history = MemoryAssignmentHistory()
         del plane.assignment_sync
         for refused in ("a\0b", "\0" * (MAX_BYTES // 2)):  # the second is too large for a message
             sync(user_id={"S": refused})
+
+
+def listen(settings: Settings, *events: str) -> Webhook:
+    """The operator's webhook, at an address where nobody answers."""
+    url = f"http://{HOST}:{find_free_port()}/"
+    webhook = Webhook(1, url, events, "whsec_a", "2026-11-22T10:00:00Z")
+    WebhookStore(Clients(settings), settings.publications_table).add(webhook)
+    return webhook
+
+
+def webhooks(plane: Plane) -> None:
+    webhook = listen(plane.settings, "kill")
+    message = json.dumps({"webhook": webhook.id, "body": '{"id": "d_1"}'})
+    answer = plane.deliver_webhooks({"Records": [{"messageId": "m", "body": message}]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
 
 
 def use_keys(plane: Plane) -> None:
@@ -286,6 +317,7 @@ def authorizer(plane: Plane) -> None:
 def admin(plane: Plane) -> None:
     """Every route of the management API, and what publishing does on bad days."""
     settings, store = plane.settings, plane.definitions
+    listen(settings, "publication", "kill", "proposal")
     explained = {"key": "checkout", "kind": "experiment", "user_id": "u1"}
 
     def read() -> None:
@@ -325,9 +357,22 @@ def admin(plane: Plane) -> None:
         ask_admin(plane, path, {"note": "x"}, who="another", **named)
     made = ask_admin(plane, "POST /admin/keys", {"label": "a", "scopes": ["flags"]})
     ask_admin(plane, "POST /admin/keys/{key_id}/revoke", {}, key_id=made["id"])
+    wanted = {"url": f"http://{HOST}:{find_free_port()}/", "events": ["kill"]}
+    added = ask_admin(plane, "POST /admin/webhooks", wanted)["id"]
+    ask_admin(plane, "POST /admin/webhooks/{webhook_id}/test", {}, webhook_id=added)
+    ask_admin(plane, "DELETE /admin/webhooks/{webhook_id}", webhook_id=added)
     plane.write_key_snapshot(time.time() + 2 * KEPT_SECONDS)  # deletes those that nobody needs any more
     ask_admin(plane, "GET /admin/publications/{version}", version="1")
-    for name in ("actions", "keys", "proposals", "publications", "quarantine", "stale-flags", "status"):
+    for name in (
+        "actions",
+        "keys",
+        "proposals",
+        "publications",
+        "quarantine",
+        "stale-flags",
+        "status",
+        "webhooks",
+    ):
         ask_admin(plane, f"GET /admin/{name}")
     for path in ("GET /admin", "GET /admin/definitions"):
         ask_admin(plane, path)
@@ -373,6 +418,7 @@ USES: Mapping[FunctionName, Callable[[Plane], None]] = {
     "event_processor": event_processor,
     "assignment_sync": assignment_sync,
     "authorizer": authorizer,
+    "webhooks": webhooks,
     "admin": admin,
 }
 
@@ -445,3 +491,25 @@ def test_a_function_writes_nothing_about_a_key_but_its_last_use() -> None:
             "dynamodb:Attributes": ["id", "last_used"]
         }
         assert writing["Action"] == ["dynamodb:UpdateItem"]
+
+
+def test_the_sync_may_put_nothing_into_the_counters_but_that_an_alarm_was_told() -> None:
+    names = resolve_names("prod", "standalone")
+    statements = build_statements("assignment_sync", environments.load("prod"), names, "arn:log")
+    counters = [each for each in statements if names.get_arn("counters_table") in each["Resource"]]
+    assert [(each["Action"], each.get("Condition")) for each in counters] == [
+        (
+            ["dynamodb:DeleteItem", "dynamodb:PutItem"],
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["$split/*"]}},
+        ),
+        (["dynamodb:Query", "dynamodb:UpdateItem"], None),
+    ]
+    asked: list[dict[str, Any]] = []
+    client = SimpleNamespace(
+        put_item=lambda **call: asked.append(call["Item"]),
+        delete_item=lambda **call: asked.append(call["Key"]),
+    )
+    marks = AlarmMarkStore(cast(Any, SimpleNamespace(dynamodb=client)), "counters")
+    marks.add("e/1")
+    marks.remove("e/1")
+    assert [item["id"]["S"] for item in asked] == ["$split/e/1"] * 2

@@ -100,6 +100,7 @@ ASK: dict[FunctionName, Callable[[], object]] = {
     "authorizer": authorize,
     "event_processor": lambda: application.event_processor(kinesis([]), None),
     "assignment_sync": lambda: application.assignment_sync({"Records": []}, None),
+    "webhooks": lambda: application.webhooks({"Records": []}, None),
     "admin": lambda: application.admin(PROBES["admin"][1].event, None),
 }
 
@@ -383,7 +384,9 @@ def list_causes(get_name: Callable[[str], Any], tables: list[str]) -> dict[str, 
         )
     for function in LOGICAL_IDS:
         identity = {"FunctionName": f"realtime-{ENV}-{function}"}
-        causes[f"{function}-errors"] = (fail(function), crash(function))
+        # what a receiver refuses is no failure of ours
+        failures = () if function == "webhooks" else (fail(function),)
+        causes[f"{function}-errors"] = (crash(function), *failures)
         causes[f"{function}-latency"] = (answer(function, budget=0.0),)
         causes[f"{function}-throttles"] = (measure("AWS/Lambda", "Throttles", 1, **identity),)
         causes[f"{function}-cold-starts"] = (answer(function, containers=5),)

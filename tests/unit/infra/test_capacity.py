@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra import environments, resource_names
-from infra.environments import OPTIONAL, Environment
+from infra.environments import Environment
 from infra.front_doors.rest import build_stage
 from infra.monitoring.alarms import list_alarms
 from realtime.capacity import costs, work
@@ -64,7 +64,7 @@ def test_production_is_sized_for_what_is_promised() -> None:
     assert (peak.assigns, peak.flags, peak.events_per_hour) == (10_000, 20_000, 1_000_000)
 
 
-@pytest.mark.parametrize("name", PROD.functions)
+@pytest.mark.parametrize("name", work.MEMORY_MB)
 def test_a_function_that_reserves_less_is_found(name: environments.FunctionName) -> None:
     needed = compute_size(build_load(PROD)).functions[name].units
     short = replace(PROD.functions[name], reserved=needed - 1)
@@ -82,7 +82,7 @@ def test_reserved_500_would_cap_flags_at_a_quarter_of_the_promise() -> None:
 @pytest.mark.parametrize("environment", ALL, ids=lambda environment: environment.name)
 def test_the_model_has_the_memory_of_the_environments(environment: Environment) -> None:
     memory = {name: function.memory for name, function in environment.functions.items()}
-    assert {name: memory[name] for name in memory if name not in OPTIONAL} == work.MEMORY_MB
+    assert {name: memory[name] for name in memory if name not in ("webhooks", "admin")} == work.MEMORY_MB
 
 
 def test_the_model_knows_how_many_metrics_alarms_name() -> None:

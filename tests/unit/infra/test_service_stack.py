@@ -36,7 +36,7 @@ def test_functions_are_sized_traced_logged_and_built_for_arm(template: Templates
         assert 512 <= function["MemorySize"] <= 1024
         assert function["Architectures"] == ["arm64"]
         assert function["TracingConfig"] == {"Mode": "Active"}
-        assert function["ReservedConcurrentExecutions"] == expected.reserved
+        assert function.get("ReservedConcurrentExecutions") == expected.reserved
         assert function["LoggingConfig"]["LogFormat"] == "JSON"
         assert function["LoggingConfig"]["SystemLogLevel"] == ("INFO" if environment.reports else "WARN")
 
@@ -113,6 +113,23 @@ def test_streams_are_read_so_that_nothing_is_lost_or_counted_twice(
     assert 0.95 * kept_hours * 3600 < mapping["MaximumRecordAgeInSeconds"] < kept_hours * 3600
     assert mapping["ParallelizationFactor"] == 1
     assert "quarantine" in str(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+
+
+@pytest.mark.parametrize("variant", COMBINATIONS)
+def test_a_message_to_a_webhook_is_gone_only_when_it_was_delivered(template: Templates, variant: str) -> None:
+    expanded = service(template, variant)
+    mapping = of_type(expanded, "AWS::Lambda::EventSourceMapping")["WebhooksWebhooksSqsEventSource"]
+    env = variant.partition("-")[0]
+    assert mapping["EventSourceArn"]["Fn::Sub"].endswith(f":experimentation-webhooks-{env}")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BatchSize"] == 10
+    # Throttled by reserved concurrency, its poller would count receives that were none.
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    function = of_type(expanded, "AWS::Lambda::Function")["Webhooks"]
+    assert "ReservedConcurrentExecutions" not in function
+    queue = of_type(template(variant, "data"), "AWS::SQS::Queue")["Webhooks"]
+    assert function["Timeout"] < queue["VisibilityTimeout"]  # else it is delivered again beside itself
+    assert "VpcConfig" not in function
 
 
 def test_an_existing_platforms_stream_and_tables_come_from_its_parameters(template: Templates) -> None:
