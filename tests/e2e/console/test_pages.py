@@ -31,7 +31,7 @@ PAGES = {
     "publications": ["version 1", "the first files"],
     "publications/1": ["the first files", "new-checkout"],
     "status": ["act now", "3 records, the oldest 34 s old", "docs/runbook.md#quarantine-not-empty"],
-    "keys": ["web", "6a2c80f4ce11", "expired"],
+    "keys": ["web", "aaaa1111aaaa", "expired"],
     "webhooks": ["https://hooks.example/x", "refused"],
     "audit": ["explain", "sha256:5f2c"],
     "nowhere": ["There is no such page"],

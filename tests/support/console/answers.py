@@ -125,8 +125,8 @@ def make_status() -> dict[str, Any]:
 def make_keys() -> list[dict[str, Any]]:
     fields = {"created": "2026-11-01T10:00:00Z", "last_used": None, "expires": None, "revoked": None}
     return [
-        {"id": "6a2c80f4ce11", "label": "web", "scopes": ["flags:client"], **fields, "accepted": True},
-        {"id": "91be55d0c3a7", "label": "", "scopes": ["events", "assign"], **fields, "accepted": False,
+        {"id": "aaaa1111aaaa", "label": "web", "scopes": ["flags:client"], **fields, "accepted": True},
+        {"id": "bbbb2222bbbb", "label": "", "scopes": ["events", "assign"], **fields, "accepted": False,
          "expires": "2026-11-02T00:00:00Z", "last_used": "2026-11-01T12:00:00Z"},
     ]  # fmt: skip
 

@@ -14,6 +14,9 @@ from tests.support.console.server import serve_console
 from tests.support.node import FOLDER
 
 PHONE, DESK = {"width": 320, "height": 640}, {"width": 1100, "height": 800}
+PATIENCE_MS = 15_000
+"""Of a busy machine: on an idle one each wait ends within tenths of a second."""
+expect.set_options(timeout=PATIENCE_MS)
 _STATUS = re.compile(r"the server responded with a status of (\d+)|net::(ERR_\w+)")
 _GO = """address => location.hash === address || new Promise((done) => {
     addEventListener("hashchange", () => done(true), {once: true});
@@ -112,7 +115,7 @@ def open_tab_at(
         viewport={"width": size["width"], "height": size["height"]},
         reduced_motion="reduce", locale="en-GB", timezone_id="UTC",
     )  # fmt: skip
-    context.set_default_timeout(5_000)
+    context.set_default_timeout(PATIENCE_MS)
     if key is not None:
         enter = f"sessionStorage.getItem('key') ?? sessionStorage.setItem('key', {json.dumps(key)})"
         context.add_init_script(enter)
