@@ -3,7 +3,7 @@
 import { get, path } from "./api.js";
 import { curves } from "./chart.js";
 import {
-  b, bar, block, button, chip, code, command, count, dim, field, fold, h, list, note, outline, p, part, percent,
+  b, bar, block, button, chip, code, command, count, dim, field, fold, h, link, list, note, outline, p, part, percent,
   plural, put, said, series, short, sub, table, when,
 } from "./dom.js";
 import { definitionPage, propose, tester } from "./flag.js";
@@ -14,8 +14,12 @@ const DECISIONS = { better: "good", holds: "good", worse: "bad", fails: "bad" };
 
 export const experiment = (key) => definitionPage("experiment", key, (item) => [
   part("Verdict", block("the verdict", () => loadAnalysis(key), (saved) => showAnalysis(key, saved))),
-  part("Live numbers", block("live numbers", () => get(`${path("experiments", key)}/results`),
-    (results) => showResults(item, results), { every: 10 })),
+  part("Live numbers", block("live numbers", () => Promise.all([
+    get(`${path("experiments", key)}/results`), get("admin/quarantine")]), ([results, queue]) => [
+    queue.messages > 0 && p(chip("look", "warn"), " Quarantine: ", plural(queue.messages, "record"), " not counted. ",
+      link("Status", "status")),
+    showResults(item, results),
+  ], { every: 10 })),
   part("What it is", outline(item.words)),
   part("Who gets what", tester("experiment", key)),
 ], {

@@ -21,6 +21,7 @@ PAGES = {
         "−16.4 % to +12.1 %",
         "1,372",
         "p 0.347",
+        "3 records not counted",
         "Revenue of 30 days: difference from control",
     ],
     "experiments/quiet": ["No verdict yet", "python -m realtime analyze quiet --save"],
