@@ -81,7 +81,7 @@ def show_publication(_: Request, admin: Admin, version: str) -> dict[str, Any]:
 @admin_view
 def list_stale_flags(_: Request, admin: Admin) -> dict[str, Any]:
     now = admin.plane.clock()
-    usages, _broken = list_flag_usage(admin.plane.definitions, admin.plane.counters)
+    usages, _broken = list_flag_usage(admin.plane.definitions, admin.plane.counters, admin.plane.parallel)
     flags = []
     for usage in usages:
         reasons = list(usage.find_removal_reasons(now))

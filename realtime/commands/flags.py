@@ -8,6 +8,7 @@ from rich.table import Column, Table
 from chalicelib.domain.definitions.model import Definitions
 from chalicelib.domain.stream.counters import Counters, format_day
 from chalicelib.services.admin.flag_usage import list_flag_usage
+from chalicelib.services.concurrency import Parallel
 
 
 def list_flags(
@@ -21,7 +22,7 @@ def list_flags(
     now = time.time() if now is None else now
     names = "flag", "type", "published", "last evaluated", "can go"
     table = Table(*(Column(name, overflow="fold") for name in names))
-    usages, broken = list_flag_usage(definitions, counters)
+    usages, broken = list_flag_usage(definitions, counters, Parallel())
     for usage in usages:
         reasons = list(usage.find_removal_reasons(now))
         required = f"no: required by {', '.join(usage.required_by)}" if usage.required_by else ""

@@ -16,7 +16,7 @@ from chalice.local import LambdaContext, RouteMatcher
 
 from chalicelib.api.requests import get_media_type
 from realtime.local.gateway import Answer, Gateway
-from realtime.local.limits import FUNCTION_SECONDS
+from realtime.local.limits import Limits
 
 Front: TypeAlias = Literal["rest", "http", "url", "alb", "alb-multi"]
 FRONTS: tuple[Front, ...] = get_args(Front)
@@ -42,7 +42,8 @@ class FrontGateway(Gateway):
             page = b"<html><head><title>413 Request Entity Too Large</title></head></html>"
             return Answer(413, {"Content-Type": "text/html"}, page)
         event = json.loads(json.dumps(self.build_event(method, path, headers, body)))
-        context = LambdaContext("local", memory_size=1024, max_runtime_ms=int(FUNCTION_SECONDS * 1000))
+        milliseconds = int(1000 * Limits().get_function_seconds(path))
+        context = LambdaContext("local", memory_size=1024, max_runtime_ms=milliseconds)
         answer = json.loads(json.dumps(self._app(event, context)))
         sent = answer["headers"]
         if self._front == "alb-multi":

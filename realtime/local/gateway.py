@@ -21,7 +21,7 @@ from chalice.local import (
 from chalicelib.api.application import Application
 from chalicelib.api.refusals import build_refusal_headers, render_refusal
 from realtime.local.invocation import describe_error
-from realtime.local.limits import FUNCTION_SECONDS
+from realtime.local.limits import ADMIN_PATHS, ADMIN_SECONDS, FUNCTION_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,12 @@ class Gateway:
         app.__class__ = _LocalApplication
         self._app = app
         self._routes = _RouteMatcher(list(app.routes))
-        self._local = LocalGateway(app, Config.create(lambda_timeout=FUNCTION_SECONDS))
-        self._local.event_converter = LambdaEventConverter(self._routes, app.api.binary_types)
+        self._deciding, self._admin = (
+            LocalGateway(app, Config.create(lambda_timeout=seconds))
+            for seconds in (FUNCTION_SECONDS, ADMIN_SECONDS)
+        )
+        for local in (self._deciding, self._admin):
+            local.event_converter = LambdaEventConverter(self._routes, app.api.binary_types)
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         route_path, mark, query = path.partition("?")
@@ -80,8 +84,9 @@ class Gateway:
         methods = self._app.routes[route]
         if method not in methods and method != "OPTIONS":
             return self.build_error(405, path, {"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
+        local = self._admin if path.startswith(ADMIN_PATHS) else self._deciding
         try:
-            response = self._local.handle_request(method, path, _drop_empty_key(headers), body)
+            response = local.handle_request(method, path, _drop_empty_key(headers), body)
         except LocalGatewayException as error:
             return self.build_error(error.CODE, path)
         except Exception as error:  # noqa: BLE001 - an authorizer that fails is a 500, whatever it raised

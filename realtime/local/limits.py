@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-FUNCTION_SECONDS = 10.0
-"""What Lambda gives a function, as .chalice/config.json says."""
+FUNCTION_SECONDS, ADMIN_SECONDS = 10.0, 29.0
+"""What Lambda gives a function that decides, and `admin`, as .chalice/config.json says."""
+ADMIN_PATHS = ("/admin", "/console")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,9 @@ class Limits:
     idle_seconds: int = 75  # between two requests of a connection
     function_seconds: float = FUNCTION_SECONDS
     gateway_seconds: float = 29.0
+
+    def get_function_seconds(self, path: str) -> float:
+        return ADMIN_SECONDS if path.startswith(ADMIN_PATHS) else self.function_seconds
 
 
 def get_limits(front: str) -> Limits:

@@ -152,7 +152,8 @@ class _Endpoint:
         request = scope["method"], path, headers, body or None
         answering = asyncio.get_running_loop().run_in_executor(self._threads, self._call_function, *request)
         # Who gives up first: Lambda, whose error the gateway answers with 502, or the gateway.
-        seconds, status = min((self._limits.function_seconds, 502), (self._limits.gateway_seconds, 504))
+        function_seconds = self._limits.get_function_seconds(path)
+        seconds, status = min((function_seconds, 502), (self._limits.gateway_seconds, 504))
         try:
             async with asyncio.timeout(seconds):
                 return await answering

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.publishing.documents import Document, parse_row
 from chalicelib.domain.stream.counters import Counters, flag_scope, format_day
 from chalicelib.domain.timestamps import parse_timestamp
+from chalicelib.services.concurrency import Parallel
 
 DAY = 86_400.0
 UNCHANGED_DAYS = 90
@@ -49,7 +50,7 @@ class FlagUsage:
 
 
 def list_flag_usage(
-    definitions: Definitions, counters: Counters
+    definitions: Definitions, counters: Counters, parallel: Parallel
 ) -> tuple[Sequence[FlagUsage], Sequence[DefinitionRow]]:
     """By key, and the rows that are not valid flags. Raises StorageUnavailable or Throttled."""
     rows = dict(sorted(definitions.get_all("flag").items()))
@@ -58,16 +59,21 @@ def list_flag_usage(
     documents: list[Document] = [flag.document for flag in flags.values()]
     documents += filter(None, map(parse_row, others))
     broken = [row for key, row in rows.items() if key not in flags]
-    return list(find_usage(flags, rows, counters, documents)), broken
+
+    def find_last_day(key: str) -> int | None:
+        return max((item.counter.day for item in counters.read(flag_scope(key))), default=None)
+
+    days = dict(zip(flags, parallel.map(find_last_day, flags), strict=True))
+    return list(find_usage(flags, rows, days, documents)), broken
 
 
 def find_usage(
     flags: Mapping[str, Flag],
     rows: Mapping[str, DefinitionRow],
-    counters: Counters,
+    days: Mapping[str, int | None],
     documents: Iterable[Document],
 ) -> Iterator[FlagUsage]:
-    """``documents`` are all that may use a flag."""
+    """``days``: the last one with an evaluation. ``documents`` are all that may use a flag."""
     required_by: dict[str, list[str]] = {}
     for document in documents:
         kind = get_kind(document)
@@ -76,8 +82,7 @@ def find_usage(
             if used_kind == "flag":
                 required_by.setdefault(key, []).append(name)
     for key, flag in flags.items():
-        days = [item.counter.day for item in counters.read(flag_scope(key))]
-        yield FlagUsage(flag, rows[key].published_at, max(days, default=None), required_by.get(key, ()))
+        yield FlagUsage(flag, rows[key].published_at, days[key], required_by.get(key, ()))
 
 
 def find_constant_variant(flag: Flag, now: float) -> str | None:
