@@ -23,6 +23,9 @@ from chalicelib.services.admin.listing import Listed
 from chalicelib.services.admin.past_versions import Histories
 from chalicelib.services.admin.publishing import Plan, PlannedChange
 
+MAX_CHANGES_BYTES = 500_000
+"""A load balancer passes on 1 MB, in which this text is quoted once more."""
+
 
 def render_listed(listed: Listed, now: float, open_proposals: int = 0) -> dict[str, Any]:
     row, document = listed.row, listed.document
@@ -113,6 +116,19 @@ def render_plan(plan: Plan) -> list[dict[str, Any]]:
                 "notes": [f"does not change, but uses {used}"],
             }
         )
+    return shorten_changes(changes)
+
+
+def shorten_changes(
+    changes: list[dict[str, Any]], max_bytes: int = MAX_CHANGES_BYTES
+) -> list[dict[str, Any]]:
+    """Without the differences of those that do not fit: a published change must not end in an error."""
+    size = 0
+    for change in changes:
+        size += len(json.dumps(change))
+        if size > max_bytes:
+            change["differences"] = []
+            change["notes"].append("its differences are left out: the answer would be too large")
     return changes
 
 

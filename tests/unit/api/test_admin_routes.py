@@ -14,6 +14,7 @@ from chalicelib.admin.models import Event, Scope
 from chalicelib.admin.openapi import OPERATIONS
 from chalicelib.admin.routes import ROUTES
 from chalicelib.admin.wiring import get_admin
+from chalicelib.api.front_door import LOAD_BALANCER_BYTES
 from chalicelib.api.models import ResultsAnswer
 from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import SCOPES
@@ -459,3 +460,13 @@ def test_a_receiver_is_added_told_and_removed(api: Api) -> None:
 
 def test_the_events_of_a_receiver_are_those_that_there_are() -> None:
     assert {*get_args(Event)} == {*EVENTS}
+
+
+def test_a_publish_of_very_many_is_answered_within_what_a_load_balancer_passes_on(api: Api) -> None:
+    flags = [FLAG | {"key": f"f{number}", "description": "x" * 2_000} for number in range(400)]
+    answer = api.publish(*flags)
+    assert (answer.status, len(answer.body["changes"])) == (200, 400)
+    assert len(json.dumps(json.dumps(answer.body))) < LOAD_BALANCER_BYTES
+    assert answer.body["changes"][0]["differences"]
+    last = answer.body["changes"][-1]
+    assert (last["differences"], "left out" in last["notes"][-1]) == ([], True)
