@@ -142,5 +142,9 @@ async function start() {
 }
 
 page.reload = show;
-addEventListener("hashchange", () => (say(), show()));
+addEventListener("hashchange", () => {
+  document.querySelector("dialog")?.close();
+  say();
+  show();
+});
 start();

@@ -145,6 +145,9 @@ function splitCheck(srm) {
 const listDays = ({ windows }) => Object.keys(windows.day).sort().filter((day) =>
   Object.values(windows.day[day]).some(({ exposures, events }) => exposures > 0 || Object.keys(events).length > 0));
 
+/** Which curve is shown, also when newer numbers have come. */
+let chosen;
+
 function byDay(results, days) {
   const types = days.flatMap((day) => Object.values(results.windows.day[day]).flatMap(({ events }) => Object.keys(events)));
   const measures = [...new Set(types)].filter((type) => type !== "exposure").sort().flatMap((type) => [
@@ -155,9 +158,11 @@ function byDay(results, days) {
   const names = Object.keys(results.variants);
   const read = (day, name, measure) => (results.windows.day[day][name] ? measure(results.windows.day[day][name]) : 0);
   const place = h("div");
-  const select = h("select", { onchange: () => draw() }, measures.map(([label], i) => h("option", { value: i }, label)));
+  const select = h("select", { onchange: () => draw(), value: Math.max(0, measures.findIndex(([label]) => label === chosen)) },
+    measures.map(([label], i) => h("option", { value: i }, label)));
   function draw() {
     const [label, measure] = measures[select.value];
+    chosen = label;
     put(place, curves(`${label}, by day of the event, added up`, names.map((name, i) => {
       let sum = 0;
       const users = results.variants[name].assigned || 1;

@@ -162,6 +162,15 @@ def test_an_experiment_is_started_and_paused(tab: Tab) -> None:
     expect(tab.page.locator(".title .chip")).to_have_text("paused")
 
 
+def test_a_question_does_not_outlast_its_page(tab: Tab) -> None:
+    tab.open("flags")
+    tab.go("flags/new-checkout")
+    tab.button("Kill").click()
+    tab.page.go_back()
+    expect(tab.heading()).to_have_text("Flags")
+    expect(tab.dialog()).to_have_count(0)
+
+
 def test_nothing_changes_without_a_reason_or_after_cancel(tab: Tab) -> None:
     tab.open("flags/new-checkout")
     set_rollout(tab, "30")

@@ -55,6 +55,23 @@ def test_curves_take_only_days_of_events(browser: Browser) -> None:
         expect(picture).to_contain_text("exposures per assigned user")
 
 
+def test_newer_numbers_come_by_themselves_and_leave_what_was_chosen(browser: Browser) -> None:
+    admin = FakeAdmin()
+    results = admin.results("free-shipping")
+    admin.results = lambda _key: results
+    with open_tab(browser, admin) as tab:
+        tab.page.clock.install()
+        tab.open("experiments/free-shipping")
+        tab.page.get_by_label("Curve").select_option("exposures per assigned user")
+        tab.page.get_by_text("Numbers by day").click()
+        tab.heading().focus()
+        results["variants"]["control"]["assigned"] = 4_321
+        tab.page.clock.run_for(11_000)
+        expect(tab.page.locator("main")).to_contain_text("4,321")
+        expect(tab.page.locator("figure").last).to_contain_text("exposures per assigned user")
+        expect(tab.page.get_by_role("region", name="exposures on each day")).to_be_visible()
+
+
 def test_a_failed_check_stands_before_the_verdict(browser: Browser) -> None:
     admin = FakeAdmin()
     admin.analyses["free-shipping"] = make_analysis("free-shipping", "alarm")
