@@ -70,10 +70,9 @@ def require_version(expected: int, published: int) -> None:
 
 def name_author(caller: Caller, reason: str) -> Author:
     """With why, in the note."""
-    note = ", ".join(filter(None, (" ".join(reason.split()), caller.author.note)))
-    return caller.author._replace(note=note)
+    return caller.author._replace(note=" ".join(reason.split()))
 
 
 def describe_action(name: str, caller: Caller, selection: str) -> Action:
     """For the audit."""
-    return Action(name, caller.name, note=caller.id, selection=selection)
+    return Action(name, caller.name, selection=selection)

@@ -18,12 +18,12 @@ class Caller(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.label or self.id
+        """For histories: labels may be the same, ids are not."""
+        return f"{self.label} ({self.id})" if self.label and self.label != self.id else self.id
 
     @property
     def author(self) -> Author:
-        """For histories."""
-        return Author(self.name, self.id, self.id)
+        return Author(self.name, identity=self.id)
 
 
 def read_caller(request: Request) -> Caller:

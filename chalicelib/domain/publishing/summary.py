@@ -58,13 +58,14 @@ def _summarize_flag(flag: FlagDocument, now: float) -> str:
         return "off"
     if flag.rules is not None:
         return _count(len(flag.rules), "rule")
-    rules = len((flag.targeting_rules or {}).get("rules", ()))
+    rules = (flag.targeting_rules or {}).get("rules", ())
     rollout = get_rollout(flag, now) or 0
     shares = [share for share in list_split(flag) or () if share.share > 0]
     served = shares[0].variant if len(shares) == 1 else _join(shares)
     share = "" if rollout == 100 else f" for {_percent(rollout)}"
     if rules:
-        return f"{_count(rules, 'rule')}: {served}{share}"
+        has_own = all("variant" in rule or "allocation" in rule for rule in rules)
+        return f"{_count(len(rules), 'rule')}{share if has_own else f': {served}{share}'}"
     return f"{served}{share or ' for everybody'}"
 
 

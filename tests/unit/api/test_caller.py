@@ -29,7 +29,11 @@ def send(principal: str, *scopes: str, label: str = "") -> Request:
 @pytest.mark.parametrize(
     ("request_", "caller", "name"),
     [
-        (send("1f2e3d4c5b6a", "admin", label="ci"), Caller("key 1f2e3d4c5b6a", "ci", True), "ci"),
+        (
+            send("1f2e3d4c5b6a", "admin", label="ci"),
+            Caller("key 1f2e3d4c5b6a", "ci", True),
+            "ci (key 1f2e3d4c5b6a)",
+        ),
         (send("1f2e3d4c5b6a", "view"), Caller("key 1f2e3d4c5b6a", "", False), "key 1f2e3d4c5b6a"),
         (send("demo", "admin", "view", label="demo"), Caller("demo", "demo", True), "demo"),
     ],

@@ -11,6 +11,7 @@ from tests.support.flags import rules, where
 NOW = 1_790_000_000.0
 HALVES = [{"key": "a", "allocation": 0.5}, {"key": "b", "allocation": 0.5}]
 RULES = rules({"rule": where("x", "eq", 1)})
+OWN = rules({"rule": where("x", "eq", 1), "variant": "b"})
 COLOURS = {
     "type": "string",
     "default_variant": "a",
@@ -30,6 +31,8 @@ COLOURS = {
             {"targeting_rules": rules({"rule": where("x", "eq", 1)}), "rollout_percentage": 5},
             "1 rule: on for 5 %",
         ),
+        (COLOURS | {"targeting_rules": OWN}, "1 rule"),
+        (COLOURS | {"targeting_rules": OWN, "rollout_percentage": 5}, "1 rule for 5 %"),
         ({"rules": [{"serve": "on"}, {"serve": "off"}]}, "2 rules"),
     ],
 )
