@@ -27,7 +27,7 @@ def show_environment(request: Request, admin: Admin) -> dict[str, Any]:
         "version": admin.plane.definitions.get_changes(None).version,
         "approvals": admin.plane.proposals.get_approvals(),
         "scopes": ["admin", "view"] if caller.is_admin else ["view"],
-        "identity": {"id": caller.id, "label": caller.label},
+        "identity": {"id": caller.id, "label": caller.label, "name": caller.name},
     }
 
 

@@ -32,8 +32,7 @@ export const proposals = (query) => {
 export const proposal = (id) => ({
   title: id,
   content: (head) => block("this proposal", () => get(path("proposals", id)), (item) => {
-    const { identity } = session.me;
-    const isOwn = [identity.label, identity.id].includes(item.proposed_by);
+    const isOwn = item.proposed_by === session.me.identity.name; // as histories have it
     const isOpen = item.state === "open";
     head([chip(item.state, STATES[item.state])], isOpen && changer(
       !isOwn && button("Approve", () => approve(item), "primary"),

@@ -87,7 +87,7 @@ class FakeAdmin(FakeSystem):
 
     def me(self, by: str, **_: Any) -> Answer:
         scopes = ["view"] if by == "viewer" else ["admin", "view"]
-        identity = {"id": f"key {by}-id", "label": by}
+        identity = {"id": f"key {by}-id", "label": by, "name": by}
         answer = {"environment": "local", "program": "0.1.0", "version": self.version, "identity": identity}
         return 200, {**answer, "approvals": int(self.needs_approval), "scopes": scopes}
 

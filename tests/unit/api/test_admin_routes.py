@@ -115,6 +115,7 @@ def test_it_says_where_one_is_and_what_the_key_may_do(api: Api) -> None:
     body = api.get("/admin").body
     assert (body["environment"], body["version"], body["approvals"]) == ("local", 0, 0)
     assert (body["scopes"], body["identity"]["label"]) == (["view"], VERA)
+    assert body["identity"]["name"] == name(VERA)
     assert api.get("/admin", ANN).body["scopes"] == ["admin", "view"]
 
 
