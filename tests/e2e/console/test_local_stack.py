@@ -141,7 +141,7 @@ def test_a_change_waits_for_a_second_person(browser: Browser, stack: RunningStac
         tab.button("Approve").click()
         expect(tab.dialog()).to_contain_text("50")
         tab.confirm("Approve and publish", "fine")
-        expect(tab.page.locator("main")).to_contain_text("by ben, as version")
+        expect(tab.page.locator("main")).to_contain_text("by ben (key ")
     assert api.get("/admin/definitions/flag/careful").json()["rollout"] == 50
 
 

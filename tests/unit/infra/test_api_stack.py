@@ -57,6 +57,12 @@ def test_each_path_has_its_function(path: str, function: str) -> None:
 
 
 @pytest.mark.parametrize("variant", REST_VARIANTS)
+def test_the_gateway_compresses_answers_that_are_worth_it(template: Templates, variant: str) -> None:
+    (api,) = of_type(template(variant, "service"), "AWS::ApiGateway::RestApi").values()
+    assert api["MinimumCompressionSize"] == 1024
+
+
+@pytest.mark.parametrize("variant", REST_VARIANTS)
 def test_every_route_calls_its_functions_alias(template: Templates, variant: str) -> None:
     routes = list(list_operations(body(template, variant)))
     assert len(routes) >= 12
