@@ -165,8 +165,6 @@ class Environment:
 
     def __post_init__(self) -> None:
         self._check_api()
-        if missing := {*get_args(FunctionName)} - {*OPTIONAL} - self.functions.keys():
-            raise ValueError(f"functions: {', '.join(sorted(missing))} must be there")
         if "REALTIME_ADMIN" in self.settings:
             raise ValueError("settings: REALTIME_ADMIN follows functions; name the function admin there")
         for name, function in self.functions.items():
@@ -203,4 +201,11 @@ def load(name: str) -> Environment:
     if name not in NAMES:
         raise ValueError(f"there is no environment {name!r}; use -c env={'|'.join(NAMES)}")
     environment: Environment = importlib.import_module(f"infra.environments.{name}").ENVIRONMENT
+    return check_functions(environment)
+
+
+def check_functions(environment: Environment) -> Environment:
+    """``environment``, if it has all functions that are deployed everywhere. Raises ValueError."""
+    if missing := {*get_args(FunctionName)} - {*OPTIONAL} - environment.functions.keys():
+        raise ValueError(f"functions: {', '.join(sorted(missing))} must be there")
     return environment

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chalicelib.domain.errors import InvalidInput, StorageUnavailable
+from chalicelib.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from chalicelib.domain.key_snapshot import MAX_KEYS, KeySnapshot
 from chalicelib.domain.keys import ApiKey, digest
 from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
@@ -107,7 +107,7 @@ def test_without_table_and_snapshot_nothing_is_said_to_be_revoked(world: World) 
         revoke_key(world.console, gone, WEB.id, snapshots=world.snapshots)
     world.keys.put(WEB)
     world.write()
-    with pytest.raises(ValueError, match="0 keys"):
+    with pytest.raises(NotFound, match="0 keys"):
         revoke_key(world.console, gone, SHOP.id, snapshots=world.snapshots)
     assert revoke_key(world.console, gone, WEB.id, snapshots=world.snapshots) == 1
     assert world.read().keys[WEB.id].revoked
