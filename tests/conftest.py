@@ -16,7 +16,7 @@ from realtime.resources import describe
 from tests.support.postgres import Postgres, postgres
 from tests.support.unique_names import unique_names
 
-hypothesis.register_profile("default", max_examples=60, deadline=None)
+hypothesis.register_profile("default", max_examples=40, deadline=None)
 hypothesis.register_profile("long", max_examples=20_000, deadline=None)  # make long
 hypothesis.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -77,17 +77,18 @@ class WebhookSender:
     ) -> int:
         connection = http.client.HTTPConnection(*address)
         connection.sock = socket.create_connection(address, timeout=CONNECT_SECONDS)
-        timer = threading.Timer(self._seconds, _shut_down, [connection])
+        has_expired = threading.Event()
+        timer = threading.Timer(self._seconds, _shut_down, [connection, has_expired])
         timer.daemon = True
         timer.start()
         try:
             status = self._post(connection, parts, body, headers)
         except OSError:
-            if timer.finished.is_set():
+            if has_expired.is_set():
                 raise TimeoutError from None
             raise
         else:
-            if timer.finished.is_set():  # cut off within its headers, which is taken for their end
+            if has_expired.is_set():  # cut off within its headers, which is taken for their end
                 raise TimeoutError
             return status
         finally:
@@ -119,6 +120,7 @@ class WebhookSender:
         return ssl.create_default_context(cafile=self._certificates or get_cert_path(True))
 
 
-def _shut_down(connection: http.client.HTTPConnection) -> None:
+def _shut_down(connection: http.client.HTTPConnection, has_expired: threading.Event) -> None:
+    has_expired.set()  # first: the exchange fails in the moment of the shutdown
     with suppress(OSError):
         connection.sock.shutdown(socket.SHUT_RDWR)

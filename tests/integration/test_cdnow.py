@@ -22,7 +22,7 @@ from tests.support.archive import archived_lines
 from tests.support.recounting import list_disagreements
 from tests.support.schedule import CHECKOUT, Bench, Schedule
 
-ONE_IN = int(os.environ.get("REALTIME_CUSTOMERS_ONE_IN", "4"))
+ONE_IN = int(os.environ.get("REALTIME_CUSTOMERS_ONE_IN", "8"))
 
 
 class Purchases(Schedule):

@@ -13,7 +13,7 @@ from tests.support.archive import archived_lines
 from tests.support.recounting import list_disagreements
 from tests.support.schedule import Bench, Schedule
 
-SCHEDULES = int(os.environ.get("REALTIME_SCHEDULES", "20"))
+SCHEDULES = int(os.environ.get("REALTIME_SCHEDULES", "12"))
 GROUPS = 20
 ONLY = os.environ.get("REALTIME_SEED")
 

@@ -11,7 +11,7 @@ import pytest
 from infra.nag_suppressions import SUPPRESSIONS
 from tests.support.paths import ROOT
 
-LINTED = ("dev-standalone", "prod-standalone", "everything", "everything-http", "everything-alb")
+LINTED = ("prod-standalone", "everything", "everything-http", "everything-alb")
 """Every kind of resource: the others have the same with other numbers, and a variant takes ten seconds."""
 
 
