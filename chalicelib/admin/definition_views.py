@@ -7,7 +7,7 @@ from chalice.app import Request, Response
 
 from chalicelib.admin import models
 from chalicelib.admin import rendering as render
-from chalicelib.admin.kit import admin_view, check_kind, read_parameters
+from chalicelib.admin.kit import MAX_DIGITS, admin_view, check_kind, read_parameters
 from chalicelib.admin.wiring import Admin
 from chalicelib.api.flags import respond_with_etag
 from chalicelib.api.http import respond_with_json
@@ -71,7 +71,7 @@ def list_publications(request: Request, admin: Admin) -> dict[str, Any]:
 
 @admin_view
 def show_publication(_: Request, admin: Admin, version: str) -> dict[str, Any]:
-    is_number = version.isascii() and version.isdigit() and len(version) < 16
+    is_number = version.isascii() and version.isdigit() and len(version) <= MAX_DIGITS
     found = admin.past_versions.read_texts(int(version)) if is_number else None
     if found is None:
         raise NotFound("publication_not_found", f"There is no publication {version!r}.")

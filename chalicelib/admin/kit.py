@@ -18,6 +18,8 @@ from chalicelib.domain.publishing.author import Author
 
 MAX_DEFINITIONS_BYTES = 4_000_000
 """Of one request; Lambda takes 6 MB."""
+MAX_DIGITS = 15
+"""Of a version. Python reads no number of thousands of digits."""
 View = Callable[..., Response]
 
 
@@ -56,7 +58,7 @@ def check_kind(kind: str) -> DefinitionKind:
 def read_if_match(request: Request) -> int:
     """A publication's number. Raises PreconditionRequired."""
     tag = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"')
-    if not tag.isascii() or not tag.isdigit():
+    if not tag.isascii() or not tag.isdigit() or len(tag) > MAX_DIGITS:
         message = 'Send the version that the change is based on in the header If-Match, such as "12".'
         raise PreconditionRequired("if_match_required", message)
     return int(tag)

@@ -16,8 +16,8 @@ from chalicelib.domain.errors import Conflict, InvalidInput, Problem
 from chalicelib.domain.publishing.definition_set import DefinitionSet
 from chalicelib.domain.publishing.documents import DefinitionName, Document
 from chalicelib.domain.publishing.sources import MetricSource, Source
-from chalicelib.services.admin.kills import find_revival, kill_flag
-from chalicelib.services.admin.publishing import Plan, find_rollback, load_published
+from chalicelib.services.admin.kills import find_revival, kill_flag, plan_revival
+from chalicelib.services.admin.publishing import Plan, describe_rollback, find_rollback, load_published
 
 
 @admin_view
@@ -66,7 +66,7 @@ def roll_back(request: Request, admin: Admin) -> Response:
     published = load_published(definitions)
     require_version(expected, published.version)
     plan = admin.plan(published, find_rollback(definitions, published, asked.version))
-    return _publish(admin, plan, caller, f"rollback to {asked.version}, {asked.reason}")
+    return _publish(admin, plan, caller, describe_rollback(asked.version, asked.reason))
 
 
 @admin_view
@@ -92,7 +92,7 @@ def undo_kill(request: Request, admin: Admin, key: str) -> Response:
     asked = read(models.OptionalReasonRequest, request)
     definitions = admin.plane.definitions
     revival = find_revival(definitions, key, asked.reason)
-    plan = admin.plan(load_published(definitions), {("flag", revival.key): revival.document})
+    plan = plan_revival(definitions, revival, admin.plane.clock())
     return _publish(admin, plan, caller, revival.note)
 
 

@@ -20,7 +20,7 @@ def list_webhooks(_: Request, admin: Admin) -> dict[str, Any]:
 
 @admin_view
 def add_webhook(request: Request, admin: Admin) -> Response:
-    """The secret is shown once; the audit names the id, as an address may be a password."""
+    """The secret is shown once. The audit has no address, which may be a password."""
     caller = require_admin(request)
     asked = read(models.NewWebhookRequest, request)
     with audited(admin.plane.actions, describe_action("add webhook", caller, ",".join(asked.events))):

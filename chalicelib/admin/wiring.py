@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from chalicelib.domain.errors import StorageUnavailable, Throttled
 from chalicelib.services.admin.request_rates import RequestRates
 
 if TYPE_CHECKING:
     from chalicelib.domain.errors import Problem
     from chalicelib.domain.publishing.definition_set import DefinitionSet
     from chalicelib.domain.publishing.documents import DefinitionName
+    from chalicelib.domain.recent_contexts import RecentContext
     from chalicelib.services.admin.approvals import Approvals
     from chalicelib.services.admin.explain import Explainer
     from chalicelib.services.admin.past_versions import PastVersions
     from chalicelib.services.admin.publishing import Plan, Published, Wanted
     from chalicelib.stores.status_sources import StatusSources
     from chalicelib.wiring import Plane
+
+_log = logging.getLogger("realtime")
 
 
 class Admin:
@@ -76,9 +81,16 @@ class Admin:
     def plan(self, published: Published, wanted: Wanted) -> Plan:
         from chalicelib.services.admin.publishing import make_plan
 
-        plane, now = self.plane, self.plane.clock()
-        recent = plane.recent_contexts.get_all(now) if plane.settings.context_sample else ()
-        return make_plan(plane.definitions, published, wanted, now, recent)
+        now = self.plane.clock()
+        return make_plan(self.plane.definitions, published, wanted, now, self._read_recent(now))
+
+    def _read_recent(self, now: float) -> Sequence[RecentContext]:
+        """None where they cannot be read: a publish does not depend on them."""
+        try:
+            return self.plane.recent_contexts.get_all(now) if self.plane.settings.context_sample else ()
+        except (StorageUnavailable, Throttled) as error:
+            _log.warning("recent contexts cannot be read, users are made up: %s", error.code)
+            return ()
 
 
 @lru_cache(maxsize=1)

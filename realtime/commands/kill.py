@@ -1,7 +1,6 @@
 """`kill` and `kill --undo`: turn a flag off for everybody, and on again as it was."""
 
 import json
-from dataclasses import replace
 
 from rich.console import Console
 
@@ -10,7 +9,6 @@ from chalicelib.domain.definitions.model import Definitions, Evaluation
 from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.publishing.kills import describe_kill
 from chalicelib.services.admin import kills
-from chalicelib.services.admin.publishing import load_published, make_plan
 from realtime.commands.publish import AT_ONCE, Submission, print_submitted
 
 
@@ -48,8 +46,7 @@ def undo_kill(
 ) -> None:
     """Publishes the flag with ``enabled`` as before the kill. Raises what the service raises."""
     revival = kills.find_revival(definitions, name, reason)
-    published = replace(load_published(definitions), version=revival.base)  # what is newer is a conflict
-    plan = make_plan(definitions, published, {("flag", revival.key): revival.document}, now)
+    plan = kills.plan_revival(definitions, revival, now)
     note = ", ".join(filter(None, (revival.note, author.note)))
     submitted = submission.submit(plan, author._replace(note=note))
     if isinstance(submitted, int):

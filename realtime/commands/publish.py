@@ -28,11 +28,11 @@ from chalicelib.services.admin.publishing import (
     PlannedChange,
     Published,
     Wanted,
+    describe_rollback,
     find_rollback,
     find_set_problems,
     load_published,
     make_plan,
-    mark_rollback,
 )
 from realtime.commands.validate import print_report
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
@@ -163,7 +163,7 @@ def roll_back(
         wanted = find_rollback(definitions, published, version)
     except InvalidInput as error:
         raise ValueError(f"--rollback: {error} `history` lists them.") from None
-    marked = mark_rollback(publisher, version)
+    marked = publisher._replace(note=describe_rollback(version, publisher.note))
     return _publish_changes(
         console,
         definitions,

@@ -146,7 +146,7 @@ class Approvals:
     def reject(
         self, proposal_id: str, by: Author, now: float, note: str = "", *, tell: Tell = ignore
     ) -> Proposal:
-        """Whoever proposed it withdraws it so. Raises NotFound or Conflict."""
+        """Who proposed it may reject it too, which withdraws it. Raises NotFound or Conflict."""
         proposal = self._get_stored(proposal_id)
         require_open(proposal)
         decided = proposal.decide("rejected", by, format_timestamp(now), _check_text(note, "note"))

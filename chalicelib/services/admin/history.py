@@ -47,7 +47,7 @@ def group_by_publication(versions: Iterable[DefinitionRow]) -> Iterator[PastPubl
 
 
 def list_versions(definitions: Definitions, kind: DefinitionKind, key: str) -> Sequence[Version]:
-    """Of one definition, newest first, and what each changed. Raises NotFound if there are none."""
+    """The versions of one definition, newest first, each with what it changed. Raises NotFound."""
     rows = list(definitions.get_history(kind, key))
     if not rows:
         raise NotFound(f"{kind}_not_found", f"No {kind} {key!r} was ever published.")

@@ -1,7 +1,7 @@
 """Turn a flag off for everybody, and on again as it was."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.domain.announcements import Announce, announce_kill, tell_nobody
@@ -14,6 +14,7 @@ from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.publishing.documents import Document, build_row, parse_document, parse_row
 from chalicelib.domain.publishing.kills import NOTE, UNDO_NOTE, check_reason, find_kill, may_be_on
 from chalicelib.domain.spelling import suggest
+from chalicelib.services.admin.publishing import Plan, load_published, make_plan
 
 ATTEMPTS = 10
 """Somebody else publishes at the same moment: a kill goes on top of it."""
@@ -94,6 +95,12 @@ def find_revival(definitions: Definitions, name: str, reason: str) -> Revival:
         raise Conflict("not_killed", message)
     before = next(each for each in history if each.version < kill.version)
     return Revival(flag.key, base, _turn_on(row, before), kill, said)
+
+
+def plan_revival(definitions: Definitions, revival: Revival, now: float) -> Plan:
+    """What somebody else has published since ``revival`` was read makes it a conflict."""
+    published = replace(load_published(definitions), version=revival.base)
+    return make_plan(definitions, published, {("flag", revival.key): revival.document}, now)
 
 
 def _find_flag(definitions: Definitions, name: str) -> tuple[FlagDocument, DefinitionRow]:

@@ -24,8 +24,8 @@ class PastVersions:
     def read(self) -> Histories:
         """Of each definition its versions, newest first, without texts. Raises as the store."""
         with self._lock:  # one reader brings it up to date for all
-            changes = self._definitions.get_changes(self._version or 0)
-            if self._version is None or changes.keys is None:
+            changes = self._definitions.get_changes(self._version)
+            if changes.keys is None:  # also the first time
                 self._histories = _group(self._definitions.get_versions())
             elif changes.keys:
                 fresh = {name: self._definitions.get_history(*name) for name in changes.keys}

@@ -22,14 +22,15 @@ Wanted: TypeAlias = Mapping[DefinitionName, Document | None]
 """What each definition shall be; None removes it. What is not named stays."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Published:
     """All published definitions as of ``version``."""
 
     version: int
     rows: Mapping[DefinitionName, DefinitionRow]
 
-    def parse_rows(self) -> dict[DefinitionName, Document]:
+    @cached_property
+    def documents(self) -> dict[DefinitionName, Document]:
         """Those that are valid."""
         documents = {name: parse_row(row) for name, row in self.rows.items()}
         return {name: document for name, document in documents.items() if document}
@@ -82,10 +83,10 @@ class Plan:
         return dependents
 
     @cached_property
-    def revived(self) -> Sequence[tuple[DefinitionName, DefinitionRow]]:
-        """Flags that are killed and would be on again, each with its kill."""
+    def revived(self) -> Mapping[DefinitionName, DefinitionRow]:
+        """The kill of each flag that is killed and would be on again."""
         kills = ((change.name, self._find_undone_kill(change)) for change in self.changes)
-        return [(name, kill) for name, kill in kills if kill]
+        return {name: kill for name, kill in kills if kill}
 
     def summarize(self) -> str:
         """Such as ``1 added, 2 changed``."""
@@ -102,9 +103,9 @@ class Plan:
         """What is published; a row without text removes its definition."""
         return [_build_change_row(change) for change in self.changes]
 
-    @cached_property
+    @property
     def before(self) -> Mapping[DefinitionName, Document]:
-        return self.published.parse_rows()
+        return self.published.documents
 
     @cached_property
     def after(self) -> Mapping[DefinitionName, Document]:
@@ -121,7 +122,7 @@ class Plan:
             before = change.before if isinstance(change.before, ExperimentDocument) else None
             notes += describe_split_change(change.after, history)
             notes += describe_plan_change(before, change.after, history, self.now)
-        kill = dict(self.revived).get(change.name)
+        kill = self.revived.get(change.name)
         return PlannedChange(change, impact, notes, kill)
 
     def _find_undone_kill(self, change: DefinitionChange) -> DefinitionRow | None:
@@ -156,10 +157,10 @@ def find_set_problems(
 ) -> Sequence[Problem]:
     """What is wrong with ``written``, by itself and beside what stays published. Freezes its metrics."""
     if not written.problems:
-        written.freeze_metrics(published.parse_rows())
+        written.freeze_metrics(published.documents)
     if written.problems:
         return written.problems
-    kept = {name: document for name, document in published.parse_rows().items() if name not in removed}
+    kept = {name: document for name, document in published.documents.items() if name not in removed}
     return written.find_conflicts(kept | written.documents)
 
 
@@ -179,8 +180,9 @@ def find_rollback(definitions: Definitions, published: Published, version: int) 
     return wanted
 
 
-def mark_rollback(author: Author, version: int) -> Author:
-    return author._replace(note=", ".join(filter(None, (f"rollback to {version}", author.note))))
+def describe_rollback(version: int, note: str) -> str:
+    """The note of the history."""
+    return ", ".join(filter(None, (f"rollback to {version}", note)))
 
 
 def _build_change_row(change: DefinitionChange) -> DefinitionRow:

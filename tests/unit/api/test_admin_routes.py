@@ -17,6 +17,7 @@ from chalicelib.admin.wiring import get_admin
 from chalicelib.api.front_door import LOAD_BALANCER_BYTES
 from chalicelib.api.models import ResultsAnswer
 from chalicelib.domain.definitions.model import DefinitionRow
+from chalicelib.domain.errors import StorageUnavailable
 from chalicelib.domain.keys import SCOPES, digest
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.webhooks import EVENTS
@@ -319,6 +320,43 @@ def test_a_kill_is_in_the_list_with_its_reason_until_it_is_undone(api: Api) -> N
 def publish_protected(api: Api) -> None:
     text = json.dumps(FLAG | {"approvals": 1})
     api.service.definitions.publish([DefinitionRow("flag", "dark", text, "active")], 0, 0.0)
+
+
+def test_an_undo_takes_back_nothing_that_is_published_in_the_same_moment(api: Api) -> None:
+    api.publish(FLAG)
+    api.post("/admin/flags/dark/kill", {"reason": "errors"})
+    definitions = api.service.definitions
+    get_history, text = definitions.get_history, json.dumps(FLAG | {"enabled": False, "owner": "shop"})
+
+    def publish_meanwhile(kind: Any, key: str) -> Any:
+        definitions.get_history = get_history  # type: ignore[method-assign]
+        history = get_history(kind, key)
+        definitions.publish([DefinitionRow("flag", "dark", text, "inactive")], 2, 0.0)
+        return history
+
+    definitions.get_history = publish_meanwhile  # type: ignore[method-assign]
+    answer = api.post("/admin/flags/dark/undo-kill", {})
+    assert (answer.status, answer.code) == (412, "version_conflict")
+    assert api.get("/admin/definitions/flag/dark").body["owner"] == "shop"
+    assert api.post("/admin/flags/dark/undo-kill", {}).body["version"] == 4
+    shown = api.get("/admin/definitions/flag/dark").body
+    assert (shown["owner"], shown["status"]) == ("shop", "active")
+
+
+def test_a_publish_does_not_depend_on_recent_contexts(api: Api) -> None:
+    class Gone:
+        def get_all(self, _now: float) -> Any:
+            raise StorageUnavailable
+
+    plane: Any = api.service.plane
+    plane.settings, plane.recent_contexts = replace(plane.settings, context_sample=1.0), Gone()
+    assert api.publish(FLAG).body["version"] == 1
+
+
+@pytest.mark.parametrize("tag", ["", "x", '"²"', "9" * 5000])
+def test_a_version_that_is_no_number_is_refused(api: Api, tag: str) -> None:
+    answer = api.post("/admin/publish", {"definitions": {"flags": [FLAG]}, "reason": "x"}, If_Match=tag)
+    assert (answer.status, answer.code) == (428, "if_match_required")
 
 
 def test_a_change_waits_until_somebody_else_approves_it(api: Api) -> None:
