@@ -5,7 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NODE := tests/e2e/node
 ARGS ?=
-PYTEST_WORKERS ?= 2
+# Many tests wait for processes that they started: two workers leave a fifth of two cores idle.
+PYTEST_WORKERS ?= 3
 PYTHONS ?= python3.11 python3.12 python3.13
 VENDORS ?=
 

@@ -52,7 +52,6 @@ Calls = set[tuple[str, str]]
 SECRET = "platform-postgres"  # noqa: S105 - its name
 VARIANTS: Mapping[str, dict[str, Any]] = {
     "standalone": {"identity": False},
-    "http": {"identity": False},  # an HTTP API, where each function reads keys itself
     "existing": {
         "platform": "existing",
         "archive": "firehose",
@@ -429,24 +428,29 @@ def test_a_role_has_what_its_function_calls_and_nothing_more(
 ) -> None:
     container, recorder = plane
     USES[name](container)
-    if variant == "http" and name in ("assignment", "feature_flags", "admin"):
-        use_keys(container)
-    environment = _environment(variant)
-    platform_resources = (
-        replace(get_platform_defaults("dev"), postgres_secret=SECRET) if variant == "existing" else None
-    )
-    allowed = list_calls(name, environment, resolve_names("dev", _get_platform(variant), platform_resources))
-    assert recorder.calls == {(setting, action) for setting, actions in allowed.items() for action in actions}
+    assert recorder.calls == _list_allowed(name, variant)
 
 
-def _get_platform(variant: str) -> Platform:
-    return "existing" if variant == "existing" else "standalone"
+@pytest.mark.parametrize("variant", ["standalone"], indirect=True)
+def test_behind_an_http_api_the_functions_that_callers_ask_may_read_keys_too(
+    plane: tuple[Plane, Recorder], variant: str
+) -> None:
+    container, recorder = plane
+    use_keys(container)
+    for name in LOGICAL_IDS:
+        before = _list_allowed(name, variant)
+        reads_keys = name in ("assignment", "feature_flags", "ingest", "admin")
+        assert _list_allowed(name, variant, "http") == (before | recorder.calls if reads_keys else before)
 
 
-def _environment(variant: str) -> environments.Environment:
+def _list_allowed(name: FunctionName, variant: str, api: Api = "rest") -> Calls:
+    is_existing = variant == "existing"
+    platform: Platform = "existing" if is_existing else "standalone"
+    given = replace(get_platform_defaults("dev"), postgres_secret=SECRET) if is_existing else None
     changed = {f"REALTIME_{name.upper()}": str(value).lower() for name, value in VARIANTS[variant].items()}
-    api: Api = "http" if variant == "http" else "rest"
-    return replace(environments.load("dev"), settings=changed, api=api)
+    environment = replace(environments.load("dev"), settings=changed, api=api)
+    allowed = list_calls(name, environment, resolve_names("dev", platform, given))
+    return {(setting, action) for setting, actions in allowed.items() for action in actions}
 
 
 @pytest.mark.parametrize("name", LOGICAL_IDS)
