@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 NODE := tests/e2e/node
+SITE := infra/docs_site
 ARGS ?=
 # Many tests wait for processes that they started: two workers leave a fifth of two cores idle.
 PYTEST_WORKERS ?= 3
 PYTHONS ?= python3.11 python3.12 python3.13
 VENDORS ?=
 
-.PHONY: run test test-all coverage test-environment check bench bench-peers check-vendors fuzz load soak simulate synth cdk \
+.PHONY: run test test-all coverage test-environment check bench bench-peers check-vendors fuzz load soak simulate docs synth cdk \
   lock audit secrets licences package long chaos format clean
 
 run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
@@ -72,6 +73,12 @@ soak: $(VENV)/dev.stamp .venv-aws/stamp ## ten minutes of mixed load, faults on 
 simulate: $(VENV)/dev.stamp ## how often the analysis finds what is not there, on CDNOW divided by chance; some minutes
 	$(BIN)/python -m loadtests.simulation $(ARGS)
 
+docs: $(VENV)/dev.stamp .venv-docs/stamp $(SITE)/node_modules/.stamp ## the site, in build/docs; a broken link fails it
+	$(BIN)/python -m infra.docs_site
+	.venv-docs/bin/zensical build --strict -f build/mkdocs.yml # the successor: it reads the same pages
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet -f build/mkdocs.yml
+	@echo "The site is in build/docs: open build/docs/index.html."
+
 synth: $(VENV)/dev.stamp ## all stacks of all environments on both platforms, into build/cdk; no account, no network
 	$(BIN)/python -m infra --all $(ARGS)
 
@@ -82,8 +89,8 @@ lock: .venv-tools/stamp ## the hashes of all that is installed, into locks/ and 
 	@for pair in bundle:requirements.txt run:realtime/requirements.txt \
 	    postgres:realtime/requirements-postgres.txt build:locks/build.in dev:requirements-dev.txt \
 	    emulator:realtime/local/requirements.txt node:$(NODE)/requirements.txt \
-	    fuzz:tests/fuzz/requirements.txt tools:requirements-tools.txt; do \
-	  case $$pair in bundle:*) options=--no-deps;; emulator:*|tools:*) options=;; *) options="-c constraints.txt";; esac; \
+	    fuzz:tests/fuzz/requirements.txt tools:requirements-tools.txt docs:$(SITE)/requirements.txt; do \
+	  case $$pair in bundle:*) options=--no-deps;; emulator:*|tools:*|docs:*) options=;; *) options="-c constraints.txt";; esac; \
 	  $(UV) --universal --python-version 3.11 $$options --output-file locks/$${pair%%:*}.txt $${pair#*:} || exit 1; \
 	done
 	@$(UV) --python-version 3.13 --python-platform x86_64-manylinux_2_28 -c constraints.txt \
@@ -152,6 +159,11 @@ $(VENV)/fuzz.stamp: locks/fuzz.txt | $(VENV)/dev.stamp
 	.venv-tools/bin/python $(INSTALL) -r locks/tools.txt
 	@touch $@
 
+.venv-docs/stamp: locks/docs.txt
+	@test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python $(INSTALL) -r locks/docs.txt
+	@touch $@
+
 # A library that cannot be installed is named, here and in the table; the others are measured.
 .venv-peers/stamp: requirements.txt constraints.txt loadtests/peers/requirements.txt loadtests/peers/constraints.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
@@ -163,6 +175,10 @@ $(VENV)/fuzz.stamp: locks/fuzz.txt | $(VENV)/dev.stamp
 
 infra/cli/node_modules/.stamp: infra/cli/package-lock.json infra/cli/.npmrc
 	cd infra/cli && npm ci --silent
+	@touch $@
+
+$(SITE)/node_modules/.stamp: $(SITE)/package-lock.json $(SITE)/.npmrc | $(VENV)/node.stamp
+	cd $(SITE) && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent
 	@touch $@
 
 # The JavaScript OpenFeature clients. Where Node.js is missing or older than 20, PyPI brings it.

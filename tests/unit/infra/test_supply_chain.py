@@ -29,6 +29,7 @@ SOURCES = {
     "node": "tests/e2e/node/requirements.txt",
     "fuzz": "tests/fuzz/requirements.txt",
     "tools": "requirements-tools.txt",
+    "docs": "infra/docs_site/requirements.txt",
 }
 """Each lock file, and what it locks."""
 PIN = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==([\w.]+)", re.MULTILINE)
