@@ -19,6 +19,7 @@ from chalicelib.domain.definitions.model import DefinitionRow
 from chalicelib.domain.keys import ApiKey
 from chalicelib.domain.publishing.documents import KINDS
 from chalicelib.domain.timestamps import parse_timestamp
+from realtime.safe_reading.shown_text import format_count
 from realtime.safe_reading.strict_json import parse_json
 
 FORMAT = "realtime-backup"
@@ -202,7 +203,3 @@ def describe(backup: Backup) -> str:
     keys = "" if backup.keys is None else f", {format_count(len(backup.keys), 'API key')}"
     text = f"version {backup.version} of {backup.environment}: {kinds or 'no definitions'}"
     return f"{text}, with {format_count(len(backup.versions), 'version')} in all{keys}"
-
-
-def format_count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

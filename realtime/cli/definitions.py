@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 PANEL = "Definitions"
-Paths = Annotated[list[Path], typer.Argument(help="Definition files (YAML or JSON) or folders of them.")]
+Paths = Annotated[list[Path], typer.Argument(help="Definition files (YAML or JSON), folders of them, or -.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as errors.")]
 
 
 @app.command(rich_help_panel=PANEL)
-def validate(paths: Paths, strict: Strict = False) -> None:
+def validate(paths: Paths, strict: Strict = False, as_json: Json = False) -> None:
     """Check definitions without publishing. Example: [b]python -m realtime validate definitions/[/b]"""
     from realtime.commands.validate import validate as run
 
-    raise typer.Exit(run(program.console, paths, strict))
+    raise typer.Exit(run(program.console, paths, strict, as_json=as_json))
 
 
 @app.command(rich_help_panel=PANEL)
@@ -38,12 +38,13 @@ def schema() -> None:
 @app.command(rich_help_panel=PANEL)
 def flags(
     stale: Annotated[bool, typer.Option("--stale", help="Show only flags that can go.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List flags, and which of them can go. Example: [b]python -m realtime flags --stale[/b]"""
     from realtime.commands.flags import list_flags
 
     services = program.plane()
-    list_flags(program.console, services.definitions, services.counters, stale)
+    list_flags(program.console, services.definitions, services.counters, stale, as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -87,7 +88,7 @@ def _list(kind: "DefinitionKind", as_json: bool) -> None:
 
 @app.command("check-rules", rich_help_panel=PANEL)
 def check_rules(
-    files: Annotated[list[Path], typer.Argument(help="Corpora of targeting cases, JSON Lines.")],
+    files: Annotated[list[Path], typer.Argument(help="Corpora of targeting cases, JSON Lines, or -.")],
 ) -> None:
     """Run targeting cases, print disagreements. Example: [b]python -m realtime check-rules cases.jsonl[/b]"""
     from realtime.commands.check_rules import run
@@ -101,10 +102,11 @@ def explain(
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
     context: Annotated[str, typer.Option(help="Attributes as a JSON object.")] = "{}",
+    as_json: Json = False,
 ) -> None:
     """Show how it is decided. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
     from chalicelib.admin.wiring import Admin
-    from realtime.commands.explain import show_explanation
+    from realtime.commands.explain import print_explanation, show_explanation
 
     if bool(experiment) == bool(flag):
         raise UsageError("name either --experiment KEY or --flag KEY")
@@ -114,4 +116,7 @@ def explain(
         explained = explainer.explain_experiment(user, experiment, attributes, now)
     else:
         explained = explainer.explain_flag(user, flag, attributes, now)
-    show_explanation(program.console, explained)
+    if as_json:
+        print_explanation(("experiment", experiment) if experiment else ("flag", flag), user, explained)
+    else:
+        show_explanation(program.console, explained)

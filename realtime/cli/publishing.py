@@ -22,7 +22,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as e
 
 @app.command(rich_help_panel=PANEL)
 def publish(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Definition files or folders.")] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Definition files, folders, or -.")] = None,
     strict: Strict = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove definitions that are not in the files.")
@@ -131,6 +131,7 @@ def history(
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
     segment: Annotated[str, typer.Option(help="A segment's key.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Show who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
     from realtime.commands.history import show_definition_history, show_history
@@ -141,9 +142,9 @@ def history(
         raise UsageError("name --flag KEY, --experiment KEY or --segment KEY, or none for everything")
     definitions = program.plane().definitions
     if named:
-        show_definition_history(program.console, definitions, *named[0])
+        show_definition_history(program.console, definitions, *named[0], as_json=as_json)
     else:
-        show_history(program.console, definitions)
+        show_history(program.console, definitions, as_json=as_json)
 
 
 @app.command(rich_help_panel=PANEL)

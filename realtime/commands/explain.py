@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from chalicelib.admin.rendering import render_explained
 from chalicelib.domain.explanation.form import Step
 from chalicelib.services.admin.explain import Explained
 
@@ -25,6 +26,11 @@ def show_explanation(console: Console, explained: Explained) -> None:
     if explained.refused is not None:
         raise explained.refused
     _print_answer(console, explained.variant, explained.reason, explained.value)
+
+
+def print_explanation(name: tuple[str, str], user_id: str, explained: Explained) -> None:
+    """As JSON; ``name`` is a kind and a key. ``error`` is what a request would get in place of an answer."""
+    print(json.dumps(render_explained(*name, user_id, explained), ensure_ascii=False))
 
 
 def _print_steps(console: Console, steps: Iterable[Step]) -> None:

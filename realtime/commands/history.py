@@ -1,17 +1,24 @@
 """`history`: who published what and when."""
 
+import json
+from typing import Any
+
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from chalicelib.admin.rendering import render_version
 from chalicelib.domain.definitions.model import DefinitionKind, Definitions
-from chalicelib.services.admin.history import Version, list_publications, list_versions
+from chalicelib.services.admin.history import PastPublication, Version, list_publications, list_versions
 
 MAX_NAMES = 6  # definitions that are named in the row of a publication
 
 
-def show_history(console: Console, definitions: Definitions) -> None:
+def show_history(console: Console, definitions: Definitions, *, as_json: bool = False) -> None:
     """Print all publications, newest first."""
+    if as_json:
+        print(json.dumps([_describe(each) for each in list_publications(definitions)], ensure_ascii=False))
+        return
     table = _create_table("definitions")
     for publication in list_publications(definitions):
         names = [f"{row.kind} {row.key}{'' if row.text else ' (removed)'}" for row in publication.rows]
@@ -23,15 +30,30 @@ def show_history(console: Console, definitions: Definitions) -> None:
 
 
 def show_definition_history(
-    console: Console, definitions: Definitions, kind: DefinitionKind, key: str
+    console: Console, definitions: Definitions, kind: DefinitionKind, key: str, *, as_json: bool = False
 ) -> None:
     """Print all versions of one definition and what each changed, newest first. Raises NotFound."""
+    if as_json:
+        versions = list_versions(definitions, kind, key)
+        print(json.dumps([render_version(version) for version in versions], ensure_ascii=False))
+        return
     table = _create_table("change")
     for version in list_versions(definitions, kind, key):
         row = version.row
         by = _name_author(row.published_by, row.published_note)
         _add_row(table, row.version, row.published_at, by, _describe_change(version))
     console.print(table)
+
+
+def _describe(publication: PastPublication) -> dict[str, Any]:
+    rows = publication.rows
+    return {
+        "version": publication.version,
+        "published_at": publication.published_at,
+        "published_by": publication.published_by,
+        "note": publication.note,
+        "definitions": [{"kind": row.kind, "key": row.key, "removed": not row.text} for row in rows],
+    }
 
 
 def _create_table(last_column: str) -> Table:

@@ -11,10 +11,11 @@ from chalicelib.domain.keys import ApiKey, Keys
 from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.publishing.documents import parse_row
 from chalicelib.domain.publishing.impact.sampled import ReadRecent
-from realtime.backup.format import Backup, decode, describe, format_count
+from realtime.backup.format import Backup, decode, describe
 from realtime.backup.places import Place
 from realtime.commands.publish import AT_ONCE, Confirm, Submission, list_nothing, publish_backup
 from realtime.commands.replay import create_progress
+from realtime.safe_reading.shown_text import format_count
 
 
 def restore(

@@ -16,10 +16,10 @@ from chalicelib.domain.definitions.snapshot import (
 )
 from chalicelib.domain.publishing.author import Author
 from chalicelib.domain.timestamps import format_timestamp
-from realtime.backup.format import format_count
 from realtime.backup.places import LocalFile
 from realtime.commands.publish import publish_backup
 from realtime.safe_reading.regular_files import read_regular
+from realtime.safe_reading.shown_text import format_count
 from realtime.safe_reading.unpacking import unpack_gzip
 
 MAX_BYTES = 256_000_000

@@ -1,27 +1,46 @@
 """`validate`: check definition files as one set, and print every problem and warning."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from chalicelib.admin.rendering import render_problems
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.publishing.metrics import find_unnamed
 from realtime.definition_files.files import Skipped
 from realtime.definition_files.read import FileSet, read_definitions
-from realtime.safe_reading.shown_text import escape_controls
+from realtime.safe_reading.shown_text import escape_controls, format_count
 
 MAX_SKIPPED = 20
 """Names that are printed for each reason to skip a file."""
 
 
-def validate(console: Console, paths: Sequence[Path], strict: bool) -> int:
+def validate(console: Console, paths: Sequence[Path], strict: bool, *, as_json: bool = False) -> int:
     """Returns the exit status."""
     definitions = read_definitions(paths)
     definitions.freeze_metrics({})
     problems = definitions.problems or definitions.find_conflicts(definitions.documents)
+    if as_json:
+        return _print_json(definitions, problems, strict)
     return print_report(console, definitions, problems, strict)
+
+
+def _print_json(definitions: FileSet, problems: Sequence[Problem], strict: bool) -> int:
+    warnings = definitions.find_warnings()
+    has_failed = bool(problems) or (strict and bool(warnings))
+    report = {
+        "valid": not has_failed,
+        "definitions": len(definitions.documents),
+        "metrics": len(definitions.metrics),
+        "errors": render_problems(problems),
+        "warnings": render_problems(warnings),
+        "skipped": [{"path": str(item), "reason": item.reason} for item in definitions.skipped],
+    }
+    print(json.dumps(report, ensure_ascii=False))
+    return int(has_failed)
 
 
 def print_report(console: Console, definitions: FileSet, problems: Sequence[Problem], strict: bool) -> int:
@@ -44,9 +63,9 @@ def print_report(console: Console, definitions: FileSet, problems: Sequence[Prob
         console.print(f"[dim]note    {_escape(note)}[/dim]", highlight=False, soft_wrap=True)
     has_failed = bool(problems) or (strict and bool(warnings))
     verdict = "[red]Nothing is published.[/red]" if has_failed else "[green]Valid.[/green]"
-    metrics = f" and {len(definitions.metrics)} metrics" if definitions.metrics else ""
-    count = f"{len(definitions.documents)} valid definitions{metrics}"
-    summary = f"{count}, {len(problems)} errors, {len(warnings)} warnings."
+    metrics = f" and {format_count(len(definitions.metrics), 'metric')}" if definitions.metrics else ""
+    count = f"{format_count(len(definitions.documents), 'valid definition')}{metrics}"
+    summary = f"{count}, {format_count(len(problems), 'error')}, {format_count(len(warnings), 'warning')}."
     console.print(f"{summary} {verdict}", highlight=False)
     return int(has_failed)
 

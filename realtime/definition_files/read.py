@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Problem
 from chalicelib.domain.publishing.definition_set import DefinitionSet
 from realtime.definition_files.contents import FileContent, read_file
 from realtime.definition_files.files import Skipped, list_files
+from realtime.safe_reading.regular_files import STANDARD_INPUT
 
 MAX_SET_BYTES = 64_000_000
 """Of all files together."""
@@ -37,7 +38,8 @@ class FileSet(DefinitionSet):
 def read_definitions(paths: Iterable[Path]) -> FileSet:
     """All files below ``paths`` as one set, with everything that is wrong with it in ``problems``.
 
-    In a folder, a file without definitions is skipped; named directly, it is a problem.
+    In a folder, a file without definitions is skipped; named directly, it is a problem. `-` is what stands on
+    standard input, as YAML, of which JSON is a part.
     """
     definitions = FileSet()
     seen: set[str] = set()
@@ -48,7 +50,7 @@ def read_definitions(paths: Iterable[Path]) -> FileSet:
             definitions.skipped += skipped
             if not files:
                 definitions.problems.append(Problem(str(path), "holds no .yaml, .yml or .json file"))
-        elif path.exists():
+        elif path == STANDARD_INPUT or path.exists():
             files = [path]
         else:
             definitions.problems.append(Problem(str(path), "no such file or folder"))

@@ -6,9 +6,12 @@ A named pipe would block, a device has no end, and a huge file would fill the me
 import io
 import os
 import stat
+import sys
 from pathlib import Path
 
 MEGABYTE = 1_000_000
+STANDARD_INPUT = Path("-")
+"""A file of this name has to be given with its whole path."""
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFCHR: "a device",
@@ -39,10 +42,13 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 def read_regular(path: Path, max_bytes: int, remedy: str) -> bytes:
-    """The whole content. Raises OSError, or RefusedFile with the ``remedy`` for a larger file."""
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        data = b"" if size > max_bytes else file.read(max_bytes + 1)  # files of /proc have the size 0
+    """The whole content, of `STANDARD_INPUT` too. Raises OSError, or RefusedFile with the ``remedy``."""
+    if path == STANDARD_INPUT:
+        size, data = 0, sys.stdin.buffer.read(max_bytes + 1)
+    else:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = b"" if size > max_bytes else file.read(max_bytes + 1)  # files of /proc have the size 0
     if max(size, len(data)) > max_bytes:
         limit = f"{max_bytes // MEGABYTE} MB" if max_bytes >= MEGABYTE else f"{max_bytes:,} bytes"
         raise RefusedFile(path, f"has over {limit}; {remedy}")

@@ -91,7 +91,7 @@ def test_what_succeeds_exits_with_0_and_what_is_refused_with_1(
         with pytest.raises(SystemExit) as exit_:
             main()
         assert (exit_.value.code or 0) == status
-    assert "1 errors" in capsys.readouterr().out
+    assert "1 error" in capsys.readouterr().out
 
 
 def test_every_help_has_an_example() -> None:

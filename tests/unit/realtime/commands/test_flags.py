@@ -1,6 +1,7 @@
 """Which flags can go: those with one answer for all users, and those that are not used."""
 
 import io
+import json
 from typing import Any
 
 import pytest
@@ -177,3 +178,21 @@ def test_80_columns_cut_off_nothing() -> None:
 def test_nothing_to_show_is_said() -> None:
     assert "There are no flags." in shown(Stores(published=NOW), only_stale=False)
     assert "No flag can go." in shown(Stores(published_flag("f"), published=NOW), only_stale=True)
+
+
+def test_json_has_what_the_table_has(capsys: pytest.CaptureFixture[str]) -> None:
+    stores = Stores(
+        published_flag("half", rollout_percentage=50), published_flag("all"), published=NOW - 40 * DAY
+    )
+    stores.evaluate("half", NOW - DAY)
+
+    def show(*, only_stale: bool) -> Any:
+        list_flags(Console(), stores.definitions, stores.counters, only_stale, NOW, as_json=True)
+        return json.loads(capsys.readouterr().out)
+
+    by_key = {each["key"]: each for each in show(only_stale=False)}
+    assert by_key["half"]["can_go"] == []
+    assert by_key["half"]["last_evaluated"] == "2027-01-14"
+    assert by_key["all"]["last_evaluated"] is None
+    assert show(only_stale=True) == [by_key["all"]]
+    assert by_key["all"]["can_go"]

@@ -1,5 +1,7 @@
 """`history`: who published what, and what each version changed."""
 
+import json
+
 import pytest
 
 from chalicelib.domain.errors import NotFound
@@ -62,3 +64,21 @@ def test_segments_have_a_history(publisher: Publisher) -> None:
     shown = publisher.output.split("Published version 2")[1]
     assert "segment testers" in shown
     assert 'include[0]: "ada" → "bob"' in shown
+
+
+def test_json_has_publications_and_the_changes_of_a_definition(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publisher.publish(FLAG, publisher=Author("ada", "first"))
+    publisher.publish(FLAG | {"rollout_percentage": 5})
+    publisher.publish(prune=True)
+    capsys.readouterr()
+    show_history(publisher.console, publisher.definitions, as_json=True)
+    publications = json.loads(capsys.readouterr().out)
+    assert [each["version"] for each in publications] == [3, 2, 1]
+    assert publications[0]["definitions"] == [{"kind": "flag", "key": "f", "removed": True}]
+    assert (publications[2]["published_by"], publications[2]["note"]) == ("ada", "first")
+    show_definition_history(publisher.console, publisher.definitions, "flag", "f", as_json=True)
+    versions = json.loads(capsys.readouterr().out)
+    assert [each["change"] for each in versions] == ["removed", "changed", "added"]
+    assert versions[1]["differences"] == [{"path": "rollout_percentage", "before": "100.0", "after": "5.0"}]

@@ -25,7 +25,7 @@ def read_metrics(publisher: Publisher) -> dict[str, Any]:
 
 def test_the_metrics_of_the_catalogue_are_published_with_the_experiment(publisher: Publisher) -> None:
     assert publisher.publish(experiments=(plan(),), metrics=(REVENUE,)) == 0
-    assert "1 valid definitions and 1 metrics, 0 errors" in publisher.output
+    assert "1 valid definition and 1 metric, 0 errors" in publisher.output
     assert read_metrics(publisher)["revenue"].window == "14d"
     assert publisher.publish(experiments=(plan(),)) == 0  # the catalogue is elsewhere: it stays as published
     assert "Nothing changes" in publisher.output

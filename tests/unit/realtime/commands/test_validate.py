@@ -1,9 +1,14 @@
 """`validate`: warnings about targeting rules."""
 
+import io
+import json
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from realtime.commands.validate import validate
+from realtime.safe_reading.regular_files import STANDARD_INPUT
 from tests.support.experiments import document
 from tests.support.publisher import FLAG, Publisher
 
@@ -66,3 +71,15 @@ def test_an_active_experiment_without_metrics_is_a_warning(
     assert publisher.publish(experiments=(document(**fields),)) == 0
     assert ("experiments[0] (checkout).metrics: names no conversion" in publisher.output) is is_warned
     assert publisher.publish(experiments=(document(**fields),), strict=True) == int(is_warned)
+
+
+@pytest.mark.parametrize(("kind", "is_valid"), [("boolean", True), ("bolean", False)])
+def test_standard_input_is_validated_and_json_says_what_is_wrong(
+    kind: str, is_valid: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = json.dumps({"flags": [FLAG | {"type": kind}]}).encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    status = validate(Console(), [STANDARD_INPUT], strict=False, as_json=True)
+    report = json.loads(capsys.readouterr().out)
+    assert (status, report["valid"], report["definitions"]) == (0 if is_valid else 1, is_valid, int(is_valid))
+    assert [each["path"] for each in report["errors"]] == ([] if is_valid else ["-: flags[0] (f).type"])

@@ -1,6 +1,7 @@
 """What every command that reads a user's file relies on."""
 
 import gzip
+import io
 import json
 import os
 from pathlib import Path
@@ -14,8 +15,8 @@ from realtime.backup.format import Backup, decode, encode
 from realtime.backup.places import LocalFile
 from realtime.commands.check_rules import run
 from realtime.commands.quarantine_changes import Edit
-from realtime.safe_reading.regular_files import RefusedFile, open_regular, read_regular
-from realtime.safe_reading.shown_text import escape_controls
+from realtime.safe_reading.regular_files import STANDARD_INPUT, RefusedFile, open_regular, read_regular
+from realtime.safe_reading.shown_text import escape_controls, format_count
 from realtime.safe_reading.strict_json import parse_json
 from realtime.safe_reading.unpacking import TooMuch, unpack_gzip
 from realtime.user_data.people import list_people
@@ -126,3 +127,19 @@ def test_a_line_of_a_backup_may_not_lie(line: str) -> None:
 
 def test_text_of_a_file_cannot_steer_the_terminal() -> None:
     assert escape_controls("a\x1b[31m\u202e\ud800\n√") == "a\\x1b[31m\\u202e\\ud800\n√"
+
+
+def test_standard_input_is_read_and_bounded_as_a_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def give(data: bytes) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    give(b"abc")
+    assert read_regular(STANDARD_INPUT, 3, "split it") == b"abc"
+    give(b"abcd")
+    with pytest.raises(RefusedFile, match="-: has over 3 bytes; split it"):
+        read_regular(STANDARD_INPUT, 3, "split it")
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 flags"), (1, "1 flag"), (2000, "2,000 flags")])
+def test_a_count_has_the_plural_that_it_needs(number: int, text: str) -> None:
+    assert format_count(number, "flag") == text
