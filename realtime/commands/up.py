@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from chalicelib.settings import Settings
-from realtime.commands.demo import EXPERIMENTS, run_demo
+from realtime.commands.demo import run_demo
 from realtime.commands.import_position import POSITIONS as IMPORT_POSITIONS
 from realtime.commands.replay_position import delete_positions
 from realtime.commands.snapshot_file import publish_snapshot
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 2.0
 FLUSH_SECONDS = 3.0
 """That sending decisions after a response may take."""
+
+
+READY = "Ctrl-C stops everything."
+NEXT = "These are live counts. Which variant won? `analyze EXPERIMENT` says it."
 
 
 class StopSignal(BaseException):
@@ -103,43 +107,61 @@ def _serve(
         if demo:
             run_demo(console, plane(), url, settings.demo_key, full)
             stack.drain(600)
-        console.print(_format_guide(url, settings.demo_key), soft_wrap=True, highlight=False)
+        guide = _format_guide(url, settings.demo_key, has_demo=demo, has_snapshot=snapshot is not None)
+        console.print(guide, soft_wrap=True, highlight=False)
         _show_results(console, plane(), is_stopping)
 
 
 def _show_results(console: Console, plane: "Plane", is_stopping: threading.Event) -> None:
     """Show the results live; without a terminal, print them once."""
+    end = f"{READY} What is in it is gone then: `backup --to FILE` keeps definitions and their history."
     if not console.is_terminal:
-        console.print(_summarize_results(plane))
-        console.print("Ctrl-C stops everything.")
+        if (results := _summarize_results(plane)).row_count:
+            console.print(results)
+        console.print(end, soft_wrap=True, highlight=False)
         is_stopping.wait()
         return
-    with Live(_summarize_results(plane), console=console, refresh_per_second=1) as live:
-        while not is_stopping.wait(REFRESH_SECONDS):
-            live.update(Group(_summarize_results(plane), "Ctrl-C stops everything."))
+    with Live(console=console, refresh_per_second=1) as live:
+        while True:
+            results = _summarize_results(plane)
+            live.update(Group(results, NEXT, end) if results.row_count else Group(end))
+            if is_stopping.wait(REFRESH_SECONDS):
+                return
 
 
 def _summarize_results(plane: "Plane") -> Table:
+    """Of all experiments that anybody was assigned to. The demo's count purchases."""
     table = Table("experiment", "variant", "assigned", "purchases", "value", title="Results so far")
-    for key in EXPERIMENTS:
-        experiment = plane.catalog.experiments.get(key)
-        if experiment is None:
-            continue
+    for key in sorted(plane.catalog.experiments.get_listed()):
         for variant, totals in plane.results(key)["variants"].items():
             purchases = totals["events"].get("purchase", {"count": 0, "sum": 0})
             assigned, count = f"{totals['assigned']:,}", f"{purchases['count']:,}"
-            table.add_row(key, variant, assigned, count, f"{float(purchases['sum']):,.2f}")
+            if totals["assigned"]:
+                table.add_row(key, variant, assigned, count, f"{float(purchases['sum']):,.2f}")
     return table
 
 
-def _format_guide(url: str, key: str) -> str:
-    return f"""
-Try it:
-  curl {url}/health
-  curl -H 'Authorization: Bearer {key}' '{url}/assign?user_id=you&experiment_key=cdnow-aa'
-  curl -H 'Authorization: Bearer {key}' '{url}/flags/evaluate?user_id=you&flag_key=new-checkout'
-  {_format_variables()}.venv/bin/python -m realtime results cdnow-free-shipping
-"""
+def _format_guide(url: str, key: str, *, has_demo: bool, has_snapshot: bool) -> str:
+    """What to do next, with what is there."""
+    command = f"  {_format_variables()}.venv/bin/python -m realtime"
+    curl = f"  curl -H 'Authorization: Bearer {key}' '{url}"
+    lines = ["", "Try it:", f"  curl {url}/health"]
+    if has_demo:
+        lines += [
+            f"{curl}/assign?user_id=you&experiment_key=cdnow-aa'",
+            f"{curl}/flags/evaluate?user_id=you&flag_key=new-checkout'",
+            f"{command} results cdnow-free-shipping",
+            f"{command} analyze cdnow-free-shipping",
+        ]
+    elif has_snapshot:
+        lines += [f"{command} flags", f"{command} experiments"]
+    else:
+        lines += [
+            "Nothing is published yet. Write definitions into a file, then:",
+            f"{command} validate FILE.yaml",
+            f"{command} publish FILE.yaml",
+        ]
+    return "\n".join([*lines, ""])
 
 
 def _format_variables() -> str:

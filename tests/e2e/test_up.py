@@ -351,6 +351,8 @@ def test_ctrl_c_stops_everything() -> None:
     with start_up("--no-demo", "--no-postgres") as running:
         running.wait_for_output(READY, 60)
         assert "PostgreSQL" not in running.output()
+        assert "cdnow" not in running.output()  # nothing of what was left out is suggested
+        assert "realtime publish FILE.yaml" in running.output()
         assert running.interrupt() == 0, running.output()
         assert "nothing is left running" in running.output()
         assert not _listens(running.aws_port)
