@@ -110,6 +110,20 @@ def evidently_events(project: str) -> Response:
     return views.evidently_events(_request(), plane(), project)
 
 
+@app.route("/definitions", methods=["GET", "HEAD"], authorizer=api_key, **JSON)
+def definitions() -> Response:
+    from chalicelib import views
+
+    return views.definitions(_request(), plane())
+
+
+@app.route("/evaluations", methods=["POST"], authorizer=api_key, **JSON)
+def evaluations() -> Response:
+    from chalicelib import views
+
+    return views.evaluations(_request(), plane())
+
+
 @app.route("/events", methods=["POST"], **JSON)  # reads the key itself: beacons cannot send the header
 def events() -> Response:
     from chalicelib import views

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.services.concurrency import Parallel
     from chalicelib.services.context_sampler import ContextSampler
     from chalicelib.services.definitions.catalog import Catalog
+    from chalicelib.services.definitions.client_definitions import ClientDefinitions
     from chalicelib.services.definitions.platform_overrides import PlatformOverrides
     from chalicelib.services.evaluate import FlagEvaluator
     from chalicelib.services.evaluation_time import RequestTime
@@ -125,6 +126,14 @@ class DecisionServices(AwsStores):
             self.assigner,
             self.tracker,
             self.new_evaluation_time,
+        )
+
+    @cached_property
+    def client_definitions(self) -> ClientDefinitions:
+        from chalicelib.services.definitions.client_definitions import ClientDefinitions
+
+        return ClientDefinitions(
+            self.catalog, self.settings.tracking_dedupe if self.settings.tracking else None
         )
 
     @cached_property

@@ -79,6 +79,21 @@ def ofrep_flags(request: Request, plane: Plane) -> Response:
 
 
 @json_view
+def definitions(request: Request, plane: Plane) -> Response:
+    """Loaded here: only clients that evaluate in their own process ask for it."""
+    from chalicelib.api.local_evaluation import get_definitions
+
+    return get_definitions(request, plane)
+
+
+@json_view
+def evaluations(request: Request, plane: Plane) -> Response:
+    from chalicelib.api.local_evaluation import record_evaluations
+
+    return record_evaluations(request, plane)
+
+
+@json_view
 def events(request: Request, plane: Plane) -> Response:
     return receive_events(request, plane)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import __version__, deadline, extension
 from chalicelib.answers import OUR_CODES, count_answers
 from chalicelib.domain.errors import InvalidInput, RealtimeError
+from chalicelib.domain.timestamps import parse_timestamp
 from chalicelib.event_wiring import Services
 from chalicelib.settings import Settings
 from chalicelib.stores.clients import Clients
 
 if TYPE_CHECKING:
+    from chalicelib.api.models import ClientEvaluation
     from chalicelib.domain.assignment import AssignmentResult
     from chalicelib.domain.definitions.model import Evaluation, Experiment
     from chalicelib.domain.evaluation import Evaluations
     from chalicelib.domain.identity import Identified
     from chalicelib.domain.keys import Access
+    from chalicelib.services.definitions.client_definitions import Encoded
 
 SECONDS_TO_FOLD = 20.0
 """With less time left of an invocation, counters are not folded after its batch."""
@@ -81,6 +84,23 @@ class Plane(Services):
         if self.context_sampler is not None:
             self.context_sampler.offer("flag", flag_keys, user_id, context, now)
         return evaluations
+
+    def get_client_definitions(self) -> Encoded:
+        return self.client_definitions.get()
+
+    def record_evaluations(
+        self, evaluations: Sequence[ClientEvaluation], sent_at: str | None
+    ) -> dict[str, Any]:
+        """As `ingest`. The events are made here, so that a client says nothing else in the service's name."""
+        from chalicelib.domain.stream.tracking import build_client_evaluation_event
+
+        window = self.settings.tracking_dedupe
+        events = [
+            build_client_evaluation_event(each.user_id, each, parse_timestamp(each.timestamp), window)
+            for each in evaluations
+        ]
+        body = {"events": events} if sent_at is None else {"events": events, "sent_at": sent_at}
+        return self.ingest(body, trusted=True)
 
     def authorize(self, header: str) -> Access:
         return self._count_denial(self.authorizer.authorize(header))

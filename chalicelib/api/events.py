@@ -51,7 +51,7 @@ def receive_events(request: Request, plane: EventPlane) -> Response:
         problem = Problem("key", "must be a string")
         raise InvalidInput("invalid_request", f"The request is not valid: {problem}.", (problem,))
     answer = plane.ingest(body, backfill=_wants_backfill(query, body, access))
-    return _render_answer(answer, is_list="events" in body)
+    return respond_with_verdicts(answer, "events" if "events" in body else "")
 
 
 def read_events(request: Request) -> dict[str, Any]:
@@ -116,20 +116,23 @@ def _wants_backfill(query: dict[str, Any], body: dict[str, Any], access: Access)
     return is_backfill or bool(beside)
 
 
-def _render_answer(answer: dict[str, Any], *, is_list: bool) -> Response:
-    """202 if an event was taken; else 400, with the verdict on each beside the error."""
+def respond_with_verdicts(answer: dict[str, Any], place: str) -> Response:
+    """202 if one was taken; else 400, with the verdict on each beside the error.
+
+    ``answer`` is that of ingestion. ``place`` is the list in the request; empty if it had one event alone.
+    """
     rejected: list[dict[str, Any]] = answer["rejected"]
-    problems = tuple(_name_problem(rejection, is_list=is_list) for rejection in rejected)
+    problems = tuple(_name_problem(rejection, place) for rejection in rejected)
     for rejection in rejected:
         del rejection["field"]
     if answer["accepted"]:
         return respond_with_json(answer, 202)
     codes = {rejection["code"] for rejection in rejected}
     code = codes.pop() if len(codes) == 1 else "invalid_events"
-    message = f"No event is valid; the first: {problems[0]}" if is_list else rejected[0]["message"]
+    message = f"No event is valid; the first: {problems[0]}" if place else rejected[0]["message"]
     return respond_with_json(render_error(code, message, problems) | answer, 400)
 
 
-def _name_problem(rejection: dict[str, Any], *, is_list: bool) -> Problem:
-    place = f"events[{rejection['index']}]" if is_list else ""
-    return Problem(rejection["field"], rejection["message"]).with_prefix(place)
+def _name_problem(rejection: dict[str, Any], place: str) -> Problem:
+    path = f"{place}[{rejection['index']}]" if place else ""
+    return Problem(rejection["field"], rejection["message"]).with_prefix(path)

@@ -4,6 +4,8 @@ A REST API routes, asks the authorizer and answers preflights itself. Behind the
 the process. docs/adr/026-front-doors.md says why there is one adapter for all of them.
 """
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +22,10 @@ from chalicelib.domain.keys import Access
 Event: TypeAlias = dict[str, Any]
 LOAD_BALANCER_BYTES = 1_000_000
 """Of a body, and of an answer as JSON: AWS says 1 MB. Beyond that, a load balancer answers a page of HTML."""
+
+LARGE_BYTES = LOAD_BALANCER_BYTES // 8
+"""Answers of more are compressed. A REST API does it itself, from 1 KB on; these gateways never do."""
+COMPRESSION = 3
 
 
 class FrontDoor:
@@ -55,10 +61,13 @@ class FrontDoor:
             return self._refuse(400, "")
         answer = self._route(event, method, path, adapted) or handle(adapted)
         answer["isBase64Encoded"] = False
+        if len(answer["body"]) > LARGE_BYTES:
+            if "gzip" in adapted["headers"].get("accept-encoding", ""):
+                _compress(answer)
+            if is_balanced:
+                answer = self._check_size(answer, path)
         if not is_balanced:
             return answer
-        if len(answer["body"]) > LOAD_BALANCER_BYTES // 8:
-            answer = self._check_size(answer, path)
         if "multiValueHeaders" in event:  # then the balancer ignores `headers`
             answer["multiValueHeaders"] = {name: [value] for name, value in answer["headers"].items()}
         return answer
@@ -133,6 +142,12 @@ class FrontDoor:
         body = render_refusal(status, path, error)
         all_headers |= headers or {}
         return {"statusCode": status, "headers": all_headers, "body": body, "isBase64Encoded": False}
+
+
+def _compress(answer: Event) -> None:
+    packed = gzip.compress(answer["body"].encode(), COMPRESSION, mtime=0)
+    answer["body"], answer["isBase64Encoded"] = base64.b64encode(packed).decode(), True
+    answer["headers"] |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
 
 
 def _read_balanced(event: Event) -> tuple[str, str, Event]:

@@ -5,12 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, RootModel
 from pydantic_core import PydanticKnownError
 
+from chalicelib.domain.bucketing import KEY_PATTERN
 from chalicelib.domain.context import USER_ID_PATTERN, check_context
 from chalicelib.domain.definitions.field_types import MAX_ALIAS_BYTES
 from chalicelib.domain.definitions.model import MAX_BATCH
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.stream.event import MAX_EVENTS
 from chalicelib.domain.stream.event_schema import EventDocument
+from chalicelib.domain.timestamps import parse_timestamp
 
 NAME_PATTERN = r"^([\x00-\x7f]{1,256}|[\s\S]{1,64})$"
 """At most 256 bytes, likewise."""
@@ -108,6 +110,65 @@ class EventList(BaseModel):
 
 class EventsRequest(RootModel[EventDocument | EventList]):
     """One event, or up to 500."""
+
+
+def _check_time(text: str) -> str:
+    try:
+        parse_timestamp(text)
+    except ValueError:
+        raise ValueError("must be an ISO 8601 date and time") from None
+    return text
+
+
+Timestamp = Annotated[str, AfterValidator(_check_time), Field(json_schema_extra={"format": "date-time"})]
+
+
+class ClientEvaluation(RequestModel):
+    """An answer that a client gave in its own process."""
+
+    flag_key: str = Field(pattern=f"^{KEY_PATTERN}$")
+    user_id: UserId
+    variant: str | None = Field(max_length=MAX_ALIAS_BYTES, description="null: the caller's own default")
+    reason: str = Field(max_length=64)
+    version: int = Field(ge=0, lt=2**53, description="of the definition that decided")
+    timestamp: Timestamp = Field(description="ISO 8601")
+
+
+class EvaluationsRequest(RequestModel):
+    evaluations: list[ClientEvaluation] = Field(min_length=1, max_length=MAX_EVENTS)
+    sent_at: Timestamp | None = Field(default=None, description="ISO 8601, by the clock of the client")
+
+
+class EvaluationsAnswer(BaseModel):
+    accepted: int
+    rejected: list["Rejection"]
+
+
+class EvaluationsFailure(BaseModel):
+    """If no evaluation of the request is valid, with the verdict on each."""
+
+    error: "ErrorBody"
+    accepted: int = 0
+    rejected: list["Rejection"] = []
+
+
+class LocalDefinition(BaseModel):
+    kind: Literal["flag", "segment"]
+    key: str
+    version: int = Field(description="of the publication that wrote it")
+    alias: str | None = Field(default=None, description="another name of a flag")
+    definition: dict[str, Any]
+
+
+class LocalDefinitionsAnswer(BaseModel):
+    """The flags and segments from which a client decides in its own process."""
+
+    format: str
+    version: int = Field(description="of the newest publication")
+    tracking_window: float | None = Field(
+        description="seconds within which an answer for a user is recorded once; null: none is recorded"
+    )
+    definitions: list[LocalDefinition]
 
 
 class Detail(BaseModel):

@@ -16,8 +16,12 @@ EVALUATION = "evaluation"
 ASSIGNMENT = "assignment"
 EXPOSURE = "exposure"
 """Clients send exposures too: they know when a treatment was seen."""
-OWN = frozenset({EVALUATION, ASSIGNMENT})
+CLIENT_EVALUATION = "client_evaluation"
+"""An evaluation in a caller's process, as `POST /evaluations` took it: the client's word."""
+OWN = frozenset({EVALUATION, ASSIGNMENT, CLIENT_EVALUATION})
 """Written by the service alone: counts of evaluations would be worth nothing if anybody could send them."""
+OF_FLAGS = frozenset({EVALUATION, CLIENT_EVALUATION})
+"""They count for the flag that they name, each under its own type."""
 
 _matches = re.compile(EVENT_TYPE_PATTERN).fullmatch
 

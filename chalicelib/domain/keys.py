@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from chalicelib.domain.timestamps import parse_timestamp
 
-_FLAGS = (
+_EVALUATE = (
     "/flags/evaluate",
     "/flags/evaluate/batch",
     "/ofrep/v1/evaluate/flags",
@@ -16,6 +16,8 @@ _FLAGS = (
     "/evidently/projects/{project}/evaluations",
     "/evidently/projects/{project}/evaluations/{feature}",
 )
+_LOCAL = ("/definitions", "/evaluations")
+"""What evaluates in a caller's process. Definitions hold every rule, so no public key reads them."""
 _EVENTS = ("/events", "/evidently/events/projects/{project}")
 CLIENT_FLAGS = "flags:client"
 """For keys that are public, such as one in a web page: only flags that are ``client_visible``."""
@@ -32,8 +34,8 @@ PUBLIC = frozenset({CLIENT_FLAGS, CLIENT_EVENTS})
 """A key that has only these scopes is public, so it may stand in a URL."""
 SCOPES: dict[str, tuple[str, ...]] = {
     "assign": ("/assign", "/assign/batch", "/identify"),
-    "flags": _FLAGS,
-    CLIENT_FLAGS: _FLAGS,
+    "flags": (*_EVALUATE, *_LOCAL),
+    CLIENT_FLAGS: _EVALUATE,
     "events": _EVENTS,
     CLIENT_EVENTS: _EVENTS,
     "results": ("/experiments/{key}/results",),

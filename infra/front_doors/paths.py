@@ -6,6 +6,8 @@ PATH_OWNERS: tuple[tuple[str, FunctionName], ...] = (
     ("/assign", "assignment"),
     ("/identify", "assignment"),
     ("/flags", "feature_flags"),
+    ("/definitions", "feature_flags"),
+    ("/evaluations", "feature_flags"),
     ("/ofrep", "feature_flags"),
     ("/evidently/projects", "feature_flags"),
     ("/admin", "admin"),

@@ -48,7 +48,10 @@ class FrontGateway(Gateway):
         sent = answer["headers"]
         if self._front == "alb-multi":
             sent = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
-        return Answer(answer["statusCode"], sent, answer["body"].encode())
+        text = answer["body"]
+        return Answer(
+            answer["statusCode"], sent, base64.b64decode(text) if answer["isBase64Encoded"] else text.encode()
+        )
 
     def build_event(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Event:
         route, _, query = path.partition("?")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from chalicelib.domain.event_types import EVALUATION
+from chalicelib.domain.event_types import OF_FLAGS
 from chalicelib.domain.stream.amounts import scale_value
 from chalicelib.domain.stream.attribution import NO_VARIANT
 from chalicelib.domain.stream.counters import (
@@ -104,7 +104,7 @@ class Reader:
             scope = experiment_scope(part["id"], part["iteration"])
             if scope in self._scopes:
                 yield scope, part["variant"], part.get("counted_as") or ""
-        if line["event_type"] == EVALUATION and not line["realtime"]["duplicate"]:
+        if line["event_type"] in OF_FLAGS and not line["realtime"]["duplicate"]:
             flag, variant = str(line.get("flag_key")), (line.get("properties") or {}).get("variant", "")
             variant = NO_VARIANT if variant is None else variant
             known = self._flags.get(flag, ())

@@ -188,6 +188,14 @@ def _decide(api: Recorder) -> None:
     ofrep = {"context": {"targetingKey": "user-17", **CONTEXT}}
     api.call("POST", "/ofrep/v1/evaluate/flags/{key}", ofrep, path=FLAG_PATH)
     api.call("POST", "/ofrep/v1/evaluate/flags", ofrep)
+    api.call("GET", "/definitions")
+    evaluation: dict[str, Any] = {
+        "flag_key": "new-checkout",
+        "user_id": "user-17",
+        "timestamp": "2026-01-15T07:59:58Z",
+    }
+    evaluation |= {"variant": "on", "reason": "TARGETING_MATCH", "version": 1}
+    api.call("POST", "/evaluations", {"evaluations": [evaluation]})
     api.call("POST", "/events", {"events": [EVENT]})
     api.call("POST", "/identify", {"anonymous_id": "device-3f2a", "user_id": "user-17"})
     entity = {"entityId": "user-17", "evaluationContext": json.dumps(CONTEXT)}

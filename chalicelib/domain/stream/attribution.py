@@ -11,7 +11,7 @@ from chalicelib.domain import heartbeat
 from chalicelib.domain.assignment import find_unit
 from chalicelib.domain.bucketing import is_key
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
-from chalicelib.domain.event_types import ASSIGNMENT, EVALUATION, EXPOSURE
+from chalicelib.domain.event_types import EXPOSURE, OWN
 from chalicelib.domain.identity import IDENTIFY
 from chalicelib.domain.stream.counters import UNASSIGNED, flag_scope
 from chalicelib.domain.stream.event import Event, Limits
@@ -21,7 +21,7 @@ AssignmentKey = tuple[str, str]
 """Experiment id, and the user or other unit that the row belongs to."""
 
 
-SERVICE_TYPES = frozenset({ASSIGNMENT, EVALUATION, EXPOSURE, IDENTIFY})
+SERVICE_TYPES = OWN | {EXPOSURE, IDENTIFY}
 """Event types that this service itself writes."""
 
 NO_VARIANT = "$none"

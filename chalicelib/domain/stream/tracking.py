@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from mmh3 import mmh3_x64_128_digest as digest
 
@@ -10,8 +10,21 @@ from chalicelib.domain.assignment import AssignmentResult
 from chalicelib.domain.bucketing import compute_halves, make_prefix
 from chalicelib.domain.definitions.model import Evaluation, Experiment
 from chalicelib.domain.definitions.rules.units import list_attributes
-from chalicelib.domain.event_types import ASSIGNMENT, EVALUATION, EXPOSURE
+from chalicelib.domain.event_types import ASSIGNMENT, CLIENT_EVALUATION, EVALUATION, EXPOSURE
 from chalicelib.domain.timestamps import format_timestamp
+
+
+class Answered(Protocol):
+    """What is recorded of an evaluation, by whoever evaluated."""
+
+    @property
+    def flag_key(self) -> str: ...
+    @property
+    def variant(self) -> str | None: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def version(self) -> int: ...
 
 
 def is_sampled(evaluation: Evaluation, user_id: str) -> bool:
@@ -20,14 +33,29 @@ def is_sampled(evaluation: Evaluation, user_id: str) -> bool:
     return first_half < evaluation.tracked
 
 
-def build_evaluation_event(user_id: str, evaluation: Evaluation, now: float, window: float) -> dict[str, Any]:
+def build_evaluation_event(user_id: str, evaluation: Answered, now: float, window: float) -> dict[str, Any]:
     """Within ``window`` seconds all containers give the same answer the same event id, so it counts once."""
+    event_id = _derive_evaluation_id("evaluation", user_id, evaluation, now, window)
+    event = {"event_id": event_id, "event_type": EVALUATION, "user_id": user_id}
+    return event | _describe_evaluation(evaluation, now)
+
+
+def build_client_evaluation_event(
+    user_id: str, evaluation: Answered, now: float, window: float
+) -> dict[str, Any]:
+    """As `build_evaluation_event`, of what a client evaluated. The id is another: both may count."""
+    event_id = _derive_evaluation_id("client-evaluation", user_id, evaluation, now, window)
+    event = {"event_id": event_id, "event_type": CLIENT_EVALUATION, "user_id": user_id}
+    return event | _describe_evaluation(evaluation, now)
+
+
+def _derive_evaluation_id(kind: str, user_id: str, evaluation: Answered, now: float, window: float) -> str:
     period = int(now // window) if window else now
-    name = f"evaluation/{evaluation.flag_key}/{evaluation.variant}/{period}:{user_id}"
+    return _derive_event_id(f"{kind}/{evaluation.flag_key}/{evaluation.variant}/{period}:{user_id}")
+
+
+def _describe_evaluation(evaluation: Answered, now: float) -> dict[str, Any]:
     return {
-        "event_id": _derive_event_id(name),
-        "event_type": EVALUATION,
-        "user_id": user_id,
         "timestamp": format_timestamp(now),
         "flag_key": evaluation.flag_key,
         "properties": {

@@ -94,6 +94,15 @@ class DefinitionCache(Generic[T]):
         self.get_all()
         return self._state.listed
 
+    def get_all_rows(self) -> list[DefinitionRow]:
+        """The rows of `get_all`, in no order."""
+        self.get_all()
+        return self._state.get_rows()
+
+    def get_aliases(self) -> Mapping[str, str]:
+        """Alias → key, of all that were loaded last."""
+        return self._state.aliases
+
     def get_unreadable(self) -> dict[str, RealtimeError]:
         return self._state.get_unreadable()
 

@@ -122,6 +122,11 @@ class CacheState(Generic[T]):
             return {}
         return {key: self._unreadable_error() for key in sorted(self._unreadable)}
 
+    def get_rows(self) -> list[DefinitionRow]:
+        """Of each definition that has a value: the row that is in force, or cannot be read."""
+        with self._lock:
+            return [entry.row for entry in self._entries.values()]
+
     def get_loaded(self) -> list[T]:
         with self._lock:
             return [entry.value for entry in self._entries.values()]

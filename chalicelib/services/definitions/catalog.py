@@ -89,6 +89,11 @@ class Catalog:
         documents: list[Definition] = [each.document for each in experiments]
         return [*documents, *(each.document for each in flags), *(each.document for each in segments)]
 
+    @property
+    def version(self) -> int:
+        """Of the publication that was seen last."""
+        return self._version or 0
+
     def _check_for_changes(self) -> float:
         """Checks for changes if that is due; returns the time."""
         now = self._timer()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from chalicelib.domain.definitions.model import Assignment, Experiment, Flag
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.event_types import EVALUATION, OTHER
+from chalicelib.domain.event_types import OF_FLAGS, OTHER
 from chalicelib.domain.identity import IDENTIFY, Identities, read_identify_event
 from chalicelib.domain.stream.attribution import (
     AssignmentKey,
@@ -89,7 +89,7 @@ class Judge:
                 by_event[position] = None
                 continue
             verdict = attribute_event(event, matched, assignments, time, tolerance)
-            if event.type == EVALUATION:
+            if event.type in OF_FLAGS:
                 verdict += attribute_evaluation(event, self._flags.get_all())
             by_event[position] = verdict
         self._limit_event_types(batch, snapshots, by_event, now)

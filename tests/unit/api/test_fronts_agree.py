@@ -70,6 +70,14 @@ def headers(key: str | None = KEY, **more: str) -> dict[str, str]:
 
 FLAG = json.dumps({"user_id": "ü", "flag_key": "string"}).encode()
 EVENT = {"event_type": "view", "user_id": "u", "timestamp": "2026-11-01T00:00:00Z"}
+EVALUATION = {
+    "flag_key": "string",
+    "user_id": "u",
+    "variant": "a",
+    "reason": "STATIC",
+    "version": 1,
+    "timestamp": "2026-11-01T00:00:00Z",
+}
 ASKS_AWS = ("/admin/status", "/admin/quarantine", "/admin/experiments/{key}/analysis")
 """Which is not here."""
 NAMES = {
@@ -140,6 +148,11 @@ REQUESTS: list[Request] = [
     ("POST", "/events", headers(), json.dumps({"events": [EVENT, {}]}).encode()),
     ("POST", f"/events?key={WEB}", {"Content-Type": "text/plain;charset=UTF-8"}, json.dumps(EVENT).encode()),
     ("POST", "/events", {}, None),
+    ("GET", "/definitions", headers(), None),
+    ("GET", "/definitions", headers(WEB), None),
+    ("HEAD", "/definitions", headers(), None),
+    ("POST", "/evaluations", headers(), json.dumps({"evaluations": [EVALUATION]}).encode()),
+    ("POST", "/evaluations", headers(), json.dumps({"evaluations": [EVALUATION | {"version": -1}]}).encode()),
     ("GET", "/experiments/checkout/results", headers(), None),
     ("GET", "/experiments/nowhere/results", headers(), None),
     ("OPTIONS", "/experiments/checkout/results", {}, None),

@@ -27,6 +27,7 @@ FLAGS = {
     ("POST", "/evidently/projects/{project}/evaluations"),
     ("POST", "/evidently/projects/{project}/evaluations/{feature}"),
 }
+LOCAL = {("GET", "/definitions"), ("HEAD", "/definitions"), ("POST", "/evaluations")}
 MANAGEMENT = {
     (method, route)
     for route, methods in application.app.routes.items()
@@ -42,7 +43,7 @@ OPENED: dict[str, set[tuple[str, str]]] = {
         ("POST", "/assign/batch"),
         ("POST", "/identify"),
     },
-    "flags": FLAGS,
+    "flags": FLAGS | LOCAL,
     "flags:client": FLAGS,
     "events": EVENTS,
     "events:client": EVENTS,
