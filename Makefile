@@ -11,7 +11,7 @@ PYTEST_WORKERS ?= 3
 PYTHONS ?= python3.11 python3.12 python3.13
 VENDORS ?=
 
-.PHONY: run test test-all coverage test-environment check bench bench-peers check-vendors fuzz load soak simulate docs synth cdk \
+.PHONY: run test test-all coverage test-environment check bench bench-peers check-vendors fuzz load soak simulate wheel docs synth cdk \
   lock audit secrets licences package long chaos format clean
 
 run: $(VENV)/run.stamp .venv-aws/stamp ## the whole service on http://127.0.0.1:8000, until Ctrl-C
@@ -72,6 +72,9 @@ soak: $(VENV)/dev.stamp .venv-aws/stamp ## ten minutes of mixed load, faults on 
 
 simulate: $(VENV)/dev.stamp ## how often the analysis finds what is not there, on CDNOW divided by chance; some minutes
 	$(BIN)/python -m loadtests.simulation $(ARGS)
+
+wheel: $(VENV)/run.stamp ## the client that evaluates flags in its caller's process, in build/client
+	@$(BIN)/python -m infra.client_wheel
 
 docs: $(VENV)/dev.stamp .venv-docs/stamp $(SITE)/node_modules/.stamp ## the site, in build/docs; a broken link fails it
 	$(BIN)/python -m infra.docs_site

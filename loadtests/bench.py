@@ -26,6 +26,7 @@ from chalicelib.domain.definitions.compiler import (
 )
 from chalicelib.domain.definitions.model import Evaluation, Experiment, Flag
 from chalicelib.domain.evaluation import evaluate, evaluate_all
+from loadtests.bench_client import measure_client
 from loadtests.bench_local import measure_local_stack
 from loadtests.bench_requests import measure_batches, measure_requests
 from loadtests.bench_services import measure_services
@@ -129,7 +130,7 @@ def main() -> int:
     """Prints every row and writes them; 1 if one is over its limit."""
     [reference] = measure_fastest(run_reference, rounds=100)
     rows = [build_row("this machine / the one of the limits", compute_slowness(reference), "×", 10.0)]
-    rows += [*measure_decisions(), *measure_services(), *measure_written_flag()]
+    rows += [*measure_decisions(), *measure_services(), *measure_written_flag(), *measure_client()]
     rows += measure_imported_flags(build_decisions()["W2"][0])
     rows += [*measure_requests(), *measure_batches(), *measure_local_stack()]
     OUTPUT.parent.mkdir(exist_ok=True)
