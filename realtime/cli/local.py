@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from realtime.cli import program
-from realtime.cli.program import UsageError
+from realtime.cli.program import COMPLETE, SCRIPT, UsageError
 
 if TYPE_CHECKING:
     pass
 
-app = typer.Typer()
-PANEL = "This machine"
+app = program.make_app()
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def up(
     full: Annotated[bool, typer.Option("--full", help="Replay all 69,659 purchases, not a sample.")] = False,
     demo: Annotated[bool, typer.Option(help="Publish the demo and replay purchases.")] = True,
@@ -31,7 +30,7 @@ def up(
         typer.Option(help="Publish what `snapshot --to FILE` saved, and nothing of the demo."),
     ] = None,
 ) -> None:
-    """Start everything on this machine until Ctrl-C. Example: [b]python -m realtime up --full[/b]"""
+    """Start everything on this machine until Ctrl-C. Example: python -m realtime up --full"""
     from realtime.commands.snapshot_file import read_snapshot
     from realtime.commands.up import run_stack
 
@@ -41,3 +40,18 @@ def up(
     run_stack(
         program.console, full=full, demo=demo and not snapshot, postgres=postgres, front=front, snapshot=read
     )
+
+
+@app.command()
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell that you use.")],
+) -> None:
+    """Print what lets a shell complete commands. Example: python -m realtime completion bash
+
+    It is for the name `realtime`, which `source .venv/bin/activate` makes known. In bash and zsh:
+
+    eval "$(realtime completion bash)"
+    """
+    from typer._completion_shared import get_completion_script
+
+    typer.echo(get_completion_script(prog_name=SCRIPT, complete_var=COMPLETE, shell=shell))

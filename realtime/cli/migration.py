@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from realtime.cli import program
 from realtime.cli.program import exiting, read_pairs, read_time
@@ -12,12 +11,11 @@ from realtime.cli.program import exiting, read_pairs, read_time
 if TYPE_CHECKING:
     pass
 
-app = typer.Typer()
-PANEL = "Coming from another system"
+app = program.make_app()
 Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be repeated.")]
 
 
-@app.command(name="import", rich_help_panel=PANEL)
+@app.command(name="import")
 def import_(
     vendor: Annotated[str, typer.Argument(help="The system that the documents come from, such as unleash.")],
     files: Annotated[list[Path], typer.Argument(help="What its SDK downloads, as JSON.")],
@@ -26,7 +24,7 @@ def import_(
 ) -> None:
     """Take over another system's flags, of which no user gets another variant.
 
-    Example: [b]python -m realtime import unleash x.json --out x.yaml[/b]
+    Example: python -m realtime import unleash x.json --out x.yaml
     """
     from realtime.commands.import_definitions import import_definitions
 
@@ -37,11 +35,11 @@ def import_(
     raise typer.Exit(status)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def check_import(
     files: Annotated[list[Path], typer.Argument(help="Cases as JSON Lines; .gz is unpacked.")],
 ) -> None:
-    """Compare imports with what a vendor answers. Example: [b]python -m realtime check-import x.jsonl[/b]"""
+    """Compare imports with what a vendor answers. Example: python -m realtime check-import x.jsonl"""
     from realtime.commands.check_import import check_import as run
 
     with exiting(2):
@@ -49,7 +47,7 @@ def check_import(
     raise typer.Exit(status)
 
 
-@app.command("import-assignments", rich_help_panel=PANEL)
+@app.command("import-assignments")
 def import_assignments(
     files: Annotated[
         list[str], typer.Argument(help="Files, folders or s3:// prefixes: CSV, JSON, Parquet, packed or not.")
@@ -82,8 +80,10 @@ def import_assignments(
 ) -> None:
     """Let users keep a variant that another system has stored. Nobody who has one here is moved.
 
-    Example: [b]python -m realtime import-assignments users.csv --experiment checkout[/b]
+    Example: python -m realtime import-assignments users.csv --experiment checkout
     """
+    from rich.console import Console
+
     from realtime.assignment_files.formats import Form
     from realtime.commands.import_assignments import import_assignments as run
 
@@ -107,7 +107,7 @@ def import_assignments(
     raise typer.Exit(status)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def compare(
     vendor: Annotated[str, typer.Argument(help="The system that the documents come from, such as unleash.")],
     files: Annotated[list[Path], typer.Argument(help="What its SDK downloads, as JSON.")],
@@ -126,7 +126,7 @@ def compare(
 ) -> None:
     """Count your users who would get another answer here than from another system.
 
-    Example: [b]python -m realtime compare unleash x.json --users users.csv[/b]
+    Example: python -m realtime compare unleash x.json --users users.csv
 
     Exits with 0 if none would, 1 if some would, 2 if a file cannot be read.
     """

@@ -11,16 +11,15 @@ from realtime.cli.program import UsageError, is_local
 if TYPE_CHECKING:
     pass
 
-app = typer.Typer()
-PANEL = "Operations"
+app = program.make_app()
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Show what is well and what is not. Example: [b]python -m realtime status --watch[/b]
+    """Show what is well and what is not. Example: python -m realtime status --watch
 
     Exits with 0 if all is green, 1 if the worst is amber, 2 if it is red or unknown.
     """
@@ -37,11 +36,11 @@ def status(
         raise typer.Exit(show_status(program.console, sources, as_json=as_json))
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Check this machine and the environment. Example: [b]python -m realtime doctor[/b]
+    """Check this machine and the environment. Example: python -m realtime doctor
 
     Python, packages, region, credentials, clock, tables, stream, bucket, queues, ports. Exits with 1 if
     something is missing.
@@ -65,14 +64,14 @@ def doctor(
     raise typer.Exit(show(program.console, list(examine(machine)), as_json=as_json))
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def backup(
     to: Annotated[str, typer.Option(help="A new file, or s3://BUCKET/KEY.")],
     with_keys: Annotated[
         bool, typer.Option("--keys", help="Also the API keys: labels, scopes and hashes.")
     ] = False,
 ) -> None:
-    """Save all definitions and their history. Example: [b]python -m realtime backup --to defs.jsonl.gz[/b]"""
+    """Save all definitions and their history. Example: python -m realtime backup --to defs.jsonl.gz"""
 
     from realtime.backup.places import find_place
     from realtime.commands.backup import back_up
@@ -89,7 +88,7 @@ def backup(
     )
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def restore(
     source: Annotated[str, typer.Argument(help="A file that `backup` wrote, or s3://BUCKET/KEY.")],
     with_keys: Annotated[bool, typer.Option("--keys", help="Also the API keys that are not there.")] = False,
@@ -103,7 +102,7 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Let --replace publish without asking.")] = False,
     reason: Annotated[str, typer.Option(help="Why, with --replace; as of `publish`.")] = "",
 ) -> None:
-    """Bring definitions back from a backup. Example: [b]python -m realtime restore defs.jsonl.gz[/b]"""
+    """Bring definitions back from a backup. Example: python -m realtime restore defs.jsonl.gz"""
     from chalicelib.domain.publishing.author import Author
     from realtime.backup.places import find_place
     from realtime.cli.publishing import make_submission
@@ -141,7 +140,7 @@ def restore(
     )
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def capacity(
     rps: Annotated[float, typer.Option(min=0.01, help="Decisions in the busiest second.")],
     users: Annotated[int, typer.Option(min=0, help="Distinct users a month.")] = 1_000_000,
@@ -172,7 +171,7 @@ def capacity(
     stay: Annotated[float, typer.Option(min=0, help="Simulate: seconds at the peak; 0 and 0: none.")] = 15,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Size and price a load. Example: [b]python -m realtime capacity --rps 10000 --events 1000000[/b]
+    """Size and price a load. Example: python -m realtime capacity --rps 10000 --events 1000000
 
     It asks no AWS. docs/capacity.md says how it reckons, and with which assumptions.
     """
@@ -197,7 +196,7 @@ def capacity(
     show_capacity(program.console, load, rise, stay, as_json=as_json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def migrate(
     table: Annotated[
         Literal["own", "platform"] | None,
@@ -205,7 +204,7 @@ def migrate(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL and change nothing.")] = False,
 ) -> None:
-    """Prepare PostgreSQL for assignments. Example: [b]python -m realtime migrate --dry-run[/b]"""
+    """Prepare PostgreSQL for assignments. Example: python -m realtime migrate --dry-run"""
     from realtime.commands.migrate import run_migrate
     from realtime.postgres.connection import find_target
 
@@ -214,7 +213,7 @@ def migrate(
     run_migrate(program.console, find_target(services), owner, dry_run=dry_run)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def sync(
     backfill: Annotated[bool, typer.Option("--backfill", help="Write every assignment; resumable.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Show differences; exit 1 if any.")] = False,
@@ -227,7 +226,7 @@ def sync(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Fill or check PostgreSQL from DynamoDB. Example: [b]python -m realtime sync --check[/b]"""
+    """Fill or check PostgreSQL from DynamoDB. Example: python -m realtime sync --check"""
     from realtime.commands.sync import run_backfill, run_check
 
     if backfill == check:

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from chalicelib.domain.definitions.schema import ExperimentDocument
     from realtime.commands.publish import Submission
 
-app = typer.Typer()
-PANEL = "Definitions"
+app = program.make_app()
 Reason = Annotated[str, typer.Option(help="Why, for the history and for who approves it.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Treat lint warnings as errors.")]
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def publish(
     paths: Annotated[list[Path] | None, typer.Argument(help="Definition files, folders, or -.")] = None,
     strict: Strict = False,
@@ -42,7 +41,7 @@ def publish(
         bool, typer.Option("--propose", help="Ask for approval, also where it is not needed.")
     ] = False,
 ) -> None:
-    """Show what changes, then publish it. Example: [b]python -m realtime publish flags.yaml[/b]"""
+    """Show what changes, then publish it. Example: python -m realtime publish flags.yaml"""
     from chalicelib.domain.publishing.author import Author
     from realtime.commands.publish import confirm_on_terminal, roll_back
     from realtime.commands.publish import publish as run
@@ -102,14 +101,14 @@ def _estimate_duration(experiment: "ExperimentDocument") -> str:
     return estimate_duration(program.plane(), experiment)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def kill(
     flag: Annotated[str, typer.Argument(help="The flag's key or alias.")],
     reason: Annotated[str, typer.Option(help="Why; the history keeps it.")] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Turn it on again, as it was.")] = False,
     by: Annotated[str, typer.Option(help="Who does it; as of `publish`.")] = "",
 ) -> None:
-    """Turn a flag off for everybody, at once. Example: [b]python -m realtime kill x --reason "errors"[/b]"""
+    """Turn a flag off for everybody, at once. Example: python -m realtime kill x --reason errors"""
     from chalicelib.domain.publishing.kills import UNDO_NOTE, check_reason
     from realtime.commands.kill import kill_flag, undo_kill
     from realtime.commands.publisher import get_caller_arn, identify_publisher
@@ -126,14 +125,14 @@ def kill(
         kill_flag(program.console, definitions, flag, reason, publisher, time.time(), announce)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def history(
     flag: Annotated[str, typer.Option(help="A flag's key.")] = "",
     experiment: Annotated[str, typer.Option(help="An experiment's key.")] = "",
     segment: Annotated[str, typer.Option(help="A segment's key.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Show who published what and when. Example: [b]python -m realtime history --flag new-checkout[/b]"""
+    """Show who published what and when. Example: python -m realtime history --flag new-checkout"""
     from realtime.commands.history import show_definition_history, show_history
 
     keys: dict[DefinitionKind, str] = {"flag": flag, "experiment": experiment, "segment": segment}
@@ -147,12 +146,12 @@ def history(
         show_history(program.console, definitions, as_json=as_json)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def snapshot(
     to: Annotated[Path | None, typer.Option(help="Save it in a new file instead.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Write what containers decide by without DynamoDB. Example: [b]python -m realtime snapshot[/b]
+    """Write what containers decide by without DynamoDB. Example: python -m realtime snapshot
 
     Every publish writes it; this repairs one that is missing or behind.
     """

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from realtime.cli import program
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from chalicelib.domain.audit import AuditTrail
     from chalicelib.wiring import Plane
     from realtime.commands.quarantine_changes import Operator
@@ -43,17 +44,17 @@ Record = Annotated[str, typer.Argument(help="A place or an id, as `list` shows."
 class CliContext:
     """``context.obj`` of each command. ``get_plane`` is called when it runs."""
 
-    console: Console
+    console: "Console"
     get_plane: Callable[[], "Plane"]
     is_local: Callable[[], bool]
 
 
-app = typer.Typer(no_args_is_help=True)
+app = program.make_app()
 
 
 @app.callback()
 def quarantine(context: typer.Context) -> None:
-    """Records that could not be processed. Example: [b]python -m realtime quarantine list[/b]"""
+    """Records that could not be processed. Example: python -m realtime quarantine list"""
     context.obj = CliContext(program.console, program.plane, program.is_local)
 
 
@@ -69,7 +70,7 @@ def list_records(
     limit: Annotated[int, typer.Option(min=0, help="Rows of the table at most; 0: all.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line each, with payload.")] = False,
 ) -> None:
-    """List records and their errors. Example: [b]python -m realtime quarantine list --since 2h[/b]"""
+    """List records and their errors. Example: python -m realtime quarantine list --since 2h"""
     from realtime.commands.quarantine import list_quarantine
 
     selection = _select(code, since, until, shard, place, kind)
@@ -94,7 +95,7 @@ def stats(
     kind: Kinds = None,
     as_json: Json = False,
 ) -> None:
-    """Count by code, shard and hour. Example: [b]python -m realtime quarantine stats --since 1d[/b]"""
+    """Count by code, shard and hour. Example: python -m realtime quarantine stats --since 1d"""
     from realtime.commands.quarantine import show_stats
 
     selection = _select(code, since, until, shard, None, kind)
@@ -114,7 +115,7 @@ def show(
     places: Annotated[list[str], typer.Argument(help="Places or ids, as `list` shows.")],
     as_json: Json = False,
 ) -> None:
-    """Show records with payload. Example: [b]python -m realtime quarantine show 3f2a9c01[/b]"""
+    """Show records with payload. Example: python -m realtime quarantine show 3f2a9c01"""
     from realtime.commands.quarantine import show_records
 
     selection = _select(None, "", "", None, places, None)
@@ -139,7 +140,7 @@ def sample(
     kind: Kinds = None,
     as_json: Json = False,
 ) -> None:
-    """Show one of each code with payload. Example: [b]python -m realtime quarantine sample -n 2[/b]"""
+    """Show one of each code with payload. Example: python -m realtime quarantine sample -n 2"""
     from realtime.commands.quarantine import show_records
 
     selection = _select(code, since, until, shard, None, kind)
@@ -171,7 +172,7 @@ def redrive(
     by: By = "",
     reason: Reason = "",
 ) -> None:
-    """Send records back, each once. Example: [b]python -m realtime quarantine redrive[/b]"""
+    """Send records back, each once. Example: python -m realtime quarantine redrive"""
     from realtime.commands.quarantine_changes import redrive_quarantine
 
     selection, services = _select(code, since, until, shard, place, kind), context.obj.get_plane()
@@ -204,7 +205,7 @@ def edit(
     by: By = "",
     reason: Reason = "",
 ) -> None:
-    """Change one and send it; without options in $EDITOR. Example: [b]python -m realtime quarantine edit 3f2a9c01 --set value=12.5[/b]"""  # noqa: E501 - one line of help
+    """Change one and send it; without options in $EDITOR. Example: python -m realtime quarantine edit 3f2a9c01 --set value=12.5"""  # noqa: E501 - one line of help
     from realtime.commands.quarantine_changes import Edit, edit_record
 
     if file is not None and (assignments or unset):
@@ -239,7 +240,7 @@ def drop(
     by: By = "",
     reason: Reason = "",
 ) -> None:
-    """Delete a selection. Example: [b]python -m realtime quarantine drop --code invalid_json[/b]"""
+    """Delete a selection. Example: python -m realtime quarantine drop --code invalid_json"""
     selection = _select(code, since, until, shard, place, kind)
     if selection.is_everything:
         raise ValueError("drop: name what to delete, such as --code invalid_json; see also `purge`")
@@ -250,7 +251,7 @@ def drop(
 def purge(
     context: typer.Context, dry_run: DryRun = False, yes: Yes = False, by: By = "", reason: Reason = ""
 ) -> None:
-    """Delete everything. Example: [b]python -m realtime quarantine purge --reason "load test"[/b]"""
+    """Delete everything. Example: python -m realtime quarantine purge --reason test"""
     _drop(context, "purge", _select(None, "", "", None, None, None), dry_run, yes, by, reason)
 
 
@@ -260,13 +261,13 @@ def audit(
     limit: Annotated[int, typer.Option(min=1, help="Actions at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Show who changed what and why. Example: [b]python -m realtime quarantine audit[/b]"""
+    """Show who changed what and why. Example: python -m realtime quarantine audit"""
     from realtime.commands.quarantine import show_audit
 
     show_audit(context.obj.console, _open_trail(context.obj.get_plane()), limit, as_json=as_json)
 
 
-batches = typer.Typer()
+batches = program.make_app()
 app.add_typer(batches, name="batches")
 
 
@@ -279,7 +280,7 @@ def list_failed_batches(
     place: Places = None,
     as_json: Json = False,
 ) -> None:
-    """Batches that Lambda gave up. Example: [b]python -m realtime quarantine batches[/b]"""
+    """Batches that Lambda gave up. Example: python -m realtime quarantine batches"""
     if context.invoked_subcommand:
         return
     from realtime.commands.quarantine import list_quarantine
@@ -308,7 +309,7 @@ def redrive_failed_batches(
     by: By = "",
     reason: Reason = "",
 ) -> None:
-    """Count what was never counted. Example: [b]python -m realtime quarantine batches redrive[/b]"""
+    """Count what was never counted. Example: python -m realtime quarantine batches redrive"""
     from realtime.commands.quarantine_batches import redrive_batches
 
     selection, services = _select(None, since, until, shard, place, None), context.obj.get_plane()
@@ -338,7 +339,7 @@ def drop_failed_batches(
     by: By = "",
     reason: Reason = "",
 ) -> None:
-    """Forget batches. Example: [b]python -m realtime quarantine batches drop --place 3f2a9c01[/b]"""
+    """Forget batches. Example: python -m realtime quarantine batches drop --place 3f2a9c01"""
     from realtime.commands.quarantine_changes import confirm_on_terminal, drop_records
 
     selection, services = _select(None, since, until, shard, place, None), context.obj.get_plane()

@@ -13,8 +13,7 @@ from realtime.cli.program import UsageError, parse_day
 if TYPE_CHECKING:
     pass
 
-app = typer.Typer()
-PANEL = "Results"
+app = program.make_app()
 Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be repeated.")]
 Archive = Annotated[
     str | None,
@@ -22,13 +21,13 @@ Archive = Annotated[
 ]
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def results(
     key: Annotated[str, typer.Argument(help="An experiment's key.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, as the route answers.")] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw cumulative conversion per variant.")] = False,
 ) -> None:
-    """Show results and the sample-ratio test. Example: [b]python -m realtime results cdnow-aa[/b]"""
+    """Show results and the sample-ratio test. Example: python -m realtime results cdnow-aa"""
     from realtime.commands.results import show_results
 
     answer = program.plane().results(key)
@@ -38,7 +37,7 @@ def results(
         show_results(program.console, answer, plot=plot)
 
 
-@app.command("plan-experiment", rich_help_panel=PANEL)
+@app.command("plan-experiment")
 def plan_experiment(
     key: Annotated[str | None, typer.Argument(help="An experiment, published or of --metrics.")] = None,
     metric: Annotated[
@@ -74,8 +73,8 @@ def plan_experiment(
 ) -> None:
     """Say how many users and weeks it takes.
 
-    Example: [b]python -m realtime plan-experiment cdnow-free-shipping --lift 5%[/b], or
-    [b]python -m realtime plan-experiment --rate 10% --lift 10% --fixed[/b]
+    Example: python -m realtime plan-experiment cdnow-free-shipping --lift 5%, or
+    python -m realtime plan-experiment --rate 10% --lift 10% --fixed
     """
     from realtime.analysis.plan_question import Ask
     from realtime.commands.plan_experiment import (
@@ -110,7 +109,7 @@ def plan_experiment(
     )
 
 
-@app.command("analyze", rich_help_panel=PANEL)
+@app.command("analyze")
 def analyze(
     key: Annotated[str, typer.Argument(help="An experiment's key.")],
     metrics: Annotated[
@@ -145,7 +144,7 @@ def analyze(
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL and stop.")] = False,
     save: Annotated[bool, typer.Option("--save", help="Keep it for the console's page.")] = False,
 ) -> None:
-    """Say which variant won. Example: [b]python -m realtime analyze cdnow-free-shipping[/b]
+    """Say which variant won. Example: python -m realtime analyze cdnow-free-shipping
 
     Exits with 0 whenever there is an answer, also if it is that the data has a problem.
     """
@@ -177,7 +176,7 @@ def analyze(
     run_analyze(program.console, find_sources(services, question), question, form)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def export(
     experiment: Annotated[str, typer.Option(help="An experiment's key.")],
     out: Annotated[Path, typer.Option(help="A new folder.")],
@@ -187,7 +186,7 @@ def export(
     archive: Archive = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Write users and their numbers. Example: [b]python -m realtime export --experiment e1 --out e1[/b]
+    """Write users and their numbers. Example: python -m realtime export --experiment e1 --out e1
 
     Assignments, exposures and the metrics of each user, for a notebook. They hold users.
     """
@@ -196,7 +195,7 @@ def export(
     run_export(program.console, program.plane(), experiment, out, file_format, archive, as_json=as_json)
 
 
-@app.command("compact", rich_help_panel=PANEL)
+@app.command("compact")
 def compact(
     archive: Archive = None,
     since: Annotated[str, typer.Option(help="The first day, such as 2026-11-01.")] = "",
@@ -204,7 +203,7 @@ def compact(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the days and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Write Parquet beside the archive. Example: [b]python -m realtime compact --dry-run[/b]
+    """Write Parquet beside the archive. Example: python -m realtime compact --dry-run
 
     Whole days that are too old for new events, one at a time. The raw objects stay.
     """

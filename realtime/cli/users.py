@@ -11,15 +11,14 @@ from realtime.cli.program import UsageError
 if TYPE_CHECKING:
     pass
 
-app = typer.Typer()
-PANEL = "Users"
+app = program.make_app()
 Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be repeated.")]
 AlsoIds = Annotated[
     list[str] | None, typer.Option("--also-id", help="Another id of the same user; may be repeated.")
 ]
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command()
 def forget(
     user: Users = None,
     also_id: AlsoIds = None,
@@ -46,7 +45,7 @@ def forget(
     restart: Annotated[bool, typer.Option("--restart", help="Begin an interrupted run again.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove a user everywhere. Example: [b]python -m realtime forget --user u1 --dry-run[/b]"""
+    """Remove a user everywhere. Example: python -m realtime forget --user u1 --dry-run"""
     from realtime.commands import forget as command
     from realtime.user_data.people import list_people
 
@@ -67,7 +66,7 @@ def forget(
     raise typer.Exit(command.forget_user(program.console, services, people, options, report))
 
 
-@app.command("export-user", rich_help_panel=PANEL)
+@app.command("export-user")
 def export_user(
     user: Annotated[str, typer.Option(help="The user's id.")],
     also_id: AlsoIds = None,
@@ -77,7 +76,7 @@ def export_user(
         bool, typer.Option("--scan", help="Read the whole assignments table, not only published keys.")
     ] = False,
 ) -> None:
-    """Hand out a user's data. Example: [b]python -m realtime export-user --user u1 --out u1.zip[/b]"""
+    """Hand out a user's data. Example: python -m realtime export-user --user u1 --out u1.zip"""
     from realtime.commands.export_user import export_user as run
     from realtime.commands.replay_position import POSITIONS
     from realtime.user_data.people import add_linked_ids, list_people

@@ -10,10 +10,7 @@ from realtime.cli.approvals import identify
 if TYPE_CHECKING:
     from realtime.commands.webhooks import Operator
 
-app = typer.Typer(
-    help="Who is told of changes and alarms. Example: [b]python -m realtime webhooks list[/b]",
-    no_args_is_help=True,
-)
+app = program.make_app("Who is told of changes and alarms. Example: python -m realtime webhooks list")
 Id = Annotated[str, typer.Argument(metavar="ID", help="Such as wh_3f2a9c01d4, as `webhooks list` shows.")]
 By = Annotated[str, typer.Option(help="Who you are; as of `publish`.")]
 Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
@@ -30,7 +27,7 @@ def add_webhook(
 ) -> None:
     """Add a receiver; its secret is shown once.
 
-    Example: [b]python -m realtime webhooks add https://example.com/hook --events kill,split_alarm[/b]
+    Example: python -m realtime webhooks add https://example.com/hook --events kill,split_alarm
     """
     from realtime.commands.webhooks import add
 
@@ -42,7 +39,7 @@ def add_webhook(
 def list_webhooks(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """List receivers and their last message. Example: [b]python -m realtime webhooks list[/b]"""
+    """List receivers and their last message. Example: python -m realtime webhooks list"""
     from realtime.commands.webhooks import list_all
 
     list_all(program.console, program.plane().webhooks, as_json=as_json)
@@ -50,7 +47,7 @@ def list_webhooks(
 
 @app.command("remove")
 def remove_webhook(webhook_id: Id, reason: Reason = "", by: By = "") -> None:
-    """Tell it nothing any more. Example: [b]python -m realtime webhooks remove wh_3f2a9c01d4[/b]"""
+    """Tell it nothing any more. Example: python -m realtime webhooks remove wh_3f2a9c01d4"""
     from realtime.commands.webhooks import remove
 
     remove(program.console, program.plane().webhooks, _make_operator(by, reason), webhook_id)
@@ -58,7 +55,7 @@ def remove_webhook(webhook_id: Id, reason: Reason = "", by: By = "") -> None:
 
 @app.command("test")
 def send_test(webhook_id: Id, by: By = "") -> None:
-    """Send it a message of the event test. Example: [b]python -m realtime webhooks test wh_3f2a9c01d4[/b]"""
+    """Send it a message of the event test. Example: python -m realtime webhooks test wh_3f2a9c01d4"""
     from realtime.commands.webhooks import send_test as run
 
     run(program.console, program.plane().webhooks, _make_operator(by, ""), webhook_id)

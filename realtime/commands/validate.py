@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from chalicelib.admin.rendering import render_problems
 from chalicelib.domain.errors import Problem
 from chalicelib.domain.publishing.metrics import find_unnamed
 from realtime.definition_files.files import Skipped
@@ -29,6 +28,8 @@ def validate(console: Console, paths: Sequence[Path], strict: bool, *, as_json: 
 
 
 def _print_json(definitions: FileSet, problems: Sequence[Problem], strict: bool) -> int:
+    from chalicelib.admin.rendering import render_problems  # half as long again to load as all the rest
+
     warnings = definitions.find_warnings()
     has_failed = bool(problems) or (strict and bool(warnings))
     report = {

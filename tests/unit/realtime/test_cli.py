@@ -1,16 +1,21 @@
 """A user's mistake on the command line is one line that says what to do, and never a traceback."""
 
+import importlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
-from rich.text import Text
 
 from chalicelib.domain.errors import StorageUnavailable
 from realtime import cli
 from realtime.cli import main, program
+from realtime.cli.groups import SECTIONS
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -101,19 +106,99 @@ def test_every_help_has_an_example() -> None:
             yield from list_helps(f"{name} {inner}", subcommand)
 
     for name, text in list_helps("realtime", typer.main.get_command(cli.app)):
-        assert f"Example: [b]python -m {name}" in text or name == "realtime"
-        assert "Example: [b]python -m realtime" in text
+        assert f"Example: python -m {name}" in text or name == "realtime"
+        assert "Example: python -m realtime" in text
 
 
-def test_every_help_of_an_option_can_be_shown() -> None:
-    """Square brackets are markup: ``[/PREFIX]`` would be the end of something."""
+def test_the_help_has_each_command_of_each_module_once() -> None:
+    """The table says where a command is, so that no other module is loaded."""
+    tables = {place for commands in SECTIONS.values() for place in commands.values()}
+    for place in tables:
+        module, _, name = place.partition(".")
+        group = typer.main.get_group(getattr(importlib.import_module(f"realtime.cli.{module}"), name))
+        named = {name for commands in SECTIONS.values() for name, each in commands.items() if each == place}
+        assert named == set(group.commands) or len(named) == 1
+    modules = {path.stem for path in (ROOT / "realtime" / "cli").glob("*.py")}
+    others = {"__init__", "failures", "groups", "program"}
+    assert {place.partition(".")[0] for place in tables} == modules - others
 
-    def list_options(command: Any) -> Iterator[str]:
-        yield from (option.help or "" for option in command.params if hasattr(option, "help"))
-        for subcommand in getattr(command, "commands", {}).values():
-            yield from list_options(subcommand)
 
-    helps = list(list_options(typer.main.get_command(cli.app)))
-    assert len(helps) > 100
-    for text in helps:
-        Text.from_markup(text)
+HEAVY = (
+    "boto3",
+    "botocore",
+    "chalice",
+    "duckdb",
+    "pydantic",
+    "rich",
+    "yaml",
+    "chalicelib.domain.definitions",
+)
+
+
+def load(*arguments: str) -> set[str]:
+    """The modules that the program has loaded when it ends."""
+    program = (
+        "import atexit, runpy, sys\n"
+        "sys.argv[0] = 'realtime'\n"
+        "atexit.register(lambda: print('\\n' + ' '.join(sys.modules)))\n"
+        "runpy.run_module('realtime', run_name='__main__')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    return set(ended.stdout.splitlines()[-1].split())
+
+
+def test_what_asks_nobody_loads_little() -> None:
+    assert not load("--version") & {"typer", *HEAVY}
+    assert not load("--help") & {*HEAVY}
+    # typer reads arguments by pydantic
+    for arguments in (["publish", "--help"], ["keys"], ["completion", "bash"], ["nothing"]):
+        assert not load(*arguments) & ({*HEAVY} - {"pydantic"}), arguments
+    assert {name for name in load("kill", "--help") if name.startswith("realtime.cli.")} == {
+        "realtime.cli.groups",
+        "realtime.cli.program",
+        "realtime.cli.publishing",
+    }
+
+
+def test_validate_loads_no_aws_and_no_management_api() -> None:
+    loaded = load("validate", "examples/from-unleash.yaml")
+    assert "chalicelib.domain.definitions.compiler" in loaded
+    assert not loaded & {"boto3", "botocore", "chalice", "duckdb", "chalicelib.admin.rendering"}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["pub"], ["publish"]),
+        (["keys", ""], ["create", "list", "revoke"]),
+        (["publish", "--str"], ["--strict"]),
+        (["completion", ""], ["bash", "zsh", "fish"]),
+        (["quarantine", "batches", "re"], ["redrive"]),
+    ],
+)
+def test_a_shell_is_told_what_may_follow(words: list[str], expected: list[str]) -> None:
+    asked = {"_REALTIME_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(["realtime", *words])}
+    ended = subprocess.run(
+        [sys.executable, "-m", "realtime"],
+        env={**os.environ, **asked, "COMP_CWORD": str(len(words))},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert ended.stdout.split() == expected, ended.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell_names_the_program_and_its_question(
+    shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["realtime", "completion", shell])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    script = capsys.readouterr().out
+    assert (exit_.value.code or 0) == 0
+    assert f"_REALTIME_COMPLETE=complete_{shell}" in script
+    assert " realtime" in script
