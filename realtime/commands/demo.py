@@ -18,9 +18,11 @@ from realtime.commands.replay import Replay, create_progress
 from realtime.demo.cdnow import (
     DEFINITIONS,
     FILE,
+    REMINDER,
     SAMPLE,
     Customer,
     build_exposures,
+    build_second_orders,
     is_in_sample,
     read_customers,
 )
@@ -28,7 +30,7 @@ from realtime.demo.cdnow import (
 if TYPE_CHECKING:
     from chalicelib.wiring import Plane
 
-EXPERIMENTS = ("cdnow-aa", "cdnow-free-shipping")
+EXPERIMENTS = ("cdnow-aa", "cdnow-free-shipping", REMINDER)
 CLIENTS = 8
 ATTEMPTS = 6
 
@@ -40,9 +42,13 @@ def run_demo(console: Console, plane: "Plane", url: str, key: str, full: bool) -
     customers = read_customers(every)
     answers = assign_all(console, url, key, customers)
     for experiment_key in EXPERIMENTS:
-        assigned = {user for user, assignments in answers if assignments[experiment_key]["variant"]}
-        exposed = (customer for customer in customers if customer.id in assigned)
-        for batch in batched(build_exposures(exposed, experiment_key), 500):
+        variants = {user: assignments[experiment_key]["variant"] for user, assignments in answers}
+        exposed = [customer for customer in customers if variants[customer.id]]
+        events = [*build_exposures(exposed, experiment_key)]
+        if experiment_key == REMINDER:
+            reminded = {user for user, variant in variants.items() if variant == "reminder"}
+            events += build_second_orders(exposed, reminded)
+        for batch in batched(events, 500):
             plane.ingest({"events": batch})
     Replay(
         console,

@@ -12,6 +12,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from chalicelib.domain.event_types import EXPOSURE
 from chalicelib.settings import Settings
 from realtime.commands.demo import run_demo
 from realtime.commands.import_position import POSITIONS as IMPORT_POSITIONS
@@ -130,14 +131,18 @@ def _show_results(console: Console, plane: "Plane", is_stopping: threading.Event
 
 
 def _summarize_results(plane: "Plane") -> Table:
-    """Of all experiments that anybody was assigned to. The demo's count purchases."""
-    table = Table("experiment", "variant", "assigned", "purchases", "value", title="Results so far")
+    """Of all experiments that anybody was assigned to: events that they count, but for exposures."""
+    table = Table(title="Results so far")
+    for name in ("experiment", "variant"):
+        table.add_column(name, overflow="fold")
+    for name in ("assigned", "conversions", "value"):
+        table.add_column(name, justify="right", no_wrap=True)
     for key in sorted(plane.catalog.experiments.get_listed()):
         for variant, totals in plane.results(key)["variants"].items():
-            purchases = totals["events"].get("purchase", {"count": 0, "sum": 0})
-            assigned, count = f"{totals['assigned']:,}", f"{purchases['count']:,}"
+            events = [each for name, each in totals["events"].items() if name != EXPOSURE]
+            count, value = sum(each["count"] for each in events), sum(float(each["sum"]) for each in events)
             if totals["assigned"]:
-                table.add_row(key, variant, assigned, count, f"{float(purchases['sum']):,.2f}")
+                table.add_row(key, variant, f"{totals['assigned']:,}", f"{count:,}", f"{value:,.2f}")
     return table
 
 
@@ -151,7 +156,7 @@ def _format_guide(url: str, key: str, *, has_demo: bool, has_snapshot: bool) -> 
             f"{curl}/assign?user_id=you&experiment_key=cdnow-aa'",
             f"{curl}/flags/evaluate?user_id=you&flag_key=new-checkout'",
             f"{command} results cdnow-free-shipping",
-            f"{command} analyze cdnow-free-shipping",
+            f"{command} analyze cdnow-reminder",
         ]
     elif has_snapshot:
         lines += [f"{command} flags", f"{command} experiments"]

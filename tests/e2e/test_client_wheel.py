@@ -37,7 +37,7 @@ from realtime_client.provider import Provider
 
 with open(sys.argv[5]) as file:
     cases = json.load(file)
-client = Client(sys.argv[3], sys.argv[4])
+client = Client(sys.argv[3], sys.argv[4], start_seconds=60)
 for key, user_id, context in cases:
     found = client.details(key, "default", user_id, context)
     reason = found.metadata.get("reason", "").replace("STICKY", "ASSIGNED") or None

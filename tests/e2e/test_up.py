@@ -161,6 +161,16 @@ def test_the_printed_analysis_is_that_of_the_documentation(stack: RunningStack) 
     assert "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines()) == shown
 
 
+def test_the_demo_ends_with_a_verdict(stack: RunningStack) -> None:
+    """The data has no experiment with an effect, so the demo makes one, and the analysis doubts its size."""
+    done = run_command(stack.environ, "analyze", "cdnow-reminder", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["verdict"]["code"] == "ship"
+    assert answer["users"] == {"control": 466, "reminder": 448}
+    assert [check["code"] for check in answer["checks"] if check["status"] != "ok"] == ["twyman"]
+
+
 def test_assign_gives_the_same_answer_by_get_post_and_again(client: httpx.Client) -> None:
     body = {"user_id": "ünïcode-🙂", "experiment_key": "cdnow-aa", "context": {}}
     first = client.post("/assign", json=body).json()

@@ -247,7 +247,7 @@ def test_a_load_that_no_request_has_time_for_goes_on_and_has_what_was_published_
     loaded = None
     while loaded is None:
         requests += 1
-        assert requests < 10
+        assert requests < 30  # a busy machine gets less done in one
         if requests == 2:
             direct.publish([replace(published_flag("f0"), text=""), published_flag("f1")], 2, time.time())
             outage.publish(is_on=False)
