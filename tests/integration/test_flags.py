@@ -1,6 +1,5 @@
 """Flags over real tables and a real stream: published, evaluated by real clients, tracked, switched off."""
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -30,6 +29,7 @@ from tests.support.node import run_node_tests
 from tests.support.openfeature_flags import FLAGS, publish_all
 from tests.support.poll import wait_until
 from tests.support.service import KEY, Service, run_service, serve_service
+from tests.support.streams import read_events
 
 
 @pytest.fixture
@@ -51,16 +51,6 @@ def evaluate(url: str, key: str, user: str = "u1") -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
-
-
-def read_events(clients: Clients, stream: str) -> list[dict[str, Any]]:
-    records = []
-    for shard in clients.kinesis.list_shards(StreamName=stream)["Shards"]:
-        iterator = clients.kinesis.get_shard_iterator(
-            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        records += clients.kinesis.get_records(ShardIterator=iterator)["Records"]
-    return [json.loads(record["Data"]) for record in records]
 
 
 @pytest.mark.node

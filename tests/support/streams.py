@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from realtime.local.clients import Clients
+
 ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/events"
 TABLE_ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/assignments/stream/2026-11-22T00:00:00.000"
 ARRIVED = 1_795_341_600.0  # 2026-11-22T10:00:00Z
@@ -66,3 +68,14 @@ def resumed(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any] | N
         if record_["kinesis"]["sequenceNumber"] in failed:
             return {**event, "Records": event["Records"][index:]}
     return None
+
+
+def read_events(clients: Clients, stream: str) -> list[dict[str, Any]]:
+    """All events of a stream of the local AWS, shard by shard."""
+    records = []
+    for shard in clients.kinesis.list_shards(StreamName=stream)["Shards"]:
+        iterator = clients.kinesis.get_shard_iterator(
+            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records += clients.kinesis.get_records(ShardIterator=iterator)["Records"]
+    return [orjson.loads(record["Data"]) for record in records]
