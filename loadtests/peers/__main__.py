@@ -27,8 +27,8 @@ OURS: Mapping[str, Callable[[], Client]] = {
     "realtime: the decision": ours.connect_decision,
     "realtime: its service": ours.connect_service,
     "realtime: service, context check": ours.connect_checking_service,
+    "realtime: in the caller's process": ours.connect_client,
 }
-"""A client that evaluates in its caller's process belongs here too."""
 PEERS = (
     Peer("statsig-python-core", statsig.connect),
     Peer("growthbook", growthbook.connect),

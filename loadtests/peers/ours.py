@@ -11,6 +11,8 @@ from chalicelib.services.evaluate import FlagEvaluator
 from chalicelib.services.events.evaluation_buffer import EvaluationBuffer
 from loadtests.peers.model import Client
 from loadtests.workloads import RULES
+from realtime.client import Client as LocalClient
+from realtime.testing.client_connection import MemoryConnection, encode_flags
 from realtime.testing.stores import MemoryDefinitions, MemoryMetrics
 
 NOW = 1_767_225_600.0
@@ -47,6 +49,18 @@ def connect_checking_service() -> Client:
 
     def decide(key: str, user: dict[str, Any]) -> bool:
         return evaluator.evaluate(user["user_id"], key, user, NOW).enabled
+
+    return Client(dict, decide)
+
+
+def connect_client() -> Client:
+    """In the caller's process. It notes each answer, as the service does."""
+    local = LocalClient(connection=MemoryConnection(encode_flags(DOCUMENTS)))
+    local.load()
+    local.close()  # without its thread
+
+    def decide(key: str, user: dict[str, Any]) -> bool:
+        return local.boolean(key, False, user["user_id"], user)
 
     return Client(dict, decide)
 

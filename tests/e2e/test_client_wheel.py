@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,17 @@ sys.path[:0] = sys.argv[1:3]
 from realtime_client import Client
 from realtime_client.provider import Provider
 
-with open(sys.argv[5]) as file:
-    cases = json.load(file)
-client = Client(sys.argv[3], sys.argv[4], start_seconds=60)
-for key, user_id, context in cases:
-    found = client.details(key, "default", user_id, context)
-    reason = found.metadata.get("reason", "").replace("STICKY", "ASSIGNED") or None
-    print(json.dumps([found.value, found.variant, reason, found.error_code]))
-client.close()
-foreign = [name for name in ("boto3", "botocore", "chalice", "chalicelib", "realtime") if name in sys.modules]
-print(json.dumps([foreign, Provider.__module__]))
+for line in sys.stdin:
+    url, key, cases = json.loads(line)
+    client = Client(url, key, start_seconds=60)
+    answers = []
+    for name, user_id, context in cases:
+        found = client.details(name, "default", user_id, context)
+        reason = found.metadata.get("reason", "").replace("STICKY", "ASSIGNED") or None
+        answers.append([found.value, found.variant, reason, found.error_code])
+    client.close()
+    foreign = {"boto3", "botocore", "chalice", "chalicelib", "realtime"} & set(sys.modules)
+    print(json.dumps([answers, [*foreign, Provider.__module__]]), flush=True)
 """
 PAGE = ROOT / "docs" / "local-evaluation.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -150,22 +151,30 @@ def ask_service(service: Service, case: Case) -> list[Any]:
     return [found.value if found.has_value else "default", found.variant, reason, None]
 
 
-def ask_wheel(
-    environment: tuple[Path, Path], url: str, cases: list[Case], folder: Path
-) -> tuple[list[Any], Any]:
-    """The answers, and what the last line says of the process."""
-    path = folder / "cases.json"
-    path.write_text(json.dumps(cases))
-    unpacked, packages = map(str, environment)
-    # Without the site packages: whatever is not required cannot be imported.
-    command = [sys.executable, "-I", "-S", "-c", PROGRAM, unpacked, packages, url, KEY, str(path)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert ended.returncode == 0, ended.stderr
-    *answers, last = map(json.loads, ended.stdout.splitlines())
-    return answers, last
+Ask = Callable[[str, list[Case]], list[Any]]
 
 
-def test_it_answers_every_targeting_case(environment: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def ask(environment: tuple[Path, Path]) -> Iterator[Ask]:
+    """Answers of the client of one process, without the site packages: what is not required is not there."""
+    command = [sys.executable, "-I", "-S", "-c", PROGRAM, *map(str, environment)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        asking, answering = process.stdin, process.stdout
+        assert asking is not None
+        assert answering is not None
+
+        def ask(url: str, cases: list[Case]) -> list[Any]:
+            asking.write(json.dumps([url, KEY, cases]) + "\n")
+            asking.flush()
+            answers, names = json.loads(answering.readline())
+            assert names == ["realtime_client.provider"]
+            return list(answers)
+
+        yield ask
+        asking.close()
+
+
+def test_it_answers_every_targeting_case(ask: Ask) -> None:
     flags, cases = [], []
     for flag, case in read_targeting():
         try:
@@ -177,20 +186,19 @@ def test_it_answers_every_targeting_case(environment: tuple[Path, Path], tmp_pat
     assert len(cases) > 3_000
     with serve_service() as (url, service):
         publish(service, {"flag": flags})
-        answers, last = ask_wheel(environment, url, cases, tmp_path)
-        assert last == [[], "realtime_client.provider"]
+        answers = ask(url, cases)
         expected = [ask_service(service, case) for case in cases]
     assert [each for each in zip(cases, answers, expected, strict=True) if each[1] != each[2]] == []
     assert len({json.dumps(each) for each in expected}) >= 4
 
 
-def test_it_answers_every_case_of_an_import(environment: tuple[Path, Path], tmp_path: Path) -> None:
+def test_it_answers_every_case_of_an_import(ask: Ask) -> None:
     """Each system's definitions alone, since their keys repeat."""
     asked = 0
     for definitions, cases in read_imports():
         with serve_service(Settings.from_env({})) as (url, service):
             publish(service, definitions)
-            answers, _ = ask_wheel(environment, url, cases, tmp_path)
+            answers = ask(url, cases)
             expected = [ask_service(service, case) for case in cases]
         differing = [each for each in zip(cases, answers, expected, strict=True) if each[1] != each[2]]
         assert differing == []

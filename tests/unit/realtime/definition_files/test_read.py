@@ -17,7 +17,7 @@ def test_the_demo_is_valid() -> None:
     definitions = read_definitions([DEFINITIONS])
     assert definitions.problems == []
     assert {flag.type for flag in definitions.flags} == {"boolean", "string", "integer", "float", "object"}
-    assert len(definitions.experiments) == 2
+    assert len(definitions.experiments) == 3
 
 
 def test_several_files_and_folders_are_one_set(tmp_path: Path) -> None:
