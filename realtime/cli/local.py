@@ -25,6 +25,9 @@ def up(
         Literal["rest", "http", "url", "alb"],
         typer.Option(help="The gateway whose events the app gets: REST API, HTTP API, function URL, ALB."),
     ] = "rest",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Go on with what the last run with it has left, keys and data too.")
+    ] = False,
     snapshot: Annotated[
         Path | None,
         typer.Option(help="Publish what `snapshot --to FILE` saved, and nothing of the demo."),
@@ -36,9 +39,17 @@ def up(
 
     if snapshot and full:
         raise UsageError("choose --snapshot or --full: a snapshot takes the place of the demo")
+    if snapshot and keep:
+        raise UsageError("choose --snapshot or --keep: each says what the stack begins with")
     read = read_snapshot(snapshot) if snapshot else None
     run_stack(
-        program.console, full=full, demo=demo and not snapshot, postgres=postgres, front=front, snapshot=read
+        program.console,
+        full=full,
+        demo=demo and not snapshot,
+        postgres=postgres,
+        front=front,
+        snapshot=read,
+        keep=keep,
     )
 
 

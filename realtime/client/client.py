@@ -45,8 +45,7 @@ class Client(Values):
     ``connection`` takes their place, such as one without a network in a test.
     ``bootstrap`` is a file with the answer of `GET /definitions`; ``cache_file`` is written after each
     change. The newer one of them serves while the service cannot be reached at the start. Threads share one
-    client, and it survives forks. Without an answer, the caller's default is returned. ``on_change`` gets the
-    status after each change of definitions or errors, in whatever thread has noticed it.
+    client, and it survives forks. Without an answer, the caller's default is returned.
     """
 
     def __init__(
@@ -61,7 +60,6 @@ class Client(Values):
         start_seconds: float = START_SECONDS,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
-        on_change: Callable[[Status], object] = lambda _: None,
     ) -> None:
         self._connection = connection or Connection(url, key)
         self._recorder = Recorder(self._connection)
@@ -79,7 +77,7 @@ class Client(Values):
         )
         self._start_seconds = start_seconds
         self._clock, self._timer = clock, timer
-        self._on_change = on_change
+        self._listeners: list[Callable[[Status], object]] = []
         self._definitions = NOTHING
         self._has_loaded = self._is_closed = False
         self._worker: Worker | None = None
@@ -144,6 +142,10 @@ class Client(Values):
         """The user has seen the treatment. It is sent once a window. Raises as `track`."""
         self.track(EXPOSURE, user_id, experiment_key=experiment_key, properties=properties)
 
+    def listen(self, listener: Callable[[Status], object]) -> None:
+        """``listener`` gets the status after each change of definitions or errors, in whatever thread."""
+        self._listeners.append(listener)
+
     def load(self) -> bool:
         """Whether there are definitions, from the service or else from a file.
 
@@ -186,11 +188,12 @@ class Client(Values):
         """Sends what waits, and ends the thread. Definitions are no longer updated."""
         if not self._is_closed:
             self._is_closed = True
+            end = self._timer() + seconds
             if self._recorder.waiting:
                 self.flush(seconds)
             worker, self._worker = self._worker, None
             if worker is not None:
-                worker.stop(seconds)
+                worker.stop(max(0.0, end - self._timer()))
 
     def _evaluate_any(
         self,
@@ -275,10 +278,11 @@ class Client(Values):
 
     def _take_change(self) -> None:
         self._definitions = self._updates.definitions or NOTHING
-        try:
-            self._on_change(self.status)
-        except Exception:  # noqa: BLE001 - it is the caller's, and must neither end the thread nor fail an evaluation
-            _log.exception("on_change has failed.")
+        for listener in self._listeners:
+            try:
+                listener(self.status)
+            except Exception:  # noqa: BLE001 - it is the caller's: neither the thread nor an evaluation fails
+                _log.exception("A listener has failed.")
 
     def _fail(self, error: Exception) -> Failure:
         """Logged once for each place in the code, without the message, which may quote a user."""

@@ -70,7 +70,7 @@ class Connection:
     def _ask(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], seconds: float
     ) -> Answer:
-        timeout = Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds)
+        timeout = Timeout(total=seconds, connect=min(CONNECT_SECONDS, seconds))
         try:
             answered = self._pool.request(
                 method, self._url + path, body=body, headers={**self._headers, **headers}, timeout=timeout

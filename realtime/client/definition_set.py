@@ -110,7 +110,7 @@ class DefinitionSet:
             message = (
                 f"This client cannot read the {definition.kind} {definition.key!r}: update it. ({error})"
             )
-            _log.warning("%s", message)
+            _log.warning("This client cannot read the %s %r: update it.", *name)  # details may name users
             if definition.key in last_good:
                 return last_good[definition.key]
             self._failures[name] = Failure(ErrorCode.PARSE_ERROR, message)

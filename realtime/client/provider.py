@@ -25,10 +25,11 @@ class Provider(AbstractProvider):
 
     def __init__(self, url: str = "", key: str = "", *, client: Client | None = None, **options: Any) -> None:
         super().__init__()
-        self.client = client or Client(url, key, on_change=self._announce, **options)
+        self.client = client or Client(url, key, **options)
         self._evaluate = self.client.evaluate
         self._announced: tuple[bool, int] | None = None
         self._announcing = Lock()
+        self.client.listen(self._announce)
 
     def get_metadata(self) -> Metadata:
         return Metadata("realtime")

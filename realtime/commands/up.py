@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from realtime.commands.snapshot_file import publish_snapshot
 from realtime.commands.up_postgres import start_wanted, use_postgres
 from realtime.local.background import flush_after_responses
 from realtime.local.heartbeat import LocalHeartbeat, keep_beating
+from realtime.local.kept_state import FOLDER, open_state
 from realtime.local.ports import find_free_port, read_port
 from realtime.local.stack import LocalStack
 
@@ -35,6 +37,8 @@ FLUSH_SECONDS = 3.0
 
 
 READY = "Ctrl-C stops everything."
+GONE = "What is in it is gone then: `backup --to FILE` keeps definitions and their history, `up --keep` all."
+KEPT = "What is in it is kept: the next `up --keep` goes on with it."
 NEXT = "These are live counts. Which variant won? `analyze EXPERIMENT` says it."
 
 
@@ -49,8 +53,12 @@ def run_stack(
     postgres: bool,
     front: "Front",
     snapshot: "Snapshot | None" = None,
+    keep: bool = False,
 ) -> None:
-    """Block until Ctrl-C or SIGTERM; LocalError if a port is taken. ``snapshot`` is what is published."""
+    """Block until Ctrl-C or SIGTERM; LocalError if a port is taken. ``snapshot`` is what is published.
+
+    ``keep``: go on with what the last run with it has left.
+    """
     port, aws_port = read_port("PORT", 8000), read_port("AWS_PORT", 4566)
     find_free_port(port)
     find_free_port(aws_port)
@@ -61,11 +69,11 @@ def run_stack(
         with (
             _stop_on_signals(is_stopping),
             start_wanted(postgres) as starting,
-            LocalStack(settings, aws_port=aws_port) as stack,
+            LocalStack(settings, aws_port=aws_port, state=_open_state(console, keep)) as stack,
         ):
             console.print(f"Local AWS on {stack.environment['AWS_ENDPOINT_URL']}: {stack.provisioned}.")
             with use_postgres(console, starting.result(), aws_port):
-                _serve(console, stack, settings, port, front, full, demo, snapshot, is_stopping)
+                _serve(console, stack, settings, port, front, full, demo, snapshot, is_stopping, keep)
     except StopSignal:
         pass
     console.print("Stopped; nothing is left running.")
@@ -81,12 +89,14 @@ def _serve(
     demo: bool,
     snapshot: "Snapshot | None",
     is_stopping: threading.Event,
+    keep: bool,
 ) -> None:
     import app as service
     from chalicelib.wiring import plane
 
-    delete_positions()  # of replays and imports into an earlier stack
-    delete_positions(IMPORT_POSITIONS)
+    if not stack.provisioned.existing:
+        delete_positions()  # of replays and imports into an earlier stack
+        delete_positions(IMPORT_POSITIONS)
     plane().metrics = stack.report_metrics()
     if snapshot is not None:
         publish_snapshot(console, plane().definitions, snapshot)
@@ -105,17 +115,23 @@ def _serve(
         url = stack.serve(service.app, port, after_response=after_response, front=front)
         console.print(f"API on [b]{url}[/b], key [b]{settings.demo_key}[/b]")
         console.print(f"Console on [b]{url}/console[/b]: that key opens it by itself")
-        if demo:
+        if demo and not stack.provisioned.existing:
             run_demo(console, plane(), url, settings.demo_key, full)
             stack.drain(600)
         guide = _format_guide(url, settings.demo_key, has_demo=demo, has_snapshot=snapshot is not None)
         console.print(guide, soft_wrap=True, highlight=False)
-        _show_results(console, plane(), is_stopping)
+        _show_results(console, plane(), is_stopping, KEPT if keep else GONE)
 
 
-def _show_results(console: Console, plane: "Plane", is_stopping: threading.Event) -> None:
-    """Show the results live; without a terminal, print them once."""
-    end = f"{READY} What is in it is gone then: `backup --to FILE` keeps definitions and their history."
+def _open_state(console: Console, keep: bool) -> Path | None:
+    if keep and not open_state(FOLDER):
+        console.print("The last run with --keep was killed, so nothing of it is left: this one begins anew.")
+    return FOLDER if keep else None
+
+
+def _show_results(console: Console, plane: "Plane", is_stopping: threading.Event, then: str) -> None:
+    """Show the results live; without a terminal, print them once. ``then`` says what a stop leaves."""
+    end = f"{READY} {then}"
     if not console.is_terminal:
         if (results := _summarize_results(plane)).row_count:
             console.print(results)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from realtime.local.kept_state import SAVE_SECONDS, close_state
 from realtime.local.ports import HOST, LocalError, find_free_port
-from realtime.local.processes import stop_process
+from realtime.local.processes import STOP_SECONDS, stop_process
 
 REGION = "us-east-1"
 ROOT = Path(__file__).parents[2]
@@ -19,19 +20,22 @@ START_SECONDS = 30.0
 
 
 @contextmanager
-def start_emulator(port: int = 0, log: Path = LOG, program: Path = PROGRAM) -> Iterator[str]:
-    """Run an empty AWS on ``port`` (0: a free one) until the block ends; the value is its endpoint URL.
+def start_emulator(
+    port: int = 0, log: Path = LOG, program: Path = PROGRAM, state: Path | None = None
+) -> Iterator[str]:
+    """Run an AWS on ``port`` (0: a free one) until the block ends; the value is its endpoint URL.
 
-    No state is kept between runs. The emulator saves it at a normal stop only, so after SIGKILL the next
-    run would resume an old state.
+    It is empty, unless the folder ``state``, which `open_state` has opened, has what an earlier run has left.
     """
     port = find_free_port(port)
-    process = _start(port, log, program)
+    process = _start(port, log, program, state)
     try:
         _await_health(process, port, log)
         yield f"http://{HOST}:{port}"
     finally:
-        stop_process(process)
+        stop_process(process, STOP_SECONDS if state is None else SAVE_SECONDS)
+        if state is not None and process.returncode == 0:
+            close_state(state)
 
 
 def build_environment(endpoint: str) -> dict[str, str]:
@@ -55,15 +59,17 @@ def find_interpreter(environ: Mapping[str, str] = os.environ) -> Path:
     return python
 
 
-def _start(port: int, log: Path, program: Path) -> subprocess.Popen[bytes]:
+def _start(port: int, log: Path, program: Path, state: Path | None) -> subprocess.Popen[bytes]:
     settings = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": HOST,  # its default is every interface
         "MINISTACK_HOST": HOST,
         "IOT_MTLS_ENABLED": "0",  # it and SFTP would open more ports
         "SFTP_ENABLED": "0",
-        "PERSIST_STATE": "0",
-        "S3_PERSIST": "0",
+        "PERSIST_STATE": str(int(state is not None)),
+        "S3_PERSIST": str(int(state is not None)),
+        "STATE_DIR": str(state),
+        "S3_DATA_DIR": str(state and state / "s3"),
         "LOG_LEVEL": "WARNING",
         **build_environment(f"http://{HOST}:{port}"),
     }

@@ -28,19 +28,22 @@ if TYPE_CHECKING:
 class LocalStack:
     """A context manager: inside, AWS runs on ``aws_port`` (0: a free one) with the resources of ``settings``.
 
+    ``state``: a folder that keeps what is in it for the next run (`kept_state`).
     ``environment`` points a process at this AWS. The block sets it for this process too, so import the app
     inside the block.
     """
 
-    def __init__(self, settings: Settings, *, aws_port: int = 0, log: Path = LOG) -> None:
-        self._settings, self._aws_port, self._log = settings, aws_port, log
+    def __init__(
+        self, settings: Settings, *, aws_port: int = 0, log: Path = LOG, state: Path | None = None
+    ) -> None:
+        self._settings, self._aws_port, self._log, self._state = settings, aws_port, log, state
         self._resources = describe(settings)
         self._running = ExitStack()
         self.pumps: list[Pump] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
-            endpoint = starting.enter_context(start_emulator(self._aws_port, self._log))
+            endpoint = starting.enter_context(start_emulator(self._aws_port, self._log, state=self._state))
             self.environment = build_environment(endpoint) | settings_to_environment(self._settings)
             starting.enter_context(_set_environment(self.environment))
             self.clients = connect(self.environment)

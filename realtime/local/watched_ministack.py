@@ -25,7 +25,7 @@ def _expire_records(stream: Any) -> None:
 def _stop_with_parent() -> None:
     os.read(0, 1)  # not sys.stdin: its lock, held by this thread, would break the interpreter's shutdown
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(3)
+    time.sleep(60 if os.environ["PERSIST_STATE"] == "1" else 3)  # as long as it may take to save
     os.killpg(0, signal.SIGKILL)
 
 

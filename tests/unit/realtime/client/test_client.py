@@ -521,7 +521,8 @@ class TestExperiments:
 def test_changes_are_announced(served: tuple[str, Service], connect: Connect) -> None:
     url, service = served
     seen: list[Status] = []
-    client = connect(url, on_change=seen.append)
+    client = connect(url)
+    client.listen(seen.append)
     client.load()
     assert [(each.is_ready, each.version) for each in seen] == [(True, len(FLAGS))]
     assert client.boolean("boolean", False, "u1")
@@ -537,7 +538,8 @@ def test_a_callback_that_fails_neither_ends_the_thread_nor_fails_an_evaluation(
     def fail(_: Status) -> None:
         raise RuntimeError
 
-    client = connect(url, on_change=fail)
+    client = connect(url)
+    client.listen(fail)
     assert client.boolean("boolean", False, "u1") is True
     service.publish_flag("boolean", type="boolean", enabled=False)
     wait_until(lambda: client.boolean("boolean", True, "u1") is False)
