@@ -26,6 +26,7 @@ def show_or_set_approvals(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
     by: By = "",
+    as_json: Json = False,
 ) -> None:
     """Whether each change needs approval. Example: python -m realtime approvals 1 --reason launch"""
     from chalicelib.admin.wiring import Admin
@@ -33,7 +34,7 @@ def show_or_set_approvals(
 
     admin = Admin(program.plane())
     if approvals is None:
-        show_approvals(program.console, admin.plane.proposals)
+        show_approvals(program.console, admin.plane.proposals, as_json=as_json)
     elif not reason.strip():
         raise UsageError("--reason: say why, for the audit")
     else:

@@ -88,11 +88,12 @@ def _list(kind: "DefinitionKind", as_json: bool) -> None:
 @app.command("check-rules")
 def check_rules(
     files: Annotated[list[Path], typer.Argument(help="Corpora of targeting cases, JSON Lines, or -.")],
+    as_json: Json = False,
 ) -> None:
     """Run targeting cases, print disagreements. Example: python -m realtime check-rules cases.jsonl"""
     from realtime.commands.check_rules import run
 
-    raise typer.Exit(run(files, program.console))
+    raise typer.Exit(run(files, program.console, as_json=as_json))
 
 
 @app.command()

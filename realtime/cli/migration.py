@@ -38,12 +38,13 @@ def import_(
 @app.command()
 def check_import(
     files: Annotated[list[Path], typer.Argument(help="Cases as JSON Lines; .gz is unpacked.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Compare imports with what a vendor answers. Example: python -m realtime check-import x.jsonl"""
     from realtime.commands.check_import import check_import as run
 
     with exiting(2):
-        status = run(program.console, files)
+        status = run(program.console, files, as_json=as_json)
     raise typer.Exit(status)
 
 

@@ -19,8 +19,12 @@ MAX_NAMES = 3
 """Definitions that are named in the row of a proposal."""
 
 
-def show_approvals(console: Console, proposals: Proposals) -> None:
-    _show(console, _describe_approvals(proposals.get_approvals()))
+def show_approvals(console: Console, proposals: Proposals, *, as_json: bool = False) -> None:
+    approvals = proposals.get_approvals()
+    if as_json:
+        print(json.dumps({"approvals": approvals}))
+    else:
+        _show(console, _describe_approvals(approvals))
 
 
 def set_approvals(

@@ -26,18 +26,23 @@ MAX_BYTES = 64_000_000
 """Of a file, also unpacked."""
 
 
-def run(paths: Iterable[str | Path], console: Console) -> int:
+def run(paths: Iterable[str | Path], console: Console, *, as_json: bool = False) -> int:
     """Prints every failure and ``N passed, M failed``. The exit code is 0 if all passed, at least one."""
-    passed = failed = 0
+    passed, failures = 0, []
     for path in paths:
         for failure in _check_file(Path(path)):
             if failure is None:
                 passed += 1
-            else:
-                failed += 1
+                continue
+            failures.append(failure)
+            if not as_json:
                 console.print(failure, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{passed} passed, {failed} failed", highlight=False)
-    return 0 if passed and not failed else 1
+    if as_json:
+        answer = {"passed": passed, "failed": len(failures), "failures": failures}
+        print(json.dumps(answer, ensure_ascii=False))
+    else:
+        console.print(f"{passed} passed, {len(failures)} failed", highlight=False)
+    return 0 if passed and not failures else 1
 
 
 def _check_file(path: Path) -> Iterator[str | None]:

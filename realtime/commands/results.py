@@ -1,6 +1,6 @@
 """`results`: a table per variant, the sample-ratio test, notes and a plot."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chalicelib.domain.event_types import EXPOSURE
+from realtime.analysis.reports.day_axis import draw_line, mark_days, place_days, start_plot
 
 COLUMNS = (
     "users\nassigned",
@@ -19,6 +20,8 @@ COLUMNS = (
     "mean of\nan event",
     "value",
 )
+WIDEST, HEIGHT = 90, 20
+"""Of the plot."""
 NARROW = 72
 """Columns of a terminal below which variants stand beside each other, so that no number is cut off."""
 
@@ -39,7 +42,7 @@ def show_results(console: Console, results: Mapping[str, Any], *, plot: bool = F
     text = f"This counts events, not users who convert. Which variant won: {command}"
     console.print(text, highlight=False, markup=False)
     if plot:
-        console.print(_draw_plot(results))
+        console.print(_draw_plot(results, console.width))
 
 
 def _make_table(results: Mapping[str, Any], *, is_narrow: bool) -> Table:
@@ -117,19 +120,23 @@ def _count_conversions(window: Mapping[str, Any], types: Collection[str] | None)
     )
 
 
-def _draw_plot(results: Mapping[str, Any]) -> Text | str:
-    import plotext
-
-    days, curves = accumulate_conversions(results)
-    if not days:
+def _draw_plot(results: Mapping[str, Any], width: int) -> Text | str:
+    all_days, all_curves = accumulate_conversions(results)
+    if not all_days:
         return "Nothing to plot yet."
-    plotext.clear_figure()
-    plotext.plot_size(90, 20)
-    plotext.title("Conversion events per assigned user, cumulative, by day (UTC)")
-    for variant, curve in curves.items():
-        plotext.plot(range(len(days)), curve, label=variant)
+    # Users of today may have bought long ago: between the two there is nothing to see.
+    shown = [number for number in range(len(all_days)) if _rises(all_curves, number)] or range(len(all_days))
+    days = [all_days[number] for number in shown]
+    plot = start_plot(min(width, WIDEST), HEIGHT)
+    for variant, curve in all_curves.items():
+        draw_line(plot, place_days(days), [curve[number] for number in shown], label=variant)
     # Without conversions the axis would begin below zero.
-    plotext.ylim(0, max(map(max, curves.values())) or 1)
-    ticks = sorted({0, len(days) // 2, len(days) - 1})
-    plotext.xticks(ticks, [days[tick] for tick in ticks])
-    return Text.from_ansi(plotext.build())
+    plot.ylim(0, max(map(max, all_curves.values())) or 1)
+    mark_days(plot, days)
+    title = "Conversion events per assigned user, cumulative, by day (UTC)"
+    return Text("\n").join([Text(title), Text.from_ansi(plot.build())])
+
+
+def _rises(curves: Mapping[str, Sequence[float]], number: int) -> bool:
+    """Whether there were conversions on that day."""
+    return any(curve[number] > (curve[number - 1] if number else 0) for curve in curves.values())

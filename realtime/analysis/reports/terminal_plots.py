@@ -7,6 +7,7 @@ from rich.text import Text
 
 from realtime.analysis.model import Analysis, MetricResult
 from realtime.analysis.reports.axis import list_thresholds
+from realtime.analysis.reports.day_axis import draw_line, mark_days, place_days, start_plot
 from realtime.analysis.reports.plots import Curve, MetricPlots, find_range, format_day, list_days
 from realtime.analysis.reports.shown_text import show
 from realtime.analysis.reports.words import name_metric
@@ -28,11 +29,11 @@ def _draw_curve(analysis: Analysis, result: MetricResult, curve: Curve, width: i
     title = f"{name_metric(result)}, {curve.treatment}: {kind} until each day, with {band}"
     if not curve.steps:
         return show(f"{title}: nothing to draw yet.")
-    plot = _start(width)
+    plot = start_plot(width, HEIGHT)
     scale = 100 if curve.is_lift else 1
     reach = find_range(curve, list_thresholds(result)) * scale
     days = [format_day(step.until) for step in curve.steps]
-    places = list(range(len(days)))
+    places = place_days(days)
     for label, values in (
         ("upper", [step.interval.upper for step in curve.steps]),
         ("effect", [step.effect for step in curve.steps]),
@@ -40,10 +41,10 @@ def _draw_curve(analysis: Analysis, result: MetricResult, curve: Curve, width: i
     ):
         open_end = reach if label == "upper" else -reach
         clipped = [open_end if value is None else max(-reach, min(reach, value * scale)) for value in values]
-        plot.plot(places, clipped, label=label, marker="hd" if label == "effect" else "dot")
+        draw_line(plot, places, clipped, label=label, marker="hd" if label == "effect" else "dot")
     plot.hline(0)
     plot.ylim(-reach, reach)
-    _mark_days(plot, days)
+    mark_days(plot, days)
     plot.ylabel("%" if curve.is_lift else "per user")
     return _finish(plot, title)
 
@@ -53,27 +54,14 @@ def _draw_users(analysis: Analysis, width: int) -> Text:
     days = list_days(analysis)
     if not days:
         return show(f"{title}: none yet.")
-    plot = _start(width)
+    plot = start_plot(width, HEIGHT)
     for users in analysis.census.users:
-        plot.plot(list(range(len(days))), [users.by_day.get(day, 0) for day in days], label=users.variant)
+        counts = [users.by_day.get(day, 0) for day in days]
+        draw_line(plot, place_days(days), counts, label=users.variant)
     most = max(max(users.by_day.values(), default=0) for users in analysis.census.users)
     plot.ylim(0, most or 1)
-    _mark_days(plot, days)
+    mark_days(plot, days)
     return _finish(plot, title)
-
-
-def _start(width: int) -> Any:
-    import plotext
-
-    plotext.clear_figure()
-    plotext.theme("clear")
-    plotext.plot_size(width, HEIGHT)
-    return plotext
-
-
-def _mark_days(plot: Any, days: Sequence[str]) -> None:
-    ticks = sorted({0, len(days) // 2, len(days) - 1})
-    plot.xticks(ticks, [days[tick] for tick in ticks])
 
 
 def _finish(plot: Any, title: str) -> Text:

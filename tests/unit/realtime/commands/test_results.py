@@ -2,8 +2,10 @@
 
 import io
 import re
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from chalicelib.domain.event_types import ASSIGNED
@@ -11,6 +13,7 @@ from chalicelib.domain.results import compute_results
 from chalicelib.domain.sample_ratio import Publication
 from chalicelib.domain.stream.amounts import SCALE
 from chalicelib.domain.stream.counters import Counter, CounterItem, Sums
+from realtime.analysis.reports.day_axis import draw_line, mark_days, place_days
 from realtime.commands.results import accumulate_conversions, show_results
 from tests.support.experiments import shares
 from tests.support.plane import purchase_experiment
@@ -92,6 +95,40 @@ def test_the_plot_is_drawn_in_the_terminal() -> None:
     text = shown(plot=True)
     assert "cumulative" in text
     assert "2026-11-23" in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_plot_fits_the_terminal_and_uses_its_colours(width: int) -> None:
+    text = shown(plot=True, width=width).partition("(UTC)")[2]
+    assert max(map(len, text.splitlines())) <= min(width, 90)
+    assert "\x1b[4" not in text  # no background of its own
+
+
+def test_days_are_as_far_apart_as_they_are() -> None:
+    assert place_days(["2026-01-01", "2026-01-02", "2026-03-01"]) == [0, 1, 59]
+    drawn: list[Any] = []
+    plot = SimpleNamespace(
+        plot=lambda *_, **__: drawn.append("line"),
+        scatter=lambda *_, **__: drawn.append("point"),
+        xticks=lambda places, names: drawn.append((places, names)),
+    )
+    draw_line(plot, [0], [1.0])
+    draw_line(plot, [0, 59], [1.0, 2.0])
+    mark_days(plot, ["2026-01-01", "2026-01-02", "2026-03-01"])
+    assert drawn == ["point", "line", ([0, 1, 59], ["2026-01-01", "2026-01-02", "2026-03-01"])]
+
+
+def test_days_without_conversions_do_not_stretch_the_plot() -> None:
+    """As in the demo: users are assigned today, and bought in 1997."""
+    items = [
+        counted("control", ASSIGNED, Sums(5)),
+        counted("control", "purchase", Sums(1), 9_862),
+        counted("control", "purchase", Sums(1), 9_872),
+    ]
+    plot = shown(plot=True, results=compute_results(purchase_experiment(), items)).partition("cumulative")[2]
+    assert "1997-01-01" in plot
+    assert "1997-01-11" in plot
+    assert "2026" not in plot
 
 
 def test_without_conversions_the_axis_begins_at_zero() -> None:
