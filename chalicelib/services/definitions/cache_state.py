@@ -21,8 +21,11 @@ T = TypeVar("T", Experiment, Flag, Segment)
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
+    """``made_of`` is the row that ``value`` was made of: ``row``, unless that cannot be read."""
+
     value: T
     row: DefinitionRow
+    made_of: DefinitionRow
     loaded_at: float
     fresh_until: float
 
@@ -123,9 +126,9 @@ class CacheState(Generic[T]):
         return {key: self._unreadable_error() for key in sorted(self._unreadable)}
 
     def get_rows(self) -> list[DefinitionRow]:
-        """Of each definition that has a value: the row that is in force, or cannot be read."""
+        """Of each definition that has a value: the row that it was made of."""
         with self._lock:
-            return [entry.row for entry in self._entries.values()]
+            return [entry.made_of for entry in self._entries.values()]
 
     def get_loaded(self) -> list[T]:
         with self._lock:
@@ -207,8 +210,9 @@ class CacheState(Generic[T]):
             self._missing[key] = None
             return None
         self._missing.pop(key, None)
+        made_of = row
         if entry is not None and entry.row == row:
-            value = entry.value
+            value, made_of = entry.value, entry.made_of
         else:
             try:
                 value = self._compile_row(row.text, row.version)
@@ -218,8 +222,8 @@ class CacheState(Generic[T]):
                 if entry is None:
                     self._unreadable[key] = now + self._ttl
                     return self._unreadable_error()
-                value = entry.value
-        self._entries[key] = Entry(value, row, now, now + self._ttl)
+                value, made_of = entry.value, entry.made_of
+        self._entries[key] = Entry(value, row, made_of, now, now + self._ttl)
         return value
 
     def _unreadable_error(self) -> StorageUnavailable:

@@ -82,6 +82,23 @@ def test_the_etag_changes_with_flags_and_segments_only(served: tuple[httpx.Clien
     assert ask(changed.headers["etag"]).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "text", ["not JSON", "[]", '{"key": "shop"', '{"key": "shop", "type": "none"}', "\n"]
+)
+def test_a_row_that_was_edited_by_hand_spoils_no_other(
+    served: tuple[httpx.Client, Service], text: str
+) -> None:
+    """As in the service, its last good version serves on; without one there is none."""
+    client, service = served
+    before = client.get("/definitions").json()["definitions"]
+    rows = [DefinitionRow("flag", key, text, "active") for key in ("shop", "never-good")]
+    service.definitions.publish(rows, service.definitions.get_changes(None).version, 0.0)
+    service.publish_flag("other", type="boolean")
+    after = {each["key"]: each for each in client.get("/definitions").json()["definitions"]}
+    assert sorted(after) == ["hidden", "other", "shop"]
+    assert [after["hidden"], after["shop"]] == before
+
+
 @pytest.mark.parametrize("scope", ["flags:client", "events", "view"])
 def test_other_keys_do_not_read_rules(served: tuple[httpx.Client, Service], scope: str) -> None:
     client, service = served
