@@ -12,7 +12,7 @@ from chalicelib.domain.definitions.model import MAX_BATCH
 from chalicelib.domain.reasons import Reason
 from chalicelib.domain.stream.event import MAX_EVENTS
 from chalicelib.domain.stream.event_schema import EventDocument
-from chalicelib.domain.timestamps import parse_timestamp
+from chalicelib.domain.timestamps import format_timestamp, parse_timestamp
 
 NAME_PATTERN = r"^([\x00-\x7f]{1,256}|[\s\S]{1,64})$"
 """At most 256 bytes, likewise."""
@@ -114,7 +114,7 @@ class EventsRequest(RootModel[EventDocument | EventList]):
 
 def _check_time(text: str) -> str:
     try:
-        parse_timestamp(text)
+        format_timestamp(parse_timestamp(text))  # the last moment of the year 9999 would be rounded up
     except ValueError:
         raise ValueError("must be an ISO 8601 date and time") from None
     return text

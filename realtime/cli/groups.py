@@ -1,6 +1,7 @@
 """Which command is in which module. Only the module of the command that runs is imported."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -60,8 +61,7 @@ class Commands(Mapping[str, Any]):
     """By name; each is loaded when it is looked up."""
 
     def __getitem__(self, name: str) -> Any:
-        module, _, app = _PLACES[name].partition(".")
-        group = get_group(getattr(import_module(f"realtime.cli.{module}"), app))
+        group = _load_group(_PLACES[name])
         return group.commands.get(name) or group
 
     def __iter__(self) -> Iterator[str]:
@@ -69,6 +69,12 @@ class Commands(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(_PLACES)
+
+
+@cache
+def _load_group(place: str) -> TyperGroup:
+    module, _, app = place.partition(".")
+    return get_group(getattr(import_module(f"realtime.cli.{module}"), app))
 
 
 class Program(TyperGroup):

@@ -10,7 +10,7 @@ from realtime.cli.approvals import identify
 if TYPE_CHECKING:
     from realtime.commands.webhooks import Operator
 
-app = program.make_app("Who is told of changes and alarms. Example: python -m realtime webhooks list")
+app = program.make_app("URLs that get changes and alarms. Example: python -m realtime webhooks list")
 Id = Annotated[str, typer.Argument(metavar="ID", help="Such as wh_3f2a9c01d4, as `webhooks list` shows.")]
 By = Annotated[str, typer.Option(help="Who you are; as of `publish`.")]
 Reason = Annotated[str, typer.Option(help="Why, for the audit.")]

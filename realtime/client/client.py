@@ -103,8 +103,8 @@ class Client(Values):
             and 0 < len(user_id) <= SHORT_USER_ID
             and user_id.isprintable()
         ):
-            attributes = context if is_complete else {**context, "user_id": user_id}
             try:
+                attributes = context if is_complete else {**context, "user_id": user_id}
                 answer: Any = decide(user_id, attributes, NO_STATE)
             except Exception:  # noqa: BLE001 - it is raised again below, where it is read
                 answer = NO_VALUE
@@ -214,6 +214,9 @@ class Client(Values):
 
         try:
             flag = _find_flag(definitions, key)
+            if not isinstance(context, Mapping):
+                message = f"The context must be a mapping, not {type(context).__name__}."
+                raise Failure(ErrorCode.INVALID_CONTEXT, message)  # noqa: TRY301 - as all others here
             attributes = context
             if user_id is not None:
                 check_user_id(user_id)
@@ -234,9 +237,7 @@ class Client(Values):
         except Exception as error:  # noqa: BLE001 - an evaluation never fails its caller
             raise self._fail(error) from None
         if user_id is not None:
-            users = self._seen.get(evaluation.encoded)
-            if users is None or user_id not in users:
-                self._recorder.add_evaluation(user_id, now, evaluation)
+            self._recorder.add_evaluation(user_id, now, evaluation)
         return evaluation
 
     def _check(self, now: float) -> None:

@@ -39,12 +39,15 @@ class Answer(NamedTuple):
     body: bytes
     etag: str
 
-    def read(self) -> Any:
-        """Raises Unreachable for what is no JSON: then something else has answered."""
+    def read(self) -> dict[str, Any]:
+        """Raises Unreachable for what is no JSON object: then something else has answered."""
         try:
-            return orjson.loads(self.body)
+            answer = orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            raise Unreachable("the answer is not JSON: does the URL lead to the service?") from None
+            answer = None
+        if not isinstance(answer, dict):
+            raise Unreachable("the answer is not the service's: does the URL lead to it?")
+        return answer
 
 
 class Connection:
@@ -84,8 +87,15 @@ class Connection:
             raise Unreachable(
                 f"status {answer.status}", _read_seconds(answered.headers.get("Retry-After", ""))
             )
-        said = answer.read().get("error", {})
-        raise Refused(answer.status, str(said.get("code")), str(said.get("message")))
+        raise _read_refusal(answer)
+
+
+def _read_refusal(answer: Answer) -> Refused:
+    """A gateway refuses in another form than the service."""
+    said = answer.read().get("error")
+    if not isinstance(said, dict):
+        return Refused(answer.status, "refused", "by what is in front of the service")
+    return Refused(answer.status, str(said.get("code")), str(said.get("message")))
 
 
 def _read_seconds(text: str) -> float:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from chalicelib.domain.definitions.client_document import ClientDefinition, ClientDocument
 from chalicelib.domain.definitions.compiler import load_flag, load_segment
-from chalicelib.domain.definitions.model import DefinitionName, Flag, Segment
+from chalicelib.domain.definitions.model import DefinitionKind, DefinitionName, Flag, Segment
 from chalicelib.domain.errors import RealtimeError
 from chalicelib.domain.general_form.served import Decide
 from chalicelib.domain.general_form.state import Condition
@@ -81,22 +81,22 @@ class DefinitionSet:
         return segment.condition
 
     def _take_over(self, earlier: "DefinitionSet") -> None:
-        for key, flag in [*earlier._last_good_flags.items(), *earlier.flags.items()]:
-            definition = self._definitions.get(("flag", key))
-            if definition is None:
-                continue  # gone, or an alias, which is looked up again
-            if definition == earlier._definitions.get(("flag", key)):
-                self.flags[key] = flag
-            else:
-                self._last_good_flags[key] = flag
-        for key, segment in [*earlier._last_good_segments.items(), *earlier._segments.items()]:
-            definition = self._definitions.get(("segment", key))
-            if definition is None:
-                continue
-            if definition == earlier._definitions.get(("segment", key)):
-                self._segments[key] = segment
-            else:
-                self._last_good_segments[key] = segment
+        def divide(kind: DefinitionKind, compiled: Mapping[str, T], last_good: dict[str, T]) -> dict[str, T]:
+            """Those whose definition is the same; the others become the last good ones."""
+            same = {}
+            for key, each in compiled.items():
+                definition = self._definitions.get((kind, key))
+                if definition is not None and definition == earlier._definitions.get((kind, key)):
+                    same[key] = each
+                elif definition is not None:  # else it is gone, or an alias, which is looked up again
+                    last_good[key] = each
+            return same
+
+        # First those of before: a version that nobody has asked for is not compiled, and does not end them.
+        self._last_good_flags |= earlier._last_good_flags
+        self._last_good_segments |= earlier._last_good_segments
+        self.flags = divide("flag", earlier.flags, self._last_good_flags)
+        self._segments = divide("segment", earlier._segments, self._last_good_segments)
 
     def _compile(
         self, load: Callable[[str, int], T], definition: ClientDefinition, last_good: Mapping[str, T]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from threading import Lock
 from typing import Any
 
 from openfeature.evaluation_context import EvaluationContext
@@ -28,14 +27,13 @@ class Provider(AbstractProvider):
         self.client = client or Client(url, key, **options)
         self._evaluate = self.client.evaluate
         self._announced: tuple[bool, int] | None = None
-        self._announcing = Lock()
         self.client.listen(self._announce)
 
     def get_metadata(self) -> Metadata:
         return Metadata("realtime")
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
-        """Waits for definitions as `Client.load` does; raises ProviderNotReadyError if there are none."""
+        """Loads the definitions (`Client.load`). Raises ProviderNotReadyError if there are none."""
         del evaluation_context
         if not self.client.load():
             raise ProviderNotReadyError(self.client.status.error)
@@ -120,8 +118,7 @@ class Provider(AbstractProvider):
 
     def _announce(self, status: Status) -> None:
         """Each change once: the SDK calls handlers, and marks the provider as stale or ready."""
-        with self._announcing:
-            before, self._announced = self._announced, (status.is_stale, status.version)
+        before, self._announced = self._announced, (status.is_stale, status.version)
         if before is None or not status.is_ready:
             return
         was_stale, version = before

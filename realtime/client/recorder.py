@@ -62,7 +62,8 @@ class Recorder:
             self.period_ends = (now // window + 1) * window if window else now + 3600
 
     def add_evaluation(self, user_id: str, now: float, evaluation: Evaluation) -> None:
-        if self._window is None:
+        """Unless it was recorded within the window."""
+        if self._window is None or user_id in self.seen.get(evaluation.encoded, ()):
             return
         if self._remembered >= REMEMBERED:
             self.seen.clear()
@@ -77,6 +78,9 @@ class Recorder:
 
     def add_event(self, event_type: str, user_id: str, now: float, fields: Mapping[str, Any]) -> None:
         """Raises InvalidInput for the user id, and TypeError for what JSON does not have."""
+        exposed = str(fields.get("experiment_key")), user_id
+        if event_type == EXPOSURE and exposed in self._exposed:
+            return
         event = {
             "event_id": str(uuid.uuid4()),  # so that one that is sent again counts once
             "event_type": event_type,
@@ -84,13 +88,9 @@ class Recorder:
             "timestamp": format_timestamp(now),
             **{name: value for name, value in fields.items() if value is not None},
         }
-        if event_type == EXPOSURE and "experiment_key" in event:
-            exposed = str(event["experiment_key"]), user_id
-            if exposed in self._exposed:
-                return
-            if len(self._exposed) < REMEMBERED:
-                self._exposed.add(exposed)
         text = orjson.dumps(event)
+        if event_type == EXPOSURE and len(self._exposed) < REMEMBERED:
+            self._exposed.add(exposed)
         if len(self._events) >= CAPACITY:
             self.dropped += 1
         else:
@@ -122,7 +122,9 @@ class Recorder:
         path, sent_at = f"/{name}", format_timestamp(now)
         body = b'{"%b":[%b],"sent_at":"%b"}' % (name.encode(), b",".join(batch), sent_at.encode())
         try:
-            answer = self._connection.post(path, body)
+            answer = self._connection.post(path, body).read()
+            if "accepted" not in answer:
+                raise Unreachable("the answer is not the service's")  # noqa: TRY301 - as what the call raises
         except Unreachable:
             queue.extendleft(reversed(taken))
             raise
@@ -132,7 +134,7 @@ class Recorder:
                 raise
             self._count_rejected(path, len(batch), str(error))
         else:
-            rejected = answer.read().get("rejected", [])
+            rejected = answer.get("rejected") or []
             self.sent += len(batch) - len(rejected)
             if rejected:
                 self._count_rejected(path, len(rejected), str(rejected[0].get("code")))

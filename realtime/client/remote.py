@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
 
-import orjson
 from cachetools import LRUCache
 
 from chalicelib.domain.definitions.model import Evaluation, Flag
@@ -39,7 +38,7 @@ class RemoteFlags:
         """The service counts the evaluation, and the exposure. Raises Failure."""
         try:
             text = json.dumps(context, sort_keys=True)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise Failure(ErrorCode.INVALID_CONTEXT, f"The context is not JSON: {error}") from None
         name, now = (flag.key, flag.version, user_id, text), self._timer()
         with self._lock:
@@ -49,7 +48,7 @@ class RemoteFlags:
         if now < self._paused_until:
             return _serve_kept(kept)
         try:
-            evaluation = self._ask(flag, user_id, context)
+            evaluation = self._ask(flag, user_id, text)
         except Unreachable:
             self._paused_until = self._timer() + PAUSE_SECONDS
             return _serve_kept(kept)
@@ -59,9 +58,10 @@ class RemoteFlags:
             self._answers[name] = evaluation, now + KEPT_SECONDS
         return evaluation
 
-    def _ask(self, flag: Flag, user_id: str, context: Mapping[str, Any]) -> Evaluation:
-        body = orjson.dumps({"user_id": user_id, "flag_key": flag.key, "context": context})
-        answer = self._connection.post("/flags/evaluate", body, SECONDS).read()
+    def _ask(self, flag: Flag, user_id: str, context: str) -> Evaluation:
+        """``context`` is JSON."""
+        body = f'{{"user_id":{json.dumps(user_id)},"flag_key":"{flag.key}","context":{context}}}'
+        answer = self._connection.post("/flags/evaluate", body.encode(), SECONDS).read()
         try:
             variant, value = answer["variant"], answer["value"]
             return Evaluation(

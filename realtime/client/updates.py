@@ -15,6 +15,10 @@ from realtime.client.recorder import Recorder
 MISSED_POLLS = 3
 """Without a good one, definitions are stale."""
 LONGEST_PAUSE = 30.0
+MAX_DOUBLINGS = 5
+"""After which the pause is the longest. Days of failures would make a number that no float can hold."""
+OLDER_ANSWERS = 10
+"""So many times in a row a container may be behind. After that the table was restored, and counts again."""
 REFUSED_PAUSE = 300.0
 """Seconds until a key that is not accepted is tried again: it may be created, or get its scope, any time."""
 FLUSH_SECONDS = 5.0
@@ -47,6 +51,7 @@ class Updates:
         self.definitions: DefinitionSet | None = None
         self.confirmed_at: float | None = None
         self.error = self._etag = ""
+        self._older_answers = 0
         self.forget()
 
     def forget(self) -> None:
@@ -82,7 +87,7 @@ class Updates:
             except Refused as error:
                 self._fail(str(error), REFUSED_PAUSE if error.is_about_key else LONGEST_PAUSE)
             except Unreachable as error:
-                pause = min(self._poll_seconds * 2**self._failed_polls, LONGEST_PAUSE)
+                pause = min(_double(self._poll_seconds, self._failed_polls), LONGEST_PAUSE)
                 self._fail(str(error), max(pause, error.retry_after))
             except ValueError as error:
                 self._fail(f"the definitions cannot be read: {error}", LONGEST_PAUSE)
@@ -97,7 +102,7 @@ class Updates:
             self._recorder.send(self._clock())
         except (Refused, Unreachable) as error:
             self._failed_flushes += 1
-            pause = min(FLUSH_SECONDS * 2**self._failed_flushes, LONGEST_PAUSE)
+            pause = min(_double(FLUSH_SECONDS, self._failed_flushes), LONGEST_PAUSE)
             self._next_flush = now + _vary(pause)
             if last:
                 _log.warning("%d evaluations and events could not be sent: %s", self._recorder.waiting, error)
@@ -115,6 +120,11 @@ class Updates:
     def _read(self, answer: Answer) -> None:
         text = answer.body.decode()
         document = decode_document(text)
+        if self.definitions is not None and document.version < self.definitions.version:
+            self._older_answers += 1
+            if self._older_answers <= OLDER_ANSWERS:
+                return
+        self._older_answers = 0
         self._use(document)
         self._etag = answer.etag
         if self._cache_file is not None:
@@ -142,8 +152,14 @@ class Updates:
         self.error = error
         self._next_poll = self._timer() + _vary(pause)
         age = self.age
-        self.is_stale = age is None or age >= MISSED_POLLS * self._poll_seconds
+        limit = MISSED_POLLS * self._poll_seconds
+        self.is_stale = age is None or age >= limit or pause >= limit
         self._on_change()
+
+
+def _double(seconds: float, times: int) -> float:
+    doubled: float = seconds * 2 ** min(times, MAX_DOUBLINGS)
+    return doubled
 
 
 def _vary(seconds: float) -> float:

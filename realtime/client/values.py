@@ -83,14 +83,10 @@ class Values(ABC):
         context: Mapping[str, Any] = NO_CONTEXT,
         *,
         types: tuple[type, ...] = (),
-        is_complete: bool = False,
     ) -> Details:
-        """The value with its variant and reason, or the error. Without ``types`` any type will do.
-
-        ``is_complete``: as of `evaluate`.
-        """
+        """The value with its variant and reason, or the error. Without ``types`` any type will do."""
         try:
-            evaluation = self.evaluate(key, user_id, context, is_complete=is_complete)
+            evaluation = self.evaluate(key, user_id, context)
         except Failure as failure:
             return describe_failure(failure, default)
         if not evaluation.has_value:

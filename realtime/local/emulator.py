@@ -66,13 +66,14 @@ def _start(port: int, log: Path, program: Path, state: Path | None) -> subproces
         "MINISTACK_HOST": HOST,
         "IOT_MTLS_ENABLED": "0",  # it and SFTP would open more ports
         "SFTP_ENABLED": "0",
-        "PERSIST_STATE": str(int(state is not None)),
-        "S3_PERSIST": str(int(state is not None)),
-        "STATE_DIR": str(state),
-        "S3_DATA_DIR": str(state and state / "s3"),
+        "PERSIST_STATE": "0",
+        "S3_PERSIST": "0",
         "LOG_LEVEL": "WARNING",
         **build_environment(f"http://{HOST}:{port}"),
     }
+    if state is not None:
+        folders = {"STATE_DIR": str(state), "S3_DATA_DIR": str(state / "s3")}
+        settings |= {"PERSIST_STATE": "1", "S3_PERSIST": "1"} | folders
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:

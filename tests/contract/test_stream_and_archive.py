@@ -14,6 +14,7 @@ from chalicelib.settings import Settings
 from chalicelib.stores.archive import FirehoseArchive, S3Archive
 from chalicelib.stores.clients import Clients
 from chalicelib.stores.stream import EventStream
+from tests.support.streams import read_data
 
 
 def test_what_is_put_is_in_the_stream_in_the_order_of_its_key(
@@ -22,13 +23,7 @@ def test_what_is_put_is_in_the_stream_in_the_order_of_its_key(
     name = aws_settings.event_stream
     sent = [OutgoingRecord(number, "user", str(number).encode()) for number in range(500)]
     assert EventStream(service_clients, name).put(sent) == [None] * 500
-    records = []
-    for shard in service_clients.kinesis.list_shards(StreamName=name)["Shards"]:
-        iterator = service_clients.kinesis.get_shard_iterator(
-            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        records += service_clients.kinesis.get_records(ShardIterator=iterator)["Records"]
-    assert [record["Data"] for record in records] == [put.data for put in sent]
+    assert read_data(service_clients.kinesis, name) == [put.data for put in sent]
 
 
 def test_a_stream_that_does_not_exist_is_unavailable(service_clients: Clients) -> None:

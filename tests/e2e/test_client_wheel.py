@@ -147,7 +147,7 @@ def ask_service(service: Service, case: Case) -> list[Any]:
     except RealtimeError as error:
         codes = {"flag_not_found": "FLAG_NOT_FOUND", "targeting_key_missing": "TARGETING_KEY_MISSING"}
         return ["default", None, None, codes.get(error.code, "INVALID_CONTEXT")]
-    reason = str(found.reason).replace("STICKY", "ASSIGNED")  # whoever asks second
+    reason = str(found.reason).replace("STICKY", "ASSIGNED")  # when it is asked, the assignment is stored
     return [found.value if found.has_value else "default", found.variant, reason, None]
 
 

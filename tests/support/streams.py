@@ -72,10 +72,15 @@ def resumed(event: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any] | N
 
 def read_events(clients: Clients, stream: str) -> list[dict[str, Any]]:
     """All events of a stream of the local AWS, shard by shard."""
+    return [orjson.loads(data) for data in read_data(clients.kinesis, stream)]
+
+
+def read_data(kinesis: Any, stream: str) -> list[bytes]:
+    """All records of a stream, shard by shard."""
     records = []
-    for shard in clients.kinesis.list_shards(StreamName=stream)["Shards"]:
-        iterator = clients.kinesis.get_shard_iterator(
+    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
             StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        records += clients.kinesis.get_records(ShardIterator=iterator)["Records"]
-    return [orjson.loads(record["Data"]) for record in records]
+        records += kinesis.get_records(ShardIterator=iterator)["Records"]
+    return [record["Data"] for record in records]

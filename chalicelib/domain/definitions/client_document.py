@@ -66,10 +66,10 @@ def decode_document(text: str) -> ClientDocument:
             text = _write_lines(json.loads(text))
         first, _, lines = text[: -len(_END)].partition("\n")
         head = json.loads(f"{first}]}}")
-        if head["format"] != FORMAT:
-            raise ValueError(f"the document must have the format {FORMAT}")
+        _check_format(head["format"])
+        window = head["tracking_window"]
         definitions = {(each.kind, each.key): each for each in _read_lines(lines)}
-        return ClientDocument(int(head["version"]), head["tracking_window"], definitions)
+        return ClientDocument(int(head["version"]), None if window is None else float(window), definitions)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"the document has another form: {error}") from None
 
@@ -91,7 +91,13 @@ def _read_lines(lines: str) -> Iterator[ClientDefinition]:
         yield ClientDefinition("flag" if kind == "flag" else "segment", key, int(version), text, named)
 
 
+def _check_format(found: object) -> None:
+    if found != FORMAT:
+        raise ValueError(f"the document must have the format {FORMAT}")
+
+
 def _write_lines(document: Any) -> str:
+    _check_format(document["format"])
     rows, aliases = [], {}
     for each in document["definitions"]:
         text = json.dumps(each["definition"], separators=(",", ":"))
@@ -99,6 +105,4 @@ def _write_lines(document: Any) -> str:
         if each.get("alias") is not None:
             aliases[each["alias"]] = each["key"]
     lines = encode_definitions(rows, aliases)
-    return encode_document(document["version"], document["tracking_window"], lines).replace(
-        FORMAT, document["format"], 1
-    )
+    return encode_document(document["version"], document["tracking_window"], lines)

@@ -15,7 +15,7 @@ from chalicelib.domain.timestamps import format_timestamp
 
 
 class Answered(Protocol):
-    """What is recorded of an evaluation, by whoever evaluated."""
+    """The parts of an answer that are recorded. The service has them, and so does a client."""
 
     @property
     def flag_key(self) -> str: ...

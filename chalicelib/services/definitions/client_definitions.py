@@ -24,8 +24,8 @@ class ClientDefinitions:
         self._catalog = catalog
         self._window = window
         self._source: tuple[Mapping[str, Flag], Mapping[str, Segment]] | None = None
-        self._lines = ""
-        self._etag = ""
+        self._lines = self._etag = ""
+        self._made: tuple[int, Encoded] | None = None
 
     def get(self) -> Encoded:
         """Raises StorageUnavailable or Throttled if the definitions were never loaded."""
@@ -35,8 +35,12 @@ class ClientDefinitions:
             rows = [*flags.get_all_rows(), *segments.get_all_rows()]
             self._lines = encode_definitions(rows, flags.get_aliases())
             self._etag = f'"{mmh3.hash128(f"{self._window}{self._lines}".encode()):032x}"'
-            self._source = source
-        return Encoded(encode_document(self._catalog.version, self._window, self._lines), self._etag)
+            self._source, self._made = source, None
+        version, made = self._catalog.version, self._made
+        if made is None or made[0] != version:
+            encoded = Encoded(encode_document(version, self._window, self._lines), self._etag)
+            self._made = made = version, encoded
+        return made[1]
 
 
 def _is_other(one: object, other: object) -> bool:

@@ -168,7 +168,8 @@ class Tracker:
     def _schedule(self, has_succeeded: bool) -> None:
         """Set the time of the next attempt."""
         self._failures = 0 if has_succeeded else self._failures + 1
-        after_failure = min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)
+        doublings = min(self._failures - 1, 5)  # a container may fail for days, and floats have an end
+        after_failure = min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE)
         self._not_before = self._timer() + (self._linger if has_succeeded else after_failure)
 
     def _count_dropped(self) -> None:

@@ -221,6 +221,11 @@ def test_times_follow_the_clock_of_the_service(served: tuple[httpx.Client, Servi
         ({"evaluations": [evaluation(reason=None)]}, "evaluations[0].reason"),
         ({"evaluations": [evaluation(), evaluation(version="1")]}, "evaluations[1].version"),
         ({"evaluations": [evaluation(timestamp="yesterday")]}, "evaluations[0].timestamp"),
+        (
+            {"evaluations": [evaluation(timestamp="9999-12-31T23:59:59.999999Z")]},
+            "evaluations[0].timestamp",
+        ),
+        ({"evaluations": [evaluation(timestamp="0001-01-01T00:00:00+14:00")]}, "evaluations[0].timestamp"),
         ({"evaluations": [evaluation()], "sent_at": "now"}, "sent_at"),
         ({"evaluations": ["x"]}, "evaluations[0]"),
     ],

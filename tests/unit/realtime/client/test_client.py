@@ -118,6 +118,13 @@ class TestAnswers:
             "ERROR",
         )
 
+    @pytest.mark.parametrize("context", [None, 5, "x", ["a"]])
+    def test_no_context_can_fail_its_caller(self, client: Client, context: Any) -> None:
+        for key in ("boolean", "half"):
+            client.boolean(key, False, "u1")
+            details = client.details(key, "mine", "u1", context)
+            assert (details.value, details.error_code) == ("mine", ErrorCode.INVALID_CONTEXT)
+
     @pytest.mark.parametrize("user_id", ["", "\ud800", "a\nb", 5, "x" * 2_000])
     def test_no_user_id_can_fail_its_caller(self, client: Client, user_id: Any) -> None:
         details = client.details("half", True, user_id)
@@ -525,9 +532,15 @@ class TestExperiments:
         seconds[0] += 2
         assert client.details("colour", "mine", "u2", {"country": "DE"}).error_code is None
 
-    def test_a_context_that_is_no_json_is_the_callers_mistake(self, client: Client) -> None:
-        details = client.details("colour", "mine", "u1", {"a": object()})
+    @pytest.mark.parametrize("value", [object(), float("nan"), {1, 2}])
+    def test_a_context_that_is_no_json_is_the_callers_mistake(self, client: Client, value: Any) -> None:
+        details = client.details("colour", "mine", "u1", {"a": value})
         assert (details.value, details.error_code) == ("mine", ErrorCode.INVALID_CONTEXT)
+
+    @pytest.mark.parametrize("value", [2**80, "\ud800", {1: "a key becomes a text"}])
+    def test_what_json_has_is_asked_for(self, client: Client, value: Any) -> None:
+        context = {"country": "DE", "a": value}
+        assert client.details("colour", "mine", "u1", context).variant in ("control", "treatment")
 
 
 def test_changes_are_announced(served: tuple[str, Service], connect: Connect) -> None:

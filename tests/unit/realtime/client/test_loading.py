@@ -7,13 +7,17 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from realtime.client.connection import Answer, Unreachable
+from realtime.client import Client
+from realtime.client.connection import Answer, Refused, Unreachable
 from realtime.client.recorder import CAPACITY
-from realtime.testing.client_connection import MemoryConnection
+from realtime.client.updates import OLDER_ANSWERS
+from realtime.testing.client_connection import MemoryConnection, encode_flags
 from tests.support.client_hour import Clock, make_text, make_updates
 from tests.support.paths import ROOT
 
@@ -128,3 +132,120 @@ def test_the_largest_batch_is_taken_by_a_load_balancer() -> None:
     recorder.send(clock.now)
     assert max(len(json.dumps(body, separators=(",", ":"))) for _, body in connection.received) < 1_000_000
     assert sum(len(body.get("events", ())) for _, body in connection.received) == 500
+
+
+def make_flag(value: str, **fields: Any) -> dict[str, Any]:
+    variants = [{"key": "only", "value": value}]
+    return {"key": "f", "type": "string", "default_variant": "only", "variants": variants, **fields}
+
+
+def test_a_version_that_nobody_asked_for_is_followed_by_the_next_one() -> None:
+    """What was compiled two versions ago is never in force again, whatever changes beside it."""
+    connection = MemoryConnection(encode_flags({"f": make_flag("first")}))
+    client = Client(connection=connection)
+    client.load()
+    client.close()
+    assert client.string("f", "", "u1") == "first"
+    for version, other in ((2, "a"), (3, "b"), (4, "c")):
+        flags = {"f": make_flag("second"), "g": make_flag(other) | {"key": "g"}}
+        connection.text, connection.etag = encode_flags(flags, version), str(version)
+        client._updates.poll()
+    assert client.string("f", "", "u1") == "second"
+    assert client.string("g", "", "u1") == "c"
+
+
+def test_a_container_that_is_behind_takes_nothing_back_and_a_restored_table_does() -> None:
+    connection = MemoryConnection(encode_flags({"f": make_flag("newer")}, 7))
+    client = Client(connection=connection)
+    client.load()
+    client.close()
+    connection.text, connection.etag = encode_flags({"f": make_flag("older")}, 6), "older"
+    for _ in range(OLDER_ANSWERS):
+        client._updates.poll()
+        assert client.string("f", "", "u1") == "newer"
+    client._updates.poll()
+    assert client.string("f", "", "u1") == "older"
+
+
+def test_days_of_failures_end_as_any_others() -> None:
+    clock, connection = Clock(), MemoryConnection(make_text(1))
+    updates, recorder = make_updates(connection, clock)
+    updates.poll()
+    connection.is_away = True
+    recorder.add_event("view", "u1", clock.now, {})
+    for _ in range(1_200):
+        updates.poll()
+        updates.flush()
+    assert updates.error == "away"
+    connection.is_away = False
+    updates.poll()
+    updates.flush()
+    assert (updates.error, updates.is_stale, recorder.waiting) == ("", False, 0)
+
+
+def test_a_key_that_is_refused_is_stale_at_once() -> None:
+    class Refusing(MemoryConnection):
+        def get(self, path: str, headers: Mapping[str, str], seconds: float = 0.0) -> Answer:
+            if self.is_away:
+                raise Refused(403, "forbidden", "no")
+            return super().get(path, headers, seconds)
+
+    connection = Refusing(make_text(1))
+    updates, _ = make_updates(connection, Clock())
+    updates.poll()
+    connection.is_away = True
+    updates.poll()
+    assert updates.is_stale
+
+
+class Something(BaseHTTPRequestHandler):
+    """Another server than ours at the URL."""
+
+    status, body = 200, b""
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_POST = do_GET  # noqa: N815 - the library's name
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+HEAD = '{"format":"realtime-definitions-1","version":1,"tracking_window":%s,"definitions":[%s]}'
+
+
+@pytest.mark.parametrize("status", [200, 301, 403, 404, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html></html>",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff",
+        b'{"error": "a text"}',
+        b'{"error": []}',
+        b'{"message": "Forbidden"}',
+        (HEAD % ('"x"', "")).encode(),
+        (HEAD % ("null", "1")).encode(),
+        (HEAD % ("null", '{"kind":"flag"}')).encode(),
+    ],
+)
+def test_whatever_answers_never_fails_the_caller(status: int, body: bytes) -> None:
+    handler = type("Handler", (Something,), {"status": status, "body": body})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            client = Client(f"http://127.0.0.1:{server.server_address[1]}", "rt_none")
+            assert client.string("f", "mine", "u1") == "mine"
+            assert client.status.error
+            client.track("view", "u1")
+            assert not client.flush() or client.status.rejected == 1
+            client.close(0.1)
+        finally:
+            server.shutdown()
+            serving.join()
