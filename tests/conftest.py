@@ -1,5 +1,6 @@
 """Fixtures of more than one folder. Each pytest-xdist worker starts its own local AWS, on a free port."""
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,8 @@ hypothesis.register_profile("default", max_examples=40, deadline=None)
 hypothesis.register_profile("long", max_examples=20_000, deadline=None)  # make long
 hypothesis.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+gc.set_threshold(20_000, 50, 100)
+"""By default, the collector takes a twentieth of the time of a process with so many objects."""
 
 EXPENSIVE_FIXTURES = {
     "browser": ("tests/e2e/console/",),
@@ -39,6 +42,7 @@ EXPENSIVE_FIXTURES = {
 xdist starts the largest groups first."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Schedule the tests of an expensive fixture together, and every other test by itself.
 
