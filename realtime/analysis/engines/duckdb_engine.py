@@ -1,14 +1,18 @@
 """DuckDB: the embedded engine. It reads files of this machine, within a bounded memory."""
 
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import NamedTuple
 
+from chalicelib.domain.definitions.analysis_schema import ASSIGNMENT_ANCHOR
 from realtime.analysis.archive.files import Archive, Days, Files, Tell
 from realtime.analysis.engines.answers import Row
 from realtime.analysis.engines.columns import READ, write_compacted, write_raw
 from realtime.analysis.engines.duckdb_connection import MEMORY, connect, execute
 from realtime.analysis.engines.literals import MICROSECONDS
+from realtime.analysis.engines.packing import read_packed
 from realtime.analysis.engines.prepared import drop_prepared, write_kept, write_prepared
 from realtime.analysis.engines.selection import Selection
 from realtime.analysis.engines.sources import TABLE
@@ -67,12 +71,17 @@ class DuckDatabase:
         return [view, *write_prepared(selection, 0)], write_kept(0)
 
     def _open_archive(self, selection: Selection) -> None:
-        wanted = _Opened(find_days(selection), frozenset(selection.event_types))
+        # Assignments are compared with the counters later.
+        wanted = _Opened(find_days(selection), frozenset((*selection.event_types, ASSIGNMENT_ANCHOR)))
         if self._opened is not None and self._opened.has(wanted):
             return
         files = self._fetch(wanted.days)
-        raw = f"select {', '.join(READ)} from ({write_raw(files.raw, wanted.event_types)})"
-        execute(self.connection, f"create or replace temp table {TABLE}_raw as {raw}")
+
+        def read(raw: Sequence[Path]) -> None:
+            lines = f"select {', '.join(READ)} from ({write_raw(raw, wanted.event_types)})"
+            execute(self.connection, f"create or replace temp table {TABLE}_raw as {lines}")
+
+        read_packed(files.raw, self._folder.name, read)
         view = f"select * from {TABLE}_raw"
         if files.compacted:
             view += f" union all {write_compacted(files.compacted)}"

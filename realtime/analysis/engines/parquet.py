@@ -2,12 +2,13 @@
 
 import glob
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from realtime.analysis.engines.columns import COLUMNS, write_raw
 from realtime.analysis.engines.duckdb_connection import MEMORY, connect, explain
 from realtime.analysis.engines.literals import quote
+from realtime.analysis.engines.packing import read_packed
 from realtime.analysis.model import ArchiveError
 
 ROW_GROUP = 122_880
@@ -36,12 +37,16 @@ def write_parquet(raw: list[Path], target: Path, memory: str = MEMORY) -> int:
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="realtime-") as folder, connect(memory, folder) as connection:
-        try:
-            cursor = connection.execute(
-                f"copy ({write_raw(raw)} order by event_type) to {quote(str(target))}"
-                f" (format parquet, compression zstd, row_group_size {ROW_GROUP})"
-            )
-            lines: int = cursor.fetchone()[0]
-        except duckdb.Error as error:
-            raise ArchiveError(explain(error)) from error
-    return lines
+
+        def write(files: Sequence[Path]) -> int:
+            try:
+                cursor = connection.execute(
+                    f"copy ({write_raw(files)} order by event_type) to {quote(str(target))}"
+                    f" (format parquet, compression zstd, row_group_size {ROW_GROUP})"
+                )
+                lines: int = cursor.fetchone()[0]
+            except duckdb.Error as error:
+                raise ArchiveError(explain(error)) from error
+            return lines
+
+        return read_packed(raw, folder, write)
