@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from chalicelib.settings import Settings
+from infra import athena
 from infra.encryption import ENCRYPT, get_key
 from infra.environments import Environment
 from infra.resource_names import ARNS, ResourceNames, Value, assignments_stream_parameter, substitute
@@ -55,6 +56,8 @@ def build_resources(environment: Environment, names: ResourceNames) -> dict[str,
     resources["Webhooks"]["Properties"] |= _build_redelivery(names)
     if environment.settings.get("REALTIME_ARCHIVE") == "firehose":
         resources |= _build_firehose(environment, names)
+    if names.platform == "standalone":
+        resources |= athena.build_resources(environment, names)
     if "AssignmentsTable" in resources:
         resources["AssignmentsStream"] = {
             "Type": "AWS::SSM::Parameter",

@@ -37,7 +37,13 @@ def _encrypt_delivery(key: Value) -> dict[str, Any]:
     return {"DeliveryStreamEncryptionConfigurationInput": {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": key}}
 
 
+def _encrypt_query_results(key: Value) -> dict[str, Any]:
+    path = "WorkGroupConfiguration.ResultConfiguration.EncryptionConfiguration"
+    return {path: {"EncryptionOption": "SSE_KMS", "KmsKey": key}}
+
+
 ENCRYPTED: Mapping[str, Callable[[Value], dict[str, Any]]] = {
+    "AWS::Athena::WorkGroup": _encrypt_query_results,
     "AWS::DynamoDB::Table": _encrypt_table,
     "AWS::Kinesis::Stream": lambda key: {"StreamEncryption": {"EncryptionType": "KMS", "KeyId": key}},
     "AWS::KinesisFirehose::DeliveryStream": _encrypt_delivery,

@@ -12,6 +12,8 @@ from chalicelib.settings import Settings
 QUEUE_DAYS = 14
 """That a failed record is kept at most, and a message of a webhook; SQS allows no more."""
 QUARANTINE_PAYLOADS = "quarantine/"
+QUERY_RESULTS = "athena/"
+QUERY_RESULT_DAYS = 7
 """Where the bucket keeps payloads that are too large for a message."""
 FAILED_DELIVERY_DAYS = 90
 """That the bucket keeps what Firehose could not write."""
@@ -169,6 +171,7 @@ def list_lifecycle_rules(archive_days: int, quarantine_days: int) -> tuple[Lifec
         LifecycleRule("failed-deliveries", "raw/failed/", FAILED_DELIVERY_DAYS),
         # longer than any message that points at a payload, so none is ever without it
         LifecycleRule("quarantine-outlives-its-queue", QUARANTINE_PAYLOADS, quarantine_days + 1),
+        LifecycleRule("query-results", QUERY_RESULTS, QUERY_RESULT_DAYS),
         LifecycleRule("what-was-overwritten-or-given-up", "", old_versions_expire=OLD_VERSION_DAYS),
     )
 

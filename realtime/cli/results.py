@@ -11,13 +11,28 @@ from realtime.cli import program
 from realtime.cli.program import UsageError, parse_day
 
 if TYPE_CHECKING:
-    pass
+    from realtime.commands.archive_engine import EngineChoice
 
 app = program.make_app()
 Users = Annotated[list[str] | None, typer.Option("--user", help="A user's id; may be repeated.")]
 Archive = Annotated[
     str | None,
     typer.Option("--archive", help="s3://BUCKET or a folder; by default the environment's bucket."),
+]
+EngineName = Annotated[
+    Literal["duckdb", "athena"],
+    typer.Option("--engine", help="Where it is counted: on this machine, or in Athena."),
+]
+Workgroup = Annotated[
+    str | None, typer.Option("--athena-workgroup", help="Of Athena; by default the stack's, or primary.")
+]
+Output = Annotated[
+    str | None,
+    typer.Option("--athena-output", help="s3://… for Athena's results, if the workgroup names none."),
+]
+Database = Annotated[
+    str | None,
+    typer.Option("--athena-database", help="Of Athena's table; by default the stack's, or default."),
 ]
 
 
@@ -59,10 +74,11 @@ def plan_experiment(
     share: Annotated[str, typer.Option(help="Of these, who is in the control: 50%.")] = "",
     since: Annotated[str, typer.Option(help="Users who came in on this UTC day or later.")] = "",
     until: Annotated[str, typer.Option(help="Users and events before this UTC day.")] = "",
-    archive: Annotated[
-        str | None,
-        typer.Option(help="s3://BUCKET/PREFIX or a folder; by default the environment's bucket."),
-    ] = None,
+    archive: Archive = None,
+    engine: EngineName = "duckdb",
+    athena_workgroup: Workgroup = None,
+    athena_output: Output = None,
+    athena_database: Database = None,
     rate: Annotated[str, typer.Option(help="Without an archive: a conversion of 10%.")] = "",
     mean: Annotated[float | None, typer.Option(help="Without an archive: of a user's number.")] = None,
     variance: Annotated[float | None, typer.Option(min=0, help="Of the same.")] = None,
@@ -97,10 +113,11 @@ def plan_experiment(
         entry,
         read_share(traffic, "--traffic") if traffic else None,
     )
+    choice = _choose(engine, athena_workgroup, athena_output, athena_database)
     run_plan(
         program.console,
         lambda: program.plane().definitions,
-        lambda: find_source(program.plane(), archive, since, until),
+        lambda: find_source(program.plane(), archive, choice, since, until),
         ask,
         key=key,
         file=metrics,
@@ -115,18 +132,11 @@ def analyze(
     metrics: Annotated[
         Path | None, typer.Option(help="A definition file with metrics, in place of the published ones.")
     ] = None,
-    archive: Annotated[
-        str | None,
-        typer.Option(help="s3://BUCKET or a folder; by default the environment's bucket."),
-    ] = None,
-    engine: Annotated[
-        Literal["duckdb", "athena"], typer.Option(help="Where it is counted: on this machine, or in Athena.")
-    ] = "duckdb",
-    athena_workgroup: Annotated[str, typer.Option(help="Of Athena, with --engine athena.")] = "primary",
-    athena_output: Annotated[
-        str | None, typer.Option(help="s3://… for Athena's results, if the workgroup names none.")
-    ] = None,
-    athena_database: Annotated[str, typer.Option(help="Of Athena's table of the archive.")] = "default",
+    archive: Archive = None,
+    engine: EngineName = "duckdb",
+    athena_workgroup: Workgroup = None,
+    athena_output: Output = None,
+    athena_database: Database = None,
     anchor: Annotated[
         str | None, typer.Option(help="The type of event that a user's time begins with, or assignment.")
     ] = None,
@@ -148,7 +158,6 @@ def analyze(
 
     Exits with 0 whenever there is an answer, also if it is that the data has a problem.
     """
-    from realtime.analysis.engines.athena_engine import AthenaOptions
     from realtime.commands.analyze import Form, Question, find_sources, read_time, run_analyze
 
     if sum((as_json, plot, sql)) > 1 or (sql and html):
@@ -159,13 +168,12 @@ def analyze(
         key,
         metrics=metrics,
         archive=archive,
-        engine=engine,
+        engine=_choose(engine, athena_workgroup, athena_output, athena_database),
         anchor=anchor,
         since=read_time(since, "--since"),
         until=read_time(until, "--until"),
         is_fixed_asked=fixed,
         by=by,
-        athena=AthenaOptions(athena_database, workgroup=athena_workgroup, output=athena_output),
     )
     services = program.plane()
 
@@ -228,3 +236,11 @@ def compact(
     except ArchiveError as error:
         raise UsageError(str(error)) from None
     raise typer.Exit(status)
+
+
+def _choose(
+    engine: Literal["duckdb", "athena"], workgroup: str | None, output: str | None, database: str | None
+) -> "EngineChoice":
+    from realtime.commands.archive_engine import EngineChoice
+
+    return EngineChoice(engine, workgroup, output, database)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -14,13 +14,9 @@ from chalicelib.domain.definitions.model import DefinitionRow, Definitions
 from chalicelib.domain.timestamps import parse_timestamp
 from realtime.analysis.answering import Counted, answer, list_counted
 from realtime.analysis.archive.files import Tell
-from realtime.analysis.archive.places import open_archive
 from realtime.analysis.changes_after_start import list_changes_after_start
 from realtime.analysis.comparing import compare_metric
 from realtime.analysis.design import Options, PublishedExperiment, find_published, make_design
-from realtime.analysis.engines.athena_engine import AthenaOptions, create_athena_engine
-from realtime.analysis.engines.athena_table import Layout
-from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
 from realtime.analysis.metric_file import MetricFile, read_metric_file
 from realtime.analysis.model import Analysis, ArchiveError, Design, Engine, MetricResult, Moments
 from realtime.analysis.reports.document import describe_analysis, describe_curves
@@ -29,11 +25,10 @@ from realtime.analysis.reports.plots import read_plots
 from realtime.analysis.reports.shown_text import show
 from realtime.analysis.reports.terminal import draw_analysis
 from realtime.analysis.reports.terminal_plots import draw_plots
+from realtime.commands.archive_engine import EngineChoice, find_engine
 
 if TYPE_CHECKING:
     from chalicelib.wiring import Plane
-
-EngineName = Literal["duckdb", "athena"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +38,12 @@ class Question:
     key: str
     metrics: Path | None = None
     archive: str | None = None
-    engine: EngineName = "duckdb"
+    engine: EngineChoice = field(default_factory=EngineChoice)
     anchor: str | None = None
     since: float | None = None
     until: float | None = None
     is_fixed_asked: bool = False
     by: str | None = None
-    athena: AthenaOptions = field(default_factory=AthenaOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +111,7 @@ def read_time(text: str, option: str) -> float | None:
 def find_sources(services: "Plane", question: Question) -> Sources:
     """Those of an environment. Raises ValueError for an archive that cannot be there."""
     try:
-        open_engine = _find_engine(services, question)
+        open_engine = find_engine(services, question.archive, question.engine)
     except ArchiveError as error:
         raise ValueError(str(error)) from error
 
@@ -132,20 +126,6 @@ def find_sources(services: "Plane", question: Question) -> Sources:
         list_overridden,
         services.clock,
     )
-
-
-def _find_engine(services: "Plane", question: Question) -> Callable[[Tell], Engine]:
-    bucket = services.settings.archive_bucket
-    if question.engine == "duckdb":
-        archive = open_archive(question.archive, services.clients.s3, bucket)
-        return lambda tell: create_duckdb_engine(archive, tell)
-    location = question.archive or f"s3://{bucket}"
-    if not location.startswith("s3://"):
-        raise ArchiveError(f"--archive {location}: Athena reads s3://BUCKET only; use --engine duckdb")
-    import boto3
-
-    layout = Layout(location, has_hours=services.settings.archive != "firehose")
-    return lambda tell: create_athena_engine(boto3.client("athena"), layout, question.athena, tell)
 
 
 def measure(design: Design, moments: Moments) -> MetricResult:

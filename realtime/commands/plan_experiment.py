@@ -18,14 +18,14 @@ from chalicelib.domain.definitions.schema import ExperimentDocument
 from chalicelib.domain.publishing.documents import parse_row
 from chalicelib.domain.timestamps import parse_timestamp
 from realtime.analysis.archive.files import Tell
-from realtime.analysis.archive.places import open_archive
 from realtime.analysis.design import find_published
-from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
 from realtime.analysis.experiment_plan import ExperimentPlan, make_plan
 from realtime.analysis.model import ArchiveError, Engine, PlannedMetric
 from realtime.analysis.plan_question import Ask, Setting, find_setting, make_baseline_design
 from realtime.analysis.planning import Baseline, PlanError, read_baseline
 from realtime.analysis.reports.plan import describe_plan, draw_plan
+from realtime.analysis.reports.shown_text import show
+from realtime.commands.archive_engine import EngineChoice, find_engine
 from realtime.definition_files.read import read_definitions
 
 if TYPE_CHECKING:
@@ -83,17 +83,17 @@ def find_known(
     return Known("mean", Baseline(mean, variance, correlation))
 
 
-def find_source(services: "Plane", archive: str | None, since: str, until: str) -> Source:
+def find_source(
+    services: "Plane", archive: str | None, engine: EngineChoice, since: str, until: str
+) -> Source:
     """Those of an environment. Raises ValueError."""
     now = services.clock()
     try:
-        place = open_archive(archive, services.clients.s3, services.settings.archive_bucket)
+        open_engine = find_engine(services, archive, engine)
     except ArchiveError as error:
         raise ValueError(str(error)) from error
     begin, end = _read_time(since, "--since"), _read_time(until, "--until")
-    return Source(
-        lambda tell: create_duckdb_engine(place, tell), begin, now if end is None else min(end, now)
-    )
+    return Source(open_engine, begin, now if end is None else min(end, now))
 
 
 def run_plan(
@@ -108,18 +108,22 @@ def run_plan(
     as_json: bool,
 ) -> None:
     """``definitions`` and ``source`` are asked only where they are needed. Raises ValueError."""
+    entry, notes = "", list[str]()
     try:
         if known is not None:
-            plan, entry = _plan_known(ask, known), ""
+            plan = _plan_known(ask, known)
         else:
             setting = _read_setting(definitions(), ask, key, file)
-            plan, entry = _plan_from_archive(console, source(), ask, setting), setting.entry
+            plan, notes = _plan_from_archive(console, source(), ask, setting)
+            entry = setting.entry
     except (ArchiveError, PlanError) as error:
         raise ValueError(str(error)) from error
     if as_json:
         print(json.dumps(describe_plan(plan, entry), ensure_ascii=False, allow_nan=False))
     else:
         console.print(draw_plan(plan, entry), highlight=False)
+        for note in notes:
+            console.print(show(f"! {note}"), highlight=False)
 
 
 def _plan_known(ask: Ask, known: Known) -> ExperimentPlan:
@@ -132,10 +136,13 @@ def _plan_known(ask: Ask, known: Known) -> ExperimentPlan:
     )
 
 
-def _plan_from_archive(console: Console, source: Source, ask: Ask, setting: Setting) -> ExperimentPlan:
+def _plan_from_archive(
+    console: Console, source: Source, ask: Ask, setting: Setting
+) -> tuple[ExperimentPlan, list[str]]:
+    """With the engine's notes."""
     with console.status("Reading the archive …") as status:
         engine = source.open_engine(lambda text: status.update(Text(text)))
-        return make_plan_from(engine, source, ask, setting)
+        return make_plan_from(engine, source, ask, setting), [*engine.notes]
 
 
 def make_plan_from(engine: Engine, source: Source, ask: Ask, setting: Setting) -> ExperimentPlan:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from realtime.analysis.archive.files import Days, Tell
 from realtime.analysis.engines.answers import Row
-from realtime.analysis.engines.athena_table import Layout, write_partitions, write_table
+from realtime.analysis.engines.athena_table import AthenaOptions, Layout, write_partitions, write_table
 from realtime.analysis.engines.duckdb_engine import find_days
 from realtime.analysis.engines.lines import write_lines
 from realtime.analysis.engines.selection import Selection
@@ -26,16 +25,6 @@ MIN_BYTES = 10_000_000
 POLL_SECONDS = 0.2, 3.0
 STATEMENT_SECONDS = 1800.0
 _DONE = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
-
-
-@dataclass(frozen=True, slots=True)
-class AthenaOptions:
-    """``output``: s3://… for results, where the workgroup has none. ``table`` is created if it is missing."""
-
-    database: str = "default"
-    table: str = "realtime_events"
-    workgroup: str = "primary"
-    output: str | None = None
 
 
 class AthenaDatabase:
@@ -60,7 +49,7 @@ class AthenaDatabase:
         self._tell = tell
         self._sleep = sleep
         self._clock = clock
-        self._has_table = False
+        self._has_table = options.is_made
         self.scanned_bytes = 0
         self.charged_dollars = 0.0
 
@@ -76,7 +65,7 @@ class AthenaDatabase:
         return [write_athena_source(selection, self.table, partitions), *write_lines(selection)]
 
     def describe(self, selection: Selection) -> tuple[list[str], list[str]]:
-        return [self._write_table()], self.open(selection)
+        return [] if self._options.is_made else [self._write_table()], self.open(selection)
 
     def run(self, sql: str) -> list[Row]:
         if not self._has_table:
@@ -164,6 +153,6 @@ class AthenaDatabase:
 
 
 def create_athena_engine(
-    client: Any, layout: Layout, options: AthenaOptions = AthenaOptions(), tell: Tell = lambda _: None
+    client: Any, layout: Layout, options: AthenaOptions, tell: Tell = lambda _: None
 ) -> SqlEngine:
     return SqlEngine(AthenaDatabase(client, layout, options, tell))

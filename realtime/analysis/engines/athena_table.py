@@ -1,5 +1,7 @@
 """The table over an archive in S3, with partitions projected from its keys (docs/archive.md)."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -7,7 +9,21 @@ from realtime.analysis.archive.files import Days
 from realtime.analysis.archive.layout import RAW
 from realtime.analysis.engines.literals import quote
 
+TABLE = "realtime_events"
 FIRST_YEAR, LAST_YEAR = 1997, 2050
+
+
+@dataclass(frozen=True, slots=True)
+class AthenaOptions:
+    """``output``: s3://… for results, where the workgroup has none. ``is_made``: the table is there;
+    otherwise it is created if it is missing.
+    """
+
+    database: str
+    table: str
+    workgroup: str
+    output: str | None = None
+    is_made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,35 +38,74 @@ class Layout:
         return f"{self.location.rstrip('/')}/{RAW}"
 
 
-def write_table(database: str, table: str, layout: Layout) -> str:
-    """Of the columns that statements read. Names in capitals are other fields, which events may have."""
-    hour = ", hour string" if layout.has_hours else ""
-    template = layout.root + "year=${year}/month=${month}/day=${day}/"
-    properties = {
+COLUMNS: Mapping[str, str] = {
+    "event_id": "string",
+    "event_type": "string",
+    "user_id": "string",
+    "timestamp": "string",
+    "value": "string",
+    "currency": "string",
+    "experiment_key": "string",
+    "flag_key": "string",
+    "properties": "string",
+    "realtime": (
+        "struct<place:string,occurred_at:string,arrived_at:double,received_at:double,duplicate:boolean,"
+        "backfill:boolean,person:string,experiments:array<struct<key:string,id:string,iteration:int,"
+        "variant:string,rule:string,counted_as:string,assigned_at:double,seconds_since_assignment:double>>>"
+    ),
+}
+"""Those that statements read."""
+SERDE = "org.openx.data.jsonserde.JsonSerDe"
+SERDE_PROPERTIES: Mapping[str, str] = {"case.insensitive": "FALSE", "ignore.malformed.json": "TRUE"}
+"""An event may have other fields, whose names differ from these in capitals only."""
+
+
+def name_in_stack(env: str) -> AthenaOptions:
+    """What the data stack of an environment makes (infra/athena.py)."""
+    return AthenaOptions(f"realtime_{env.replace('-', '_')}", TABLE, f"realtime-{env}", is_made=True)
+
+
+def name_elsewhere(layout: Layout) -> AthenaOptions:
+    """In what every account has. A table for each archive: one with its name may be of another."""
+    text = f"{layout.root} {layout.has_hours}"
+    return AthenaOptions("default", f"{TABLE}_{hashlib.sha256(text.encode()).hexdigest()[:8]}", "primary")
+
+
+def list_partitions(*, has_hours: bool) -> list[str]:
+    return ["year", "month", "day", *(["hour"] if has_hours else [])]
+
+
+def write_template(*, has_hours: bool) -> str:
+    """The folders under ``raw/events/`` with the names of partitions, as Athena replaces them."""
+    return "".join(f"{name}=${{{name}}}/" for name in list_partitions(has_hours=has_hours))
+
+
+def list_projection(*, has_hours: bool) -> dict[str, str]:
+    """Properties of the table, by which Athena knows the partitions without asking for them."""
+    return {
         "projection.enabled": "true",
         "projection.year.type": "integer",
         "projection.year.range": f"{FIRST_YEAR},{LAST_YEAR}",
         **_project("month", "1,12"),
         **_project("day", "1,31"),
+        **(_project("hour", "0,23") if has_hours else {}),
     }
-    if layout.has_hours:
-        properties |= _project("hour", "0,23")
-        template += "hour=${hour}/"
-    properties["storage.location.template"] = template
-    listed = ",\n  ".join(f"{quote(name)} = {quote(value)}" for name, value in properties.items())
+
+
+def write_table(database: str, table: str, layout: Layout) -> str:
+    has_hours = layout.has_hours
+    columns = ",\n  ".join(f"`{name}` {kind}" for name, kind in COLUMNS.items())
+    partitions = ", ".join(f"{name} string" for name in list_partitions(has_hours=has_hours))
+    template = {"storage.location.template": layout.root + write_template(has_hours=has_hours)}
+    properties = {**list_projection(has_hours=has_hours), **template}
     return f"""create external table if not exists `{database}`.`{table}` (
-  event_id string, event_type string, user_id string, `timestamp` string, value string, currency string,
-  experiment_key string, flag_key string, properties string,
-  realtime struct<place:string, occurred_at:string, arrived_at:double, received_at:double,
-    duplicate:boolean, backfill:boolean, person:string,
-    experiments:array<struct<key:string, id:string, iteration:int, variant:string, rule:string,
-      counted_as:string, assigned_at:double, seconds_since_assignment:double>>>)
-partitioned by (year string, month string, day string{hour})
-row format serde 'org.openx.data.jsonserde.JsonSerDe'
-with serdeproperties ('case.insensitive' = 'FALSE', 'ignore.malformed.json' = 'TRUE')
+  {columns})
+partitioned by ({partitions})
+row format serde {quote(SERDE)}
+with serdeproperties ({_list_properties(SERDE_PROPERTIES)})
 location {quote(layout.root)}
 tblproperties (
-  {listed})"""
+  {_list_properties(properties)})"""
 
 
 def write_partitions(days: Days, layout: Layout, today: date) -> str:
@@ -73,3 +128,7 @@ def _project(name: str, span: str) -> dict[str, str]:
         f"projection.{name}.range": span,
         f"projection.{name}.digits": "2",
     }
+
+
+def _list_properties(properties: Mapping[str, str]) -> str:
+    return ",\n  ".join(f"{quote(name)} = {quote(value)}" for name, value in properties.items())

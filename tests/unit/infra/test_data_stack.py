@@ -4,14 +4,17 @@ import json
 import re
 from dataclasses import replace
 from fnmatch import fnmatch
+from typing import Any
 
 import pytest
+import sqlglot
 
 from chalicelib.settings import Settings
 from infra import environments
 from infra.data import build_resources
 from infra.resource_names import PLATFORM_TABLES, resolve_names
-from realtime.resources import describe
+from realtime.analysis.engines.athena_table import Layout, name_in_stack, write_table
+from realtime.resources import QUERY_RESULTS, describe
 from tests.support.paths import ROOT
 from tests.support.synth import Templates, of_type
 
@@ -91,6 +94,7 @@ def test_the_bucket_is_private_versioned_encrypted_and_ages(template: Templates)
         "compacted-expires-as-raw": 400,
         "failed-deliveries": 90,
         "quarantine-outlives-its-queue": 15,
+        "query-results": 7,
         "what-was-overwritten-or-given-up": None,
     }
 
@@ -208,3 +212,51 @@ def test_templates_fit_cloudformation(template: Templates) -> None:
         expanded = template("everything", stack)
         assert len(json.dumps(expanded, separators=(",", ":"))) < 1_000_000
         assert len(expanded["Resources"]) < 500
+
+
+def _resolve(node: Any) -> Any:
+    """``Fn::Join`` as its text, where each name of a bucket is BUCKET."""
+    if isinstance(node, dict) and "Fn::Join" in node:
+        between, parts = node["Fn::Join"]
+        return between.join(part if isinstance(part, str) else "BUCKET" for part in parts)
+    if isinstance(node, dict):
+        return {name: _resolve(value) for name, value in node.items()}
+    return [_resolve(child) for child in node] if isinstance(node, list) else node
+
+
+@pytest.mark.parametrize(("archive", "has_hours"), [("s3", True), ("firehose", False)])
+def test_athenas_table_is_the_one_that_analyze_would_create(archive: str, has_hours: bool) -> None:
+    environment = environments.load("prod")
+    environment = replace(environment, settings={**environment.settings, "REALTIME_ARCHIVE": archive})
+    resources = build_resources(environment, resolve_names("prod", "standalone"))
+    table = _resolve(resources["QueryTable"]["Properties"]["TableInput"])
+    storage = table["StorageDescriptor"]
+    made = name_in_stack("prod")
+    statement = write_table(made.database, made.table, Layout("s3://BUCKET", has_hours=has_hours))
+    create = sqlglot.parse_one(statement, dialect="athena")
+    properties = {
+        each.this.name: each.args["value"].name
+        for each in create.args["properties"].expressions
+        if type(each) is sqlglot.exp.Property
+    }
+    columns = [each for each in create.this.expressions if isinstance(each, sqlglot.exp.ColumnDef)]
+    assert [each["Name"] for each in storage["Columns"]] == [each.name for each in columns]
+    assert properties.items() <= table["Parameters"].items()
+    assert properties["storage.location.template"].startswith("s3://BUCKET/raw/events/year=${year}/")
+    assert ("hour=${hour}" in properties["storage.location.template"]) is has_hours
+    assert [each["Name"] for each in table["PartitionKeys"]][3:] == (["hour"] if has_hours else [])
+    assert f"location '{storage['Location']}'" in statement
+    assert f"serde '{storage['SerdeInfo']['SerializationLibrary']}'" in statement
+    for name, value in storage["SerdeInfo"]["Parameters"].items():
+        assert f"'{name}' = '{value}'" in statement
+    workgroup = _resolve(resources["QueryWorkgroup"]["Properties"])
+    assert workgroup["Name"] == made.workgroup
+    results = workgroup["WorkGroupConfiguration"]["ResultConfiguration"]["OutputLocation"]
+    assert results == f"s3://BUCKET/{QUERY_RESULTS}"
+    rules = {rule.prefix: rule.expires for rule in describe(Settings.from_env({})).lifecycle}
+    assert rules[QUERY_RESULTS] == 7
+
+
+def test_an_existing_platform_has_tables_of_its_own() -> None:
+    resources = build_resources(environments.load("prod"), resolve_names("prod", "existing"))
+    assert not any(each["Type"].startswith(("AWS::Athena", "AWS::Glue")) for each in resources.values())

@@ -17,7 +17,6 @@ from chalicelib.domain.errors import NotFound
 from realtime.analysis.archive.folder import FolderArchive
 from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
 from realtime.commands.analyze import (
-    EngineName,
     Form,
     Question,
     Sources,
@@ -25,6 +24,7 @@ from realtime.commands.analyze import (
     read_time,
     run_analyze,
 )
+from realtime.commands.archive_engine import EngineChoice, EngineName
 from tests.support.archives import DAY, Line, assignment, attribution, exposure, line, write_lines
 from tests.support.publisher import NOW, Publisher
 
@@ -376,4 +376,4 @@ def test_an_archive_that_an_engine_cannot_read_is_said(
         settings=SimpleNamespace(archive_bucket="b", archive="s3"), clients=SimpleNamespace(s3=None)
     )
     with pytest.raises(ValueError, match=message):
-        find_sources(services, Question("checkout", engine=engine, archive=archive))
+        find_sources(services, Question("checkout", engine=EngineChoice(engine), archive=archive))

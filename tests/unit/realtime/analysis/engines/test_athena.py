@@ -1,6 +1,8 @@
 """Athena's text parses, and gives the same numbers as DuckDB's; statements are started, polled and paged."""
 
 import random
+import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,14 @@ from chalicelib.domain.definitions.analysis_schema import MetricDocument
 from realtime.analysis.archive.files import Days, Files
 from realtime.analysis.archive.folder import FolderArchive
 from realtime.analysis.engines import answers
-from realtime.analysis.engines.athena_engine import AthenaDatabase, AthenaOptions, create_athena_engine
-from realtime.analysis.engines.athena_table import Layout, write_partitions
+from realtime.analysis.engines.athena_engine import AthenaDatabase, create_athena_engine
+from realtime.analysis.engines.athena_table import (
+    AthenaOptions,
+    Layout,
+    name_elsewhere,
+    name_in_stack,
+    write_partitions,
+)
 from realtime.analysis.engines.columns import write_raw
 from realtime.analysis.engines.duckdb_connection import connect, execute
 from realtime.analysis.engines.duckdb_engine import create_duckdb_engine
@@ -28,6 +36,7 @@ from realtime.analysis.model import ArchiveError
 from tests.support.archives import DAY, START, design, draw_design, draw_lines, exposure, write_lines
 
 LAYOUT = Layout("s3://bucket")
+OPTIONS = AthenaOptions("default", "realtime_events", "primary")
 NOW = START + 30 * DAY
 METRIC = MetricDocument(key="m", event="purchase", aggregate="sum", cap=0.99, pre_period="7d", window="7d")
 
@@ -36,7 +45,7 @@ class Transpiled(AthenaDatabase):
     """Runs Athena's text in DuckDB, as sqlglot translates it."""
 
     def __init__(self, files: Files, folder: Path) -> None:
-        super().__init__(None, LAYOUT, AthenaOptions(), clock=lambda: NOW)
+        super().__init__(None, LAYOUT, OPTIONS, clock=lambda: NOW)
         self._files = files
         self._folder = folder
 
@@ -101,7 +110,7 @@ def test_every_statement_parses_whatever_names_are_in_it() -> None:
         since=START,
         until=NOW,
     )
-    database = AthenaDatabase(None, LAYOUT, AthenaOptions(), clock=lambda: NOW)
+    database = AthenaDatabase(None, LAYOUT, OPTIONS, clock=lambda: NOW)
     _, *statements = SqlEngine(database).list_sql(asked, [metric])
     for dialect in ("athena", "trino"):
         for statement in statements:
@@ -120,10 +129,10 @@ def test_partitions_are_pruned_by_plain_predicates() -> None:
 
 
 def test_the_table_is_the_documented_one() -> None:
-    [table, *_] = SqlEngine(AthenaDatabase(None, LAYOUT, AthenaOptions())).list_sql(design(), [])
+    [table, *_] = SqlEngine(AthenaDatabase(None, LAYOUT, OPTIONS)).list_sql(design(), [])
     assert "location 's3://bucket/raw/events/'" in table
     assert "'s3://bucket/raw/events/year=${year}/month=${month}/day=${day}/hour=${hour}/'" in table
-    flat = AthenaDatabase(None, Layout("s3://bucket/x/", has_hours=False), AthenaOptions())
+    flat = AthenaDatabase(None, Layout("s3://bucket/x/", has_hours=False), OPTIONS)
     [table, *_] = SqlEngine(flat).list_sql(design(), [])
     assert "hour" not in table
     assert "'s3://bucket/x/raw/events/year=${year}/month=${month}/day=${day}/'" in table
@@ -173,7 +182,7 @@ class FakeAthena:
 
 def open_database(client: Any, told: list[str], **fields: Any) -> AthenaDatabase:
     return AthenaDatabase(
-        client, LAYOUT, AthenaOptions(**fields), told.append, sleep=lambda _: None, clock=lambda: NOW
+        client, LAYOUT, replace(OPTIONS, **fields), told.append, sleep=lambda _: None, clock=lambda: NOW
     )
 
 
@@ -192,6 +201,30 @@ def test_a_statement_is_started_polled_and_paged() -> None:
     assert told[-1] == "Athena has scanned 9,000.0 MB, about $0.0450"
 
 
+def test_a_table_that_is_there_is_not_created() -> None:
+    client = FakeAthena()
+    engine = SqlEngine(open_database(client, [], is_made=True))
+    engine.read_census(design())
+    assert [each["QueryString"].startswith("with source as") for each in client.statements] == [True]
+    [first, *_] = engine.list_sql(design(), [])
+    assert first.startswith("with source as")
+
+
+def test_each_archive_has_a_table_of_its_own() -> None:
+    layouts = [
+        LAYOUT,
+        Layout("s3://bucket", has_hours=False),
+        Layout("s3://bucket/a"),
+        Layout("s3://other"),
+    ]
+    tables = {name_elsewhere(layout).table for layout in layouts}
+    assert len(tables) == len(layouts)
+    assert all(re.fullmatch("realtime_events_[0-9a-f]{8}", table) for table in tables)
+    assert name_elsewhere(Layout("s3://bucket/")) == name_elsewhere(LAYOUT)
+    made = name_in_stack("my-env")
+    assert made == AthenaOptions("realtime_my_env", "realtime_events", "realtime-my-env", is_made=True)
+
+
 def test_a_failure_says_why() -> None:
     with pytest.raises(ArchiveError, match=r"failed: line 1:1: Table does not exist \(query q1\)"):
         SqlEngine(open_database(FakeAthena("FAILED"), [])).read_census(design())
@@ -204,7 +237,7 @@ def test_a_refusal_names_the_operation() -> None:
             raise ClientError(answer, "StartQueryExecution")
 
     with pytest.raises(ArchiveError, match=r"No output location \(start_query_execution\)"):
-        create_athena_engine(Refusing(), LAYOUT).read_census(design())
+        create_athena_engine(Refusing(), LAYOUT, OPTIONS).read_census(design())
 
 
 def test_a_statement_that_never_ends_is_stopped() -> None:
@@ -218,9 +251,7 @@ def test_a_statement_that_never_ends_is_stopped() -> None:
             self.stopped = request["QueryExecutionId"]
 
     client, times = Endless(), iter(range(0, 100_000, 600))
-    database = AthenaDatabase(
-        client, LAYOUT, AthenaOptions(), sleep=lambda _: None, clock=lambda: float(next(times))
-    )
+    database = AthenaDatabase(client, LAYOUT, OPTIONS, sleep=lambda _: None, clock=lambda: float(next(times)))
     with pytest.raises(ArchiveError, match="has not finished q1 in 30 minutes"):
         SqlEngine(database).read_census(design(until=NOW))
     assert client.stopped == "q1"
@@ -237,7 +268,7 @@ def test_an_interrupted_statement_is_stopped_and_costs_are_noted() -> None:
         raise KeyboardInterrupt
 
     client = Watched()
-    database = AthenaDatabase(client, LAYOUT, AthenaOptions(), sleep=interrupt, clock=lambda: NOW)
+    database = AthenaDatabase(client, LAYOUT, OPTIONS, sleep=interrupt, clock=lambda: NOW)
     with pytest.raises(KeyboardInterrupt):
         SqlEngine(database).read_census(design(until=NOW))
     assert client.stopped == "q1"
@@ -261,7 +292,7 @@ def test_requests_are_what_the_api_takes() -> None:
         for operation in ("StartQueryExecution", "GetQueryExecution") * 2:
             stub.add_response(xform_name(operation), CALLS[operation])
         stub.add_response("get_query_results", CALLS["GetQueryResults"])
-        options = AthenaOptions("team", workgroup="analysts", output="s3://results/")
+        options = AthenaOptions("team", "realtime_events", workgroup="analysts", output="s3://results/")
         census = create_athena_engine(client, LAYOUT, options).read_census(design(METRIC))
         stub.assert_no_pending_responses()
     assert [users.users for users in census.users] == [0, 0]
