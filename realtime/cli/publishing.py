@@ -1,8 +1,9 @@
 """What is in force: publications, and what containers decide by."""
 
+import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,10 +41,13 @@ def publish(
     propose: Annotated[
         bool, typer.Option("--propose", help="Ask for approval, also where it is not needed.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Show what changes, then publish it. Example: python -m realtime publish flags.yaml"""
+    from rich.console import Console
+
     from chalicelib.domain.publishing.author import Author
-    from realtime.commands.publish import confirm_on_terminal, roll_back
+    from realtime.commands.publish import confirm_on_terminal, refuse_to_ask, roll_back
     from realtime.commands.publish import publish as run
     from realtime.commands.publisher import get_caller_arn, identify_publisher
 
@@ -55,35 +59,26 @@ def publish(
     publisher = publisher._replace(note=", ".join(filter(None, (reason, publisher.note))))
     what = f"rollback to {version}" if version is not None else ""
     submission = make_submission(reason, what, proposes=propose)
-    confirm = (lambda _: True) if yes else confirm_on_terminal
+    confirm = (lambda _: True) if yes else refuse_to_ask if as_json else confirm_on_terminal
+    report: dict[str, Any] = {}
+    options: dict[str, Any] = {
+        "publisher": publisher,
+        "confirm": confirm,
+        "dry_run": dry_run,
+        "read_recent": read_recent,
+        "submission": submission,
+        "record": report.update if as_json else None,
+    }
+    console = Console(quiet=True) if as_json else program.console
     if version is not None:
-        raise typer.Exit(
-            roll_back(
-                program.console,
-                definitions,
-                version,
-                publisher=publisher,
-                confirm=confirm,
-                dry_run=dry_run,
-                read_recent=read_recent,
-                submission=submission,
-            )
+        status = roll_back(console, definitions, version, **options)
+    else:
+        status = run(
+            console, definitions, paths or [], strict, prune=prune, estimate=_estimate_duration, **options
         )
-    raise typer.Exit(
-        run(
-            program.console,
-            definitions,
-            paths or [],
-            strict,
-            publisher=publisher,
-            prune=prune,
-            confirm=confirm,
-            dry_run=dry_run,
-            read_recent=read_recent,
-            estimate=_estimate_duration,
-            submission=submission,
-        )
-    )
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+    raise typer.Exit(status)
 
 
 def make_submission(reason: str, what: str = "", *, proposes: bool = False) -> "Submission":

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import typer
 from rich.console import Console
@@ -34,7 +34,7 @@ from chalicelib.services.admin.publishing import (
     load_published,
     make_plan,
 )
-from realtime.commands.validate import print_report
+from realtime.commands.validate import describe_report, print_report
 from realtime.definition_files.prune import find_obstacles, find_skipped_definitions
 from realtime.definition_files.read import read_definitions
 
@@ -42,6 +42,8 @@ Confirm: TypeAlias = Callable[[str], bool]
 """Asks a question, and says whether the answer is yes."""
 Estimate: TypeAlias = Callable[[ExperimentDocument], str]
 """Says how many users an experiment without a plan needs, and for how long it runs."""
+Record: TypeAlias = Callable[[dict[str, Any]], object]
+"""Takes a part of what happened, as JSON. With it nothing is measured twice to be printed, too."""
 NOBODY = Author("")
 COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 
@@ -73,6 +75,11 @@ def list_nothing(_now: float) -> Sequence[RecentContext]:
     return ()
 
 
+def refuse_to_ask(_question: str) -> bool:
+    """Where the answer is JSON, which a question would be in the middle of."""
+    raise ValueError("this removes definitions, or turns on what was killed: with --json, add --yes")
+
+
 def name_planner(experiment: ExperimentDocument) -> str:
     """Where no archive is read."""
     command = f"python -m realtime plan-experiment {experiment.key}"
@@ -102,6 +109,7 @@ def publish(
     read_recent: ReadRecent = list_nothing,
     estimate: Estimate = name_planner,
     submission: Submission = AT_ONCE,
+    record: Record | None = None,
 ) -> int:
     """Print the difference, then publish all of it or nothing. Returns the exit status.
 
@@ -112,6 +120,8 @@ def publish(
     """
     files = read_definitions(paths)
     if files.problems:  # reported without asking the store
+        if record:
+            record(describe_report(files, files.problems, strict) | _describe_outcome("invalid"))
         return print_report(console, files, files.problems, strict)
     published = load_published(definitions)
     absent = published.rows.keys() - files.documents.keys()
@@ -119,8 +129,12 @@ def publish(
     removed = absent - skipped.keys() if prune else set()
     problems = [*find_set_problems(files, published, removed)]
     obstacles = find_obstacles(files.skipped) if prune and not files.problems else ()
+    if record:
+        record(describe_report(files, [*problems, *obstacles], strict))
     status = print_report(console, files, [*problems, *obstacles], strict)
     if status:
+        if record:
+            record(_describe_outcome("invalid", published.version))
         return status
     wanted: dict[DefinitionName, Document | None] = dict(files.documents)
     wanted |= dict.fromkeys(name for name in published.rows if name in removed)
@@ -142,6 +156,7 @@ def publish(
         asks=bool(removed),
         estimate=estimate,
         submission=submission,
+        record=record,
     )
 
 
@@ -156,6 +171,7 @@ def roll_back(
     now: float | None = None,
     read_recent: ReadRecent = list_nothing,
     submission: Submission = AT_ONCE,
+    record: Record | None = None,
 ) -> int:
     """Publish again what was in force at ``version``, as a new version. Returns the exit status."""
     published = load_published(definitions)
@@ -175,6 +191,7 @@ def roll_back(
         read_recent,
         confirm,
         submission=submission,
+        record=record,
     )
 
 
@@ -231,6 +248,7 @@ def _publish_changes(
     submission: Submission,
     asks: bool = False,
     estimate: Estimate = name_planner,
+    record: Record | None = None,
 ) -> int:
     """``confirm`` is asked if ``asks``, or if a killed flag would be on again."""
     now = time.time() if now is None else now
@@ -238,21 +256,48 @@ def _publish_changes(
     if plan.changes:
         plan = replace(plan, recent=read_recent_or_none(console, read_recent, now))
     print_plan(console, plan)
+    outcome, done, notes = "unchanged", None, list[str]()
     if not plan.changes:
         console.print(f"Nothing changes: version {published.version} stays in force.")
     elif dry_run:
-        waiting = " It would wait for approval." if submission.has_to_wait(plan) else ""
+        outcome, has_to_wait = "dry_run", submission.has_to_wait(plan)
+        waiting = " It would wait for approval." if has_to_wait else ""
         console.print(f"{plan.summarize()}. Nothing is published (--dry-run).{waiting}")
+        if record:
+            record({"needs_approval": has_to_wait})
     elif (asks or plan.revived) and not confirm(f"{plan.summarize()}. Publish?"):
         console.print(f"Nothing is published: version {published.version} stays in force.")
         return 1
     else:
-        print_submitted(console, submission.submit(plan, publisher), f": {plan.summarize()}")
+        done = submission.submit(plan, publisher)
+        outcome = "published" if isinstance(done, int) else "proposed"
+        print_submitted(console, done, f": {plan.summarize()}")
     for change in plan.changes:
         if isinstance(change.after, ExperimentDocument) and is_plan_missing(change.after):
-            said = estimate(change.after)
-            _print_data(console, f"{change.after.key} has no planned_users: {said}")
+            notes.append(f"{change.after.key} has no planned_users: {estimate(change.after)}")
+            _print_data(console, notes[-1])
+    if record:
+        record(_describe_outcome(outcome, published.version, done, plan, notes))
     return 0
+
+
+def _describe_outcome(
+    outcome: str,
+    version: int | None = None,
+    done: int | Proposal | None = None,
+    plan: Plan | None = None,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """``version``: the one in force, unless a new one was published."""
+    from chalicelib.admin.rendering import render_plan
+
+    return {
+        "outcome": outcome,
+        "version": done if isinstance(done, int) else version,
+        "proposal": done.id if isinstance(done, Proposal) else None,
+        "changes": render_plan(plan) if plan else [],
+        "notes": [*notes],
+    }
 
 
 def print_submitted(console: Console, submitted: int | Proposal, what: str = "") -> None:

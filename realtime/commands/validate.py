@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,25 +24,25 @@ def validate(console: Console, paths: Sequence[Path], strict: bool, *, as_json: 
     definitions.freeze_metrics({})
     problems = definitions.problems or definitions.find_conflicts(definitions.documents)
     if as_json:
-        return _print_json(definitions, problems, strict)
+        report = describe_report(definitions, problems, strict)
+        print(json.dumps(report, ensure_ascii=False))
+        return int(not report["valid"])
     return print_report(console, definitions, problems, strict)
 
 
-def _print_json(definitions: FileSet, problems: Sequence[Problem], strict: bool) -> int:
+def describe_report(definitions: FileSet, problems: Sequence[Problem], strict: bool) -> dict[str, Any]:
+    """What `print_report` prints, as JSON."""
     from chalicelib.admin.rendering import render_problems  # half as long again to load as all the rest
 
     warnings = definitions.find_warnings()
-    has_failed = bool(problems) or (strict and bool(warnings))
-    report = {
-        "valid": not has_failed,
+    return {
+        "valid": not (problems or (strict and warnings)),
         "definitions": len(definitions.documents),
         "metrics": len(definitions.metrics),
         "errors": render_problems(problems),
         "warnings": render_problems(warnings),
         "skipped": [{"path": str(item), "reason": item.reason} for item in definitions.skipped],
     }
-    print(json.dumps(report, ensure_ascii=False))
-    return int(has_failed)
 
 
 def print_report(console: Console, definitions: FileSet, problems: Sequence[Problem], strict: bool) -> int:
