@@ -25,6 +25,7 @@ def keys_create(
     expires: Annotated[
         str, typer.Option(help="Refuse it after a time (12h, 90d, 52w), or from a date on (2027-03-31).")
     ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Create a key; it is shown once.
 
@@ -33,7 +34,15 @@ def keys_create(
     from realtime.commands.keys import create_key
 
     services = program.plane()
-    create_key(program.console, services.keys, scopes, label, expires, snapshots=services.key_snapshots)
+    create_key(
+        program.console,
+        services.keys,
+        scopes,
+        label,
+        expires,
+        snapshots=services.key_snapshots,
+        as_json=as_json,
+    )
 
 
 @app.command("list")

@@ -24,6 +24,7 @@ def add_webhook(
     ] = "publication,kill,split_alarm,proposal",
     reason: Reason = "",
     by: By = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Add a receiver; its secret is shown once.
 
@@ -32,7 +33,8 @@ def add_webhook(
     from realtime.commands.webhooks import add
 
     wanted = [event.strip() for event in events.split(",") if event.strip()]
-    add(program.console, program.plane().webhooks, _make_operator(by, reason), url, wanted)
+    operator = _make_operator(by, reason)
+    add(program.console, program.plane().webhooks, operator, url, wanted, as_json=as_json)
 
 
 @app.command("list")

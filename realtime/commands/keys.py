@@ -24,6 +24,7 @@ def create_key(
     expires: str = "",
     *,
     snapshots: KeySnapshots | None = None,
+    as_json: bool = False,
     now: float | None = None,
     generate_token: Callable[[], str] = secrets.token_urlsafe,
 ) -> str:
@@ -32,6 +33,11 @@ def create_key(
     made = service.create_key(
         keys, scopes.split(","), label, expires, now, snapshots=snapshots, generate_token=generate_token
     )
+    if as_json:
+        shown = asdict(made.key)
+        fields = {name: shown[name] for name in ("id", "label", "scopes", "created", "expires")}
+        print(json.dumps({"key": made.token, **fields, "snapshot_failure": made.snapshot_failure or None}))
+        return made.token
     console.print(made.token, highlight=False, soft_wrap=True)
     until = f" Expires: {made.key.expires}." if made.key.expires else ""
     wanted = ", ".join(made.key.scopes)

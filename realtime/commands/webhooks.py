@@ -26,11 +26,20 @@ class Operator:
 
 
 def add(
-    console: Console, webhooks: WebhookService, operator: Operator, url: str, events: Sequence[str]
+    console: Console,
+    webhooks: WebhookService,
+    operator: Operator,
+    url: str,
+    events: Sequence[str],
+    *,
+    as_json: bool = False,
 ) -> None:
     """Raises InvalidInput."""
     with audited(operator.trail, operator.describe("add webhook", ",".join(events))):
         webhook = webhooks.add(url, events)
+    if as_json:
+        print(json.dumps({**describe_webhook(webhook), "secret": webhook.secret}))
+        return
     _show(console, webhook.secret)
     _show(console, f"Shown once: messages are signed with it. Id: {webhook.id}.")
     _show(console, f"python -m realtime webhooks test {webhook.id} sends a test.")

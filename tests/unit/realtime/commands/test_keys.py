@@ -36,6 +36,23 @@ def test_80_columns_cut_off_nothing_and_a_label_is_no_markup() -> None:
     assert "[bold]" in read_output(console)
 
 
+def test_a_script_reads_the_key_from_json(capsys: pytest.CaptureFixture[str]) -> None:
+    keys, console = MemoryKeys(), Console(file=io.StringIO())
+    key = create_key(console, keys, "flags,assign", "web", "90d", as_json=True, now=NOW)
+    [stored] = keys.get_all()
+    assert json.loads(capsys.readouterr().out) == {
+        "key": key,
+        "id": stored.id,
+        "label": "web",
+        "scopes": [*stored.scopes],
+        "created": stored.created,
+        "expires": stored.expires,
+        "snapshot_failure": None,
+    }
+    assert stored.id == digest(key)
+    assert read_output(console) == ""
+
+
 @pytest.mark.parametrize("scopes", ["", " , ", "assign,everything"])
 def test_unknown_scopes_are_refused_with_those_that_exist(scopes: str) -> None:
     with pytest.raises(

@@ -64,6 +64,14 @@ def test_the_secret_is_shown_once(world: World) -> None:
         assert "very-secret" not in shown
 
 
+def test_a_script_reads_the_secret_from_json(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    commands.add(world.console, world.service, world.operator, URL, ["kill"], as_json=True)
+    shown = json.loads(capsys.readouterr().out)
+    [webhook] = world.service.get_all()
+    assert (shown["id"], shown["secret"], shown["events"]) == (webhook.id, webhook.secret, ["kill"])
+    assert world.read() == ""
+
+
 def test_the_list_says_what_became_of_the_last_message(world: World) -> None:
     assert world.list_all() == "There is no webhook.\n"
     world.add()
