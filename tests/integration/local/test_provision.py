@@ -33,7 +33,14 @@ def test_the_bucket_keeps_versions_and_what_is_described(aws_clients: Clients) -
     assert aws_clients.s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     rules = aws_clients.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     expires = {rule["Filter"]["Prefix"]: rule["Expiration"].get("Days") for rule in rules}
-    assert expires == {"raw/": 400, "parquet/": 400, "raw/failed/": 90, "quarantine/": 15, "athena/": 7, "": None}
+    assert expires == {
+        "raw/": 400,
+        "parquet/": 400,
+        "raw/failed/": 90,
+        "quarantine/": 15,
+        "athena/": 7,
+        "": None,
+    }
 
 
 def test_what_is_described_is_what_exists(aws_clients: Clients, aws_settings: Settings) -> None:
