@@ -85,6 +85,6 @@ def wait_for(stack: RunningStack, folder: Path, command: str, shown: str) -> str
         return output if agrees(output, shown) else ""
 
     try:
-        return wait_until(find, 30)
+        return wait_until(find, 30, interval=0.5)  # each asks anew
     except AssertionError:
         return ""
