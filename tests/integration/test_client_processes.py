@@ -110,7 +110,7 @@ def test_children_of_a_fork_are_up_to_date_and_send_what_is_theirs(served: tuple
             if child == 0:
                 assert client.boolean("boolean", False, name) is True
                 assert count_threads() == 1
-                print(name, "ready", flush=True)
+                os.write(1, f"{name} ready\\n".encode())  # in one piece: both write to this pipe
                 while client.boolean("boolean", True, name):
                     time.sleep(0.01)
                 sys.exit(0)
