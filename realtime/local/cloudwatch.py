@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +21,8 @@ from realtime.local.pump import Pump
 
 SECONDS = 5.0
 """Between two reports. In AWS it is a minute."""
+DATA = 500
+"""In one call, of which each takes some milliseconds on both sides. AWS takes 1,000."""
 ENV = "local"
 log = logging.getLogger(__name__)
 
@@ -36,21 +38,22 @@ class Reporter:
     def report(self) -> None:
         """Write what was recorded since the last call, and how it is now."""
         self.metrics.flush()
+        recorded: dict[str, list[Any]] = defaultdict(list)
         while self._lines:
             for namespace, data in read_line(self._lines.popleft()):
-                self._put(namespace, data)
-        ages = [
+                recorded[namespace] += data
+        recorded["AWS/Lambda"] += [
             _build_datum(
                 "IteratorAge", 1000 * pump.measure_lag(), FunctionName=name_function(ENV, pump.function)
             )
             for pump in self._pumps
         ]
-        self._put("AWS/Lambda", ages)
-        self._put("AWS/SQS", [datum for queue in self._queues for datum in self._measure_oldest(queue)])
-
-    def _put(self, namespace: str, data: Sequence[Any]) -> None:
-        if data:
-            self._clients.cloudwatch.put_metric_data(Namespace=namespace, MetricData=list(data))
+        recorded["AWS/SQS"] += [datum for queue in self._queues for datum in self._measure_oldest(queue)]
+        for namespace, data in recorded.items():
+            for start in range(0, len(data), DATA):
+                self._clients.cloudwatch.put_metric_data(
+                    Namespace=namespace, MetricData=data[start : start + DATA]
+                )
 
     def _measure_oldest(self, queue: str) -> Iterator[Any]:
         """Nothing for an empty queue. The messages stay visible."""
