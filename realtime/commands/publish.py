@@ -43,8 +43,9 @@ Confirm: TypeAlias = Callable[[str], bool]
 Estimate: TypeAlias = Callable[[ExperimentDocument], str]
 """Says how many users an experiment without a plan needs, and for how long it runs."""
 Record: TypeAlias = Callable[[dict[str, Any]], object]
-"""Takes a part of what happened, as JSON. With it nothing is measured twice to be printed, too."""
+"""Takes a part of what happened, as JSON. With it the plan is not printed, which would measure it twice."""
 NOBODY = Author("")
+WHY_ASKED = "this removes definitions, or turns on what was killed"
 COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 
 
@@ -75,20 +76,18 @@ def list_nothing(_now: float) -> Sequence[RecentContext]:
     return ()
 
 
-def refuse_to_ask(_question: str) -> bool:
-    """Where the answer is JSON, which a question would be in the middle of."""
-    raise ValueError("this removes definitions, or turns on what was killed: with --json, add --yes")
-
-
 def name_planner(experiment: ExperimentDocument) -> str:
     """Where no archive is read."""
     command = f"python -m realtime plan-experiment {experiment.key}"
     return f"`{command}` says how many it needs, and how long that takes"
 
 
-def confirm_on_terminal(
-    question: str, reason: str = "this removes definitions, or turns on what was killed"
-) -> bool:
+def refuse_to_ask(_question: str) -> bool:
+    """Where the answer is JSON, which a question would be in the middle of."""
+    raise ValueError(f"{WHY_ASKED}: with --json, add --yes")
+
+
+def confirm_on_terminal(question: str, reason: str = WHY_ASKED) -> bool:
     """Raises ValueError without a terminal: nobody would see the question."""
     if not sys.stdin.isatty():
         raise ValueError(f"{reason}, and nobody can be asked without a terminal: add --yes")
@@ -121,7 +120,7 @@ def publish(
     files = read_definitions(paths)
     if files.problems:  # reported without asking the store
         if record:
-            record(describe_report(files, files.problems, strict) | _describe_outcome("invalid"))
+            record(describe_report(files, files.problems, strict) | {"changes": []} | _describe("invalid"))
         return print_report(console, files, files.problems, strict)
     published = load_published(definitions)
     absent = published.rows.keys() - files.documents.keys()
@@ -134,7 +133,7 @@ def publish(
     status = print_report(console, files, [*problems, *obstacles], strict)
     if status:
         if record:
-            record(_describe_outcome("invalid", published.version))
+            record({"changes": [], **_describe("invalid", published.version)})
         return status
     wanted: dict[DefinitionName, Document | None] = dict(files.documents)
     wanted |= dict.fromkeys(name for name in published.rows if name in removed)
@@ -255,7 +254,14 @@ def _publish_changes(
     plan = make_plan(definitions, published, wanted, now)
     if plan.changes:
         plan = replace(plan, recent=read_recent_or_none(console, read_recent, now))
-    print_plan(console, plan)
+    if record:
+        from chalicelib.admin.rendering import render_plan
+
+        record(
+            {"changes": render_plan(plan)}
+        )  # now: an error after the publish would look as if it had failed
+    else:
+        print_plan(console, plan)
     outcome, done, notes = "unchanged", None, list[str]()
     if not plan.changes:
         console.print(f"Nothing changes: version {published.version} stays in force.")
@@ -277,25 +283,18 @@ def _publish_changes(
             notes.append(f"{change.after.key} has no planned_users: {estimate(change.after)}")
             _print_data(console, notes[-1])
     if record:
-        record(_describe_outcome(outcome, published.version, done, plan, notes))
+        record(_describe(outcome, published.version, done, notes))
     return 0
 
 
-def _describe_outcome(
-    outcome: str,
-    version: int | None = None,
-    done: int | Proposal | None = None,
-    plan: Plan | None = None,
-    notes: Sequence[str] = (),
+def _describe(
+    outcome: str, version: int | None = None, done: int | Proposal | None = None, notes: Sequence[str] = ()
 ) -> dict[str, Any]:
     """``version``: the one in force, unless a new one was published."""
-    from chalicelib.admin.rendering import render_plan
-
     return {
         "outcome": outcome,
         "version": done if isinstance(done, int) else version,
         "proposal": done.id if isinstance(done, Proposal) else None,
-        "changes": render_plan(plan) if plan else [],
         "notes": [*notes],
     }
 

@@ -53,6 +53,17 @@ def test_a_dry_run_has_the_differences_and_changes_nothing(
     assert json.loads(json.dumps(report)) == report
 
 
+def test_the_plan_is_described_before_it_is_published_and_not_printed(publisher: Publisher) -> None:
+    versions: list[tuple[str, int]] = []
+
+    def record(part: dict[str, Any]) -> None:
+        versions.extend((name, publisher.definitions.get_changes(None).version) for name in part)
+
+    publisher.publish(FLAG, record=record)
+    assert dict(versions) | {"changes": 0, "outcome": 1} == dict(versions)
+    assert "+ flag f" not in publisher.output
+
+
 def test_nothing_changes(publisher: Publisher, report: dict[str, Any]) -> None:
     publisher.publish(FLAG)
     assert publisher.publish(FLAG, record=report.update) == 0
