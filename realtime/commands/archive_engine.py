@@ -39,6 +39,10 @@ def find_engine(services: "Plane", archive: str | None, choice: EngineChoice) ->
         raise ArchiveError(f"--archive {location}: Athena reads s3://BUCKET only; use --engine duckdb")
     layout = Layout(location, has_hours=settings.archive != "firehose")
     options = find_athena(settings, layout, choice, is_own=archive is None)
+    if options.is_made:
+        # The table knows how objects are filed, and the settings of this machine may not. What is right for
+        # Firehose's folders reads enough of the others, too.
+        layout = replace(layout, has_hours=False)
     import boto3
 
     return lambda tell: create_athena_engine(boto3.client("athena"), layout, options, tell)
