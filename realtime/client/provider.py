@@ -33,7 +33,7 @@ class Provider(AbstractProvider):
         return Metadata("realtime")
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
-        """Loads the definitions (`Client.load`). Raises ProviderNotReadyError if there are none."""
+        """Gets the definitions: the service's, or a file's. Raises ProviderNotReadyError if there are none."""
         del evaluation_context
         if not self.client.load():
             raise ProviderNotReadyError(self.client.status.error)

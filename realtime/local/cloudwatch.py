@@ -37,6 +37,7 @@ class Reporter:
 
     def report(self) -> None:
         """Write what was recorded since the last call, and how it is now."""
+        oldest = [datum for queue in self._queues for datum in self._measure_oldest(queue)]
         self.metrics.flush()
         recorded: dict[str, list[Any]] = defaultdict(list)
         while self._lines:
@@ -48,7 +49,7 @@ class Reporter:
             )
             for pump in self._pumps
         ]
-        recorded["AWS/SQS"] += [datum for queue in self._queues for datum in self._measure_oldest(queue)]
+        recorded["AWS/SQS"] += oldest
         for namespace, data in recorded.items():
             for start in range(0, len(data), DATA):
                 self._clients.cloudwatch.put_metric_data(
