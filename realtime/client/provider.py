@@ -33,7 +33,10 @@ class Provider(AbstractProvider):
         return Metadata("realtime")
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
-        """Gets the definitions: the service's, or a file's. Raises ProviderNotReadyError if there are none."""
+        """Gets the definitions of the service, or of a file.
+
+        Raises ProviderNotReadyError if there are none.
+        """
         del evaluation_context
         if not self.client.load():
             raise ProviderNotReadyError(self.client.status.error)
